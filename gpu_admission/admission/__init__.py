@@ -1,0 +1,1 @@
+"""The webhook: AdmissionReview in and out, the server around it."""

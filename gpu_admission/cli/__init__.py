@@ -1,0 +1,1 @@
+"""gpu-lint and the offline half of gpu-admission: inputs, reports, edits."""

@@ -1,0 +1,1 @@
+"""The composition root: argument parsers that hand over to one shell each."""

@@ -1,0 +1,1 @@
+"""The pure core: no I/O, clock, environment, logging or framework."""

@@ -1,0 +1,1 @@
+"""Findings and rules rendered as text: reports, documents, configurations."""
