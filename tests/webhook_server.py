@@ -1,7 +1,7 @@
 """Real servers on loopback for tests and benchmarks: certificates, starting, stopping, talking."""
 
 import contextlib
-import datetime
+import datetime as dt
 import http.client
 import ipaddress
 import json
@@ -26,8 +26,8 @@ def pair(folder, name="tls", *, days=30.0, began=1.0, cn="localhost"):
     """Write a self-signed EC certificate valid from ``began`` hours ago for ``days`` days; return both paths."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, cn)])
-    now = datetime.datetime.now(datetime.UTC)
-    begins = now - datetime.timedelta(hours=began)
+    now = dt.datetime.now(dt.UTC)
+    begins = now - dt.timedelta(hours=began)
     names = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     cert = (
         x509.CertificateBuilder()
@@ -36,7 +36,7 @@ def pair(folder, name="tls", *, days=30.0, began=1.0, cn="localhost"):
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(begins)
-        .not_valid_after(begins + datetime.timedelta(days=days))
+        .not_valid_after(begins + dt.timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(key, hashes.SHA256())

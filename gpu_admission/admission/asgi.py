@@ -133,9 +133,7 @@ class ReviewApp:
         finally:
             self._large.release()
 
-    async def _refuse(
-        self, refusal: Refusal, scope: Scope, headers: Headers, receive: Receive, send: Send
-    ) -> None:
+    async def _refuse(self, refusal: Refusal, scope: Scope, headers: Headers, receive: Receive, send: Send) -> None:
         # Whoever waits for a 100 has sent nothing: the final answer comes instead of it, and ends the connection.
         drained = not headers.expects and await self._drained(refusal, receive)
         self._observer.refused(scope["path"], refusal)

@@ -85,9 +85,7 @@ def call(wsgi: Wsgi, env: dict[str, Any]) -> tuple[int, Headers, bytes]:
     """Run a WSGI application to its end: status, headers without framing, whole body."""
     started: dict[str, Any] = {}
 
-    def start_response(
-        status: str, headers: list[tuple[str, str]], _: object = None
-    ) -> Callable[[bytes], None]:
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], None]:
         started.update(status=status, headers=headers)
         return written.append
 

@@ -99,14 +99,10 @@ class Listener:
             }
         try:
             await self._loop.connect_accepted_socket(self._factory, sock, ssl=context, **limits)
-        except (
-            OSError
-        ):  # the client's business: a scan, a stall, no common cipher, a certificate it distrusts
+        except OSError:  # the client's business: a scan, a stall, no common cipher, a certificate it distrusts
             sock.close()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._pending.pop(task, None)
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._loop.call_exception_handler(
-                {"message": "accepting a connection failed", "exception": error}
-            )
+            self._loop.call_exception_handler({"message": "accepting a connection failed", "exception": error})

@@ -62,9 +62,7 @@ class Lines(logging.Formatter):
 def describe(error: BaseException) -> dict[str, str]:
     """An exception's type and the last places it passed through, innermost first; never its text."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
-    places = (
-        f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
-    )
+    places = (f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return {"error": type(error).__name__, "at": " < ".join(places)}
 
 

@@ -30,9 +30,7 @@ PAGE = Markup(
 ITEM = Markup("<li><code>{name}</code> loaded {when}</li>")
 
 
-def create_pages(
-    policies: PolicySet, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool
-) -> Flask:
+def create_pages(policies: PolicySet, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool) -> Flask:
     """A Flask application. ``health`` adds /healthz, /readyz and /metrics; ``index`` adds /."""
     app = Flask(__name__, static_folder=None)
     # A webhook that redirects can be used against the API server (CVE-2020-8561); both of these would.
@@ -76,11 +74,7 @@ def _index(policies: PolicySet) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    status = (
-        error.code
-        if error.code is not None and error.code >= HTTPStatus.BAD_REQUEST
-        else HTTPStatus.NOT_FOUND
-    )
+    status = error.code if error.code is not None and error.code >= HTTPStatus.BAD_REQUEST else HTTPStatus.NOT_FOUND
     allowed = getattr(error, "valid_methods", None)
     headers = {"Allow": ", ".join(sorted(allowed))} if allowed else {}
     return Response(error_body(status, HTTPStatus(status).phrase.lower()), status, headers, mimetype=JSON)

@@ -133,9 +133,7 @@ class ReviewProtocol(ASGIProtocol):  # type: ignore[misc]  # gunicorn has no typ
             self._close_transport()
             return False
 
-    def _send_error_response(
-        self, status: int, _message: str, extra_headers: tuple[tuple[str, str], ...] = ()
-    ) -> None:
+    def _send_error_response(self, status: int, _message: str, extra_headers: tuple[tuple[str, str], ...] = ()) -> None:
         # gunicorn's message may quote the request: ours is constant.
         body = error_body(status, SENTENCES.get(status, "bad request"))
         head = [f"HTTP/1.1 {status} {self._get_reason_phrase(status)}", "Content-Type: application/json"]

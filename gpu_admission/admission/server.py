@@ -150,9 +150,7 @@ def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()
     """
     logs.setup(settings.log_format, settings.log_level)
     service = Service(settings, load_engine(settings.engine), checks)
-    unusable = service.policies.default is None or (
-        service.certificate and service.certificate.context is None
-    )
+    unusable = service.policies.default is None or (service.certificate and service.certificate.context is None)
     if unusable:
         logs.get().error("nothing to serve")
         service.metrics.close()

@@ -28,17 +28,13 @@ if TYPE_CHECKING:
 class Service(Observer):
     """Policies, certificate, metrics and the applications that use them."""
 
-    def __init__(
-        self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()
-    ) -> None:
+    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
         self.settings = settings
         self.drain = Drain()
         self._log = logs.get()
         self._throttle = logs.Throttle()
         self.metrics = Metrics()
-        self.policies = PolicySet(
-            settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed
-        )
+        self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()

@@ -99,15 +99,11 @@ def _check(settings: Settings) -> None:
     if settings.workers < 1:
         raise SettingsError(f"workers: {settings.workers} is less than one")
     if settings.keepalive < 100:
-        raise SettingsError(
-            "keepalive: below 100 s the API server loses requests on connections it still trusts"
-        )
+        raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
     if settings.tls and not (settings.tls_cert and settings.tls_key):
-        raise SettingsError(
-            "tls-cert and tls-key: both are needed (or http, behind a proxy that terminates TLS)"
-        )
+        raise SettingsError("tls-cert and tls-key: both are needed (or http, behind a proxy that terminates TLS)")

@@ -128,9 +128,7 @@ async def _serve_health(worker: ReviewWorker) -> None:
         cfg=worker.cfg, log=worker.log, loop=loop, asgi=worker.service.health_app,
         alive=True, nr=0, nr_conns=0, max_requests=worker.max_requests,
     )  # fmt: skip
-    listener = Listener(
-        worker.health_socket, lambda: ReviewProtocol(facade, connections), connections, lambda: None
-    )
+    listener = Listener(worker.health_socket, lambda: ReviewProtocol(facade, connections), connections, lambda: None)
     listener.start()
     while worker.alive:
         await asyncio.sleep(HEARTBEAT)
