@@ -292,14 +292,25 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _inside(annotation: Any, token: str | int) -> Any:
-    """Return the annotation of what stands under a key or index of something annotated."""
+    """Return the annotation of what stands under a token of pydantic's location of an error.
+
+    A token is a field, an index, or the tag by which pydantic chose among several models (a backend's name).
+    """
+    models = _models(annotation)
     fields = [
         field.annotation
-        for model in _models(annotation)
+        for model in models
         for name, field in model.model_fields.items()
         if token in {name, field.alias}
     ]
-    return tuple(fields) if fields else annotation
+    if fields:
+        return tuple(fields)
+    tagged = tuple(model for model in models if "name" in model.model_fields and token in _tags(model))
+    return tagged or annotation
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    return getattr(model.model_fields["name"].annotation, "__args__", ())
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
