@@ -1,8 +1,11 @@
 """Quantities against Go's own verdicts, a list of hostile spellings, and the laws of an ordered value."""
 
 import ast
+import copy
 import json
 import math
+import pickle
+import re
 import sys
 import tracemalloc
 from pathlib import Path
@@ -151,14 +154,19 @@ class TestHints:
                 "1K",
                 '"1K" is not a Kubernetes quantity: the suffix for 1000 is a lower-case k (Ki is 1024): write "1k"',
             ),
-            ("8GB", 'leave out the B: write "8G"'),
+            ("8GB", 'leave out the B: write "8G", or "8Gi" in steps of 1024'),
             ("8GiB", 'leave out the B: write "8Gi"'),
-            ("8 bytes", "no white space may stand inside it"),
+            (
+                "8 GiB",
+                'no white space may stand inside it, and bytes are understood, leave out the B: write "8Gi"',
+            ),
+            ("8 bytes", 'leave out the B: write "8"'),
+            ("one gpu", "no white space may stand inside it"),
             ("8B", 'leave out the B: write "8"'),
             ("8 Gi", 'no white space may stand inside it: write "8Gi"'),
             ("1\n", 'a tab or line break stands before or after the number: write "1"'),
             ("80gi", 'suffixes are case-sensitive, gi is none: write "80Gi"'),
-            ("80g", 'suffixes are case-sensitive, g is none: write "80G"'),
+            ("80g", 'suffixes are case-sensitive, g is none: write "80G", or "80Gi" in steps of 1024'),
             ("1,000", 'commas may not separate digits: write "1000"'),
             ("1,5", 'the decimal sign is a point: write "1.5"'),
             ("1_000", 'underscores may not separate digits: write "1000"'),
@@ -216,9 +224,8 @@ class TestHints:
         try:
             parse(raw)
         except QuantityError as error:
-            _, found, advice = str(error).rpartition(': write "')
-            if found:
-                assert str(parse(advice.removesuffix('"')))
+            for advice in re.findall(r'(?:: write|, or) "([^"]*)"', str(error).partition(" is not a ")[2]):
+                assert parse(advice) is not None
 
 
 SUFFIXES = ("n", "u", "m", "", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
@@ -302,6 +309,13 @@ class TestLaws:
                 setattr(read, name, 1)
             with pytest.raises(AttributeError):
                 delattr(read, name)
+
+    @pytest.mark.parametrize("raw", ["8", "1500m", "-1e3", "1.5Gi", "1Ei", None])
+    def test_survives_copying_and_pickling(self, raw):
+        read = parse(raw)
+        for again in (copy.copy(read), copy.deepcopy(read), pickle.loads(pickle.dumps(read))):
+            assert again == read
+            assert (str(again), again.is_integer) == (str(read), read.is_integer)
 
     def test_shows_itself(self):
         assert repr(parse("+1500m")) == "<Quantity 1500m>"
@@ -413,6 +427,11 @@ class TestBytes:
         assert format_bytes(count) == friendly
         if exact is not None:
             assert exact_bytes(count) == exact
+
+    @pytest.mark.parametrize("count", [2**63, -(2**63), 2**200])
+    def test_exact_refuses_what_would_be_cut_down(self, count):
+        with pytest.raises(QuantityError, match="8Ei or more"):
+            exact_bytes(count)
 
     @given(st.integers(-MAX_INT64, MAX_INT64))
     def test_exact_is_exact(self, count):
