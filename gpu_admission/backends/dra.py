@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, exact_bytes
 
-from .base import UNTRANSLATABLE, Backend, Emission, Page, Refused, Request
-from .portable import ceil_div
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .portable import Emission, Request, ceil_div
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -73,8 +73,10 @@ Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `nvidia-dra-driver-
 Create the template in every namespace that uses GPUs.""",
     traps=(
         "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
-        "Quotas on `requests.nvidia.com/gpu` do not count claims; use a quota on "
-        "`gpu.nvidia.com.deviceclass.resource.k8s.io/devices`.",
+        (
+            "Quotas on `requests.nvidia.com/gpu` do not count claims; use a quota on "
+            "`gpu.nvidia.com.deviceclass.resource.k8s.io/devices`."
+        ),
     ),
     sources=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import format_bytes
 
-from .base import UNTRANSLATABLE, Backend, Emission, Page, Refused, Request, card_affinity, whole_cards_fit
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, whole_cards_fit
+from .portable import Emission, Request
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -66,10 +68,14 @@ another name of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
 Nothing but the device plugins: NVIDIA's (or the GPU operator), AMD's, Intel's. For the node affinity, run GPU feature
 discovery (the GPU operator does).""",
     traps=(
-        "AMD's device plugin under `mixed` naming offers partitions as `amd.com/cpx_nps4` or `amd.com/spx_nps1`; "
-        "none of them can be asked for by memory.",
-        "Intel's `gpu.intel.com/monitoring` (and `i915_monitoring`, `xe_monitoring`) shows *all* GPUs of a node: allow "
-        "it to monitoring namespaces only.",
+        (
+            "AMD's device plugin under `mixed` naming offers partitions as `amd.com/cpx_nps4` or `amd.com/spx_nps1`; "
+            "none of them can be asked for by memory."
+        ),
+        (
+            "Intel's `gpu.intel.com/monitoring` (`i915_monitoring`, `xe_monitoring`) shows *all* GPUs of a node: allow "
+            "it to monitoring namespaces only."
+        ),
         "The name `alpha.kubernetes.io/nvidia-gpu` was removed in Kubernetes 1.11.",
     ),
     sources=(

@@ -4,23 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB, format_bytes
 
-from .base import (
-    EXCEEDS,
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    in_init_containers,
-    in_units,
-    no_cores,
-    one_container,
-    percents,
-    several_gpus,
-    suspicious,
-)
-from .portable import SEVENTHS, ceil_div
+from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, no_cores, one_container, percents, several_gpus, suspicious
+from .portable import SEVENTHS, Emission, Request, ceil_div
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -71,8 +57,8 @@ class Gpushare(Backend):
         if most is not None and units > most:
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} on "
-                f"a card of {format_bytes(facts.largest or 0)}",
+                f"{format_bytes(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
+                f"on a card of {format_bytes(facts.largest or 0)}",
                 f"ask for at most {format_bytes(most * unit(facts))}",
             )
         return Emission({_MEMORY: units}, notes=notes)
@@ -102,7 +88,8 @@ def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator
             asked[-1],
             Refused(
                 EXCEEDS,
-                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait for ever",
+                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
+                "for ever",
                 f"ask for at most {most} in the whole pod",
             ),
         )
@@ -139,10 +126,14 @@ schedulerName stays as it is.""",
 Install gpushare-scheduler-extender and gpushare-device-plugin as its documentation says. Exempt their namespace
 (kube-system) as the shipped policy does. gpushare has no webhook of its own.""",
     traps=(
-        "Failure is silent: a container that cannot be served starts with "
-        "`NVIDIA_VISIBLE_DEVICES=no-gpu-has-8GiB-to-run`.",
-        "Never set `NVIDIA_VISIBLE_DEVICES` on a container that gpushare serves: the pod's value wins over the "
-        "plugin's and shows every card (GPU301).",
+        (
+            "Failure is silent: a container that cannot be served starts with "
+            "`NVIDIA_VISIBLE_DEVICES=no-gpu-has-8GiB-to-run`."
+        ),
+        (
+            "Never set `NVIDIA_VISIBLE_DEVICES` on a container that gpushare serves: the pod's value wins over the "
+            "plugin's and shows every card (GPU301)."
+        ),
         "It trusts the annotations `ALIYUN_COM_GPU_MEM_*`, which users must not write (GPU307).",
         "Nothing enforces the memory: the number only decides where the pod goes.",
     ),

@@ -5,20 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB, format_bytes
 from gpu_admission.core.shape import mapping
 
-from .base import (
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    in_init_containers,
-    in_units,
-    only_count,
-    percents,
-    suspicious,
-)
-from .portable import SEVENTHS
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, only_count, percents, suspicious
+from .portable import SEVENTHS, Emission, Request
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

@@ -5,22 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB, format_bytes
 from gpu_admission.core.shape import shown, text
 
-from .base import (
-    CONTAINERS,
-    MIXED,
-    PERCENT,
-    QUEUE,
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    card_affinity,
-    no_cores,
-    whole_cards_fit,
-)
-from .portable import MOST_MEMORY, ceil_div
+from .base import CONTAINERS, MIXED, PERCENT, QUEUE, UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, no_cores, whole_cards_fit
+from .portable import MOST_MEMORY, Emission, Request, ceil_div
 from .spelling import (
     KAI,
     KAI_CONTAINER,
@@ -121,8 +108,8 @@ class Kai(Backend):
                 one,
                 Refused(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" asks for a share already, and KAI gives a share to '
-                    "one container of a pod",
+                    f'but container "{shares[0].container.name[:63]}" asks for a share already, and KAI gives a share '
+                    "to one container of a pod",
                     "move the second GPU container to a pod of its own",
                 ),
             )
@@ -205,8 +192,10 @@ KAI's own webhooks and binder run in the namespace `kai-scheduler`; exempt it as
 GPU sharing enabled (`global.gpuSharing=true`). Ours may run before or after its webhooks: neither writes what the
 other reads first.""",
     traps=(
-        "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card rounded down "
-        "to 100 MiB: all of a card never fits as an amount.",
+        (
+            "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card "
+            "rounded down to 100 MiB: all of a card never fits as an amount."
+        ),
         "There is no isolation unless KAI's hamicore plugin is on.",
         "A pod that asks by annotation has no GPU among its resources: quotas do not see it.",
     ),

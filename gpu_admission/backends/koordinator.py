@@ -4,19 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import exact_bytes
 
-from .base import (
-    PERCENT,
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    card_affinity,
-    in_init_containers,
-    only_count,
-)
-from .portable import SEVENTHS, ceil_div
+from .base import PERCENT, UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, in_init_containers, only_count
+from .portable import SEVENTHS, Emission, Request, ceil_div
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

@@ -6,18 +6,9 @@ from gpu_admission.core.quantity import format_bytes
 from gpu_admission.core.resources import MIG_NAME
 
 from . import cards as tables
-from .base import (
-    EXCEEDS,
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    only_count,
-    too_much,
-)
-from .portable import SEVENTHS, ceil_div
+from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused, too_much
+from .checks import only_count
+from .portable import SEVENTHS, Emission, Request, ceil_div
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -61,10 +52,10 @@ class Mig(Backend):
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Choose the smallest profile with the memory and the slices."""
+        if request.whole:
+            return self._whole(request, facts)
         if request.count > 1 and not facts.parameters.get("allowSeveral"):
             raise _several(request.count)
-        if request.memory is None and not request.limits_cores:
-            return self._whole(request, facts)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:

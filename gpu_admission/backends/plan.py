@@ -10,7 +10,9 @@ from functools import lru_cache
 from gpu_admission.core.shape import mapping, shown
 
 from . import spelling
-from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Emission, Facts, Refused, require_known_size, require_plausible
+from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Facts, Refused
+from .checks import require_known_size, require_plausible
+from .portable import Emission
 from .registry import BY_NAME, READERS
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
-from .base import Backend, Request, only_count, percents, suspicious
-from .portable import SEVENTHS
+from .base import Backend
+from .checks import only_count, percents, suspicious
+from .portable import SEVENTHS, Request
 from .spelling import PORTABLE
 
 TYPE_CHECKING = False

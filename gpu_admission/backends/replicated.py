@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import format_bytes
 
-from .base import SHARED_COUNT, UNTRANSLATABLE, Backend, Emission, Facts, Refused, Request, only_count
-from .portable import MOST_DEVICES, WHOLE
+from .base import SHARED_COUNT, UNTRANSLATABLE, Backend, Facts, Refused
+from .checks import only_count
+from .portable import MOST_DEVICES, WHOLE, Emission, Request
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -116,6 +117,7 @@ class TimeSlicing(Replicated):
 
     def _share(self, facts: Facts) -> int | None:
         del facts
+        return None
 
 
 class Mps(Replicated):

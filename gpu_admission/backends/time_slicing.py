@@ -23,10 +23,14 @@ takes it as a ConfigMap). With `renameByDefault: true` shares have a name of the
 whole cards: recommended. Set `replicas` and `renameByDefault` in the policy to the same values.""",
     traps=(
         "There is no isolation and no proportional share: one process can take all memory of the card.",
-        "A request for more than one share fails in the kubelet (`UnexpectedAdmissionError`), and the pod must be "
-        "deleted by hand.",
-        "GPU feature discovery marks such nodes: `nvidia.com/gpu.sharing-strategy=time-slicing`, "
-        "`nvidia.com/gpu.replicas`, and the product's name ends in `-SHARED`.",
+        (
+            "A request for more than one share fails in the kubelet (`UnexpectedAdmissionError`), and the pod must be "
+            "deleted by hand."
+        ),
+        (
+            "GPU feature discovery marks such nodes: `nvidia.com/gpu.sharing-strategy=time-slicing`, "
+            "`nvidia.com/gpu.replicas`, and the product's name ends in `-SHARED`."
+        ),
     ),
     sources=("NVIDIA/k8s-device-plugin: README.md#with-cuda-time-slicing",),
 )

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, format_bytes
 
-from .base import (
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    card_affinity,
-    in_init_containers,
-    in_units,
-    no_cores,
-    one_container,
-    several_gpus,
-    suspicious,
-)
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus, suspicious
 from .gpushare import pod_sum
+from .portable import Emission, Request
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

@@ -4,21 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, format_bytes
 
-from .base import (
-    UNTRANSLATABLE,
-    Backend,
-    Emission,
-    Page,
-    Refused,
-    Request,
-    in_init_containers,
-    in_units,
-    only_count,
-    percents,
-    suspicious,
-    whole_cards_fit,
-)
-from .portable import SEVENTHS
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
+from .portable import SEVENTHS, Emission, Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,8 +60,8 @@ class VolcanoVgpu(Backend):
             else:
                 raise Refused(
                     UNTRANSLATABLE,
-                    f"{format_bytes(request.memory)}, which is all of the largest card when rounded up, and other cards "
-                    "are smaller",
+                    f"{format_bytes(request.memory)}, which is all of the largest card when rounded up, and other "
+                    "cards are smaller",
                     f"ask for less than {format_bytes(facts.largest)}",
                 )
         if request.percent is not None:
@@ -110,9 +98,9 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("more memory than a card has", "the pod would wait for ever"),
     ),
     install="""\
-Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's own
-webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes keep
-NVIDIA's own device plugin, name `nvidia.com/gpu` under `resources.extra` of the policy: it is left as it stands then.""",
+Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
+own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
+keep NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`: then it is left as it stands.""",
     traps=(
         "`CUDA_DISABLE_CONTROL`, with any value, switches the limits off (GPU308).",
         "It trusts `volcano.sh/vgpu-ids-new`, `volcano.sh/devices-to-allocate` and their like (GPU307).",

@@ -31,8 +31,8 @@ RULE = Rule(
     summary="more than one share of a time-sliced or MPS resource",
     rationale="""\
 A time-sliced or MPS resource counts shares of cards. Two shares may be of one card and give no more than one does, so
-NVIDIA's device plugin refuses such a request (`failRequestsGreaterThanOne`), but only on the node: the pod is scheduled,
-fails with UnexpectedAdmissionError, and stays until somebody deletes it.""",
+NVIDIA's device plugin refuses such a request (`failRequestsGreaterThanOne`), but only on the node: the pod is
+scheduled, fails with UnexpectedAdmissionError, and stays until somebody deletes it.""",
     references=(
         "NVIDIA/k8s-device-plugin: README.md#shared-access-to-gpus",
         "NVIDIA/k8s-device-plugin: internal/rm/rm.go",

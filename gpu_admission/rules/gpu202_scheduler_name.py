@@ -52,8 +52,8 @@ def _chosen(workload: Workload, pod: Pod, plan: Plan, wanted: str, *, overwrite:
     fix = (patch.replace(ID, place, wanted),) if overwrite and not sharing.serverless(workload) else ()
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {shown(pod.spec.get('schedulerName'))}, but in this cluster {wanted} shares "
-        "out those GPUs",
+        f"{_asks(plan)}, and schedulerName is {shown(pod.spec.get('schedulerName'))}, but in this cluster {wanted} "
+        "shares out those GPUs",
         f"write schedulerName: {wanted}, or leave it out",
         fix=fix,
         safety="safe",

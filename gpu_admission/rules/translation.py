@@ -46,9 +46,8 @@ class Writer:
             *self._forget_annotations(asked, emission),
             *self.pod_level(emission),
         ]
-        for name, template in claims.items():
-            entry = {"name": name, "resourceClaimTemplateName": template}
-            operations.append(self._append((*self._pod.pointer, "resourceClaims"), entry))
+        entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
+        operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
         return tuple(operations)
 
     def reaches(self, emission: Emission, *, removes: bool = False) -> bool:
@@ -88,8 +87,7 @@ class Writer:
                 yield from self._forget(asked, (*base, side), wanted[side])
         tree: dict[str, Any] = {side: values for side, values in wanted.items() if values}
         yield from self._merge(base, tree)
-        for name in claims:
-            yield self._append((*base, "claims"), {"name": name})
+        yield from self._append((*base, "claims"), [{"name": name} for name in claims])
 
     def _forget(self, asked: Asked, side: Pointer, wanted: Mapping[str, Any]) -> Iterator[Operation]:
         current = mapping(asked.container.resources.get(str(side[-1])))
@@ -131,12 +129,15 @@ class Writer:
             yield from self._merge(place[:-1], {_TERMS[-1]: [{"matchExpressions": [dict(expression)]}]})
         for index, term in terms:
             if not any(_implies(other, expression) for _, other in mappings(term.get("matchExpressions"))):
-                yield self._append((*place, index, "matchExpressions"), dict(expression))
+                yield from self._append((*place, index, "matchExpressions"), [dict(expression)])
 
-    def _append(self, place: Pointer, item: Any) -> Operation:
+    def _append(self, place: Pointer, items: list[dict[str, Any]]) -> Iterator[Operation]:
+        """Yield what puts items at the end of a list, which may be missing."""
         if isinstance(self._at(place), list):
-            return patch.add(self._rule, self._document, (*place, patch.APPEND), item)
-        return patch.add(self._rule, self._document, place, [item])
+            for item in items:
+                yield patch.add(self._rule, self._document, (*place, patch.APPEND), item)
+        elif items:
+            yield patch.add(self._rule, self._document, place, items)
 
     def _named(self, emission: Emission) -> dict[str, str]:
         """Return the claims under names that the pod does not use yet."""
