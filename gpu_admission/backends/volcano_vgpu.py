@@ -100,7 +100,7 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
     install="""\
 Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
 own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
-keep NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`: then it is left as it stands.""",
+run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`, and it is left as it is.""",
     traps=(
         "`CUDA_DISABLE_CONTROL`, with any value, switches the limits off (GPU308).",
         "It trusts `volcano.sh/vgpu-ids-new`, `volcano.sh/devices-to-allocate` and their like (GPU307).",
