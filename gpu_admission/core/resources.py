@@ -152,7 +152,7 @@ def classify(name: str) -> Resource | None:
         return known
     if name.startswith(_PATTERN_DOMAINS):
         for pattern, vendor, system, unit, sharing in _PATTERNS:
-            if pattern.match(name):
+            if pattern.fullmatch(name):
                 return Resource(name, vendor, system, unit, sharing)
     return None
 
@@ -187,4 +187,4 @@ def is_extended(name: str) -> bool:
     if not slash or "kubernetes.io/" in name or name.startswith("requests."):
         return False
     prefixed = f"requests.{domain}"
-    return len(prefixed) <= 253 and bool(_SUBDOMAIN.match(prefixed)) and bool(_QUALIFIED_PART.match(rest))
+    return len(prefixed) <= 253 and bool(_SUBDOMAIN.fullmatch(prefixed)) and bool(_QUALIFIED_PART.fullmatch(rest))
