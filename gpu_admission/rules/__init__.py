@@ -9,6 +9,7 @@ from . import (
     gpu004_invalid_quantity,
     gpu005_request_not_needed,
     gpu006_zero_gpus,
+    gpu007_unknown_gpu_resource,
 )
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ ALL: tuple[Rule, ...] = (
     gpu004_invalid_quantity.RULE,
     gpu005_request_not_needed.RULE,
     gpu006_zero_gpus.RULE,
+    gpu007_unknown_gpu_resource.RULE,
 )
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in ALL}
