@@ -10,6 +10,10 @@ from . import (
     gpu005_request_not_needed,
     gpu006_zero_gpus,
     gpu007_unknown_gpu_resource,
+    gpu008_misplaced_gpu_resource,
+    gpu009_too_many_gpus,
+    gpu010_quota_item,
+    gpu011_unknown_resources_key,
 )
 
 TYPE_CHECKING = False
@@ -25,6 +29,10 @@ ALL: tuple[Rule, ...] = (
     gpu005_request_not_needed.RULE,
     gpu006_zero_gpus.RULE,
     gpu007_unknown_gpu_resource.RULE,
+    gpu008_misplaced_gpu_resource.RULE,
+    gpu009_too_many_gpus.RULE,
+    gpu010_quota_item.RULE,
+    gpu011_unknown_resources_key.RULE,
 )
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in ALL}

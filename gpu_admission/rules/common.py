@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.core import kinds
 from gpu_admission.core.shape import is_placeholder, shown
 
 TYPE_CHECKING = False
@@ -30,6 +31,11 @@ def is_patch(workload: Workload, container: Container) -> bool:
     What is missing there may stand in the base, so nothing can be said about what is missing.
     """
     return workload.origin == "file" and container.whole and not container.spec.get("image")
+
+
+def is_typed(workload: Workload) -> bool:
+    """Tell whether the table knows the kind: its ``resources`` then are Kubernetes' own, not something alike."""
+    return kinds.places(workload.api_version, workload.kind) is not None
 
 
 def asking(gpu: GpuRequest, raw: Any) -> str:

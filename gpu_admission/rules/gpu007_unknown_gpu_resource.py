@@ -28,7 +28,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     typed = kinds.places(workload.api_version, workload.kind) is not None
     for _, container in workload.containers():
         for name in dict.fromkeys((*container.limits, *container.requests)):
-            if not isinstance(name, str) or is_placeholder(name) or not ("/" in name or container.whole or typed):
+            if is_placeholder(name) or not ("/" in name or container.whole or typed):
                 continue
             if policy.classify(name) is not None and (name in policy.extra or misspelt.is_offered(name, own)):
                 continue
