@@ -106,9 +106,7 @@ class TestApiServer:
         assert not read.is_negative
         assert read == parse(0)
 
-    @pytest.mark.parametrize(
-        "raw", [0.5, ".5", "500m", "1500m", "1n", "5e-1", "0.1Ki", "1.0000000001", "0.0000000001"]
-    )
+    @pytest.mark.parametrize("raw", [0.5, ".5", "500m", "1500m", "1n", "5e-1", "0.1Ki", "1.0000000001", "0.0000000001"])
     def test_no_integer(self, raw):
         assert not parse(raw).is_integer
 
