@@ -1,7 +1,7 @@
 """Tables of cases for rules: a manifest, what is found in it, and what the fixes make of it."""
 
 import copy
-from collections import namedtuple
+from typing import Any, NamedTuple
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
@@ -11,8 +11,24 @@ from gpu_admission.core.policy import Policy
 LIMITS = "/spec/containers/0/resources/limits/"
 REQUESTS = "/spec/containers/0/resources/requests/"
 
-Expected = namedtuple("Expected", "pointer severity said", defaults=("error", ()))
-Case = namedtuple("Case", "name manifest found fixed policy origin", defaults=((), None, None, "file"))
+
+class Expected(NamedTuple):
+    """A finding: where, how bad, and what message or advice must say (one fragment or several)."""
+
+    pointer: str
+    severity: str = "error"
+    said: Any = ()
+
+
+class Case(NamedTuple):
+    """A manifest, its findings in order, and what the fixes make of it (None: no finding has one)."""
+
+    name: str
+    manifest: Any
+    found: tuple[Expected, ...] = ()
+    fixed: Any = None
+    policy: Any = None
+    origin: str = "file"
 
 
 def container(resources, name="train", **more):
