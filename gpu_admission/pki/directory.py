@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from gpu_admission.pki.authority import certificate_pem, key_pem
 from gpu_admission.pki.errors import ConflictError, MaterialError, PkiError
 from gpu_admission.pki.folder import link_files, locked, read_folder, write_folder
 from gpu_admission.pki.material import CA_CRT, TLS_CRT, TLS_KEY, Material, from_files, to_files
 from gpu_admission.pki.pair import Pair, check_pair
-from gpu_admission.pki.rotation import Plan, Step, decide, perform
+from gpu_admission.pki.rotation import Plan, bring_up
+from gpu_admission.pki.store import Stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,26 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gpu_admission.pki.names import Name
-
-UNASKED = frozenset({Step.CREATE, Step.REISSUE, Step.RENEW, Step.STAGE, Step.DROP})
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Material as it was read; `version` is what a write must still find there."""
-
-    material: Material | None
-    version: str
-
-
-class Store(Protocol):
-    """Where material is kept. Of several writers that read the same version, one succeeds."""
-
-    def read(self) -> Stored:
-        """Read what is there. Raises StoreError, MaterialError, ForeignError."""
-
-    def write(self, material: Material, version: str | None) -> None:
-        """Replace what `read` saw, or with None whatever is there. Raises ConflictError, StoreError."""
 
 
 class DirectoryStore:
@@ -50,6 +31,10 @@ class DirectoryStore:
 
     def __str__(self) -> str:
         return str(self.path)
+
+    def files(self) -> dict[str, bytes]:
+        """Read the files as they are, whoever made them."""
+        return read_folder(self.path).files
 
     def read(self) -> Stored:
         """Read what is there; nothing where there is no directory."""
@@ -85,12 +70,12 @@ def ensure(directory: Path, names: Sequence[Name], at: datetime, *, jitter: floa
     with locked(directory):
         snapshot = read_folder(directory)
         material = _parsed(directory, snapshot.files)
-        changed, material = _bring_up(material, at, plan)
-        if changed:
-            write_folder(directory, to_files(material))
+        brought_up = bring_up(material, at, plan)
+        if brought_up is not material:
+            write_folder(directory, to_files(brought_up))
         else:
             link_files(directory, snapshot.files)  # a link that somebody deleted
-    return serving(directory, material, at)
+    return serving(directory, brought_up, at)
 
 
 def serving(directory: Path, material: Material, at: datetime) -> Serving:
@@ -126,15 +111,3 @@ def _parsed(directory: Path, files: dict[str, bytes]) -> Material | None:
         return from_files(files)
     except PkiError as error:
         raise type(error)(f"{directory}: {error}") from None
-
-
-def _bring_up(material: Material | None, at: datetime, plan: Plan) -> tuple[bool, Material]:
-    """Do every step that needs nobody else's consent; a next CA is promoted only if the old is dead."""
-    changed = False
-    while True:
-        step = decide(material, (), at, plan)
-        dead = material is not None and at > material.authority.certificate.not_valid_after_utc
-        if material is not None and step not in UNASKED and not (step is Step.PROMOTE and dead):
-            return changed, material
-        material = perform(step, material, at, plan)
-        changed = True

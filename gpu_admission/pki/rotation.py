@@ -97,7 +97,8 @@ def decide(stored: Material | None, published: Sequence[Published], at: datetime
         return Step.WAIT  # our clock is behind the one that made it: nothing we signed would be better
     if not _is_served(stored, at, plan):
         return Step.REISSUE
-    if any(one.bundle is not None and wanted(stored, one.bundle, at) != one.bundle for one in published):
+    found = [one.bundle for one in published if one.bundle is not None]
+    if any(wanted(stored.trusted, stored.dropped, bundle, at) != bundle for bundle in found):
         return Step.PUBLISH
     return _decide_renewal(stored, published, at, plan)
 
@@ -127,18 +128,16 @@ def due(certificate: x509.Certificate, jitter: float) -> datetime:
     return made + (end - made) * (RENEWED_AT - JITTER * jitter)
 
 
-def wanted(stored: Material, found: Bundle, at: datetime) -> Bundle:
+def wanted(trusted: Bundle, dropped: Bundle, found: Bundle, at: datetime) -> Bundle:
     """Say what a published bundle should hold, given what it holds.
 
     What is not ours, or not known to us, stays until it expires: another replica or an earlier
     installation may serve from it, and a bundle that holds too much never refuses anybody. Out goes
     only what we dropped ourselves.
     """
-    dropped = set(stored.dropped)
     kept = unexpired(tuple(one for one in found if one not in dropped), at)
-    if set(stored.trusted) <= set(kept):
-        return kept
-    return merge(unexpired(stored.trusted, at), kept)
+    alive = unexpired(trusted, at)
+    return kept if set(alive) <= set(kept) else merge(alive, kept)
 
 
 def perform(step: Step, stored: Material | None, at: datetime, plan: Plan) -> Material:
@@ -161,6 +160,19 @@ def perform(step: Step, stored: Material | None, at: datetime, plan: Plan) -> Ma
         kept = tuple(one for one in stored.retired if one not in out)
         return replace(stored, retired=kept, old=_pruned(merge(stored.old, out), at))
     return stored
+
+
+def bring_up(stored: Material | None, at: datetime, plan: Plan) -> Material:
+    """Take every step that needs nobody's consent; returns the same object when there is none.
+
+    A next CA signs only if the old one is dead already: whether it is published is not known here.
+    """
+    while True:
+        step = decide(stored, (), at, plan)
+        dead = stored is not None and at > stored.authority.certificate.not_valid_after_utc
+        if stored is not None and step in {Step.WAIT, Step.PROMOTE} and not (dead and step is Step.PROMOTE):
+            return stored
+        stored = perform(step, stored, at, plan)
 
 
 def _create(stored: Material | None, at: datetime, plan: Plan) -> Material:
