@@ -116,9 +116,7 @@ class Maintainer:
     def _decide(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> Step:
         return decide(material, self._published(material, looks, at), at, self._plan)
 
-    def _published(
-        self, material: Material | None, looks: Sequence[Found | None], at: datetime
-    ) -> list[Published]:
+    def _published(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> list[Published]:
         """Say of every bundle since when this process has seen the next CA in it, without a break."""
         successor = material.successor.certificate if material and material.successor else None
         published, since = [], {}
@@ -133,9 +131,7 @@ class Maintainer:
         self._since = since
         return published
 
-    def _publish(
-        self, material: Material, looks: list[Found | None], at: datetime, events: list[Event]
-    ) -> None:
+    def _publish(self, material: Material, looks: list[Found | None], at: datetime, events: list[Event]) -> None:
         """Write every bundle that is not as wanted; one that cannot be written counts as unseen."""
         for number, (publication, found) in enumerate(zip(self._publications, looks, strict=True)):
             if found is None:
@@ -152,9 +148,7 @@ class Maintainer:
                 events.append(Event(str(error), failed=True))
                 looks[number] = None
 
-    def _hand_over(
-        self, material: Material, looks: Sequence[Found | None], at: datetime, events: list[Event]
-    ) -> None:
+    def _hand_over(self, material: Material, looks: Sequence[Found | None], at: datetime, events: list[Event]) -> None:
         if self._serving is None or material.leaf is None:
             return
         own = isinstance(self._store, DirectoryStore) and self._store.path == self._serving

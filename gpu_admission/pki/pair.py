@@ -124,8 +124,7 @@ def check_pair(
         raise PairError(f"{where[0]}: {describe_validity(chain[0], at)}")
     if like is not None and pair.key_type != like.key_type:
         raise PairError(
-            f"{where[0]}: its key is {pair.key_type}, the one in use {like.key_type};"
-            " another type takes a restart"
+            f"{where[0]}: its key is {pair.key_type}, the one in use {like.key_type}; another type takes a restart"
         )
     _try_out(pair, where)
     return pair
