@@ -188,3 +188,21 @@ def is_extended(name: str) -> bool:
         return False
     prefixed = f"requests.{domain}"
     return len(prefixed) <= 253 and bool(_SUBDOMAIN.fullmatch(prefixed)) and bool(_QUALIFIED_PART.fullmatch(rest))
+
+
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+
+
+def is_refused(name: str) -> bool:
+    """Tell whether the API server refuses a name among a container's resources.
+
+    It takes its own (``cpu``, ``hugepages-2Mi``), extended resources, and any qualified name of its own
+    domains, even of resources that are long gone (``alpha.kubernetes.io/nvidia-gpu``): see
+    ``validateContainerResourceName`` in k8s.io/kubernetes ``pkg/apis/core/validation``.
+    """
+    domain, slash, rest = name.partition("/")
+    if not slash:
+        return name not in _STANDARD and not name.startswith("hugepages-")
+    if "kubernetes.io/" in name:
+        return len(domain) > 253 or not (_SUBDOMAIN.fullmatch(domain) and _QUALIFIED_PART.fullmatch(rest))
+    return not is_extended(name)
