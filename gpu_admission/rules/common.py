@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Container, Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
+_CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
 
 def own_metadata(workload: Workload, pod: Pod) -> tuple[Pointer, Mapping[str, Any]]:
@@ -79,18 +80,27 @@ def backend_vendor(policy: Policy) -> str:
 
 
 def serverless(workload: Workload) -> str | None:
-    """Return the platform (``Knative``, ``KServe``) that passes the pod spec through Knative's checks, or None.
+    """Return the platform that passes the pod spec through checks like Knative's, or None.
 
-    KServe does so unless the object says RawDeployment (newer: Standard) or spreads over several nodes.
+    ``Cloud Run`` takes Knative's kind and has rules of its own. ``KServe`` goes through Knative unless the
+    object says RawDeployment (newer: Standard) or spreads over several nodes.
     """
     if workload.group == "serving.knative.dev":
-        return "Knative"
+        return "Cloud Run" if any(_of_cloud_run(workload, pod) for pod in workload.pods) else "Knative"
     if workload.group != "serving.kserve.io" or workload.kind != "InferenceService":
         return None
     annotations = mapping(mapping(workload.object.get("metadata")).get("annotations"))
     raw = text(annotations.get("serving.kserve.io/deploymentMode")) in _RAW_MODES
     several = "workerSpec" in mapping(mapping(workload.object.get("spec")).get("predictor"))
     return None if raw or several else "KServe"
+
+
+def _of_cloud_run(workload: Workload, pod: Pod) -> bool:
+    metadata = (mapping(workload.object.get("metadata")), own_metadata(workload, pod)[1])
+    named = [mapping(where.get(field)) for where in metadata for field in ("annotations", "labels")]
+    return any(
+        text(key).startswith(_CLOUD_RUN) for keys in (*named, mapping(pod.spec.get("nodeSelector"))) for key in keys
+    )
 
 
 def dumped(workload: Workload) -> bool:

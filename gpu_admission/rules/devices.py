@@ -30,10 +30,15 @@ def blinded(container: Container) -> bool:
     return bool(found) and found[0].value is not None and shows_none(found[0].value)
 
 
-def may_show(variable: Variable) -> bool:
-    """Tell whether a device list can show cards: by its value, or because nobody can tell its value."""
+def may_show(variable: Variable, scheduler_map: str = "") -> bool:
+    """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
+
+    ``scheduler_map`` begins the names of ConfigMaps that the pod's scheduler fills in when it has chosen a card.
+    """
     if variable.value is not None:
         return not shows_none(variable.value)
+    if scheduler_map and variable.config_map.startswith(scheduler_map):
+        return False
     return not _is_schedulers(variable)
 
 

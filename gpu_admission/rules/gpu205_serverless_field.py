@@ -34,13 +34,14 @@ FLAGS: dict[str, str | None] = {
     "tolerations": "kubernetes.podspec-tolerations",
     "topologySpreadConstraints": "kubernetes.podspec-topologyspreadconstraints",
 }
+_PLATFORMS = frozenset({"Knative", "KServe"})
 _SHARING_SCHEDULERS = frozenset({"volcano", "hami-scheduler", "kai-scheduler", "koord-scheduler"})
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find fields beside a GPU in templates of Knative, and of KServe where it deploys through Knative."""
-    platform = serverless(workload)
-    if platform is None:
+    platform = serverless(workload) or ""
+    if platform not in _PLATFORMS:
         return
     for pod in workload.pods:
         if pod_asks(workload, pod) or pod.spec.get("schedulerName") in _SHARING_SCHEDULERS:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import shown
+from gpu_admission.core.shape import mapping, shown, text
 
 from . import devices, environment, markers
-from .common import container_asks
+from .common import container_asks, kai_container, own_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.core.workload import Container, Pod, Workload
 
     from .environment import Variable
 
@@ -29,8 +29,10 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     for pod, container in workload.containers():
         for variable in environment.variables(container, _NAMES):
             if variable.name in markers.SWITCHES and devices.is_on(variable):
-                yield _switch(variable)
-            elif variable.name in markers.DEVICE_LISTS and devices.may_show(variable):
+                yield _switch(variable, asks=container_asks(workload, pod, container))
+            elif variable.name in markers.DEVICE_LISTS and devices.may_show(
+                variable, _kai_map(workload, pod, container)
+            ):
                 yield _device_list(workload, pod, variable)
         for place, prefix, name in environment.completing(container, markers.DEVICE_LISTS):
             yield Problem(
@@ -39,6 +41,13 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 f"which can set {name}, and so show it cards that it did not request",
                 f"list the variables under env instead, or set {name} there too (env wins over envFrom)",
             )
+
+
+def _kai_map(workload: Workload, pod: Pod, container: Container) -> str:
+    """Return how the ConfigMap is called in which KAI tells the container its card, or the empty text."""
+    if container is not kai_container(workload, pod):
+        return ""
+    return text(mapping(own_metadata(workload, pod)[1].get("annotations")).get(markers.KAI_CONFIG_MAP))
 
 
 def _device_list(workload: Workload, pod: Pod, variable: Variable) -> Problem:
@@ -60,8 +69,10 @@ def _device_list(workload: Workload, pod: Pod, variable: Variable) -> Problem:
     return Problem(variable.pointer, f"{container.label} {said}", advice, fix=fix, safety="unsafe")
 
 
-def _switch(variable: Variable) -> Problem:
+def _switch(variable: Variable, *, asks: bool) -> Problem:
     opens, severity = markers.SWITCHES[variable.name]
+    if asks and severity == "warning":
+        severity = "info"  # a faster way to the container's own card
     value = f"from {variable.source}" if variable.value is None else shown(variable.value)
     return Problem(
         variable.pointer,

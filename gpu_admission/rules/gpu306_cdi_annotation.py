@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, shown
+from gpu_admission.core.shape import mapping, shown, text
 
 from .common import all_metadata
 from .markers import CDI_DOMAIN
@@ -23,8 +23,8 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find annotations in the domain cdi.k8s.io or below it."""
     for place, metadata in all_metadata(workload):
         for key, value in mapping(metadata.get("annotations")).items():
-            domain = key.partition("/")[0] if isinstance(key, str) and "/" in key else ""
-            if domain == CDI_DOMAIN or domain.endswith(f".{CDI_DOMAIN}"):
+            domain, slash, _ = text(key).partition("/")
+            if slash and (domain == CDI_DOMAIN or domain.endswith(f".{CDI_DOMAIN}")):
                 yield Problem(
                     (*place, "annotations", key),
                     f"the annotation {shown(key)}: {shown(value)} makes the container runtime "

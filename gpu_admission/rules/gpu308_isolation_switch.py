@@ -24,7 +24,6 @@ _SHARING_BACKENDS = frozenset(
 )
 _HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
-    "GPU_CORE_UTILIZATION_POLICY": frozenset({"", "default", "force"}),
     "LD_PRELOAD": frozenset({""}),
 }
 

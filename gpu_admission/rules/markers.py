@@ -38,11 +38,11 @@ SWITCHES: dict[str, tuple[str, Severity]] = {
 }
 FEATURES = frozenset({"NVIDIA_NVSWITCH", "NVIDIA_GDS", "NVIDIA_MOFED", "NVIDIA_GDRCOPY"})  # on by "enabled" only
 
-# Variables that switch a sharing backend's limits off, or that it sets itself to enforce them.
+# Variables that switch a sharing backend's limits off, or that it sets itself to enforce them. Not here:
+# GPU_CORE_UTILIZATION_POLICY and CUDA_TASK_PRIORITY, which HAMi's own webhook writes into pods.
 ISOLATION_SWITCHES: tuple[str, ...] = (
     "CUDA_DISABLE_CONTROL",  # Project-HAMi/HAMi and volcano-vgpu-device-plugin: no libvgpu.so preload
     "CUDA_DEVICE_SM_LIMIT",  # Project-HAMi/HAMi-core: the share of compute
-    "GPU_CORE_UTILIZATION_POLICY",  # Project-HAMi/HAMi: docs/config.md; "disable" lifts the share of compute
     "CGPU_DISABLE",  # Alibaba Cloud cGPU: "true" or "1"
     "LD_PRELOAD",  # takes the place of the library that counts the memory
 )
@@ -58,6 +58,7 @@ NVIDIA_RUNTIME_CLASSES = frozenset({"nvidia", "nvidia-cdi", "nvidia-legacy"})
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
 KAI_REQUESTS = ("gpu-fraction", "gpu-memory")
 KAI_CONTAINER = "gpu-fraction-container-name"
+KAI_CONFIG_MAP = "runai/shared-gpu-configmap"  # begins the names of the ConfigMaps that KAI's binder fills in
 
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).
 # cncf-tags/container-device-interface: pkg/cdi/annotations.go; NVIDIA/nvidia-container-toolkit: internal/config/image
@@ -149,7 +150,6 @@ ENV_PREFIXES: tuple[str, ...] = (
     "ROCR_",
     *(name for name in DEVICE_LISTS if not name.startswith("NVIDIA_")),
     "CGPU_DISABLE",
-    "GPU_CORE_UTILIZATION_POLICY",
 )
 # annotations and labels with these keys, or that begin so,
 ANNOTATION_KEYS: tuple[str, ...] = (*KAI_REQUESTS, *(key for key in TRUSTED_ANNOTATIONS if "*" not in key))
