@@ -30,15 +30,16 @@ _ROUNDS = 64  # fixes of one rule that had to wait for one another; a pod has no
 class Mutation:
     """What the safe fixes made of an object.
 
-    ``object`` is the result, ``patch`` the operations that lead to it, ``applied`` the IDs of the rules
-    that asked for them, in order.
+    ``object`` is the result, ``patch`` the operations that lead to it; ``workloads`` are the views of the
+    result, for whoever judges it next.
     """
 
-    __slots__ = ("object", "patch")
+    __slots__ = ("object", "patch", "workloads")
 
-    def __init__(self, obj: Any, operations: tuple[Operation, ...]) -> None:
+    def __init__(self, obj: Any, operations: tuple[Operation, ...], views: list[Workload]) -> None:
         self.object = obj
         self.patch = operations
+        self.workloads = views
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -71,42 +72,49 @@ class Engine:
 
     def validate(self, document: Any, origin: Origin = "file") -> list[Finding]:
         """Return the findings on every Kubernetes object of a document, sorted by place and rule."""
-        found: list[Finding] = []
-        for workload in workloads.read(document, self.policy, origin):
-            found += self._judge(workload)
+        return self.judge(workloads.read(document, self.policy, origin))
+
+    def judge(self, views: Iterable[Workload]) -> list[Finding]:
+        """Return the findings on objects already read, sorted by place and rule."""
+        found = [finding for workload in views for finding in self._judge(workload)]
         found.sort()
         return found
 
     def mutate(
-        self, document: Any, origin: Origin = "file", *, unsafe: bool = False, consent: bool = False
+        self,
+        document: Any,
+        origin: Origin = "file",
+        *,
+        unsafe: bool = False,
+        consent: bool = False,
+        admitted: bool = False,
     ) -> Mutation:
         """Return the document with every safe fix applied, rule after rule, and the operations that did it.
 
         ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
-        from mutating: a person who asked for them with ``--fix`` has consented.  The document given is
-        left as it was.
+        from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
+        template is shown as its Pods will be. The document given is left as it was.
         """
-        operations: list[Operation] = []
+        state = Mutation(document, (), workloads.read(document, self.policy, origin))
         for rule in self.rules:
             if rule.fix is None or (rule.fix == "unsafe" and not unsafe):
                 continue
-            if not consent and not self.policy.fixes(rule):
+            if admitted and POD not in rule.sees:
                 continue
-            document, asked = self._repair(rule, document, origin, unsafe=unsafe)
-            operations += asked
-        return Mutation(document, tuple(operations))
+            if consent or self.policy.fixes(rule):
+                state = self._repair(rule, state, origin, unsafe=unsafe)
+        return state
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
-        mutation = self.mutate(document, origin)
-        after = self.validate(mutation.object, origin)
+        mutation = self.mutate(document, origin, admitted=True)
+        after = self.judge(mutation.workloads)
         if mutation.patch:
             left = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
-            before = self.validate(document, origin)
             after += [
                 finding.marked_repaired()
-                for finding in before
+                for finding in self.validate(document, origin)
                 if finding.fix == "safe" and finding.rule in applied and (finding.rule, finding.pointer) not in left
             ]
             after.sort()
@@ -137,23 +145,22 @@ class Engine:
             fix=problem.safety,
         )
 
-    def _repair(self, rule: Rule, document: Any, origin: Origin, *, unsafe: bool) -> tuple[Any, list[Operation]]:
+    def _repair(self, rule: Rule, state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
         """Apply one rule's fixes; those that get in one another's way are worked out anew on the result."""
-        applied: list[Operation] = []
         for _ in range(_ROUNDS):
-            batch, waiting = self._batch(rule, document, origin, unsafe=unsafe)
+            batch, waiting = self._batch(rule, state.workloads, unsafe=unsafe)
             if not batch:
                 break
-            document = patch.apply(document, batch)
-            applied += batch
+            document = patch.apply(state.object, batch)
+            state = Mutation(document, (*state.patch, *batch), workloads.read(document, self.policy, origin))
             if not waiting:
                 break
-        return document, applied
+        return state
 
-    def _batch(self, rule: Rule, document: Any, origin: Origin, *, unsafe: bool) -> tuple[list[Operation], bool]:
+    def _batch(self, rule: Rule, views: Iterable[Workload], *, unsafe: bool) -> tuple[list[Operation], bool]:
         batch: list[Operation] = []
         waiting = False
-        for workload in workloads.read(document, self.policy, origin):
+        for workload in views:
             if not _sees(rule, workload):
                 continue
             for problem in rule.check(workload, self.policy):

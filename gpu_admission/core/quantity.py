@@ -104,6 +104,9 @@ class Quantity:
     def __delattr__(self, name: str) -> NoReturn:
         raise AttributeError(f"a Quantity is immutable: cannot delete {name}")
 
+    def __reduce__(self) -> tuple[object, ...]:  # copying and pickling would set attributes
+        return _remade, ({name: getattr(self, name) for name in self.__slots__},)
+
     @property
     def is_zero(self) -> bool:
         """Exactly nothing. `"0.0000000001"` is not zero: it has been rounded up to 1n."""
@@ -113,7 +116,7 @@ class Quantity:
         """Return the amount in whole units, rounded away from zero and held within int64.
 
         As Go's `Value()` where that does not overflow; where it does (`"1e1000000"` gives 0 there), the
-        nearest int64.
+        nearest int64. (Go's own answer for a negative amount of many digits is off by one or more.)
         """
         places = len(self._digits) + self._exponent
         if places > 19:
@@ -192,6 +195,13 @@ class Quantity:
     def _magnitude(self) -> tuple[bool, int, str]:
         # Digits without zeros at the ends, read as 0.digits, sort as text once the power of ten is equal.
         return bool(self._digits), len(self._digits) + self._exponent, self._digits
+
+
+def _remade(fields: dict[str, object]) -> Quantity:
+    made = object.__new__(Quantity)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
 
 
 # How nearly every quantity of a GPU is written: made once.
@@ -325,7 +335,12 @@ def _binary(whole: int) -> str:
 
 
 def exact_bytes(count: int) -> str:
-    """Return a number of bytes as one exact quantity: 8589934592 gives `"8Gi"`, 1000 gives `"1000"`."""
+    """Return a number of bytes as one exact quantity: 8589934592 gives `"8Gi"`, 1000 gives `"1000"`.
+
+    Raises QuantityError beyond int64, where the API server would cut it down.
+    """
+    if abs(count) > MAX_INT64:
+        raise QuantityError("no Kubernetes quantity holds 8Ei or more with a binary suffix")
     return ("-" if count < 0 else "") + _binary(abs(count))
 
 

@@ -16,7 +16,6 @@ _GENERAL: Final = (
 )
 _DIGITS: Final = "0123456789"
 _NUMBER: Final = "+-.0123456789"
-_SPACES: Final = " \t\r\n\v\f\u00a0\u2007\u202f"
 _BYTES: Final = ("bytes", "byte", "b")
 
 
@@ -54,7 +53,7 @@ def _reason(raw: object) -> str:
 
 
 def _reason_of_text(text: str) -> str:
-    bare = text.strip(_SPACES)
+    bare = text.strip()
     if not bare:
         return "it is empty; write a number or leave the key out"
     if len(text) > _ADVISED:
@@ -74,6 +73,8 @@ def _instead(meant: str) -> str:
 def _stray_whitespace(bare: str, text: str) -> str:
     joined = "".join(bare.split())
     if joined != bare:
+        if decode(joined) is None and joined[0] in _NUMBER:
+            return f"no white space may stand inside it, and {_reason_of_text(joined)}"
         return f"no white space may stand inside it{_instead(joined)}"
     if bare != text and _instead(bare):
         return f"a tab or line break stands before or after the number{_instead(bare)}"
@@ -146,11 +147,19 @@ def _suffix(bare: str, _text: str) -> str:
         short = lowered.removesuffix(unit)
         if short != lowered:
             meant = _spelled(short)
-            return "" if meant is None else f"bytes are understood, leave out the B{_instead(number + meant)}"
+            return "" if meant is None else f"bytes are understood, leave out the B{_either(number, meant)}"
     meant = _spelled(lowered)
     if meant is not None:
-        return f"suffixes are case-sensitive, {suffix} is none{_instead(number + meant)}"
+        return f"suffixes are case-sensitive, {suffix} is none{_either(number, meant)}"
     return f"{suffix} is not a suffix; {_GENERAL}" if suffix.isalpha() else ""
+
+
+def _either(number: str, suffix: str) -> str:
+    """Name both sizes that someone who writes GB or g may have in mind."""
+    advice = _instead(number + suffix)
+    if advice and suffix in ("k", "M", "G", "T", "P", "E"):
+        return f'{advice}, or "{number}{suffix.upper()}i" in steps of 1024'
+    return advice
 
 
 def _exponent(number: str, suffix: str) -> str:

@@ -129,18 +129,18 @@ _KNOWN: dict[str, Resource] = {
 }
 
 # The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
-MIG_NAME = re.compile(r"^nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?$")
+MIG_NAME = re.compile(r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?", re.ASCII)
 
 _PATTERNS: tuple[tuple[re.Pattern[str], str, str, Unit, Sharing], ...] = (
     (MIG_NAME, "nvidia", "mig", "device", "partition"),
-    (re.compile(r"^amd\.com/[sdqc]px_nps[1248]$"), "amd", "amd", "device", "partition"),
-    (re.compile(r"^huawei\.com/Ascend\w+-memory$"), "huawei", "ascend", "memory", "shared"),
-    (re.compile(r"^huawei\.com/Ascend\w+-core$"), "huawei", "ascend", "cores", "shared"),
-    (re.compile(r"^huawei\.com/Ascend\w+(-\w+)*$"), "huawei", "ascend", "device", "exclusive"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+\.vMem$"), "iluvatar", "iluvatar", "memory", "shared"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+\.vCore$"), "iluvatar", "iluvatar", "cores", "shared"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+-vgpu$"), "iluvatar", "iluvatar", "device", "shared"),
-    (re.compile(r"^cambricon\.com/mlu[\w.-]*$"), "cambricon", "cambricon", "device", "partition"),
+    (re.compile(r"amd\.com/[sdqc]px_nps[1248]", re.ASCII), "amd", "amd", "device", "partition"),
+    (re.compile(r"huawei\.com/Ascend\w+-memory", re.ASCII), "huawei", "ascend", "memory", "shared"),
+    (re.compile(r"huawei\.com/Ascend\w+-core", re.ASCII), "huawei", "ascend", "cores", "shared"),
+    (re.compile(r"huawei\.com/Ascend\w+(-\w+)*", re.ASCII), "huawei", "ascend", "device", "exclusive"),
+    (re.compile(r"iluvatar\.ai/[\w-]+\.vMem", re.ASCII), "iluvatar", "iluvatar", "memory", "shared"),
+    (re.compile(r"iluvatar\.ai/[\w-]+\.vCore", re.ASCII), "iluvatar", "iluvatar", "cores", "shared"),
+    (re.compile(r"iluvatar\.ai/[\w-]+-vgpu", re.ASCII), "iluvatar", "iluvatar", "device", "shared"),
+    (re.compile(r"cambricon\.com/mlu[\w.-]*", re.ASCII), "cambricon", "cambricon", "device", "partition"),
 )
 _PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
 
@@ -172,8 +172,8 @@ def extra(name: str) -> Resource:
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
 
 
-_QUALIFIED_PART = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_QUALIFIED_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 
 
 def is_extended(name: str) -> bool:
