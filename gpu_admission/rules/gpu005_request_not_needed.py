@@ -70,9 +70,7 @@ kind: Deployment
 metadata:
   name: serve
 spec:
-  selector: {matchLabels: {app: serve}}
   template:
-    metadata: {labels: {app: serve}}
     spec:
       containers:
         - name: serve
@@ -97,9 +95,7 @@ kind: Deployment
 metadata:
   name: serve
 spec:
-  selector: {matchLabels: {app: serve}}
   template:
-    metadata: {labels: {app: serve}}
     spec:
       containers:
         - name: serve
