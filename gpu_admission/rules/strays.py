@@ -147,6 +147,8 @@ def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, 
     there = stray.home.resources.get(stray.side)
     if isinstance(there, list):
         return _unlisted(rule, target, there)
+    if not common.has_room(stray.home, stray.side):
+        return ()
     settled = mapping(there)
     if any(name in settled and settled[name] != value for name, value in stray.values.items()):
         return ()
