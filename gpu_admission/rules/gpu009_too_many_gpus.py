@@ -52,12 +52,13 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
 
 def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
     most, last = policy.limits.get("perPod"), devices[-1]
-    total = counting.needed(pod, lambda gpu: gpu in devices)
+    total = counting.needed(pod, set(devices).__contains__)
     if most is not None and total > most:
         message = f"the pod asks for {total} GPUs in all its containers together, and the policy allows {most} per pod"
         return Problem(last.pointer(), f"{message} ({last.container.label} is the last)", f"ask for {most} at most")
     largest = counting.largest_node(policy)
-    whole = counting.needed(pod, lambda gpu: gpu in devices and counting.takes_cards(gpu, policy))
+    cards = {gpu for gpu in devices if counting.takes_cards(gpu, policy)}
+    whole = counting.needed(pod, cards.__contains__)
     if largest and whole > largest:
         message = f"the pod asks for {whole} GPUs in all its containers together, and the largest node has {largest}"
         return Problem(last.pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from gpu_admission.core import misspelt as spelling
 from gpu_admission.core import patch, resources
 from gpu_admission.core.shape import is_placeholder, mapping, mappings, text
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Container, Workload
 
 _SIDES = ("limits", "requests")
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+_MOST = 256  # unknown names of one object that are compared: who sends more has not mistyped them
 
 
 def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str, str]]:
@@ -25,16 +29,20 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
     A name without a domain counts only in containers of Kubernetes' own shape: a custom kind may define ``gpu``.
     """
     own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
+    for container, name in islice(_unknown(workload, policy, own), _MOST):
+        near = spelling.meant(name, policy.extra, policy.backend.name)
+        if near is not None and near != name:
+            yield container, name, near
+
+
+def _unknown(workload: Workload, policy: Policy, own: set[str]) -> Iterator[tuple[Container, str]]:
     typed = common.is_typed(workload)
     for _, container in workload.containers():
         for name in dict.fromkeys((*container.limits, *container.requests)):
-            if is_placeholder(name) or not ("/" in name or container.whole or typed):
+            if name in _STANDARD or is_placeholder(name) or not ("/" in name or container.whole or typed):
                 continue
-            if policy.classify(name) is not None and (name in policy.extra or spelling.is_offered(name, own)):
-                continue
-            near = spelling.meant(name, policy.extra, policy.backend.name)
-            if near is not None and near != name:
-                yield container, name, near
+            if policy.classify(name) is None or not (name in policy.extra or spelling.is_offered(name, own)):
+                yield container, name
 
 
 def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:
