@@ -86,11 +86,12 @@ class Maintainer:
         # What is published is read before the store: a CA is stored before it is published, so no CA
         # that another replica has just published can look unknown to us.
         looks = [self._look(publication, events) for publication in self._publications]
+        seen = list(looks)
         try:
             stored = self._store.read()
             step = self._decide(stored.material, looks, at)
             if step is Step.PUBLISH and stored.material is not None:
-                self._publish(stored.material, looks, at, events)
+                self._publish(stored.material, looks, seen, at, events)
                 # What could not be published must not keep a certificate from being renewed.
                 step = self._decide(stored.material, looks, at)
             material = stored.material
@@ -99,7 +100,7 @@ class Maintainer:
                 self._store.write(material, stored.version)
                 events.append(Event(_describe(step, material)))
             if material is not None:
-                self._hand_over(material, looks, at, events)
+                self._hand_over(material, seen, at, events)
         except ConflictError as error:
             events.append(Event(f"another replica was first: {error}"))
         except PkiError as error:
@@ -134,9 +135,18 @@ class Maintainer:
         return published
 
     def _publish(
-        self, material: Material, looks: list[Found | None], at: datetime, events: list[Event]
+        self,
+        material: Material,
+        looks: list[Found | None],
+        seen: list[Found | None],
+        at: datetime,
+        events: list[Event],
     ) -> None:
-        """Write every bundle that is not as wanted; one that cannot be written counts as unseen."""
+        """Write every bundle that is not as wanted.
+
+        One that cannot be written is as good as one that cannot be read for what comes next, but it
+        was seen; one that was written is to be seen again.
+        """
         for number, (publication, found) in enumerate(zip(self._publications, looks, strict=True)):
             if found is None:
                 continue
@@ -146,14 +156,16 @@ class Maintainer:
             try:
                 publication.write(bundles, found.version)
                 events.append(Event(f"published the CA bundle in {publication}"))
+                seen[number] = None
             except ConflictError:
                 events.append(Event(f"{publication} changed meanwhile"))
+                seen[number] = None
             except PkiError as error:
                 events.append(Event(str(error), failed=True))
                 looks[number] = None
 
     def _hand_over(
-        self, material: Material, looks: Sequence[Found | None], at: datetime, events: list[Event]
+        self, material: Material, seen: Sequence[Found | None], at: datetime, events: list[Event]
     ) -> None:
         if self._serving is None or material.leaf is None:
             return
@@ -161,7 +173,7 @@ class Maintainer:
         if not own and mirror(self._serving, material):
             events.append(Event(f"took over the serving certificate into {self._serving}"))
         leaf = material.leaf.certificate
-        verified = judge(looks, (leaf,), at)
+        verified = judge(seen, (leaf,), at)
         write_status(self._serving, fingerprint(leaf), verified, at)
 
 
