@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_admission.pki.authority import fingerprint
+from gpu_admission.pki.bundle import parse_bundle
 from gpu_admission.pki.directory import DirectoryStore, mirror
 from gpu_admission.pki.errors import ConflictError, PkiError
+from gpu_admission.pki.pair import read_small_file
 from gpu_admission.pki.rotation import Plan, Published, Step, decide, perform, wanted
 from gpu_admission.pki.status import judge, write_status
 
@@ -85,7 +87,7 @@ class Maintainer:
         events: list[Event] = []
         # What is published is read before the store: a CA is stored before it is published, so no CA
         # that another replica has just published can look unknown to us.
-        looks = [self._look(publication, events) for publication in self._publications]
+        looks = [_look(publication, events) for publication in self._publications]
         seen = list(looks)
         try:
             stored = self._store.read()
@@ -106,13 +108,6 @@ class Maintainer:
         except PkiError as error:
             events.append(Event(str(error), failed=True))
         return events
-
-    def _look(self, publication: Publication, events: list[Event]) -> Found | None:
-        try:
-            return publication.read()
-        except PkiError as error:
-            events.append(Event(str(error), failed=True))
-            return None
 
     def _decide(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> Step:
         return decide(material, self._published(material, looks, at), at, self._plan)
@@ -177,6 +172,40 @@ class Maintainer:
         write_status(self._serving, fingerprint(leaf), verified, at)
 
 
+class Observer:
+    """For certificates that others make and rotate, such as cert-manager: it only looks.
+
+    publications  where clients find the CA bundle
+    certificate   the chain that is served (a file, perhaps in a mounted Secret)
+    status        a directory that may be written, where workers look for `status.read_status`
+    """
+
+    def __init__(self, publications: Sequence[Publication], certificate: Path, status: Path) -> None:
+        self._publications = tuple(publications)
+        self._certificate = certificate
+        self._status = status
+
+    def settle(self, at: datetime) -> list[Event]:
+        """Compare what is served with what is published, and leave the answer for the workers."""
+        events: list[Event] = []
+        looks = [_look(publication, events) for publication in self._publications]
+        try:
+            chain = parse_bundle(read_small_file(self._certificate))
+            if chain:
+                write_status(self._status, fingerprint(chain[0]), judge(looks, chain, at), at)
+        except PkiError as error:
+            events.append(Event(str(error), failed=True))
+        return events
+
+
+def _look(publication: Publication, events: list[Event]) -> Found | None:
+    try:
+        return publication.read()
+    except PkiError as error:
+        events.append(Event(str(error), failed=True))
+        return None
+
+
 def _describe(step: Step, material: Material) -> str:
     if material.leaf is None:
         return DONE[step]
@@ -184,13 +213,13 @@ def _describe(step: Step, material: Material) -> str:
 
 
 def run(
-    maintainer: Maintainer,
+    maintainer: Maintainer | Observer,
     stop: Flag,
     clock: Callable[[], datetime],
     report: Callable[[Event], None],
     interval: float = 60.0,
 ) -> None:
-    """Let a maintainer work every `interval` seconds until `stop` is set. Whatever happens, goes on."""
+    """Let it work every `interval` seconds until `stop` is set, whatever happens."""
     while True:
         try:
             for event in maintainer.settle(clock()):

@@ -269,3 +269,24 @@ def test_at_most_so_many_certificates_are_considered():
 def test_expired_certificates_leave_a_bundle_and_future_ones_stay():
     old, now, future = (create_authority(AT + DAY * days).certificate for days in (-400, 0, 400))
     assert unexpired((old, now, future), AT) == (now, future)
+
+
+def test_a_ca_renewed_with_the_same_name_and_key_verifies_what_its_predecessor_signed():
+    """What certs/cert-manager.yaml relies on where cainjector keeps no old CA."""
+    from cryptography.hazmat.primitives import hashes
+
+    old = create_authority(AT)
+    renewed = x509.CertificateBuilder(
+        old.certificate.subject,
+        old.certificate.subject,
+        old.key.public_key(),
+        x509.random_serial_number(),
+        AT + DAY * 243,
+        AT + DAY * 608,
+        old.certificate.extensions,
+    ).sign(old.key, hashes.SHA256())
+    at = AT + DAY * 244
+    leaves = [issue_leaf(old, NAMES, at), issue_leaf(type(old)(renewed, old.key), NAMES, at)]
+    for leaf in leaves:
+        for ca in (old.certificate, renewed):
+            assert verifies((ca,), (leaf.certificate,), at)

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.hashes import SHA256
 
 from gpu_admission.pki import folder
 from gpu_admission.pki.authority import certificate_pem, create_authority, issue_leaf, key_pem
@@ -18,11 +19,13 @@ from gpu_admission.pki.bundle import parse_bundle, verifies
 from gpu_admission.pki.directory import DirectoryStore, ensure, mirror
 from gpu_admission.pki.errors import ConflictError, ForeignError, MaterialError, PkiError, StoreError
 from gpu_admission.pki.folder import locked, read_folder, write_folder
-from gpu_admission.pki.maintain import Maintainer, run
+from gpu_admission.pki.maintain import Maintainer, Observer, run
 from gpu_admission.pki.material import FILES, KEYS, from_files, to_files
 from gpu_admission.pki.names import serving_names
 from gpu_admission.pki.pair import load_pair
 from gpu_admission.pki.rotation import Plan, Step, perform
+from gpu_admission.pki.status import RECENT, judge, read_status, write_status
+from gpu_admission.pki.store import Found
 from gpu_admission.pki.watch import PairWatcher
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
@@ -359,3 +362,70 @@ def test_the_loop_outlives_any_error(tmp_path):
 def test_writing_into_a_directory_that_vanished_is_an_error(tmp_path):
     with pytest.raises(PkiError):
         write_folder(tmp_path / "gone", {})
+
+
+# ---------------------------------------------------------------- what workers are told
+
+
+class Board:
+    """A publication that holds whatever a test puts there."""
+
+    def __init__(self, *bundles):
+        self.bundles = bundles
+
+    def read(self):
+        if self.bundles == ("forbidden",):
+            raise StoreError("not allowed to look")
+        return Found(self.bundles, tuple(not one for one in self.bundles), "1")
+
+
+OURS, THEIRS = (CA.certificate,), (create_authority(AT).certificate,)
+
+
+@pytest.mark.parametrize(
+    ("bundles", "expected"),
+    [
+        ([], None),
+        ([[]], None),
+        ([["forbidden"]], None),
+        ([[()]], None),  # blank: the API server trusts what its host trusts
+        ([[OURS]], True),
+        ([[OURS, THEIRS]], False),
+        ([[OURS], ["forbidden"]], None),
+        ([[THEIRS], ["forbidden"]], False),
+        ([[(*THEIRS, *OURS)], []], True),
+    ],
+)
+def test_what_an_observer_of_somebody_elses_certificate_tells(tmp_path, bundles, expected):
+    (tmp_path / "tls.crt").write_bytes(certificate_pem(LEAF.certificate))
+    (tmp_path / "status").mkdir()
+    observer = Observer([Board(*one) for one in bundles], tmp_path / "tls.crt", tmp_path / "status")
+    events = observer.settle(AT)
+    leaf = LEAF.certificate.fingerprint(SHA256()).hex()
+    assert read_status(tmp_path / "status", leaf, AT) is expected
+    assert bool(events) == (["forbidden"] in bundles)
+
+
+def test_an_answer_that_is_old_or_about_another_certificate_is_none(tmp_path):
+    write_status(tmp_path, "a", False, AT)
+    assert read_status(tmp_path, "a", AT + RECENT) is False
+    assert read_status(tmp_path, "a", AT + RECENT + timedelta(seconds=1)) is None
+    assert read_status(tmp_path, "a", AT - timedelta(seconds=1)) is None
+    assert read_status(tmp_path, "b", AT) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "{}", "null", '{"leaf": "a"}', '{"leaf": "a", "verifies": 0, "at": "2030-01-01T00:00:00+00:00"}',
+     '{"leaf": "a", "verifies": false, "at": "2030-01-01T00:00:00"}', '{"leaf": "a", "verifies": false, "at": 7}',
+     "[" * 100_000, "x" * (2 << 20), "\udcff"],
+    ids=range(11),
+)  # fmt: skip
+def test_an_answer_that_cannot_be_read_is_none(tmp_path, text):
+    (tmp_path / "published.json").write_bytes(text.encode("utf-8", "surrogateescape"))
+    assert read_status(tmp_path, "a", AT) is None
+
+
+def test_nothing_seen_is_no_verdict():
+    assert judge([], (LEAF.certificate,), AT) is None
+    assert judge([None], (LEAF.certificate,), AT) is None
