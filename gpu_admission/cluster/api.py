@@ -59,9 +59,7 @@ class KubernetesApi:
         """Replace an object; its metadata names it and holds the resourceVersion that was read."""
         return self._call("PUT", kind, body["metadata"]["name"], body["metadata"].get("namespace"), body)
 
-    def _call(
-        self, method: str, kind: str, name: str, namespace: str | None, body: Object | None = None
-    ) -> Object:
+    def _call(self, method: str, kind: str, name: str, namespace: str | None, body: Object | None = None) -> Object:
         refused = import_module("kubernetes.client.exceptions").ApiException
         unreachable = import_module("urllib3.exceptions").HTTPError
         what = f"{kind} {name if namespace is None else f'{namespace}/{name}'}"

@@ -25,9 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     issue = actions.add_parser("issue", help="make what is missing or due; keep what is good")
     _add_place(issue)
     _add_names(issue)
-    issue.add_argument(
-        "--force", action="store_true", help="replace whatever is there with a new CA and certificate"
-    )
+    issue.add_argument("--force", action="store_true", help="replace whatever is there with a new CA and certificate")
     rotate = actions.add_parser("rotate", help="a new certificate from the same CA")
     _add_place(rotate)
     _add_names(rotate)
@@ -41,9 +39,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     inject = actions.add_parser("inject", help="publish ca.crt as caBundle of webhook configurations")
     _add_place(inject)
     _add_configuration(inject, "Mutating- and ValidatingWebhookConfiguration of this name (repeatable)")
-    inject.add_argument(
-        "--replace", action="store_true", help="take out every other CA too, not only expired ones"
-    )
+    inject.add_argument("--replace", action="store_true", help="take out every other CA too, not only expired ones")
 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
@@ -59,9 +55,7 @@ def _add_names(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--san", action="append", default=[], metavar="NAME", help="further DNS name or IP (repeatable)"
     )
-    parser.add_argument(
-        "--days", type=int, default=30, metavar="N", help="life of the certificate [%(default)s]"
-    )
+    parser.add_argument("--days", type=int, default=30, metavar="N", help="life of the certificate [%(default)s]")
 
 
 def _add_configuration(parser: argparse.ArgumentParser, text: str) -> None:

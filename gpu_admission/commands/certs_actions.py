@@ -164,9 +164,7 @@ def _confirm(task: Task, material: Material) -> None:
 
 
 def _inject(task: Task, *, replacing: bool) -> list[str]:
-    return [
-        _inject_into(task, place, replacing=replacing) for place in task.publications if place.read().version
-    ]
+    return [_inject_into(task, place, replacing=replacing) for place in task.publications if place.read().version]
 
 
 def _inject_into(task: Task, place: Publication, *, replacing: bool) -> str:
@@ -174,9 +172,7 @@ def _inject_into(task: Task, place: Publication, *, replacing: bool) -> str:
         # In this order: a CA is stored before it is published, so none just published looks unknown.
         found = place.read()
         trusted, dropped = _to_publish(task)
-        bundles = tuple(
-            trusted if replacing else wanted(trusted, dropped, one, task.clock()) for one in found.bundles
-        )
+        bundles = tuple(trusted if replacing else wanted(trusted, dropped, one, task.clock()) for one in found.bundles)
         if bundles == found.bundles:
             return f"{place}: up to date"
         try:

@@ -66,9 +66,7 @@ def create_authority(at: datetime, life: timedelta = CA_LIFE) -> KeyPair:
     return KeyPair(builder.sign(key, hashes.SHA256()), key)
 
 
-def issue_leaf(
-    authority: KeyPair, names: Iterable[Name], at: datetime, life: timedelta = LEAF_LIFE
-) -> KeyPair:
+def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: timedelta = LEAF_LIFE) -> KeyPair:
     """Sign a new serving certificate, with a new key, that does not outlive its CA.
 
     Raises PkiError without a name, or when the CA is not valid at that time.
@@ -94,9 +92,7 @@ def issue_leaf(
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
         .add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(
-            x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False
-        )
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
     )
     return KeyPair(builder.sign(authority.key, hashes.SHA256()), key)
 

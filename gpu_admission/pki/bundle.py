@@ -84,6 +84,4 @@ def verifies(bundle: Bundle, chain: Sequence[x509.Certificate], at: datetime) ->
 
 def _signed_by(certificate: x509.Certificate, issuers: Iterable[x509.Certificate], at: datetime) -> bool:
     """Tell whether one of the issuers, valid and a CA, signed a certificate."""
-    return any(
-        is_valid(issuer, at) and is_authority(issuer) and issued(certificate, issuer) for issuer in issuers
-    )
+    return any(is_valid(issuer, at) and is_authority(issuer) and issued(certificate, issuer) for issuer in issuers)

@@ -82,9 +82,7 @@ def serving(directory: Path, material: Material, at: datetime) -> Serving:
     return Serving(*paths, pair=pair_of(material, at, (str(paths[1]), str(paths[2]))))
 
 
-def pair_of(
-    material: Material, at: datetime, where: tuple[str, str] = ("the certificate", "the key")
-) -> Pair:
+def pair_of(material: Material, at: datetime, where: tuple[str, str] = ("the certificate", "the key")) -> Pair:
     """Return the stored certificate and key, checked. Raises PairError."""
     if material.leaf is None:
         raise MaterialError("there is no serving certificate")

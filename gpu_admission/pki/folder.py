@@ -109,9 +109,7 @@ def locked(directory: Path) -> Iterator[None]:
     """
     try:
         _make_private(directory)
-        descriptor = os.open(
-            directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600
-        )
+        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StoreError(_describe(directory, error)) from None
     try:

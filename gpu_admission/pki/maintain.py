@@ -112,9 +112,7 @@ class Maintainer:
     def _decide(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> Step:
         return decide(material, self._published(material, looks, at), at, self._plan)
 
-    def _published(
-        self, material: Material | None, looks: Sequence[Found | None], at: datetime
-    ) -> list[Published]:
+    def _published(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> list[Published]:
         """Say of every bundle since when this process has seen the next CA in it, without a break."""
         successor = material.successor.certificate if material and material.successor else None
         published, since = [], {}
@@ -159,9 +157,7 @@ class Maintainer:
                 events.append(Event(str(error), failed=True))
                 looks[number] = None
 
-    def _hand_over(
-        self, material: Material, seen: Sequence[Found | None], at: datetime, events: list[Event]
-    ) -> None:
+    def _hand_over(self, material: Material, seen: Sequence[Found | None], at: datetime, events: list[Event]) -> None:
         if self._serving is None or material.leaf is None:
             return
         own = isinstance(self._store, DirectoryStore) and self._store.path == self._serving

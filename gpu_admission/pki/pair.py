@@ -84,7 +84,7 @@ class Pair:
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[str]:
     """Give bytes a path, which is all that load_cert_chain takes, without a key touching the disk."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):  # noqa: PTH112 - no Path needed
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
         descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb", buffering=0) as stream:
             stream.write(data)
@@ -126,8 +126,7 @@ def check_pair(
         raise PairError(f"{where[0]}: {describe_validity(chain[0], at)}")
     if like is not None and pair.key_type != like.key_type:
         raise PairError(
-            f"{where[0]}: its key is {pair.key_type}, the one in use {like.key_type};"
-            " another type takes a restart"
+            f"{where[0]}: its key is {pair.key_type}, the one in use {like.key_type}; another type takes a restart"
         )
     _try_out(pair, where)
     return pair

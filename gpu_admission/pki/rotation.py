@@ -243,7 +243,5 @@ def _droppable(stored: Material, at: datetime) -> Bundle:
     if stored.leaf is not None:
         leaves.append(stored.leaf.certificate)
     return tuple(
-        one
-        for one in stored.retired
-        if at > one.not_valid_after_utc or not any(issued(leaf, one) for leaf in leaves)
+        one for one in stored.retired if at > one.not_valid_after_utc or not any(issued(leaf, one) for leaf in leaves)
     )

@@ -72,8 +72,7 @@ def test_a_write_between_our_last_look_and_our_put_is_a_conflict(api, fake):
 def test_many_replicas_that_start_at_once_agree_on_one_authority(api, fake, tmp_path):
     fake.add_secret("ns", "certs")
     maintainers = [
-        Maintainer(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / str(number))
-        for number in range(6)
+        Maintainer(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / str(number)) for number in range(6)
     ]
     with ThreadPoolExecutor(6) as pool:
         outcomes = list(pool.map(lambda one: one.settle(AT), maintainers))

@@ -31,9 +31,7 @@ class Shell:
         parser = argparse.ArgumentParser(prog="gpu-admission")
         certs.add_parser(parser.add_subparsers())
         args = parser.parse_args(["certs", *map(str, words)])
-        code = certs.run(
-            args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pauses.append
-        )
+        code = certs.run(args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pauses.append)
         out, err = self.capsys.readouterr()
         assert "PRIVATE" not in out + err
         assert err.count("\n") == (code != 0)
@@ -75,9 +73,7 @@ def published(fake, path):
 
 
 def test_issue_makes_once_and_keeps(shell, tmp_path):
-    code, out, _ = shell(
-        "issue", "--dir", tmp_path / "d", "--service", "s", "--namespace", "n", "--san", "::1"
-    )
+    code, out, _ = shell("issue", "--dir", tmp_path / "d", "--service", "s", "--namespace", "n", "--san", "::1")
     assert code == 0
     assert "s.n.svc, localhost, 127.0.0.1, ::1" in out
     first, _ = leaf_and_bundle(tmp_path / "d")

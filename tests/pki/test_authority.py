@@ -233,9 +233,7 @@ def test_what_verifies_against_a_bundle(chain, bundle, day, expected):
 def test_a_bundle_is_read_as_leniently_as_the_api_server_does():
     one, two = (create_authority(AT).certificate for _ in range(2))
     text = (
-        b"# ours\n"
-        + certificate_pem(one)
-        + b"junk\r\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+        b"# ours\n" + certificate_pem(one) + b"junk\r\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
     )
     text += certificate_pem(two, one).replace(b"\n", b"\r\n")
     assert parse_bundle(text) == (one, two)

@@ -31,9 +31,7 @@ def test_every_key_is_p256_and_every_certificate_is_renewed_at_two_thirds(name):
 
 
 def test_the_name_that_the_api_server_verifies_and_the_ca_that_keeps_its_key():
-    assert (
-        "gpu-admission.gpu-admission.svc" in OBJECTS["Certificate", "gpu-admission-tls"]["spec"]["dnsNames"]
-    )
+    assert "gpu-admission.gpu-admission.svc" in OBJECTS["Certificate", "gpu-admission-tls"]["spec"]["dnsNames"]
     assert OBJECTS["Certificate", "gpu-admission-ca"]["spec"]["privateKey"]["rotationPolicy"] == "Never"
     assert OBJECTS["Certificate", "gpu-admission-tls"]["spec"]["privateKey"]["rotationPolicy"] == "Always"
 

@@ -131,9 +131,7 @@ def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step
         ([Published(None)], 0.03, Step.PROMOTE),  # no more to lose
     ],
 )
-def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(
-    published, days_before_the_end, step
-):
+def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(published, days_before_the_end, step):
     stored, at = staged()
     end = stored.authority.certificate.not_valid_after_utc
     while at < end - DAY * 31:
@@ -329,9 +327,7 @@ QUICK = replace(PLAN, leaf_life=DAY * 9, ca_life=DAY * 45)
 
 @settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
-    events=st.lists(
-        st.tuples(st.floats(0, 24, allow_nan=False), st.integers(0, 2), FAULTS), min_size=60, max_size=120
-    )
+    events=st.lists(st.tuples(st.floats(0, 24, allow_nan=False), st.integers(0, 2), FAULTS), min_size=60, max_size=120)
 )
 def test_at_no_instant_is_anything_served_that_does_not_verify(events):
     live(World(QUICK, 3, timedelta(minutes=4)), events, gap=DAY)

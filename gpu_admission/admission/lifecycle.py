@@ -1,0 +1,65 @@
+"""Is this server ready? And is it going away? Facts that the arbiter and all workers must agree on."""
+
+from __future__ import annotations
+
+import mmap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.policies import PolicySet
+
+
+class Drain:
+    """One byte of memory shared over fork: the arbiter raises it, every worker sees it at once."""
+
+    def __init__(self) -> None:
+        self._shared = mmap.mmap(-1, mmap.PAGESIZE)
+
+    def begin(self) -> None:
+        """From now on: not ready, and every answer closes its connection."""
+        self._shared[0] = 1
+
+    @property
+    def begun(self) -> bool:
+        """Whether the server as a whole is going away (a worker that a reload replaces does not raise it)."""
+        return self._shared[0] == 1
+
+
+class Readiness:
+    """Why this server should get no new requests."""
+
+    def __init__(
+        self,
+        policies: PolicySet,
+        certificate: ServingCertificate | None,
+        drain: Drain,
+        checks: Sequence[Callable[[], str | None]] = (),
+    ) -> None:
+        self._policies = policies
+        self._certificate = certificate
+        self._drain = drain
+        self._checks = tuple(checks)
+
+    def reasons(self, now: float) -> list[str]:
+        """One line a reason, none when ready. ``now`` is in Unix seconds.
+
+        A check returns a reason only for what it positively saw; one that fails is not a reason, because a
+        server must not leave the cluster when it merely cannot look.
+        """
+        found = [f"policy not loaded: {source}" for source in self._policies.missing]
+        if self._certificate is not None and not self._certificate.valid_at(now):
+            found.append("no certificate that is valid now")
+        if self._drain.begun:
+            found.append("draining")
+        found += filter(None, map(_verdict, self._checks))
+        return found
+
+
+def _verdict(check: Callable[[], str | None]) -> str | None:
+    try:
+        return check()
+    except Exception:  # noqa: BLE001 - see Readiness.reasons
+        return None

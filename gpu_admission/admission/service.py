@@ -1,0 +1,126 @@
+"""All that one server process holds, put together once in the arbiter and inherited by every worker."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from gpu_admission.admission import logs
+from gpu_admission.admission.app import Pages, Reviews
+from gpu_admission.admission.certificates import ServingCertificate
+from gpu_admission.admission.lifecycle import Drain, Readiness
+from gpu_admission.admission.metrics import Metrics
+from gpu_admission.admission.pages import create_pages
+from gpu_admission.admission.policies import PolicySet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from flask import Flask
+
+    from gpu_admission.admission.http1 import Refusal
+    from gpu_admission.admission.seam import Answer, Engine
+    from gpu_admission.admission.settings import Settings
+
+
+class Service:
+    """Policies, certificate, metrics and the applications that use them."""
+
+    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
+        self.settings = settings
+        self.drain = Drain()
+        self._log = logs.get()
+        self._throttle = logs.Throttle()
+        self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self.metrics = Metrics()
+        self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
+        self.certificate = self._serving_certificate() if settings.tls else None
+        self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
+        self.refresh()
+        self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
+        self._decide = engine.decider(self.policies)
+        self._pool = ThreadPoolExecutor(4, "page")
+        # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
+        self.pages = self._make_pages(health=not settings.client_ca, index=True)
+        self._health_pages = self._make_pages(health=True, index=False)
+
+    def _make_pages(self, *, health: bool, index: bool) -> Flask:
+        return create_pages(self.policies, self.readiness, self.metrics, health=health, index=index)
+
+    def reviews(self) -> Reviews:
+        """Make the application of the review port; in a worker, on its event loop."""
+        return Reviews(self._decide, self.policies, self.pages, self.settings, self._pool, self)
+
+    def health(self) -> Pages:
+        """Make the application of the health port, for its own event loop."""
+        return Pages(self._health_pages, self.settings, self._pool, self)
+
+    def _serving_certificate(self) -> ServingCertificate:
+        settings = self.settings
+        return ServingCertificate(
+            settings.tls_cert,
+            settings.tls_key,
+            settings.client_ca,
+            loaded=self._certificate_loaded,
+            failed=self._certificate_failed,
+        )
+
+    def refresh(self) -> None:
+        """Take over what changed on disk; never raises for what it finds there."""
+        self.policies.refresh()
+        if self.certificate is not None:
+            self.certificate.refresh(time.time())
+
+    def enter_worker(self, slot: int) -> None:
+        """In a worker, after the fork."""
+        self.metrics.enter_slot(slot)
+        for name, when in self.policies.times.items():
+            self.metrics.policy_loaded(name, when)
+        if self.certificate is not None and self.certificate.context is not None:
+            self.metrics.certificate_loaded(self.certificate.not_after)
+        self.refresh()
+
+    def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
+        """Log and count an answered review."""
+        record = answer.record
+        if answer.status >= 400:  # not an AdmissionReview, or our crash
+            self.metrics.refused(answer.status)
+        self.metrics.review(endpoint, policy, record, seconds)
+        self._decisions.write(endpoint, policy, answer.status, seconds, record)
+
+    def refused(self, path: str, refusal: Refusal) -> None:
+        """Count a refused request; log it unless there is a flood of them."""
+        self.metrics.refused(refusal.status)
+        held = self._throttle.admit(time.monotonic())
+        if held is not None:
+            line = {"status": refusal.status, "reason": refusal.sentence, "path": path, "unlogged": held}
+            self._log.warning("request refused", extra=logs.fields(line))
+
+    def crashed(self, uid: str, error: Exception) -> None:
+        """Log our own bug with the review's uid and the places in the code."""
+        self._log.error("review failed", extra=logs.fields({"uid": uid, **logs.describe(error)}))
+
+    def _policy_loaded(self, name: str, when: float) -> None:
+        self.metrics.policy_loaded(name, when)
+        self._log.info("policy loaded", extra=logs.fields({"policy": name}))
+
+    def _policy_failed(self, source: str, message: str) -> None:
+        self.metrics.policy_failed()
+        self._log.error("policy refused", extra=logs.fields({"source": source, "reason": message}))
+
+    def _certificate_loaded(self, expires: float) -> None:
+        self.metrics.certificate_loaded(expires)
+        self._log.info("certificate loaded", extra=logs.fields({"expires": int(expires)}))
+
+    def _certificate_failed(self, message: str) -> None:
+        self.metrics.certificate_failed()
+        self._log.error("certificate refused", extra=logs.fields({"reason": message}))
+
+
+def load_engine(name: str) -> Engine:
+    """The engine that ``module:attribute`` names."""
+    module, _, attribute = name.partition(":")
+    engine: Engine = getattr(importlib.import_module(module), attribute)
+    return engine

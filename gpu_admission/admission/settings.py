@@ -1,0 +1,109 @@
+"""How the server is set up: one frozen record, from flags, the environment or a gunicorn configuration.
+
+Every field can be given as the environment variable ``GPU_ADMISSION_<FIELD>``; lists are separated by commas.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "GPU_ADMISSION_"
+MIB = 1 << 20
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Settings:
+    """Settings of ``gpu-admission serve``. Times are seconds, sizes bytes, addresses ``HOST:PORT``."""
+
+    policy: tuple[str, ...] = ("default",)
+    bind: str = "0.0.0.0:8443"
+    tls_cert: str = ""
+    tls_key: str = ""
+    http: bool = False
+    client_ca: str = ""
+    health_bind: str = ""
+    workers: int = 2
+    log_format: str = "json"
+    log_level: str = "info"
+    engine: str = "gpu_admission.admission.decision:ENGINE"
+
+    # The API server keeps idle connections for 90 s: whoever closes first must not be us.
+    keepalive: int = 120
+    lame_duck: float = 10.0
+    graceful_timeout: int = 10
+    reload_interval: float = 1.0
+
+    handshake_timeout: float = 5.0
+    header_timeout: float = 10.0
+    body_timeout: float = 10.0
+    write_timeout: float = 10.0
+    linger: float = 2.0
+    max_connections: int = 500
+
+    # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
+    max_body: int = 7 * MIB
+    max_discard: int = 16 * MIB
+    large_body: int = MIB
+    max_buffered: int = 48 * MIB
+    large_body_wait: float = 2.0
+
+    def __post_init__(self) -> None:
+        _check(self)
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], **given: Any) -> Settings:
+        """Read what ``given`` (flags, None for unset) leaves open from ``GPU_ADMISSION_*``; raises SettingsError."""
+        values = {name: value for name, value in given.items() if value is not None}
+        for field in fields(cls):
+            text = environ.get(PREFIX + field.name.upper())
+            if text is not None and field.name not in values:
+                values[field.name] = _parse(field.name, text, type(field.default))
+        return cls(**values)
+
+    @property
+    def tls(self) -> bool:
+        """Whether the review port speaks TLS."""
+        return not self.http
+
+
+def _parse(name: str, text: str, kind: type) -> Any:
+    if kind is bool:
+        return text.strip().lower() in {"1", "true", "yes", "on"}
+    if kind is tuple:
+        return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError(f"{PREFIX}{name.upper()}: {text!r} is not a number") from error
+
+
+def address(text: str, name: str = "bind") -> tuple[str, int]:
+    """Split ``HOST:PORT`` or ``[IPv6]:PORT``; raises SettingsError."""
+    host, colon, port = text.rpartition(":")
+    if not (colon and host and port.isascii() and port.isdigit() and int(port) < 65536):
+        raise SettingsError(f"{name}: {text!r} is not HOST:PORT")
+    return host.strip("[]"), int(port)
+
+
+def _check(settings: Settings) -> None:
+    if not settings.policy:
+        raise SettingsError("policy: at least one is needed")
+    if settings.workers < 1:
+        raise SettingsError(f"workers: {settings.workers} is less than one")
+    if settings.keepalive < 100:
+        raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
+    if settings.log_format not in {"json", "text"}:
+        raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
+    address(settings.bind)
+    if settings.health_bind:
+        address(settings.health_bind, "health-bind")
+    if settings.tls and not (settings.tls_cert and settings.tls_key):
+        raise SettingsError("tls-cert and tls-key: both are needed (or http, behind a proxy that terminates TLS)")

@@ -1,0 +1,125 @@
+"""What admission says of one request: the one place where findings become consequences.
+
+======================================  ==========================================  ===================
+seen                                    the rule has a safe fix                     it has none
+======================================  ==========================================  ===================
+Pod at ``/mutate``                      repaired                                    the policy's action
+Pod at ``/validate``                    GPU001, GPU101, GPU202 deny, others warn    the policy's action
+template of any kind at ``/validate``   warn at most: its Pods will be repaired     the policy's action
+======================================  ==========================================  ===================
+"""
+
+from __future__ import annotations
+
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gpu_admission import rules
+from gpu_admission.core import engine as engines
+from gpu_admission.core import patch as patches
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gpu_admission.core.engine import Engine
+    from gpu_admission.core.finding import Action, Finding
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.policy import Policy
+
+    from .envelope import Request
+
+# A Pod that these rules would have repaired does not run as its author meant: mutation was skipped or failed.
+MUST_BE_REPAIRED = frozenset({"GPU001", "GPU101", "GPU202"})
+
+_JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers"})
+
+
+class Verdict(NamedTuple):
+    """The answer to one request, before it is put into words.
+
+    ``findings`` come with the action that counts here, which may be milder or sharper than the policy's.
+    """
+
+    findings: Sequence[tuple[Finding, Action]] = ()
+    patch: Sequence[Operation] = ()
+    unrepaired: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request goes through."""
+        return not any(action == "deny" for _, action in self.findings)
+
+
+_NOTHING = Verdict()
+
+
+def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
+    """Judge one request at ``mutate`` or ``validate`` under the engine's policy."""
+    if not concerns(request, engine.policy):
+        return _NOTHING
+    if endpoint == "mutate":
+        return _mutate(request, engine) if request.is_pod and request.operation == "CREATE" else _NOTHING
+    findings = engine.validate(request.object, "admission")
+    if request.operation == "UPDATE":
+        findings = engines.worsened(findings, engine.validate(request.old_object, "admission"))
+    consequence = _of_pod if request.kind == "Pod" else _of_template
+    found = [(finding, consequence(finding, engine.policy)) for finding in findings]
+    return Verdict(
+        found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
+    )
+
+
+def concerns(request: Request, policy: Policy) -> bool:
+    """Tell whether a request is one that is judged at all: creation or change of an object, by nobody exempt."""
+    if request.operation not in {"CREATE", "UPDATE"} or request.subresource not in _JUDGED_SUBRESOURCES:
+        return False
+    if not isinstance(request.object, dict):
+        return False
+    return not (
+        _matches(request.namespace, policy.exempt.get("namespaces"))
+        or _matches(request.user, policy.exempt.get("users"))
+    )
+
+
+def _matches(name: str, patterns: Iterable[str] | None) -> bool:
+    return bool(name) and any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns or ())
+
+
+def _mutate(request: Request, engine: Engine) -> Verdict:
+    """Repair a new Pod, and deny at once what ``/validate`` would deny of the result.
+
+    The API server's own validation runs between the two, and would otherwise speak first.
+    """
+    mutation = engine.mutate(request.object, "admission")
+    findings = engine.judge(mutation.workloads)
+    return Verdict([(finding, finding.action) for finding in findings], mutation.patch)
+
+
+def _of_pod(finding: Finding, policy: Policy) -> Action:
+    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
+        return finding.action
+    if _should_have_been_repaired(finding, policy):
+        return policy.ceiling("deny")
+    return policy.ceiling("warn")
+
+
+def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
+    setting = policy.settings.get(finding.rule)
+    chosen = setting is not None and setting.action is not None
+    return (
+        finding.fix == "safe"
+        and finding.rule in MUST_BE_REPAIRED
+        and not chosen
+        and policy.fixes(rules.BY_ID[finding.rule])
+    )
+
+
+def _of_template(finding: Finding, policy: Policy) -> Action:
+    if finding.fix == "safe" and finding.action == "deny" and policy.fixes(rules.BY_ID[finding.rule]):
+        return "warn"
+    return finding.action
+
+
+def patch_document(verdict: Verdict) -> list[dict[str, Any]]:
+    """Return the JSON Patch of a verdict; empty where it denies or changes nothing."""
+    return patches.to_json(verdict.patch) if verdict.allowed else []

@@ -1,0 +1,126 @@
+"""The gunicorn worker: gunicorn's asgi worker with our connections, health port and way of going away."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.workers.gasgi import ASGIWorker
+
+from gpu_admission.admission import logs
+from gpu_admission.admission.hub import Hub
+
+if TYPE_CHECKING:
+    import socket
+
+    from gpu_admission.admission.service import Service
+
+HEARTBEAT = 1.0
+NEWCOMER = 2.0  # seconds in which an accepted connection may still send its first request when we stop
+
+
+class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
+    """One process: an event loop for reviews, and a thread with another one for the health port.
+
+    ``service``, ``slot`` and ``health_socket`` are set by the arbiter before the fork.
+    """
+
+    service: Service
+    slot: int
+    alive: bool
+    health_socket: socket.socket | None = None
+
+    def handle_exit_signal(self) -> None:
+        """SIGTERM: stop accepting, answer what is there."""
+        super().handle_exit_signal()
+        self._stopping.set()
+
+    def handle_quit_signal(self) -> None:
+        """SIGINT, SIGQUIT: stop now."""
+        super().handle_quit_signal()
+        self._stopping.set()
+
+    async def _serve(self) -> None:
+        service = self.service
+        self._stopping = asyncio.Event()
+        self.loop.set_exception_handler(_report)
+        if self.health_socket is not None:
+            threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
+        certificate = service.certificate
+        hub = Hub(
+            service.reviews(),
+            service.settings,
+            service.drain,
+            lambda: certificate.context if certificate is not None else None,
+        )
+        hub.listen([each.sock for each in self.sockets])
+        refreshing = self.loop.create_task(self._refresh())
+        try:
+            await self._beat()
+            await self._drain(hub)
+        finally:
+            refreshing.cancel()
+
+    async def _beat(self) -> None:
+        while self.alive:
+            self.notify()
+            if self.ppid != os.getppid():
+                self.log.error("The arbiter is gone")
+                self.alive = False
+                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HEARTBEAT)
+
+    async def _refresh(self) -> None:
+        service = self.service
+        while True:
+            await asyncio.sleep(service.settings.reload_interval)
+            await asyncio.to_thread(service.refresh)
+
+    async def _drain(self, hub: Hub) -> None:
+        """Answer what was accepted, then go.
+
+        When the whole server goes away the lame duck time is over by now. When a reload replaces this worker,
+        it begins now: each answer closes its connection, so clients move to the new workers by themselves,
+        and only those that stay silent are closed at its end.
+        """
+        hub.stop()
+        settings = self.service.settings
+        begun = time.monotonic()
+        patience = 0.0 if self.service.drain.begun else settings.lame_duck
+        while hub.open and not self._quick_shutdown:
+            waited = time.monotonic() - begun
+            if waited > patience + settings.graceful_timeout:
+                break
+            if waited >= patience:
+                hub.retire(newcomers=waited >= patience + NEWCOMER)
+            self.notify()
+            await asyncio.sleep(0.02)
+
+
+def serve_health(worker: ReviewWorker) -> None:
+    """Serve the plain port in a thread of its own: it answers also while the reviews' loop is busy."""
+    asyncio.run(_serve_health(worker))
+
+
+async def _serve_health(worker: ReviewWorker) -> None:
+    asyncio.get_running_loop().set_exception_handler(_report)
+    assert worker.health_socket is not None  # noqa: S101 - see the caller
+    service = worker.service
+    hub = Hub(service.health(), service.settings, service.drain)
+    hub.listen([worker.health_socket])
+    while worker.alive:
+        await asyncio.sleep(HEARTBEAT)
+    hub.stop()
+    await asyncio.Event().wait()  # answer to the end; the process takes the thread along
+
+
+def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Log what asyncio could not give to anybody, without any text that may quote a request."""
+    error = context.get("exception")
+    fields = logs.describe(error) if isinstance(error, BaseException) else {}
+    logs.get().error("event loop: %s", context.get("message", ""), extra=logs.fields(fields))

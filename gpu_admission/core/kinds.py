@@ -1,0 +1,231 @@
+"""The one table: kind -> where its pod specs stand.
+
+A place is written like a JSON Pointer in which ``*`` stands for every item of a list or value of a mapping.
+The custom kinds were read from the schemas of 1,268 CRDs; versions are left out, because no kind of the
+table moved its pod specs between versions.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from .pointer import Pointer
+
+    What = Literal["pod", "containers", "resources", "object"]
+
+
+class Place:
+    """Where something stands in objects of a kind.
+
+    ``what`` is ``pod`` (a PodSpec), ``containers`` (a mapping that holds containers under other keys than a
+    PodSpec does), ``resources`` (a mapping with ``resources`` and nothing of a container around it), or
+    ``object`` (a whole Kubernetes object). ``extra`` names keys that hold one more container each
+    (KServe's ``model``) or, with a trailing ``*``, a list of them.
+    """
+
+    __slots__ = ("extra", "path", "what")
+
+    def __init__(self, path: str, what: What = "pod", extra: tuple[str, ...] = ()) -> None:
+        self.path: Pointer = tuple(path.strip("/").split("/")) if path else ()
+        self.what: What = what
+        self.extra = extra
+
+
+def _pods(*paths: str) -> tuple[Place, ...]:
+    return tuple(Place(path) for path in paths)
+
+
+def _under(prefix: str, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Return the places of one kind's spec as they stand inside another kind that embeds it."""
+    return tuple(Place(prefix + "/" + "/".join(map(str, p.path[1:])), p.what, p.extra) for p in places)
+
+
+_TEMPLATE = _pods("/spec/template/spec")
+_RAY = _pods("/spec/headGroupSpec/template/spec", "/spec/workerGroupSpecs/*/template/spec")
+_VOLCANO = _pods("/spec/tasks/*/template/spec")
+_JOB_SET = _pods("/spec/replicatedJobs/*/template/spec/template/spec")
+_TRAINING_RUNTIME = _pods("/spec/template/spec/replicatedJobs/*/template/spec/template/spec")
+_ROLE_SET = _pods("/spec/roles/*/template/spec")
+_ARGO_KEYS = ("container", "script", "containerSet/containers*", "sidecars*")
+_ARGO = (
+    Place("/spec/templates/*", "containers", _ARGO_KEYS),
+    Place("/spec/templateDefaults", "containers", _ARGO_KEYS),
+)
+_TEKTON = tuple(Place(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
+_SERVERS = (
+    "model", "triton", "pytorch", "tensorflow", "sklearn", "xgboost", "huggingface", "onnx",
+    "pmml", "lightgbm", "paddle", "art", "aix",
+)  # fmt: skip
+_KSERVE = (
+    Place("/spec/predictor", extra=_SERVERS),
+    Place("/spec/transformer"),
+    Place("/spec/explainer", extra=("art",)),
+    Place("/spec/predictor/workerSpec"),
+    Place("/spec/canary/*/predictor", extra=_SERVERS),
+)
+_OME = tuple(
+    Place(f"/spec/{part}{role}", extra=("runner",))
+    for part in ("engine", "decoder", "router")
+    for role in ("", "/leader", "/worker")
+)
+_SPARK_KEYS = ("sidecars*",)
+_SPARK = tuple(
+    place
+    for part in ("driver", "executor")
+    for place in (Place(f"/spec/{part}/template/spec"), Place(f"/spec/{part}", "containers", _SPARK_KEYS))
+)
+
+BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
+
+_BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
+    "": {
+        "Pod": _pods("/spec"),
+        "PodTemplate": _pods("/template/spec"),
+        "ReplicationController": _TEMPLATE,
+    },
+    "apps": dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _TEMPLATE),
+    "extensions": dict.fromkeys(("Deployment", "DaemonSet", "ReplicaSet"), _TEMPLATE),
+    "batch": {"Job": _TEMPLATE, "CronJob": _pods("/spec/jobTemplate/spec/template/spec")},
+    "serving.kserve.io": {
+        "InferenceService": _KSERVE,
+        "ServingRuntime": _pods("/spec", "/spec/workerSpec"),
+        "ClusterServingRuntime": _pods("/spec", "/spec/workerSpec"),
+        "LLMInferenceService": _pods(
+            "/spec/template",
+            "/spec/worker",
+            "/spec/prefill/template",
+            "/spec/prefill/worker",
+            "/spec/router/scheduler/template",
+        ),
+    },
+    "serving.knative.dev": {"Service": _TEMPLATE, "Configuration": _TEMPLATE, "Revision": _pods("/spec")},
+    "kubeflow.org": {
+        "PyTorchJob": _pods("/spec/pytorchReplicaSpecs/*/template/spec"),
+        "TFJob": _pods("/spec/tfReplicaSpecs/*/template/spec"),
+        "MPIJob": _pods("/spec/mpiReplicaSpecs/*/template/spec"),
+        "JAXJob": _pods("/spec/jaxReplicaSpecs/*/template/spec"),
+        "PaddleJob": _pods("/spec/paddleReplicaSpecs/*/template/spec"),
+        "XGBoostJob": _pods("/spec/xgbReplicaSpecs/*/template/spec"),
+        "MXJob": _pods("/spec/mxReplicaSpecs/*/template/spec"),
+        "Notebook": _TEMPLATE,
+        "Experiment": (Place("/spec/trialTemplate/trialSpec", "object"),),
+    },
+    "trainer.kubeflow.org": {
+        "TrainingRuntime": _TRAINING_RUNTIME,
+        "ClusterTrainingRuntime": _TRAINING_RUNTIME,
+        "TrainJob": (
+            Place("/spec/trainer", "resources", ("resourcesPerNode",)),
+            Place("/spec/podSpecOverrides/*", "containers"),
+        ),
+    },
+    "ray.io": {
+        "RayCluster": _RAY,
+        "RayJob": (*_under("/spec/rayClusterSpec", _RAY), *_pods("/spec/submitterPodTemplate/spec")),
+        "RayService": _under("/spec/rayClusterConfig", _RAY),
+        "RayCronJob": (
+            *_under("/spec/jobTemplate/rayClusterSpec", _RAY),
+            *_pods("/spec/jobTemplate/submitterPodTemplate/spec"),
+        ),
+    },
+    "batch.volcano.sh": {"Job": _VOLCANO, "CronJob": _under("/spec/jobTemplate/spec", _VOLCANO)},
+    "flow.volcano.sh": {"JobTemplate": _VOLCANO},
+    "jobset.x-k8s.io": {"JobSet": _JOB_SET},
+    "leaderworkerset.x-k8s.io": {
+        "LeaderWorkerSet": _pods(
+            "/spec/leaderWorkerTemplate/leaderTemplate/spec", "/spec/leaderWorkerTemplate/workerTemplate/spec"
+        )
+    },
+    "kueue.x-k8s.io": {"Workload": _pods("/spec/podSets/*/template/spec")},
+    "argoproj.io": {
+        "Rollout": _TEMPLATE,
+        "Experiment": _pods("/spec/templates/*/template/spec"),
+        "Workflow": _ARGO,
+        "WorkflowTemplate": _ARGO,
+        "ClusterWorkflowTemplate": _ARGO,
+        "CronWorkflow": _under("/spec/workflowSpec", _ARGO),
+    },
+    "apps.kruise.io": dict.fromkeys(("CloneSet", "StatefulSet", "DaemonSet", "BroadcastJob"), _TEMPLATE),
+    "keda.sh": {"ScaledJob": _pods("/spec/jobTargetRef/template/spec")},
+    "sparkoperator.k8s.io": {
+        "SparkApplication": _SPARK,
+        "ScheduledSparkApplication": _under("/spec/template", _SPARK),
+    },
+    "spark.apache.org": {
+        "SparkApplication": _pods("/spec/driverSpec/podTemplateSpec/spec", "/spec/executorSpec/podTemplateSpec/spec")
+    },
+    "flink.apache.org": {
+        "FlinkDeployment": _pods(
+            "/spec/podTemplate/spec",
+            "/spec/jobManager/podTemplate/spec",
+            "/spec/taskManager/podTemplate/spec",
+        )
+    },
+    "kubernetes.dask.org": {"DaskCluster": _pods("/spec/scheduler/spec", "/spec/worker/spec")},
+    "machinelearning.seldon.io": {"SeldonDeployment": _pods("/spec/predictors/*/componentSpecs/*/spec")},
+    "mlops.seldon.io": {"Server": _pods("/spec/podSpec")},
+    "grove.io": {"PodCliqueSet": _pods("/spec/template/cliques/*/spec/podSpec")},
+    "orchestration.aibrix.ai": {
+        "StormService": _pods("/spec/template/spec/roles/*/template/spec"),
+        "RoleSet": _ROLE_SET,
+        "PodSet": _TEMPLATE,
+        "RayClusterFleet": _under("/spec/template/spec", _RAY),
+    },
+    "ome.io": {"InferenceService": _OME},
+    "apps.nvidia.com": {"NIMService": (Place("/spec", "resources"),)},
+    "tekton.dev": {
+        "Task": _TEKTON,
+        "TaskRun": _under("/spec/taskSpec", _TEKTON),
+    },
+    "workload.codeflare.dev": {"AppWrapper": (Place("/spec/components/*/template", "object"),)},
+    "work.open-cluster-management.io": {"ManifestWork": (Place("/spec/workload/manifests/*", "object"),)},
+    "template.openshift.io": {"Template": (Place("/objects/*", "object"),)},
+    "apps.openshift.io": {"DeploymentConfig": _TEMPLATE},
+}
+
+# Kinds that show resources or pod specs which are none: patterns, schemas, capacities, text.
+NEVER: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Secret"),
+        ("", "Node"),
+        ("", "ResourceQuota"),
+        ("", "LimitRange"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("karpenter.sh", "NodePool"),
+        ("karpenter.sh", "NodeClaim"),
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("scheduling.volcano.sh", "Queue"),
+        ("scheduling.volcano.sh", "PodGroup"),
+    }
+)
+NEVER_GROUPS = (
+    "kyverno.io",
+    "gatekeeper.sh",
+    "resource.k8s.io",
+    "admissionregistration.k8s.io",
+    "kustomize.config.k8s.io",
+)
+
+
+def split_group(api_version: str) -> str:
+    """Return the API group of an ``apiVersion``; the empty text for the core group."""
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""
+
+
+def places(api_version: str, kind: str) -> tuple[Place, ...] | None:
+    """Return where pod specs stand in a kind, or None where the table does not know it."""
+    return _BY_GROUP.get(split_group(api_version), {}).get(kind)
+
+
+def never(api_version: str, kind: str) -> bool:
+    """Tell whether looking for pod specs by shape would mislead in this kind."""
+    group = split_group(api_version)
+    return (group, kind) in NEVER or any(group == g or group.endswith("." + g) for g in NEVER_GROUPS)
+
+
+def known() -> list[tuple[str, str, tuple[Place, ...]]]:
+    """Return the table: group, kind, places."""
+    return [(group, kind, spots) for group, kinds in _BY_GROUP.items() for kind, spots in kinds.items()]

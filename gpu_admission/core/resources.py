@@ -1,0 +1,208 @@
+"""Which resource names are GPUs (or other accelerators), of which vendor, and what one unit of them means.
+
+Names are read from each project's source, as BACKENDS of the design and the corpus of real manifests list
+them; a policy adds its own with ``resources.extra``.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Literal
+
+    Unit = Literal["device", "memory", "cores", "percent", "other"]
+    Sharing = Literal["exclusive", "shared", "partition"]
+
+
+class Resource:
+    """What a resource name stands for.
+
+    ``vendor`` is the maker of the card (``nvidia``), ``system`` the device plugin or scheduler that serves
+    the name (``hami``). ``unit`` says what is counted: ``device`` (cards, slices or shares of cards, always
+    whole numbers that reserve a card), ``memory``, ``cores``, ``percent``, or ``other``. ``sharing`` says
+    whether one device is a whole card (``exclusive``), a share of one, or a hardware ``partition``.
+    """
+
+    __slots__ = ("name", "sharing", "system", "unit", "vendor")
+
+    def __init__(self, name: str, vendor: str, system: str, unit: Unit, sharing: Sharing) -> None:
+        self.name = name
+        self.vendor = vendor
+        self.system = system
+        self.unit: Unit = unit
+        self.sharing: Sharing = sharing
+
+    def __repr__(self) -> str:
+        return f"<{self.name}: {self.vendor} {self.system} {self.unit} {self.sharing}>"
+
+
+PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
+PORTABLE_COUNT = "gpu-admission.io/gpu-count"
+PORTABLE_CORES = "gpu-admission.io/gpu-core"
+
+# vendor, system, unit, sharing: the names
+_TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
+    ("nvidia", "nvidia", "device", "exclusive", "nvidia.com/gpu nvidia.com/pgpu"),
+    ("nvidia", "nvidia", "device", "shared", "nvidia.com/gpu.shared nvidia.com/pgpu.shared"),
+    ("nvidia", "hami", "memory", "shared", "nvidia.com/gpumem"),
+    ("nvidia", "hami", "percent", "shared", "nvidia.com/gpumem-percentage"),
+    ("nvidia", "hami", "cores", "shared", "nvidia.com/gpucores"),
+    ("nvidia", "hami", "device", "shared", "nvidia.com/vgpu nvidia.com/vgpu-number"),
+    ("nvidia", "hami", "memory", "shared", "nvidia.com/vgpu-memory"),
+    ("nvidia", "hami", "cores", "shared", "nvidia.com/vgpu-cores"),
+    ("nvidia", "gpushare", "memory", "shared", "aliyun.com/gpu-mem"),
+    ("nvidia", "gpushare", "device", "exclusive", "aliyun.com/gpu-count aliyun.com/gpu"),
+    ("nvidia", "gpushare", "percent", "shared", "aliyun.com/gpu-core.percentage"),
+    ("nvidia", "alibabacloud", "memory", "shared", "alibabacloud.com/gpu-mem"),
+    ("nvidia", "alibabacloud", "device", "exclusive", "alibabacloud.com/gpu-count"),
+    ("nvidia", "volcano", "memory", "shared", "volcano.sh/gpu-memory"),
+    ("nvidia", "volcano", "device", "exclusive", "volcano.sh/gpu-number"),
+    ("nvidia", "volcano-vgpu", "device", "shared", "volcano.sh/vgpu-number"),
+    ("nvidia", "volcano-vgpu", "memory", "shared", "volcano.sh/vgpu-memory"),
+    ("nvidia", "volcano-vgpu", "percent", "shared", "volcano.sh/vgpu-memory-percentage"),
+    ("nvidia", "volcano-vgpu", "cores", "shared", "volcano.sh/vgpu-cores"),
+    ("nvidia", "koordinator", "device", "exclusive", "koordinator.sh/gpu"),
+    ("nvidia", "koordinator", "device", "shared", "koordinator.sh/gpu.shared"),
+    ("nvidia", "koordinator", "cores", "shared", "koordinator.sh/gpu-core"),
+    ("nvidia", "koordinator", "memory", "shared", "koordinator.sh/gpu-memory"),
+    ("nvidia", "koordinator", "percent", "shared", "koordinator.sh/gpu-memory-ratio"),
+    ("nvidia", "aws", "device", "shared", "k8s.amazonaws.com/vgpu"),
+    ("nvidia", "tencent", "cores", "shared", "tencent.com/vcuda-core"),
+    ("nvidia", "tencent", "memory", "shared", "tencent.com/vcuda-memory"),
+    ("nvidia", "elasticgpu", "cores", "shared", "elasticgpu.io/gpu-core elasticgpu.io/qgpu-core"),
+    ("nvidia", "elasticgpu", "memory", "shared", "elasticgpu.io/gpu-memory elasticgpu.io/qgpu-memory"),
+    ("any", "portable", "memory", "shared", PORTABLE_MEMORY),
+    ("any", "portable", "device", "exclusive", PORTABLE_COUNT),
+    ("any", "portable", "cores", "shared", PORTABLE_CORES),
+    ("amd", "amd", "device", "exclusive", "amd.com/gpu"),
+    ("amd", "hami", "memory", "shared", "amd.com/gpumem"),
+    ("amd", "hami", "cores", "shared", "amd.com/gpucores"),
+    (
+        "intel",
+        "intel",
+        "device",
+        "exclusive",
+        "gpu.intel.com/i915 gpu.intel.com/xe gpu.intel.com/sriov-gpudevice",
+    ),
+    ("intel", "intel", "other", "shared", "gpu.intel.com/monitoring gpu.intel.com/i915_monitoring"),
+    ("intel", "intel", "other", "shared", "gpu.intel.com/xe_monitoring gpu.intel.com/tiles"),
+    ("intel", "intel", "cores", "shared", "gpu.intel.com/millicores"),
+    ("intel", "intel", "memory", "shared", "gpu.intel.com/memory.max"),
+    ("intel", "habana", "device", "exclusive", "habana.ai/gaudi habana.ai/goya"),
+    ("google", "tpu", "device", "exclusive", "google.com/tpu"),
+    ("aws", "neuron", "device", "exclusive", "aws.amazon.com/neuron aws.amazon.com/neurondevice"),
+    ("aws", "neuron", "cores", "shared", "aws.amazon.com/neuroncore"),
+    ("huawei", "ascend", "device", "exclusive", "huawei.com/Ascend910 huawei.com/Ascend310 huawei.com/npu"),
+    ("cambricon", "cambricon", "device", "exclusive", "cambricon.com/mlu cambricon.com/vmlu"),
+    ("cambricon", "cambricon", "memory", "shared", "cambricon.com/mlu.smlu.vmemory"),
+    ("cambricon", "cambricon", "cores", "shared", "cambricon.com/mlu.smlu.vcore"),
+    ("hygon", "hygon", "device", "exclusive", "hygon.com/dcu hygon.com/dcunum"),
+    ("hygon", "hygon", "memory", "shared", "hygon.com/dcumem"),
+    ("hygon", "hygon", "cores", "shared", "hygon.com/dcucores"),
+    ("metax", "metax", "device", "exclusive", "metax-tech.com/gpu"),
+    ("metax", "metax", "device", "shared", "metax-tech.com/sgpu"),
+    ("metax", "metax", "memory", "shared", "metax-tech.com/vmemory"),
+    ("metax", "metax", "cores", "shared", "metax-tech.com/vcore"),
+    ("mthreads", "mthreads", "device", "exclusive", "mthreads.com/gpu mthreads.com/vgpu"),
+    ("mthreads", "mthreads", "cores", "shared", "mthreads.com/sgpu-core"),
+    ("mthreads", "mthreads", "memory", "shared", "mthreads.com/sgpu-memory"),
+    ("enflame", "enflame", "device", "exclusive", "enflame.com/gcu enflame.com/vgcu enflame.com/shared-gcu"),
+    ("enflame", "enflame", "device", "shared", "enflame.com/drs-gcu"),
+    ("enflame", "enflame", "memory", "shared", "enflame.com/gcu-memory"),
+    ("enflame", "enflame", "cores", "shared", "enflame.com/gcu-core"),
+    ("enflame", "enflame", "percent", "shared", "enflame.com/vgcu-percentage"),
+    ("kunlunxin", "kunlunxin", "device", "exclusive", "kunlunxin.com/xpu kunlunxin.com/vxpu"),
+    ("kunlunxin", "kunlunxin", "memory", "shared", "kunlunxin.com/vxpu-memory"),
+    ("iluvatar", "iluvatar", "device", "exclusive", "iluvatar.ai/gpu iluvatar.ai/vgpu iluvatar.com/gpu"),
+    ("biren", "biren", "device", "exclusive", "birentech.com/gpu"),
+    ("qualcomm", "qualcomm", "device", "exclusive", "qualcomm.com/qaic"),
+    ("tensor-fusion", "tensor-fusion", "device", "shared", "tensor-fusion.ai/gpu-count"),
+)
+
+_KNOWN: dict[str, Resource] = {
+    name: Resource(name, vendor, system, unit, sharing)
+    for vendor, system, unit, sharing, names in _TABLE
+    for name in names.split()
+}
+
+# The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
+MIG_NAME = re.compile(r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?", re.ASCII)
+
+_PATTERNS: tuple[tuple[re.Pattern[str], str, str, Unit, Sharing], ...] = (
+    (MIG_NAME, "nvidia", "mig", "device", "partition"),
+    (re.compile(r"amd\.com/[sdqc]px_nps[1248]", re.ASCII), "amd", "amd", "device", "partition"),
+    (re.compile(r"huawei\.com/Ascend\w+-memory", re.ASCII), "huawei", "ascend", "memory", "shared"),
+    (re.compile(r"huawei\.com/Ascend\w+-core", re.ASCII), "huawei", "ascend", "cores", "shared"),
+    (re.compile(r"huawei\.com/Ascend\w+(-\w+)*", re.ASCII), "huawei", "ascend", "device", "exclusive"),
+    (re.compile(r"iluvatar\.ai/[\w-]+\.vMem", re.ASCII), "iluvatar", "iluvatar", "memory", "shared"),
+    (re.compile(r"iluvatar\.ai/[\w-]+\.vCore", re.ASCII), "iluvatar", "iluvatar", "cores", "shared"),
+    (re.compile(r"iluvatar\.ai/[\w-]+-vgpu", re.ASCII), "iluvatar", "iluvatar", "device", "shared"),
+    (re.compile(r"cambricon\.com/mlu[\w.-]*", re.ASCII), "cambricon", "cambricon", "device", "partition"),
+)
+_PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
+
+
+def classify(name: str) -> Resource | None:
+    """Return what a resource name stands for, or None where it is no accelerator that we know."""
+    known = _KNOWN.get(name)
+    if known is not None:
+        return known
+    if name.startswith(_PATTERN_DOMAINS):
+        for pattern, vendor, system, unit, sharing in _PATTERNS:
+            if pattern.fullmatch(name):
+                return Resource(name, vendor, system, unit, sharing)
+    return None
+
+
+def known_names() -> Iterable[str]:
+    """Return every name of the table (the patterns, MIG profiles among them, match more)."""
+    return _KNOWN.keys()
+
+
+def known_domains() -> frozenset[str]:
+    """Return the domains of the table."""
+    return frozenset(name.partition("/")[0] for name in _KNOWN)
+
+
+def extra(name: str) -> Resource:
+    """Return a resource that only the policy knows: a whole device of a maker of its own."""
+    return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
+
+
+_QUALIFIED_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+
+
+def is_extended(name: str) -> bool:
+    """Tell whether Kubernetes takes a name for an extended resource.
+
+    The conditions are those of ``IsExtendedResourceName`` in k8s.io/kubernetes ``pkg/apis/core/v1/helper``:
+    ``domain/name`` outside of ``*kubernetes.io``, no ``requests.`` prefix, and ``requests.`` + name still a
+    qualified name.
+    """
+    domain, slash, rest = name.partition("/")
+    if not slash or "kubernetes.io/" in name or name.startswith("requests."):
+        return False
+    prefixed = f"requests.{domain}"
+    return len(prefixed) <= 253 and bool(_SUBDOMAIN.fullmatch(prefixed)) and bool(_QUALIFIED_PART.fullmatch(rest))
+
+
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+
+
+def is_refused(name: str) -> bool:
+    """Tell whether the API server refuses a name among a container's resources.
+
+    It takes its own (``cpu``, ``hugepages-2Mi``), extended resources, and any qualified name of its own
+    domains, even of resources that are long gone (``alpha.kubernetes.io/nvidia-gpu``): see
+    ``validateContainerResourceName`` in k8s.io/kubernetes ``pkg/apis/core/validation``.
+    """
+    domain, slash, rest = name.partition("/")
+    if not slash:
+        return name not in _STANDARD and not name.startswith("hugepages-")
+    if "kubernetes.io/" in name:
+        return len(domain) > 253 or not (_SUBDOMAIN.fullmatch(domain) and _QUALIFIED_PART.fullmatch(rest))
+    return not is_extended(name)

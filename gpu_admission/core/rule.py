@@ -1,0 +1,117 @@
+"""A rule: one object that says everything about itself."""
+
+from __future__ import annotations
+
+import re
+
+from .finding import SEVERITIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any
+
+    from .finding import Action, Problem, Safety, Severity
+    from .policy import Policy
+    from .workload import Workload
+
+    Check = Callable[[Workload, Policy], Iterator[Problem]]
+
+_ID = re.compile(r"GPU[0-3]\d\d", re.ASCII)
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
+_SINCE = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
+
+POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
+TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
+
+
+class RuleError(ValueError):
+    """A rule that was written incompletely."""
+
+
+class Rule:
+    """One rule of the catalogue.
+
+    ``summary`` is one line without a full stop; ``rationale`` says what goes wrong on a cluster, in prose;
+    ``references`` are URLs or ``repository: path`` that prove it. ``bad`` and ``good`` are manifests that
+    run as tests: ``bad`` has findings of this rule only where it is meant to, ``good`` has none, and where
+    there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
+    admission (``pod``, ``template``; files are judged by every rule). ``default`` is the action where the
+    policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy
+    ``spec`` that the examples need.
+
+    Raises RuleError where a field is missing or malformed.
+    """
+
+    __slots__ = (
+        "bad",
+        "check",
+        "default",
+        "fix",
+        "good",
+        "id",
+        "name",
+        "policy",
+        "rationale",
+        "references",
+        "sees",
+        "severity",
+        "since",
+        "summary",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - the field's name in every report
+        name: str,
+        severity: Severity,
+        since: str,
+        summary: str,
+        rationale: str,
+        references: tuple[str, ...],
+        bad: str,
+        good: str,
+        check: Check,
+        fix: Safety | None = None,
+        sees: frozenset[str] = frozenset({POD, TEMPLATE}),
+        default: Action | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.severity: Severity = severity
+        self.since = since
+        self.summary = summary
+        self.rationale = rationale
+        self.references = references
+        self.bad = bad
+        self.good = good
+        self.check = check
+        self.fix: Safety | None = fix
+        self.sees = sees
+        self.default: Action | None = default
+        self.policy: Mapping[str, Any] = policy or {}
+        self._complete()
+
+    def _complete(self) -> None:
+        wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
+        if not _ID.fullmatch(self.id):
+            wrong.append("id")
+        if not _NAME.fullmatch(self.name):
+            wrong.append("name")
+        if not _SINCE.fullmatch(self.since):
+            wrong.append("since")
+        if self.severity not in SEVERITIES:
+            wrong.append("severity")
+        if self.fix not in {None, "safe", "unsafe"}:
+            wrong.append("fix")
+        if "\n" in self.summary or self.summary.endswith("."):
+            wrong.append("summary")
+        if not self.sees or not self.sees <= {POD, TEMPLATE}:
+            wrong.append("sees")
+        if wrong:
+            raise RuleError(f"rule {self.id}: missing or malformed: {', '.join(wrong)}")
+
+    def __repr__(self) -> str:
+        return f"<{self.id} {self.name}>"

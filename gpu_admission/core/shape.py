@@ -1,0 +1,72 @@
+"""Looking into raw objects of any shape.
+
+An object that reaches us was written by anybody: where a list should stand there may be a number. These
+helpers answer with an empty value instead of failing, so that a rule reads like the shape it expects.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+_EMPTY: dict[str, Any] = {}
+
+# $GPUS ${GPUS:-1} $(params.gpus) | {{ .Values.gpus }} {% … %} | <number> | %GPUS% @GPUS@ __GPUS__ | GPU_COUNT | ?* *
+_PLACEHOLDER = re.compile(
+    r"\$[A-Za-z_{(]|\{[{%]|<[^<>]+>|^(%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
+)
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a mapping, else an empty one (never to be written to)."""
+    return value if isinstance(value, dict) else _EMPTY
+
+
+def text(value: object) -> str:
+    """Return the value if it is a text, else the empty one."""
+    return value if isinstance(value, str) else ""
+
+
+def mappings(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Yield the mappings of a list with their index; nothing for anything but a list."""
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            if isinstance(item, dict):
+                yield index, item
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value stands for one that somebody has yet to fill in: ``$GPUS``, ``{{ gpus }}``, ``<number>``.
+
+    Files hold such values (templates of envsubst, Helm, OpenShift, Argo; documentation; patterns such as
+    ``?*``), and nothing can be said about them. What reaches admission is judged as it stands: nobody will
+    fill it in any more.
+    """
+    return isinstance(value, str) and len(value) < 4096 and _PLACEHOLDER.search(value) is not None
+
+
+def shown(value: object, limit: int = 60) -> str:
+    """Return a value as a message shows it: like JSON, on one line, cut when long, without control characters."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, int) and not -(10**30) < value < 10**30:
+        return "a number of very many digits"  # and Python refuses to print those of over 4,300
+    if isinstance(value, dict):
+        return "a mapping"
+    if isinstance(value, list):
+        return "a list"
+    said = f'"{value}"' if isinstance(value, str) else str(value)
+    if len(said) > limit:
+        said = f"{said[: limit - 1]}…"
+    return printable(said)
+
+
+def printable(said: str) -> str:
+    """Return a text with everything escaped that a terminal or a log would obey instead of showing."""
+    if said.isprintable():
+        return said
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in said)

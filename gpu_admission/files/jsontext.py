@@ -1,0 +1,186 @@
+"""JSON files: objects by the json module, and where things stand by a second, slower look when somebody asks.
+
+Stricter than the module where Kubernetes is: no NaN and Infinity, no number that a float cannot hold, no key twice,
+no nesting deeper than in YAML. Surrogate escapes that pair up with nothing become U+FFFD, as in Go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.decoder import scanstring
+
+from gpu_admission.files.builder import MAX_DEPTH, Built, Problem
+from gpu_admission.files.scalars import ScalarError, as_json
+from gpu_admission.files.tree import Mapping, Pair, Scalar, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from gpu_admission.files.tree import Node
+
+_SPACE = re.compile(r"[ \t\n\r]*")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_WORD = re.compile(r"[-+.\w]+")
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+class _Trouble(ValueError):
+    """Something that Kubernetes refuses and the json module would take."""
+
+
+def build(text: str) -> Iterator[Built]:
+    """Yield the values of a JSON file, of which there may be several one after another. Raises Problem."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse
+    )
+    surrogates = _SURROGATE.search(text) is not None
+    at = _skip(text, 0)
+    while at < len(text):
+        try:
+            value, end = decoder.raw_decode(text, at)
+            value = _checked(value, 1, surrogates=surrogates)
+        except json.JSONDecodeError as error:
+            raise Problem(f"not JSON: {error.msg}", error.pos) from None
+        except (ValueError, RecursionError) as error:
+            _Composer(text).value(at, 1)  # which meets the same, and knows where
+            raise Problem(f"cannot be read as JSON ({error})", at) from None
+        yield Built(at, at, end, value, [])
+        at = _skip(text, end)
+
+
+def compose(text: str, start: int) -> Node:
+    """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
+    return _Composer(text).value(start, 1)[0]
+
+
+def _skip(text: str, at: int) -> int:
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] - it matches the empty string
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _Trouble("a key is given twice")
+    return result
+
+
+def _number(digits: str) -> Any:
+    """Return a number as Kubernetes holds it: an integer of 64 bits, or else what a 64-bit float makes of it."""
+    if len(digits) < 19 and digits.lstrip("-").isdecimal():
+        return int(digits)
+    value = float(digits)
+    if abs(value) == float("inf"):
+        raise _Trouble(f"the number {digits[:20]}… is out of range")
+    if digits.lstrip("-").isdecimal() and -(2**63) <= value <= 2**64:
+        return int(digits)
+    return as_json(value)
+
+
+def _refuse(constant: str) -> None:
+    raise _Trouble(f"{constant} is a number that JSON does not have")
+
+
+def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
+    """Return the value with lone surrogates replaced. Raises _Trouble where it is nested too deep."""
+    if isinstance(value, str):
+        return _whole(value) if surrogates else value
+    if not isinstance(value, dict | list):
+        return value
+    if depth > MAX_DEPTH:
+        raise _Trouble("nested too deep")
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            value[at] = _checked(item, depth + 1, surrogates=surrogates)
+        return value
+    if surrogates:
+        return {_whole(key): _checked(item, depth + 1, surrogates=True) for key, item in value.items()}
+    for item in value.values():
+        if isinstance(item, dict | list):
+            _checked(item, depth + 1, surrogates=False)
+    return value
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class _Composer:
+    """Reads one JSON value into a tree; takes only what the json module has taken, or raises Problem."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def value(self, at: int, depth: int) -> tuple[Node, int]:
+        """Return the node that begins at this place and the place behind it."""
+        opening = self._text[at : at + 1]
+        if opening in {"{", "["} and depth > MAX_DEPTH:
+            raise Problem(f"nested deeper than {MAX_DEPTH} levels", at)
+        if opening == "{":
+            return self._mapping(at, depth)
+        if opening == "[":
+            return self._sequence(at, depth)
+        return self._scalar(at)
+
+    def _mapping(self, start: int, depth: int) -> tuple[Mapping, int]:
+        node = Mapping(start, start)
+        node.flow, node.pairs = True, []
+        seen: dict[str, int] = {}
+        at = _skip(self._text, start + 1)
+        while self._text[at : at + 1] != "}":
+            key, behind = self._scalar(at)
+            name = str(key.value)
+            if name in seen:
+                raise Problem(f"the key {name!r} is given twice", at, seen[name])
+            seen[name] = at
+            colon = _skip(self._text, behind)
+            self._expect(":", colon)
+            value, behind = self.value(_skip(self._text, colon + 1), depth + 1)
+            node.pairs.append(Pair(key, name, value))
+            at = self._next(behind, "}")
+        node.end = at + 1
+        return node, node.end
+
+    def _sequence(self, start: int, depth: int) -> tuple[Sequence, int]:
+        node = Sequence(start, start)
+        node.flow, node.items = True, []
+        at = _skip(self._text, start + 1)
+        while self._text[at : at + 1] != "]":
+            item, behind = self.value(at, depth + 1)
+            node.items.append(item)
+            at = self._next(behind, "]")
+        node.end = at + 1
+        return node, node.end
+
+    def _next(self, behind: int, closing: str) -> int:
+        """Return where the next member begins, or the closing bracket stands."""
+        at = _skip(self._text, behind)
+        if self._text[at : at + 1] == closing:
+            return at
+        self._expect(",", at)
+        return _skip(self._text, at + 1)
+
+    def _scalar(self, at: int) -> tuple[Scalar, int]:
+        node = Scalar(at, at)
+        if self._text[at : at + 1] == '"':
+            try:
+                value, node.end = scanstring(self._text, at + 1, True)
+            except json.JSONDecodeError as error:
+                raise Problem(f"not JSON: {error.msg}", error.pos) from None
+            node.value, node.style = _whole(value), '"'
+            return node, node.end
+        word = _WORD.match(self._text, at)
+        if not word:
+            raise Problem("not JSON: Expecting value", at)
+        node.style, node.end = "", word.end()
+        try:
+            node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
+        except (ValueError, ScalarError) as error:
+            raise Problem(str(error), at) from None
+        return node, node.end
+
+    def _expect(self, character: str, at: int) -> None:
+        if self._text[at : at + 1] != character:
+            raise Problem(f"not JSON: Expecting {character!r} delimiter", at)

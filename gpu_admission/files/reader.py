@@ -1,0 +1,223 @@
+"""Bytes of a file -> the documents that Kubernetes would read in it, and what is wrong with the others.
+
+    reading = read(path.read_bytes(), "deploy.yaml")
+    for document in reading.documents:
+        judge(document.object)
+        document.position(("spec", "containers", 0, "resources"))
+
+`read` never raises, whatever the bytes are. YAML goes through libyaml's events (10 MB/s and more), JSON through the
+json module; line and column are looked up, document by document, only for what somebody asks about.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from gpu_admission.files import builder
+from gpu_admission.files.builder import Budget, Built, Problem, TooMuch
+from gpu_admission.files.text import ReadError, Text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Final
+
+    from gpu_admission.files.comments import Comment
+    from gpu_admission.files.tree import Node, Pointer
+
+MAX_ERRORS: Final = 20
+_ORIGIN: Final = "config.kubernetes.io/origin"
+_SOURCE = re.compile(r"^# Source: (\S.*?)[ \t]*\r?$", re.MULTILINE)
+_PATH = re.compile(r"^path: (\S.*?)\s*$", re.MULTILINE)
+# Where kubectl cuts a file into documents before it parses any of them.
+_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|$)", re.MULTILINE)
+
+
+class Position:
+    """Where something stands: lines and columns from 1, columns in code points, the end exclusive."""
+
+    __slots__ = ("column", "end_column", "end_line", "line")
+
+    def __init__(self, line: int, column: int, end_line: int, end_column: int) -> None:
+        self.line = line
+        self.column = column
+        self.end_line = end_line
+        self.end_column = end_column
+
+    def __repr__(self) -> str:
+        return f"Position({self.line}:{self.column}-{self.end_line}:{self.end_column})"
+
+
+class Document:
+    """One document of a file: plain dicts, lists, strings, numbers, booleans and None, as Kubernetes reads them.
+
+    `index` counts all documents of the file from 0, empty and broken ones too. `start` and `end` are its span in
+    code points of `text.text`, `is_json` tells how its text is to be read.
+    """
+
+    __slots__ = ("_root", "_source_from", "end", "index", "is_json", "object", "start", "text")
+
+    def __init__(self, text: Text, index: int, built: Built, source_from: int, *, is_json: bool) -> None:
+        self.text = text
+        self.index = index
+        self.object = built.object
+        self.start = text.line_start(built.start)
+        self.end = built.end
+        self.is_json = is_json
+        self._source_from = (source_from, built.root)
+        self._root: Node | None = None
+
+    @property
+    def root(self) -> Node:
+        """The document as a tree of nodes with their places; made at the first use."""
+        if self._root is None:
+            if self.is_json:
+                from gpu_admission.files import jsontext  # noqa: PLC0415
+
+                self._root = jsontext.compose(self.text.text, self._source_from[1])
+            else:
+                from gpu_admission.files import tree  # noqa: PLC0415
+
+                self._root = tree.compose(self.text.text, self.start, self.end)
+        return self._root
+
+    @property
+    def source(self) -> str | None:
+        """The file that this document was made of, where helm (`# Source:`) or kustomize (annotation) says so."""
+        found = _SOURCE.findall(self.text.text, *self._source_from)
+        return found[-1] if found else _origin(self.object)
+
+    def position(self, pointer: Pointer) -> Position:
+        """Return where the key stands that the pointer names, a list item itself, or () the document's first node.
+
+        The region never leaves its first line. Follows aliases and merge keys to where the key is written. What does not exist is placed at the nearest
+        ancestor that does.
+        """
+        from gpu_admission.files.tree import walk  # noqa: PLC0415 - only where there is a finding
+
+        place = walk(self.root, pointer)[-1].place
+        line, column = self.text.place(place.start)
+        # A report shows one line: code hosts drop what spans lines that a change did not touch.
+        rest = self.text.line(line)[column - 1 :].rstrip()
+        return Position(line, column, line, column + max(min(len(rest), place.end - place.start), 1))
+
+    def line_text(self, line: int) -> str:
+        """Return a line of the file, counted from 1, without its end."""
+        return self.text.line(line)
+
+
+class Reading:
+    """What a file holds. `skipped` is "template" where it is a Go template that is no YAML yet, or None.
+
+    `errors` are for the whole file: a document that has one is not among `documents`, the others are.
+    """
+
+    __slots__ = ("documents", "errors", "name", "skipped", "text")
+
+    def __init__(self, name: str, text: Text | None) -> None:
+        self.name = name
+        self.text = text
+        self.documents: tuple[Document, ...] = ()
+        self.errors: tuple[ReadError, ...] = ()
+        self.skipped: str | None = None
+
+    @property
+    def comments(self) -> tuple[Comment, ...]:
+        """The `# gpu-lint:` comments outside of scalars."""
+        if self.text is None:
+            return ()
+        from gpu_admission.files import comments  # noqa: PLC0415
+
+        return comments.find(self.text, lambda: (document.root for document in self.documents))
+
+
+def read(data: bytes, name: str = "") -> Reading:
+    """Read a file. `.json` names JSON; any other file that begins with `{` is tried as JSON first, as kubectl does."""
+    try:
+        text = Text(data)
+    except ReadError as error:
+        reading = Reading(name, None)
+        reading.errors = (error,)
+        return reading
+    reading = Reading(name, text)
+    is_json = name.endswith(".json")
+    if is_json or text.text.lstrip()[:1] == "{":
+        _fill(reading, text, _json_documents(text), is_json=True)
+    if not is_json and (reading.errors or not reading.documents):
+        _fill(reading, text, _yaml_documents(text), is_json=False)
+    return reading
+
+
+def _fill(reading: Reading, text: Text, found: Iterator[Built], *, is_json: bool) -> None:
+    """Sort what was found into documents, errors and templates."""
+    documents: list[Document] = []
+    errors: list[ReadError] = []
+    previous_end = 0
+    reading.skipped = None
+    for index, built in enumerate(found):
+        if not built.problems:
+            documents.append(Document(text, index, built, previous_end, is_json=is_json))
+        elif text.text.find("{{", built.start, built.end) >= 0:
+            reading.skipped, reading.documents, reading.errors = "template", (), ()
+            return
+        else:
+            errors.extend(_error(text, problem) for problem in built.problems)
+        if len(errors) > MAX_ERRORS:
+            errors[MAX_ERRORS:] = [ReadError("more errors follow; the rest of the file was not read")]
+            break
+        previous_end = built.end
+    reading.documents, reading.errors = tuple(documents), tuple(errors)
+
+
+def _json_documents(text: Text) -> Iterator[Built]:
+    from gpu_admission.files import jsontext  # noqa: PLC0415 - a run over YAML files does not pay for json
+
+    end = 0
+    try:
+        for built in jsontext.build(text.text):
+            yield built
+            end = built.end
+    except Problem as problem:
+        yield Built(end, end, len(text.text), None, [problem])
+
+
+def _yaml_documents(text: Text) -> Iterator[Built]:
+    """Yield the documents of a YAML stream; from the first broken one on, each is read by itself, as kubectl does."""
+    budget = Budget()
+    end = 0
+    try:
+        for built in builder.build(text.data, budget):
+            yield built
+            end = built.end
+    except TooMuch as problem:
+        yield Built(end, end, len(text.text), None, [problem])
+    except Problem:
+        yield from _one_by_one(text.text, end, budget)
+
+
+def _one_by_one(text: str, start: int, budget: Budget) -> Iterator[Built]:
+    separators = [match.start() for match in _SEPARATOR.finditer(text, start)]
+    for begin, end in pairwise([start, *separators, len(text)]):
+        try:
+            for built in builder.build(text[begin:end].encode(), budget):
+                yield built.moved(begin)
+        except Problem as problem:
+            yield Built(0, 0, end - begin, None, [problem]).moved(begin)
+            if isinstance(problem, TooMuch):
+                return
+
+
+def _error(text: Text, problem: Problem) -> ReadError:
+    message = problem.message
+    if problem.first is not None:
+        message += f", first on line {text.place(problem.first)[0]}"
+    return text.error(message, problem.index)
+
+
+def _origin(value: Any) -> str | None:
+    """Return the path in the annotation that kustomize writes with `buildMetadata: [originAnnotations]`."""
+    for key in ("metadata", "annotations", _ORIGIN):
+        value = value.get(key) if isinstance(value, dict) else None
+    found = _PATH.search(value) if isinstance(value, str) else None
+    return found[1] if found else None

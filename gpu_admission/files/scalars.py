@@ -1,0 +1,171 @@
+"""Scalars as Kubernetes reads them: YAML text -> value, and which text needs quotes to stay a string.
+
+Kubernetes reads YAML with sigs.k8s.io/yaml: go.yaml.in/yaml/v2 makes Go values of YAML 1.1 scalars, these become
+JSON, and JSON becomes the object. Both steps are followed here, so `1e3` and `5.` end as the integers 1000 and 5
+(Go writes them as `1000` and `5`), `2024-01-01` and `1:30` as strings, `on` as true. Checked against the library,
+scalar by scalar: tests/files/scalars.json.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    Scalar = str | int | float | bool | None
+
+_INF: Final = float("inf")
+WORDS: Final[dict[str, Scalar]] = {
+    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
+    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], float("nan")),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], _INF),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -_INF),
+}
+# A plain scalar that begins with anything else is a string, whatever follows.
+_MAYBE_OTHER: Final = frozenset("0123456789+-.yYnNtTfFoO~")
+
+_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
+# strconv.ParseFloat, which alone judges what begins with a dot, lets underscores stand between digits.
+_DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
+_MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1
+# More digits than any number that fits, and few enough for Python's int() (which stops at 4,300).
+_LONGEST: Final = 400
+# The first 64-bit float that rounds to infinity in 32 bits.
+_FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
+
+
+class ScalarError(ValueError):
+    """A scalar that Kubernetes refuses; the text says why."""
+
+
+class Plain(dict[str, "Scalar"]):
+    """A memo of plain scalars: `plain[text]` is the value that Kubernetes reads.
+
+    Raises ScalarError for infinities and NaN, which JSON cannot hold.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> Scalar:
+        value = self[text] = as_json(go_value(text))
+        return value
+
+
+class Keys(dict[str, str]):
+    """A memo of plain keys: `keys[text]` is the string that the object has for key. Raises ScalarError for null."""
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> str:
+        key = self[text] = value_as_key(go_value(text))
+        return key
+
+
+def go_value(text: str) -> Scalar:
+    """Return what go.yaml.in/yaml/v2 makes of a plain scalar without a tag; infinities and NaN are floats still."""
+    if text and text[0] not in _MAYBE_OTHER:
+        return text
+    if text in WORDS:
+        return WORDS[text]
+    number = _number(text)
+    return text if number is None else number
+
+
+def as_json(value: Scalar) -> Scalar:
+    """Return a Go value as it comes out of JSON: integral floats below 1e21 are written, and read, as integers.
+
+    Raises ScalarError for infinities and NaN.
+    """
+    if not isinstance(value, float):
+        return value
+    if not -_INF < value < _INF:
+        raise ScalarError(f"{value} is a number that JSON, and so Kubernetes, does not have")
+    if not value.is_integer() or abs(value) >= 1e21:
+        return value
+    # Beyond 2**53 the digits that Go writes are the shortest that give the float back, then zeros.
+    digits, _, exponent = repr(value).partition("e")
+    whole, _, fraction = digits.partition(".")
+    fraction = fraction.rstrip("0")
+    return int(whole + fraction) * 10 ** (int(exponent or 0) - len(fraction))
+
+
+def value_as_key(value: Scalar) -> str:
+    """Return the key that Kubernetes makes of a value that stands where a key does. Raises ScalarError for null."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        raise ScalarError("null cannot be a key")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if value >= 2**63:
+            raise ScalarError(f"{value} cannot be a key: it does not fit into 64 bits with a sign")
+        return str(value)
+    return _float32_text(value)
+
+
+def reads_as_string(text: str) -> bool:
+    """Tell whether a plain scalar with this text is read as the text itself, where a value or a key stands."""
+    return text not in {"<<", "="} and isinstance(go_value(text), str)
+
+
+def _number(text: str) -> int | float | None:
+    """Return the Go number of a scalar, or None where Go sees none."""
+    first = text[0]
+    if first == ".":
+        return _float(text.replace("_", "")) if _DOT_FLOAT.fullmatch(text) else None
+    if first not in "0123456789+-":
+        return None
+    digits = text.replace("_", "")
+    match = _INTEGER.fullmatch(digits)
+    if match:
+        integer = _integer(match)
+        if integer is not None:
+            return integer
+    return _float(digits) if _FLOAT.fullmatch(digits) else None
+
+
+def _integer(match: re.Match[str]) -> int | None:
+    """Return the integer if it fits into 64 bits (unsigned ones only without a sign, as strconv.ParseUint)."""
+    sign, *bases = match.groups()
+    for digits, base in zip(bases, (16, 2, 8, 10), strict=True):
+        if digits is not None:
+            significant = digits.lstrip("0") or "0"
+            value = int(significant, base) if len(significant) <= _LONGEST else _MOST + 1
+            break
+    if sign == "-":
+        return -value if -value >= _MOST_NEGATIVE else None
+    limit = 2**63 - 1 if sign else _MOST
+    return value if value <= limit else None
+
+
+def _float(text: str) -> float | None:
+    value = float(text)
+    # Out of range is an error to Go's ParseFloat, and so the text stays a string.
+    return value if -_INF < value < _INF else None
+
+
+def _float32_text(value: float) -> str:
+    """Return strconv.FormatFloat(value, 'g', -1, 32), which Kubernetes' reader makes of a float that is a key."""
+    from struct import pack, unpack  # noqa: PLC0415 - floats as keys are a curiosity
+
+    if value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return ".nan"
+    if abs(value) >= _FLOAT32_OVERFLOW:
+        return ".inf" if value > 0 else "-.inf"
+    narrow = unpack("f", pack("f", value))[0]
+    text = ""
+    for decimals in range(9):  # nine digits tell all 32-bit floats apart
+        text = f"{narrow:.{decimals}e}"
+        if unpack("f", pack("f", float(text)))[0] == narrow:
+            break
+    mantissa, _, exponent = text.partition("e")
+    if not -4 <= int(exponent) < 6:
+        return text
+    decimals = max(len(mantissa.partition(".")[2]) - int(exponent), 0)
+    return f"{float(text):.{decimals}f}"

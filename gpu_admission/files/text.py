@@ -1,0 +1,92 @@
+"""The text of a file: decoded once, with lines and columns counted the way editors and code hosts count them."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+# Far above any manifest (etcd refuses objects above 1.5 MB), and still read in a few seconds.
+MAX_BYTES: Final = 64 * 1024 * 1024
+_BOM: Final = b"\xef\xbb\xbf"
+_UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
+
+
+class ReadError(Exception):
+    """Why a file, or a document of it, cannot be read: one line of text, and the place where there is one.
+
+    `line` and `column` start at 1; columns count code points. Both are None where the whole file is meant.
+    """
+
+    def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.line = line
+        self.column = column
+
+    def __str__(self) -> str:
+        return self.message if self.line is None else f"{self.line}:{self.column}: {self.message}"
+
+    def __repr__(self) -> str:
+        return f"ReadError({self.message!r}, {self.line}, {self.column})"
+
+
+class Text:
+    """What a file says, without its byte order mark. Raises ReadError for what is no text.
+
+    Lines end with LF or CRLF and with nothing else: YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, and
+    its marks count those; no editor, code host or SARIF viewer does.
+    """
+
+    __slots__ = ("_line_starts", "bom", "data", "text")
+
+    def __init__(self, data: bytes) -> None:
+        if len(data) > MAX_BYTES:
+            raise ReadError(f"larger than {MAX_BYTES // 2**20} MiB")
+        if data.startswith(_UTF16):
+            raise ReadError("is UTF-16, not UTF-8: save it as UTF-8", 1, 1)
+        self.bom = data.startswith(_BOM)
+        self.data = data[len(_BOM) :] if self.bom else data
+        self._line_starts: list[int] | None = None
+        try:
+            self.text = self.data.decode()
+        except UnicodeDecodeError as error:
+            raise self._at_byte("not UTF-8", error.start) from None
+
+    def place(self, index: int) -> tuple[int, int]:
+        """Return line and column, from 1, of a code point counted from 0."""
+        starts = self._starts()
+        line = bisect_right(starts, index)
+        return line, index - starts[line - 1] + 1
+
+    def line(self, number: int) -> str:
+        """Return a line, counted from 1, without its end; empty where there is none."""
+        starts = self._starts()
+        if not 0 < number <= len(starts):
+            return ""
+        end = starts[number] - 1 if number < len(starts) else len(self.text)
+        return self.text[starts[number - 1] : end].removesuffix("\r")
+
+    def line_start(self, index: int) -> int:
+        """Return where the line of a code point begins."""
+        return self.text.rfind("\n", 0, index) + 1
+
+    def error(self, message: str, index: int) -> ReadError:
+        """Return a ReadError at a code point."""
+        return ReadError(message, *self.place(index))
+
+    def _starts(self) -> list[int]:
+        if self._line_starts is None:
+            starts, at = [0], self.text.find("\n")
+            while at >= 0:
+                starts.append(at + 1)
+                at = self.text.find("\n", at + 1)
+            self._line_starts = starts
+        return self._line_starts
+
+    def _at_byte(self, message: str, offset: int) -> ReadError:
+        before = self.data[:offset].decode(errors="replace")
+        line_start = before.rfind("\n") + 1
+        return ReadError(message, before.count("\n") + 1, len(before) - line_start + 1)

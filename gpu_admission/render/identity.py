@@ -1,0 +1,46 @@
+"""What makes a finding the same one tomorrow: rule, path, object and pointer, and never the line."""
+
+from __future__ import annotations
+
+import hashlib
+
+from gpu_admission.core import pointer as pointers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .report import Located
+
+_SEPARATOR = "\x1f"
+
+
+def words(located: Located, path: str | None = None) -> tuple[str, ...]:
+    """Return what identifies a finding; ``path`` replaces the one it was reported with."""
+    finding = located.finding
+    ref = finding.object
+    return (
+        finding.rule,
+        located.place.file if path is None else path,
+        ref.api_version,
+        ref.kind,
+        ref.namespace or "",
+        ref.name or "",
+        pointers.to_text(finding.pointer),
+    )
+
+
+def digest(said: Sequence[str]) -> str:
+    """Return 32 hexadecimal digits that stand for some words."""
+    return hashlib.sha256(_SEPARATOR.join(said).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def fingerprints(findings: Sequence[Located]) -> list[str]:
+    """Return one fingerprint a finding, unique among them: the second of the same place gets a number."""
+    seen: dict[tuple[str, ...], int] = {}
+    unique = []
+    for located in findings:
+        key = words(located)
+        ordinal = seen[key] = seen.get(key, 0) + 1
+        unique.append(digest(key if ordinal == 1 else (*key, str(ordinal))))
+    return unique

@@ -1,0 +1,33 @@
+"""Colour for terminals; every method returns its text unchanged where no colour is wanted."""
+
+from __future__ import annotations
+
+_COLOURS = {"error": "31", "warning": "33", "info": "36"}
+
+
+class Style:
+    """Wraps text in ANSI codes, or does not."""
+
+    __slots__ = ("colour",)
+
+    def __init__(self, *, colour: bool = False) -> None:
+        self.colour = colour
+
+    def _wrap(self, code: str, text: str) -> str:
+        return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text
+
+    def bold(self, text: str) -> str:
+        """Return the text in bold."""
+        return self._wrap("1", text)
+
+    def faint(self, text: str) -> str:
+        """Return the text in a weaker colour."""
+        return self._wrap("2", text)
+
+    def good(self, text: str) -> str:
+        """Return the text in green."""
+        return self._wrap("32", text)
+
+    def severity(self, severity: str, text: str) -> str:
+        """Return the text in the colour of a severity, in bold."""
+        return self._wrap(f"1;{_COLOURS.get(severity, '36')}", text)

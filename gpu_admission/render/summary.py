@@ -1,0 +1,69 @@
+"""The last lines for people: what was found, what was looked at, what was not."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import SEVERITIES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .report import Report
+    from .style import Style
+
+
+def tail(report: Report, style: Style, *, remarks: bool, quiet: bool) -> list[str]:
+    """Return the lines after the findings."""
+    from .concise import remark  # noqa: PLC0415 - the two belong together, and one must come first
+
+    lines = []
+    if remarks:
+        lines += [remark(said, "error", style) for said in report.errors]
+        lines += [remark(said, "skipped", style) for said in report.skipped]
+        lines += [remark(said, "notice", style) for said in report.notices]
+    return lines if quiet else [*lines, *counts(report, style)]
+
+
+def counts(report: Report, style: Style) -> list[str]:
+    """Return what was found and in how much, in one line, and what is not shown in more."""
+    parts = [
+        style.severity(severity, amount(report.count(severity), _NOUNS[severity]))
+        for severity in SEVERITIES
+        if report.count(severity)
+    ]
+    found = f"Found {', '.join(parts)}" if parts else style.good("No findings")
+    looked = f"{amount(len(report.files), 'file')} ({amount(report.objects, 'Kubernetes object')})"
+    lines = [f"{found} in {looked}{_fixable(report)}."]
+    if report.repaired:
+        lines.append(f"Admission would repair {report.repaired} of what was found.")
+    if report.hidden:
+        lines.append(f"{amount(report.hidden, 'finding')} of lower severity not shown (--min-severity info shows all).")
+    if report.suppressed:
+        lines.append(f"{amount(len(report.suppressed), 'finding')} suppressed.")
+    if report.errors:
+        lines.append(style.severity("error", f"{amount(len(_files(report)), 'input')} could not be read."))
+    if report.skipped:
+        lines.append(f"{amount(len(report.skipped), 'input')} skipped.")
+    return lines
+
+
+_NOUNS = {"error": "error", "warning": "warning", "info": "info finding"}
+
+
+def amount(number: int, noun: str) -> str:
+    """Return a number and its noun, in the plural where it needs one."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _files(report: Report) -> set[str]:
+    return {error.place.rendered_in or error.place.file for error in report.errors}
+
+
+def _fixable(report: Report) -> str:
+    left = [located.finding for located in report.findings if not located.finding.repaired]
+    safe = sum(1 for finding in left if finding.fix == "safe")
+    unsafe = sum(1 for finding in left if finding.fix == "unsafe")
+    offers = []
+    if safe:
+        offers.append(f"{safe} fixable with --fix")
+    if unsafe:
+        offers.append(f"{unsafe} with --fix --unsafe-fixes")
+    return f"; {', '.join(offers)}" if offers else ""

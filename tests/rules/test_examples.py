@@ -1,0 +1,52 @@
+"""Every rule's own examples, run: ``bad`` is found, ``good`` is clean, and the fix turns one into the other."""
+
+import pytest
+import yaml
+
+from gpu_admission import rules
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+
+
+def policy_for(rule):
+    return Policy("example", rule.policy).selecting(frozenset({rule.id}))
+
+
+def documents(text):
+    return [document for document in yaml.safe_load_all(text) if document is not None]
+
+
+def findings(rule, text):
+    engine = Engine(rules.ALL, policy_for(rule))
+    return [finding for document in documents(text) for finding in engine.validate(document)]
+
+
+@pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)
+class TestExamples:
+    def test_the_bad_example_is_found(self, rule):
+        found = findings(rule, rule.bad)
+        assert found
+        assert {finding.rule for finding in found} == {rule.id}
+
+    def test_the_good_example_is_clean(self, rule):
+        assert findings(rule, rule.good) == []
+
+    def test_the_fix_turns_bad_into_good(self, rule):
+        if rule.fix is None:
+            assert all(finding.fix is None for finding in findings(rule, rule.bad))
+            return
+        engine = Engine(rules.ALL, policy_for(rule))
+        fixed = [engine.mutate(document, unsafe=True, consent=True).object for document in documents(rule.bad)]
+        assert fixed == documents(rule.good)
+
+    def test_a_message_tells_what_is_wrong_and_the_advice_what_to_write(self, rule):
+        for finding in findings(rule, rule.bad):
+            assert finding.message[0].islower() or finding.message[0] in "\"'" or finding.message.startswith("NVIDIA")
+            assert finding.advice
+            assert not finding.message.endswith(".")
+
+
+def test_ids_and_names_are_unique_and_in_order():
+    ids = [rule.id for rule in rules.ALL]
+    assert ids == sorted(set(ids))
+    assert len({rule.name for rule in rules.ALL}) == len(ids)
