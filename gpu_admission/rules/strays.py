@@ -54,7 +54,7 @@ def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
     """Yield every stray of an object."""
     typed = common.is_typed(workload)
     for pod in workload.pods:
-        if pod.complete:
+        if pod.complete or (typed and pod.holder is not None):
             yield from _in_pod(pod, policy)
         for container in pod.containers:
             yield from _in_resources(container, policy)

@@ -105,6 +105,12 @@ CASES = [
         deployment({"containers": [container({"limits": {GPU: 1}})], "resources": {"limits": {"cpu": 4}}}),
     ),
     Case(
+        "the resources of the whole pod, in a template that shows no images",
+        deployment({"containers": [{"name": "train"}], "resources": {"requests": {GPU: 1}}}),
+        (Expected("/spec/template/spec/resources/requests/nvidia.com~1gpu"),),
+        deployment({"containers": [{"name": "train", "resources": {"requests": {GPU: 1}}}]}),
+    ),
+    Case(
         "in the pod's spec, of two containers",
         pod(*MANY, **{GPU: 1}),
         (Expected("/spec/nvidia.com~1gpu", "error", "resources.limits of the container that needs it"),),
