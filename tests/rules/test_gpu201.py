@@ -110,6 +110,13 @@ ROWS = [
         tolerating(TAINT, gpu={"gpu-admission.io/gpu-mem": "8Gi"}),
     ),
     Row(
+        "a resource that the policy adds follows its domain",
+        pod(container(gpu={"nvidia.com/a100": 1})),
+        MISSING,
+        {"tolerations": [{**TAINT, "vendors": ["nvidia"]}], "resources": {"extra": ["nvidia.com/a100"]}},
+        tolerating(TAINT, gpu={"nvidia.com/a100": 1}),
+    ),
+    Row(
         "KAI asks by annotation",
         pod(container(), annotations={"gpu-fraction": "0.5"}),
         MISSING,
