@@ -8,8 +8,6 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gpu_admission.core.finding import Severity
 
 # Variables in which a container runtime reads the list of cards to hand to the container: variable -> vendor.
@@ -163,7 +161,7 @@ LABEL_KEYS: tuple[str, ...] = (
     *(key for key, _, _ in OPT_OUT_LABELS),
 )
 LABEL_PREFIXES: tuple[str, ...] = tuple(key.partition("*")[0] for key in TRUSTED_LABELS if "*" in key)
-# and host paths that begin so, as people spell them (``path_pattern`` sees through the other spellings).
+# and host paths that begin so, as people spell them.
 HOST_PATH_PREFIXES: tuple[str, ...] = tuple(
     spelling
     for path in DEVICE_PATHS
@@ -181,21 +179,3 @@ def listed(table: dict[str, str], key: str) -> str | None:
         if star and key.startswith(start) and key.endswith(end) and len(key) > len(start) + len(end):
             return value
     return None
-
-
-def path_pattern(paths: Iterable[str]) -> str:
-    """Return an RE2 expression that matches what lies at or below any of the paths, however it is spelled.
-
-    It takes doubled slashes, ``/.`` and ``/var/run`` for ``/run``; the API server itself refuses ``..``.
-    """
-    slash = r"/+(\./+)*"
-    said = []
-    for path in paths:
-        parts = [_literal(part) for part in path.rstrip("*").strip("/").split("/")]
-        under_var = f"(var{slash})?" if parts[0] == "run" else ""
-        said.append(under_var + slash.join(parts) + ("" if path.endswith("*") else "(/.*)?$"))
-    return f"^{slash}({'|'.join(said)})"
-
-
-def _literal(part: str) -> str:
-    return part.replace(".", r"\.")
