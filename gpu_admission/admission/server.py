@@ -19,7 +19,6 @@ from gpu_admission.admission.worker import ReviewWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gunicorn.config import Config
 
 
 class Hooks:

@@ -1,6 +1,7 @@
 """GPU201: which tolerations count, which are added, and to what."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 TAINT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}

@@ -1,6 +1,7 @@
 """GPU203: nodeName beside a GPU."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 BOUND = (Found("/spec/nodeName", "error", ("asks for a GPU", 'nodeName to "n1"', "kubernetes.io/hostname")),)

@@ -1,6 +1,7 @@
 """GPU204: the policy's runtime class, and NVIDIA's without a request."""
 
 import pytest
+
 from rules.table import Found, Row, container, env, pod, template, verify
 
 POLICY = {"runtimeClassName": "nvidia"}

@@ -1,9 +1,9 @@
 """GPU205: what Knative refuses, by itself and under KServe."""
 
 import pytest
-from rules.table import Found, Row, container, template, verify
 
 from gpu_admission.rules import gpu205_serverless_field
+from rules.table import Found, Row, container, template, verify
 
 
 def knative(*containers, kind="Service", **spec):

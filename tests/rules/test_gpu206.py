@@ -1,11 +1,11 @@
 """GPU206: squatters on GPU nodes."""
 
 import pytest
-from rules.table import Found, Row, container, pod, template, verify
 
 from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
+from rules.table import Found, Row, container, pod, template, verify
 
 GPU = {"key": "nvidia.com/gpu", "operator": "Exists"}
 OTHER = {"key": "dedicated", "value": "ml"}

@@ -1,11 +1,11 @@
 """GPU207: Deployments whose rollout needs a spare GPU."""
 
 import pytest
-from rules.table import Found, Row, container, pod, template, verify
 
 from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
+from rules.table import Found, Row, container, pod, template, verify
 
 
 def rolling(gpu=1, kind="Deployment", **spec):

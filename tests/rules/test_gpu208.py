@@ -1,6 +1,7 @@
 """GPU208: keys that nearly name a GPU taint, and keys that only look so."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 

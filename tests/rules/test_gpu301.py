@@ -1,9 +1,9 @@
 """GPU301: every way by which a variable can show a container cards."""
 
 import pytest
-from rules.table import Found, Row, container, env, pod, template, verify
 
 from gpu_admission.rules import environment, markers
+from rules.table import Found, Row, container, env, pod, template, verify
 
 NAME = "NVIDIA_VISIBLE_DEVICES"
 VOID = {"name": NAME, "value": "void"}

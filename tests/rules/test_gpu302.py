@@ -1,6 +1,7 @@
 """GPU302: who gets which value of NVIDIA_VISIBLE_DEVICES."""
 
 import pytest
+
 from rules.table import Found, Row, container, env, pod, template, verify
 
 NAME = "NVIDIA_VISIBLE_DEVICES"

@@ -1,6 +1,7 @@
 """GPU303: privileges beside a GPU."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 ROOT = {"privileged": True}

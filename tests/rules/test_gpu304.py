@@ -1,9 +1,9 @@
 """GPU304: which host paths lead to GPUs, however they are spelled."""
 
 import pytest
-from rules.table import Found, Row, container, pod, template, verify
 
 from gpu_admission.rules import hostpaths, markers
+from rules.table import Found, Row, container, pod, template, verify
 
 PLACE = "/spec/volumes/0/hostPath/path"
 

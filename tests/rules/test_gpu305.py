@@ -1,6 +1,7 @@
 """GPU305: mounts that are read as a list of cards."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 

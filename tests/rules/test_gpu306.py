@@ -1,6 +1,7 @@
 """GPU306: CDI annotations, wherever a kind keeps those of its pods."""
 
 import pytest
+
 from rules.table import Found, Row, container, pod, template, verify
 
 KEY = "cdi.k8s.io/gpus"

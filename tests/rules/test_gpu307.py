@@ -1,9 +1,9 @@
 """GPU307: what schedulers write, and what users may."""
 
 import pytest
-from rules.table import Found, Row, container, pod, template, verify
 
 from gpu_admission.rules import markers
+from rules.table import Found, Row, container, pod, template, verify
 
 
 def marked(field, key, words, value="0"):

@@ -1,6 +1,7 @@
 """GPU308: switches that matter on shared cards only."""
 
 import pytest
+
 from rules.table import Found, Row, container, env, pod, template, verify
 
 SHARE = {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 4096}

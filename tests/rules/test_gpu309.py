@@ -1,6 +1,7 @@
 """GPU309: host namespaces and MPS."""
 
 import pytest
+
 from rules.table import Found, Row, container, env, pod, template, verify
 
 MPS = {"backend": {"name": "mps", "replicas": 4}}

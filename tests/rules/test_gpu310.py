@@ -1,11 +1,11 @@
 """GPU310: an envFrom that shows nothing of what it holds."""
 
 import pytest
-from rules.table import Found, Row, container, env, pod, verify
 
 from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
+from rules.table import Found, Row, container, env, pod, verify
 
 MAP = {"configMapRef": {"name": "settings"}}
 SECRET = {"secretRef": {"name": "keys"}}
