@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-
 class Hooks:
     """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
 
