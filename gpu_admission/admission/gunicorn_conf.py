@@ -22,5 +22,5 @@ wsgi_app = "gpu_admission.admission.gunicorn_conf:application()"
 
 
 def application() -> Any:
-    """The ASGI application."""
-    return _service.app
+    """Give gunicorn the pages; the worker puts the reviews in front of them."""
+    return _service.pages

@@ -139,8 +139,8 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The ASGI application."""
-        return self._service.app
+        """The pages; the worker puts the reviews in front of them."""
+        return self._service.pages
 
 
 def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()) -> int:

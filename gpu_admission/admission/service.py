@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import importlib
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from gpu_admission.admission import logs
-from gpu_admission.admission.asgi import Observer, ReviewApp
-from gpu_admission.admission.bridge import WsgiPages
+from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
@@ -20,12 +18,14 @@ from gpu_admission.admission.policies import PolicySet
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gpu_admission.admission.replies import Refusal
+    from flask import Flask
+
+    from gpu_admission.admission.http1 import Refusal
     from gpu_admission.admission.seam import Answer, Engine
     from gpu_admission.admission.settings import Settings
 
 
-class Service(Observer):
+class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
     def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
@@ -33,30 +33,29 @@ class Service(Observer):
         self.drain = Drain()
         self._log = logs.get()
         self._throttle = logs.Throttle()
+        self._decisions = logs.Decisions(settings.log_format, settings.log_level)
         self.metrics = Metrics()
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
         self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
-        self._applications(engine)
-
-    def _applications(self, engine: Engine) -> None:
-        settings = self.settings
-        pool = ThreadPoolExecutor(4, "page")
+        self._decide = engine.decider(self.policies)
+        self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
-        health = not settings.client_ca
-        pages = create_pages(self.policies, self.readiness, self.metrics, health=health, index=True)
-        health_pages = create_pages(self.policies, self.readiness, self.metrics, health=True, index=False)
-        self.health_app = WsgiPages(health_pages, settings, pool)
-        self.app = ReviewApp(
-            engine.decider(self.policies),
-            self.policies,
-            settings,
-            pages=WsgiPages(pages, settings, pool),
-            pool=pool,
-            observer=self,
-        )
+        self.pages = self._make_pages(health=not settings.client_ca, index=True)
+        self._health_pages = self._make_pages(health=True, index=False)
+
+    def _make_pages(self, *, health: bool, index: bool) -> Flask:
+        return create_pages(self.policies, self.readiness, self.metrics, health=health, index=index)
+
+    def reviews(self) -> Reviews:
+        """Make the application of the review port; in a worker, on its event loop."""
+        return Reviews(self._decide, self.policies, self.pages, self.settings, self._pool, self)
+
+    def health(self) -> Pages:
+        """Make the application of the health port, for its own event loop."""
+        return Pages(self._health_pages, self.settings, self._pool, self)
 
     def _serving_certificate(self) -> ServingCertificate:
         settings = self.settings
@@ -89,11 +88,7 @@ class Service(Observer):
         if answer.status >= 400:  # not an AdmissionReview, or our crash
             self.metrics.refused(answer.status)
         self.metrics.review(endpoint, policy, record, seconds)
-        if self._log.isEnabledFor(logging.INFO):
-            line = {"endpoint": endpoint, "policy": policy, **record}
-            line["status"] = answer.status
-            line["seconds"] = round(seconds, 6)
-            self._log.info("review answered", extra=logs.fields(line))
+        self._decisions.write(endpoint, policy, answer.status, seconds, record)
 
     def refused(self, path: str, refusal: Refusal) -> None:
         """Count a refused request; log it unless there is a flood of them."""

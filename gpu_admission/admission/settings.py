@@ -45,8 +45,8 @@ class Settings:
     header_timeout: float = 10.0
     body_timeout: float = 10.0
     write_timeout: float = 10.0
+    linger: float = 2.0
     max_connections: int = 500
-    max_handshakes: int = 200
 
     # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
     max_body: int = 7 * MIB

@@ -126,9 +126,7 @@ class Builder:
             root = self._get()
             value = self._node(root, 1)
             end = self._get()
-            yield Built(
-                start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems
-            )
+            yield Built(start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems)
 
     def _node(self, event: Any, depth: int) -> Any:
         """Return the value that begins with this event; `depth` is that of its node, from 1."""
@@ -150,9 +148,7 @@ class Builder:
     def _collection(self, event: Any, depth: int) -> dict[str, Any] | list[Any]:
         if depth > MAX_DEPTH:
             raise Problem(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.index)
-        return (
-            self._mapping(depth + 1) if event.__class__ is self._mapping_start else self._sequence(depth + 1)
-        )
+        return self._mapping(depth + 1) if event.__class__ is self._mapping_start else self._sequence(depth + 1)
 
     def _sequence(self, depth: int) -> list[Any]:
         get, node, nodes, end = self._get, self._node, self._nodes, self._sequence_end

@@ -38,9 +38,7 @@ class Parser:
 
     __slots__ = ("error", "events", "fast", "kinds")
 
-    def __init__(
-        self, events: Callable[[bytes], Callable[[], Any]], error: type[Exception], kinds: Any, *, fast: bool
-    ):
+    def __init__(self, events: Callable[[bytes], Callable[[], Any]], error: type[Exception], kinds: Any, *, fast: bool):
         self.events = events
         self.error = error
         self.kinds = kinds

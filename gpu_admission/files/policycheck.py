@@ -49,7 +49,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     kind, said = error["type"], error["input"]
     if kind == "extra_forbidden":
         word = str(place[-1])
-        return f"unknown key {word!r}{nearest(word, policymodel.words(place[:-1]))}"
+        return f"unknown key {word!r}{nearest(word, policymodel.words(error['loc'][:-1]))}"
     if place[:2] == ("spec", "rules") and len(place) == 3 and "there is no rule" in str(error["msg"]):
         return _unknown_rule(str(place[2]))
     if kind == "missing":

@@ -6,13 +6,15 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gpu_admission import rules
 from gpu_admission.core import pointer, quantity, resources
-from gpu_admission.core.rule import Rule
+
+if TYPE_CHECKING:
+    from gpu_admission.core.rule import Rule
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
@@ -272,6 +274,15 @@ class PolicyFile(_Model):
     spec: Spec = Spec()
 
 
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of policy files."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyFile.model_json_schema(by_alias=True),
+        "title": "GPUPolicy of gpu-admission",
+    }
+
+
 def words(location: tuple[str | int, ...]) -> list[str]:
     """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
     if location[:2] == ("spec", "rules"):
@@ -292,14 +303,25 @@ def _keys(model: type[BaseModel]) -> list[str]:
 
 
 def _inside(annotation: Any, token: str | int) -> Any:
-    """Return the annotation of what stands under a key or index of something annotated."""
+    """Return the annotation of what stands under a token of pydantic's location of an error.
+
+    A token is a field, an index, or the tag by which pydantic chose among several models (a backend's name).
+    """
+    models = _models(annotation)
     fields = [
         field.annotation
-        for model in _models(annotation)
+        for model in models
         for name, field in model.model_fields.items()
         if token in {name, field.alias}
     ]
-    return tuple(fields) if fields else annotation
+    if fields:
+        return tuple(fields)
+    tagged = tuple(model for model in models if "name" in model.model_fields and token in _tags(model))
+    return tagged or annotation
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    return getattr(model.model_fields["name"].annotation, "__args__", ())
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:

@@ -1,0 +1,34 @@
+"""Certificates of the webhook: an own CA, a serving certificate, and their rotation without a gap.
+
+A shell package: it reads and writes files, and it knows neither Kubernetes nor a server. Every
+function takes the time as an argument (``at``, an aware datetime in UTC); none reads a clock.
+Everything raised for bad material is a `PkiError` whose text is one line that can be shown to a user
+and never holds a key.
+
+What a server needs::
+
+    from gpu_admission.pki.directory import ensure       # the embedded default, serve --self-signed DIR
+    from gpu_admission.pki.names import serving_names
+    from gpu_admission.pki.pair import Pair, load_pair   # any certificate from disk, checked
+    from gpu_admission.pki.watch import PairWatcher      # a bad pair on disk keeps the last good one
+
+    serving_names(service: str, namespace: str) -> tuple[Name, ...]
+        the service's names, localhost and 127.0.0.1
+    ensure(directory: Path, names: Sequence[Name], at: datetime) -> Serving
+        makes what is missing or due (CA, certificate), keeps what is good, refuses what is not ours.
+        Several processes may call it at once: all see the same result.
+        Serving: .ca_crt .tls_crt .tls_key (paths), .pair
+    load_pair(certificate: Path, key: Path, at: datetime, *, like: Pair | None = None) -> Pair
+        raises PairError: not PEM, key of another certificate, expired, not yet valid, another type of
+        key than the pair in use (a running SSLContext takes only the same type), too large, unreadable
+    Pair: .not_before .not_after .names .fingerprint .key_type .certificate
+        .install(context: ssl.SSLContext) -> None    load_cert_chain from memory, no race with the disk
+    PairWatcher(certificate: Path, key: Path)
+        .poll(at) -> Pair | None     a new good pair, or None: nothing changed, or what is there is bad
+        .pair                        the last good one
+        .error                       what is wrong with what is on disk now, or None
+
+What keeps it alive for years::
+
+    from gpu_admission.pki.maintain import Maintainer    # one process a replica calls .step(at)
+"""
