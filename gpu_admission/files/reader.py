@@ -62,7 +62,7 @@ class Document:
         self.text = text
         self.index = index
         self.object = built.object
-        self.start = text.line_start(built.start)
+        self.start = built.start if is_json else text.line_start(built.start)
         self.end = built.end
         self.is_json = is_json
         self._source_from = (source_from, built.root)
