@@ -10,9 +10,6 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.rule import Rule
 
-_HELP = (("--help", "-h"), "show how gpu-lint is used")
-_VERSION = (("--version",), "show the version")
-
 
 def script(shell: str, rules: Sequence[Rule], policies: Sequence[str]) -> str:
     """Return the script for ``bash``, ``zsh`` or ``fish``; the help of gpu-lint tells how to load it."""
@@ -43,7 +40,7 @@ def _bash(rules: Sequence[Rule], policies: Sequence[str]) -> str:
             f"    {'|'.join(option.flags)})\n"
             f"""      COMPREPLY=($(compgen -W "{values}" -- "$word"){files})\n      return ;;"""
         )
-    flags = " ".join([flag for option in OPTIONS for flag in option.flags] + ["--help", "--version"])
+    flags = " ".join([flag for option in OPTIONS for flag in option.flags])
     body = "\n".join(cases)
     return f"""\
 # bash completion for gpu-lint: source <(gpu-lint --completion bash)
@@ -75,7 +72,6 @@ def _zsh(rules: Sequence[Rule], policies: Sequence[str]) -> str:
                 action = f":value:({values})" if values else ":file:_files" if _takes_file(option) else ":value: "
         many = "*" if option.kind in {"words", "many"} else ""
         lines += [f'  "{many}{flag}[{said}]{action}" \\' for flag in option.flags]
-    lines += [f'  "{flag}[{said}]" \\' for flags, said in (_HELP, _VERSION) for flag in flags]
     body = "\n".join(lines)
     return f"""\
 #compdef gpu-lint
@@ -108,8 +104,4 @@ def _fish(rules: Sequence[Rule], policies: Sequence[str]) -> str:
         takes = "" if option.kind == "switch" else " -r" if _takes_file(option) else " -x"
         words = f" -a '{values}'" if values else ""
         lines.append(f"complete -c gpu-lint{names}{takes}{words} -d '{said}'")
-    lines += [
-        f"complete -c gpu-lint{''.join(f' -l {flag[2:]}' for flag in flags if flag.startswith('--'))} -d '{said}'"
-        for flags, said in (_HELP, _VERSION)
-    ]
     return "\n".join(lines) + "\n"

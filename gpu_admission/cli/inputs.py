@@ -25,7 +25,7 @@ _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 _MOST_OF_A_GITIGNORE = 1 << 20
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """An input that cannot be read, in one line."""
 
 
@@ -38,7 +38,7 @@ class Input:
         self.name = name
         self.path = path
         self.size = size
-        self.key = key or (None if path is None else os.path.realpath(path))
+        self.key = key or ("-" if path is None else os.path.realpath(path))
 
     @property
     def relative(self) -> str:
@@ -50,12 +50,12 @@ class Input:
     def read(self) -> bytes:
         """Return the content, at most one byte more than the reader takes.
 
-        Raises Unreadable.
+        Raises UnreadableError.
         """
         try:
             return _standard_input() if self.path is None else _content(self.path)
         except OSError as error:
-            raise Unreadable(explained(error)) from error
+            raise UnreadableError(explained(error)) from error
 
 
 class Found:
@@ -77,7 +77,7 @@ def explained(error: OSError) -> str:
 
 def _standard_input() -> bytes:
     if sys.stdin is None:
-        raise Unreadable("standard input is closed")
+        raise UnreadableError("standard input is closed")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
@@ -99,7 +99,7 @@ def _content(path: str) -> bytes:
 def _check_kind(mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
-        raise Unreadable(f"is {kind}, not a file")
+        raise UnreadableError(f"is {kind}, not a file")
 
 
 class Walker:
@@ -137,12 +137,11 @@ class Walker:
     def _file(self, path: str, key: str | None = None) -> None:
         shown = path.removeprefix("./") or path
         found = Input(printed(shown), shown, key=key)
-        assert found.key is not None
         try:
             status = os.stat(path)
             if not path.startswith(_DESCRIPTORS):
                 _check_kind(status.st_mode)
-        except (OSError, Unreadable) as error:
+        except (OSError, UnreadableError) as error:
             said = explained(error) if isinstance(error, OSError) else str(error)
             if isinstance(error, FileNotFoundError):
                 said = "is a symbolic link to nothing" if os.path.islink(path) else "does not exist"

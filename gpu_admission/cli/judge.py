@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission import rules
-from gpu_admission.core import discovery
+from gpu_admission.core import workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
@@ -35,7 +35,8 @@ class Settings:
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "policy", "reason", "unsafe",
+        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "policy", "reason",
+        "unsafe",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
@@ -110,12 +111,12 @@ class Judge:
 class Judged:
     """One input while it is judged, and what was found in it that is not to be repaired."""
 
-    __slots__ = ("_exempt", "_judge", "_source", "kept", "left_out", "reading", "suppressions")
+    __slots__ = ("_exempt", "_judge", "kept", "left_out", "reading", "source", "suppressions")
 
     def __init__(self, judge: Judge, source: Input, reading: Reading) -> None:
         settings = judge.settings
         self._judge = judge
-        self._source = source
+        self.source = source
         self._exempt = settings.policy.exempt.get("namespaces") or ()
         self.reading = reading
         self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
@@ -125,13 +126,13 @@ class Judged:
 
     def document(self, document: Document, outcome: Outcome) -> None:
         """Judge one document."""
-        outcome.objects += sum(1 for _ in discovery.objects(document.object))
         engine, settings = self._judge.engine, self._judge.settings
-        if settings.as_admitted:
-            findings = engine.review(document.object).findings
-        else:
-            findings = engine.validate(document.object)
-        for finding in findings:
+        views = workload.read(document.object, settings.policy)
+        outcome.objects += len(views)
+        if not views:
+            return
+        judged = engine.review(document.object) if settings.as_admitted else None
+        for finding in engine.judge(views) if judged is None else judged.findings:
             if finding.rule in self.left_out or self.exempt(finding.object.namespace):
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
@@ -148,7 +149,7 @@ class Judged:
             return
         located = Located(finding, self._place(document, finding))
         located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
-        known = settings.baseline is not None and settings.baseline.knows(located, self._source, outcome.matched)
+        known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
             self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
         if located.suppressed is not None:
@@ -161,13 +162,13 @@ class Judged:
     def _place(self, document: Document, finding: Finding) -> Place:
         spot = document.position(finding.pointer)
         rendered_from = document.source
-        place = _spot(self._source, spot.line, spot.column)
+        place = _spot(self.source, spot.line, spot.column)
         place.document = document.index
         place.end_column = spot.end_column
         place.text, place.text_column = _excerpt(document.line_text(spot.line), spot.column)
         if rendered_from and rendered_from != place.file:
             place.rendered_in, place.file = place.file, rendered_from
-            if self._source.path is None:
+            if self.source.path is None:
                 place.path, place.anchored = rendered_from, False
         return place
 

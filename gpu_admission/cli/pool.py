@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from . import judge as judging
-from .inputs import Unreadable
+from .inputs import UnreadableError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ENOUGH = 5_000_000  # bytes: below that, starting processes costs more than they
 _CHUNKS = 8  # for each process, so that a slow file does not keep the others waiting
 _MOST_FILES = 200  # in a chunk, so that progress shows
 
-_judge: Judge | None = None  # of a worker process
+_judge: Judge  # of a worker process
 
 
 def run(inputs: Sequence[Input], settings: Settings, jobs: int | None) -> Iterator[Outcome]:
@@ -53,7 +53,7 @@ def handle(judge: Judge, source: Input) -> Outcome:
         from . import repair  # noqa: PLC0415 - only for who asks for repairs
 
         return repair.handle(judge, source, data)
-    except Unreadable as error:
+    except UnreadableError as error:
         return judging.failed(source, str(error))
     except Exception as error:  # noqa: BLE001 - the other inputs are judged all the same
         return judging.failed(source, f"gpu-lint failed here, please report it: {_bug(error)}")
@@ -114,7 +114,6 @@ def _begin(settings: Settings) -> None:
 
 
 def _chunk(inputs: Sequence[Input]) -> list[Outcome]:
-    assert _judge is not None
     return [handle(_judge, source) for source in inputs]
 
 

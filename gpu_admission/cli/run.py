@@ -11,13 +11,13 @@ from gpu_admission.render.concise import remark
 from gpu_admission.render.report import RANK, Report
 
 from . import config, inputs, outputs, pool, progress, selection
+from .arguments import Arguments
 from .judge import Settings
-from .options import Options, parser
-from .words import UsageError, nearest, printed
+from .options import Options
+from .words import UsageError, printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Sequence
 
     from gpu_admission.core.policy import Policy
@@ -35,12 +35,10 @@ CLEAN, FINDINGS, TROUBLE = 0, 1, 2
 def main(argv: Sequence[str]) -> int:
     """Run gpu-lint and return its exit status.
 
-    Raises SystemExit for ``--help`` and ``--version``, and KeyboardInterrupt; nothing else.
+    Raises KeyboardInterrupt, and nothing else.
     """
     try:
-        line = parser().parse_args(argv)
-        found = config.Config(os.getcwd(), {}) if line.no_config else config.find((line.paths or ["."])[0])
-        return _run(line, found)
+        return _run(Arguments(argv))
     except (UsageError, policyfile.PolicyError) as error:
         for said in str(error).split("\n"):
             outputs.tell(f"gpu-lint: {said}")
@@ -60,10 +58,14 @@ def _abandon_output() -> None:
         return
 
 
-def _run(line: argparse.Namespace, found: config.Config) -> int:
+def _run(line: Arguments) -> int:
+    if line.values.keys() & {"help", "version", "explain", "completion"}:
+        return _inform(Options(line, {}))
+    bare = line.values.get("no_config", False)
+    found = config.Config(os.getcwd(), {}) if bare else config.find((line.paths or ["."])[0])
     options = Options(line, found.values)
     _check(options)
-    if options.list_rules or options.explain or options.completion:
+    if options.list_rules:
         return _inform(options)
     run = Run(options, found.folder)
     return run.show_files() if options.show_files else run.lint()
@@ -75,6 +77,8 @@ def _check(options: Options) -> None:
         raise UsageError("--write-baseline: writes what is found, --diff shows repairs: not both")
     if options.add_ignore is not None and (options.fix or options.diff):
         raise UsageError("--add-ignore: leaves findings in place, --fix and --diff repair them: not both")
+    if options.add_ignore is not None and not " ".join(options.add_ignore.split()).isprintable():
+        raise UsageError("--add-ignore: the reason holds control characters")
     if options.add_ignore is not None and not options.add_ignore.strip():
         raise UsageError("--add-ignore: wants the reason")
     if options.unsafe_fixes and not (options.fix or options.diff):
@@ -84,7 +88,13 @@ def _check(options: Options) -> None:
 def _inform(options: Options) -> int:
     """Answer what needs no input."""
     style = outputs.colour(options.color, sys.stdout)
-    if options.completion:
+    if options.help:
+        from . import usage  # noqa: PLC0415 - a run needs none
+
+        said = usage.text()
+    elif options.version:
+        said = f"gpu-lint {__version__}\n"
+    elif options.completion:
         from . import completion  # noqa: PLC0415 - once in the life of a shell
 
         said = completion.script(options.completion, rules.ALL, policyfile.shipped())
@@ -217,7 +227,7 @@ class Run:
             self.changed += 1
         for rule, count in outcome.repaired.items():
             self.repaired[rule] = self.repaired.get(rule, 0) + count
-        if outcome.content is not None and self.options.fix and not self.options.diff:
+        if outcome.content is not None:
             outputs.write(outcome.content)
 
     def _broken(self) -> None:
@@ -275,7 +285,9 @@ class Run:
             return
         if options.write_baseline:
             return
-        to_stderr = options.fix and any(source.path is None for source in self.found.inputs)
+        to_stderr = (options.fix or options.add_ignore is not None) and any(
+            source.path is None for source in self.found.inputs
+        )
         style = outputs.colour(options.color, sys.stderr if to_stderr else sys.stdout)
         data = self._rendered(options.format, style, remarks=False)
         if to_stderr:

@@ -25,7 +25,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 
 def printed(path: str) -> str:
-    """Return a file name as text that every output can hold: bytes that are no UTF-8 become ``\\xff``."""
+    """Return a file name as text that every output can hold: bytes that are no UTF-8 become escapes."""
     if path.isascii():
         return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")

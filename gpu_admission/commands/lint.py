@@ -14,10 +14,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run gpu-lint with these arguments (those of the process by default) and return the exit status."""
     from gpu_admission.cli import run  # noqa: PLC0415 - an interrupt may come while modules load
 
-    try:
-        return run.main(sys.argv[1:] if argv is None else argv)
-    except SystemExit as stop:  # --help and --version, which argparse answers
-        return stop.code if isinstance(stop.code, int) else 0
+    return run.main(sys.argv[1:] if argv is None else argv)
 
 
 def entry() -> NoReturn:
