@@ -25,11 +25,12 @@ _FIELDS = ("rule", "file", "apiVersion", "kind", "namespace", "name", "pointer")
 class Baseline:
     """The findings of a baseline file: how often each is known. Paths are relative to the file's folder."""
 
-    __slots__ = ("counts", "folder")
+    __slots__ = ("_files", "counts", "folder")
 
-    def __init__(self, folder: str, counts: dict[str, int]) -> None:
+    def __init__(self, folder: str, counts: dict[str, int], files: dict[str, str]) -> None:
         self.folder = folder
         self.counts = counts
+        self._files = files
 
     def knows(self, located: Located, source: Input, matched: dict[str, int]) -> bool:
         """Tell whether a finding is a known one, counting in ``matched`` how often each was met."""
@@ -38,6 +39,11 @@ class Baseline:
             return False
         matched[key] = matched.get(key, 0) + 1
         return True
+
+    def gone(self, matched: dict[str, int], inputs: Iterable[Input]) -> int:
+        """Return how many known findings of these inputs were not met."""
+        read = {_path(source, self.folder) for source in inputs}
+        return sum(count - matched.get(key, 0) for key, count in self.counts.items() if self._files[key] in read)
 
 
 def _path(source: Input, folder: str) -> str:
@@ -73,10 +79,12 @@ def load(path: str) -> Baseline:
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise UsageError(f"{name}: is no baseline; gpu-lint --write-baseline {name} makes one")
     counts: dict[str, int] = {}
+    files: dict[str, str] = {}
     for entry in entries:
         key = _key(entry[field] or "" for field in _FIELDS)
         counts[key] = counts.get(key, 0) + entry.get("count", 1)
-    return Baseline(_folder(path), counts)
+        files[key] = entry["file"] or ""
+    return Baseline(_folder(path), counts, files)
 
 
 def _is_entry(said: Any) -> bool:

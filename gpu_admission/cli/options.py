@@ -119,13 +119,15 @@ OPTIONS: tuple[Option, ...] = (
 class Options:
     """What was asked for: the command line over the configuration file over the defaults.
 
-    ``given`` holds the names of the options that somebody set. Attributes are those of OPTIONS, and ``paths``.
+    ``given`` holds the names of the options that somebody set, ``configured`` of those that the file did.
+    Attributes are those of OPTIONS, and ``paths``.
     """
 
     def __init__(self, line: Arguments, config: Mapping[str, Any]) -> None:
         self.paths: list[str] = line.paths or ["."]
         values = {**config, **line.values}
         self.given = frozenset(values)
+        self.configured = frozenset(config) - frozenset(line.values)
         self.per_file_ignores: Mapping[str, list[str]] = values.get("per_file_ignores") or {}
         for option in OPTIONS:
             setattr(self, option.dest, values.get(option.dest, _default(option)))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.render.report import Report
 
+FOR_PEOPLE = ("text", "concise")
+
 
 class Target:
     """A file that a report goes to."""
@@ -51,7 +53,7 @@ def targets(said: list[str], default: str) -> list[Target]:
 
 def rendered(report: Report, form: str, style: Style, *, remarks: bool, quiet: bool, statistics: bool) -> bytes:
     """Return a report in a format, as bytes. ``remarks`` as in ``render.text``."""
-    if form in {"text", "concise"}:
+    if form in FOR_PEOPLE:
         if form == "text":
             from gpu_admission.render import text as people  # noqa: PLC0415 - one format a run is the rule
         else:

@@ -16,13 +16,8 @@ _PATIENCE = 1.0  # seconds before the first line
 _PACE = 0.1  # seconds between two
 
 
-def shown(
-    outcomes: Iterable[T], total: int, *, wanted: bool, clock: Callable[[], float] = time.monotonic
-) -> Iterator[T]:
-    """Yield the outcomes; where a person watches standard error, tell after a second how many there were."""
-    if not wanted or sys.stderr is None or not sys.stderr.isatty():
-        yield from outcomes
-        return
+def shown(outcomes: Iterable[T], total: int, clock: Callable[[], float] = time.monotonic) -> Iterator[T]:
+    """Yield the outcomes, telling from the second second on how many there were."""
     due = clock() + _PATIENCE
     drawn = False
     try:

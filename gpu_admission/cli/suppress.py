@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import re
-
-from gpu_admission.core import discovery, workload
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.shape import mapping
-
-from .selection import meant, near
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from typing import Any
 
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.pointer import Pointer
@@ -23,9 +16,6 @@ if TYPE_CHECKING:
 
 ANNOTATION = "gpu-admission.io/ignore"
 _MARK = ANNOTATION.encode()
-# A rule, then whatever separates it from the reason: a dash, a colon, or just a space.
-_ENTRY = re.compile(r"\s*(?P<word>[A-Za-z][\w-]*)(?P<rest>$|[\s:\N{EN DASH}\N{EM DASH}-].*)", re.DOTALL)
-_SEPARATORS = " \t\r\n:-\N{EN DASH}\N{EM DASH}"
 
 
 class Suppression:
@@ -63,7 +53,9 @@ class Suppressions:
         self._rules = rules
         self.all: list[Suppression] = []
         self.notices: list[tuple[int, int, str]] = []
-        self._comments(reading)
+        # Hardly a file speaks to the linter, and what reads its comments takes a millisecond to load.
+        if reading.text is not None and b"lint" in reading.text.data.lower():
+            self._comments(reading)
         if reading.text is not None and _MARK in reading.text.data:
             for document in reading.documents:
                 self._annotations(document, policy)
@@ -94,7 +86,9 @@ class Suppressions:
                     made.target = comment.applies_to
 
     def _annotations(self, document: Document, policy: Policy) -> None:
-        for prefix, said in _carriers(document.object, policy):
+        from .annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
+
+        for prefix, said in carriers(document.object, policy, ANNOTATION):
             place = document.position((*prefix, "metadata", "annotations", ANNOTATION))
             if not isinstance(said, str):
                 self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))
@@ -105,6 +99,8 @@ class Suppressions:
                     made.document, made.prefix = document.index, prefix
 
     def _add(self, word: str, reason: str, line: int, column: int) -> Suppression | None:
+        from .selection import meant, near  # noqa: PLC0415 - hardly a file speaks to the linter
+
         ids = meant(word, self._rules)
         if not ids:
             self.notices.append((line, column, f"the suppression names no rule: {word!r}{near(word, self._rules)}"))
@@ -112,38 +108,3 @@ class Suppressions:
         made = Suppression(word, ids, reason, line=line, column=column)
         self.all.append(made)
         return made
-
-
-def _carriers(document: Any, policy: Policy) -> Iterator[tuple[Pointer, Any]]:
-    """Yield where the annotation stands: the pointer of the object or the pod template, and what it says."""
-    places = {pointer: None for pointer, _ in discovery.objects(document)}
-    for found in workload.read(document, policy):
-        places.update({pod.holder: None for pod in found.pods if pod.holder is not None})
-    for place in places:
-        metadata = mapping(mapping(pointers.resolve(document, place)).get("metadata"))
-        annotations = mapping(metadata.get("annotations"))
-        if ANNOTATION in annotations:
-            yield place, annotations[ANNOTATION]
-
-
-def entries(said: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:
-    """Return the rules and reasons of an annotation: ``GPU201 - untainted, spot nodes, GPU003``.
-
-    A part after a comma that begins with no rule belongs to the reason before it.
-    """
-    found: list[tuple[str, str]] = []
-    for part in said.split(","):
-        match = _ENTRY.fullmatch(part)
-        if match and (not found or _is_rule(match["word"], match["rest"], rules)):
-            found.append((match["word"], match["rest"].strip(_SEPARATORS)))
-        elif found:
-            word, reason = found[-1]
-            found[-1] = (word, f"{reason},{part}".strip(_SEPARATORS))
-        elif part.strip():
-            found.append((part.strip(), ""))
-    return found
-
-
-def _is_rule(word: str, rest: str, rules: Sequence[Rule]) -> bool:
-    """Tell whether a word is meant as a rule, be it misspelt: in a reason, plain words follow one another."""
-    return bool(meant(word, rules)) or word[:3].upper() == "GPU" or ("-" in word and not rest.strip())
