@@ -136,6 +136,9 @@ class Walker:
 
     def _file(self, path: str, key: str | None = None) -> None:
         shown = path.removeprefix("./") or path
+        if "\0" in path:
+            self._broken.append((Input(printed(shown), shown, key=path), "holds a NUL, which no path does"))
+            return
         found = Input(printed(shown), shown, key=key)
         try:
             status = os.stat(path)
@@ -146,9 +149,6 @@ class Walker:
             if isinstance(error, FileNotFoundError):
                 said = "is a symbolic link to nothing" if os.path.islink(path) else "does not exist"
             self._broken.append((found, said))
-            return
-        except ValueError as error:  # a NUL byte in the path
-            self._broken.append((found, f"is no path: {error}"))
             return
         if found.key not in self._seen:
             self._seen.add(found.key)

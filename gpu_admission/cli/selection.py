@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.rule import Rule
 
+_ALIKE = str.maketrans("OLI", "011")
+
 
 def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
     """Return the IDs of the rules that an ID, a name or a prefix of an ID (``GPU1``) means; none if unknown."""
@@ -22,8 +24,10 @@ def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
 
 def near(word: str, rules: Sequence[Rule]) -> str:
     """Return a clause that names the rule that an unknown word may have meant."""
-    valid = [rule.id for rule in rules] if word[:1] in "Gg" and not word.islower() else [rule.name for rule in rules]
-    return nearest(word, [*valid, *(rule.id for rule in rules), *(rule.name for rule in rules)])
+    alike = word.upper().translate(_ALIKE)
+    if any(rule.id == alike for rule in rules):
+        return f"; did you mean {alike!r}?"
+    return nearest(word, [said for rule in rules for said in (rule.id, rule.name)])
 
 
 def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
