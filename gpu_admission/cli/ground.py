@@ -72,7 +72,9 @@ class Ground:
             return node.end
         header = self.text[node.start : self.line_end(node.start)].partition("#")[0]
         if "+" in header:
-            return node.end - len(self.text[node.start : node.end]) + len(_without_break(self.text[node.start : node.end]))
+            return (
+                node.end - len(self.text[node.start : node.end]) + len(_without_break(self.text[node.start : node.end]))
+            )
         return node.start + len(self.text[node.start : node.end].rstrip())
 
     @staticmethod
@@ -113,7 +115,7 @@ class Ground:
             raise EditRefused("the key is written in an unusual way")
         return colon.end()
 
-    def keep_comments(self, start: int, end: int, quoted: bool = False) -> None:
+    def keep_comments(self, start: int, end: int) -> None:
         """Refuse to take out text over several lines in which a comment stands (or what may be one)."""
         if "#" in self.text[start:end] and "\n" in self.text[start:end]:
             raise EditRefused("a comment would be lost")

@@ -7,6 +7,8 @@ the splices reads the result and compares (edit.py).
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from gpu_admission.cli import emit
 from gpu_admission.cli.ground import EditRefused, Ground, Slot
 from gpu_admission.cli.layout import Layout
@@ -142,7 +144,9 @@ class Planner:
             name = emit.scalar(key, '"' if self._layout.is_json else "")
             start = ground.child_start(mapping, last)
             return self._append_to_flow(
-                start, ground.child_end(mapping, last), f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}"
+                start,
+                ground.child_end(mapping, last),
+                f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}",
             )
         below = ground.line_end(ground.child_end(mapping, last))
         indent = " " * ground.column(mapping.pairs[0].key.start)
@@ -152,9 +156,7 @@ class Planner:
         ground, last = self._ground, len(sequence.items) - 1
         if sequence.flow and at > last:
             start = ground.child_start(sequence, last)
-            return self._append_to_flow(
-                start, ground.child_end(sequence, last), self._spread_or_flow(start, value)
-            )
+            return self._append_to_flow(start, ground.child_end(sequence, last), self._spread_or_flow(start, value))
         start = ground.child_start(sequence, at) if at <= last else 0
         if sequence.flow:
             text = self._spread_or_flow(start, value)
@@ -170,7 +172,10 @@ class Planner:
         line_end = self._ground.line_end(end)
         separation = self._separation(start)
         if self._ground.text[end:line_end].lstrip().startswith("#"):
-            return [Splice(end, end, ","), Splice(line_end, line_end, f"{self._layout.newline}{separation.strip(chr(10))}{text}")]
+            return [
+                Splice(end, end, ","),
+                Splice(line_end, line_end, f"{self._layout.newline}{separation.strip(chr(10))}{text}"),
+            ]
         return [Splice(end, end, f",{separation}{text}")]
 
     def _separation(self, start: int) -> str:
@@ -194,18 +199,20 @@ class Planner:
         elif ground.indentation(start) is not None:
             return [self._whole_lines(start, end)]
         else:
-            end = ground.child_start(holder, at + 1)
-        ground.keep_comments(start, end)
+            behind, end = ground.line_end(end), ground.child_start(holder, at + 1)
+            ground.keep_comments(behind, end)
         return [Splice(start, end, "")]
 
     def _empty(self, slots: list[Slot], holder: Collection) -> list[Splice]:
         """Plan the removal of an only child: an empty collection stays."""
         nothing: dict[str, Any] | list[Any] = {} if isinstance(holder, Mapping) else []
-        if slots:
+        start, end = self._ground.child_start(holder, 0), self._ground.child_end(holder, 0)
+        if not slots:
+            return [Splice(start, end, emit.flow(nothing, self._layout))]
+        if holder.flow or self._ground.indentation(start) is None:
             return self._replace(slots[-1], nothing)
-        end = self._ground.content_end(holder)
-        self._ground.keep_comments(holder.start, end)
-        return [Splice(holder.start, end, emit.flow(nothing, self._layout))]
+        behind = self._ground.behind_indicator(slots[-1])
+        return [Splice(behind, behind, f" {emit.flow(nothing, self._layout)}"), self._whole_lines(start, end)]
 
     def _whole_lines(self, start: int, end: int) -> Splice:
         text, start = self._ground.text, self._ground.line_start(start)
@@ -219,7 +226,7 @@ class Planner:
 def _slots(steps: list[Step]) -> list[Slot]:
     """Return the places along a path, all of which must be the author's own text for this object alone."""
     slots = []
-    for parent, step in zip(steps, steps[1:], strict=False):
+    for parent, step in pairwise(steps):
         if not step.direct or not isinstance(parent.node, Mapping | Sequence):
             raise EditRefused("it stands behind an alias or a merge key, whose other users would change too")
         slots.append(Slot(parent.node, step.node, step.pair))

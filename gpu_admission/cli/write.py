@@ -28,7 +28,7 @@ def write_atomically(path: str, data: bytes, read: bytes) -> None:
     import tempfile  # noqa: PLC0415 - only --fix writes
 
     target = os.path.realpath(path)
-    with open(target, "rb") as file:  # noqa: PTH123 - pathlib costs the linter's start-up
+    with open(target, "rb") as file:
         status = os.fstat(file.fileno())
         if file.read() != read:
             raise FileChangedError(f"{path} has changed since it was read")
