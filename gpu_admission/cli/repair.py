@@ -45,7 +45,7 @@ def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
         for line, said in work.refused
     ]
     if judge.settings.mode == "diff":
-        outcome.diff = unified_diff(data, new, source.relative).decode("utf-8", "surrogateescape")
+        outcome.diff = _relative(unified_diff(data, new, source.relative)).decode("utf-8", "surrogateescape")
     elif new != data:
         try:
             if source.path is not None:
@@ -144,6 +144,11 @@ class Repair:
                 if finding.fix is not None:
                     counts[finding.rule] = counts.get(finding.rule, 0) + 1
         return counts
+
+
+def _relative(patch: bytes) -> bytes:
+    """Return a patch without git's own first line, which makes its paths those from the root of the repository."""
+    return patch.partition(b"\n")[2] if patch.startswith(b"diff --git ") else patch
 
 
 def _document_of(data: bytes, name: str, index: int) -> Document:

@@ -163,7 +163,7 @@ def test_a_link_stays_a_link(lint):
 
 
 def test_standard_input_goes_to_standard_output_and_the_report_aside(lint):
-    result = lint("-", "--fix", "-f", "concise", stdin=POD.replace("1\n", "1.5\n", 1))
+    result = lint("-", "--fix", "-f", "concise", stdin=POD.replace("gpu: 1", "gpu: 1.5"))
     assert result.code == 1
     assert result.out.startswith("apiVersion: v1\n")
     assert "GPU003" in result.err

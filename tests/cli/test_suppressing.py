@@ -54,9 +54,9 @@ def test_silenced(lint, content):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (commented(same="  # gpu-lint: ignore[GPU003] x"), "a.yaml:11:29: notice: the suppression of GPU003 matches nothing"),
+        (commented(same="  # gpu-lint: ignore[GPU003] x"), "a.yaml:11:30: notice: the suppression of GPU003 matches nothing"),
         (commented(same="  # gpu-lint: ignore[GPU00l]"), "did you mean 'GPU001'"),
-        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:29: notice: the comment is not understood"),
+        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not understood"),
         (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not understood"),
         (commented(above="a: 'x # gpu-lint: ignore[GPU001]'\n".rjust(60)), None),
         (annotated("GPU003"), "a.yaml:6:5: notice: the suppression of GPU003 matches nothing"),
