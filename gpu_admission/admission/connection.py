@@ -6,8 +6,8 @@ through two memory buffers in Python and costs more than all the rest of a revie
 
 from __future__ import annotations
 
-import ssl
 import socket
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 

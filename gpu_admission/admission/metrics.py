@@ -34,13 +34,67 @@ BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.
 
 # Kinds that metrics may name; the rest, which a client could invent, is "other". Policies add their own.
 KINDS = frozenset(
-    "Pod PodTemplate ReplicationController Deployment StatefulSet DaemonSet ReplicaSet Job CronJob"
-    " InferenceService ServingRuntime ClusterServingRuntime LLMInferenceService Service Configuration Revision"
-    " PyTorchJob TFJob MPIJob JAXJob PaddleJob XGBoostJob MXJob Notebook TrainingRuntime ClusterTrainingRuntime"
-    " TrainJob RayCluster RayJob RayService RayCronJob JobTemplate JobSet LeaderWorkerSet Workload Rollout"
-    " Workflow WorkflowTemplate ClusterWorkflowTemplate CronWorkflow CloneSet BroadcastJob ScaledJob"
-    " SparkApplication FlinkDeployment DaskCluster SeldonDeployment PodCliqueSet StormService RoleSet PodSet"
-    " RayClusterFleet NIMService Task TaskRun AppWrapper ManifestWork Experiment PodGroup".split()
+    [
+        "Pod",
+        "PodTemplate",
+        "ReplicationController",
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "ReplicaSet",
+        "Job",
+        "CronJob",
+        "InferenceService",
+        "ServingRuntime",
+        "ClusterServingRuntime",
+        "LLMInferenceService",
+        "Service",
+        "Configuration",
+        "Revision",
+        "PyTorchJob",
+        "TFJob",
+        "MPIJob",
+        "JAXJob",
+        "PaddleJob",
+        "XGBoostJob",
+        "MXJob",
+        "Notebook",
+        "TrainingRuntime",
+        "ClusterTrainingRuntime",
+        "TrainJob",
+        "RayCluster",
+        "RayJob",
+        "RayService",
+        "RayCronJob",
+        "JobTemplate",
+        "JobSet",
+        "LeaderWorkerSet",
+        "Workload",
+        "Rollout",
+        "Workflow",
+        "WorkflowTemplate",
+        "ClusterWorkflowTemplate",
+        "CronWorkflow",
+        "CloneSet",
+        "BroadcastJob",
+        "ScaledJob",
+        "SparkApplication",
+        "FlinkDeployment",
+        "DaskCluster",
+        "SeldonDeployment",
+        "PodCliqueSet",
+        "StormService",
+        "RoleSet",
+        "PodSet",
+        "RayClusterFleet",
+        "NIMService",
+        "Task",
+        "TaskRun",
+        "AppWrapper",
+        "ManifestWork",
+        "Experiment",
+        "PodGroup",
+    ]
 )
 
 

@@ -19,8 +19,6 @@ from gpu_admission.admission.worker import ReviewWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gunicorn.config import Config
-
 
 class Hooks:
     """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
