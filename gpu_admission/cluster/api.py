@@ -130,7 +130,7 @@ def connect(context: str | None = None) -> KubernetesApi:
             config.load_incluster_config(client_configuration=settings)
         else:
             config.load_kube_config(context=context, client_configuration=settings)
-    except (config.ConfigException, OSError, ValueError, TypeError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever YAML, paths and contexts in it lead to
         text = " ".join(str(error).split())
         raise StoreError(f"no cluster to talk to: {text[:200]}") from None
     return KubernetesApi(client.ApiClient(settings))

@@ -28,7 +28,22 @@ What a server needs::
         .pair                        the last good one
         .error                       what is wrong with what is on disk now, or None
 
-What keeps it alive for years::
+What keeps it alive for years, in one process of each replica (sparing workers the Kubernetes client)::
 
-    from gpu_admission.pki.maintain import Maintainer    # one process a replica calls .step(at)
+    from gpu_admission.pki.maintain import Maintainer, Observer, run
+    from gpu_admission.pki.rotation import Plan
+    from gpu_admission.pki.directory import DirectoryStore
+    from gpu_admission.cluster.secret_store import SecretStore          # a Secret shared by replicas
+    from gpu_admission.cluster.ca_bundle import publications            # webhook configurations
+
+    Maintainer(store, Plan(names, jitter=0..1), publications=[...], serving=DIR)
+        .settle(at) -> list[Event]     what was done, what failed; tls.crt, tls.key, ca.crt in DIR
+    Observer(publications, certificate, status=DIR)     certificates that others make
+    run(maintainer, stop, clock, report, interval=60.0) calls settle for ever, whatever happens
+
+and what each worker asks for its readiness::
+
+    from gpu_admission.pki.status import read_status
+    read_status(DIR, pair.fingerprint, at) -> bool | None
+        False: seen not to verify, be not ready. None: not known, which is no reason
 """

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from gpu_admission.pki.authority import certificate_pem, key_pem
 from gpu_admission.pki.errors import ConflictError, MaterialError, PkiError
-from gpu_admission.pki.folder import link_files, locked, read_folder, write_folder
+from gpu_admission.pki.folder import is_tidy, locked, read_folder, write_folder
 from gpu_admission.pki.material import CA_CRT, TLS_CRT, TLS_KEY, Material, from_files, to_files
 from gpu_admission.pki.pair import Pair, check_pair
 from gpu_admission.pki.rotation import Plan, bring_up
@@ -71,10 +71,8 @@ def ensure(directory: Path, names: Sequence[Name], at: datetime, *, jitter: floa
         snapshot = read_folder(directory)
         material = _parsed(directory, snapshot.files)
         brought_up = bring_up(material, at, plan)
-        if brought_up is not material:
+        if brought_up is not material or not is_tidy(directory, snapshot.files):
             write_folder(directory, to_files(brought_up))
-        else:
-            link_files(directory, snapshot.files)  # a link that somebody deleted
     return serving(directory, brought_up, at)
 
 

@@ -24,7 +24,7 @@ from gpu_admission.pki.material import FILES, KEYS
 from gpu_admission.pki.pair import read_small_file
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from pathlib import Path
 
 DATA = "..data"
@@ -74,7 +74,7 @@ def write_folder(directory: Path, files: Mapping[str, bytes]) -> None:
         version = f"..v-{secrets.token_hex(8)}"
         _write_version(directory / version, files)
         _relink(directory, DATA, version)
-        link_files(directory, files)
+        _link_files(directory, files)
         _sync(directory)
         for entry in directory.iterdir():
             if VERSION.fullmatch(entry.name) and entry.name not in {version, before}:
@@ -83,15 +83,22 @@ def write_folder(directory: Path, files: Mapping[str, bytes]) -> None:
         raise StoreError(_describe(directory, error)) from None
 
 
-def link_files(directory: Path, names: Mapping[str, bytes]) -> None:
-    """Make the names in the directory point into ``..data``: those given, and no other of `FILES`."""
+def is_tidy(directory: Path, names: Iterable[str]) -> bool:
+    """Tell whether a directory is laid out as `write_folder` leaves it, no link deleted or replaced."""
+    return bool(_current(directory)) and all(_is_link(directory, name) for name in names)
+
+
+def _link_files(directory: Path, names: Iterable[str]) -> None:
     for name in FILES:
-        path, target = directory / name, f"{DATA}/{name}"
-        if name in names:
-            if not (path.is_symlink() and str(path.readlink()) == target):
-                _relink(directory, name, target)
-        else:
-            path.unlink(missing_ok=True)
+        if name not in names:
+            (directory / name).unlink(missing_ok=True)
+        elif not _is_link(directory, name):
+            _relink(directory, name, f"{DATA}/{name}")
+
+
+def _is_link(directory: Path, name: str) -> bool:
+    path = directory / name
+    return path.is_symlink() and str(path.readlink()) == f"{DATA}/{name}"
 
 
 @contextmanager

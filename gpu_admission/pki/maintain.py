@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gpu_admission.pki.authority import fingerprint
+from gpu_admission.pki.bundle import parse_bundle
 from gpu_admission.pki.directory import DirectoryStore, mirror
 from gpu_admission.pki.errors import ConflictError, PkiError
+from gpu_admission.pki.pair import read_small_file
 from gpu_admission.pki.rotation import Plan, Published, Step, decide, perform, wanted
 from gpu_admission.pki.status import judge, write_status
 
@@ -85,12 +87,13 @@ class Maintainer:
         events: list[Event] = []
         # What is published is read before the store: a CA is stored before it is published, so no CA
         # that another replica has just published can look unknown to us.
-        looks = [self._look(publication, events) for publication in self._publications]
+        looks = [_look(publication, events) for publication in self._publications]
+        seen = list(looks)
         try:
             stored = self._store.read()
             step = self._decide(stored.material, looks, at)
             if step is Step.PUBLISH and stored.material is not None:
-                self._publish(stored.material, looks, at, events)
+                self._publish(stored.material, looks, seen, at, events)
                 # What could not be published must not keep a certificate from being renewed.
                 step = self._decide(stored.material, looks, at)
             material = stored.material
@@ -99,19 +102,12 @@ class Maintainer:
                 self._store.write(material, stored.version)
                 events.append(Event(_describe(step, material)))
             if material is not None:
-                self._hand_over(material, looks, at, events)
+                self._hand_over(material, seen, at, events)
         except ConflictError as error:
             events.append(Event(f"another replica was first: {error}"))
         except PkiError as error:
             events.append(Event(str(error), failed=True))
         return events
-
-    def _look(self, publication: Publication, events: list[Event]) -> Found | None:
-        try:
-            return publication.read()
-        except PkiError as error:
-            events.append(Event(str(error), failed=True))
-            return None
 
     def _decide(self, material: Material | None, looks: Sequence[Found | None], at: datetime) -> Step:
         return decide(material, self._published(material, looks, at), at, self._plan)
@@ -131,8 +127,19 @@ class Maintainer:
         self._since = since
         return published
 
-    def _publish(self, material: Material, looks: list[Found | None], at: datetime, events: list[Event]) -> None:
-        """Write every bundle that is not as wanted; one that cannot be written counts as unseen."""
+    def _publish(
+        self,
+        material: Material,
+        looks: list[Found | None],
+        seen: list[Found | None],
+        at: datetime,
+        events: list[Event],
+    ) -> None:
+        """Write every bundle that is not as wanted.
+
+        One that cannot be written is as good as one that cannot be read for what comes next, but it
+        was seen; one that was written is to be seen again.
+        """
         for number, (publication, found) in enumerate(zip(self._publications, looks, strict=True)):
             if found is None:
                 continue
@@ -142,21 +149,57 @@ class Maintainer:
             try:
                 publication.write(bundles, found.version)
                 events.append(Event(f"published the CA bundle in {publication}"))
+                seen[number] = None
             except ConflictError:
                 events.append(Event(f"{publication} changed meanwhile"))
+                seen[number] = None
             except PkiError as error:
                 events.append(Event(str(error), failed=True))
                 looks[number] = None
 
-    def _hand_over(self, material: Material, looks: Sequence[Found | None], at: datetime, events: list[Event]) -> None:
+    def _hand_over(self, material: Material, seen: Sequence[Found | None], at: datetime, events: list[Event]) -> None:
         if self._serving is None or material.leaf is None:
             return
         own = isinstance(self._store, DirectoryStore) and self._store.path == self._serving
         if not own and mirror(self._serving, material):
             events.append(Event(f"took over the serving certificate into {self._serving}"))
         leaf = material.leaf.certificate
-        verified = judge(looks, (leaf,), at)
+        verified = judge(seen, (leaf,), at)
         write_status(self._serving, fingerprint(leaf), verified, at)
+
+
+class Observer:
+    """For certificates that others make and rotate, such as cert-manager: it only looks.
+
+    publications  where clients find the CA bundle
+    certificate   the chain that is served (a file, perhaps in a mounted Secret)
+    status        a directory that may be written, where workers look for `status.read_status`
+    """
+
+    def __init__(self, publications: Sequence[Publication], certificate: Path, status: Path) -> None:
+        self._publications = tuple(publications)
+        self._certificate = certificate
+        self._status = status
+
+    def settle(self, at: datetime) -> list[Event]:
+        """Compare what is served with what is published, and leave the answer for the workers."""
+        events: list[Event] = []
+        looks = [_look(publication, events) for publication in self._publications]
+        try:
+            chain = parse_bundle(read_small_file(self._certificate))
+            if chain:
+                write_status(self._status, fingerprint(chain[0]), judge(looks, chain, at), at)
+        except PkiError as error:
+            events.append(Event(str(error), failed=True))
+        return events
+
+
+def _look(publication: Publication, events: list[Event]) -> Found | None:
+    try:
+        return publication.read()
+    except PkiError as error:
+        events.append(Event(str(error), failed=True))
+        return None
 
 
 def _describe(step: Step, material: Material) -> str:
@@ -166,13 +209,13 @@ def _describe(step: Step, material: Material) -> str:
 
 
 def run(
-    maintainer: Maintainer,
+    maintainer: Maintainer | Observer,
     stop: Flag,
     clock: Callable[[], datetime],
     report: Callable[[Event], None],
     interval: float = 60.0,
 ) -> None:
-    """Let a maintainer work every `interval` seconds until `stop` is set. Whatever happens, goes on."""
+    """Let it work every `interval` seconds until `stop` is set, whatever happens."""
     while True:
         try:
             for event in maintainer.settle(clock()):

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+# What OpenSSL says of a key of another certificate; the last, when it is of another type as well.
+MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 LARGEST_FILE = 1 << 20  # bytes; a chain of ten RSA certificates is 20 KB
 
 
@@ -82,7 +84,7 @@ class Pair:
 @contextmanager
 def _in_memory(data: bytes) -> Iterator[str]:
     """Give bytes a path, which is all that load_cert_chain takes, without a key touching the disk."""
-    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):  # noqa: PTH112 - no Path needed
+    if hasattr(os, "memfd_create") and os.path.isdir("/proc/self/fd"):
         descriptor = os.memfd_create("pair", os.MFD_CLOEXEC)
         with os.fdopen(descriptor, "wb", buffering=0) as stream:
             stream.write(data)
@@ -153,7 +155,7 @@ def _try_out(pair: Pair, where: tuple[str, str]) -> None:
     try:
         pair.install(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except ssl.SSLError as error:
-        if "KEY_VALUES_MISMATCH" in str(error) or "KEY_TYPE_MISMATCH" in str(error):
+        if error.reason in MISMATCHES:
             raise PairError(f"{where[1]}: the key does not belong to {where[0]}") from None
         # The library's reason names the fault (too weak, unreadable), never the key.
         raise PairError(f"{where[1]}: TLS refuses the pair: {error.reason or 'unreadable'}") from None
@@ -184,17 +186,23 @@ def read_small_file(path: Path) -> bytes:
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise PairError(f"{path}: not a file")
+            data = _read(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise PairError(f"{path}: {_reason(error)}") from None
-    with os.fdopen(descriptor, "rb") as stream:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise PairError(f"{path}: not a file")
-        try:
-            data = stream.read(LARGEST_FILE + 1)
-        except OSError as error:
-            raise PairError(f"{path}: {_reason(error)}") from None
     if len(data) > LARGEST_FILE:
         raise PairError(f"{path}: larger than 1 MiB, no certificate or key is")
+    return data
+
+
+def _read(descriptor: int) -> bytes:
+    data = b""
+    while len(data) <= LARGEST_FILE and (more := os.read(descriptor, LARGEST_FILE + 1)):
+        data += more
     return data
 
 

@@ -59,7 +59,7 @@ class PairWatcher:
 def _identity(path: Path) -> tuple[int, int, int, int] | None:
     """Tell versions of a file apart: a replaced, rewritten or relinked file differs in one of these."""
     try:
-        found = os.stat(path)  # noqa: PTH116 - follows links, as the reader will
+        found = os.stat(path)
     except OSError:
         return None
     return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns)

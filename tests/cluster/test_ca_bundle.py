@@ -108,7 +108,9 @@ def test_ready_only_turns_false_when_a_mismatch_was_seen(api, fake, tmp_path):
     fake.objects[path]["metadata"]["resourceVersion"] = "9999"
     later = AT + timedelta(minutes=1)
     maintainer.settle(later)
-    assert read_status(tmp_path, leaf, later) is None  # it could not be written, so it is not known
+    assert read_status(tmp_path, leaf, later) is False
+    assert read_status(tmp_path, "another", later) is None
+    assert read_status(tmp_path, leaf, AT) is None  # written in the future of whoever asks
     fake.refuse["GET", path] = 403
     maintainer.settle(later)
     assert read_status(tmp_path, leaf, later) is None
