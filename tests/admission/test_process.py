@@ -1,16 +1,22 @@
 """The server as processes: reload, drain, kill, rotation, under load over TLS. Counted is what got lost."""
 
 import contextlib
+import datetime
 import json
 import os
 import signal
+import socket
 import ssl
 import subprocess
 import sys
 import time
 
 import pytest
-from webhook_server import ROOT, Load, Server, pair, replace, review, until
+from cryptography import x509
+from webhook_server import ROOT, Load, Server, pair, read_all, replace, review, until
+
+from gpu_admission.pki.authority import fingerprint
+from gpu_admission.pki.status import write_status
 
 pytestmark = pytest.mark.slow
 
@@ -104,15 +110,43 @@ def test_rotation_under_load_loses_nothing(start, tmp_path):
     assert "PRIVATE" not in server.log
 
 
-def test_an_expired_certificate_is_served_but_not_ready(tmp_path):
+def test_an_expired_certificate_is_not_served_until_a_good_one_comes(tmp_path):
     cert, key = pair(tmp_path, "old", days=0.01, began=24)
     server = Server(tmp_path, tls_cert=cert, tls_key=key, wait=False)
     with server:
         until(lambda: server.get("/readyz", health=True)[0] == 503, 20, server)
         assert b"valid now" in server.get("/readyz", health=True)[2]
         assert server.get("/healthz", health=True)[0] == 200
-        cert, key = pair(tmp_path, "old")
+        with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+            sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert read_all(sock) == b""  # never plain HTTP instead
+        pair(tmp_path, "old")
         server.wait_ready()
+        assert server.post()[0] == 200
+
+
+def test_its_own_certificate(tmp_path):
+    folder = tmp_path / "state"
+    with Server(tmp_path, tls_cert="", tls_key="", self_signed=str(folder)) as server:
+        context = ssl.create_default_context(cafile=folder / "ca.crt")
+        for name in ("localhost", "127.0.0.1", "gpu-admission.gpu-admission.svc"):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+                context.wrap_socket(sock, server_hostname=name).close()
+        assert [line["ca"] for line in server.lines if "ca" in line] == [str(folder / "ca.crt")]
+        assert folder.stat().st_mode & 0o777 == 0o700
+        # What the process that publishes the CA bundle has seen counts for this very certificate only.
+        leaf = x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
+        for answer, status in ((True, 200), (False, 503), (None, 200)):
+            write_status(folder, fingerprint(leaf), answer, datetime.datetime.now(datetime.UTC))
+            assert server.get("/readyz", health=True)[0] == status
+
+
+def test_a_state_directory_that_cannot_be(tmp_path):
+    tmp_path.joinpath("file").write_text("")
+    server = Server(tmp_path, wait=False, tls_cert="", tls_key="", self_signed=str(tmp_path / "file"))
+    assert server.process.wait(20) == 2
+    assert "no certificate" in server.log
+    assert "Traceback" not in server.log
 
 
 def test_policies_are_replaced_in_every_worker_and_bad_ones_refused(start, tmp_path):
