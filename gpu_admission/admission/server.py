@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
 
-
 class Hooks:
     """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
 
@@ -31,7 +30,7 @@ class Hooks:
         self._health: socket.socket | None = None
 
     def options(self) -> dict[str, Any]:
-        """The hooks as gunicorn settings."""
+        """Give the hooks as gunicorn settings."""
         names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
         return {name: getattr(self, name) for name in names}
 
@@ -71,11 +70,11 @@ class Hooks:
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """A worker is gone."""
+        """Forget the gauges of a worker that is gone."""
         self._service.metrics.leave_slot(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """All is over."""
+        """Remove what lies in memory."""
         self._service.metrics.close()
 
 
@@ -140,7 +139,7 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The pages; the worker puts the reviews in front of them."""
+        """Give gunicorn the pages; the worker puts the reviews in front of them."""
         return self._service.pages
 
 

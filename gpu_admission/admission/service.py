@@ -30,9 +30,7 @@ if TYPE_CHECKING:
 class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
-    def __init__(
-        self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()
-    ) -> None:
+    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
         """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
         self.drain = Drain()
@@ -40,12 +38,12 @@ class Service:
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
         self.metrics = Metrics()
+        self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
         self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
-        self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
         self._decide = engine.decider(self.policies)
         self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
@@ -102,10 +100,10 @@ class Service:
     def enter_worker(self, slot: int) -> None:
         """In a worker, after the fork."""
         self.metrics.enter_slot(slot)
-        for name, when in self.policies.times.items():
-            self.metrics.policy_loaded(name, when)
         if self.certificate is not None and self.certificate.context is not None:
             self.metrics.certificate_loaded(self.certificate.not_after)
+        for name, when in self.policies.times.items():
+            self.metrics.policy_loaded(name, when)
         self.refresh()
 
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
@@ -130,6 +128,7 @@ class Service:
 
     def _policy_loaded(self, name: str, when: float) -> None:
         self.metrics.policy_loaded(name, when)
+        self.metrics.kinds = frozenset(self._kinds(self.policies.current))
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
@@ -146,7 +145,7 @@ class Service:
 
 
 def load_engine(name: str) -> Engine:
-    """The engine that ``module:attribute`` names."""
+    """Import the engine that ``module:attribute`` names."""
     module, _, attribute = name.partition(":")
     engine: Engine = getattr(importlib.import_module(module), attribute)
     return engine

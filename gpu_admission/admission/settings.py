@@ -106,6 +106,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError(f"log-level: {settings.log_level!r} is not debug, info, warning or error")
+    if settings.client_ca and settings.http:
+        raise SettingsError("client-ca: there are no client certificates without TLS")
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")

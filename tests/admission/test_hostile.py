@@ -49,9 +49,7 @@ def unfinished_chunks(server):
     return sock
 
 
-@pytest.mark.parametrize(
-    "attack", [half_open, silent, unfinished_headers, unfinished_body, unfinished_chunks]
-)
+@pytest.mark.parametrize("attack", [half_open, silent, unfinished_headers, unfinished_body, unfinished_chunks])
 def test_stalled_clients_cost_others_nothing_and_are_closed(server, attack):
     with contextlib.ExitStack() as stack, Load(server, clients=2) as load:
         stalled = []

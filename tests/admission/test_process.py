@@ -1,7 +1,7 @@
 """The server as processes: reload, drain, kill, rotation, under load over TLS. Counted is what got lost."""
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import os
 import signal
@@ -38,7 +38,7 @@ def test_three_reloads_under_load_lose_nothing(start):
         for _ in range(3):
             server.process.send_signal(signal.SIGHUP)
             load.wait(200)
-            until(lambda: len(server.workers()) == 2 and not before & set(server.workers()), 20, server)
+            until(lambda old=before: len(server.workers()) == 2 and not old & set(server.workers()), 20, server)
             before = set(server.workers())
         load.wait(100)
     assert load.lost == []
@@ -137,7 +137,7 @@ def test_its_own_certificate(tmp_path):
         # What the process that publishes the CA bundle has seen counts for this very certificate only.
         leaf = x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
         for answer, status in ((True, 200), (False, 503), (None, 200)):
-            write_status(folder, fingerprint(leaf), answer, datetime.datetime.now(datetime.UTC))
+            write_status(folder, fingerprint(leaf), answer, dt.datetime.now(dt.UTC))
             assert server.get("/readyz", health=True)[0] == status
 
 
@@ -176,9 +176,7 @@ def test_policies_are_replaced_in_every_worker_and_bad_ones_refused(start, tmp_p
         until(lambda: only(3), 15, server)
     assert load.lost == []
     metrics = server.get("/metrics")[2].decode()
-    failures = [
-        line for line in metrics.splitlines() if line.startswith("gpu_admission_policy_load_failures_total ")
-    ]
+    failures = [line for line in metrics.splitlines() if line.startswith("gpu_admission_policy_load_failures_total ")]
     assert float(failures[0].split()[1]) >= 3
 
 
