@@ -15,6 +15,7 @@ class FakeKubernetes:
     def __init__(self):
         self.objects = {}
         self.requests = []
+        self.tokens = set()
         self.refuse = {}  # (method, path) -> status
         self.before_put = []  # called once each, outside the lock, before the next PUT is looked at
         self._lock = threading.Lock()
@@ -82,6 +83,7 @@ def _handler(fake):
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
+            fake.tokens.add(self.headers.get("Authorization"))
             code, answer = fake.handle(self.command, self.path.partition("?")[0], body)
             data = json.dumps(answer).encode()
             self.send_response(code)

@@ -118,17 +118,17 @@ def _half_right(name: str, extra: Iterable[str]) -> str | None:
         return None
     own = [known.partition("/") for known in extra]
     rests = [*_BY_DOMAIN.get(domain, ()), *(its for of, _, its in own if of == domain)]
-    near = nearest(rest, (its for its in rests if _may_mean(rest, its)), 1 if len(rest) < 6 else 2)
-    if near is not None:
+    near = nearest(rest, (its for its in rests if _same_digits(its, rest)), 1 if len(rest) < 6 else 2)
+    if near is not None and not rest.endswith(tuple(rests)):  # sgpu is another thing, no misspelt pgpu
         return f"{domain}/{near}"
     domains = [*_BY_REST.get(rest, ()), *(of for of, _, its in own if its == rest)]
     near = nearest(domain, domains, 1 if len(domain) < 8 else 2)
     return None if near is None else f"{near}/{rest}"
 
 
-def _may_mean(name: str, known: str) -> bool:
-    """Tell names apart that are other things, not typos: with other numbers (``gpu0``) or a prefix (``sgpu``)."""
-    return not name.endswith(known) and _DIGITS.findall(name) == _DIGITS.findall(known)
+def _same_digits(one: str, other: str) -> bool:
+    """Tell whether two names hold the same numbers: ``gpu0`` and ``i916`` are other things, not typos."""
+    return _DIGITS.findall(one) == _DIGITS.findall(other)
 
 
 def is_offered(name: str, own: Iterable[str] = ()) -> bool:

@@ -18,6 +18,8 @@ def distance(one: str, other: str, most: int) -> int:
         return 0
     if abs(len(one) - len(other)) > most or max(len(one), len(other)) > _LONGEST:
         return most + 1
+    if len(set(one) ^ set(other)) > 2 * most:  # one change adds a letter and takes another away
+        return most + 1
     before: list[int] = []
     above = list(range(len(other) + 1))
     for i, letter in enumerate(one, 1):

@@ -142,6 +142,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str, str, Unit, Sharing], ...] = (
     (re.compile(r"iluvatar\.ai/[\w-]+-vgpu", re.ASCII), "iluvatar", "iluvatar", "device", "shared"),
     (re.compile(r"cambricon\.com/mlu[\w.-]*", re.ASCII), "cambricon", "cambricon", "device", "partition"),
 )
+_LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short
 _PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
 
 
@@ -150,7 +151,7 @@ def classify(name: str) -> Resource | None:
     known = _KNOWN.get(name)
     if known is not None:
         return known
-    if name.startswith(_PATTERN_DOMAINS):
+    if name.startswith(_PATTERN_DOMAINS) and len(name) <= _LONGEST:
         for pattern, vendor, system, unit, sharing in _PATTERNS:
             if pattern.fullmatch(name):
                 return Resource(name, vendor, system, unit, sharing)

@@ -110,6 +110,8 @@ def locked(directory: Path) -> Iterator[None]:
     try:
         _make_private(directory)
         descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        if os.fstat(descriptor).st_uid == os.geteuid():
+            os.fchmod(descriptor, 0o600)  # an odd umask takes bits away, and the next one could not open it
     except OSError as error:
         raise StoreError(_describe(directory, error)) from None
     try:
@@ -190,7 +192,11 @@ def _read(directory: Path, version: str, name: str) -> bytes | None:
         path = directory / version / name
     if not os.path.lexists(path):
         return None
-    return read_small_file(path)
+    data = read_small_file(path)
+    if name in KEYS and path.stat().st_uid not in {0, os.geteuid()} and os.geteuid() != 0:
+        # In a directory that others may write, a key laid out for us is one that somebody knows.
+        raise PairError(f"{path}: belongs to another user")
+    return data
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

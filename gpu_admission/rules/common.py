@@ -11,7 +11,7 @@ from . import markers
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
@@ -127,6 +127,12 @@ def is_patch(workload: Workload, container: Container) -> bool:
     What is missing there may stand in the base, so nothing can be said about what is missing.
     """
     return workload.origin == "file" and container.whole and not container.spec.get("image")
+
+
+def has_room(container: Container, side: Literal["limits", "requests"]) -> bool:
+    """Tell whether a key can be added on a side: what stands there now is a mapping or nothing."""
+    around = container.spec.get(container.key)
+    return around is None or (isinstance(around, dict) and isinstance(around.get(side), dict | None))
 
 
 def is_typed(workload: Workload) -> bool:

@@ -34,12 +34,13 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
+    room = common.has_room(gpu.container, "limits")
     return Problem(
         gpu.pointer("requests"),
         f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
         "and Kubernetes refuses a GPU that has no limit",
         f"write {gpu.name}: {shown(gpu.request)} under resources.limits (Kubernetes copies it to requests by itself)",
-        fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),),
+        fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
         safety="safe",
     )
 

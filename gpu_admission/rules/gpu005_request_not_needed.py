@@ -12,9 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Workload
+    from gpu_admission.core.workload import Container, GpuRequest, Workload
 
 ID = "GPU005"
 
@@ -24,13 +23,19 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
     In a patch of kustomize the request may be there to override one of the base: it stays.
     """
+    repeated: dict[Container, list[GpuRequest]] = {}
     for gpu in common.gpus(workload):
         if _repeats(gpu) and not common.is_patch(workload, gpu.container):
+            repeated.setdefault(gpu.container, []).append(gpu)
+    for container, gpus in repeated.items():
+        nothing_left = len(gpus) == len(container.requests)
+        for gpu in gpus:
+            place = gpu.pointer("requests")
             yield Problem(
-                gpu.pointer("requests"),
+                place,
                 f"{common.asking(gpu, gpu.request)} in requests, which only repeats the limit",
                 f"leave {gpu.name} out of resources.requests: Kubernetes copies it there from the limit",
-                fix=(_fix(gpu),),
+                fix=(patch.remove(ID, place[:-1] if nothing_left else place),),
                 safety="safe",
             )
 
@@ -38,14 +43,6 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _repeats(gpu: GpuRequest) -> bool:
     limit = gpu.quantity("limits")
     return limit is not None and limit == gpu.quantity("requests")
-
-
-def _fix(gpu: GpuRequest) -> Operation:
-    """Remove the request, or all of ``requests`` where every key in it is a GPU's that repeats its limit."""
-    repeating = {other.name for other in gpu.container.gpus if _repeats(other)}
-    if repeating.issuperset(gpu.container.requests):
-        return patch.remove(ID, gpu.pointer("requests")[:-1])
-    return patch.remove(ID, gpu.pointer("requests"))
 
 
 RULE = Rule(
@@ -70,9 +67,7 @@ kind: Deployment
 metadata:
   name: serve
 spec:
-  selector: {matchLabels: {app: serve}}
   template:
-    metadata: {labels: {app: serve}}
     spec:
       containers:
         - name: serve
@@ -97,9 +92,7 @@ kind: Deployment
 metadata:
   name: serve
 spec:
-  selector: {matchLabels: {app: serve}}
   template:
-    metadata: {labels: {app: serve}}
     spec:
       containers:
         - name: serve

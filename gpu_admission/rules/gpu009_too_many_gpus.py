@@ -5,18 +5,16 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
-from . import common
+from . import common, counting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import GpuRequest, Pod, Workload
 
 ID = "GPU009"
-
-_ONE_CARD_EACH = frozenset({"exclusive", "gpushare", "volcano", "kai", "koordinator", "volcano-vgpu", "dra"})
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -28,28 +26,25 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         return
     judged = set(common.gpus(workload))
     for pod in workload.pods:
-        devices = [gpu for gpu in pod.gpus if gpu in judged and gpu.resource.unit == "device" and _count(gpu) > 0]
+        devices = [
+            gpu for gpu in pod.gpus if gpu in judged and gpu.resource.unit == "device" and counting.count(gpu) > 0
+        ]
         found = [problem for gpu in devices if (problem := _container(gpu, policy)) is not None]
         if not found and devices:
             found = [problem for problem in (_pod(pod, devices, policy),) if problem is not None]
         yield from found
 
 
-def _count(gpu: GpuRequest) -> int:
-    amount = gpu.quantity()
-    return amount.ceil() if amount is not None and amount.is_integer else 0
-
-
 def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
-    count, most, counts = _count(gpu), policy.limits.get("perContainer"), policy.limits.get("counts")
+    count, most, counts = counting.count(gpu), policy.limits.get("perContainer"), policy.limits.get("counts")
     place, asks = gpu.pointer(), common.asking(gpu, gpu.value)
     if most is not None and count > most:
         return Problem(place, f"{asks}, and the policy allows {most} per container", f"ask for {most} at most")
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
         return Problem(place, f"{asks}, and the policy allows only {allowed}", f"ask for one of {allowed}")
-    largest = _largest_node(policy)
-    if largest and _whole(gpu, policy) and count > largest:
+    largest = counting.largest_node(policy)
+    if largest and counting.takes_cards(gpu, policy) and count > largest:
         message = f"{asks}, and the largest node has {largest}: the pod would wait for ever"
         return Problem(place, message, f"ask for {largest} at most, and spread the work over several pods")
     return None
@@ -57,46 +52,17 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
 
 def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
     most, last = policy.limits.get("perPod"), devices[-1]
-    total = _needed(pod, lambda gpu: gpu in devices)
+    total = counting.needed(pod, set(devices).__contains__)
     if most is not None and total > most:
         message = f"the pod asks for {total} GPUs in all its containers together, and the policy allows {most} per pod"
         return Problem(last.pointer(), f"{message} ({last.container.label} is the last)", f"ask for {most} at most")
-    largest = _largest_node(policy)
-    whole = _needed(pod, lambda gpu: gpu in devices and _whole(gpu, policy))
+    largest = counting.largest_node(policy)
+    cards = {gpu for gpu in devices if counting.takes_cards(gpu, policy)}
+    whole = counting.needed(pod, cards.__contains__)
     if largest and whole > largest:
         message = f"the pod asks for {whole} GPUs in all its containers together, and the largest node has {largest}"
         return Problem(last.pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most")
     return None
-
-
-def _needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
-    """Return what the scheduler looks for: app and sidecar containers together, or an init container if it needs more.
-
-    While an init container runs, so do the sidecars before it.
-    [kubernetes/component-helpers resource/helpers.go, AggregateContainerRequests]
-    """
-    running = sidecars = starting = 0
-    for container in pod.containers:
-        amount = sum(_count(gpu) for gpu in container.gpus if counts(gpu))
-        if container.role == "init":
-            starting = max(starting, sidecars + amount)
-            continue
-        running += amount
-        sidecars += amount if container.role == "sidecar" else 0
-    return max(running, starting)
-
-
-def _largest_node(policy: Policy) -> int:
-    """Return how many cards the largest node has; 0 where the policy does not say it of every card."""
-    sizes = [card.get("perNode") or 0 for card in policy.cards]
-    return max(sizes) if sizes and all(sizes) else 0
-
-
-def _whole(gpu: GpuRequest, policy: Policy) -> bool:
-    """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
-    if gpu.resource.sharing != "exclusive":
-        return False
-    return policy.backend.name in _ONE_CARD_EACH or gpu.resource.vendor not in {"nvidia", "any"}
 
 
 RULE = Rule(

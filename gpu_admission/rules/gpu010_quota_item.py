@@ -53,15 +53,11 @@ def _quota(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[
     known = {key: resource for key, name in bare.items() if (resource := policy.classify(name)) is not None}
     hami = policy.backend.name == "hami" or any(resource.system == "hami" for resource in known.values())
     for key, resource in known.items():
-        if hami and key != resource.name and resource.vendor == "nvidia":
-            continue
-        yield Problem(
-            (*place, key),
-            f"the quota {key}: {shown(hard[key])} limits nothing: of GPUs Kubernetes counts only requests",
-            f"write requests.{resource.name}: {shown(hard[key])} instead"
-            if f"requests.{resource.name}" not in hard
-            else f"leave {key} out: requests.{resource.name} stands there already",
-        )
+        if not (hami and key != resource.name and resource.vendor == "nvidia"):
+            counted, amount = f"requests.{resource.name}", shown(hard[key])
+            message = f"the quota {key}: {amount} limits nothing: of GPUs Kubernetes counts only requests"
+            there = f"leave {key} out: {counted} stands there already"
+            yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
 
 
 RULE = Rule(
@@ -82,21 +78,18 @@ maximum the default: every container that never asked for a GPU gets one. With t
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-extended-resources",
         "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/pods.go, isExtendedResourceNameForQuota",
         "kubernetes/kubernetes: pkg/apis/core/v1/defaults.go, SetDefaults_LimitRangeItem",
-        "kubernetes/kubernetes: plugin/pkg/admission/limitranger/admission.go",
     ),
     bad="""\
 apiVersion: v1
 kind: ResourceQuota
-metadata:
-  name: gpus
+metadata: {name: gpus}
 spec:
   hard:
     limits.nvidia.com/gpu: 8
 ---
 apiVersion: v1
 kind: LimitRange
-metadata:
-  name: defaults
+metadata: {name: defaults}
 spec:
   limits:
     - type: Container
@@ -107,16 +100,14 @@ spec:
     good="""\
 apiVersion: v1
 kind: ResourceQuota
-metadata:
-  name: gpus
+metadata: {name: gpus}
 spec:
   hard:
     requests.nvidia.com/gpu: 8
 ---
 apiVersion: v1
 kind: LimitRange
-metadata:
-  name: defaults
+metadata: {name: defaults}
 spec:
   limits:
     - type: Container

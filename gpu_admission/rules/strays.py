@@ -38,6 +38,7 @@ class Stray:
         values: Mapping[str, Any],
         where: str,
         home: Container | None,
+        *,
         side: Side = "limits",
         emptied: Pointer | None = None,
     ) -> None:
@@ -71,19 +72,19 @@ def _gpus(value: object, policy: Policy) -> dict[str, Any]:
 
 
 def _stray(
-    place: Pointer, value: object, where: str, home: Container | None, policy: Policy, side: Side = "limits"
+    place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
 ) -> Iterator[Stray]:
     values = _gpus(value, policy)
     if values:
         emptied = place if len(values) == len(mapping(value)) else None
-        yield Stray(place, values, where, home, side, emptied)
+        yield Stray(place, values, where, home, side=side, emptied=emptied)
 
 
 def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
     yield from _stray(container.pointer, container.spec, "beside its name and image", container, policy)
     for side in _SIDES:
         where = f"under its own {side}, not under resources"
-        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy, side)
+        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy, side=side)
 
 
 def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
@@ -93,10 +94,10 @@ def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
         within = container.resources.get(outer)
         for side in _SIDES:
             inner, where = (*place, outer, side), f"under {outer}.{side}"
-            yield from _stray(inner, mapping(within).get(side), where, container, policy, side)
+            yield from _stray(inner, mapping(within).get(side), where, container, policy, side=side)
         for index, item in mappings(within):
             where = f"in a list under {outer}"
-            yield from _stray((*place, outer, index), item, where, container, policy, outer)
+            yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
 
 
 def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
@@ -107,8 +108,8 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
     place, own = (*pod.pointer, "resources"), "in the resources of the whole pod"
     yield from _stray(place, resources, own, home, policy)
     for side in _SIDES:
-        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy, side)
-        for stray in _stray((*place, side), resources.get(side), own, home, policy, side):
+        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy, side=side)
+        for stray in _stray((*place, side), resources.get(side), own, home, policy, side=side):
             if stray.emptied is not None and len(resources) == 1:
                 stray.emptied = place
             yield stray
@@ -146,6 +147,8 @@ def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, 
     there = stray.home.resources.get(stray.side)
     if isinstance(there, list):
         return _unlisted(rule, target, there)
+    if not common.has_room(stray.home, stray.side):
+        return ()
     settled = mapping(there)
     if any(name in settled and settled[name] != value for name, value in stray.values.items()):
         return ()

@@ -13,8 +13,10 @@ from fake_kubernetes import FakeKubernetes, served
 from gpu_admission.commands import certs
 from gpu_admission.pki.authority import certificate_pem, create_authority
 from gpu_admission.pki.bundle import parse_bundle, verifies
-from gpu_admission.pki.names import names_of
+from gpu_admission.pki.directory import DirectoryStore
+from gpu_admission.pki.names import names_of, serving_names
 from gpu_admission.pki.pair import load_pair
+from gpu_admission.pki.rotation import Plan, Step, perform
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -26,12 +28,13 @@ class Shell:
         self.at = AT
         self.api = None
         self.pauses = []
+        self.pause = self.pauses.append
 
     def __call__(self, *words):
         parser = argparse.ArgumentParser(prog="gpu-admission")
         certs.add_parser(parser.add_subparsers())
         args = parser.parse_args(["certs", *map(str, words)])
-        code = certs.run(args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pauses.append)
+        code = certs.run(args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pause)
         out, err = self.capsys.readouterr()
         assert "PRIVATE" not in out + err
         assert err.count("\n") == (code != 0)
@@ -166,6 +169,32 @@ def test_a_ca_that_cannot_be_published_does_not_sign(shell, fake, tmp_path):
     assert shell("rotate", "--ca", "--dir", tmp_path / "d", "--webhook-configuration", "hooks")[0] == 0
     assert leaf_and_bundle(tmp_path / "d")[0].fingerprint != first.fingerprint
     assert len(published(fake, path)[0]) == 2
+
+
+def test_a_ca_that_somebody_takes_out_again_does_not_sign(shell, fake, tmp_path):
+    fake.add_webhooks(KINDS[0], "hooks", [None])
+    shell("issue", "--dir", tmp_path / "d")
+    first, _ = leaf_and_bundle(tmp_path / "d")
+    shell.pause = lambda seconds: fake.add_webhooks(KINDS[0], "hooks", [None])
+    code, _, err = shell("rotate", "--ca", "--dir", tmp_path / "d", "--webhook-configuration", "hooks")
+    assert code == 1
+    assert "the old CA stays in use" in err
+    assert leaf_and_bundle(tmp_path / "d")[0].fingerprint == first.fingerprint
+
+
+def test_a_maintainer_that_promotes_the_next_ca_meanwhile_is_no_error(shell, fake, tmp_path):
+    fake.add_webhooks(KINDS[0], "hooks", [None])
+    store = DirectoryStore(tmp_path / "d")
+    shell("issue", "--dir", tmp_path / "d")
+
+    def maintainer(seconds):
+        found = store.read()
+        store.write(perform(Step.PROMOTE, found.material, AT, Plan(serving_names("s", "n"))), found.version)
+
+    shell.pause = maintainer
+    code, _, _ = shell("rotate", "--ca", "--dir", tmp_path / "d", "--webhook-configuration", "hooks")
+    assert code == 0
+    assert len(leaf_and_bundle(tmp_path / "d")[1]) == 2
 
 
 def test_inject_merges_replaces_and_is_idempotent(shell, fake, tmp_path):

@@ -171,6 +171,18 @@ def test_places_that_cannot_be_written(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
+def test_a_key_that_another_user_laid_out_for_us_is_refused(tmp_path, monkeypatch):
+    ensure(tmp_path / "d", NAMES, AT)
+    os.chown(tmp_path / "d" / "..data" / "tls.key", 4242, 4242)
+    ensure(tmp_path / "d", NAMES, AT)  # root may use anybody's
+    monkeypatch.setattr(os, "geteuid", lambda: 4243)
+    with pytest.raises(StoreError, match="belongs to another user"):
+        ensure(tmp_path / "d", NAMES, AT)
+    monkeypatch.setattr(os, "geteuid", lambda: 4242)
+    ensure(tmp_path / "d", NAMES, AT)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_directory_without_write_permission(tmp_path):
     (tmp_path / "d").mkdir(mode=0o500)
