@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, S108, S603, T201 - a script for developers
 """A closed-loop load generator: some keep-alive connections, each with one request under way, in one thread."""
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ class Result(NamedTuple):
         return len(self.latencies) / self.seconds
 
     def quantile(self, share: float) -> float:
-        """The latency that ``share`` of the answers kept under."""
+        """Give the latency that ``share`` of the answers kept under."""
         return self.latencies[min(int(len(self.latencies) * share), len(self.latencies) - 1)]
 
 
@@ -80,7 +81,7 @@ class Client:
 
 
 def post(path: str, body: bytes) -> bytes:
-    """A request as the API server sends it."""
+    """Write a request as the API server does."""
     head = (
         f"POST {path}?timeout=10s HTTP/1.1\r\nHost: gpu-admission.gpu-admission.svc:443\r\n"
         f"User-Agent: kube-apiserver-admission\r\nContent-Length: {len(body)}\r\n"

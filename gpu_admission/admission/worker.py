@@ -50,13 +50,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.loop.set_exception_handler(_report)
         if self.health_socket is not None:
             threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
-        certificate = service.certificate
-        hub = Hub(
-            service.reviews(),
-            service.settings,
-            service.drain,
-            lambda: certificate.context if certificate is not None else None,
-        )
+        hub = Hub(service.reviews(), service.settings, service.drain, service.certificate)
         hub.listen([each.sock for each in self.sockets])
         refreshing = self.loop.create_task(self._refresh())
         try:
@@ -92,7 +86,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         settings = self.service.settings
         begun = time.monotonic()
         patience = 0.0 if self.service.drain.begun else settings.lame_duck
-        while hub.open and not self._quick_shutdown:
+        while hub.open and not self._quick_shutdown:  # noqa: ASYNC110 - time is one of the conditions
             waited = time.monotonic() - begun
             if waited > patience + settings.graceful_timeout:
                 break
@@ -113,7 +107,7 @@ async def _serve_health(worker: ReviewWorker) -> None:
     service = worker.service
     hub = Hub(service.health(), service.settings, service.drain)
     hub.listen([worker.health_socket])
-    while worker.alive:
+    while worker.alive:  # noqa: ASYNC110 - another thread's fact
         await asyncio.sleep(HEARTBEAT)
     hub.stop()
     await asyncio.Event().wait()  # answer to the end; the process takes the thread along
