@@ -17,16 +17,11 @@ if TYPE_CHECKING:
 
 
 def _schema() -> str:
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "GPUPolicy of gpu-admission",
-        **policymodel.PolicyFile.model_json_schema(by_alias=True),
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(policymodel.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "policies/RULES.md": lambda: catalogue.page(rules.ALL),
+    "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
 }

@@ -81,16 +81,25 @@ class Engine:
         return found
 
     def mutate(
-        self, document: Any, origin: Origin = "file", *, unsafe: bool = False, consent: bool = False
+        self,
+        document: Any,
+        origin: Origin = "file",
+        *,
+        unsafe: bool = False,
+        consent: bool = False,
+        admitted: bool = False,
     ) -> Mutation:
         """Return the document with every safe fix applied, rule after rule, and the operations that did it.
 
         ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
-        from mutating. The document given is left as it was.
+        from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
+        template is shown as its Pods will be. The document given is left as it was.
         """
         state = Mutation(document, (), workloads.read(document, self.policy, origin))
         for rule in self.rules:
             if rule.fix is None or (rule.fix == "unsafe" and not unsafe):
+                continue
+            if admitted and POD not in rule.sees:
                 continue
             if consent or self.policy.fixes(rule):
                 state = self._repair(rule, state, origin, unsafe=unsafe)
@@ -98,7 +107,7 @@ class Engine:
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
-        mutation = self.mutate(document, origin)
+        mutation = self.mutate(document, origin, admitted=True)
         after = self.judge(mutation.workloads)
         if mutation.patch:
             left = {(finding.rule, finding.pointer) for finding in after}

@@ -16,7 +16,6 @@ _GENERAL: Final = (
 )
 _DIGITS: Final = "0123456789"
 _NUMBER: Final = "+-.0123456789"
-_SPACES: Final = " \t\r\n\v\f\u00a0\u2007\u202f"
 _BYTES: Final = ("bytes", "byte", "b")
 
 
@@ -54,7 +53,7 @@ def _reason(raw: object) -> str:
 
 
 def _reason_of_text(text: str) -> str:
-    bare = text.strip(_SPACES)
+    bare = text.strip()
     if not bare:
         return "it is empty; write a number or leave the key out"
     if len(text) > _ADVISED:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
 
-_ID = re.compile(r"^GPU[0-3]\d\d$")
-_NAME = re.compile(r"^[a-z]+(-[a-z]+)*$")
-_SINCE = re.compile(r"^\d+\.\d+\.\d+$")
+_ID = re.compile(r"GPU[0-3]\d\d", re.ASCII)
+_NAME = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
+_SINCE = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
@@ -96,11 +96,11 @@ class Rule:
 
     def _complete(self) -> None:
         wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
-        if not _ID.match(self.id):
+        if not _ID.fullmatch(self.id):
             wrong.append("id")
-        if not _NAME.match(self.name):
+        if not _NAME.fullmatch(self.name):
             wrong.append("name")
-        if not _SINCE.match(self.since):
+        if not _SINCE.fullmatch(self.since):
             wrong.append("since")
         if self.severity not in SEVERITIES:
             wrong.append("severity")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from . import discovery, kinds, quantity
 from . import pointer as pointers
 from .finding import ObjectRef
-from .shape import mapping, mappings, text
+from .shape import mapping, mappings, printable, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,9 +128,9 @@ class Container:
             self.role, "ephemeral container"
         )
         if self.name:
-            return f'{kind} "{self.name[:63]}"'
+            return f'{kind} "{printable(self.name[:63])}"'
         last = self.pointer[-1] if self.pointer else ""
-        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{last}"'
+        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{printable(last[:63])}"'
 
     @property
     def resources_pointer(self) -> Pointer:

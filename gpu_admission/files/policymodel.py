@@ -6,13 +6,15 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gpu_admission import rules
 from gpu_admission.core import pointer, quantity, resources
-from gpu_admission.core.rule import Rule
+
+if TYPE_CHECKING:
+    from gpu_admission.core.rule import Rule
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
@@ -277,6 +279,15 @@ class PolicyFile(_Model):
     kind: Literal["GPUPolicy"]
     metadata: Metadata
     spec: Spec = Spec()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of policy files."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyFile.model_json_schema(by_alias=True),
+        "title": "GPUPolicy of gpu-admission",
+    }
 
 
 def words(location: tuple[str | int, ...]) -> list[str]:

@@ -109,9 +109,7 @@ class TestApiServer:
         assert not read.is_negative
         assert read == parse(0)
 
-    @pytest.mark.parametrize(
-        "raw", [0.5, ".5", "500m", "1500m", "1n", "5e-1", "0.1Ki", "1.0000000001", "0.0000000001"]
-    )
+    @pytest.mark.parametrize("raw", [0.5, ".5", "500m", "1500m", "1n", "5e-1", "0.1Ki", "1.0000000001", "0.0000000001"])
     def test_no_integer(self, raw):
         assert not parse(raw).is_integer
 
@@ -144,6 +142,12 @@ class TestApiServer:
     )
     def test_written_back(self, raw, text):
         assert str(parse(raw)) == text
+
+
+class Text(str):
+    """As a loader makes strings that know their line."""
+
+    __slots__ = ()
 
 
 class TestHints:
@@ -199,6 +203,7 @@ class TestHints:
             (-math.inf, "-inf is not"),
             (10**400, "a number of this size is not a Kubernetes quantity"),
             (b"1", "a value of type bytes is not"),
+            (Text("1K"), 'write "1k"'),
             ("\ud800", '"\\ud800" is not a Kubernetes quantity'),
             ("1\x00", '"1\\x00" is not'),
         ],
@@ -220,6 +225,9 @@ class TestHints:
         assert len(str(caught.value)) < 250
 
     @given(st.one_of(st.text(), st.from_regex(r"[-+ ]?[0-9.,_]{1,6} ?[a-zA-Z]{0,4}", fullmatch=True)))
+    @example("\x1f")  # white space to Python, none to Go
+    @example("1\x1f")
+    @example("1\u20282")
     def test_never_advises_what_would_be_refused(self, raw):
         try:
             parse(raw)
@@ -293,6 +301,14 @@ class TestLaws:
     def test_ceil_rounds_up(self, count, places):
         assert parse(f"{count}e-{places}").ceil() == -(-count // 10**places)
 
+    @given(st.integers(1, 10**15), st.sampled_from([10, 20, 30, 40, 50, 60]), st.integers(0, 30))
+    def test_binary_fractions_are_exact_to_the_last_digit(self, nanos, power, zeros):
+        suffix = SUFFIXES[9 + power // 10]
+        digits = str(nanos * 5**power).rjust(power + 10, "0")  # nanos * 10**-9 / 2**power, in full
+        text = f"{digits[: -power - 9]}.{digits[-power - 9 :]}"
+        assert parse(text + suffix) == parse(f"{nanos}n")
+        assert parse(text + "0" * zeros + "1" + suffix) == parse(f"{nanos + 1}n")
+
     @given(st.floats(min_value=1e-8, max_value=1e15))
     def test_a_float_is_read_as_its_decimal_digits(self, number):
         assert parse(number) == parse(repr(number))
@@ -301,6 +317,10 @@ class TestLaws:
         assert parse(1) != 1
         for compare in ("__lt__", "__le__", "__gt__", "__ge__"):
             assert getattr(parse(1), compare)(1) is NotImplemented
+
+    def test_a_string_that_knows_its_line_reads_like_any_other(self):
+        assert parse(Text("8Gi")) == parse("8Gi")
+        assert type(str(parse(Text("8")))) is str
 
     def test_is_immutable(self):
         read = parse("1500m")
