@@ -41,7 +41,7 @@ PERCENT: Kind = "percent-out-of-range"
 QUEUE: Kind = "missing-queue"
 
 
-class Refused(Exception):  # noqa: N818 - a verdict on the request, no failure of ours
+class Refused(Exception):
     """A request that cannot be honoured.
 
     ``kind`` is the name of the rule that says so. ``reason`` completes "container x asks for y, …" and

@@ -23,7 +23,10 @@ class Dra(Backend):
     leaves = frozenset({NVIDIA})  # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
 
     def write(self, request: Request, facts: Facts) -> Emission:
-        """Refer to the template, once a GPU: what it gives is the administrator's promise."""
+        """Refer to the template, once a GPU: what it gives is the administrator's promise.
+
+        ``templatePerRequest``, which the command ``translate`` sets, refers to a template of its own per request.
+        """
         template_name = facts.parameters.get("template")
         if not template_name:
             raise Refused(
@@ -37,9 +40,18 @@ class Dra(Backend):
                 f"{request.percent} percent of a GPU's compute, and a claim gives whole devices",
                 "leave gpu-admission.io/gpu-core out",
             )
+        if facts.parameters.get("templatePerRequest"):
+            return Emission(claims={template_name: template_for(template_name, request)})
         names = [template_name] if request.count == 1 else [f"{template_name}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
         return Emission(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())
+
+
+def template_for(base: str, request: Request) -> str:
+    """Return the name of the template for one kind of request: ``gpu``, ``gpu-8gi``, ``gpu-2x-8gi``."""
+    count = f"-{request.count}x" if request.count > 1 else ""
+    memory = "" if request.memory is None else f"-{exact_bytes(request.memory).lower()}"
+    return f"{base}{count}{memory}"
 
 
 def template(name: str, request: Request) -> dict[str, Any]:

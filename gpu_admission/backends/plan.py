@@ -141,6 +141,9 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
 def _reader(plan: Plan, said: Spelling) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
     reader = READERS.get(said.system)
+    shares = plan.facts.sources & {"time-slicing", "mps"}
+    if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
+        return BY_NAME[min(shares)]
     if reader is None or (said.system in plan.backend.left(plan.facts) and reader.name not in plan.facts.sources):
         return None
     if plan.facts.sources and reader.name not in plan.facts.sources:

@@ -29,7 +29,7 @@ _KAI_AMOUNTS = (KAI_MEMORY, KAI_FRACTION)
 _KAI_OWN = (KAI_FRACTION, KAI_DEVICES, KAI_CONTAINER)
 
 
-class Unreadable(Exception):  # noqa: N818 - no error of ours: another rule speaks of the amount
+class Unreadable(Exception):
     """An amount that Kubernetes itself refuses (GPU002 to GPU004 say why), or a placeholder."""
 
 

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
-from . import sharing
+from . import common, sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +29,15 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if not plan.served or wanted is None or said == wanted:
             continue
         if said not in _UNSET:
-            yield _chosen(workload, pod, plan, wanted, overwrite=policy.spec.get("overwriteSchedulerName") is True)
-        elif pod.complete and not sharing.serverless(workload):
+            yield _chosen(workload, pod, plan, wanted, overwrite=_overwrites(policy, said))
+        elif pod.complete and not common.serverless(workload):
             yield _unset(workload, pod, plan, wanted)
+
+
+def _overwrites(policy: Policy, said: str) -> bool:
+    """Tell whether a scheduler that somebody chose may be replaced: any, or only certain ones (``translate``)."""
+    allowed = policy.spec.get("overwriteSchedulerName")
+    return allowed is True or (isinstance(allowed, frozenset) and said in allowed)
 
 
 def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
@@ -49,7 +55,7 @@ def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
 
 def _chosen(workload: Workload, pod: Pod, plan: Plan, wanted: str, *, overwrite: bool) -> Problem:
     place = (*pod.pointer, "schedulerName")
-    fix = (patch.replace(ID, place, wanted),) if overwrite and not sharing.serverless(workload) else ()
+    fix = (patch.replace(ID, place, wanted),) if overwrite and not common.serverless(workload) else ()
     return Problem(
         place,
         f"{_asks(plan)}, and schedulerName is {shown(pod.spec.get('schedulerName'))}, but in this cluster {wanted} "

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.backends.base import Kind
     from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
@@ -28,10 +29,18 @@ def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
 
 
 def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan:
-    if pod.holder is None:
+    place = metadata_place(pod)
+    if place is None:
         return plans.work_out(pod, {}, None, policy)
-    metadata = mapping(mapping(pointers.resolve(workload.document, pod.holder)).get("metadata"))
-    return plans.work_out(pod, metadata, (*pod.holder, "metadata"), policy)
+    metadata = mapping(pointers.resolve(workload.document, place[:-1])).get("metadata")
+    return plans.work_out(pod, mapping(metadata), place, policy)
+
+
+def metadata_place(pod: Pod) -> Pointer | None:
+    """Return where the metadata of the pods stands, or would stand; None where the kind has no place for it."""
+    if pod.holder is not None:
+        return (*pod.holder, "metadata")
+    return (*pod.pointer, "metadata") if isinstance(pod.spec.get("metadata"), dict) else None
 
 
 def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem]:
@@ -40,13 +49,3 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
         for verdict in plan.verdicts:
             if verdict.kind == kind:
                 yield Problem(verdict.pointer, verdict.message, verdict.advice, severity=verdict.severity)
-
-
-def serverless(workload: Workload) -> bool:
-    """Tell whether Knative passes the pod spec on: it refuses most fields of placement in its templates."""
-    if workload.group == "serving.knative.dev":
-        return True
-    if workload.group != "serving.kserve.io" or workload.kind != "InferenceService":
-        return False
-    annotations = mapping(mapping(workload.object.get("metadata")).get("annotations"))
-    return annotations.get("serving.kserve.io/deploymentMode") not in {"RawDeployment", "Standard", "ModelMesh"}

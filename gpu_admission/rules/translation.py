@@ -6,6 +6,8 @@ from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.shape import mapping, mappings
 
+from . import common, sharing
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,6 +34,7 @@ class Writer:
         self._workload = workload
         self._document = workload.document
         self._pod = pod
+        self._metadata = sharing.metadata_place(pod)
         self._both_sides = workload.origin == "admission" and workload.is_pod
         self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
 
@@ -54,15 +57,14 @@ class Writer:
         """Tell whether every place outside of the container that has to change stands in the object."""
         on_metadata = emission.annotations or emission.labels or removes
         on_spec = emission.node_selector or emission.affinity or emission.claims
-        return not (on_metadata and self._pod.holder is None) and not (on_spec and not self._pod.complete)
+        placeable = self._pod.complete and not common.serverless(self._workload)
+        return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
     def pod_level(self, emission: Emission) -> Iterator[Operation]:
         """Yield the operations on the pod's metadata and on its choice of nodes."""
-        if self._pod.holder is not None:
+        if self._metadata is not None:
             said = {"annotations": emission.annotations, "labels": emission.labels}
-            yield from self._merge(
-                (*self._pod.holder, "metadata"), {key: value for key, value in said.items() if value}
-            )
+            yield from self._merge(self._metadata, {key: dict(value) for key, value in said.items() if value})
         if emission.node_selector:
             yield from self._merge((*self._pod.pointer, "nodeSelector"), emission.node_selector)
         for expression in emission.affinity:
