@@ -235,7 +235,7 @@ def test_client_certificates(start, tmp_path):
     with pytest.raises(OSError, match=r".*"):
         server.post()
     assert server.get("/readyz", health=True)[0] == 200
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(tmp_path / "client-ca.crt", tmp_path / "client-ca.key")
     server.context = lambda: context
