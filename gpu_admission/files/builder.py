@@ -1,8 +1,8 @@
 """YAML events -> the objects that Kubernetes sees, each with where its document stands.
 
-go.yaml.in/yaml/v2 decides what is read (aliases are expanded, a merge key overwrites what stands before it and
-yields to what follows it, unknown tags are passed over), with four differences. A key given twice is an error, as
-under strict decoding; so are documents deeper or larger, once aliases are expanded, than any real one.
+go.yaml.in/yaml/v2 decides what is read: aliases are expanded, a merge key overwrites what stands before it and
+yields to what follows it, unknown tags are passed over. Stricter than it only here: a key given twice is an error,
+as under strict decoding, and so are documents deeper or larger (once aliases are expanded) than any real one.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Budget:
 
 
 class Built:
-    """A document: its object, or its problems; and its span in code points, `root` being where the content begins."""
+    """A document: its object or its problems, and its span in code points; at `root` its content begins."""
 
     __slots__ = ("end", "object", "problems", "root", "start")
 
@@ -94,7 +94,7 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
 
 
 def _syntax_problem(error: Any, data: bytes) -> Problem:
-    """Return what the parser says, in one line, and where it noticed; at the end that is the last thing that stands."""
+    """Return what the parser says, in one line, and where it noticed: at the latest, where the text ends."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         position = getattr(error, "position", 0)
@@ -184,10 +184,7 @@ class Builder:
                     return None
                 if event.anchor is None and event.implicit[0]:
                     return self._keys[event.value]
-            value = self._node(event, depth)
-            if isinstance(value, dict | list):
-                raise ScalarError(f"a {'map' if isinstance(value, dict) else 'list'} cannot be a key")
-            return value_as_key(value)
+            return value_as_key(self._node(event, depth))
         except ScalarError as error:
             return self._complain(str(error), event)
 
@@ -237,7 +234,7 @@ class Builder:
         return TooMuch(f"the file holds more than {MAX_NODES:,} nodes", event.start_mark.index)
 
     def _complain(self, message: str, event: Any, first: int | None = None) -> str:
-        """Note a problem that does not stop the reading; return something unique in place of what is wrong."""
+        """Note a problem that does not stop the reading; return something unique to stand in for the value."""
         index = event.start_mark.index
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(message, index, first))

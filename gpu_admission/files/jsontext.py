@@ -1,6 +1,6 @@
-"""JSON files: objects by the json module, and where things stand by a second, slower look when somebody asks.
+"""JSON files: objects by the json module; where things stand, by a second, slower look when somebody asks.
 
-Stricter than the module where Kubernetes is: no NaN and Infinity, no number that a float cannot hold, no key twice,
+Stricter than the module where Kubernetes is: no NaN or Infinity, no number that a float cannot hold, no key twice,
 no nesting deeper than in YAML. Surrogate escapes that pair up with nothing become U+FFFD, as in Go.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined] # not in typeshed; public in json
 
 from gpu_admission.files.builder import MAX_DEPTH, Built, Problem
 from gpu_admission.files.scalars import ScalarError, as_json
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[-+.\w]+")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-class _Trouble(ValueError):
+class _RefusedError(ValueError):
     """Something that Kubernetes refuses and the json module would take."""
 
 
@@ -57,40 +57,40 @@ def compose(text: str, start: int) -> Node:
 
 
 def _skip(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr] - it matches the empty string
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it also matches nothing
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Trouble("a key is given twice")
+        raise _RefusedError("a key is given twice")
     return result
 
 
 def _number(digits: str) -> Any:
-    """Return a number as Kubernetes holds it: an integer of 64 bits, or else what a 64-bit float makes of it."""
+    """Return a number as Kubernetes holds it: an integer of 64 bits, or what a 64-bit float makes of it."""
     if len(digits) < 19 and digits.lstrip("-").isdecimal():
         return int(digits)
     value = float(digits)
     if abs(value) == float("inf"):
-        raise _Trouble(f"the number {digits[:20]}… is out of range")
+        raise _RefusedError(f"the number {digits[:20]}… is out of range")
     if digits.lstrip("-").isdecimal() and -(2**63) <= value <= 2**64:
         return int(digits)
     return as_json(value)
 
 
 def _refuse(constant: str) -> None:
-    raise _Trouble(f"{constant} is a number that JSON does not have")
+    raise _RefusedError(f"{constant} is a number that JSON does not have")
 
 
 def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
-    """Return the value with lone surrogates replaced. Raises _Trouble where it is nested too deep."""
+    """Return the value with lone surrogates replaced. Raises _RefusedError where it is nested too deep."""
     if isinstance(value, str):
         return _whole(value) if surrogates else value
     if not isinstance(value, dict | list):
         return value
     if depth > MAX_DEPTH:
-        raise _Trouble("nested too deep")
+        raise _RefusedError("nested too deep")
     if isinstance(value, list):
         for at, item in enumerate(value):
             value[at] = _checked(item, depth + 1, surrogates=surrogates)
