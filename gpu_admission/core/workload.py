@@ -86,7 +86,7 @@ class GpuRequest:
 
 def _parsed(raw: Any) -> Quantity | None:
     try:
-        return quantity.parse(raw)
+        return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
     except quantity.QuantityError:
         return None
 
