@@ -17,11 +17,10 @@ from .write import unified_diff
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.patch import Operation
-    from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document
 
     from .inputs import Input
@@ -47,25 +46,32 @@ def run(options: argparse.Namespace) -> int:
     except policyfile.PolicyError as error:
         print(f"gpu-admission mutate: {error}", file=sys.stderr)
         return 2
+    return each(options.paths, lambda source: File(source, Engine(rules.ALL, policy)), diff=options.diff)
+
+
+def each(paths: list[str], made: Callable[[Input], File], *, diff: bool) -> int:
+    """Show every file of the paths, as ``made`` of an input; return the worst exit code."""
     walker = inputs.Walker(exclude=None, folder=".", heed_gitignore=True, stdin_name=inputs.STDIN)
-    found = walker.find(options.paths)
+    found = walker.find(paths)
     worst = 0
     for source, why in found.broken:
         print(f"{printed(source.name)}: {why}", file=sys.stderr)
         worst = 2
     several = len(found.inputs) > 1
     for source in found.inputs:
-        worst = max(worst, _File(source, policy).show(diff=options.diff, several=several))
+        worst = max(worst, made(source).show(diff=diff, several=several))
     return worst
 
 
-class _File:
+class File:
     """One input on its way through admission."""
 
-    def __init__(self, source: Input, policy: Policy) -> None:
+    command = "mutate"
+
+    def __init__(self, source: Input, engine: Engine) -> None:
         self._source = source
-        self._engine = Engine(rules.ALL, policy)
-        self._exempt: Sequence[str] = policy.exempt.get("namespaces") or ()
+        self._engine = engine
+        self._exempt: Sequence[str] = engine.policy.exempt.get("namespaces") or ()
         self._denied: list[tuple[Document, Finding]] = []
 
     def show(self, *, diff: bool, several: bool) -> int:
@@ -94,8 +100,11 @@ class _File:
         if all(self._is_exempt(workload) for workload in workloads.read(document.object, self._engine.policy)):
             return ()
         review = self._engine.review(document.object)
-        self._denied += [(document, f) for f in review.findings if f.action == "deny" and not f.repaired]
+        self._denied += [(document, f) for f in review.findings if self._denies(f) and not f.repaired]
         return review.mutation.patch
+
+    def _denies(self, finding: Finding) -> bool:
+        return finding.action == "deny"
 
     def _is_exempt(self, workload: workloads.Workload) -> bool:
         namespace = workload.ref.namespace
@@ -113,7 +122,7 @@ class _File:
         for error in reading.errors:
             print(f"{name}:{error.line or 1}:{error.column or 1}: {error.message}", file=sys.stderr)
         if reading.skipped:
-            print(f"{name}: holds template braces: helm template … | gpu-admission mutate -", file=sys.stderr)
+            print(f"{name}: holds template braces: helm template … | gpu-admission {self.command} -", file=sys.stderr)
 
 
 def _ended(data: bytes) -> bytes:

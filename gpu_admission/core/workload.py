@@ -181,10 +181,11 @@ class Pod:
     ``pointer`` names the pod spec; ``holder`` the mapping that carries the pods' ``metadata`` (the Pod
     itself, or the template), None where the kind has none. ``complete`` is False for fragments, for
     resources without a container around them, and for kinds found by shape: there only what stands in a
-    container can be judged, nothing about placement.
+    container can be judged, nothing about placement. ``memo`` keeps what several rules work out of the pod:
+    a view is made for one policy and never changed, so nothing in it grows stale.
     """
 
-    __slots__ = ("complete", "containers", "holder", "pointer", "spec")
+    __slots__ = ("complete", "containers", "holder", "memo", "pointer", "spec")
 
     def __init__(
         self,
@@ -200,6 +201,7 @@ class Pod:
         self.holder = holder
         self.containers = containers
         self.complete = complete
+        self.memo: dict[str, Any] = {}
 
     @property
     def gpus(self) -> Iterator[GpuRequest]:
