@@ -47,9 +47,9 @@ class TestGitignore:
 
     def git(self, lint):
         """What git itself would list."""
-        run = {"cwd": lint.folder, "check": True, "capture_output": True}
-        subprocess.run(["git", "init", "-q"], **run)
-        listed = subprocess.run(["git", "ls-files", "-oc", "--exclude-standard", "*.yaml", "*.yml"], **run)
+        subprocess.run(["git", "init", "-q"], cwd=lint.folder, check=True)
+        command = ["git", "ls-files", "-oc", "--exclude-standard", "*.yaml", "*.yml"]
+        listed = subprocess.run(command, cwd=lint.folder, check=True, capture_output=True)
         return sorted(listed.stdout.decode().split())
 
     def test_nested_files_add_and_take_back(self, lint):
