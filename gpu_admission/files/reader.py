@@ -192,19 +192,23 @@ def _yaml_documents(text: Text) -> Iterator[Built]:
             end = built.end
     except TooMuch as problem:
         yield Built(end, end, len(text.text), None, [problem])
-    except Problem:
-        yield from _one_by_one(text.text, end, budget)
+    except Problem as problem:
+        yield from _one_by_one(text.text, end, problem, budget)
 
 
-def _one_by_one(text: str, start: int, budget: Budget) -> Iterator[Built]:
+def _one_by_one(text: str, start: int, problem: Problem, budget: Budget) -> Iterator[Built]:
+    """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
     separators = [match.start() for match in _SEPARATOR.finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
+        if begin == start and begin <= problem.index < end:
+            yield Built(begin, begin, end, None, [problem])
+            continue
         try:
             for built in builder.build(text[begin:end].encode(), budget):
                 yield built.moved(begin)
-        except Problem as problem:
-            yield Built(0, 0, end - begin, None, [problem]).moved(begin)
-            if isinstance(problem, TooMuch):
+        except Problem as another:
+            yield Built(0, 0, end - begin, None, [another]).moved(begin)
+            if isinstance(another, TooMuch):
                 return
 
 
