@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from .finding import SEVERITIES
 
 TYPE_CHECKING = False
@@ -16,10 +14,6 @@ if TYPE_CHECKING:
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
-
-_ID = re.compile(r"GPU[0-3]\d\d", re.ASCII)
-_NAME = re.compile(r"[a-z]+(-[a-z]+)*", re.ASCII)
-_SINCE = re.compile(r"\d+\.\d+\.\d+", re.ASCII)
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
@@ -96,11 +90,11 @@ class Rule:
 
     def _complete(self) -> None:
         wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
-        if not _ID.fullmatch(self.id):
+        if not _is_id(self.id):
             wrong.append("id")
-        if not _NAME.fullmatch(self.name):
+        if not _is_name(self.name):
             wrong.append("name")
-        if not _SINCE.fullmatch(self.since):
+        if not _is_version(self.since):
             wrong.append("since")
         if self.severity not in SEVERITIES:
             wrong.append("severity")
@@ -115,3 +109,16 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.name}>"
+
+
+# Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.
+def _is_id(said: str) -> bool:
+    return len(said) == 6 and said[:3] == "GPU" and said[3:].isascii() and said[3:].isdigit() and said[3] in "0123"
+
+
+def _is_name(said: str) -> bool:
+    return said.isascii() and said.islower() and all(part.isalpha() for part in said.split("-"))
+
+
+def _is_version(said: str) -> bool:
+    return said.isascii() and [part.isdigit() for part in said.split(".")] == [True] * 3
