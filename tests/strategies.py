@@ -4,7 +4,8 @@ import disorder
 import manifests
 from hypothesis import strategies as st
 
-rngs = st.randoms(use_true_random=False)
+# A seed and no more: what shrinks draw by draw takes minutes to shrink an object of this size.
+rngs = st.randoms(use_true_random=True)
 
 
 @st.composite
