@@ -6,8 +6,8 @@ through two memory buffers in Python and costs more than all the rest of a revie
 
 from __future__ import annotations
 
-import ssl
 import socket
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,11 @@ HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
 class Connection:
-    """States: HANDSHAKE, IDLE (between requests), HEAD, BODY, ANSWERING, FLUSHING (the client does not read),
+    """Takes bytes, frames requests, hands them to the application, sends its answers.
+
+    States: HANDSHAKE, IDLE (between requests), HEAD, BODY, ANSWERING, FLUSHING (the client does not read),
     LINGERING (all is said; wait for the client's end so that our answer is not lost to a reset), CLOSED.
-    """  # fmt: skip
+    """
 
     __slots__ = (
         "_body", "_chunks", "_closing", "_fd", "_head", "_hub", "_in", "_out", "_paused", "_refusal", "_seen",
@@ -77,6 +79,8 @@ class Connection:
     # Events.
 
     def _readable(self) -> None:
+        if self._paused or self.state == CLOSED:
+            return
         try:
             if self.state == HANDSHAKE:
                 self._sock.do_handshake()  # type: ignore[attr-defined]
@@ -85,23 +89,27 @@ class Connection:
             while data:
                 self._take(data)
                 # What TLS has already decrypted will not make the socket readable again.
-                if not (self._tls and self.state < ANSWERING and self._sock.pending()):  # type: ignore[attr-defined]
+                if not self._more:
                     return
                 data = self._sock.recv(READ)
         except NOT_YET:
             return
         except OSError:  # reset, no common cipher, a certificate the client distrusts: its business
-            self.close()
-            return
-        if self.state not in {ANSWERING, FLUSHING}:
-            self.close()
+            pass
+        self.close()
+
+    @property
+    def _more(self) -> bool:
+        if not self._tls or self._paused or self.state == CLOSED:
+            return False
+        return bool(self._sock.pending())  # type: ignore[attr-defined]
 
     def _writable(self) -> None:
         self._hub.loop.remove_writer(self._fd)
         self._send(b"")
 
     def expire(self) -> None:
-        """The deadline has passed: end politely where the client can still listen, else at once."""
+        """End, because the deadline has passed: politely where the client can still listen, else at once."""
         if self.state == IDLE:
             self._finish()
         elif self.state == BODY:
@@ -119,7 +127,7 @@ class Connection:
             self.close()
 
     def retire(self) -> None:
-        """The worker ends: close if nothing is under way."""
+        """Close if nothing is under way, because the worker ends."""
         if self.state in {HANDSHAKE, IDLE, HEAD}:
             self._finish()
 
@@ -143,7 +151,7 @@ class Connection:
         block = self._in
         end = block.find(END)
         try:
-            if end < 0:
+            if end < 0 or end > MAX_HEAD:
                 self._await_head(block)
                 return
             begin = 2 if block.startswith(b"\r\n") else 0
@@ -162,9 +170,10 @@ class Connection:
             raise malformed("malformed HTTP request")
         if self.state == IDLE:
             self._expect(HEAD, self._hub.settings.header_timeout)
+        self._unpause()
 
     def _begin_body(self, head: Head, rest: bytes) -> None:
-        self._refusal = self._hub.app.admit(head)
+        self._refusal = self._hub.admit(head)
         length = head.length
         if length is not None and len(rest) >= length:
             self._in = rest[length:]
@@ -179,6 +188,7 @@ class Connection:
         self._seen = 0
         self._chunks = Chunks() if length is None else None
         self._expect(BODY, min(self._hub.settings.body_timeout, self._hub.app.patience(head)))
+        self._unpause()
         if rest:
             self._try_body(rest)
 
@@ -280,29 +290,31 @@ class Connection:
         if self._closing:
             self._finish()
             return
-        self._unpause()
         self._head = None
         self._expect(IDLE, self._hub.settings.keepalive)
-        if self._in or (self._tls and self._sock.pending()):  # type: ignore[attr-defined]
+        if self._in:
+            # A pipelined request: its turn comes after other connections', and nothing more is read before it.
+            self._pause()
             self._hub.loop.call_soon(self._resume)
+        else:
+            self._unpause()
+
+    def _resume(self) -> None:
+        if self.state == IDLE:
+            self._try_head()
 
     def _pause(self) -> None:
-        self._paused = True
-        self._hub.loop.remove_reader(self._fd)
+        if not self._paused:
+            self._paused = True
+            self._hub.loop.remove_reader(self._fd)
 
     def _unpause(self) -> None:
         if self._paused:
             self._paused = False
-            self._hub.loop.add_reader(self._fd, self._readable)
-
-    def _resume(self) -> None:
-        """Go on with a pipelined request."""
-        if self.state != IDLE:
-            return
-        if self._in:
-            self._try_head()
-        else:
-            self._readable()
+            loop = self._hub.loop
+            loop.add_reader(self._fd, self._readable)
+            if self._tls:
+                loop.call_soon(self._readable)  # see there: TLS may hold what the socket will not announce
 
     # Ending.
 

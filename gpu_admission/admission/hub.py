@@ -13,10 +13,11 @@ from gpu_admission.admission.connection import ANSWERING, IDLE, Connection
 from gpu_admission.admission.http1 import busy
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from gpu_admission.admission.app import Pages
+    from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.http1 import Head, Refusal
     from gpu_admission.admission.lifecycle import Drain
     from gpu_admission.admission.settings import Settings
 
@@ -38,7 +39,7 @@ class Hub:
         app: Pages,
         settings: Settings,
         drain: Drain,
-        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        certificate: ServingCertificate | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
@@ -47,11 +48,13 @@ class Hub:
         self.open: set[Connection] = set()
         self.stopping = False
         self._drain = drain
-        self._context = context
+        self._certificate = certificate
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+        self._overloaded = False
+        self._due = self.now() + SWEEP
+        self.loop.call_at(self._due, self._sweep)
 
     @property
     def closing(self) -> bool:
@@ -100,10 +103,18 @@ class Hub:
             sock.setblocking(False)
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Connection(sock, self, self._context())
+            self._open(sock)
         except OSError:  # already gone again
             sock.close()
         return True
+
+    def _open(self, sock: socket.socket) -> None:
+        if self._certificate is None:
+            Connection(sock, self, None)
+        elif self._certificate.context is not None:
+            Connection(sock, self, self._certificate.context)
+        else:
+            sock.close()  # no certificate yet: never plain HTTP instead
 
     def _hold_off(self, listening: socket.socket) -> None:
         if not self.stopping:
@@ -141,9 +152,19 @@ class Hub:
         self._held -= connection.held
         connection.held = 0
 
+    def admit(self, head: Head) -> Refusal | None:
+        """Say before the body has come whether the request will be refused.
+
+        Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
+        answered in vain; refused at once, it comes back in a second, and the queue is short again.
+        """
+        return busy("overloaded") if self._overloaded else self.app.admit(head)
+
     def _sweep(self) -> None:
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
         now = self.now()
+        self._overloaded = now - self._due > self.settings.overload
+        self._due = now + SWEEP
+        self.loop.call_at(self._due, self._sweep)
         for each in [each for each in self.open if each.deadline < now]:
             each.expire()
 
@@ -154,8 +175,3 @@ class Hub:
         for each in tuple(self.open):
             if each.served or newcomers:
                 each.retire()
-
-    @property
-    def engaged(self) -> bool:
-        """Whether any connection still has something to say or to hear."""
-        return bool(self.open)

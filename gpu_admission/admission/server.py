@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,10 @@ from gpu_admission.admission.metrics import memory_directory
 from gpu_admission.admission.service import Service, load_engine
 from gpu_admission.admission.settings import Settings, address
 from gpu_admission.admission.worker import ReviewWorker
+from gpu_admission.pki.errors import PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-
-    from gunicorn.config import Config
 
 
 class Hooks:
@@ -30,7 +30,7 @@ class Hooks:
         self._health: socket.socket | None = None
 
     def options(self) -> dict[str, Any]:
-        """The hooks as gunicorn settings."""
+        """Give the hooks as gunicorn settings."""
         names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
         return {name: getattr(self, name) for name in names}
 
@@ -52,7 +52,7 @@ class Hooks:
         look = arbiter.murder_workers
 
         def murder_workers() -> None:
-            self._service.refresh()
+            self._service.maintain()
             look()
 
         arbiter.murder_workers = murder_workers
@@ -70,11 +70,11 @@ class Hooks:
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """A worker is gone."""
+        """Forget the gauges of a worker that is gone."""
         self._service.metrics.leave_slot(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """All is over."""
+        """Remove what lies in memory."""
         self._service.metrics.close()
 
 
@@ -139,7 +139,7 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The pages; the worker puts the reviews in front of them."""
+        """Give gunicorn the pages; the worker puts the reviews in front of them."""
         return self._service.pages
 
 
@@ -149,9 +149,12 @@ def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()
     ``checks`` are further reasons not to be ready, as in lifecycle.Readiness.
     """
     logs.setup(settings.log_format, settings.log_level)
-    service = Service(settings, load_engine(settings.engine), checks)
-    unusable = service.policies.default is None or (service.certificate and service.certificate.context is None)
-    if unusable:
+    try:
+        service = Service(settings, load_engine(settings.engine), checks)
+    except PkiError as error:
+        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
+        return 2
+    if service.policies.default is None or (settings.tls_cert and not os.path.exists(settings.tls_cert)):
         logs.get().error("nothing to serve")
         service.metrics.close()
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from gpu_admission.admission import logs
 from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
+from gpu_admission.admission.embedded import EmbeddedCertificate, state_directory
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
 from gpu_admission.admission.pages import create_pages
@@ -29,17 +31,20 @@ class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
     def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
+        """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
         self.drain = Drain()
         self._log = logs.get()
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self._worker = False
         self.metrics = Metrics()
+        self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
+        self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
-        self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
         self._decide = engine.decider(self.policies)
         self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
@@ -57,11 +62,23 @@ class Service:
         """Make the application of the health port, for its own event loop."""
         return Pages(self._health_pages, self.settings, self._pool, self)
 
+    def _embedded_certificate(self) -> EmbeddedCertificate | None:
+        settings = self.settings
+        if settings.http or settings.tls_cert:
+            return None
+        directory = settings.self_signed or state_directory(os.environ)
+        made = EmbeddedCertificate(directory, settings.service_name, settings.service_namespace, time.time())
+        self._log.info("own certificate", extra=logs.fields({"ca": str(made.serving.ca_crt)}))
+        return made
+
     def _serving_certificate(self) -> ServingCertificate:
         settings = self.settings
+        cert, key = settings.tls_cert, settings.tls_key
+        if self.embedded is not None:
+            cert, key = str(self.embedded.serving.tls_crt), str(self.embedded.serving.tls_key)
         return ServingCertificate(
-            settings.tls_cert,
-            settings.tls_key,
+            cert,
+            key,
             settings.client_ca,
             loaded=self._certificate_loaded,
             failed=self._certificate_failed,
@@ -73,13 +90,26 @@ class Service:
         if self.certificate is not None:
             self.certificate.refresh(time.time())
 
+    def maintain(self) -> None:
+        """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
+        if self.embedded is not None:
+            for event in self.embedded.maintain(time.time()):
+                report = self._log.error if event.failed else self._log.info
+                report("certificate maintained", extra=logs.fields({"what": event.message}))
+        self.refresh()
+
     def enter_worker(self, slot: int) -> None:
-        """In a worker, after the fork."""
+        """In a worker, after the fork.
+
+        Policies and certificates that are refused are from now on the arbiter's to log and count: it sees the
+        same files, and one bad version should count once.
+        """
+        self._worker = True
         self.metrics.enter_slot(slot)
-        for name, when in self.policies.times.items():
-            self.metrics.policy_loaded(name, when)
         if self.certificate is not None and self.certificate.context is not None:
             self.metrics.certificate_loaded(self.certificate.not_after)
+        for name, when in self.policies.times.items():
+            self.metrics.policy_loaded(name, when)
         self.refresh()
 
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
@@ -104,9 +134,12 @@ class Service:
 
     def _policy_loaded(self, name: str, when: float) -> None:
         self.metrics.policy_loaded(name, when)
+        self.metrics.kinds = frozenset(self._kinds(self.policies.current))
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.policy_failed()
         self._log.error("policy refused", extra=logs.fields({"source": source, "reason": message}))
 
@@ -115,12 +148,14 @@ class Service:
         self._log.info("certificate loaded", extra=logs.fields({"expires": int(expires)}))
 
     def _certificate_failed(self, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.certificate_failed()
         self._log.error("certificate refused", extra=logs.fields({"reason": message}))
 
 
 def load_engine(name: str) -> Engine:
-    """The engine that ``module:attribute`` names."""
+    """Import the engine that ``module:attribute`` names."""
     module, _, attribute = name.partition(":")
     engine: Engine = getattr(importlib.import_module(module), attribute)
     return engine
