@@ -22,6 +22,14 @@ def workloads(draw):
     return disorder.broken(rng, made) if rng.random() < 0.35 else made
 
 
+@st.composite
+def whole_workloads(draw):
+    """Objects of any kind that could come from a file and from the API server alike."""
+    rng = draw(rngs)
+    made = disorder.workload(rng)
+    return made if manifests.filled_in(made) else disorder.pod(rng, clean=1)
+
+
 words = st.sampled_from(
     (
         "apiVersion", "kind", "metadata", "spec", "template", "containers", "initContainers", "ephemeralContainers",
