@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 _ROUNDS = 64  # fixes of one rule that had to wait for one another; a pod has no more containers than that
 
+_PASSES = 4  # with unsafe fixes; two are enough for all that is known
+
 
 class Mutation:
     """What the safe fixes made of an object.
@@ -94,15 +96,24 @@ class Engine:
         ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
         from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
         template is shown as its Pods will be. The document given is left as it was.
+
+        Safe fixes never wake an earlier rule. An unsafe one may (what was ``nvidia.com/gpus`` is counted once
+        it is ``nvidia.com/gpu``), so with those the rules are gone through until they rest.
         """
         state = Mutation(document, (), workloads.read(document, self.policy, origin))
-        for rule in self.rules:
-            if rule.fix is None or (rule.fix == "unsafe" and not unsafe):
-                continue
-            if admitted and POD not in rule.sees:
-                continue
-            if consent or self.policy.fixes(rule):
+        repairing = [
+            rule
+            for rule in self.rules
+            if (rule.fix == "safe" or (unsafe and rule.fix == "unsafe"))
+            and not (admitted and POD not in rule.sees)
+            and (consent or self.policy.fixes(rule))
+        ]
+        for _ in range(_PASSES if unsafe else 1):
+            before = len(state.patch)
+            for rule in repairing:
                 state = self._repair(rule, state, origin, unsafe=unsafe)
+            if len(state.patch) == before:
+                break
         return state
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
@@ -181,7 +192,7 @@ def _sees(rule: Rule, workload: Workload) -> bool:
     """Tell whether a rule can judge an object at all: in a file always, at admission by what the object is."""
     if workload.origin == "file":
         return True
-    return (POD if workload.is_pod else TEMPLATE) in rule.sees
+    return (POD if workload.defaulted else TEMPLATE) in rule.sees
 
 
 def worsened(now: Iterable[Finding], before: Iterable[Finding]) -> list[Finding]:

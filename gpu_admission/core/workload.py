@@ -250,6 +250,14 @@ class Workload:
         return self.kind == "Pod" and self.api_version == "v1"
 
     @property
+    def defaulted(self) -> bool:
+        """Whether this is a Pod as the API server hands it on: limits of GPUs have been copied to requests.
+
+        A Pod inside another object has only been written down so far.
+        """
+        return self.origin == "admission" and self.is_pod and not self.pointer
+
+    @property
     def built_in(self) -> bool:
         """Whether Kubernetes itself checks the pod specs of this kind when it is created."""
         return self.group in kinds.BUILT_IN_GROUPS
