@@ -127,7 +127,7 @@ class Server:
         return [int(pid) for pid in found]
 
     def context(self):
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context

@@ -173,7 +173,7 @@ class Connection:
         self._unpause()
 
     def _begin_body(self, head: Head, rest: bytes) -> None:
-        self._refusal = self._hub.app.admit(head)
+        self._refusal = self._hub.admit(head)
         length = head.length
         if length is not None and len(rest) >= length:
             self._in = rest[length:]

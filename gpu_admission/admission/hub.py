@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.app import Pages
     from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.http1 import Head, Refusal
     from gpu_admission.admission.lifecycle import Drain
     from gpu_admission.admission.settings import Settings
 
 SWEEP = 0.25  # seconds between looks at the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
+LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
 STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -51,7 +53,9 @@ class Hub:
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+        self._late = 0
+        self._due = self.now() + SWEEP
+        self.loop.call_at(self._due, self._sweep)
 
     @property
     def closing(self) -> bool:
@@ -149,9 +153,19 @@ class Hub:
         self._held -= connection.held
         connection.held = 0
 
+    def admit(self, head: Head) -> Refusal | None:
+        """Say before the body has come whether the request will be refused.
+
+        Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
+        answered in vain; refused at once, it comes back in a second, and the queue is short again.
+        """
+        return busy("overloaded") if self._late >= LATE else self.app.admit(head)
+
     def _sweep(self) -> None:
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
         now = self.now()
+        self._late = self._late + 1 if now - self._due > self.settings.overload else 0
+        self._due = now + SWEEP
+        self.loop.call_at(self._due, self._sweep)
         for each in [each for each in self.open if each.deadline < now]:
             each.expire()
 
@@ -162,8 +176,3 @@ class Hub:
         for each in tuple(self.open):
             if each.served or newcomers:
                 each.retire()
-
-    @property
-    def engaged(self) -> bool:
-        """Whether any connection still has something to say or to hear."""
-        return bool(self.open)

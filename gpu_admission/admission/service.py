@@ -37,6 +37,7 @@ class Service:
         self._log = logs.get()
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self._worker = False
         self.metrics = Metrics()
         self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
@@ -98,7 +99,12 @@ class Service:
         self.refresh()
 
     def enter_worker(self, slot: int) -> None:
-        """In a worker, after the fork."""
+        """In a worker, after the fork.
+
+        Policies and certificates that are refused are from now on the arbiter's to log and count: it sees the
+        same files, and one bad version should count once.
+        """
+        self._worker = True
         self.metrics.enter_slot(slot)
         if self.certificate is not None and self.certificate.context is not None:
             self.metrics.certificate_loaded(self.certificate.not_after)
@@ -132,6 +138,8 @@ class Service:
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.policy_failed()
         self._log.error("policy refused", extra=logs.fields({"source": source, "reason": message}))
 
@@ -140,6 +148,8 @@ class Service:
         self._log.info("certificate loaded", extra=logs.fields({"expires": int(expires)}))
 
     def _certificate_failed(self, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.certificate_failed()
         self._log.error("certificate refused", extra=logs.fields({"reason": message}))
 

@@ -55,9 +55,12 @@ class Settings:
     # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
     max_body: int = 7 * MIB
     max_discard: int = 16 * MIB
-    large_body: int = MIB
+    # Larger ones are decided one at a time, in a thread.
+    large_body: int = MIB // 4
     max_buffered: int = 48 * MIB
     large_body_wait: float = 2.0
+    # How late the event loop may be before reviews are refused: less than a mutating webhook's 2 to 3 s.
+    overload: float = 1.0
 
     def __post_init__(self) -> None:
         _check(self)

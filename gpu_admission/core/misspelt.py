@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from . import resources
 from .nearest import nearest
@@ -40,7 +41,8 @@ def squashed(name: str) -> str:
     return _SEPARATORS.sub("", name.lower()).replace("memory", "mem").removesuffix("s")
 
 
-def _index() -> dict[str, str]:
+@cache  # two milliseconds, for the rare name that is not known
+def _by_spelling() -> dict[str, str]:
     """Return squashed spelling -> name: ``nvidiacomgpu``, ``nvidiagpu`` and (without a domain) ``gpumem``."""
     index: dict[str, str] = {}
     names = tuple(resources.known_names())
@@ -54,14 +56,17 @@ def _index() -> dict[str, str]:
     return index
 
 
-_BY_SPELLING = _index()
-_BY_SYSTEM = {
-    (resource.system, squashed(name.partition("/")[2])): name
-    for name in resources.known_names()
-    if (resource := resources.classify(name)) is not None
-}
+@cache
+def _by_system() -> dict[tuple[str, str], str]:
+    """Return (backend, squashed name without its domain) -> name."""
+    return {
+        (resource.system, squashed(name.partition("/")[2])): name
+        for name in resources.known_names()
+        if (resource := resources.classify(name)) is not None
+    }
 
 
+@cache
 def _halves() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     by_domain: dict[str, list[str]] = {}
     by_rest: dict[str, list[str]] = {}
@@ -70,9 +75,6 @@ def _halves() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
         by_domain.setdefault(domain, []).append(rest)
         by_rest.setdefault(rest, []).append(domain)
     return by_domain, by_rest
-
-
-_BY_DOMAIN, _BY_REST = _halves()
 
 
 def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
@@ -113,9 +115,9 @@ def _respelt(name: str, extra: Iterable[str], system: str) -> str | None:
         if squashed(known) == plain:
             return known
     if "/" in name:
-        return _BY_SPELLING.get(plain)
-    known_to_backend = _BY_SYSTEM.get((system, plain))
-    return known_to_backend or _BY_SPELLING.get(plain) or (WHOLE_GPU if _WORDS.search(name.lower()) else None)
+        return _by_spelling().get(plain)
+    known_to_backend = _by_system().get((system, plain))
+    return known_to_backend or _by_spelling().get(plain) or (WHOLE_GPU if _WORDS.search(name.lower()) else None)
 
 
 def _half_right(name: str, extra: Iterable[str]) -> str | None:
@@ -123,11 +125,11 @@ def _half_right(name: str, extra: Iterable[str]) -> str | None:
     if not slash:
         return None
     own = [known.partition("/") for known in extra]
-    rests = [*_BY_DOMAIN.get(domain, ()), *(its for of, _, its in own if of == domain)]
+    rests = [*_halves()[0].get(domain, ()), *(its for of, _, its in own if of == domain)]
     near = nearest(rest, (its for its in rests if _same_digits(its, rest)), 1 if len(rest) < 6 else 2)
     if near is not None and not rest.endswith(tuple(rests)):  # sgpu is another thing, no misspelt pgpu
         return f"{domain}/{near}"
-    domains = [*_BY_REST.get(rest, ()), *(of for of, _, its in own if its == rest)]
+    domains = [*_halves()[1].get(rest, ()), *(of for of, _, its in own if its == rest)]
     near = nearest(domain, domains, 1 if len(domain) < 8 else 2)
     return None if near is None else f"{near}/{rest}"
 

@@ -43,6 +43,10 @@ PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
 PORTABLE_COUNT = "gpu-admission.io/gpu-count"
 PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
+# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
+REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
+CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
+
 # vendor, system, unit, sharing: the names
 _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "nvidia", "device", "exclusive", "nvidia.com/gpu nvidia.com/pgpu"),
@@ -129,18 +133,19 @@ _KNOWN: dict[str, Resource] = {
 }
 
 # The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
-MIG_NAME = re.compile(r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?", re.ASCII)
+_MIG = r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?"
+MIG_NAME = re.compile(_MIG, re.ASCII)
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str, str, Unit, Sharing], ...] = (
-    (MIG_NAME, "nvidia", "mig", "device", "partition"),
-    (re.compile(r"amd\.com/[sdqc]px_nps[1248]", re.ASCII), "amd", "amd", "device", "partition"),
-    (re.compile(r"huawei\.com/Ascend\w+-memory", re.ASCII), "huawei", "ascend", "memory", "shared"),
-    (re.compile(r"huawei\.com/Ascend\w+-core", re.ASCII), "huawei", "ascend", "cores", "shared"),
-    (re.compile(r"huawei\.com/Ascend\w+(-\w+)*", re.ASCII), "huawei", "ascend", "device", "exclusive"),
-    (re.compile(r"iluvatar\.ai/[\w-]+\.vMem", re.ASCII), "iluvatar", "iluvatar", "memory", "shared"),
-    (re.compile(r"iluvatar\.ai/[\w-]+\.vCore", re.ASCII), "iluvatar", "iluvatar", "cores", "shared"),
-    (re.compile(r"iluvatar\.ai/[\w-]+-vgpu", re.ASCII), "iluvatar", "iluvatar", "device", "shared"),
-    (re.compile(r"cambricon\.com/mlu[\w.-]*", re.ASCII), "cambricon", "cambricon", "device", "partition"),
+_PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
+    (_MIG, "nvidia", "mig", "device", "partition"),
+    (r"amd\.com/[sdqc]px_nps[1248]", "amd", "amd", "device", "partition"),
+    (r"huawei\.com/Ascend\w+-memory", "huawei", "ascend", "memory", "shared"),
+    (r"huawei\.com/Ascend\w+-core", "huawei", "ascend", "cores", "shared"),
+    (r"huawei\.com/Ascend\w+(-\w+)*", "huawei", "ascend", "device", "exclusive"),
+    (r"iluvatar\.ai/[\w-]+\.vMem", "iluvatar", "iluvatar", "memory", "shared"),
+    (r"iluvatar\.ai/[\w-]+\.vCore", "iluvatar", "iluvatar", "cores", "shared"),
+    (r"iluvatar\.ai/[\w-]+-vgpu", "iluvatar", "iluvatar", "device", "shared"),
+    (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
 )
 _LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short
 _PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
@@ -153,7 +158,7 @@ def classify(name: str) -> Resource | None:
         return known
     if name.startswith(_PATTERN_DOMAINS) and len(name) <= _LONGEST:
         for pattern, vendor, system, unit, sharing in _PATTERNS:
-            if pattern.fullmatch(name):
+            if re.fullmatch(pattern, name, re.ASCII):  # compiled when a name of such a domain is met
                 return Resource(name, vendor, system, unit, sharing)
     return None
 

@@ -13,6 +13,7 @@ libyaml itself is missing PyYAML's parser in Python serves, which reads the same
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,9 +66,10 @@ def is_slow() -> bool:
 
 
 def _c_parser() -> Parser | None:
-    try:
-        if "yaml" not in sys.modules:
+    if "yaml" not in sys.modules:
+        with suppress(ImportError):
             _import_lazily()
+    try:
         from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
         return None
@@ -84,6 +86,12 @@ def _python_parser() -> Parser:
             Reader.__init__(self, data)
             Scanner.__init__(self)
             Grammar.__init__(self)
+
+        def get_event(self) -> Any:
+            event = super().get_event()  # type: ignore[no-untyped-call]
+            # libyaml refuses lone surrogates; this is a ValueError where the parser in Python makes some.
+            getattr(event, "value", "").encode()
+            return event
 
     return Parser(lambda data: PythonParser(data).get_event, fast=False)
 
@@ -117,7 +125,7 @@ def _import_lazily() -> None:
             setattr(binding, error, getattr(getattr(package, module), error))
         return getattr(package, name)
 
-    package.__getattr__ = complete
+    package.__getattr__ = complete  # type: ignore[method-assign]
 
 
 def _import_binding(package: ModuleType) -> ModuleType:
@@ -133,7 +141,7 @@ def _import_binding(package: ModuleType) -> ModuleType:
     finally:
         for module in _ERRORS:
             delattr(package, module)
-    return _yaml  # type: ignore[no-any-return]
+    return _yaml
 
 
 def _stand_in(name: str, error: ModuleType) -> type[Exception]:

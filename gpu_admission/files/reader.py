@@ -132,8 +132,11 @@ class Reading:
         return comments.find(self.text, lambda: (document.root for document in self.documents))
 
 
-def read(data: bytes, name: str = "") -> Reading:
-    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does."""
+def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading:
+    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does.
+
+    `is_json` says what it is where that is known.
+    """
     try:
         text = Text(data)
     except ReadError as error:
@@ -141,8 +144,9 @@ def read(data: bytes, name: str = "") -> Reading:
         reading.errors = (error,)
         return reading
     reading = Reading(name, text)
-    is_json = name.endswith(".json")
-    if is_json or text.text.lstrip()[:1] == "{":
+    if is_json is None and name.endswith(".json"):
+        is_json = True
+    if is_json or (is_json is None and text.text.lstrip()[:1] == "{"):
         _fill(reading, text, _json_documents(text), is_json=True)
     if not is_json and (reading.errors or not reading.documents):
         _fill(reading, text, _yaml_documents(text), is_json=False)
@@ -192,19 +196,23 @@ def _yaml_documents(text: Text) -> Iterator[Built]:
             end = built.end
     except TooMuch as problem:
         yield Built(end, end, len(text.text), None, [problem])
-    except Problem:
-        yield from _one_by_one(text.text, end, budget)
+    except Problem as problem:
+        yield from _one_by_one(text.text, end, problem, budget)
 
 
-def _one_by_one(text: str, start: int, budget: Budget) -> Iterator[Built]:
+def _one_by_one(text: str, start: int, problem: Problem, budget: Budget) -> Iterator[Built]:
+    """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
     separators = [match.start() for match in _SEPARATOR.finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
+        if begin == start and begin <= problem.index < end:
+            yield Built(begin, begin, end, None, [problem])
+            continue
         try:
             for built in builder.build(text[begin:end].encode(), budget):
                 yield built.moved(begin)
-        except Problem as problem:
-            yield Built(0, 0, end - begin, None, [problem]).moved(begin)
-            if isinstance(problem, TooMuch):
+        except Problem as another:
+            yield Built(0, 0, end - begin, None, [another]).moved(begin)
+            if isinstance(another, TooMuch):
                 return
 
 

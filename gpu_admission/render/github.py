@@ -73,7 +73,7 @@ def _annotation(level: str, located: Located) -> str:
 
 def _command(level: str, title: str, place: Place, message: str) -> str:
     line, column, end = place.region
-    path = place.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    path = place.path_bytes.decode("utf-8", "replace")
     spot = f",line={line},endLine={line},col={column},endColumn={end}" if place.line is not None else ""
     return f"::{level} title={_property(title)},file={_property(path)}{spot}::{_data(message)}"
 

@@ -65,6 +65,14 @@ class Place:
         self.anchored = anchored
 
     @property
+    def path_bytes(self) -> bytes:
+        """The path as the file system knows it; a name that none can have (from an annotation) loses what is odd."""
+        try:
+            return self.path.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return self.path.encode("utf-8", "replace")
+
+    @property
     def region(self) -> tuple[int, int, int]:
         """Line, column and end column as a code host marks them; the file's first character where it has none."""
         if not self.anchored or self.line is None:

@@ -68,7 +68,11 @@ class TestDiscovery:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        (".gpu-lint.yaml", "format: json\nfail_on: error\n", ".gpu-lint.yaml:2: unknown option 'fail_on'; did you mean 'fail-on'"),
+        (
+            ".gpu-lint.yaml",
+            "format: json\nfail_on: error\n",
+            ".gpu-lint.yaml:2: unknown option 'fail_on'; did you mean 'fail-on'",
+        ),
         (".gpu-lint.yaml", "format: xml\n", ".gpu-lint.yaml:1: format wants one of text"),
         (".gpu-lint.yaml", "jobs: true\n", "jobs wants a number"),
         (".gpu-lint.yaml", "quiet: 1\n", "quiet wants true or false"),
@@ -81,7 +85,11 @@ class TestDiscovery:
         (".gpu-lint.yaml", "per-file-ignores: [a]\n", "wants a mapping"),
         (".gpu-lint.yaml", "per-file-ignores: {a: 1}\n", "wants a rule or a list"),
         (".gpu-lint.yaml", "per-file-ignores: {a: GPU999}\n", "there is no rule 'GPU999'"),
-        ("pyproject.toml", "[tool.gpu-lint]\n\nselct = 1\n", "pyproject.toml:3: unknown option 'selct'; did you mean 'select'"),
+        (
+            "pyproject.toml",
+            "[tool.gpu-lint]\n\nselct = 1\n",
+            "pyproject.toml:3: unknown option 'selct'; did you mean 'select'",
+        ),
         ("pyproject.toml", "[tool]\ngpu-lint = 1\n", "tool.gpu-lint is a table"),
         ("pyproject.toml", "[tool.gpu-lint\n", "pyproject.toml: is not TOML"),
         ("pyproject.toml", b"gpu-lint \xff", "is not TOML"),
@@ -146,7 +154,8 @@ class TestBaseline:
         assert "chart/templates/a.yaml" in lint.read("baseline.json")
 
     @pytest.mark.parametrize(
-        "content", ["", "[]", "{}", '{"version": 2, "findings": []}', '{"version": 1, "findings": [1]}', "\xff", "[" * 100_000]
+        "content",
+        ["", "[]", "{}", '{"version": 2, "findings": []}', '{"version": 1, "findings": [1]}', "\xff", "[" * 100_000],
     )
     def test_what_is_no_baseline(self, lint, content):
         lint.write("baseline.json", content)

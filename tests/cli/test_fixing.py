@@ -202,12 +202,11 @@ class TestDiff:
         contents = [POD.replace("\n", "\r\n"), POD.rstrip("\n"), "\ufeff" + POD]
         for name, content in zip(names, contents, strict=True):
             lint.write(name, content)
-        run = {"cwd": lint.folder / start, "check": True, "capture_output": True}
-        subprocess.run(["git", "init", "-q", lint.folder], **run)
+        subprocess.run(["git", "init", "-q", lint.folder], check=True)
         monkeypatch.chdir(lint.folder / start)
         patch = lint(".", "--diff").out
         (lint.folder / "changes.patch").write_bytes(patch.encode())
-        subprocess.run(["git", "apply", lint.folder / "changes.patch"], **run)
+        subprocess.run(["git", "apply", lint.folder / "changes.patch"], cwd=lint.folder / start, check=True)
         applied = [lint.read(name) for name in names]
         for name, content in zip(names, contents, strict=True):
             lint.write(name, content)

@@ -47,9 +47,9 @@ class TestGitignore:
 
     def git(self, lint):
         """What git itself would list."""
-        run = {"cwd": lint.folder, "check": True, "capture_output": True}
-        subprocess.run(["git", "init", "-q"], **run)
-        listed = subprocess.run(["git", "ls-files", "-oc", "--exclude-standard", "*.yaml", "*.yml"], **run)
+        subprocess.run(["git", "init", "-q"], cwd=lint.folder, check=True)
+        command = ["git", "ls-files", "-oc", "--exclude-standard", "*.yaml", "*.yml"]
+        listed = subprocess.run(command, cwd=lint.folder, check=True, capture_output=True)
         return sorted(listed.stdout.decode().split())
 
     def test_nested_files_add_and_take_back(self, lint):
@@ -227,8 +227,11 @@ def test_a_name_that_a_terminal_would_obey(lint):
 
 
 def test_what_a_manifest_says_is_not_obeyed_by_a_terminal(lint):
-    lint.write("a.json", '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a\\u001b[2J"},"spec":{"containers":[{"name":'
-               '"\\u001b]0;x\\u0007","image":"i","resources":{"requests":{"nvidia.com/gpu":"\\u202e1"}}}]}}')
+    lint.write(
+        "a.json",
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a\\u001b[2J"},"spec":{"containers":[{"name":'
+        '"\\u001b]0;x\\u0007","image":"i","resources":{"requests":{"nvidia.com/gpu":"\\u202e1"}}}]}}',
+    )
     lint.write("b.yaml", POD.replace("nvidia.com/gpu: 1", "nvidia.com/gpu: 1 # \N{RIGHT-TO-LEFT OVERRIDE}\N{CSI}"))
     for form in ("text", "concise", "github", "junit"):
         result = lint(".", "-f", form)
@@ -383,8 +386,11 @@ def test_wrong_shapes_are_no_trouble(lint, kind, odd):
 
 
 def test_lone_surrogates_reach_every_format(lint):
-    lint.write("a.json", '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\\ud800"},"spec":{"containers":[{"name":'
-               '"\\udc80","image":"i","resources":{"requests":{"nvidia.com/gpu":1}}}]}}')
+    lint.write(
+        "a.json",
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\\ud800"},"spec":{"containers":[{"name":'
+        '"\\udc80","image":"i","resources":{"requests":{"nvidia.com/gpu":1}}}]}}',
+    )
     for form in ("text", "concise", "json", "sarif", "junit", "github", "gitlab"):
         assert "GPU001" in lint("a.json", "-f", form, "--min-severity", "info").out
     assert lint("a.json", "--write-baseline", "b").code == 0
@@ -400,8 +406,11 @@ def test_crlf_bom_and_lists(lint):
 
 def test_a_very_long_line_is_cut(lint):
     padding = "x" * 200_000
-    lint.write("a.json", '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p","labels":{"a":"%s"}},"spec":{"containers":'
-               '[{"name":"c","image":"i","resources":{"requests":{"nvidia.com/gpu":1}}}]},"z":"%s"}' % (padding, padding))
+    lint.write(
+        "a.json",
+        f'{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"p","labels":{{"a":"{padding}"}}}},"spec":{{"containers":'
+        f'[{{"name":"c","image":"i","resources":{{"requests":{{"nvidia.com/gpu":1}}}}}}]}},"z":"{padding}"}}',
+    )
     out = lint("a.json").out
     assert max(map(len, out.splitlines())) < 400
     lines = out.splitlines()

@@ -22,7 +22,9 @@ def environment(**more):
 
 
 def run(lint, *argv, **more):
-    return subprocess.run([*COMMAND, *argv], cwd=lint.folder, env=environment(), capture_output=True, check=False, **more)
+    return subprocess.run(
+        [*COMMAND, *argv], cwd=lint.folder, env=environment(), capture_output=True, check=False, **more
+    )
 
 
 class TestJobs:
@@ -78,7 +80,12 @@ def test_the_module_runs(lint):
 def test_an_interrupt_ends_it_quietly_with_130(lint):
     lint.write("a.yaml")
     process = subprocess.Popen(
-        [*COMMAND, "-"], cwd=lint.folder, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        [*COMMAND, "-"],
+        cwd=lint.folder,
+        env=environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
     try:
         process.stdin.write(b"a: 1\n")
@@ -118,7 +125,9 @@ def test_closed_streams(lint):
     lint.write("a.yaml")
     for redirection in (">&-", "2>&-", ">&- 2>&-"):
         command = " ".join([*COMMAND, "a.yaml", redirection])
-        done = subprocess.run(["bash", "-c", command], cwd=lint.folder, env=environment(), capture_output=True, check=False)
+        done = subprocess.run(
+            ["bash", "-c", command], cwd=lint.folder, env=environment(), capture_output=True, check=False
+        )
         assert done.returncode == (1 if redirection == "2>&-" else 2)
         assert b"Traceback" not in done.stderr
 
@@ -167,7 +176,9 @@ def test_a_run_on_a_small_file_loads_little(lint):
         cwd=lint.folder, capture_output=True, check=False, env=environment(),
     )  # fmt: skip
     assert done.returncode == 1, done.stderr
-    loaded = {name for name in done.stderr.decode().split() if not name.startswith(("gpu_admission", "cython", "_cython"))}
+    loaded = {
+        name for name in done.stderr.decode().split() if not name.startswith(("gpu_admission", "cython", "_cython"))
+    }
     assert not loaded & FORBIDDEN
     assert loaded <= ALLOWED, loaded - ALLOWED
     ours = {name for name in done.stderr.decode().split() if name.startswith("gpu_admission")}

@@ -16,7 +16,9 @@ def commented(same="", above=""):
 def annotated(said, *, template=False):
     said = json.dumps(said)
     if not template:
-        return POD.replace("  name: train\nspec", f"  name: train\n  annotations:\n    gpu-admission.io/ignore: {said}\nspec")
+        return POD.replace(
+            "  name: train\nspec", f"  name: train\n  annotations:\n    gpu-admission.io/ignore: {said}\nspec"
+        )
     return (
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  template:\n    metadata:\n      annotations:\n"
         f"        gpu-admission.io/ignore: {said}\n    spec:\n      containers:\n        - name: train\n          image: i\n"
@@ -54,7 +56,10 @@ def test_silenced(lint, content):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (commented(same="  # gpu-lint: ignore[GPU003] x"), "a.yaml:11:30: notice: the suppression of GPU003 matches nothing"),
+        (
+            commented(same="  # gpu-lint: ignore[GPU003] x"),
+            "a.yaml:11:30: notice: the suppression of GPU003 matches nothing",
+        ),
         (commented(same="  # gpu-lint: ignore[GPU00l]"), "did you mean 'GPU001'"),
         (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not understood"),
         (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not understood"),
@@ -97,7 +102,7 @@ def test_a_hidden_finding_counts_as_matched(lint):
 
 def test_an_annotation_reaches_no_further_than_its_object(lint):
     items = "".join(
-        f"  -\n" + "".join(f"    {line}\n" for line in text.splitlines()) for text in (annotated("GPU001"), POD)
+        "  -\n" + "".join(f"    {line}\n" for line in text.splitlines()) for text in (annotated("GPU001"), POD)
     )
     lint.write("a.yaml", f"apiVersion: v1\nkind: List\nitems:\n{items}")
     assert len(lint.json("a.yaml").json["findings"]) == 1
