@@ -154,7 +154,8 @@ class Backend:
     leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
-    ``spares_vendors`` tells that a pod may ask for cards of several makers.
+    ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
+    for any part of a card is given all of one.
     """
 
     name: str
@@ -165,6 +166,7 @@ class Backend:
     leaves: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
     spares_vendors = False
+    whole_cards = False
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""

@@ -19,6 +19,7 @@ class Dra(Backend):
     """One claim a GPU, each of the template that the policy names."""
 
     name = "dra"
+    whole_cards = True
     title = "dynamic resource allocation"
     leaves = frozenset({NVIDIA})  # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
 

@@ -23,6 +23,7 @@ class Exclusive(Backend):
     reads = frozenset({NVIDIA, "amd", "intel"})
     leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
     spares_vendors = True
+    whole_cards = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""

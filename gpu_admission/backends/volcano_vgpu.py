@@ -39,7 +39,7 @@ class VolcanoVgpu(Backend):
             memory * facts.factor * MIB if memory else None,
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
-            thousandths=percentage * 10 if percentage and not memory else None,
+            thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:

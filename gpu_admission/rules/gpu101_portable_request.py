@@ -28,33 +28,36 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod, plan in sharing.of_pods(workload, policy):
         if plan.translatable:
             writer = Writer(ID, workload, pod)
-            yield from _translations(workload, pod, plan, writer)
+            if plan.translations:
+                yield from _translated(workload, pod, plan, writer)
+            else:
+                yield from _completed(plan, writer)
 
 
-def _translations(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
-    completed = tuple(writer.pod_level(plan.completion)) if writer.reaches(plan.completion) else ()
-    for asked in plan.translations:
-        fix = writer.translation(asked)
-        if fix and completed:
-            fix, completed = _together(writer, asked, plan), ()
-        yield _problem(workload, pod, plan, asked, fix)
-    if completed:
+def _translated(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for each container: all of them can be written, or none is."""
+    first = plan.translations[0]
+    if first.emission is not None:
+        first.emission.labels.update(plan.completion.labels)
+    fixes = [writer.translation(asked) for asked in plan.translations]
+    for asked, fix in zip(plan.translations, fixes, strict=True):
+        yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
+
+
+def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    words = plan.completion.words()
+    fix = writer.completion(plan.completion)
+    if fix:
         first = plan.asked[0]
         yield Problem(
             first.spelling.pointer,
-            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the "
-            f"{plan.completion.words()} that {plan.backend.title} wants",
-            f"write the {plan.completion.words()}, as this policy does to Pods that name none",
-            fix=completed,
+            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the {words} that "
+            f"{plan.backend.title} wants",
+            f"write the {words}, as this policy does to Pods that name none",
+            fix=fix,
             safety="safe",
         )
-
-
-def _together(writer: Writer, asked: Asked, plan: Plan) -> tuple[Operation, ...]:
-    """Return the operations for a container and for what the pod lacks, which may write to the same places."""
-    if asked.emission is not None:
-        asked.emission.labels.update(plan.completion.labels)
-    return writer.translation(asked)
 
 
 def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:

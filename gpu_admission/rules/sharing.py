@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import plan as plans
+from gpu_admission.backends import registry
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import mapping
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.backends.base import Kind
-    from gpu_admission.backends.plan import Plan
+    from gpu_admission.backends.plan import Plan, Verdict
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
@@ -48,4 +49,13 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
     for _, plan in of_pods(workload, policy):
         for verdict in plan.verdicts:
             if verdict.kind == kind:
-                yield Problem(verdict.pointer, verdict.message, verdict.advice, severity=verdict.severity)
+                advice = verdict.advice + _other_policy(workload, policy, verdict)
+                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity)
+
+
+def _other_policy(workload: Workload, policy: Policy, verdict: Verdict) -> str:
+    """Say to whoever lints a manifest of another backend under this policy that there is one for it."""
+    system = verdict.system
+    if workload.origin != "file" or system not in registry.BY_NAME or system == policy.backend.name:
+        return ""
+    return f"; if the manifest is for {registry.BY_NAME[system].title}, lint it with --policy {system}"
