@@ -231,5 +231,7 @@ def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Po
         return
     try:
         plan.completion = plan.backend.complete(pod, mapping(metadata.get("labels")), plan.facts)
+        for one in plan.translations[:1]:
+            (one.emission or Emission()).labels.update(plan.completion.labels)
     except Refused as refused:
         plan.refuse(plan.asked[0].spelling, refused)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping
 
 from . import sharing
 from .translation import Writer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU101"
-_KUEUE = "kueue.x-k8s.io/queue-name"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -36,9 +34,6 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _translated(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
-    first = plan.translations[0]
-    if first.emission is not None:
-        first.emission.labels.update(plan.completion.labels)
     fixes = [writer.translation(asked) for asked in plan.translations]
     for asked, fix in zip(plan.translations, fixes, strict=True):
         yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
@@ -65,7 +60,7 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
     words = emission.words() if emission else ""
     notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
-    advice = f"{where} {words}{_quota(workload, pod, asked)}"
+    advice = f"{where} {words}{sharing.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
         f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} spells {words}{notes}",
@@ -73,15 +68,6 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
         fix=fix,
         safety="safe",
     )
-
-
-def _quota(workload: Workload, pod: Pod, asked: Asked) -> str:
-    """Say where a quota would count the old name: Kueue reads the template before there are pods."""
-    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
-    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
-        return ""
-    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
-    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"
 
 
 RULE = Rule(

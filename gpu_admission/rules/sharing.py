@@ -12,11 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.backends.base import Kind
+    from gpu_admission.backends.base import Asked, Kind
     from gpu_admission.backends.plan import Plan, Verdict
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
+
+_KUEUE = "kueue.x-k8s.io/queue-name"
 
 
 def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
@@ -59,3 +61,12 @@ def _other_policy(workload: Workload, policy: Policy, verdict: Verdict) -> str:
     if workload.origin != "file" or system not in registry.BY_NAME or system == policy.backend.name:
         return ""
     return f"; if the manifest is for {registry.BY_NAME[system].title}, lint it with --policy {system}"
+
+
+def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
+    """Return a clause on where a quota would count the old name: Kueue reads the template before there are pods."""
+    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
+        return ""
+    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
+    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"
