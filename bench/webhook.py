@@ -100,7 +100,12 @@ def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
         "imagePullPolicy": "IfNotPresent",
     }
     tolerations = [
-        {"key": f"node.kubernetes.io/{name}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+        {
+            "key": f"node.kubernetes.io/{name}",
+            "operator": "Exists",
+            "effect": "NoExecute",
+            "tolerationSeconds": 300,
+        }
         for name in ("not-ready", "unreachable")
     ]
     if tolerated:
@@ -155,7 +160,17 @@ def echo_server(folder: Path) -> Iterator[tuple[int, int]]:
     """Run the comparison: gunicorn's gthread worker, two processes with four threads, Flask."""
     cert, key = webhook_server.pair(folder, "echo")
     port = webhook_server.free_port()
-    command = [sys.executable, "-m", "gunicorn", "--worker-class", "gthread", "--workers", "2", "--threads", "4"]
+    command = [
+        sys.executable,
+        "-m",
+        "gunicorn",
+        "--worker-class",
+        "gthread",
+        "--workers",
+        "2",
+        "--threads",
+        "4",
+    ]
     command += ["--keep-alive", "120", "--certfile", cert, "--keyfile", key, "--bind", f"127.0.0.1:{port}"]
     command += ["--no-control-socket", "--worker-tmp-dir", "/dev/shm", "--log-level", "error", "echo_app:app"]
     process = subprocess.Popen(command, cwd=ROOT / "bench")

@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -66,10 +67,17 @@ def free_port():
 
 def review(name="p", uid="u-1", **request):
     """An AdmissionReview of a pod, as bytes."""
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {}}, "spec": {"containers": []}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {}},
+        "spec": {"containers": []},
+    }
     made = {"uid": uid, "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE"}
     made |= {"namespace": "ns", "name": name, "object": pod} | request
-    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": made}).encode()
+    return json.dumps(
+        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": made}
+    ).encode()
 
 
 class Server:
@@ -93,7 +101,9 @@ class Server:
         else:
             given["http"] = 1
         given |= settings
-        environ = dict(os.environ) | {f"GPU_ADMISSION_{name.upper()}": str(value) for name, value in given.items()}
+        environ = dict(os.environ) | {
+            f"GPU_ADMISSION_{name.upper()}": str(value) for name, value in given.items()
+        }
         environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
         environ |= dict(env)
         self.log_path = self.folder / "server.log"
@@ -133,12 +143,16 @@ class Server:
 
     def client(self, timeout=10):
         if self.tls:
-            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.context())
+            return http.client.HTTPSConnection(
+                "127.0.0.1", self.port, timeout=timeout, context=self.context()
+            )
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, *, health=False):
         """One request on its own connection: status, headers, body."""
-        client = http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=10) if health else self.client()
+        client = (
+            http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=10) if health else self.client()
+        )
         with contextlib.closing(client):
             client.request(method, path, body, headers or {})
             answer = client.getresponse()
@@ -177,6 +191,58 @@ class Server:
 
     def __exit__(self, *_):
         self.stop(signal.SIGINT)
+
+
+class Load:
+    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when told.
+
+    ``lost`` is what an API server would count as a failed call.
+    """
+
+    def __init__(self, server, clients=4, body=None):
+        self.answered = 0
+        self.lost = []
+        self.bodies = set()
+        self._server = server
+        self._body = review() if body is None else body
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait(self, more, seconds=20):
+        """Until so many more answers have come."""
+        target = self.answered + more
+        until(lambda: self.answered >= target, seconds, self._server)
+
+    def _run(self):
+        client = self._server.client()
+        while not self._stop.is_set():
+            try:
+                client.request("POST", "/validate", self._body, {"Content-Type": "application/json"})
+                answer = client.getresponse()
+                body = answer.read()
+                with self._lock:
+                    self.answered += answer.status == 200
+                    self.bodies.add(body)
+                    if answer.status != 200:
+                        self.lost.append(body)
+                if answer.headers.get("connection") == "close":
+                    client.close()
+            except (OSError, http.client.HTTPException) as error:
+                with self._lock:
+                    self.lost.append(repr(error))
+                client.close()
+        client.close()
 
 
 SERVE = """

@@ -26,14 +26,19 @@ def load(source):
         with open(source, encoding="utf-8") as file:
             found = json.load(file)
         return StandinPolicy(
-            found["name"], str(found.get("version", "1")), tuple(found.get("refuse", ())), found.get("slow", 0.2)
+            found["name"],
+            str(found.get("version", "1")),
+            tuple(found.get("refuse", ())),
+            found.get("slow", 0.2),
         )
     except (OSError, ValueError, KeyError) as error:
         raise PolicyError(f"{source}: {type(error).__name__}") from error
 
 
 def bad(sentence):
-    return Answer(400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"})
+    return Answer(
+        400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"}
+    )
 
 
 def judge(policy, request, endpoint):
@@ -66,7 +71,9 @@ def decider(policies):
             response["warnings"] = [f"version {policy.version}"]
         if applied:
             patch = [{"op": "add", "path": "/spec/schedulerName", "value": "gpu"}]
-            response.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode())
+            response.update(
+                patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode()
+            )
         answer = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
         record = {
             "uid": uid,

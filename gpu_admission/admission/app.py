@@ -173,7 +173,9 @@ class Reviews(Pages):
             answer = failure._replace(record={"decision": "error"})
         return answer, time.perf_counter() - started
 
-    def _finish(self, target: Target, _body: bytes, responder: Responder, answer: Answer, seconds: float) -> None:
+    def _finish(
+        self, target: Target, _body: bytes, responder: Responder, answer: Answer, seconds: float
+    ) -> None:
         responder.respond(answer)
         policy = self._policies.get(target.policy)
         self._observer.reviewed(target.endpoint, policy.name if policy is not None else "", answer, seconds)

@@ -77,6 +77,8 @@ class Connection:
     # Events.
 
     def _readable(self) -> None:
+        if self._paused or self.state == CLOSED:
+            return
         try:
             if self.state == HANDSHAKE:
                 self._sock.do_handshake()  # type: ignore[attr-defined]
@@ -85,16 +87,14 @@ class Connection:
             while data:
                 self._take(data)
                 # What TLS has already decrypted will not make the socket readable again.
-                if not (self._tls and self.state < ANSWERING and self._sock.pending()):  # type: ignore[attr-defined]
+                if not self._tls or self._paused or self.state == CLOSED or not self._sock.pending():  # type: ignore[attr-defined]
                     return
                 data = self._sock.recv(READ)
         except NOT_YET:
             return
         except OSError:  # reset, no common cipher, a certificate the client distrusts: its business
-            self.close()
-            return
-        if self.state not in {ANSWERING, FLUSHING}:
-            self.close()
+            pass
+        self.close()
 
     def _writable(self) -> None:
         self._hub.loop.remove_writer(self._fd)
@@ -143,7 +143,7 @@ class Connection:
         block = self._in
         end = block.find(END)
         try:
-            if end < 0:
+            if end < 0 or end > MAX_HEAD:
                 self._await_head(block)
                 return
             begin = 2 if block.startswith(b"\r\n") else 0
@@ -162,6 +162,7 @@ class Connection:
             raise malformed("malformed HTTP request")
         if self.state == IDLE:
             self._expect(HEAD, self._hub.settings.header_timeout)
+        self._unpause()
 
     def _begin_body(self, head: Head, rest: bytes) -> None:
         self._refusal = self._hub.app.admit(head)
@@ -179,6 +180,7 @@ class Connection:
         self._seen = 0
         self._chunks = Chunks() if length is None else None
         self._expect(BODY, min(self._hub.settings.body_timeout, self._hub.app.patience(head)))
+        self._unpause()
         if rest:
             self._try_body(rest)
 
@@ -280,29 +282,31 @@ class Connection:
         if self._closing:
             self._finish()
             return
-        self._unpause()
         self._head = None
         self._expect(IDLE, self._hub.settings.keepalive)
-        if self._in or (self._tls and self._sock.pending()):  # type: ignore[attr-defined]
+        if self._in:
+            # A pipelined request: its turn comes after other connections', and nothing more is read before it.
+            self._pause()
             self._hub.loop.call_soon(self._resume)
+        else:
+            self._unpause()
+
+    def _resume(self) -> None:
+        if self.state == IDLE:
+            self._try_head()
 
     def _pause(self) -> None:
-        self._paused = True
-        self._hub.loop.remove_reader(self._fd)
+        if not self._paused:
+            self._paused = True
+            self._hub.loop.remove_reader(self._fd)
 
     def _unpause(self) -> None:
         if self._paused:
             self._paused = False
-            self._hub.loop.add_reader(self._fd, self._readable)
-
-    def _resume(self) -> None:
-        """Go on with a pipelined request."""
-        if self.state != IDLE:
-            return
-        if self._in:
-            self._try_head()
-        else:
-            self._readable()
+            loop = self._hub.loop
+            loop.add_reader(self._fd, self._readable)
+            if self._tls:
+                loop.call_soon(self._readable)  # see there: TLS may hold what the socket will not announce
 
     # Ending.
 

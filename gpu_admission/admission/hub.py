@@ -13,10 +13,10 @@ from gpu_admission.admission.connection import ANSWERING, IDLE, Connection
 from gpu_admission.admission.http1 import busy
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from gpu_admission.admission.app import Pages
+    from gpu_admission.admission.certificates import ServingCertificate
     from gpu_admission.admission.lifecycle import Drain
     from gpu_admission.admission.settings import Settings
 
@@ -38,7 +38,7 @@ class Hub:
         app: Pages,
         settings: Settings,
         drain: Drain,
-        context: Callable[[], ssl.SSLContext | None] = lambda: None,
+        certificate: ServingCertificate | None = None,
     ) -> None:
         self.app = app
         self.settings = settings
@@ -47,7 +47,7 @@ class Hub:
         self.open: set[Connection] = set()
         self.stopping = False
         self._drain = drain
-        self._context = context
+        self._certificate = certificate
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
@@ -100,10 +100,18 @@ class Hub:
             sock.setblocking(False)
             if sock.family != socket.AF_UNIX:
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            Connection(sock, self, self._context())
+            self._open(sock)
         except OSError:  # already gone again
             sock.close()
         return True
+
+    def _open(self, sock: socket.socket) -> None:
+        if self._certificate is None:
+            Connection(sock, self, None)
+        elif self._certificate.context is not None:
+            Connection(sock, self, self._certificate.context)
+        else:
+            sock.close()  # no certificate yet: never plain HTTP instead
 
     def _hold_off(self, listening: socket.socket) -> None:
         if not self.stopping:

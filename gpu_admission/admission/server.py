@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,11 @@ from gpu_admission.admission.metrics import memory_directory
 from gpu_admission.admission.service import Service, load_engine
 from gpu_admission.admission.settings import Settings, address
 from gpu_admission.admission.worker import ReviewWorker
+from gpu_admission.pki.errors import PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gunicorn.config import Config
 
 
 class Hooks:
@@ -52,7 +53,7 @@ class Hooks:
         look = arbiter.murder_workers
 
         def murder_workers() -> None:
-            self._service.refresh()
+            self._service.maintain()
             look()
 
         arbiter.murder_workers = murder_workers
@@ -149,9 +150,12 @@ def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()
     ``checks`` are further reasons not to be ready, as in lifecycle.Readiness.
     """
     logs.setup(settings.log_format, settings.log_level)
-    service = Service(settings, load_engine(settings.engine), checks)
-    unusable = service.policies.default is None or (service.certificate and service.certificate.context is None)
-    if unusable:
+    try:
+        service = Service(settings, load_engine(settings.engine), checks)
+    except PkiError as error:
+        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
+        return 2
+    if service.policies.default is None or (settings.tls_cert and not os.path.exists(settings.tls_cert)):
         logs.get().error("nothing to serve")
         service.metrics.close()
         return 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING
 from gpu_admission.admission import logs
 from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
+from gpu_admission.admission.embedded import EmbeddedCertificate, state_directory
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
 from gpu_admission.admission.pages import create_pages
@@ -28,7 +30,10 @@ if TYPE_CHECKING:
 class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
-    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
+    def __init__(
+        self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()
+    ) -> None:
+        """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
         self.drain = Drain()
         self._log = logs.get()
@@ -36,6 +41,7 @@ class Service:
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
         self.metrics = Metrics()
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
+        self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
@@ -57,11 +63,23 @@ class Service:
         """Make the application of the health port, for its own event loop."""
         return Pages(self._health_pages, self.settings, self._pool, self)
 
+    def _embedded_certificate(self) -> EmbeddedCertificate | None:
+        settings = self.settings
+        if settings.http or settings.tls_cert:
+            return None
+        directory = settings.self_signed or state_directory(os.environ)
+        made = EmbeddedCertificate(directory, settings.service_name, settings.service_namespace, time.time())
+        self._log.info("own certificate", extra=logs.fields({"ca": str(made.serving.ca_crt)}))
+        return made
+
     def _serving_certificate(self) -> ServingCertificate:
         settings = self.settings
+        cert, key = settings.tls_cert, settings.tls_key
+        if self.embedded is not None:
+            cert, key = str(self.embedded.serving.tls_crt), str(self.embedded.serving.tls_key)
         return ServingCertificate(
-            settings.tls_cert,
-            settings.tls_key,
+            cert,
+            key,
             settings.client_ca,
             loaded=self._certificate_loaded,
             failed=self._certificate_failed,
@@ -72,6 +90,14 @@ class Service:
         self.policies.refresh()
         if self.certificate is not None:
             self.certificate.refresh(time.time())
+
+    def maintain(self) -> None:
+        """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
+        if self.embedded is not None:
+            for event in self.embedded.maintain(time.time()):
+                report = self._log.error if event.failed else self._log.info
+                report("certificate maintained", extra=logs.fields({"what": event.message}))
+        self.refresh()
 
     def enter_worker(self, slot: int) -> None:
         """In a worker, after the fork."""

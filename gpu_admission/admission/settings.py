@@ -27,6 +27,10 @@ class Settings:
     bind: str = "0.0.0.0:8443"
     tls_cert: str = ""
     tls_key: str = ""
+    self_signed: str = ""
+    """Directory of the server's own CA and certificate, used when no certificate is given."""
+    service_name: str = "gpu-admission"
+    service_namespace: str = "gpu-admission"
     http: bool = False
     client_ca: str = ""
     health_bind: str = ""
@@ -105,5 +109,7 @@ def _check(settings: Settings) -> None:
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
-    if settings.tls and not (settings.tls_cert and settings.tls_key):
-        raise SettingsError("tls-cert and tls-key: both are needed (or http, behind a proxy that terminates TLS)")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingsError("tls-cert and tls-key: one is no use without the other")
+    if bool(settings.tls_cert) + bool(settings.self_signed) + settings.http > 1:
+        raise SettingsError("tls-cert, self-signed and http exclude one another")

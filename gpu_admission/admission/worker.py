@@ -50,13 +50,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self.loop.set_exception_handler(_report)
         if self.health_socket is not None:
             threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
-        certificate = service.certificate
-        hub = Hub(
-            service.reviews(),
-            service.settings,
-            service.drain,
-            lambda: certificate.context if certificate is not None else None,
-        )
+        hub = Hub(service.reviews(), service.settings, service.drain, service.certificate)
         hub.listen([each.sock for each in self.sockets])
         refreshing = self.loop.create_task(self._refresh())
         try:
