@@ -54,7 +54,7 @@ COMMON = ("nvidia.com/gpu", "nvidia.com/gpu", "nvidia.com/gpu", "amd.com/gpu", "
 # Look like a GPU's, and are names that the API server takes for any extended resource ...
 MISSPELT = (
     "nvidia.com/GPU", "nvidia.com/gpus", "nvidia.com/Gpu", "nvidia/gpu", "nvidia.com/gpu-mem", "amd.com/gpus",
-    "limits.nvidia.com/gpu", "nvidia.com/mig-1g.7gb", "alpha.kubernetes.io/nvidia-gpu", "nvidia.com.au/gpu",
+    "limits.nvidia.com/gpu", "nvidia.com/mig-1g.7gb", "alpha.kubernetes.io/nvidia-gpu",
     "aliyun.com/gpu_mem", "nvidia.com/gpu.Shared",
 )  # fmt: skip
 # ... and names that it refuses.

@@ -92,7 +92,13 @@ def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
         return _mig(int(slices[1][:3]), int(slices[2][:4]), slices[3])
     if bare == _REMOVED or squashed(bare) in _ALIASES:
         return WHOLE_GPU
-    return _respelt(bare, extra, system) or _half_right(bare, extra)
+    return _respelt(bare, extra, system) or _half_right(bare, extra) or _prefixed(name)
+
+
+def _prefixed(name: str) -> str | None:
+    """Return what a name begins with that has one part too many: ``nvidia.com/gpu/1``, which Kubernetes refuses."""
+    known = "/".join(name.split("/", 2)[:2])
+    return known if known != name and resources.classify(known) is not None else None
 
 
 def _without_quota_prefix(name: str) -> str:

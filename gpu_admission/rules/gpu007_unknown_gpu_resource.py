@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import resources
+from gpu_admission.core import amounts, resources
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import printable, shown
+from gpu_admission.core.workload import MISSING
 
-from . import names
+from . import common, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,19 +23,32 @@ ID = "GPU007"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find names among limits and requests that nearly name a GPU resource, each name once per container."""
     for container, name, near in names.misspelt(workload, policy):
-        yield _problem(workload, container, name, near)
+        known = policy.classify(name) is not None  # a MIG profile: the other rules judge its amounts
+        yield _problem(workload, container, name, near, uncounted=not known and _uncounted(workload, container, name))
 
 
-def _problem(workload: Workload, container: Container, name: str, near: str) -> Problem:
+def _uncounted(workload: Workload, container: Container, name: str) -> bool:
+    """Tell whether Kubernetes would refuse the amounts: what it counts in whole numbers is not only GPUs."""
+    limit, request = container.limits.get(name, MISSING), container.requests.get(name, MISSING)
+    if any(common.unfilled(workload, raw) for raw in (limit, request)):
+        return False
+    if limit is MISSING and common.is_patch(workload, container):
+        limit = request
+    return amounts.refused(name, limit, request)
+
+
+def _problem(workload: Workload, container: Container, name: str, near: str, *, uncounted: bool) -> Problem:
     side = "limits" if name in container.limits else "requests"
     wrong, instead = _words(name, near)
+    if uncounted and not resources.is_refused(name):
+        wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
     return Problem(
         (*container.resources_pointer, side, name),
         f"{container.label} asks for {printable(name[:80])}: {shown(container.resources[side][name])}, {wrong}",
         instead,
         fix=tuple(names.rename(ID, workload, container, name, near)),
         safety="unsafe",
-        severity="error" if resources.is_refused(name) else "warning",
+        severity="error" if uncounted or resources.is_refused(name) else "warning",
     )
 
 
@@ -62,8 +76,8 @@ RULE = Rule(
     rationale="""\
 `nvidia.com/GPU` and `nvidia.com/gpus` are other resources than `nvidia.com/gpu`, and no node has them. Kubernetes
 accepts them all the same, because a device plugin might offer them, and the pod waits for ever. A name without a
-domain (`gpu`, `gpu-mem`) or with a malformed one is refused: there the finding is an error. Kubernetes 1.11 removed
-`alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be one that a card offers: there is no `1g.7gb`.
+domain (`gpu`, `gpu-mem`) or with a malformed one is refused, and so is half of one, or one in requests only, as of a
+GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be one that a card offers: there is no `1g.7gb`.
 
 Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are left alone; a cluster lists
 names of its own in its policy (`resources.extra`). The fix takes the nearest name for what was meant: it is unsafe.""",
