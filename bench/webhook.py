@@ -1,3 +1,4 @@
+# ruff: noqa: INP001, S108, S603, T201 - a script for developers
 """What a review costs over TLS, against Flask on gunicorn's threads that only echoes the same bodies.
 
 Both servers run with two workers; they are loaded in turn, so that a busy machine is unfair to both. CPU is
@@ -49,7 +50,7 @@ class Row(NamedTuple):
 
 
 def tree(pid: int) -> list[int]:
-    """A process and all its children."""
+    """List a process and all its children."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split()
     return [pid, *(each for child in children for each in tree(int(child)))]
 
@@ -83,7 +84,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
-    """An AdmissionReview of a defaulted pod with managed fields, as the API server sends it."""
+    """Make an AdmissionReview of a defaulted pod with managed fields, as the API server does."""
     amounts = {"cpu": "4", "memory": "16Gi", **resources}
     container = {
         "name": "train",
@@ -203,7 +204,7 @@ def measure(port: int, pid: int, path: str, body: bytes, clients: int, seconds: 
 
 
 def median(rows: list[Row]) -> Row:
-    """The rounds' medians, field by field."""
+    """Take the rounds' medians, field by field."""
     return Row(*(statistics.median(column) for column in zip(*rows, strict=True)))  # type: ignore[arg-type]
 
 
@@ -245,7 +246,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=3.0)
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--engine", default="webhook_standin:ENGINE")
+    parser.add_argument("--engine", default="gpu_admission.admission.decision:ENGINE")
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:

@@ -17,7 +17,7 @@ _EXPONENT = re.compile(r"[eE]([+-]?\d{1,19})$", re.ASCII)
 
 
 def costly(raw):
-    """Tell whether the API server itself would choke on a quantity: it expands exponents.
+    """Tell whether the API server itself would choke on a quantity: it expands exponents when it rounds amounts.
 
     kube-apiserver 1.36.2 answers ``"1e20000000"`` with 504 after 34 s of work; ``"1e1000000"`` costs it 0.3 s.
     """
@@ -50,7 +50,14 @@ KNOWN = (
     "nvidia.com/mig-1g.5gb", "nvidia.com/mig-3g.20gb", "nvidia.com/mig-1g.10gb.me", "nvidia.com/mig-7g.80gb.shared",
     "amd.com/cpx_nps4", "huawei.com/Ascend910B", "huawei.com/Ascend910B-memory",
 )  # fmt: skip
-COMMON = ("nvidia.com/gpu", "nvidia.com/gpu", "nvidia.com/gpu", "amd.com/gpu", "aliyun.com/gpu-mem", "nvidia.com/gpumem")
+COMMON = (
+    "nvidia.com/gpu",
+    "nvidia.com/gpu",
+    "nvidia.com/gpu",
+    "amd.com/gpu",
+    "aliyun.com/gpu-mem",
+    "nvidia.com/gpumem",
+)
 # Look like a GPU's, and are names that the API server takes for any extended resource ...
 MISSPELT = (
     "nvidia.com/GPU", "nvidia.com/gpus", "nvidia.com/Gpu", "nvidia/gpu", "nvidia.com/gpu-mem", "amd.com/gpus",
@@ -75,7 +82,8 @@ def quantity(rng, clean=0.6):
         return rng.choice(ODD)
     if kind == 1:
         return rng.choice(GO_CASES)
-    return _spelt(rng)
+    made = _spelt(rng)
+    return 1 if costly(made) else made
 
 
 def _spelt(rng):

@@ -75,9 +75,7 @@ def review(name="p", uid="u-1", **request):
     }
     made = {"uid": uid, "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE"}
     made |= {"namespace": "ns", "name": name, "object": pod} | request
-    return json.dumps(
-        {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": made}
-    ).encode()
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": made}).encode()
 
 
 class Server:
@@ -101,9 +99,7 @@ class Server:
         else:
             given["http"] = 1
         given |= settings
-        environ = dict(os.environ) | {
-            f"GPU_ADMISSION_{name.upper()}": str(value) for name, value in given.items()
-        }
+        environ = dict(os.environ) | {f"GPU_ADMISSION_{name.upper()}": str(value) for name, value in given.items()}
         environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
         environ |= dict(env)
         self.log_path = self.folder / "server.log"
@@ -131,7 +127,7 @@ class Server:
         return [int(pid) for pid in found]
 
     def context(self):
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
@@ -143,16 +139,12 @@ class Server:
 
     def client(self, timeout=10):
         if self.tls:
-            return http.client.HTTPSConnection(
-                "127.0.0.1", self.port, timeout=timeout, context=self.context()
-            )
+            return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout, context=self.context())
         return http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
 
     def request(self, method, path, body=None, headers=None, *, health=False):
         """One request on its own connection: status, headers, body."""
-        client = (
-            http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=10) if health else self.client()
-        )
+        client = http.client.HTTPConnection("127.0.0.1", self.health_port, timeout=10) if health else self.client()
         with contextlib.closing(client):
             client.request(method, path, body, headers or {})
             answer = client.getresponse()

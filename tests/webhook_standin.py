@@ -36,9 +36,7 @@ def load(source):
 
 
 def bad(sentence):
-    return Answer(
-        400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"}
-    )
+    return Answer(400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"})
 
 
 def judge(policy, request, endpoint):
@@ -71,9 +69,7 @@ def decider(policies):
             response["warnings"] = [f"version {policy.version}"]
         if applied:
             patch = [{"op": "add", "path": "/spec/schedulerName", "value": "gpu"}]
-            response.update(
-                patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode()
-            )
+            response.update(patchType="JSONPatch", patch=base64.b64encode(json.dumps(patch).encode()).decode())
         answer = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
         record = {
             "uid": uid,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import re
 import time
 from http import HTTPStatus
@@ -30,6 +29,7 @@ GO_PART = re.compile(rb"([\d.]+)(h|ms|m|s)")
 SECONDS = {b"h": 3600.0, b"m": 60.0, b"s": 1.0, b"ms": 0.001}
 PAGES_WAITING = 32  # pages in threads or waiting for one; a flood of them is refused beyond
 LARGE_WAITING = 8
+NO_SUCH_POLICY = Refusal(HTTPStatus.NOT_FOUND, "no policy of that name is loaded")
 
 
 class Responder(Protocol):
@@ -43,13 +43,13 @@ class Observer(Protocol):
     """Is told what became of each request, after it was answered."""
 
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
-        """A review was answered ``seconds`` after its body was complete."""
+        """Note that a review was answered ``seconds`` after its body was complete."""
 
     def refused(self, path: str, refusal: Refusal) -> None:
-        """A request got an HTTP error instead of a review."""
+        """Note that a request got an HTTP error instead of a review."""
 
     def crashed(self, uid: str, error: Exception) -> None:
-        """The decision raised: our bug."""
+        """Note that the decision raised: our bug."""
 
 
 class Pages:
@@ -134,12 +134,13 @@ class Reviews(Pages):
         target = review_target(head)
         if target is None:
             return super().admit(head)
+        if self._policies.get(target.policy) is None:
+            return busy("no policy is loaded") if target.policy is None else NO_SUCH_POLICY
+        return self._refuse(head)
+
+    def _refuse(self, head: Head) -> Refusal | None:
         if head.method != "POST":
             return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", (*JSON, (b"allow", b"POST")))
-        if self._policies.get(target.policy) is None:
-            if target.policy is None:
-                return busy("no policy is loaded")
-            return Refusal(HTTPStatus.NOT_FOUND, "no policy of that name is loaded")
         if head.media != b"application/json" and _essence(head.media) != b"application/json":
             return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
         if head.encoding and head.encoding.lower() != b"identity":
@@ -173,9 +174,7 @@ class Reviews(Pages):
             answer = failure._replace(record={"decision": "error"})
         return answer, time.perf_counter() - started
 
-    def _finish(
-        self, target: Target, _body: bytes, responder: Responder, answer: Answer, seconds: float
-    ) -> None:
+    def _finish(self, target: Target, _body: bytes, responder: Responder, answer: Answer, seconds: float) -> None:
         responder.respond(answer)
         policy = self._policies.get(target.policy)
         self._observer.reviewed(target.endpoint, policy.name if policy is not None else "", answer, seconds)
@@ -186,19 +185,16 @@ class Reviews(Pages):
         In a thread, because it can take a second, and small reviews should not wait behind it.
         """
         patience = min(self._settings.large_body_wait, deadline(head.query))
+        self._queued += 1
         try:
-            if self._queued >= LARGE_WAITING:
-                raise TimeoutError
-            self._queued += 1
-            try:
-                await asyncio.wait_for(self._large.acquire(), patience)
-            finally:
-                self._queued -= 1
+            await asyncio.wait_for(self._large.acquire(), patience if self._queued <= LARGE_WAITING else 0)
         except TimeoutError:
             refusal = busy("busy with other large objects")
             responder.respond(refusal.answer)
             self.refused(head, refusal)
             return
+        finally:
+            self._queued -= 1
         try:
             loop = asyncio.get_running_loop()
             answer, seconds = await loop.run_in_executor(self._pool, self._judge, target, body)

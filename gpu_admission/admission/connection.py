@@ -6,8 +6,8 @@ through two memory buffers in Python and costs more than all the rest of a revie
 
 from __future__ import annotations
 
-import ssl
 import socket
+import ssl
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -36,9 +36,11 @@ HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
 class Connection:
-    """States: HANDSHAKE, IDLE (between requests), HEAD, BODY, ANSWERING, FLUSHING (the client does not read),
+    """Takes bytes, frames requests, hands them to the application, sends its answers.
+
+    States: HANDSHAKE, IDLE (between requests), HEAD, BODY, ANSWERING, FLUSHING (the client does not read),
     LINGERING (all is said; wait for the client's end so that our answer is not lost to a reset), CLOSED.
-    """  # fmt: skip
+    """
 
     __slots__ = (
         "_body", "_chunks", "_closing", "_fd", "_head", "_hub", "_in", "_out", "_paused", "_refusal", "_seen",
@@ -87,7 +89,7 @@ class Connection:
             while data:
                 self._take(data)
                 # What TLS has already decrypted will not make the socket readable again.
-                if not self._tls or self._paused or self.state == CLOSED or not self._sock.pending():  # type: ignore[attr-defined]
+                if not self._more:
                     return
                 data = self._sock.recv(READ)
         except NOT_YET:
@@ -96,12 +98,18 @@ class Connection:
             pass
         self.close()
 
+    @property
+    def _more(self) -> bool:
+        if not self._tls or self._paused or self.state == CLOSED:
+            return False
+        return bool(self._sock.pending())  # type: ignore[attr-defined]
+
     def _writable(self) -> None:
         self._hub.loop.remove_writer(self._fd)
         self._send(b"")
 
     def expire(self) -> None:
-        """The deadline has passed: end politely where the client can still listen, else at once."""
+        """End, because the deadline has passed: politely where the client can still listen, else at once."""
         if self.state == IDLE:
             self._finish()
         elif self.state == BODY:
@@ -119,7 +127,7 @@ class Connection:
             self.close()
 
     def retire(self) -> None:
-        """The worker ends: close if nothing is under way."""
+        """Close if nothing is under way, because the worker ends."""
         if self.state in {HANDSHAKE, IDLE, HEAD}:
             self._finish()
 
@@ -165,7 +173,7 @@ class Connection:
         self._unpause()
 
     def _begin_body(self, head: Head, rest: bytes) -> None:
-        self._refusal = self._hub.app.admit(head)
+        self._refusal = self._hub.admit(head)
         length = head.length
         if length is not None and len(rest) >= length:
             self._in = rest[length:]

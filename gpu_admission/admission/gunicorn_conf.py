@@ -1,4 +1,4 @@
-"""The same server for those who start gunicorn themselves: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
+"""The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
 Settings come from ``GPU_ADMISSION_*`` (see settings.py).
 """

@@ -209,8 +209,7 @@ class Chunks:
 
 
 _STATUS_LINES = {
-    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\nserver: gpu-admission\r\n".encode()
-    for each in HTTPStatus
+    each.value: f"HTTP/1.1 {each.value} {each.phrase}\r\nserver: gpu-admission\r\n".encode() for each in HTTPStatus
 }
 
 

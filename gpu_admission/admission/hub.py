@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.app import Pages
     from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.http1 import Head, Refusal
     from gpu_admission.admission.lifecycle import Drain
     from gpu_admission.admission.settings import Settings
 
@@ -51,7 +52,9 @@ class Hub:
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
+        self._overloaded = False
+        self._due = self.now() + SWEEP
+        self.loop.call_at(self._due, self._sweep)
 
     @property
     def closing(self) -> bool:
@@ -149,9 +152,19 @@ class Hub:
         self._held -= connection.held
         connection.held = 0
 
+    def admit(self, head: Head) -> Refusal | None:
+        """Say before the body has come whether the request will be refused.
+
+        Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
+        answered in vain; refused at once, it comes back in a second, and the queue is short again.
+        """
+        return busy("overloaded") if self._overloaded else self.app.admit(head)
+
     def _sweep(self) -> None:
-        self._sweeping = self.loop.call_later(SWEEP, self._sweep)
         now = self.now()
+        self._overloaded = now - self._due > self.settings.overload
+        self._due = now + SWEEP
+        self.loop.call_at(self._due, self._sweep)
         for each in [each for each in self.open if each.deadline < now]:
             each.expire()
 
@@ -162,8 +175,3 @@ class Hub:
         for each in tuple(self.open):
             if each.served or newcomers:
                 each.retire()
-
-    @property
-    def engaged(self) -> bool:
-        """Whether any connection still has something to say or to hear."""
-        return bool(self.open)

@@ -32,7 +32,7 @@ _quote = json.encoder.encode_basestring_ascii
 
 
 def get() -> logging.Logger:
-    """The package's logger."""
+    """Return the package's logger."""
     return logging.getLogger(NAME)
 
 
@@ -63,7 +63,7 @@ class Lines(logging.Formatter):
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """An exception's type and the last places it passed through, innermost first; never its text."""
+    """Give an exception's type and the last places it passed through, innermost first; never its text."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
     places = (f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return {"error": type(error).__name__, "at": " < ".join(places)}
@@ -86,7 +86,7 @@ def _text_line(when: float, level: str, message: str, fields: Iterable[tuple[str
 
 
 def cut(value: Any) -> Any:
-    """A value as a log line may hold it: short, and of a type that JSON knows."""
+    """Make a value short, and of a type that JSON knows."""
     if isinstance(value, str):
         return value if len(value) <= LONGEST else value[:LONGEST] + "…"
     if isinstance(value, (bool, int, float)) or value is None:
@@ -123,9 +123,7 @@ class Decisions:
         self._render = _json_line if style == "json" else _text_line
         self._enabled = logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
 
-    def write(
-        self, endpoint: str, policy: str, status: int, seconds: float, record: Mapping[str, Any]
-    ) -> None:
+    def write(self, endpoint: str, policy: str, status: int, seconds: float, record: Mapping[str, Any]) -> None:
         """Write one line to standard error."""
         if self._enabled:
             fields = {"endpoint": endpoint, "policy": policy, **record, "status": status}
@@ -171,5 +169,5 @@ class ServerLogger(GunicornLogger):  # type: ignore[misc]  # gunicorn has no typ
 
 
 def fields(values: Mapping[str, Any]) -> dict[str, Any]:
-    """What goes into ``extra=`` of a logging call."""
+    """Wrap fields for ``extra=`` of a logging call."""
     return {"fields": values}

@@ -56,5 +56,5 @@ class Engine(NamedTuple):
 
     load: Load
     decider: Callable[[PolicySet], Decide]
-    kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ()
-    """Kinds beyond the well-known ones that metrics may name (the policies' own workloads)."""
+    kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
+    """Kinds that metrics may name: a bounded number, whatever clients send."""

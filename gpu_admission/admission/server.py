@@ -32,7 +32,7 @@ class Hooks:
         self._health: socket.socket | None = None
 
     def options(self) -> dict[str, Any]:
-        """The hooks as gunicorn settings."""
+        """Give the hooks as gunicorn settings."""
         names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
         return {name: getattr(self, name) for name in names}
 
@@ -72,11 +72,11 @@ class Hooks:
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """A worker is gone."""
+        """Forget the gauges of a worker that is gone."""
         self._service.metrics.leave_slot(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """All is over, and every worker has ended: nobody needs certificates any more."""
+        """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
         if self._service.keeper is not None:
             self._service.keeper.stop()
         self._service.metrics.close()
@@ -143,7 +143,7 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The pages; the worker puts the reviews in front of them."""
+        """Give gunicorn the pages; the worker puts the reviews in front of them."""
         return self._service.pages
 
 

@@ -45,13 +45,14 @@ class Service:
         self._log = logs.get()
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self._worker = False
         self.metrics = Metrics()
+        self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
         self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
-        self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
         self._decide = engine.decider(self.policies)
         self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
@@ -111,12 +112,17 @@ class Service:
         self.refresh()
 
     def enter_worker(self, slot: int) -> None:
-        """In a worker, after the fork."""
+        """In a worker, after the fork.
+
+        Policies and certificates that are refused are from now on the arbiter's to log and count: it sees the
+        same files, and one bad version should count once.
+        """
+        self._worker = True
         self.metrics.enter_slot(slot)
-        for name, when in self.policies.times.items():
-            self.metrics.policy_loaded(name, when)
         if self.certificate is not None and self.certificate.context is not None:
             self.metrics.certificate_loaded(self.certificate.not_after)
+        for name, when in self.policies.times.items():
+            self.metrics.policy_loaded(name, when)
         self.refresh()
 
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
@@ -141,9 +147,12 @@ class Service:
 
     def _policy_loaded(self, name: str, when: float) -> None:
         self.metrics.policy_loaded(name, when)
+        self.metrics.kinds = frozenset(self._kinds(self.policies.current))
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.policy_failed()
         self._log.error("policy refused", extra=logs.fields({"source": source, "reason": message}))
 
@@ -152,12 +161,14 @@ class Service:
         self._log.info("certificate loaded", extra=logs.fields({"expires": int(expires)}))
 
     def _certificate_failed(self, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.certificate_failed()
         self._log.error("certificate refused", extra=logs.fields({"reason": message}))
 
 
 def load_engine(name: str) -> Engine:
-    """The engine that ``module:attribute`` names."""
+    """Import the engine that ``module:attribute`` names."""
     module, _, attribute = name.partition(":")
     engine: Engine = getattr(importlib.import_module(module), attribute)
     return engine

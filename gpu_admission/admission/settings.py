@@ -63,9 +63,12 @@ class Settings:
     # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
     max_body: int = 7 * MIB
     max_discard: int = 16 * MIB
-    large_body: int = MIB
+    # Larger ones are decided one at a time, in a thread.
+    large_body: int = MIB // 4
     max_buffered: int = 48 * MIB
     large_body_wait: float = 2.0
+    # How late the event loop may be before reviews are refused: less than a mutating webhook's 2 to 3 s.
+    overload: float = 1.0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -114,6 +117,10 @@ def _check(settings: Settings) -> None:
         raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError(f"log-level: {settings.log_level!r} is not debug, info, warning or error")
+    if settings.client_ca and settings.http:
+        raise SettingsError("client-ca: there are no client certificates without TLS")
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")

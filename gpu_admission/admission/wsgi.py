@@ -26,9 +26,7 @@ def call(wsgi: Wsgi, head: Head) -> Answer:
     started: dict[str, Any] = {}
     written: list[bytes] = []
 
-    def start_response(
-        status: str, headers: list[tuple[str, str]], _: object = None
-    ) -> Callable[[bytes], None]:
+    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], None]:
         started.update(status=status, headers=headers)
         return written.append
 

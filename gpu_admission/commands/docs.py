@@ -9,7 +9,7 @@ import sys
 
 from gpu_admission import rules
 from gpu_admission.files import policymodel
-from gpu_admission.render import catalogue
+from gpu_admission.render import backends, catalogue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def _schema() -> str:
 GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
+    "docs/backends.md": backends.page,
 }
 
 

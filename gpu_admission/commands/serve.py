@@ -1,6 +1,7 @@
-"""``gpu-admission serve``: the webhook server.
+"""``gpu-admission serve``: flags and environment to settings, and the server started with them.
 
-Everything can be given as a flag or as ``GPU_ADMISSION_*`` (admission/settings.py); flags win.
+A certificate that is kept in a Secret, or published in webhook configurations, gets a keeper: a process of its
+own (keeper.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
 """
 
 from __future__ import annotations
@@ -25,46 +26,48 @@ if TYPE_CHECKING:
 PATIENCE = 15.0  # seconds for the first certificate from a Secret; later it comes while we are not ready
 
 
+FLAGS = (
+    ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
+    ("--health-bind", "HOST:PORT", "serve /healthz, /readyz and /metrics there too, in plain HTTP"),
+    ("--tls-cert", "FILE", "serving certificate, PEM, leaf first; followed when it changes"),
+    ("--tls-key", "FILE", "its key"),
+    ("--self-signed", "DIR", "make and keep an own CA and certificate there; the default, in the state directory"),
+    ("--secret", "NS/NAME", "keep them in this Secret instead, which replicas share"),
+    ("--client-ca", "FILE", "demand client certificates of these CAs; health and metrics then only on --health-bind"),
+)
+LISTS = (
+    ("--policy", "NAME|FILE", "repeatable; the first is the default one [default]"),
+    (
+        "--webhook-configuration",
+        "NAME",
+        "keep our CA in its caBundles; not ready where one does not verify what we serve",
+    ),
+    ("--san", "NAME", "further DNS name or IP address of the own certificate (repeatable)"),
+)
+
+
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``serve``; `run` takes what it parses."""
-    serve = subparsers.add_parser("serve", help="the webhook server", description=__doc__)
-    add = serve.add_argument
-    add("-p", "--policy", action="append", metavar="NAME|FILE", help="a policy; the first is the default [default]")
-    add("--bind", metavar="HOST:PORT", help="where reviews are answered [0.0.0.0:8443]")
-    add("--health-bind", metavar="HOST:PORT", help="plain HTTP for /healthz, /readyz and /metrics")
-    add("--workers", type=int, metavar="N", help="processes [2]")
-    add("--log-format", choices=["json", "text"], help="[json]")
-    add("--lame-duck", type=float, metavar="SECONDS", help="how long to go on serving after SIGTERM [10]")
-    _add_certificate(serve)
-
-
-def _add_certificate(serve: argparse.ArgumentParser) -> None:
-    group = serve.add_argument_group(
-        "certificate", "With none given, an own CA and certificate are made and kept in a state directory."
+    parser = subparsers.add_parser(
+        "serve",
+        help="the webhook server",
+        epilog="Every flag is also an environment variable: --health-bind is GPU_ADMISSION_HEALTH_BIND.",
     )
-    add = group.add_argument
-    add("--tls-cert", metavar="FILE", help="PEM, leaf first; followed when it changes")
-    add("--tls-key", metavar="FILE", help="its key")
-    add("--self-signed", metavar="DIR", help="own CA and certificate, kept in this directory")
-    add("--secret", metavar="NS/NAME", help="own CA and certificate, kept in this Secret, which replicas share")
-    add("--http", action="store_true", default=None, help="no TLS: only behind something that adds it")
-    add("--client-ca", metavar="FILE", help="demand client certificates of this CA")
-    add(
-        "--webhook-configuration",
-        action="append",
-        metavar="NAME",
-        help="keep our CA in the caBundle of these configurations; compare what is there with what is served",
-    )
-    add("--service", dest="service_name", metavar="NAME", help="the Service that the certificate is for")
-    add("--namespace", dest="service_namespace", metavar="NS", help="its namespace")
-    add("--san", action="append", metavar="NAME", help="further DNS name or IP of the own certificate (repeatable)")
-
-
-FLAGS = (
-    "bind", "health_bind", "workers", "log_format", "lame_duck", "tls_cert", "tls_key", "self_signed", "secret",
-    "http", "client_ca", "service_name", "service_namespace",
-)  # fmt: skip
-LISTS = ("policy", "webhook_configuration", "san")
+    add = parser.add_argument
+    for flag, metavar, text in LISTS:
+        short = ("-p",) if flag == "--policy" else ()
+        add(*short, flag, action="append", metavar=metavar, help=text)
+    for flag, metavar, text in FLAGS:
+        add(flag, metavar=metavar, help=text)
+    add("--service", "--service-name", dest="service_name", metavar="NAME",
+        help="the Service that the own certificate is for [gpu-admission]")  # fmt: skip
+    add("--namespace", "--service-namespace", dest="service_namespace", metavar="NS",
+        help="its namespace [gpu-admission]")  # fmt: skip
+    add("--http", action="store_const", const=True, help="no TLS: something in front ends it")
+    add("--workers", type=int, metavar="N", help="worker processes [2]")
+    add("--log-format", choices=("json", "text"), help="[json]")
+    add("--log-level", choices=("debug", "info", "warning", "error"), help="[info]")
+    add("--lame-duck", type=float, metavar="SECONDS", help="how long to serve on after SIGTERM, while not ready [10]")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -88,8 +91,8 @@ def run(args: argparse.Namespace) -> int:
 def _settings(args: argparse.Namespace) -> Settings:
     from gpu_admission.admission.settings import Settings, SettingsError  # noqa: PLC0415
 
-    given = {name: getattr(args, name) for name in FLAGS}
-    given |= {name: tuple(value) for name in LISTS if (value := getattr(args, name)) is not None}
+    given = {name: value for name, value in vars(args).items() if name != "command"}
+    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
     settings = Settings.from_environment(os.environ, **given)
     for name in ("tls_cert", "tls_key", "client_ca"):
         path = getattr(settings, name)

@@ -20,7 +20,7 @@ def refused(name: str, limit: Any, request: Any) -> bool:
     What is not of Kubernetes' own domain cannot be overcommitted and comes in whole numbers.
     """
     try:
-        amounts = [parse(raw) for raw in (limit, request) if raw is not MISSING]
+        amounts = [parse(raw).in_thousandths() for raw in (limit, request) if raw is not MISSING]
     except QuantityError:
         return True
     if any(amount.is_negative for amount in amounts):

@@ -47,6 +47,7 @@ _BINARY_LADDER: Final = ("", *_BINARY_SUFFIXES)
 
 _MAX_FAST_DIGITS: Final = 18  # Go keeps up to this many digits in an int64, more in a big decimal
 _NANO: Final = -9
+_MILLI: Final = -3
 # Up to here `MilliValue` of a plain integer cannot overflow: fifteen digits times a thousand.
 _MAX_PLAIN_DIGITS: Final = 15
 
@@ -111,6 +112,19 @@ class Quantity:
     def is_zero(self) -> bool:
         """Exactly nothing. `"0.0000000001"` is not zero: it has been rounded up to 1n."""
         return not self._digits
+
+    def in_thousandths(self) -> Quantity:
+        """Return the amount as the API server defaults it in a container's resources: rounded up to whole 1/1000.
+
+        `"0.9999"` is `1` there, so that a limit of `1` and a request of `"0.9999"` are equal
+        (`SetDefaults_ResourceList` of k8s.io/kubernetes `pkg/apis/core/v1`). Up is away from zero.
+        """
+        surplus = _MILLI - self._exponent
+        if surplus <= 0:
+            return self
+        kept = self._digits[:-surplus] or "0"  # the digits dropped do not end in 0, so they are something
+        up = _plus_one(kept)
+        return Quantity(up, _MILLI, self._format, is_negative=self.is_negative, is_integer=self.is_integer)
 
     def ceil(self) -> int:
         """Return the amount in whole units, rounded away from zero and held within int64.
@@ -195,6 +209,13 @@ class Quantity:
     def _magnitude(self) -> tuple[bool, int, str]:
         # Digits without zeros at the ends, read as 0.digits, sort as text once the power of ten is equal.
         return bool(self._digits), len(self._digits) + self._exponent, self._digits
+
+
+def _plus_one(digits: str) -> str:
+    """Add one to a number of any length without converting it."""
+    kept = digits.rstrip("9")
+    zeros = "0" * (len(digits) - len(kept))
+    return f"{kept[:-1]}{int(kept[-1]) + 1}{zeros}" if kept else f"1{zeros}"
 
 
 def _remade(fields: dict[str, object]) -> Quantity:

@@ -86,7 +86,7 @@ class GpuRequest:
 
 def _parsed(raw: Any) -> Quantity | None:
     try:
-        return quantity.parse(raw)
+        return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
     except quantity.QuantityError:
         return None
 
@@ -181,10 +181,11 @@ class Pod:
     ``pointer`` names the pod spec; ``holder`` the mapping that carries the pods' ``metadata`` (the Pod
     itself, or the template), None where the kind has none. ``complete`` is False for fragments, for
     resources without a container around them, and for kinds found by shape: there only what stands in a
-    container can be judged, nothing about placement.
+    container can be judged, nothing about placement. ``memo`` keeps what several rules work out of the pod:
+    a view is made for one policy and never changed, so nothing in it grows stale.
     """
 
-    __slots__ = ("complete", "containers", "holder", "pointer", "spec")
+    __slots__ = ("complete", "containers", "holder", "memo", "pointer", "spec")
 
     def __init__(
         self,
@@ -200,6 +201,7 @@ class Pod:
         self.holder = holder
         self.containers = containers
         self.complete = complete
+        self.memo: dict[str, Any] = {}
 
     @property
     def gpus(self) -> Iterator[GpuRequest]:
@@ -286,25 +288,28 @@ def read(document: Any, policy: Policy, origin: Origin = "file") -> list[Workloa
 
 
 def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
-    places = _places(workload, policy)
-    if places is None:
-        if kinds.never(workload.api_version, workload.kind):
-            return
-        for found in discovery.by_shape(workload.object, policy.classify):
-            yield _pod(workload, found.path, found.what, (), policy, certain=False)
-        return
-    for place in places:
+    """Yield the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
+    own = _own_places(workload, policy)
+    places = own if own is not None else kinds.places(workload.api_version, workload.kind)
+    found = False
+    for place in places or ():
+        if place.what == "object":  # its pods belong to the object inside
+            found = True
+            continue
         for path, value in pointers.expand(workload.object, place.path):
             if isinstance(value, dict):
+                found = True
                 yield _pod(workload, path, place.what, place.extra, policy, certain=True)
+    if not found and own is None and not kinds.never(workload.api_version, workload.kind):
+        for spot in discovery.by_shape(workload.object, policy.classify):
+            yield _pod(workload, spot.path, spot.what, (), policy, certain=False)
 
 
-def _places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
+def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
     for entry in policy.workloads:
         if (entry.get("apiVersion"), entry.get("kind")) == (workload.api_version, workload.kind):
             return tuple(kinds.Place(path) for path in entry["podSpecs"])
-    found = kinds.places(workload.api_version, workload.kind)
-    return None if found is None else tuple(place for place in found if place.what != "object")
+    return None
 
 
 def _pod(workload: Workload, path: Pointer, what: str, extra: tuple[str, ...], policy: Policy, *, certain: bool) -> Pod:

@@ -1,8 +1,8 @@
 """YAML events -> the objects that Kubernetes sees, each with where its document stands.
 
-go.yaml.in/yaml/v2 decides what is read (aliases are expanded, a merge key overwrites what stands before it and
-yields to what follows it, unknown tags are passed over), with four differences. A key given twice is an error, as
-under strict decoding; so are documents deeper or larger, once aliases are expanded, than any real one.
+go.yaml.in/yaml/v2 decides what is read: aliases are expanded, a merge key overwrites what stands before it and
+yields to what follows it, unknown tags are passed over. Stricter than it only here: a key given twice is an error,
+as under strict decoding, and so are documents deeper or larger (once aliases are expanded) than any real one.
 """
 
 from __future__ import annotations
@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 100
 # A 432-byte file can expand to gigabytes; real manifests stay below a few hundred aliased nodes.
 MAX_ALIASED: Final = 100_000
-MAX_NODES: Final = 2_000_000
+# Read in a few seconds; the largest bundles of CRDs have some hundred thousand.
+MAX_NODES: Final = 1_000_000
 MAX_PROBLEMS: Final = 20
+
+TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
@@ -55,7 +58,7 @@ class Budget:
 
 
 class Built:
-    """A document: its object, or its problems; and its span in code points, `root` being where the content begins."""
+    """A document: its object or its problems, and its span in code points; at `root` its content begins."""
 
     __slots__ = ("end", "object", "problems", "root", "start")
 
@@ -94,13 +97,15 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
 
 
 def _syntax_problem(error: Any, data: bytes) -> Problem:
-    """Return what the parser says, in one line, and where it noticed; at the end that is the last thing that stands."""
+    """Return what the parser says, in one line, and where: where it noticed, or what the end of the text left open."""
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         position = getattr(error, "position", 0)
         return Problem(str(getattr(error, "reason", error)), len(data[:position].decode(errors="replace")))
     what = error.problem or "not YAML"
     last = len(data.decode(errors="replace").rstrip()) - 1
+    if mark.index > last and error.context_mark is not None:
+        mark = error.context_mark
     return Problem(f"{what} {error.context}" if error.context else what, max(min(mark.index, last), 0))
 
 
@@ -124,6 +129,8 @@ class Builder:
         while (start := self._get()).__class__ is self._document_start:
             self._anchors, self._problems = {}, []
             root = self._get()
+            if next(self._nodes) > MAX_NODES:
+                raise self._too_much(root)
             value = self._node(root, 1)
             end = self._get()
             yield Built(start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems)
@@ -184,10 +191,7 @@ class Builder:
                     return None
                 if event.anchor is None and event.implicit[0]:
                     return self._keys[event.value]
-            value = self._node(event, depth)
-            if isinstance(value, dict | list):
-                raise ScalarError(f"a {'map' if isinstance(value, dict) else 'list'} cannot be a key")
-            return value_as_key(value)
+            return value_as_key(self._node(event, depth))
         except ScalarError as error:
             return self._complain(str(error), event)
 
@@ -233,11 +237,12 @@ class Builder:
     def _built(self) -> int:
         return next(self._nodes) + self._budget.aliased
 
-    def _too_much(self, event: Any) -> TooMuch:
-        return TooMuch(f"the file holds more than {MAX_NODES:,} nodes", event.start_mark.index)
+    @staticmethod
+    def _too_much(event: Any) -> TooMuch:
+        return TooMuch(TOO_MANY, event.start_mark.index)
 
     def _complain(self, message: str, event: Any, first: int | None = None) -> str:
-        """Note a problem that does not stop the reading; return something unique in place of what is wrong."""
+        """Note a problem that does not stop the reading; return something unique to stand in for the value."""
         index = event.start_mark.index
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(message, index, first))

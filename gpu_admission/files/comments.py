@@ -1,4 +1,4 @@
-"""Comments that speak to the linter: `# gpu-lint: ignore[GPU201, GPU3] – runs on untainted nodes`."""
+"""Comments that speak to the linter: `# gpu-lint: ignore[GPU201, GPU3] runs on untainted nodes`."""
 
 from __future__ import annotations
 
@@ -14,22 +14,24 @@ if TYPE_CHECKING:
     from gpu_admission.files.text import Text
     from gpu_admission.files.tree import Node
 
-# Where a comment to us begins (YAML wants a space before the #); without a colon only what is plainly meant for us.
+# Where a comment begins that speaks to us; one without the colon only if it is plainly meant to.
 _COMMENT = re.compile(
-    r"(?:^|(?<=[ \t]))#[ \t]*(?P<name>gpu-?lint[ \t]*(?::|(?=[ \t](?:ign|disable|noqa|skip))))(?P<rest>[^\r\n]*)",
+    r"(?:^|(?<=[ \t]))#[ \t]*"  # YAML wants a space before the #
+    r"(?P<name>gpu-?lint[ \t]*(?::|(?=[ \t](?:ign|disable|noqa|skip))))"
+    r"(?P<rest>[^\r\n]*)",
     re.MULTILINE | re.IGNORECASE,
 )
 _IGNORE = re.compile(r"[ \t]*ignore[ \t]*\[(?P<rules>[^\]]*)\](?P<reason>.*)")
 _RULE = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _DASHES = " \t:-\N{EN DASH}\N{EM DASH}"
-HELP = "write `# gpu-lint: ignore[GPU201] – the reason`"
+HELP = "write `# gpu-lint: ignore[GPU201] the reason`"
 
 
 class Comment:
-    """A `# gpu-lint:` comment. `line` is its own, `applies_to` the line whose findings it silences, both from 1.
+    """A `# gpu-lint:` comment on a `line`, and the line that it `applies_to`: its own, or the one below.
 
-    `rules` are IDs, names or prefixes as written. `malformed` says what is wrong with it, or is None; then it
-    silences nothing.
+    Lines and columns count from 1. `rules` are IDs, names or prefixes as they are written. Where `malformed` says
+    what is wrong with the comment it silences nothing.
     """
 
     __slots__ = ("applies_to", "column", "line", "malformed", "reason", "rules")
@@ -43,7 +45,8 @@ class Comment:
         self.malformed: str | None = None
 
     def __repr__(self) -> str:
-        return f"Comment({self.line}, {self.rules}, {self.reason!r}, applies_to={self.applies_to}, {self.malformed!r})"
+        said = self.malformed or f"{self.rules}: {self.reason!r}"
+        return f"<comment on line {self.line} for {self.applies_to}: {said}>"
 
 
 def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]:
@@ -62,7 +65,7 @@ def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]
 
 
 def _quoted_spans(node: Node, text: str) -> Iterator[tuple[int, int]]:
-    """Yield the spans of the scalars in which a # begins no comment. The first line of a block scalar can hold one."""
+    """Yield where a # begins no comment: quoted scalars, and block scalars from their second line on."""
     if isinstance(node, Scalar):
         if node.style in {"|", ">"}:
             yield text.find("\n", node.start, node.end), node.end
@@ -96,7 +99,7 @@ def _comment(text: Text, match: re.Match[str]) -> Comment:
 
 
 def _next_line(text: Text, line: int) -> int:
-    """Return the next line that holds more than a comment: several comments in a row speak of the same line."""
+    """Return the next line that is no comment: several comments in a row speak of the same line."""
     following = line + 1
     while text.line(following).lstrip(" \t").startswith("#"):
         following += 1

@@ -1,6 +1,6 @@
-"""JSON files: objects by the json module, and where things stand by a second, slower look when somebody asks.
+"""JSON files: objects by the json module; where things stand, by a second, slower look when somebody asks.
 
-Stricter than the module where Kubernetes is: no NaN and Infinity, no number that a float cannot hold, no key twice,
+Stricter than the module where Kubernetes is: no NaN or Infinity, no number that a float cannot hold, no key twice,
 no nesting deeper than in YAML. Surrogate escapes that pair up with nothing become U+FFFD, as in Go.
 """
 
@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring
+from json.decoder import scanstring  # type: ignore[attr-defined] # not in typeshed; public in json
 
-from gpu_admission.files.builder import MAX_DEPTH, Built, Problem
-from gpu_admission.files.scalars import ScalarError, as_json
+from gpu_admission.files.builder import MAX_DEPTH, MAX_NODES, TOO_MANY, Built, Problem, TooMuch
+from gpu_admission.files.scalars import as_json
 from gpu_admission.files.tree import Mapping, Pair, Scalar, Sequence
 
 TYPE_CHECKING = False
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_WORD = re.compile(r"[-+.\w]+")
+_WORD = re.compile(r"-?(?:[A-Za-z]+|[0-9][-+.0-9eE]*)")
 _WORDS = {"true": True, "false": False, "null": None}
 
 
-class _Trouble(ValueError):
+class _RefusedError(ValueError):
     """Something that Kubernetes refuses and the json module would take."""
 
 
@@ -38,6 +38,9 @@ def build(text: str) -> Iterator[Built]:
     )
     surrogates = _SURROGATE.search(text) is not None
     at = _skip(text, 0)
+    # No more values than these, each of which costs up to a hundred times its text.
+    if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
+        raise TooMuch(TOO_MANY, at)
     while at < len(text):
         try:
             value, end = decoder.raw_decode(text, at)
@@ -57,40 +60,38 @@ def compose(text: str, start: int) -> Node:
 
 
 def _skip(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr] - it matches the empty string
+    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it also matches nothing
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        raise _Trouble("a key is given twice")
+        raise _RefusedError("a key is given twice")
     return result
 
 
 def _number(digits: str) -> Any:
-    """Return a number as Kubernetes holds it: an integer of 64 bits, or else what a 64-bit float makes of it."""
-    if len(digits) < 19 and digits.lstrip("-").isdecimal():
+    """Return a number as Kubernetes holds it: an integer of 64 bits, or what a 64-bit float makes of it."""
+    if len(digits) <= 20 and digits.lstrip("-").isdecimal() and -(2**63) <= int(digits) < 2**64:
         return int(digits)
     value = float(digits)
     if abs(value) == float("inf"):
-        raise _Trouble(f"the number {digits[:20]}… is out of range")
-    if digits.lstrip("-").isdecimal() and -(2**63) <= value <= 2**64:
-        return int(digits)
+        raise _RefusedError(f"the number {digits[:20]}... is out of range")
     return as_json(value)
 
 
 def _refuse(constant: str) -> None:
-    raise _Trouble(f"{constant} is a number that JSON does not have")
+    raise _RefusedError(f"{constant} is no number to JSON")
 
 
 def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
-    """Return the value with lone surrogates replaced. Raises _Trouble where it is nested too deep."""
+    """Return the value with lone surrogates replaced. Raises _RefusedError where it is nested too deep."""
     if isinstance(value, str):
         return _whole(value) if surrogates else value
     if not isinstance(value, dict | list):
         return value
     if depth > MAX_DEPTH:
-        raise _Trouble("nested too deep")
+        raise _RefusedError("nested too deep")
     if isinstance(value, list):
         for at, item in enumerate(value):
             value[at] = _checked(item, depth + 1, surrogates=surrogates)
@@ -177,8 +178,8 @@ class _Composer:
         node.style, node.end = "", word.end()
         try:
             node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
-        except (ValueError, ScalarError) as error:
-            raise Problem(str(error), at) from None
+        except ValueError:
+            raise Problem(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
         return node, node.end
 
     def _expect(self, character: str, at: int) -> None:

@@ -1,18 +1,19 @@
-"""The YAML event parser: PyYAML's binding to libyaml, without the parts of PyYAML that reading events never needs.
+"""The YAML event parser: PyYAML's binding to libyaml, without what PyYAML loads besides.
 
-`import yaml` executes 17 modules, of which reading events needs 4; the others (resolvers, constructors and
-their regular expressions, `datetime`, `base64`, the emitter) cost about as much as starting Python itself.
-So `yaml` is put into `sys.modules` the way `importlib.util.LazyLoader` would put it: the real package with its
-real submodules, whose `__init__` runs as soon as anybody asks for a name that is not there yet. Whoever imports
-yaml after us, or before us, sees the whole library; only the work is put off.
+`import yaml` runs 17 modules, of which reading events needs 5; the others (resolver, constructor and their regular
+expressions, `datetime`, `base64`, the emitter) cost as much CPU as starting Python does. So the package is put into
+`sys.modules` in the way of `importlib.util.LazyLoader`: the real package with its real submodules, whose `__init__`
+runs as soon as anybody asks for a name that is not there yet. Whoever imports yaml before us or after us finds the
+whole library; only its work is put off.
 
-Where anything about that fails (another PyYAML, another layout) it is undone and plain `import yaml` takes over,
-and where libyaml is missing, PyYAML's own parser in Python, about 15 times slower and otherwise the same.
+Where that does not work (another PyYAML, another layout) it is undone, and plain `import yaml` takes over. Where
+libyaml itself is missing PyYAML's parser in Python serves, which reads the same and takes some 15 times as long.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ _ERRORS = {
 
 
 class Parser:
-    """What reading needs from PyYAML: `events(data)` gives a function that returns the next event each time."""
+    """What reading needs of PyYAML: `events(data)` returns a function that returns the next event."""
 
     __slots__ = ("error", "events", "fast", "kinds")
 
-    def __init__(self, events: Callable[[bytes], Callable[[], Any]], error: type[Exception], kinds: Any, *, fast: bool):
+    def __init__(self, events: Callable[[bytes], Callable[[], Any]], *, fast: bool) -> None:
+        import yaml.error  # noqa: PLC0415
+        import yaml.events  # noqa: PLC0415
+
         self.events = events
-        self.error = error
-        self.kinds = kinds
+        self.error = yaml.error.YAMLError
+        self.kinds: Any = yaml.events
         self.fast = fast
 
 
@@ -62,18 +66,17 @@ def is_slow() -> bool:
 
 
 def _c_parser() -> Parser | None:
-    try:
-        if "yaml" not in sys.modules:
+    if "yaml" not in sys.modules:
+        with suppress(ImportError):
             _import_lazily()
-        from yaml import _yaml, error, events  # noqa: PLC0415
+    try:
+        from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
         return None
-    c_parser = _yaml.CParser
-    return Parser(lambda data: c_parser(data).get_event, error.YAMLError, events, fast=True)
+    return Parser(lambda data: CParser(data).get_event, fast=True)
 
 
 def _python_parser() -> Parser:
-    from yaml import error, events  # noqa: PLC0415
     from yaml.parser import Parser as Grammar  # noqa: PLC0415
     from yaml.reader import Reader  # noqa: PLC0415
     from yaml.scanner import Scanner  # noqa: PLC0415
@@ -84,13 +87,19 @@ def _python_parser() -> Parser:
             Scanner.__init__(self)
             Grammar.__init__(self)
 
-    return Parser(lambda data: PythonParser(data).get_event, error.YAMLError, events, fast=False)
+        def get_event(self) -> Any:
+            event = super().get_event()
+            # libyaml refuses lone surrogates; this is a ValueError where the parser in Python makes some.
+            getattr(event, "value", "").encode()
+            return event
+
+    return Parser(lambda data: PythonParser(data).get_event, fast=False)
 
 
 def _import_lazily() -> None:
     """Import yaml._yaml under a yaml package whose own code has not run.
 
-    Raises ImportError, with sys.modules as it was, where there is no libyaml binding or it wants more than this.
+    Raises ImportError, sys.modules being as it was, where there is no binding or it wants more than this.
     """
     from importlib.machinery import PathFinder  # noqa: PLC0415
 
@@ -132,15 +141,15 @@ def _import_binding(package: ModuleType) -> ModuleType:
     finally:
         for module in _ERRORS:
             delattr(package, module)
-    return _yaml  # type: ignore[no-any-return]
+    return _yaml
 
 
 def _stand_in(name: str, error: ModuleType) -> type[Exception]:
+    """Return an exception that takes the arguments of the real one: for most, those of MarkedYAMLError."""
     if name != "ReaderError":
         return type(name, (error.MarkedYAMLError,), {})
 
-    def __init__(self: Any, source: str, position: int, character: int, encoding: str, reason: str) -> None:  # noqa: N807
-        self.name, self.position, self.character = source, position, character
-        self.encoding, self.reason = encoding, reason
+    def init(self: Any, *args: Any) -> None:
+        self.name, self.position, self.character, self.encoding, self.reason = args
 
-    return type(name, (error.YAMLError,), {"__init__": __init__})
+    return type(name, (error.YAMLError,), {"__init__": init})

@@ -76,6 +76,10 @@ class Exclusive(_Model):
     """Whole GPUs only."""
 
     name: Literal["exclusive"]
+    vendor: Literal["nvidia", "amd", "intel"] = Field("nvidia", description="whose GPUs portable requests are given")
+    resource: Annotated[str, BeforeValidator(_resource_name)] | None = Field(
+        None, description="another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"
+    )
 
 
 class Replicated(_Model):
@@ -211,6 +215,9 @@ class Card(_Model):
     )
     mig: Literal["mixed", "single", "none"] | None = None
     profile: str | None = Field(None, description="the one profile of strategy single")
+    product: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        None, description="the node label nvidia.com/gpu.product without MIG's suffix; default: the model"
+    )
     profiles: list[Profile] | None = Field(
         None, description="where they differ from the table, or the model is not in it"
     )

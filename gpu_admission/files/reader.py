@@ -5,8 +5,8 @@
         judge(document.object)
         document.position(("spec", "containers", 0, "resources"))
 
-`read` never raises, whatever the bytes are. YAML goes through libyaml's events (10 MB/s and more), JSON through the
-json module; line and column are looked up, document by document, only for what somebody asks about.
+`read` never raises, whatever the bytes are. YAML goes through libyaml's events, JSON through the json module; lines
+and columns are looked up, document by document, only for what somebody asks about.
 """
 
 from __future__ import annotations
@@ -50,10 +50,10 @@ class Position:
 
 
 class Document:
-    """One document of a file: plain dicts, lists, strings, numbers, booleans and None, as Kubernetes reads them.
+    """One document of a file: `object` is plain dicts, lists, strings, numbers, booleans and None.
 
-    `index` counts all documents of the file from 0, empty and broken ones too. `start` and `end` are its span in
-    code points of `text.text`, `is_json` tells how its text is to be read.
+    `index` counts all documents of the file from 0, empty and broken ones too. `start` and `end` are the span of
+    its text in `text.text`, in code points; `is_json` tells how that is to be read.
     """
 
     __slots__ = ("_root", "_source_from", "end", "index", "is_json", "object", "start", "text")
@@ -62,7 +62,7 @@ class Document:
         self.text = text
         self.index = index
         self.object = built.object
-        self.start = text.line_start(built.start)
+        self.start = built.start if is_json else text.line_start(built.start)
         self.end = built.end
         self.is_json = is_json
         self._source_from = (source_from, built.root)
@@ -84,15 +84,15 @@ class Document:
 
     @property
     def source(self) -> str | None:
-        """The file that this document was made of, where helm (`# Source:`) or kustomize (annotation) says so."""
+        """The file that this was made of, where helm (`# Source:`) or kustomize (an annotation) says so."""
         found = _SOURCE.findall(self.text.text, *self._source_from)
         return found[-1] if found else _origin(self.object)
 
     def position(self, pointer: Pointer) -> Position:
-        """Return where the key stands that the pointer names, a list item itself, or () the document's first node.
+        """Return where the key stands that the pointer names; a list item, or for () the document, itself.
 
-        The region never leaves its first line. Follows aliases and merge keys to where the key is written. What does not exist is placed at the nearest
-        ancestor that does.
+        Follows aliases and merge keys to where the key is written. What does not exist is placed at the nearest
+        ancestor that does. The region never leaves its first line.
         """
         from gpu_admission.files.tree import walk  # noqa: PLC0415 - only where there is a finding
 
@@ -133,7 +133,7 @@ class Reading:
 
 
 def read(data: bytes, name: str = "") -> Reading:
-    """Read a file. `.json` names JSON; any other file that begins with `{` is tried as JSON first, as kubectl does."""
+    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does."""
     try:
         text = Text(data)
     except ReadError as error:
@@ -183,7 +183,7 @@ def _json_documents(text: Text) -> Iterator[Built]:
 
 
 def _yaml_documents(text: Text) -> Iterator[Built]:
-    """Yield the documents of a YAML stream; from the first broken one on, each is read by itself, as kubectl does."""
+    """Yield the documents of a YAML stream, and from the first broken one on each read by itself, as kubectl does."""
     budget = Budget()
     end = 0
     try:
@@ -192,19 +192,23 @@ def _yaml_documents(text: Text) -> Iterator[Built]:
             end = built.end
     except TooMuch as problem:
         yield Built(end, end, len(text.text), None, [problem])
-    except Problem:
-        yield from _one_by_one(text.text, end, budget)
+    except Problem as problem:
+        yield from _one_by_one(text.text, end, problem, budget)
 
 
-def _one_by_one(text: str, start: int, budget: Budget) -> Iterator[Built]:
+def _one_by_one(text: str, start: int, problem: Problem, budget: Budget) -> Iterator[Built]:
+    """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
     separators = [match.start() for match in _SEPARATOR.finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
+        if begin == start and begin <= problem.index < end:
+            yield Built(begin, begin, end, None, [problem])
+            continue
         try:
             for built in builder.build(text[begin:end].encode(), budget):
                 yield built.moved(begin)
-        except Problem as problem:
-            yield Built(0, 0, end - begin, None, [problem]).moved(begin)
-            if isinstance(problem, TooMuch):
+        except Problem as another:
+            yield Built(0, 0, end - begin, None, [another]).moved(begin)
+            if isinstance(another, TooMuch):
                 return
 
 

@@ -1,9 +1,9 @@
 """Scalars as Kubernetes reads them: YAML text -> value, and which text needs quotes to stay a string.
 
 Kubernetes reads YAML with sigs.k8s.io/yaml: go.yaml.in/yaml/v2 makes Go values of YAML 1.1 scalars, these become
-JSON, and JSON becomes the object. Both steps are followed here, so `1e3` and `5.` end as the integers 1000 and 5
-(Go writes them as `1000` and `5`), `2024-01-01` and `1:30` as strings, `on` as true. Checked against the library,
-scalar by scalar: tests/files/scalars.json.
+JSON, and JSON the object. Both steps are followed here, so `1e3` and `5.` end as the integers 1000 and 5 (as which
+Go writes them), `2024-01-01` and `1:30` as strings, `on` as true. tests/files/scalars.json holds what the library
+makes of some thousand scalars.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Final
+    from typing import Any, Final
 
     Scalar = str | int | float | bool | None
 
 _INF: Final = float("inf")
 WORDS: Final[dict[str, Scalar]] = {
-    **dict.fromkeys("y Y yes Yes YES true True TRUE on On ON".split(), True),
-    **dict.fromkeys("n N no No NO false False FALSE off Off OFF".split(), False),
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
     **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
     **dict.fromkeys([".nan", ".NaN", ".NAN"], float("nan")),
     **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], _INF),
@@ -35,6 +35,7 @@ _DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
 _MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1
 # More digits than any number that fits, and few enough for Python's int() (which stops at 4,300).
 _LONGEST: Final = 400
+_NO_KEYS: Final = {type(None): "null", dict: "a map", list: "a list"}
 # The first 64-bit float that rounds to infinity in 32 bits.
 _FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
 
@@ -57,7 +58,7 @@ class Plain(dict[str, "Scalar"]):
 
 
 class Keys(dict[str, str]):
-    """A memo of plain keys: `keys[text]` is the string that the object has for key. Raises ScalarError for null."""
+    """A memo of plain keys: `keys[text]` is the key that the object has. Raises ScalarError for null."""
 
     __slots__ = ()
 
@@ -67,7 +68,7 @@ class Keys(dict[str, str]):
 
 
 def go_value(text: str) -> Scalar:
-    """Return what go.yaml.in/yaml/v2 makes of a plain scalar without a tag; infinities and NaN are floats still."""
+    """Return what go.yaml.in/yaml/v2 makes of a plain scalar without a tag; infinities and NaN are floats."""
     if text and text[0] not in _MAYBE_OTHER:
         return text
     if text in WORDS:
@@ -77,29 +78,30 @@ def go_value(text: str) -> Scalar:
 
 
 def as_json(value: Scalar) -> Scalar:
-    """Return a Go value as it comes out of JSON: integral floats below 1e21 are written, and read, as integers.
+    """Return a Go value as it comes out of JSON, where integral floats below 1e21 look like integers.
 
     Raises ScalarError for infinities and NaN.
     """
     if not isinstance(value, float):
         return value
     if not -_INF < value < _INF:
-        raise ScalarError(f"{value} is a number that JSON, and so Kubernetes, does not have")
+        raise ScalarError("infinity and NaN are no numbers to JSON, and so to Kubernetes")
     if not value.is_integer() or abs(value) >= 1e21:
         return value
     # Beyond 2**53 the digits that Go writes are the shortest that give the float back, then zeros.
     digits, _, exponent = repr(value).partition("e")
     whole, _, fraction = digits.partition(".")
     fraction = fraction.rstrip("0")
-    return int(whole + fraction) * 10 ** (int(exponent or 0) - len(fraction))
+    power: int = 10 ** (int(exponent or 0) - len(fraction))
+    return int(whole + fraction) * power
 
 
-def value_as_key(value: Scalar) -> str:
-    """Return the key that Kubernetes makes of a value that stands where a key does. Raises ScalarError for null."""
+def value_as_key(value: Any) -> str:
+    """Return the key that Kubernetes makes of a value. Raises ScalarError for null, lists and maps."""
     if isinstance(value, str):
         return value
-    if value is None:
-        raise ScalarError("null cannot be a key")
+    if value is None or isinstance(value, dict | list):
+        raise ScalarError(f"{_NO_KEYS[type(value)]} cannot be a key")
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -110,7 +112,7 @@ def value_as_key(value: Scalar) -> str:
 
 
 def reads_as_string(text: str) -> bool:
-    """Tell whether a plain scalar with this text is read as the text itself, where a value or a key stands."""
+    """Tell whether a plain scalar with this text is read as the text itself, as a value and as a key."""
     return text not in {"<<", "="} and isinstance(go_value(text), str)
 
 
@@ -131,7 +133,7 @@ def _number(text: str) -> int | float | None:
 
 
 def _integer(match: re.Match[str]) -> int | None:
-    """Return the integer if it fits into 64 bits (unsigned ones only without a sign, as strconv.ParseUint)."""
+    """Return the integer if it fits into 64 bits: those of a uint64 only where it has no sign, as in strconv."""
     sign, *bases = match.groups()
     for digits, base in zip(bases, (16, 2, 8, 10), strict=True):
         if digits is not None:
@@ -151,7 +153,7 @@ def _float(text: str) -> float | None:
 
 
 def _float32_text(value: float) -> str:
-    """Return strconv.FormatFloat(value, 'g', -1, 32), which Kubernetes' reader makes of a float that is a key."""
+    """Return strconv.FormatFloat(value, 'g', -1, 32): what a float becomes that is a key."""
     from struct import pack, unpack  # noqa: PLC0415 - floats as keys are a curiosity
 
     if value != value:  # noqa: PLR0124 - only NaN differs from itself

@@ -1,4 +1,4 @@
-"""The text of a file: decoded once, with lines and columns counted the way editors and code hosts count them."""
+"""The text of a file: decoded once, its lines and columns counted as editors and code hosts count them."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class ReadError(Exception):
 class Text:
     """What a file says, without its byte order mark. Raises ReadError for what is no text.
 
-    Lines end with LF or CRLF and with nothing else: YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, and
-    its marks count those; no editor, code host or SARIF viewer does.
+    Lines end with LF or CRLF and with nothing else. (YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, and
+    libyaml's marks count those; no editor, code host or SARIF viewer does.)
     """
 
     __slots__ = ("_line_starts", "bom", "data", "text")

@@ -49,7 +49,7 @@ class Alias(Node):
 
 
 class Sequence(Node):
-    """A list; `flow` tells `[a, b]` from a block of `- `. An end of a block is the end of its last node."""
+    """A list: `flow` tells `[a, b]` from a block of dashes, which ends with its last item."""
 
     __slots__ = ("flow", "items")
 
@@ -58,7 +58,7 @@ class Sequence(Node):
 
 
 class Mapping(Node):
-    """A map: pairs in the order of the text. `flow` tells `{a: b}` from a block, whose end is that of its last node."""
+    """A map: pairs in the order of the text. `flow` tells `{a: b}` from a block, which ends with its last node."""
 
     __slots__ = ("flow", "pairs")
 
@@ -92,8 +92,11 @@ class Step:
 
     @property
     def place(self) -> Node:
-        """The node that a reader should be shown: the key, or the item itself."""
-        return self.pair.key if self.pair else self.node
+        """The node that a reader should be shown: the key, or the item itself, of a block map the first key."""
+        if self.pair:
+            return self.pair.key
+        block = isinstance(self.node, Mapping) and not self.node.flow
+        return self.node.pairs[0].key if block else self.node  # type: ignore[attr-defined]
 
 
 def walk(root: Node, pointer: Pointer) -> list[Step]:
@@ -149,7 +152,7 @@ def _merged(value: Node) -> Iterator[Mapping]:
 
 
 def compose(text: str, start: int, end: int) -> Node:
-    """Return the root of the document that stands at text[start:end], which must have been read without a problem."""
+    """Return the root of the document at text[start:end], which must have been read without a problem."""
     return _Composer(parser().events(text[start:end].encode()), start).document()
 
 

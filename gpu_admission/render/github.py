@@ -6,6 +6,8 @@ as plain lines of the log, and a last command says how many those are.
 
 from __future__ import annotations
 
+from gpu_admission.core.shape import printable
+
 from . import concise
 from .report import by_severity, said
 
@@ -77,6 +79,7 @@ def _command(level: str, title: str, place: Place, message: str) -> str:
 
 
 def _data(text: str) -> str:
+    text = printable(text)  # the log of a step is a terminal too
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

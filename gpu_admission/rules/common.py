@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Container, GpuRequest, Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
+_MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
 
@@ -72,7 +73,7 @@ def asked_vendors(workload: Workload, pod: Pod, policy: Policy) -> frozenset[str
         asked.add("nvidia")
     if "any" in asked:
         asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset(asked)
+    return frozenset(_MAKERS.get(vendor, vendor) for vendor in asked)
 
 
 def backend_vendor(policy: Policy) -> str:

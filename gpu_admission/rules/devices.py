@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.shape import mapping, text
+
 from . import environment, markers
+from .common import container_asks, kai_container, own_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.core.workload import Container
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Container, Pod, Workload
 
     from .environment import Variable
 
@@ -30,16 +34,41 @@ def blinded(container: Container) -> bool:
     return bool(found) and found[0].value is not None and shows_none(found[0].value)
 
 
-def may_show(variable: Variable, scheduler_map: str = "") -> bool:
+def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
     """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
 
-    ``scheduler_map`` begins the names of ConfigMaps that the pod's scheduler fills in when it has chosen a card.
+    What the policy itself wants there (``visibleDevices``) is the administrator's affair.
     """
-    if variable.value is not None:
-        return not shows_none(variable.value)
-    if scheduler_map and variable.config_map.startswith(scheduler_map):
+    container = variable.container
+    if variable.value is None:
+        return not (_is_kais(workload, pod, variable) or _is_schedulers(variable))
+    if variable.name == NVIDIA and variable.value == wanted(policy, asks=container_asks(workload, pod, container)):
         return False
-    return not _is_schedulers(variable)
+    return not shows_none(variable.value)
+
+
+def wanted(policy: Policy, *, asks: bool) -> str | None:
+    """Return the value that the policy wants on a container that asks for a GPU, or on one that does not."""
+    value = text(policy.visible_devices.get("served" if asks else "gpuLess"))
+    return None if value in {"", "leave"} else value
+
+
+def _is_kais(workload: Workload, pod: Pod, variable: Variable) -> bool:
+    """Tell whether the value comes from the ConfigMap that KAI's binder fills in once it has chosen a card.
+
+    Source: NVIDIA/KAI-Scheduler pkg/binder/common/gpusharingconfigmap (older ones leave the index out).
+    """
+    prefix = text(mapping(own_metadata(workload, pod)[1].get("annotations")).get(markers.KAI_CONFIG_MAP))
+    if not prefix or variable.container is not kai_container(workload, pod):
+        return False
+    return variable.config_map in {prefix, f"{prefix}-{variable.container.pointer[-1]}"}
+
+
+def _is_schedulers(variable: Variable) -> bool:
+    """Tell whether the value is an annotation that the backend's own scheduler writes (users may not: GPU307)."""
+    start, _, rest = variable.field_path.partition("['")
+    key, _, _ = rest.partition("']")
+    return start == "metadata.annotations" and markers.listed(markers.TRUSTED_ANNOTATIONS, key) is not None
 
 
 def is_on(variable: Variable) -> bool:
@@ -50,10 +79,3 @@ def is_on(variable: Variable) -> bool:
     if variable.name in markers.FEATURES:
         return value == "enabled"
     return value in _ON if variable.name == "NVIDIA_DISABLE_REQUIRE" else bool(value.strip())
-
-
-def _is_schedulers(variable: Variable) -> bool:
-    """Tell whether the value is an annotation that the backend's own scheduler writes (users may not: GPU307)."""
-    start, _, rest = variable.field_path.partition("['")
-    key, _, _ = rest.partition("']")
-    return start == "metadata.annotations" and markers.listed(markers.TRUSTED_ANNOTATIONS, key) is not None

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ID = "GPU003"
 
+_COUNTABLE = (2**63 - 1) // 1000  # the API server's test multiplies by a thousand, in 64 bits
 _BY_MEMORY = frozenset({"mig", "gpushare", "volcano", "volcano-vgpu", "hami", "kai", "koordinator", "dra"})
 _BY_COUNT = frozenset({"time-slicing", "mps"})
 
@@ -44,12 +45,18 @@ def _comparable(limit: Quantity | None) -> bool:
 
 def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Policy) -> Problem:
     raw = gpu.limit if side == "limits" else gpu.request
-    whole = "hands out GPUs only whole" if gpu.resource.unit == "device" else "takes only whole numbers for it"
     return Problem(
-        gpu.pointer(side),
-        f"{common.asking(gpu, raw)} in {side}, and Kubernetes {whole}",
-        _advice(gpu, policy),
+        gpu.pointer(side), f"{common.asking(gpu, raw)} in {side}, {_reason(gpu, side)}", _advice(gpu, policy)
     )
+
+
+def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
+    amount = gpu.quantity(side)
+    if amount is not None and amount.ceil() > _COUNTABLE:
+        return "a number too large for Kubernetes to tell that it is a whole one"
+    if gpu.resource.unit == "device":
+        return "and Kubernetes hands out GPUs only whole"
+    return "and Kubernetes takes only whole numbers for it"
 
 
 def _advice(gpu: GpuRequest, policy: Policy) -> str:
@@ -65,7 +72,7 @@ def _advice(gpu: GpuRequest, policy: Policy) -> str:
     if backend.name in _BY_COUNT:
         shared = "nvidia.com/gpu.shared" if backend.parameters.get("renameByDefault") else "nvidia.com/gpu"
         return f"write {shared}: 1, which in this cluster is a share of a GPU already ({backend.name})"
-    return f"{whole}; this cluster shares no GPU between containers"
+    return f"{whole}; the policy in force shares no GPU between containers"
 
 
 RULE = Rule(
@@ -87,8 +94,7 @@ well. There is no fix: whether half a GPU wants rounding up or sharing, only the
     bad="""\
 apiVersion: v1
 kind: Pod
-metadata:
-  name: notebook
+metadata: {name: notebook}
 spec:
   containers:
     - name: notebook
@@ -100,8 +106,7 @@ spec:
     good="""\
 apiVersion: v1
 kind: Pod
-metadata:
-  name: notebook
+metadata: {name: notebook}
 spec:
   containers:
     - name: notebook

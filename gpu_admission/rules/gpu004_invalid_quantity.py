@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.resources import PORTABLE_MEMORY
 from gpu_admission.core.rule import Rule
 
 from . import common
@@ -32,7 +33,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def _judge(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> Iterator[Problem]:
-    advice = f"write a whole number, say {gpu.name}: 1"
+    advice = f"write a plain whole number, say {gpu.name}: {1 if gpu.resource.unit == 'device' else 8}"
+    if gpu.name == PORTABLE_MEMORY:
+        advice = f"write an amount of bytes, say {gpu.name}: 8Gi"
     try:
         amount = quantity.parse(raw)
     except quantity.QuantityError as error:

@@ -61,7 +61,7 @@ def _words(name: str, near: str) -> tuple[str, str]:
         return "and Kubernetes refuses a resource " + ("of that name" if "/" in name else "without a domain"), instead
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would wait for ever", instead
-    instead += ", or have the administrator list the name, if the cluster offers it"
+    instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
     if resources.MIG_NAME.fullmatch(name):
         return "a MIG profile that no known card has: the pod would wait for ever", instead
     return "a resource that no device plugin is known to offer: the pod would wait for ever", instead

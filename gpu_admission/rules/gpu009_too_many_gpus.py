@@ -39,10 +39,12 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
     count, most, counts = counting.count(gpu), policy.limits.get("perContainer"), policy.limits.get("counts")
     place, asks = gpu.pointer(), common.asking(gpu, gpu.value)
     if most is not None and count > most:
-        return Problem(place, f"{asks}, and the policy allows {most} per container", f"ask for {most} at most")
+        return Problem(
+            place, f"{asks}, and this cluster's policy allows {most} per container", f"ask for {most} at most"
+        )
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
-        return Problem(place, f"{asks}, and the policy allows only {allowed}", f"ask for one of {allowed}")
+        return Problem(place, f"{asks}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}")
     largest = counting.largest_node(policy)
     if largest and counting.takes_cards(gpu, policy) and count > largest:
         message = f"{asks}, and the largest node has {largest}: the pod would wait for ever"
@@ -54,13 +56,15 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
     most, last = policy.limits.get("perPod"), devices[-1]
     total = counting.needed(pod, set(devices).__contains__)
     if most is not None and total > most:
-        message = f"the pod asks for {total} GPUs in all its containers together, and the policy allows {most} per pod"
-        return Problem(last.pointer(), f"{message} ({last.container.label} is the last)", f"ask for {most} at most")
+        message = (
+            f"the containers of the pod ask for {total} GPUs together, and this cluster's policy allows {most} per pod"
+        )
+        return Problem(last.pointer(), message, f"ask for {most} at most")
     largest = counting.largest_node(policy)
     cards = {gpu for gpu in devices if counting.takes_cards(gpu, policy)}
     whole = counting.needed(pod, cards.__contains__)
     if largest and whole > largest:
-        message = f"the pod asks for {whole} GPUs in all its containers together, and the largest node has {largest}"
+        message = f"the containers of the pod ask for {whole} GPUs together, and the largest node has {largest}"
         return Problem(last.pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most")
     return None
 

@@ -55,7 +55,7 @@ def _quota(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[
     for key, resource in known.items():
         if not (hami and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", shown(hard[key])
-            message = f"the quota {key}: {amount} limits nothing: of GPUs Kubernetes counts only requests"
+            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
             there = f"leave {key} out: {counted} stands there already"
             yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
 

@@ -61,8 +61,8 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
     fix = (patch.remove(ID, place), patch.add(ID, workload.document, (*parent, near), around[key])) if free else ()
     return Problem(
         place,
-        f'{container.label} has "{printable(key)}" where Kubernetes knows "{near}": what stands there does not count',
-        f"write {near}:" if free else f"move what stands there to {near}:",
+        f'{container.label} has "{printable(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
+        f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",
     )

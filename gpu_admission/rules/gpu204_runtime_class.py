@@ -26,13 +26,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         if not pod.complete:
             continue
-        given = pod.spec.get("runtimeClassName")
+        given = text(pod.spec.get("runtimeClassName"))
         vendors = asked_vendors(workload, pod, policy)
-        if given is None or given == "":
+        if not given:
             if _lacks(policy.runtime_class, vendors) and not serverless(workload):
                 yield _missing(workload, pod, text(policy.runtime_class))
         elif given in NVIDIA_RUNTIME_CLASSES and not vendors and not _excused(pod):
-            yield _idle(pod, text(given))
+            yield _idle(pod, given)
 
 
 def _lacks(wanted: str | None, vendors: frozenset[str]) -> bool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, shown, text
+from gpu_admission.core.shape import shown
 
 from . import devices, environment, markers
-from .common import container_asks, kai_container, own_metadata
+from .common import container_asks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod, Workload
+    from gpu_admission.core.workload import Pod, Workload
 
     from .environment import Variable
 
@@ -24,15 +24,13 @@ ID = "GPU301"
 _NAMES = (*markers.DEVICE_LISTS, *markers.SWITCHES)
 
 
-def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
     for pod, container in workload.containers():
         for variable in environment.variables(container, _NAMES):
             if variable.name in markers.SWITCHES and devices.is_on(variable):
                 yield _switch(variable, asks=container_asks(workload, pod, container))
-            elif variable.name in markers.DEVICE_LISTS and devices.may_show(
-                variable, _kai_map(workload, pod, container)
-            ):
+            elif variable.name in markers.DEVICE_LISTS and devices.may_show(workload, pod, variable, policy):
                 yield _device_list(workload, pod, variable)
         for place, prefix, name in environment.completing(container, markers.DEVICE_LISTS):
             yield Problem(
@@ -41,13 +39,6 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 f"which can set {name}, and so show it cards that it did not request",
                 f"list the variables under env instead, or set {name} there too (env wins over envFrom)",
             )
-
-
-def _kai_map(workload: Workload, pod: Pod, container: Container) -> str:
-    """Return how the ConfigMap is called in which KAI tells the container its card, or the empty text."""
-    if container is not kai_container(workload, pod):
-        return ""
-    return text(mapping(own_metadata(workload, pod)[1].get("annotations")).get(markers.KAI_CONFIG_MAP))
 
 
 def _device_list(workload: Workload, pod: Pod, variable: Variable) -> Problem:

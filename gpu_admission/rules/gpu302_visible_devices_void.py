@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.shape import shown
 
 from . import devices
 from .common import asked_vendors, container_asks
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Container, Workload
 
 ID = "GPU302"
-_LEAVE = "leave"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -26,8 +25,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
     What the author wrote stays (GPU301 judges it); a policy that says nothing leaves everything.
     """
-    wanted = {key: text(policy.visible_devices.get(key)) or _LEAVE for key in ("served", "gpuLess")}
-    if set(wanted.values()) == {_LEAVE}:
+    if not any(devices.wanted(policy, asks=asks) for asks in (True, False)):
         return
     every = policy.visible_devices.get("everyPod") is True
     for pod in workload.pods:
@@ -36,8 +34,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             continue
         for container in pod.containers:
             served = container_asks(workload, pod, container)
-            value = wanted["served" if served else "gpuLess"]
-            if value != _LEAVE and _unsaid(container) and not (served and "nvidia" not in _vendors(container)):
+            value = devices.wanted(policy, asks=served)
+            if value and _unsaid(container) and not (served and "nvidia" not in _vendors(container)):
                 yield _problem(workload, container, value, served=served)
 
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
-
 from . import markers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_ROOT_OF_PROCESS = re.compile(r"^/proc/(1|self|thread-self)/(root|cwd)(?=/|$)")  # the node's own root again
+# Links to the node's own root, as seen from a container's mounts: the node's first process, and whoever resolves them.
+_ROOTS = tuple(f"/proc/{who}/{link}/" for who in ("1", "self", "thread-self") for link in ("root", "cwd"))
 
 
 def normal(path: str) -> str:
@@ -21,12 +20,12 @@ def normal(path: str) -> str:
             del parts[-1:]
         elif part not in {"", "."}:
             parts.append(part)
-    plain = "/" + "/".join(parts)
-    while (through := _ROOT_OF_PROCESS.sub("", plain)) != plain:
-        plain = through or "/"
-    if plain == "/var/run" or plain.startswith("/var/run/"):
-        return plain.removeprefix("/var")
-    return plain
+    plain = "/" + "/".join([*parts, ""])
+    while plain.startswith(_ROOTS):
+        plain = "/" + plain.split("/", 4)[4]
+    if plain.startswith("/var/run/"):
+        plain = plain.removeprefix("/var")
+    return plain.rstrip("/") or "/"
 
 
 def inside(path: str, folder: str) -> bool:

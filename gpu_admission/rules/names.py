@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from itertools import islice
 
-from gpu_admission.core import misspelt as spelling
 from gpu_admission.core import patch, resources
 from gpu_admission.core.shape import is_placeholder, mapping, mappings, text
 
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 _SIDES = ("limits", "requests")
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+_MIG = "nvidia.com/mig-"
 _MOST = 256  # unknown names of one object that are compared: who sends more has not mistyped them
 
 
@@ -30,7 +30,7 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
     """
     own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
     for container, name in islice(_unknown(workload, policy, own), _MOST):
-        near = spelling.meant(name, policy.extra, policy.backend.name)
+        near = _meant(name, policy)
         if near is not None and near != name:
             yield container, name, near
 
@@ -41,8 +41,20 @@ def _unknown(workload: Workload, policy: Policy, own: set[str]) -> Iterator[tupl
         for name in dict.fromkeys((*container.limits, *container.requests)):
             if name in _STANDARD or is_placeholder(name) or not ("/" in name or container.whole or typed):
                 continue
-            if policy.classify(name) is None or not (name in policy.extra or spelling.is_offered(name, own)):
+            if policy.classify(name) is None or (name.startswith(_MIG) and not _is_offered(name, policy, own)):
                 yield container, name
+
+
+def _meant(name: str, policy: Policy) -> str | None:
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - only unknown names pay for its index
+
+    return spelling.meant(name, policy.extra, policy.backend.name)
+
+
+def _is_offered(name: str, policy: Policy, own: set[str]) -> bool:
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - as above
+
+    return name in policy.extra or spelling.is_offered(name, own)
 
 
 def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:

@@ -28,6 +28,7 @@ class Stray:
 
     ``place`` is the mapping, ``values`` the GPU resources in it; ``home`` the container whose ``side`` they
     belong to, None where there are several; ``emptied`` the topmost mapping that would be left empty.
+    A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
     """
 
     __slots__ = ("emptied", "home", "place", "side", "values", "where")
@@ -54,7 +55,7 @@ def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
     """Yield every stray of an object."""
     typed = common.is_typed(workload)
     for pod in workload.pods:
-        if pod.complete:
+        if pod.complete or (typed and pod.holder is not None):
             yield from _in_pod(pod, policy)
         for container in pod.containers:
             yield from _in_resources(container, policy)
@@ -84,7 +85,7 @@ def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
     yield from _stray(container.pointer, container.spec, "beside its name and image", container, policy)
     for side in _SIDES:
         where = f"under its own {side}, not under resources"
-        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy, side=side)
+        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy)
 
 
 def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
@@ -94,7 +95,7 @@ def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
         within = container.resources.get(outer)
         for side in _SIDES:
             inner, where = (*place, outer, side), f"under {outer}.{side}"
-            yield from _stray(inner, mapping(within).get(side), where, container, policy, side=side)
+            yield from _stray(inner, mapping(within).get(side), where, container, policy)
         for index, item in mappings(within):
             where = f"in a list under {outer}"
             yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
@@ -108,8 +109,8 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
     place, own = (*pod.pointer, "resources"), "in the resources of the whole pod"
     yield from _stray(place, resources, own, home, policy)
     for side in _SIDES:
-        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy, side=side)
-        for stray in _stray((*place, side), resources.get(side), own, home, policy, side=side):
+        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
+        for stray in _stray((*place, side), resources.get(side), own, home, policy):
             if stray.emptied is not None and len(resources) == 1:
                 stray.emptied = place
             yield stray

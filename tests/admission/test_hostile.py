@@ -16,7 +16,7 @@ HEAD = b"POST /validate HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
-    limits = {"header_timeout": 2, "body_timeout": 2, "handshake_timeout": 2, "write_timeout": 2, "linger": 1}
+    limits = {"header_timeout": 3, "body_timeout": 2, "handshake_timeout": 3, "write_timeout": 2, "linger": 1}
     with Server(tmp_path_factory.mktemp("hostile"), max_connections=100, **limits) as running:
         yield running
 
@@ -49,9 +49,7 @@ def unfinished_chunks(server):
     return sock
 
 
-@pytest.mark.parametrize(
-    "attack", [half_open, silent, unfinished_headers, unfinished_body, unfinished_chunks]
-)
+@pytest.mark.parametrize("attack", [half_open, silent, unfinished_headers, unfinished_body, unfinished_chunks])
 def test_stalled_clients_cost_others_nothing_and_are_closed(server, attack):
     with contextlib.ExitStack() as stack, Load(server, clients=2) as load:
         stalled = []

@@ -15,8 +15,7 @@ def head(*lines, first=b"POST /validate HTTP/1.1", host=b"Host: x"):
 
 def test_what_the_api_server_sends():
     found = parse_head(
-        POST
-        + b"User-Agent: kube-apiserver-admission\r\nContent-Length: 12\r\nAccept: application/json, */*\r\n"
+        POST + b"User-Agent: kube-apiserver-admission\r\nContent-Length: 12\r\nAccept: application/json, */*\r\n"
         b"Content-Type:\tapplication/json \t\r\nAccept-Encoding: gzip\r\n\r\n"
     )
     assert (found.method, found.raw_path, found.query, found.path) == (
@@ -96,10 +95,37 @@ def test_what_is_refused(block, status):
 
 
 TOKENS = st.sampled_from(
-    "POST GET /validate /a%2fb * http://h/p HTTP/1.1 HTTP/1.0 HTTP/1.2 Host: x Content-Length: 0 5 +5 5,5"
-    " Transfer-Encoding: chunked identity Connection: close Content-Type: application/json é \x00 \t : \r \n".split(
-        " "
-    )
+    [
+        "POST",
+        "GET",
+        "/validate",
+        "/a%2fb",
+        "*",
+        "http://h/p",
+        "HTTP/1.1",
+        "HTTP/1.0",
+        "HTTP/1.2",
+        "Host:",
+        "x",
+        "Content-Length:",
+        "0",
+        "5",
+        "+5",
+        "5,5",
+        "Transfer-Encoding:",
+        "chunked",
+        "identity",
+        "Connection:",
+        "close",
+        "Content-Type:",
+        "application/json",
+        "é",
+        "\x00",
+        "\t",
+        ":",
+        "\r",
+        "\n",
+    ]
 )
 LINE = st.lists(TOKENS, min_size=1, max_size=4).map(" ".join)
 
@@ -132,9 +158,7 @@ def test_takes_nothing_that_gunicorns_parser_refuses_or_frames_otherwise(lines):
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.binary(min_size=1, max_size=40), max_size=5), st.data())
 def test_chunks_arrive_whole_however_they_are_cut(parts, data):
-    wire = (
-        b"".join(b"%X;a=b\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\nTrailer: x\r\n\r\nNEXT"
-    )
+    wire = b"".join(b"%X;a=b\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\nTrailer: x\r\n\r\nNEXT"
     cuts = sorted(data.draw(st.lists(st.integers(0, len(wire)), max_size=6)))
     chunks = Chunks()
     got = b""
@@ -167,8 +191,7 @@ def test_an_endless_trailer_is_refused():
     chunks = Chunks()
     chunks.feed(b"0\r\n")
     with pytest.raises(Refusal):
-        for _ in range(100):
-            chunks.feed(b"x" * 1000)
+        [chunks.feed(b"x" * 1000) for _ in range(100)]
 
 
 def test_an_answer_on_the_wire():

@@ -1,7 +1,7 @@
 """The server as processes: reload, drain, kill, rotation, under load over TLS. Counted is what got lost."""
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 import os
 import signal
@@ -38,7 +38,7 @@ def test_three_reloads_under_load_lose_nothing(start):
         for _ in range(3):
             server.process.send_signal(signal.SIGHUP)
             load.wait(200)
-            until(lambda: len(server.workers()) == 2 and not before & set(server.workers()), 20, server)
+            until(lambda old=before: len(server.workers()) == 2 and not old & set(server.workers()), 20, server)
             before = set(server.workers())
         load.wait(100)
     assert load.lost == []
@@ -102,11 +102,12 @@ def test_rotation_under_load_loses_nothing(start, tmp_path):
         until(all_new, 15, server)
         # A key that does not belong to it is refused, and the last good pair stays.
         replace(server.folder / "tls.key", server.folder.joinpath("tls.key").read_bytes()[:100])
-        until(lambda: server.log.count("certificate refused") >= 3, 10, server)
+        until(lambda: "certificate refused" in server.log, 10, server)
+        time.sleep(1)  # for the workers to look as well
         assert all_new()
         load.wait(50)
     assert load.lost == []
-    assert b"gpu_admission_certificate_load_failures_total 3" in server.get("/metrics")[2]
+    assert b"\ngpu_admission_certificate_load_failures_total 1.0\n" in server.get("/metrics")[2]
     assert "PRIVATE" not in server.log
 
 
@@ -137,7 +138,7 @@ def test_its_own_certificate(tmp_path):
         # What the process that publishes the CA bundle has seen counts for this very certificate only.
         leaf = x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
         for answer, status in ((True, 200), (False, 503), (None, 200)):
-            write_status(folder, fingerprint(leaf), answer, datetime.datetime.now(datetime.UTC))
+            write_status(folder, fingerprint(leaf), answer, dt.datetime.now(dt.UTC))
             assert server.get("/readyz", health=True)[0] == status
 
 
@@ -164,7 +165,8 @@ def test_policies_are_replaced_in_every_worker_and_bad_ones_refused(start, tmp_p
 
         until(lambda: only(2), 15, server)
         replace(path, b"{ nonsense")
-        until(lambda: server.log.count("policy refused") >= 3, 10, server)  # the arbiter and both workers
+        until(lambda: "policy refused" in server.log, 10, server)
+        time.sleep(1)  # for the workers to look as well
         assert only(2)
         # A worker that is born now must not fall back to what the arbiter began with.
         os.kill(server.workers()[0], signal.SIGKILL)
@@ -175,11 +177,8 @@ def test_policies_are_replaced_in_every_worker_and_bad_ones_refused(start, tmp_p
         policy(path, "3")
         until(lambda: only(3), 15, server)
     assert load.lost == []
-    metrics = server.get("/metrics")[2].decode()
-    failures = [
-        line for line in metrics.splitlines() if line.startswith("gpu_admission_policy_load_failures_total ")
-    ]
-    assert float(failures[0].split()[1]) >= 3
+    assert b"\ngpu_admission_policy_load_failures_total 1.0\n" in server.get("/metrics")[2]
+    assert server.log.count("policy refused") == 1
 
 
 def test_a_mounted_configmap_is_followed(start, tmp_path):
@@ -236,7 +235,7 @@ def test_client_certificates(start, tmp_path):
     with pytest.raises(OSError, match=r".*"):
         server.post()
     assert server.get("/readyz", health=True)[0] == 200
-    context = ssl.create_default_context()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     context.load_cert_chain(tmp_path / "client-ca.crt", tmp_path / "client-ca.key")
     server.context = lambda: context

@@ -127,9 +127,7 @@ def test_wrong_content_type(server, lines):
     is_error(only(server.raw(raw("POST", "/validate", *lines, "Connection: close"))), 415)
 
 
-@pytest.mark.parametrize(
-    "value", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"]
-)
+@pytest.mark.parametrize("value", ["application/json; charset=utf-8", "Application/JSON", "application/json ;x=y"])
 def test_content_type_with_parameters(server, value):
     assert server.post("/validate", Content_Type=value)[0] == 200
 
@@ -138,9 +136,7 @@ def test_gzip_is_not_read(server):
     is_error(server.post("/validate", gzip.compress(BODY), Content_Encoding="gzip"), 415)
 
 
-@pytest.mark.parametrize(
-    "body", [b"", b"{", b"[]", b"{}", b"null", b"\xff", b'{"request": 1}', b"[" * 100000]
-)
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b"null", b"\xff", b'{"request": 1}', b"[" * 100000])
 def test_not_a_review(server, body):
     is_error(server.post("/validate", body), 400)
 
@@ -161,9 +157,7 @@ def test_too_large_is_read_to_the_end_and_answered(server):
 
 def test_too_large_in_chunks(server):
     chunk = b"100000\r\n" + b" " * 2**20 + b"\r\n"
-    data = raw(
-        "POST", "/validate", TYPE, "Transfer-Encoding: chunked", body=chunk * 8 + b"0\r\n\r\n", length=False
-    )
+    data = raw("POST", "/validate", TYPE, "Transfer-Encoding: chunked", body=chunk * 8 + b"0\r\n\r\n", length=False)
     is_error(only(server.raw(data)), 413)
 
 
@@ -202,9 +196,7 @@ def test_chunked_body(server):
     ],
 )
 def test_malformed_heads_are_answered_and_end_the_connection(server, lines, status):
-    headers = is_error(
-        only(server.raw(raw("POST", "/validate", TYPE, *lines, body=b"{}{", length=False))), status
-    )
+    headers = is_error(only(server.raw(raw("POST", "/validate", TYPE, *lines, body=b"{}{", length=False))), status)
     assert headers["connection"] == "close"
 
 
@@ -212,9 +204,7 @@ def test_a_long_target(server):
     is_error(only(server.raw(raw("POST", "/" + "a" * 10000, TYPE))), 414)
 
 
-@pytest.mark.parametrize(
-    "data", [b"\x00" * 64 + b"\r\n\r\n", b"GET /\n\n", b"\r\n\r\n\r\n\r\n", b"GET\r\n\r\n"]
-)
+@pytest.mark.parametrize("data", [b"\x00" * 64 + b"\r\n\r\n", b"GET /\n\n", b"\r\n\r\n\r\n\r\n", b"GET\r\n\r\n"])
 def test_garbage(server, data):
     is_error(only(server.raw(data)), 400)
 
@@ -266,9 +256,7 @@ def test_pipelined_requests_are_answered_in_order(server):
 
 
 def test_a_refusal_keeps_the_connection(server):
-    data = raw("POST", "/validate", "Content-Type: text/plain") + raw(
-        "POST", "/validate", TYPE, "Connection: close"
-    )
+    data = raw("POST", "/validate", "Content-Type: text/plain") + raw("POST", "/validate", TYPE, "Connection: close")
     assert [answer[0] for answer in parse(server.raw(data))] == [415, 200]
 
 
@@ -281,10 +269,7 @@ def test_one_byte_at_a_time(server):
 
 
 def test_http_1_0(server):
-    data = (
-        b"POST /validate HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY)
-        + BODY
-    )
+    data = b"POST /validate HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(BODY) + BODY
     status, headers, _ = only(server.raw(data))
     assert (status, headers["connection"]) == (200, "close")
 

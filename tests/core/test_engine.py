@@ -140,6 +140,27 @@ class TestValidate:
         [found] = Engine([rule("GPU001", wants_label("one"))], policy).validate(pod("a"))
         assert (found.severity, found.action) == (severity, action)
 
+    @pytest.mark.parametrize(
+        ("own", "found", "said", "action"),
+        [
+            ("error", "error", "warn", "warn"),
+            ("error", "info", "deny", "audit"),
+            ("error", "warning", "deny", "warn"),
+            ("error", "warning", "audit", "audit"),
+            ("error", "info", None, "audit"),
+            ("warning", "error", "warn", "warn"),
+            ("warning", "error", None, "deny"),
+            ("error", "info", "off", None),
+        ],
+    )
+    def test_what_a_policy_says_of_a_rule_is_a_ceiling_for_its_milder_findings(self, own, found, said, action):
+        def check(workload, _policy):
+            yield Problem(workload.pointer, "message", "advice", severity=found)
+
+        policy = Policy("p", {"rules": {"GPU001": said} if said else {}})
+        actions = [f.action for f in Engine([rule("GPU001", check, severity=own)], policy).validate(pod("a"))]
+        assert actions == ([action] if action else [])
+
     def test_off_is_silent_until_it_is_selected(self):
         policy = Policy("p", {"rules": {"GPU001": "off"}})
         rules = [rule("GPU001", wants_label("one"), severity="warning")]

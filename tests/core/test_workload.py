@@ -113,6 +113,14 @@ class TestByShape:
         [found] = read(obj("apps/v1", "Deployment", spec=spec), Policy("p", {"workloads": [entry]}))
         assert [pod.pointer for pod in found.pods] == [("spec", "other", 0)]
 
+    def test_a_known_kind_whose_pod_spec_stands_elsewhere(self):
+        [found] = read(obj("kubeflow.org/v1alpha1", "MPIJob", spec={"replicas": 2, "template": {"spec": POD_SPEC}}))
+        assert [pod.pointer for pod in found.pods] == [("spec", "template", "spec")]
+
+    def test_an_object_inside_another_is_not_found_twice(self):
+        wrapper = obj("workload.codeflare.dev/v1beta2", "AppWrapper", spec={"components": [{"template": POD}]})
+        assert [len(found.pods) for found in read(wrapper)] == [0, 1]
+
     @pytest.mark.parametrize(
         ("api_version", "kind"),
         [

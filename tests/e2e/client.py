@@ -115,8 +115,12 @@ def collection(obj, namespace):
 
 
 def dumps(obj):
-    """JSON as kubectl writes it: numbers beyond int64 become floats, and floats are written as Go does."""
-    return _NUMBER.sub(r"\1", json.dumps(_go(obj)))
+    """JSON as kubectl writes it: numbers beyond int64 become floats, and floats and texts are written as Go does.
+
+    How a text is escaped matters: the API server reads quantities before it undoes the escapes.
+    """
+    text = _NUMBER.sub(r"\1", json.dumps(_go(obj), ensure_ascii=False))
+    return text.replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
 def _go(value):

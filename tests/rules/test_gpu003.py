@@ -15,6 +15,9 @@ FRACTIONS = [
 ]  # fmt: skip
 
 CASES = [
+    Case(
+        "too large to be told", one({"limits": {GPU: "1Ei"}}), (Expected(LIMIT, "error", "too large for Kubernetes"),)
+    ),
     *(Case(f"whole: {raw!r}", one({"limits": {GPU: raw}})) for raw in WHOLE),
     *(
         Case(f"fraction: {raw!r}", one({"limits": {GPU: raw}}), (Expected(LIMIT, "error", "whole"),))
@@ -49,7 +52,7 @@ CASES = [
     Case(
         "without sharing",
         one({"limits": {GPU: 0.5}}),
-        (Expected(LIMIT, "error", "this cluster shares no GPU"),),
+        (Expected(LIMIT, "error", "shares no GPU"),),
         policy={"backend": {"name": "exclusive"}},
     ),
     *(

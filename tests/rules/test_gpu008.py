@@ -61,7 +61,21 @@ CASES = [
         "limits and requests without resources",
         pod({"name": "train", "image": "example.com/train:1", "limits": {GPU: 1}, "requests": {GPU: 1}}),
         (Expected(HERE + "limits/nvidia.com~1gpu"), Expected(HERE + "requests/nvidia.com~1gpu")),
-        one({"limits": {GPU: 1}, "requests": {GPU: 1}}),
+        GOOD,
+    ),
+    Case(
+        "unequal limits and requests without resources: the limit moves, the rest is the author's",
+        pod({"name": "train", "image": "example.com/train:1", "limits": {GPU: 1}, "requests": {GPU: 2}}),
+        (Expected(HERE + "limits/nvidia.com~1gpu"), Expected(HERE + "requests/nvidia.com~1gpu")),
+        pod({"name": "train", "image": "example.com/train:1", "requests": {GPU: 2}, "resources": {"limits": {GPU: 1}}}),
+    ),
+    Case(
+        "requests only, without resources",
+        pod({"name": "train", "image": "example.com/train:1", "requests": {GPU: 1, "cpu": 1}}),
+        (Expected(HERE + "requests/nvidia.com~1gpu", "error", "resources.limits of"),),
+        pod(
+            {"name": "train", "image": "example.com/train:1", "requests": {"cpu": 1}, "resources": {"limits": {GPU: 1}}}
+        ),
     ),
     Case(
         "beside the container's name",
@@ -73,7 +87,7 @@ CASES = [
         "requests within limits",
         one({"limits": {GPU: 1, "requests": {GPU: 1}}}),
         (Expected(HERE + "resources/limits/requests/nvidia.com~1gpu", "error", "under limits.requests"),),
-        one({"limits": {GPU: 1}, "requests": {GPU: 1}}),
+        GOOD,
     ),
     Case(
         "a list for a mapping",
@@ -103,6 +117,12 @@ CASES = [
         deployment({"containers": [container({})], "resources": {"limits": {"cpu": 4, GPU: 1}}}),
         (Expected("/spec/template/spec/resources/limits/nvidia.com~1gpu"),),
         deployment({"containers": [container({"limits": {GPU: 1}})], "resources": {"limits": {"cpu": 4}}}),
+    ),
+    Case(
+        "the resources of the whole pod, in a template that shows no images",
+        deployment({"containers": [{"name": "train"}], "resources": {"requests": {GPU: 1}}}),
+        (Expected("/spec/template/spec/resources/requests/nvidia.com~1gpu"),),
+        deployment({"containers": [{"name": "train", "resources": {"limits": {GPU: 1}}}]}),
     ),
     Case(
         "in the pod's spec, of two containers",

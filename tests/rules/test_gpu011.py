@@ -36,7 +36,7 @@ CASES = [
     Case(
         "the right key is there as well",
         one({"limits": {GPU: 1}, "limit": {"cpu": 1}}),
-        (Expected(HERE + "resources/limit", "warning", "move what stands there to limits"),),
+        (Expected(HERE + "resources/limit", "warning", 'move what stands under it to "limits"'),),
     ),
     Case("no gpu in sight", one({"limit": {"cpu": 1}})),
     Case("another word", one({"limits": {GPU: 1}, "notes": {"a": 1}})),

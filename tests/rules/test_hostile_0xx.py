@@ -114,3 +114,17 @@ def test_after_a_safe_or_unsafe_fix_its_own_check_has_nothing_left_to_fix(rule):
     for document in shapes():
         fixed = engine.mutate(copy.deepcopy(document), unsafe=True, consent=True).object
         assert [finding for finding in engine.validate(fixed) if finding.fix] == []
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [rule for rule in rules.ALL if min(IDS) < rule.id <= max(IDS) and rule.fix == "safe"],
+    ids=lambda rule: rule.id,
+)
+def test_after_a_safe_fix_no_earlier_rule_speaks_anew(rule):
+    fixer = Engine(rules.ALL, Policy("one").selecting(frozenset({rule.id})))
+    judge = Engine(rules.ALL, Policy("earlier").selecting(frozenset(other for other in IDS if other < rule.id)))
+    for document in shapes():
+        before = {finding.identity() for finding in judge.validate(document)}
+        after = {finding.identity() for finding in judge.validate(fixer.mutate(document).object)}
+        assert after <= before

@@ -1,0 +1,90 @@
+"""Putting an edited file back, or showing what would change."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+_CONTEXT: Final = 3
+_QUOTED = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
+_SHORT: Final = {b"\n": b"\\n", b"\t": b"\\t", b'"': b'\\"', b"\\": b"\\\\"}
+
+
+class FileChangedError(OSError):
+    """The file no longer holds what was read."""
+
+
+def write_atomically(path: str, data: bytes, read: bytes) -> None:
+    """Replace a file that held `read` when it was read: whoever looks sees the old bytes or the new ones, whole.
+
+    Permissions stay, and so does the owner where we may set it. A symbolic link stays one: its target is written.
+    Raises FileChangedError where the file holds something else by now, and OSError where it cannot be written.
+    """
+    import tempfile  # noqa: PLC0415 - only --fix writes
+
+    target = os.path.realpath(path)
+    with open(target, "rb") as file:
+        status = os.fstat(file.fileno())
+        if file.read() != read:
+            raise FileChangedError(f"{path} has changed since it was read")
+    folder, name = os.path.split(target)
+    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            with contextlib.suppress(OSError):
+                os.fchown(file.fileno(), status.st_uid, status.st_gid)
+            os.fchmod(file.fileno(), status.st_mode & 0o7777)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def unified_diff(old: bytes, new: bytes, path: str) -> bytes:
+    """Return a patch that `git apply` and `patch -p1` take; empty where nothing changes.
+
+    Lines are those that end with LF, whatever else the bytes are: the patch restores them exactly.
+    """
+    if old == new:
+        return b""
+    from difflib import diff_bytes  # noqa: PLC0415 - only --diff shows any
+    from difflib import unified_diff as lines_of_diff  # noqa: PLC0415
+
+    path = path.lstrip("/")
+    before, after = _quoted(b"a/" + os.fsencode(path)), _quoted(b"b/" + os.fsencode(path))
+    lines = diff_bytes(lines_of_diff, _lines(old), _lines(new), n=_CONTEXT)
+    header = b"diff --git %s %s\n--- %s\n+++ %s\n" % (before, after, _name(before), _name(after))
+    next(lines)
+    next(lines)
+    return header + b"".join(_ended(line) for line in lines)
+
+
+def _lines(data: bytes) -> list[bytes]:
+    """Return lines with their ends; bytes.splitlines would also split at a lone carriage return."""
+    lines = data.split(b"\n")
+    return [line + b"\n" for line in lines[:-1]] + ([lines[-1]] if lines[-1] else [])
+
+
+def _ended(line: bytes) -> bytes:
+    return line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+
+
+def _quoted(path: bytes) -> bytes:
+    """Return a path the way git writes it: in quotes, with octal escapes, where it holds anything special."""
+    if not _QUOTED.search(path):
+        return path
+    return b'"' + _QUOTED.sub(lambda match: _SHORT.get(match[0]) or b"\\%03o" % match[0][0], path) + b'"'
+
+
+def _name(path: bytes) -> bytes:
+    """Return the path for the lines with --- and +++, where git puts a tab behind one that holds a space."""
+    return path + b"\t" if b" " in path else path
