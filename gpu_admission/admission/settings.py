@@ -128,5 +128,5 @@ def _check(settings: Settings) -> None:
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:
         raise SettingsError("tls-cert, self-signed, secret and http exclude one another")
-    if settings.secret and not all(settings.secret.partition("/")) or settings.secret.count("/") > 1:
+    if (settings.secret and not all(settings.secret.partition("/"))) or settings.secret.count("/") > 1:
         raise SettingsError(f"secret: {settings.secret!r} is not NAMESPACE/NAME")
