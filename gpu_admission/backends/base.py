@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import format_bytes
-
 from . import cards
-from .portable import LEAST_MEMORY, Emission, Request, ceil_div
+from .portable import LEAST_MEMORY, Emission, Request, ceil_div, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -230,10 +228,10 @@ def too_much(memory: int, facts: Facts) -> Refused:
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
     guess = ceil_div(memory, 1024)
-    hint = f" (was {format_bytes(guess)} meant?)" if LEAST_MEMORY <= guess <= largest else ""
+    hint = f" (was {in_words(guess)} meant?)" if LEAST_MEMORY <= guess <= largest else ""
     return Refused(
         EXCEEDS,
-        f"{format_bytes(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{format_bytes(largest)}: it would wait for ever",
-        f"ask for at most {format_bytes(largest)} per GPU{hint}",
+        f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "
+        f"{in_words(largest)}: it would wait for ever",
+        f"ask for at most {in_words(largest)} per GPU{hint}",
     )

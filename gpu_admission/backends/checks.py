@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import GIB, MIB, format_bytes
+from gpu_admission.core.quantity import GIB, MIB
 
 from .base import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
-from .portable import LEAST_MEMORY, MOST_DEVICES, MOST_MEMORY, ceil_div
+from .portable import LEAST_MEMORY, MOST_DEVICES, MOST_MEMORY, ceil_div, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,20 +37,15 @@ def require_plausible(request: Request) -> None:
     if request.memory is not None and request.memory > MOST_MEMORY:
         raise Refused(
             UNTRANSLATABLE,
-            f"{format_bytes(request.memory)} on one GPU, which no GPU has, so it is not translated",
-            f"check the unit: {format_bytes(ceil_div(request.memory, 1024))} would be 1024 times less",
+            f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
+            f"check the unit: {in_words(ceil_div(request.memory, 1024))} would be 1024 times less",
         )
     if request.memory is not None and request.memory < LEAST_MEMORY:
         raise Refused(
             UNTRANSLATABLE,
-            f"{bytes_in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
+            f"{in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
-
-
-def bytes_in_words(count: int) -> str:
-    """Return an amount with its unit, small ones too: ``8 bytes``, ``8Mi``."""
-    return f"{count} bytes" if count < 1024 else format_bytes(count)
 
 
 def require_known_size(request: Request, facts: Facts) -> Request:
@@ -94,11 +89,11 @@ def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
     """Return memory in a backend's units, rounded up, and a note where that gives more than was asked for."""
     units = ceil_div(memory, unit)
     over = units * unit - memory
-    return units, (f"rounded up by {format_bytes(over)} to whole {_unit(unit)}",) if over >= MIB else ()
+    return units, (f"rounded up by {in_words(over)} to whole {_unit(unit)}",) if over >= MIB else ()
 
 
 def _unit(unit: int) -> str:
-    return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_bytes(unit)}")
+    return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {in_words(unit)}")
 
 
 def only_count(spelling: Spelling, *names: str) -> int:
@@ -130,6 +125,17 @@ def no_cores(backend: Backend, request: Request) -> Iterator[Refused]:
         )
 
 
+def memory_needed(backend: Backend, request: Request) -> None:
+    """Raise Refused for a percentage without memory, where a share of compute comes with a share of memory."""
+    if request.memory is None and request.limits_cores:
+        raise Refused(
+            UNTRANSLATABLE,
+            f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
+            "of one without the other",
+            "say how much memory the process needs too (gpu-admission.io/gpu-mem: 8Gi)",
+        )
+
+
 def in_init_containers(
     backend: Backend, asked: list[Asked], *, severity: Severity | None = None
 ) -> Iterator[tuple[Asked, Refused]]:
@@ -152,7 +158,7 @@ def one_container(backend: Backend, asked: list[Asked]) -> Iterator[tuple[Asked,
     """Yield every GPU container after the first, for a backend that serves one a pod."""
     for one in asked[1:]:
         total = sum(other.request.memory or 0 for other in asked)
-        sums = f" (together they ask for {format_bytes(total)})" if total else ""
+        sums = f" (together they ask for {in_words(total)})" if total else ""
         yield (
             one,
             Refused(
@@ -202,7 +208,7 @@ def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refus
 def _meant(value: int, unit: int, facts: Facts) -> int | None:
     """Return the amount that was probably meant, or None where the one given is plausible."""
     most = facts.largest or MOST_MEMORY
-    if value * unit > most:
+    if value * unit > 4 * most:
         for divisor in (1024, unit, unit * 1024):
             guess = ceil_div(value, divisor)
             if LEAST_MEMORY <= guess * unit <= most:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import format_bytes
-
 from .base import UNTRANSLATABLE, Backend, Page, Refused
 from .checks import card_affinity, whole_cards_fit
-from .portable import Emission, Request
+from .portable import Emission, Request, in_words
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -46,7 +44,7 @@ class Exclusive(Backend):
         if not whole_cards_fit(request, facts):
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory or 0)} of memory, and no node label tells how much a card of this "
+                f"{in_words(request.memory or 0)} of memory, and no node label tells how much a card of this "
                 "cluster has",
                 f"ask for whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
             )

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import GIB, MIB, format_bytes
+from gpu_admission.core.quantity import GIB, MIB
 
 from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused
 from .checks import in_init_containers, in_units, no_cores, one_container, percents, several_gpus, suspicious
-from .portable import SEVENTHS, Emission, Request, ceil_div
+from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -57,9 +57,9 @@ class Gpushare(Backend):
         if most is not None and units > most:
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
-                f"on a card of {format_bytes(facts.largest or 0)}",
-                f"ask for at most {format_bytes(most * unit(facts))}",
+                f"{in_words(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
+                f"on a card of {in_words(facts.largest or 0)}",
+                f"ask for at most {in_words(most * unit(facts))}",
             )
         return Emission({_MEMORY: units}, notes=notes)
 

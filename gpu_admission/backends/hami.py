@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, format_bytes
+from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
 from .base import UNTRANSLATABLE, Backend, Page, Refused
 from .checks import in_init_containers, in_units, only_count, percents, suspicious
-from .portable import SEVENTHS, Emission, Request
+from .portable import SEVENTHS, Emission, Request, in_words
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -72,7 +72,7 @@ class Hami(Backend):
         if request.memory is not None and request.memory // MIB > _INT32:
             yield Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, which overflows HAMi's counter: it would drop the request in silence",
+                f"{in_words(request.memory)}, which overflows HAMi's counter: it would drop the request in silence",
                 f"write {_MEMORY} in MiB, a plain number such as 8192",
             )
         if asked.native and _MEMORY in names and _PERCENTAGE in names:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, format_bytes
+from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import shown, text
 
 from .base import CONTAINERS, MIXED, PERCENT, QUEUE, UNTRANSLATABLE, Backend, Page, Refused
 from .checks import card_affinity, no_cores, whole_cards_fit
-from .portable import MOST_MEMORY, Emission, Request, ceil_div
+from .portable import MOST_MEMORY, Emission, Request, ceil_div, in_words
 from .spelling import (
     KAI,
     KAI_CONTAINER,
@@ -88,8 +88,8 @@ class Kai(Backend):
             if not whole_cards_fit(request, facts):
                 raise Refused(
                     UNTRANSLATABLE,
-                    f"{format_bytes(request.memory)}, and KAI counts "
-                    f"{format_bytes(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
+                    f"{in_words(request.memory)}, and KAI counts "
+                    f"{in_words(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
                     "ask for less, or for a whole GPU (nvidia.com/gpu: 1)",
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import exact_bytes
 
-from .base import PERCENT, UNTRANSLATABLE, Backend, Page, Refused
-from .checks import card_affinity, in_init_containers, only_count
+from .base import PERCENT, Backend, Page, Refused
+from .checks import card_affinity, in_init_containers, memory_needed, only_count
 from .portable import SEVENTHS, Emission, Request, ceil_div
 from .spelling import NVIDIA
 
@@ -75,15 +75,11 @@ class Koordinator(Backend):
         """Ask for the totals over all cards; whole cards are asked for by NVIDIA's name, which Koordinator reads."""
         if request.whole:
             return Emission({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts))
-        if request.memory is None:
-            raise Refused(
-                UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute and no memory, which Koordinator would give none of",
-                "say how much memory the process needs too (gpu-admission.io/gpu-mem: 8Gi)",
-            )
+        memory_needed(self, request)
+        memory = request.memory or 0
         resources: dict[str, int | str] = {
             _SHARED: request.count,
-            _MEMORY: exact_bytes(request.memory * request.count),
+            _MEMORY: exact_bytes(memory * request.count),
         }
         if request.percent is not None:
             resources[_CORES] = request.percent * request.count
@@ -109,7 +105,7 @@ the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator re
 `schedulerName: koord-scheduler` (GPU202).""",
     refuses=(
         ("init containers and sidecars", "nothing is allocated for them"),
-        ("a percentage of compute without memory", "Koordinator would give no memory"),
+        ("a percentage of compute without memory", "a share of a card has some of both"),
     ),
     install="""\
 Koordinator's manager has webhooks of its own in `koordinator-system`; exempt it as the shipped policy does. They may

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import format_bytes
 from gpu_admission.core.resources import MIG_NAME
 
 from . import cards as tables
 from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused, too_much
-from .checks import only_count
-from .portable import SEVENTHS, Emission, Request, ceil_div
+from .checks import memory_needed, only_count
+from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -54,6 +53,7 @@ class Mig(Backend):
         """Choose the smallest profile with the memory and the slices."""
         if request.whole:
             return self._whole(request, facts)
+        memory_needed(self, request)
         if request.count > 1 and not facts.parameters.get("allowSeveral"):
             raise _several(request.count)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
@@ -84,7 +84,7 @@ class Mig(Backend):
             raise _unknown_cards()
         profile = smallest(request, found)
         if profile is None:
-            raise _none_fits(request, facts, found)
+            raise _none_fits(request, facts, [profile for card in found for profile in card.profiles])
         return Emission({profile.resource: request.count}, notes=_usable(profile, request))
 
     def _single(self, request: Request, facts: Facts) -> Emission:
@@ -93,7 +93,7 @@ class Mig(Backend):
             raise _unknown_cards()
         fitting = [(card, profile) for card, profile in choices if fits(profile, request, card.slices)]
         if not fitting:
-            raise _none_fits(request, facts, tuple(card for card, _ in choices))
+            raise _none_fits(request, facts, [profile for _, profile in choices])
         card, profile = min(fitting, key=lambda pair: (pair[1].memory, pair[1].slices))
         return Emission(
             {"nvidia.com/gpu": request.count},
@@ -153,7 +153,7 @@ def smallest(request: Request, cards: tuple[Card, ...]) -> Profile | None:
 def _usable(profile: Profile, request: Request) -> tuple[str, ...]:
     if request.memory is None:
         return ()
-    return (f"{profile.name} has {format_bytes(profile.memory)} usable, whatever its name says",)
+    return (f"{profile.name} has {in_words(profile.memory)} usable, whatever its name says",)
 
 
 def _several(count: int) -> Refused:
@@ -172,15 +172,15 @@ def _unknown_cards() -> Refused:
     )
 
 
-def _none_fits(request: Request, facts: Facts, cards: tuple[Card, ...]) -> Refused:
+def _none_fits(request: Request, facts: Facts, profiles: list[Profile]) -> Refused:
     if request.memory is not None and request.memory > (facts.largest or 0):
         return too_much(request.memory, facts)
-    largest = max((profile for card in cards for profile in card.profiles), key=lambda profile: profile.memory)
+    largest = max(profiles, key=lambda profile: profile.memory)
     return Refused(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
         f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{format_bytes(largest.memory)} usable",
-        f"ask for at most {format_bytes(largest.memory)}, or for a whole GPU (nvidia.com/gpu: 1)",
+        f"{in_words(largest.memory)} usable",
+        f"ask for at most {in_words(largest.memory)}, or for a whole GPU (nvidia.com/gpu: 1)",
     )
 
 

@@ -67,8 +67,8 @@ class Plan:
 
     @property
     def served(self) -> bool:
-        """Whether the backend serves anything of the pod, now or once it is translated."""
-        return bool(self.asked)
+        """Whether the backend serves anything of the pod, now or by what is about to be written."""
+        return any(one.native for one in self.asked) or (self.translatable and bool(self.asked))
 
     @property
     def translatable(self) -> bool:

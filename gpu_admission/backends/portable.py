@@ -6,7 +6,7 @@ of a card (BACKENDS of the design), and no rounding may creep in on the way from
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import GIB, MIB, format_bytes
+from gpu_admission.core.quantity import GIB, KIB, MIB, format_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class Request:
 
     def __str__(self) -> str:
         """Return the request in words: ``8Gi on each of 2 GPUs, 30 percent of the compute``."""
-        what = "all" if self.memory is None else format_bytes(self.memory)
+        what = "all" if self.memory is None else in_words(self.memory)
         where = "of one GPU" if self.count == 1 else f"of each of {self.count} GPUs"
         cores = "" if self.percent is None else f", {self.percent} percent of the compute"
         return f"{what} {where}{cores}"
@@ -135,6 +135,17 @@ class Emission:
         said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
         said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
         return listed(said)
+
+
+def in_words(count: int) -> str:
+    """Return a number of bytes for people: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
+    if count < KIB:
+        return f"{count} bytes"
+    if count < GIB or count % GIB == 0:
+        return format_bytes(count)
+    hundredths = count * 100 // GIB
+    exact = "" if hundredths * GIB == count * 100 else "about "
+    return f"{exact}{hundredths / 100:g}Gi" if count < 1 << 50 else format_bytes(count)
 
 
 def ceil_div(amount: int, unit: int) -> int:

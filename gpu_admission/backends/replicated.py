@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import format_bytes
-
 from .base import SHARED_COUNT, UNTRANSLATABLE, Backend, Facts, Refused
-from .checks import only_count
-from .portable import MOST_DEVICES, WHOLE, Emission, Request
+from .checks import memory_needed, only_count
+from .portable import MOST_DEVICES, WHOLE, Emission, Request, in_words
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -48,8 +46,9 @@ class Replicated(Backend):
                 f"a whole GPU, and {self.title} hands out shares",
                 "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
             )
-        self._require_memory(request, facts)
         self._require_cores(request, facts)
+        memory_needed(self, request)
+        self._require_memory(request, facts)
         return Emission({resource(facts): 1})
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
@@ -102,7 +101,7 @@ class TimeSlicing(Replicated):
         if request.memory is not None and not advisory(facts):
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, and time-slicing limits nobody's memory",
+                f"{in_words(request.memory)}, and time-slicing limits nobody's memory",
                 f"ask for a share as it is ({resource(facts)}: 1)",
             )
 
@@ -133,14 +132,14 @@ class Mps(Replicated):
         if share is not None:
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, and a share of a card is {format_bytes(share)} here "
-                f"({format_bytes(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
-                f"ask for at most {format_bytes(share)}, or for a GPU of another kind",
+                f"{in_words(request.memory)}, and a share of a card is {in_words(share)} here "
+                f"({in_words(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
+                f"ask for at most {in_words(share)}, or for a GPU of another kind",
             )
         if not advisory(facts):
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, and the policy does not tell how large a share is",
+                f"{in_words(request.memory)}, and the policy does not tell how large a share is",
                 f"ask for a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
             )
 

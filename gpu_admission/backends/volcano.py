@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, format_bytes
+from gpu_admission.core.quantity import MIB
 
 from .base import UNTRANSLATABLE, Backend, Page, Refused
 from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus, suspicious
 from .gpushare import pod_sum
-from .portable import Emission, Request
+from .portable import Emission, Request, in_words
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -71,9 +71,8 @@ class Volcano(Backend):
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
             raise Refused(
                 UNTRANSLATABLE,
-                f"{format_bytes(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest "
-                "card",
-                f"ask for less than {format_bytes(facts.largest)}",
+                f"{in_words(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest card",
+                f"ask for less than {in_words(facts.largest)}",
             )
         return Emission({_MEMORY: units}, notes=notes)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, format_bytes
+from gpu_admission.core.quantity import MIB
 
 from .base import UNTRANSLATABLE, Backend, Page, Refused
 from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
-from .portable import SEVENTHS, Emission, Request
+from .portable import SEVENTHS, Emission, Request, in_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class VolcanoVgpu(Backend):
             else:
                 raise Refused(
                     UNTRANSLATABLE,
-                    f"{format_bytes(request.memory)}, which is all of the largest card when rounded up, and other "
+                    f"{in_words(request.memory)}, which is all of the largest card when rounded up, and other "
                     "cards are smaller",
-                    f"ask for less than {format_bytes(facts.largest)}",
+                    f"ask for less than {in_words(facts.largest)}",
                 )
         if request.percent is not None:
             resources[_CORES] = request.percent

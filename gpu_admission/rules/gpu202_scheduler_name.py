@@ -68,7 +68,7 @@ def _chosen(workload: Workload, pod: Pod, plan: Plan, wanted: str, *, overwrite:
 
 
 def _asks(plan: Plan) -> str:
-    first = plan.asked[0]
+    first = next((one for one in plan.asked if one.native), plan.asked[0])
     return f"{first.container.label} asks for {first.spelling.words}"
 
 
