@@ -91,16 +91,20 @@ def decorate(rng, spec, chance=0.3):
     if rng.random() < chance:
         spec["volumes"] = [{"name": f"v{n}", "hostPath": {"path": p}} for n, p in enumerate(some(rng, PATHS))]
     for one in (*spec.get("initContainers", ()), *spec["containers"]):
-        for field, values in (("env", ENV), ("envFrom", ENV_FROM)):
-            if rng.random() < chance:
-                one[field] = some(rng, values)
-        if rng.random() < chance / 2:
-            one["volumeMounts"] = [{"name": "v0", "mountPath": path} for path in some(rng, MOUNTS)]
-        if rng.random() < chance / 2:
-            one["securityContext"] = copy.deepcopy(rng.choice(SECURITY))
-        if rng.random() < chance / 10:
-            one["resources"] = {**one.get("resources", {}), "nvidia.com/gpu": 1, "request": {"nvidia.com/gpu": 1}}
+        _decorate_container(rng, one, chance)
     return spec
+
+
+def _decorate_container(rng, one, chance):
+    for field, values in (("env", ENV), ("envFrom", ENV_FROM)):
+        if rng.random() < chance:
+            one[field] = some(rng, values)
+    if rng.random() < chance / 2:
+        one["volumeMounts"] = [{"name": "v0", "mountPath": path} for path in some(rng, MOUNTS)]
+    if rng.random() < chance / 2:
+        one["securityContext"] = copy.deepcopy(rng.choice(SECURITY))
+    if rng.random() < chance / 10:
+        one["resources"] = {**one.get("resources", {}), "nvidia.com/gpu": 1, "request": {"nvidia.com/gpu": 1}}
 
 
 def metadata(rng):
@@ -147,10 +151,9 @@ def _put(rng, obj, place, clean):
 
 def _nested(path, value):
     for before, token in reversed(list(zip(("", *path), path, strict=False))):
-        if token != "*":
-            value = {token: value}
-        else:  # Kubeflow's replicaSpecs are a mapping by role, everybody else's are lists
-            value = {"Worker": value} if before.endswith("ReplicaSpecs") else [value]
+        # Kubeflow's replicaSpecs are a mapping by role, everybody else's are lists.
+        key = "Worker" if before.endswith("ReplicaSpecs") else token
+        value = [value] if key == "*" else {key: value}
     return value
 
 

@@ -8,6 +8,7 @@ import copy
 import json
 import os
 
+import disorder
 import jsonpatch
 import pytest
 import strategies
@@ -16,10 +17,10 @@ from hypothesis import strategies as st
 
 from gpu_admission import rules
 from gpu_admission.admission.decision import Decider
-from gpu_admission.core import patch, pointer, workload
+from gpu_admission.core import patch, pointer
 from gpu_admission.core.engine import Engine, worsened
 from gpu_admission.core.policy import Policy
-from gpu_admission.core.rule import POD
+from gpu_admission.core.rule import POD, TEMPLATE
 from gpu_admission.files import policyfile
 
 EVERYTHING = Policy(
@@ -77,32 +78,117 @@ class TestRepair:
     @law(100)
     @given(strategies.workloads(), engines, origins)
     def test_a_fixed_rule_is_silent_and_only_later_ones_speak_anew(self, obj, engine, origin):
+        before = engine.validate(obj, origin)
         for rule in engine.rules:
             if rule.fix is None:
                 continue
             alone = Engine([rule], engine.policy)
             mutation = alone.mutate(obj, origin, unsafe=True, consent=True)
-            if not mutation.patch:
-                continue
             assert [finding for finding in alone.validate(mutation.object, origin) if finding.fix] == []
-            anew = worsened(engine.validate(mutation.object, origin), engine.validate(obj, origin))
-            assert [finding for finding in anew if ORDER[finding.rule] < ORDER[rule.id]] == []
+            if rule.fix == "safe" and mutation.patch:
+                anew = worsened(engine.validate(mutation.object, origin), before)
+                assert [finding for finding in anew if ORDER[finding.rule] < ORDER[rule.id]] == []
 
 
 class TestOneVerdict:
+    """Of an object that is whole, and holds no word that only a file may hold, both say the same."""
+
     @law(100)
-    @given(strategies.workloads(), engines)
+    @given(strategies.whole_workloads(), engines)
     def test_the_webhook_finds_what_the_linter_finds(self, obj, engine):
-        by_linter = engine.validate(obj, "file")
-        by_webhook = engine.validate(obj, "admission")
-        for finding in by_webhook:
-            assert finding.rule in {rule.id for rule in engine.rules}
-        assert by_linter is not None
+        seen = {rule.id for rule in engine.rules if (POD if obj["kind"] == "Pod" else TEMPLATE) in rule.sees}
+        by_linter = [finding for finding in engine.validate(obj, "file") if finding.rule in seen]
+        assert by_linter == engine.validate(obj, "admission")
+        answer = ask(engine.policy, obj, "validate")
+        assert set(ids(answer, "rules")) == {finding.rule for finding in by_linter}
+
+    @law(100)
+    @given(strategies.pods(), engines)
+    def test_the_webhook_repairs_what_the_linter_says_it_would(self, pod, engine):
+        shown, done = engine.review(pod, "file"), engine.mutate(pod, "admission")
+        left = [found for found in shown.findings if not found.repaired and POD in rules.BY_ID[found.rule].sees]
+        answer = ask(engine.policy, pod, "mutate")
+        assert answer["allowed"] is not any(finding.action == "deny" for finding in left)
+        if answer["allowed"]:
+            operations = json.loads(base64.b64decode(answer.get("patch", "W10=")))
+            assert operations == patch.to_json(done.patch)
+            assert jsonpatch.apply_patch(pod, operations) == done.object
+            assert ids(answer, "applied") == sorted(shown.mutation.applied)
 
 
-@law(50)
-@given(strategies.documents(), engines, origins)
-def test_arbitrary_json_is_judged(document, engine, origin):
-    review = engine.review(document, origin)
-    for finding in review.findings:
-        assert pointer.exists(document, finding.pointer)
+def ask(policy, obj, endpoint):
+    group, _, version = obj["apiVersion"].rpartition("/")
+    request = {
+        "uid": "u",
+        "operation": "CREATE",
+        "namespace": "research",
+        "userInfo": {"username": "alice"},
+        "kind": {"group": group, "version": version, "kind": obj["kind"]},
+        "object": obj,
+    }
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    answer = Decider(lambda _: policy)(json.dumps(review).encode(), endpoint)
+    assert answer.status == 200
+    return json.loads(answer.body)["response"]
+
+
+def ids(answer, key):
+    return [one for one in answer.get("auditAnnotations", {}).get(key, "").split(",") if one]
+
+
+def size(value):
+    """How many values a document holds, and how much text."""
+    return sum(1 for _ in disorder.paths(value)) + len(repr(value))
+
+
+class TestAnything:
+    """No JSON makes the engine or the webhook fail, and what they say of it stays in proportion."""
+
+    @law(100)
+    @given(strategies.documents(), engines, origins)
+    def test_arbitrary_json_is_judged(self, document, engine, origin):
+        before = copy.deepcopy(document)
+        review = engine.review(document, origin)
+        assert document == before
+        assert len(review.findings) + len(review.mutation.patch) <= size(document)
+        for finding in review.findings:
+            assert len(finding.message) + len(finding.advice) < 1200
+            assert f"{finding.message}{finding.advice}".isprintable()
+            assert finding.repaired or pointer.exists(review.mutation.object, finding.pointer)
+
+    @law(50)
+    @given(st.one_of(strategies.json_values, strategies.documents()), engines, st.sampled_from(["mutate", "validate"]))
+    @example(
+        {"apiVersion": "v1", "kind": "Pod", "spec": {"containers": [{"name": "\ud800"}]}}, ENGINES["plain"], "mutate"
+    )
+    def test_arbitrary_requests_are_answered(self, document, engine, endpoint):
+        for request in (
+            document,
+            {"uid": "u", "object": document, "operation": "CREATE", "kind": {"version": "v1", "kind": "Pod"}},
+            {"uid": "u", "object": document, "oldObject": [document], "operation": "UPDATE", "kind": document},
+            {"uid": "u", "object": {"spec": document}, "oldObject": document, "operation": "UPDATE", "kind": {}},
+        ):
+            review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+            answer = Decider(lambda _: engine.policy)(json.dumps(review).encode(), endpoint)
+            said = json.loads(answer.body)
+            assert answer.status == 200 or (answer.status == 400 and set(said) == {"error"})
+            assert len(answer.body) < 100_000 + 10 * size(document)
+
+    @pytest.mark.parametrize("engine", ENGINES.values(), ids=ENGINES)
+    def test_depth_costs_nothing(self, engine):
+        deep = leaf = {}
+        for _ in range(20_000):
+            leaf["spec"] = leaf = {"containers": [leaf.setdefault("x", {})]}
+        for kind in ("Pod", "Deployment", "Unknown"):
+            engine.review({"apiVersion": "v1", "kind": kind, "spec": deep})
+
+    @law(50)
+    @given(
+        strategies.workloads(), engines, st.sampled_from(["1e2147483646", "1e20000000", "9" * 100_000, "1e-999999999"])
+    )
+    def test_no_amount_is_ever_expanded(self, obj, engine, amount):
+        for path in sorted(disorder.paths(obj), key=len, reverse=True):
+            if path and "/" in str(path[-1]):
+                here = pointer.resolve(obj, path[:-1])
+                here[path[-1]] = amount
+        engine.review(obj, "admission")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 SWEEP = 0.25  # seconds between looks at the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
+LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
 STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -52,7 +53,7 @@ class Hub:
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
-        self._overloaded = False
+        self._late = 0
         self._due = self.now() + SWEEP
         self.loop.call_at(self._due, self._sweep)
 
@@ -158,11 +159,11 @@ class Hub:
         Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
         answered in vain; refused at once, it comes back in a second, and the queue is short again.
         """
-        return busy("overloaded") if self._overloaded else self.app.admit(head)
+        return busy("overloaded") if self._late >= LATE else self.app.admit(head)
 
     def _sweep(self) -> None:
         now = self.now()
-        self._overloaded = now - self._due > self.settings.overload
+        self._late = self._late + 1 if now - self._due > self.settings.overload else 0
         self._due = now + SWEEP
         self.loop.call_at(self._due, self._sweep)
         for each in [each for each in self.open if each.deadline < now]:

@@ -40,31 +40,33 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
         if index not in documents:
             raise EditRefused(f"the file has no readable document {index}")
         expected[index] = patch.apply(documents[index].object, operations)
-        edited[index] = _edit_document(documents[index], operations, name)
+        edited[index] = _edit_document(documents[index], operations)
     result = _joined(data, before, edited)
     _prove(before, read(result, name), expected)
     return result
 
 
-def _edit_document(document: Document, operations: list[Operation], name: str) -> str:
+def _edit_document(document: Document, operations: list[Operation]) -> str:
     text, value = document.text.text[document.start : document.end], document.object
     for asked in operations:
         try:
             for operation in _small_steps(asked, value):
                 value = patch.apply(value, [operation])
-                text = _edit_once(text, operation, value, name)
+                text = _edit_once(text, operation, value, is_json=document.is_json)
         except EditRefused as refused:
             raise EditRefused(refused.reason, document.position(asked.path).line) from None
     return text
 
 
-def _edit_once(text: str, operation: Operation, expected: Any, name: str) -> str:
+def _edit_once(text: str, operation: Operation, expected: Any, *, is_json: bool) -> str:
     """Return the text of one document after one operation, which leaves `expected` in it."""
-    document = read(text.encode(), name).documents[0]
-    planner = Planner(text, document.root, is_json=document.is_json)
+    root = read(text.encode(), is_json=is_json).documents[0].root
+    planner = Planner(text, root, is_json=is_json)
     result = make(planner.plan(operation.op, operation.path, operation.value), text)
-    after = read(result.encode(errors="surrogatepass"), name)
-    if after.errors or len(after.documents) != 1 or not identical(after.documents[0].object, expected):
+    after = read(result.encode(errors="surrogatepass"), is_json=is_json)
+    if after.errors:
+        raise EditRefused(f"the result could not be read: {after.errors[0].message}")
+    if len(after.documents) != 1 or not identical(after.documents[0].object, expected):
         raise EditRefused("the text around it cannot be changed without changing more")
     return result
 

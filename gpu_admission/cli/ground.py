@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     Collection = Mapping | Sequence
 
+UNUSUAL = "it is written in an unusual way"
+_COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _COLON = re.compile(r"[ \t]*:")
-_JSON_COLON = re.compile(r"[ \t\r\n]*:")
 
 
 class EditRefused(Exception):  # noqa: N818 - nothing went wrong: it is the answer
@@ -98,7 +99,7 @@ class Ground:
             dash = line + margin
             if self.text[dash : dash + 1] == "-" and self.indentation(dash) is not None:
                 return dash
-        raise EditRefused("the list is written in an unusual way")
+        raise EditRefused(UNUSUAL)
 
     def child_end(self, holder: Collection, at: int) -> int:
         """Return where the content of a child ends."""
@@ -112,12 +113,12 @@ class Ground:
             return self.child_start(slot.holder, slot.index) + 1
         colon = _COLON.match(self.text, slot.pair.key.end)
         if colon is None:
-            raise EditRefused("the key is written in an unusual way")
+            raise EditRefused(UNUSUAL)
         return colon.end()
 
     def keep_comments(self, start: int, end: int) -> None:
-        """Refuse to take out text over several lines in which a comment stands (or what may be one)."""
-        if "#" in self.text[start:end] and "\n" in self.text[start:end]:
+        """Refuse to take out text in which a comment stands, or what could be one."""
+        if _COMMENT.search(self.text, start, end):
             raise EditRefused("a comment would be lost")
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.files.tree import Node
 
+_SPACED = re.compile(r'":[ \t]|[]}"0-9el],[ \t]')
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
@@ -28,7 +29,7 @@ class Layout:
         first = text.find("\n")
         self.newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
         self.is_json = is_json
-        self.space = "" if is_json and not re.search(r'":[ \t]|",[ \t]', text) else " "
+        self.space = "" if is_json and not _SPACED.search(text) else " "
         if is_json:
             indented = _INDENTED.search(text)
             self.unit = self.list_indent = indented[1] if indented else "  "

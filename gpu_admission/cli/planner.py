@@ -10,9 +10,9 @@ from __future__ import annotations
 from itertools import pairwise
 
 from gpu_admission.cli import emit
-from gpu_admission.cli.ground import EditRefused, Ground, Slot
+from gpu_admission.cli.ground import UNUSUAL, EditRefused, Ground, Slot
 from gpu_admission.cli.layout import Layout
-from gpu_admission.files.tree import Mapping, Scalar, Sequence, walk
+from gpu_admission.files.tree import Alias, Mapping, Scalar, Sequence, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
     from gpu_admission.cli.ground import Collection
     from gpu_admission.files.tree import Node, Pointer, Step
+
+
+SHARED = "it stands behind an alias or a merge key, whose other users would change too"
 
 
 class Splice:
@@ -69,6 +72,9 @@ class Planner:
         return self._replace(slots[-1], value)
 
     def _insert(self, slots: list[Slot], parent: Node, token: str | int, value: Any) -> list[Splice]:
+        if isinstance(parent, Alias):
+            raise EditRefused(SHARED)
+        _refuse_anchored(parent)
         if not isinstance(parent, Mapping | Sequence):
             raise EditRefused("there is neither a map nor a list to add to")
         if not self._ground.children(parent):
@@ -198,6 +204,8 @@ class Planner:
                 end = ground.child_start(holder, at + 1)
         elif ground.indentation(start) is not None:
             return [self._whole_lines(start, end)]
+        elif at == last:
+            raise EditRefused(UNUSUAL)
         else:
             behind, end = ground.line_end(end), ground.child_start(holder, at + 1)
             ground.keep_comments(behind, end)
@@ -208,7 +216,7 @@ class Planner:
         nothing: dict[str, Any] | list[Any] = {} if isinstance(holder, Mapping) else []
         start, end = self._ground.child_start(holder, 0), self._ground.child_end(holder, 0)
         if not slots:
-            return [Splice(start, end, emit.flow(nothing, self._layout))]
+            return [Splice(holder.start, self._ground.content_end(holder), emit.flow(nothing, self._layout))]
         if holder.flow or self._ground.indentation(start) is None:
             return self._replace(slots[-1], nothing)
         behind = self._ground.behind_indicator(slots[-1])
@@ -228,11 +236,12 @@ def _slots(steps: list[Step]) -> list[Slot]:
     slots = []
     for parent, step in pairwise(steps):
         if not step.direct or not isinstance(parent.node, Mapping | Sequence):
-            raise EditRefused("it stands behind an alias or a merge key, whose other users would change too")
+            raise EditRefused(SHARED)
+        _refuse_anchored(parent.node)
         slots.append(Slot(parent.node, step.node, step.pair))
-    for step in steps:
-        if step.node.anchor is not None:
-            raise EditRefused(f"it stands in the anchor &{step.node.anchor}, whose aliases would change too")
-        if step.node.tag is not None:
-            raise EditRefused(f"it has the tag {step.node.tag}")
     return slots
+
+
+def _refuse_anchored(node: Node) -> None:
+    if node.anchor is not None:
+        raise EditRefused(f"it stands in the anchor &{node.anchor}, whose aliases would change too")

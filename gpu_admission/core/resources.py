@@ -43,6 +43,10 @@ PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
 PORTABLE_COUNT = "gpu-admission.io/gpu-count"
 PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
+# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
+REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
+CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
+
 # vendor, system, unit, sharing: the names
 _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "nvidia", "device", "exclusive", "nvidia.com/gpu nvidia.com/pgpu"),

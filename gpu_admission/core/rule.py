@@ -7,16 +7,19 @@ from .finding import SEVERITIES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from .finding import Action, Problem, Safety, Severity
     from .policy import Policy
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
+    Needs = Literal["object", "pod", "request"]
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
+
+NEEDS: tuple[Needs, ...] = ("object", "pod", "request")  # each includes those before it
 
 
 class RuleError(ValueError):
@@ -30,7 +33,9 @@ class Rule:
     ``references`` are URLs or ``repository: path`` that prove it. ``bad`` and ``good`` are manifests that
     run as tests: ``bad`` has findings of this rule only where it is meant to, ``good`` has none, and where
     there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
-    admission (``pod``, ``template``; files are judged by every rule). ``default`` is the action where the
+    admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
+    cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
+    named by a container's resources or asked for by annotation. ``default`` is the action where the
     policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy
     ``spec`` that the examples need.
 
@@ -45,6 +50,7 @@ class Rule:
         "good",
         "id",
         "name",
+        "needs",
         "policy",
         "rationale",
         "references",
@@ -69,6 +75,7 @@ class Rule:
         check: Check,
         fix: Safety | None = None,
         sees: frozenset[str] = frozenset({POD, TEMPLATE}),
+        needs: Needs = "pod",
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
@@ -84,6 +91,7 @@ class Rule:
         self.check = check
         self.fix: Safety | None = fix
         self.sees = sees
+        self.needs: Needs = needs
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}
         self._complete()
@@ -102,6 +110,8 @@ class Rule:
             wrong.append("fix")
         if "\n" in self.summary or self.summary.endswith("."):
             wrong.append("summary")
+        if self.needs not in NEEDS:
+            wrong.append("needs")
         if not self.sees or not self.sees <= {POD, TEMPLATE}:
             wrong.append("sees")
         if wrong:

@@ -88,7 +88,7 @@ def _python_parser() -> Parser:
             Grammar.__init__(self)
 
         def get_event(self) -> Any:
-            event = super().get_event()
+            event = super().get_event()  # type: ignore[no-untyped-call]
             # libyaml refuses lone surrogates; this is a ValueError where the parser in Python makes some.
             getattr(event, "value", "").encode()
             return event

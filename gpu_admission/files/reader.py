@@ -132,8 +132,11 @@ class Reading:
         return comments.find(self.text, lambda: (document.root for document in self.documents))
 
 
-def read(data: bytes, name: str = "") -> Reading:
-    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does."""
+def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading:
+    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does.
+
+    `is_json` says what it is where that is known.
+    """
     try:
         text = Text(data)
     except ReadError as error:
@@ -141,8 +144,9 @@ def read(data: bytes, name: str = "") -> Reading:
         reading.errors = (error,)
         return reading
     reading = Reading(name, text)
-    is_json = name.endswith(".json")
-    if is_json or text.text.lstrip()[:1] == "{":
+    if is_json is None and name.endswith(".json"):
+        is_json = True
+    if is_json or (is_json is None and text.text.lstrip()[:1] == "{"):
         _fill(reading, text, _json_documents(text), is_json=True)
     if not is_json and (reading.errors or not reading.documents):
         _fill(reading, text, _yaml_documents(text), is_json=False)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from gpu_admission.core import kinds
-from gpu_admission.core import pointer as pointers
 from gpu_admission.core.shape import is_placeholder, mapping, shown, text
-
-from . import markers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, Literal
 
     from gpu_admission.core.pointer import Pointer
@@ -22,58 +19,21 @@ _MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
 
-def own_metadata(workload: Workload, pod: Pod) -> tuple[Pointer, Mapping[str, Any]]:
-    """Return the metadata that the pods will carry and where it stands.
-
-    A pod spec without a template around it has it inside (Argo's templates) or takes it from the object
-    itself (KServe hands its annotations down).
-    """
-    holder = workload.pointer
-    if pod.holder is not None:
-        holder = pod.holder
-    elif "metadata" in pod.spec:
-        holder = pod.pointer
-    return (*holder, "metadata"), mapping(mapping(pointers.resolve(workload.document, holder)).get("metadata"))
+def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any]]]:
+    """Return the metadata of all pods of an object with their places, each place once."""
+    return {pod.metadata_pointer: pod.metadata for pod in workload.pods}.items()
 
 
-def all_metadata(workload: Workload) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
-    """Yield the metadata of all pods of an object, each place once."""
-    seen: set[Pointer] = set()
-    for pod in workload.pods:
-        place, metadata = own_metadata(workload, pod)
-        if place not in seen:
-            seen.add(place)
-            yield place, metadata
-
-
-def kai_container(workload: Workload, pod: Pod) -> Container | None:
-    """Return the container for which KAI's annotations ask for a share of a card, or None without such a request."""
-    annotations = mapping(own_metadata(workload, pod)[1].get("annotations"))
-    if not any(name in annotations for name in markers.KAI_REQUESTS):
-        return None
-    wanted = text(annotations.get(markers.KAI_CONTAINER))
-    apps = [container for container in pod.containers if container.role == "app"]
-    return next((container for container in apps if container.name == wanted), apps[0] if apps else None)
-
-
-def pod_asks(workload: Workload, pod: Pod) -> bool:
-    """Tell whether a pod asks for a GPU: by a resource of any container, or by annotation."""
-    return pod.served or kai_container(workload, pod) is not None
-
-
-def container_asks(workload: Workload, pod: Pod, container: Container) -> bool:
-    """Tell whether a container is one that will be given a GPU."""
-    return container.served or container is kai_container(workload, pod)
-
-
-def asked_vendors(workload: Workload, pod: Pod, policy: Policy) -> frozenset[str]:
+def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
+    if not pod.asks:
+        return frozenset()
     asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.asks}
-    if kai_container(workload, pod) is not None:
+    if pod.shares is not None:
         asked.add("nvidia")
     if "any" in asked:
         asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset(_MAKERS.get(vendor, vendor) for vendor in asked)
+    return frozenset([_MAKERS.get(vendor, vendor) for vendor in asked])
 
 
 def backend_vendor(policy: Policy) -> str:
@@ -98,7 +58,7 @@ def serverless(workload: Workload) -> str | None:
 
 
 def _of_cloud_run(workload: Workload, pod: Pod) -> bool:
-    metadata = (mapping(workload.object.get("metadata")), own_metadata(workload, pod)[1])
+    metadata = (mapping(workload.object.get("metadata")), pod.metadata)
     named = [mapping(where.get(field)) for where in metadata for field in ("annotations", "labels")]
     return any(
         text(key).startswith(_CLOUD_RUN) for keys in (*named, mapping(pod.spec.get("nodeSelector"))) for key in keys
@@ -110,11 +70,12 @@ def dumped(workload: Workload) -> bool:
     return workload.origin == "file" and bool(mapping(workload.object.get("metadata")).get("uid"))
 
 
-def gpus(workload: Workload) -> Iterator[GpuRequest]:
-    """Yield every GPU resource of every container, without those whose value has yet to be filled in."""
-    for gpu in workload.gpus():
-        if not any(unfilled(workload, raw) for _, raw in gpu.sides()):
-            yield gpu
+def gpus(workload: Workload) -> list[GpuRequest]:
+    """Return every GPU resource of every container, without those whose value has yet to be filled in."""
+    found = workload.gpus()
+    if workload.origin == "file":
+        found = [gpu for gpu in found if not (is_placeholder(gpu.limit) or is_placeholder(gpu.request))]
+    return found
 
 
 def unfilled(workload: Workload, raw: Any) -> bool:

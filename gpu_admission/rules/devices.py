@@ -5,12 +5,11 @@ from __future__ import annotations
 from gpu_admission.core.shape import mapping, text
 
 from . import environment, markers
-from .common import container_asks, kai_container, own_metadata
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod, Workload
+    from gpu_admission.core.workload import Container, Pod
 
     from .environment import Variable
 
@@ -34,15 +33,15 @@ def blinded(container: Container) -> bool:
     return bool(found) and found[0].value is not None and shows_none(found[0].value)
 
 
-def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
+def may_show(pod: Pod, variable: Variable, policy: Policy) -> bool:
     """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
 
     What the policy itself wants there (``visibleDevices``) is the administrator's affair.
     """
     container = variable.container
     if variable.value is None:
-        return not (_is_kais(workload, pod, variable) or _is_schedulers(variable))
-    if variable.name == NVIDIA and variable.value == wanted(policy, asks=container_asks(workload, pod, container)):
+        return not (_is_kais(pod, variable) or _is_schedulers(variable))
+    if variable.name == NVIDIA and variable.value == wanted(policy, asks=pod.serves(container)):
         return False
     return not shows_none(variable.value)
 
@@ -53,13 +52,13 @@ def wanted(policy: Policy, *, asks: bool) -> str | None:
     return None if value in {"", "leave"} else value
 
 
-def _is_kais(workload: Workload, pod: Pod, variable: Variable) -> bool:
+def _is_kais(pod: Pod, variable: Variable) -> bool:
     """Tell whether the value comes from the ConfigMap that KAI's binder fills in once it has chosen a card.
 
     Source: NVIDIA/KAI-Scheduler pkg/binder/common/gpusharingconfigmap (older ones leave the index out).
     """
-    prefix = text(mapping(own_metadata(workload, pod)[1].get("annotations")).get(markers.KAI_CONFIG_MAP))
-    if not prefix or variable.container is not kai_container(workload, pod):
+    prefix = text(mapping(pod.metadata.get("annotations")).get(markers.KAI_CONFIG_MAP))
+    if not prefix or variable.container is not pod.shares:
         return False
     return variable.config_map in {prefix, f"{prefix}-{variable.container.pointer[-1]}"}
 

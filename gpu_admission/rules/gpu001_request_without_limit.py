@@ -90,6 +90,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     fix="safe",
 )

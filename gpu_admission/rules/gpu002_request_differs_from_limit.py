@@ -95,6 +95,7 @@ spec:
           cpu: 8
           nvidia.com/gpu: 2
 """,
+    needs="request",
     check=check,
     fix="unsafe",
 )

@@ -115,5 +115,6 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
 )

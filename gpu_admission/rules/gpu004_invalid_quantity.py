@@ -95,5 +95,6 @@ spec:
     - name: log
       image: example.com/log:1
 """,
+    needs="request",
     check=check,
 )

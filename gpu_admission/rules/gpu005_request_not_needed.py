@@ -108,6 +108,7 @@ spec:
             limits:
               nvidia.com/gpu: "2"
 """,
+    needs="request",
     check=check,
     fix="safe",
     sees=frozenset({TEMPLATE}),

@@ -80,5 +80,6 @@ spec:
         - name: NVIDIA_VISIBLE_DEVICES
           value: void
 """,
+    needs="request",
     check=check,
 )

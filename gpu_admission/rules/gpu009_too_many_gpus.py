@@ -111,6 +111,7 @@ spec:
         limits:
           nvidia.com/gpu: 8
 """,
+    needs="request",
     check=check,
     policy={"limits": {"perContainer": 8, "perPod": 16, "counts": [1, 2, 4, 8]}},
 )

@@ -114,6 +114,7 @@ spec:
       max:
         memory: 64Gi
 """,
+    needs="object",
     check=check,
     sees=frozenset({TEMPLATE}),
 )

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
 from . import tolerations
-from .common import asked_vendors, pod_asks, serverless
+from .common import asked_vendors, serverless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if not policy.tolerations or serverless(workload):
         return
     for pod in workload.pods:
-        if not pod.complete or not pod_asks(workload, pod):
+        if not pod.complete or not pod.asks:
             continue
         given = pod.spec.get("tolerations")
         if given is not None and not isinstance(given, list):
@@ -37,7 +37,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         present = tolerations.of(pod)
         missing = [
             wish
-            for wish in tolerations.wanted(policy, asked_vendors(workload, pod, policy))
+            for wish in tolerations.wanted(policy, asked_vendors(pod, policy))
             if not tolerations.tolerated(wish, present)
         ]
         if missing:
@@ -107,6 +107,7 @@ several.""",
       effect: NoSchedule
 """,
     policy={"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]},
+    needs="request",
     check=check,
     fix="safe",
 )

@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
-from .common import dumped, own_metadata, pod_asks
+from .common import dumped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +25,9 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
         return
     for pod in workload.pods:
         node = text(pod.spec.get("nodeName"))
-        if not node or not pod_asks(workload, pod):
+        if not node or not pod.asks:
             continue
-        if _MIRROR in mapping(own_metadata(workload, pod)[1].get("annotations")):
+        if _MIRROR in mapping(pod.metadata.get("annotations")):
             continue
         yield Problem(
             (*pod.pointer, "nodeName"),
@@ -83,5 +83,6 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
 )

@@ -27,7 +27,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if not pod.complete:
             continue
         given = text(pod.spec.get("runtimeClassName"))
-        vendors = asked_vendors(workload, pod, policy)
+        vendors = asked_vendors(pod, policy)
         if not given:
             if _lacks(policy.runtime_class, vendors) and not serverless(workload):
                 yield _missing(workload, pod, text(policy.runtime_class))

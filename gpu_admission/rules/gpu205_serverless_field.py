@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
-from .common import pod_asks, serverless
+from .common import serverless
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if platform not in _PLATFORMS:
         return
     for pod in workload.pods:
-        if pod_asks(workload, pod) or text(pod.spec.get("schedulerName")) in _SHARING_SCHEDULERS:
+        if pod.asks or text(pod.spec.get("schedulerName")) in _SHARING_SCHEDULERS:
             for field, flag in FLAGS.items():
                 if pod.spec.get(field):
                     yield _problem(platform, pod, field, flag)

@@ -7,7 +7,6 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mappings, shown, text
 
 from . import tolerations
-from .common import own_metadata, pod_asks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find tolerations of a GPU taint by its key on pods that ask for none; daemons belong on every node."""
     keys = {*tolerations.TAINT_KEYS, *(text(entry.get("key")) for entry in policy.tolerations)} - {""}
     for pod in workload.pods:
-        if not pod.complete or pod_asks(workload, pod) or _elsewhere(workload, pod):
+        if not pod.complete or pod.asks or _elsewhere(workload, pod):
             continue
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
@@ -38,7 +37,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _elsewhere(workload: Workload, pod: Pod) -> bool:
     """Tell whether a pod is a daemon's, or gets its device by a resource claim."""
-    owners = mappings(own_metadata(workload, pod)[1].get("ownerReferences"))
+    owners = mappings(pod.metadata.get("ownerReferences"))
     daemon = workload.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for _, owner in owners)
     return daemon or bool(pod.spec.get("resourceClaims"))
 

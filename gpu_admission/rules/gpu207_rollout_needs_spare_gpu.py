@@ -6,8 +6,6 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
-from .common import pod_asks
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +29,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     surge = _DEFAULT_SURGE if surge is None else surge
     if text(strategy.get("type")) == "Recreate" or _is_zero(surge):
         return
-    if any(pod.complete and pod_asks(workload, pod) for pod in workload.pods):
+    if any(pod.complete and pod.asks for pod in workload.pods):
         yield Problem(
             _place(workload, spec),
             f"a rollout of this Deployment (maxSurge {shown(surge)}) starts a further GPU pod "
@@ -86,5 +84,6 @@ ends. It is off by default, since clusters with spare or autoscaled GPUs want it
     good=f"{_HEAD}  strategy:\n    rollingUpdate: {{maxSurge: 0, maxUnavailable: 1}}\n{_POD}",
     sees=frozenset({"template"}),
     default="off",
+    needs="request",
     check=check,
 )

@@ -8,7 +8,6 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
 from . import devices, environment, markers
-from .common import container_asks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +28,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod, container in workload.containers():
         for variable in environment.variables(container, _NAMES):
             if variable.name in markers.SWITCHES and devices.is_on(variable):
-                yield _switch(variable, asks=container_asks(workload, pod, container))
-            elif variable.name in markers.DEVICE_LISTS and devices.may_show(workload, pod, variable, policy):
-                yield _device_list(workload, pod, variable)
+                yield _switch(variable, asks=pod.serves(container))
+            elif variable.name in markers.DEVICE_LISTS and devices.may_show(pod, variable, policy):
+                yield _device_list(pod, variable)
         for place, prefix, name in environment.completing(container, markers.DEVICE_LISTS):
             yield Problem(
                 place,
@@ -41,13 +40,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             )
 
 
-def _device_list(workload: Workload, pod: Pod, variable: Variable) -> Problem:
+def _device_list(pod: Pod, variable: Variable) -> Problem:
     name, container = variable.name, variable.container
     if variable.value is None:
         said = f"takes {name} from {variable.source}, which can show it any card of the node"
     else:
         said = f"sets {name} to {shown(variable.value)}, which shows it cards of the node that it was not given"
-    asks = container_asks(workload, pod, container)
+    asks = pod.serves(container)
     advice = "request GPUs under resources.limits"
     if asks or not pod.complete:
         advice = f"remove {name}: the device plugin sets it to the cards that the container gets"

@@ -8,7 +8,7 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
 from . import devices
-from .common import asked_vendors, container_asks
+from .common import asked_vendors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         return
     every = policy.visible_devices.get("everyPod") is True
     for pod in workload.pods:
-        vendors = asked_vendors(workload, pod, policy)
+        vendors = asked_vendors(pod, policy)
         if not pod.complete or not ("nvidia" in vendors or every):
             continue
         for container in pod.containers:
-            served = container_asks(workload, pod, container)
+            served = pod.serves(container)
             value = devices.wanted(policy, asks=served)
             if value and _unsaid(container) and not (served and "nvidia" not in _vendors(container)):
                 yield _problem(workload, container, value, served=served)

@@ -6,8 +6,6 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
-from .common import pod_asks
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +20,7 @@ _CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find containers that are privileged, or as good as that to NVIDIA's toolkit, in pods that ask for a GPU."""
     for pod in workload.pods:
-        if pod_asks(workload, pod):
+        if pod.asks:
             for container in pod.containers:
                 yield from _problems(container)
 
@@ -77,5 +75,6 @@ A GPU needs no privileges: the device plugin hands over the devices that belong 
     ),
     bad=f"{_POD}      securityContext:\n        privileged: true\n",
     good=_POD,
+    needs="request",
     check=check,
 )

@@ -7,7 +7,6 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, mappings, shown, text
 
 from . import hostpaths, markers
-from .common import pod_asks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             what = devices or hostpaths.within(path, markers.SOCKET_PATHS)
             below = None if what else hostpaths.parent_of(path)
             if what or below:
-                severity: Severity = "error" if devices or pod_asks(workload, pod) else "info"
+                severity: Severity = "error" if devices or pod.asks else "info"
                 yield Problem(
                     (*pod.pointer, "volumes", index, "hostPath", "path"),
                     f"volume {shown(text(volume.get('name')))} mounts {shown(said)} of the node, "

@@ -7,7 +7,7 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
 from . import environment, markers
-from .common import asked_vendors, backend_vendor, container_asks, kai_container
+from .common import asked_vendors, backend_vendor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,10 +31,10 @@ _HARMLESS = {  # values that leave the limits in force
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find such variables on containers that get a share of a card."""
     for pod in workload.pods:
-        if not _shares(workload, pod, policy):
+        if not _shares(pod, policy):
             continue
         for container in pod.containers:
-            if not container_asks(workload, pod, container):
+            if not pod.serves(container):
                 continue
             found = environment.variables(container, markers.ISOLATION_SWITCHES, markers.ISOLATION_PREFIXES)
             yield from (_problem(variable) for variable in found if not _is_harmless(variable))
@@ -47,11 +47,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
-def _shares(workload: Workload, pod: Pod, policy: Policy) -> bool:
+def _shares(pod: Pod, policy: Policy) -> bool:
     """Tell whether a pod gets shares of cards: by the resource's name, by annotation, or by the policy's backend."""
-    if any(gpu.asks and gpu.resource.sharing == "shared" for gpu in pod.gpus) or kai_container(workload, pod):
+    if any(gpu.asks and gpu.resource.sharing == "shared" for gpu in pod.gpus) or pod.shares:
         return True
-    return policy.backend.name in _SHARING_BACKENDS and backend_vendor(policy) in asked_vendors(workload, pod, policy)
+    return policy.backend.name in _SHARING_BACKENDS and backend_vendor(policy) in asked_vendors(pod, policy)
 
 
 def _is_harmless(variable: Variable) -> bool:
@@ -102,5 +102,6 @@ the same variables are harmless and not reported.""",
     ),
     bad=f'{_POD}      env:\n        - name: CUDA_DISABLE_CONTROL\n          value: "true"\n',
     good=_POD,
+    needs="request",
     check=check,
 )

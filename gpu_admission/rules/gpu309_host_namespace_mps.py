@@ -6,7 +6,6 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
 from . import environment, markers
-from .common import pod_asks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find hostPID and hostIPC on pods that reach a card through NVIDIA's Multi-Process Service."""
     for pod in workload.pods:
         opened = [field for field in _FIELDS if pod.spec.get(field) is True]
-        if opened and _uses_mps(workload, pod, policy):
+        if opened and _uses_mps(pod, policy):
             for field in opened:
                 yield Problem(
                     (*pod.pointer, field),
@@ -33,8 +32,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
-def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
-    if policy.backend.name == "mps" and pod_asks(workload, pod):
+def _uses_mps(pod: Pod, policy: Policy) -> bool:
+    if policy.backend.name == "mps" and pod.asks:
         return True
     return any(environment.variables(container, prefixes=(markers.MPS_PREFIX,)) for container in pod.containers)
 

@@ -6,6 +6,8 @@ rule that judges a pod without a GPU request must find what it judges here.
 
 from __future__ import annotations
 
+from gpu_admission.core import resources
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
@@ -55,9 +57,7 @@ MPS_PREFIX = "CUDA_MPS_"
 # NVIDIA/gpu-operator: internal/state, runtime classes that it creates
 NVIDIA_RUNTIME_CLASSES = frozenset({"nvidia", "nvidia-cdi", "nvidia-legacy"})
 
-# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
-KAI_REQUESTS = ("gpu-fraction", "gpu-memory")
-KAI_CONTAINER = "gpu-fraction-container-name"
+KAI_REQUESTS = resources.REQUEST_ANNOTATIONS
 KAI_CONFIG_MAP = "runai/shared-gpu-configmap"  # begins the names of the ConfigMaps that KAI's binder fills in
 
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).

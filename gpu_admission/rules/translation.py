@@ -35,7 +35,7 @@ class Writer:
         self._document = workload.document
         self._pod = pod
         self._metadata = sharing.metadata_place(pod)
-        self._both_sides = workload.origin == "admission" and workload.is_pod
+        self._both_sides = workload.defaulted
         self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
 
     def translation(self, asked: Asked) -> tuple[Operation, ...]:

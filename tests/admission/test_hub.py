@@ -147,8 +147,17 @@ def test_unfinished_bodies_share_a_bound():
 
 def test_a_late_loop_refuses_until_it_is_in_time():
     async def scenario(world):
-        time.sleep(0.5)  # noqa: ASYNC251 - what an overloaded loop does
-        await asyncio.sleep(0)
+        async def hang():
+            time.sleep(0.5)  # noqa: ASYNC251 - what an overloaded loop does
+            await asyncio.sleep(0)
+            await asyncio.sleep(0)
+
+        await hang()
+        reader, _ = await world.client(GET)
+        assert await status(reader) == 200  # a pause is no overload
+        await asyncio.sleep(0.3)
+        await hang()
+        await hang()
         reader, _ = await world.client(GET)
         assert await status(reader) == 503
         await asyncio.sleep(0.6)

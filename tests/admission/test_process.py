@@ -42,6 +42,8 @@ def test_three_reloads_under_load_lose_nothing(start):
             before = set(server.workers())
         load.wait(100)
     assert load.lost == []
+    assert server.stop() == 0
+    assert all(line["message"] for line in server.lines)
 
 
 def test_a_term_under_load_answers_what_was_accepted(start):
@@ -60,6 +62,7 @@ def test_a_term_under_load_answers_what_was_accepted(start):
         assert server.process.wait(20) == 0
         load._stop.set()
     refused = [each for each in load.lost if "ConnectionRefused" not in each]
+    assert all(line["message"] for line in server.lines)  # JSON to the last line: nothing crashed on the way out
     assert len(refused) <= 4, refused  # each client at most once, when the door closed in its handshake
     assert not any("503" in str(each) or "500" in str(each) for each in refused)
 

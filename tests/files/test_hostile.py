@@ -1,5 +1,7 @@
 """Files made to break a reader. Each gets an answer: documents, one clear error, or both."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ MIB = 1024 * 1024
 
 def bomb(levels, line, last):
     names = [chr(ord("a") + at) for at in range(levels)]
-    lines = [line.format(name=name, inner=inner) for inner, name in zip(names, names[1:], strict=False)]
+    lines = [line.format(name=name, inner=inner) for inner, name in pairwise(names)]
     return last + "".join(lines)
 
 
@@ -97,7 +99,7 @@ def test_too_many_nodes_are_not_read(text, monkeypatch):
 
 def test_errors_before_a_bomb_are_kept():
     text = "a: 1\n---\nb: [\n---\n" + HOSTILE["billion laughs"][0]
-    assert [error.line for error in read(text.encode()).errors][0] == 3
+    assert read(text.encode()).errors[0].line == 3
     assert len(read(text.encode()).documents) == 1
 
 
@@ -110,48 +112,47 @@ def test_no_bytes_make_it_raise(data, name):
     examine(read(data, name))
 
 
-ALPHABET = st.sampled_from(
-    [
-        "a",
-        ": ",
-        ":",
-        "- ",
-        "\n",
-        "  ",
-        "[",
-        "]",
-        "{",
-        "}",
-        ",",
-        "'",
-        '"',
-        "&a ",
-        "*a",
-        "!!int ",
-        "<<",
-        "#",
-        "|\n",
-        "? ",
-        "---\n",
-    ]
-    + [
-        "...\n",
-        "\t",
-        "\r\n",
-        "1",
-        "{{",
-        "%TAG",
-        "!",
-        "\\",
-        "\x00",
-        "\ufeff",
-        "\u2028",
-        "\U0001f600",
-        ">-\n",
-        ".inf",
-        "~",
-    ]
-)
+YAML = [
+    "a",
+    ": ",
+    ":",
+    "- ",
+    "\n",
+    "  ",
+    "[",
+    "]",
+    "{",
+    "}",
+    ",",
+    "'",
+    '"',
+    "&a ",
+    "*a",
+    "!!int ",
+    "<<",
+    "#",
+    "|\n",
+    "? ",
+]
+MORE = [
+    "---\n",
+    "...\n",
+    "\t",
+    "\r\n",
+    "1",
+    "{{",
+    "%TAG",
+    "!",
+    "\\",
+    "\0",
+    "\ufeff",
+    "\u2028",
+    "\U0001f600",
+    ">-\n",
+    ".inf",
+    "~",
+]
+ALPHABET = st.sampled_from([*YAML, *MORE])
 
 
 @settings(max_examples=500, deadline=None)
