@@ -11,6 +11,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -66,7 +67,12 @@ def free_port():
 
 def review(name="p", uid="u-1", **request):
     """An AdmissionReview of a pod, as bytes."""
-    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": {}}, "spec": {"containers": []}}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": name, "labels": {}},
+        "spec": {"containers": []},
+    }
     made = {"uid": uid, "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE"}
     made |= {"namespace": "ns", "name": name, "object": pod} | request
     return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": made}).encode()
@@ -121,7 +127,7 @@ class Server:
         return [int(pid) for pid in found]
 
     def context(self):
-        context = ssl.create_default_context()
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
         return context
@@ -177,6 +183,58 @@ class Server:
 
     def __exit__(self, *_):
         self.stop(signal.SIGINT)
+
+
+class Load:
+    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when told.
+
+    ``lost`` is what an API server would count as a failed call.
+    """
+
+    def __init__(self, server, clients=4, body=None):
+        self.answered = 0
+        self.lost = []
+        self.bodies = set()
+        self._server = server
+        self._body = review() if body is None else body
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait(self, more, seconds=20):
+        """Until so many more answers have come."""
+        target = self.answered + more
+        until(lambda: self.answered >= target, seconds, self._server)
+
+    def _run(self):
+        client = self._server.client()
+        while not self._stop.is_set():
+            try:
+                client.request("POST", "/validate", self._body, {"Content-Type": "application/json"})
+                answer = client.getresponse()
+                body = answer.read()
+                with self._lock:
+                    self.answered += answer.status == 200
+                    self.bodies.add(body)
+                    if answer.status != 200:
+                        self.lost.append(body)
+                if answer.headers.get("connection") == "close":
+                    client.close()
+            except (OSError, http.client.HTTPException) as error:
+                with self._lock:
+                    self.lost.append(repr(error))
+                client.close()
+        client.close()
 
 
 SERVE = """

@@ -26,7 +26,10 @@ def load(source):
         with open(source, encoding="utf-8") as file:
             found = json.load(file)
         return StandinPolicy(
-            found["name"], str(found.get("version", "1")), tuple(found.get("refuse", ())), found.get("slow", 0.2)
+            found["name"],
+            str(found.get("version", "1")),
+            tuple(found.get("refuse", ())),
+            found.get("slow", 0.2),
         )
     except (OSError, ValueError, KeyError) as error:
         raise PolicyError(f"{source}: {type(error).__name__}") from error

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import ssl
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-
 from gpu_admission.admission.watch import fingerprint
+from gpu_admission.pki.errors import PairError
+from gpu_admission.pki.pair import load_pair, read_small_file
+from gpu_admission.pki.status import read_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_admission.admission.watch import Fingerprint
-
-
-class CertificateError(Exception):
-    """A certificate, key or client CA that cannot be used; the message holds a cause and never key material."""
+    from gpu_admission.pki.pair import Pair
 
 
 def _ignore(_: object) -> None: ...
@@ -26,9 +25,12 @@ def _ignore(_: object) -> None: ...
 class ServingCertificate:
     """A TLS server context made from files, made anew when they change.
 
-    A rotation makes a *new* context, which the listener hands to connections from then on; those that are
-    open keep theirs. Loading a new pair into the old context in place would be neither atomic nor able to
-    change the key type (OpenSSL keeps one certificate a type and would go on offering the old one).
+    A rotation makes a *new* context, which connections get from then on; those that are open keep theirs.
+    Loading a new pair into the old context would not be able to change the type of key (OpenSSL keeps one
+    certificate a type and would go on offering the old one), nor whose client certificates are trusted.
+
+    ``status`` is the directory of pki.status, the certificate's own when not given.
+    ``loaded(unix_seconds_of_expiry)`` and ``failed(message)`` are told of every change, not of every look.
     """
 
     def __init__(
@@ -37,76 +39,81 @@ class ServingCertificate:
         key: str,
         client_ca: str = "",
         *,
+        status: str = "",
         loaded: Callable[[float], None] = _ignore,
         failed: Callable[[str], None] = _ignore,
     ) -> None:
-        self._cert = cert
-        self._key = key
+        self._cert = Path(cert)
+        self._key = Path(key)
         self._client_ca = client_ca
+        self._status = Path(status) if status else self._cert.parent
         self._paths = tuple(path for path in (cert, key, client_ca) if path)
         self._loaded = loaded
         self._failed = failed
-        self._seen: Fingerprint | None = None
+        self._seen: tuple[Fingerprint, str] | None = None
+        self._pair: Pair | None = None
         self._context: ssl.SSLContext | None = None
-        self.not_before = 0.0
-        self.not_after = 0.0
-        """Unix seconds; both zero while no pair has ever loaded."""
 
     @property
     def context(self) -> ssl.SSLContext | None:
-        """The context for new connections, None while no pair has ever loaded."""
+        """The context for new connections, None while no pair has ever been good."""
         return self._context
+
+    @property
+    def not_after(self) -> float:
+        """When the certificate in service expires, in Unix seconds; 0 while there is none."""
+        return self._pair.not_after.timestamp() if self._pair is not None else 0.0
 
     def valid_at(self, now: float) -> bool:
         """Whether a certificate is served and ``now`` (Unix seconds) is inside its life."""
-        return self._context is not None and self.not_before <= now < self.not_after
+        at = datetime.fromtimestamp(now, UTC)
+        return self._pair is not None and self._pair.not_before <= at < self._pair.not_after
 
     def refresh(self, now: float) -> bool:
-        """Take over a pair that changed on disk; True when it is served from now on, else the old one stays."""
+        """Take over a pair that changed on disk; True when it is served from now on, else the old one stays.
+
+        Files that were bad are tried again each time: a pair that was written in two steps is good a moment
+        later, and one that is not valid yet becomes so without changing.
+        """
         mark = fingerprint(self._paths)
-        if mark == self._seen:
+        if self._seen == (mark, ""):
             return False
-        self._seen = mark
         try:
-            context = server_context(self._cert, self._key, self._client_ca)
-            begins, ends = lifetime(self._cert)
-            if self.valid_at(now) and not begins <= now < ends:
-                raise CertificateError("the new certificate is not valid now and the old one is")  # noqa: TRY301
-        except CertificateError as error:
-            self._failed(str(error))
+            pair = load_pair(self._cert, self._key, datetime.fromtimestamp(now, UTC))
+            context = server_context(pair, self._client_ca)
+        except PairError as error:
+            if self._seen != (mark, str(error)):
+                self._failed(str(error))
+            self._seen = mark, str(error)
             return False
-        self._context, self.not_before, self.not_after = context, begins, ends
-        self._loaded(ends)
+        self._seen = mark, ""
+        self._pair, self._context = pair, context
+        self._loaded(self.not_after)
         return True
 
+    def distrusted_at(self, now: float) -> bool:
+        """Whether the published CA bundle was seen, lately, not to verify what is served (see pki.status)."""
+        if self._pair is None:
+            return False
+        at = datetime.fromtimestamp(now, UTC)
+        return read_status(self._status, self._pair.fingerprint, at) is False
 
-def server_context(cert: str, key: str, client_ca: str = "") -> ssl.SSLContext:
-    """A TLS 1.2+ server context, demanding client certificates when ``client_ca`` is given.
 
-    Raises CertificateError when a file is missing, does not parse, or key and certificate do not belong together.
+def server_context(pair: Pair, client_ca: str = "") -> ssl.SSLContext:
+    """Make a TLS 1.2+ context, demanding client certificates when ``client_ca`` names a PEM file.
+
+    Raises PairError. HTTP/2 is not offered on purpose: it would pin an API server's whole load to one worker.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    # One ticket instead of two: the API server keeps its connections, and a ticket costs a signature's time.
-    context.num_tickets = 1
-    # HTTP/2 is left off on purpose: it would pin an API server's whole load to one worker.
+    context.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    context.num_tickets = 1  # two cost more, and the API server keeps its connections anyway
     context.set_alpn_protocols(["http/1.1"])
-    try:
-        # An encrypted key must fail instead of asking a terminal for its password.
-        context.load_cert_chain(cert, key, password=lambda: "")
-        if client_ca:
-            context.verify_mode = ssl.CERT_REQUIRED
-            context.load_verify_locations(client_ca)
-    except (OSError, ValueError) as error:  # ssl.SSLError is an OSError
-        cause = getattr(error, "reason", None) or getattr(error, "strerror", None) or type(error).__name__
-        raise CertificateError(f"{cert}, {key}: {cause}") from None
+    pair.install(context)
+    if client_ca:
+        context.verify_mode = ssl.CERT_REQUIRED
+        try:
+            context.load_verify_locations(cadata=read_small_file(Path(client_ca)).decode("ascii"))
+        except (ssl.SSLError, ValueError):
+            raise PairError(f"{client_ca}: no PEM certificate in it") from None
     return context
-
-
-def lifetime(cert: str) -> tuple[float, float]:
-    """NotBefore and NotAfter of the first certificate of a PEM file, in Unix seconds; raises CertificateError."""
-    try:
-        leaf = x509.load_pem_x509_certificate(Path(cert).read_bytes())
-    except (OSError, ValueError) as error:
-        raise CertificateError(f"{cert}: {type(error).__name__}") from None
-    return leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 from gpu_admission import rules
 from gpu_admission.core.engine import Engine
+from gpu_admission.core.kinds import known
+from gpu_admission.files import policyfile
 
-from . import envelope, verdict, wording
+from . import envelope, seam, verdict, wording
 from .seam import Answer, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from gpu_admission.core.policy import Policy
 
@@ -87,3 +89,12 @@ def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
 
 def _error(status: HTTPStatus, message: str) -> Answer:
     return Answer(status, json.dumps({"error": message}).encode() + b"\n", record=Record(decision="error"))
+
+
+def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:
+    """Return the kinds that metrics may name: those of the table and the policies' own, a bounded number."""
+    own = {entry["kind"] for policy in policies.values() for entry in policy.workloads}
+    return frozenset({kind for _, kind, _ in known()} | own)
+
+
+ENGINE = seam.Engine(load=policyfile.load, decider=lambda policies: Decider(policies.get), kinds=kinds)

@@ -1,4 +1,4 @@
-"""The same server for those who start gunicorn themselves: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
+"""The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
 Settings come from ``GPU_ADMISSION_*`` (see settings.py).
 """
@@ -22,5 +22,5 @@ wsgi_app = "gpu_admission.admission.gunicorn_conf:application()"
 
 
 def application() -> Any:
-    """The ASGI application."""
-    return _service.app
+    """Give gunicorn the pages; the worker puts the reviews in front of them."""
+    return _service.pages

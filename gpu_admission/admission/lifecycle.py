@@ -52,6 +52,8 @@ class Readiness:
         found = [f"policy not loaded: {source}" for source in self._policies.missing]
         if self._certificate is not None and not self._certificate.valid_at(now):
             found.append("no certificate that is valid now")
+        elif self._certificate is not None and self._certificate.distrusted_at(now):
+            found.append("the published CA bundle does not verify the certificate served")
         if self._drain.begun:
             found.append("draining")
         found += filter(None, map(_verdict, self._checks))

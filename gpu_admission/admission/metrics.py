@@ -32,23 +32,13 @@ ACTIONS = frozenset({"deny", "warn", "audit"})
 RULE = re.compile(r"GPU\d{3}")
 BUCKETS = (0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 
-# Kinds that metrics may name; the rest, which a client could invent, is "other". Policies add their own.
-KINDS = frozenset(
-    "Pod PodTemplate ReplicationController Deployment StatefulSet DaemonSet ReplicaSet Job CronJob"
-    " InferenceService ServingRuntime ClusterServingRuntime LLMInferenceService Service Configuration Revision"
-    " PyTorchJob TFJob MPIJob JAXJob PaddleJob XGBoostJob MXJob Notebook TrainingRuntime ClusterTrainingRuntime"
-    " TrainJob RayCluster RayJob RayService RayCronJob JobTemplate JobSet LeaderWorkerSet Workload Rollout"
-    " Workflow WorkflowTemplate ClusterWorkflowTemplate CronWorkflow CloneSet BroadcastJob ScaledJob"
-    " SparkApplication FlinkDeployment DaskCluster SeldonDeployment PodCliqueSet StormService RoleSet PodSet"
-    " RayClusterFleet NIMService Task TaskRun AppWrapper ManifestWork Experiment PodGroup".split()
-)
-
 
 class Metrics:
     """All numbers of this server. One instance, made before the workers fork."""
 
     def __init__(self, kinds: Collection[str] = ()) -> None:
-        self.kinds = KINDS | frozenset(kinds)
+        self.kinds = frozenset(kinds)
+        """Kinds that metrics may name; every other, which a client could invent, is "other"."""
         self._slot = ARBITER
         self._directory = tempfile.mkdtemp(prefix="gpu-admission-metrics-", dir=memory_directory())
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
@@ -83,12 +73,8 @@ class Metrics:
         self._certificate_failures = Counter(
             "gpu_admission_certificate_load_failures_total", "Certificates that were refused.", registry=None
         )
-        self._expiry = Gauge(
-            "gpu_admission_certificate_expiry_timestamp_seconds",
-            "When the serving certificate expires.",
-            registry=None,
-            multiprocess_mode="livemin",
-        )
+        # Made with the first certificate: without labels it would be there at once, and 0 reads as expired.
+        self._expiry: Gauge | None = None
         self._policy_loaded = Gauge(
             "gpu_admission_policy_loaded_timestamp_seconds",
             "When the policy in force was loaded.",
@@ -142,30 +128,37 @@ class Metrics:
         self._refused.labels(str(status)).inc()
 
     def policy_loaded(self, name: str, when: float) -> None:
-        """A policy version is in force since ``when`` (Unix seconds)."""
+        """Note that a policy version is in force since ``when`` (Unix seconds)."""
         self._policy_loaded.labels(name).set(when)
 
     def policy_failed(self) -> None:
-        """A policy version was refused."""
+        """Count a policy version that was refused."""
         self._policy_failures.inc()
 
     def certificate_loaded(self, expires: float) -> None:
-        """A certificate is served that expires then (Unix seconds)."""
+        """Note when the certificate served expires (Unix seconds)."""
+        if self._expiry is None:
+            self._expiry = Gauge(
+                "gpu_admission_certificate_expiry_timestamp_seconds",
+                "When the serving certificate expires.",
+                registry=None,
+                multiprocess_mode="livemin",
+            )
         self._expiry.set(expires)
 
     def certificate_failed(self) -> None:
-        """A certificate was refused."""
+        """Count a certificate that was refused."""
         self._certificate_failures.inc()
 
     def render(self) -> bytes:
-        """The sum over all processes, in the Prometheus text format."""
+        """Write the sums over all processes in the Prometheus text format."""
         registry = CollectorRegistry()
         MultiProcessCollector(registry, self._directory)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
 
 
 def memory_directory() -> str | None:
-    """A folder that lives in memory, so that no disk can stall a heartbeat or a count; None where there is none."""
+    """Find a folder in memory, so that no disk can stall a heartbeat or a count; None where there is none."""
     return "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
 
 

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from gpu_admission import __version__
+from gpu_admission.admission.http1 import error_body
 from gpu_admission.admission.metrics import CONTENT_TYPE
-from gpu_admission.admission.replies import error_body
 
 if TYPE_CHECKING:
     from gpu_admission.admission.lifecycle import Readiness
@@ -31,7 +31,7 @@ ITEM = Markup("<li><code>{name}</code> loaded {when}</li>")
 
 
 def create_pages(policies: PolicySet, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool) -> Flask:
-    """A Flask application. ``health`` adds /healthz, /readyz and /metrics; ``index`` adds /."""
+    """Make the Flask application. ``health`` adds /healthz, /readyz and /metrics; ``index`` adds /."""
     app = Flask(__name__, static_folder=None)
     # A webhook that redirects can be used against the API server (CVE-2020-8561); both of these would.
     app.url_map.strict_slashes = False

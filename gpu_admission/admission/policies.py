@@ -68,7 +68,7 @@ class PolicySet:
         return tuple(source for source in self._sources if source not in self._by_source)
 
     def get(self, name: str | None) -> Policy | None:
-        """The policy of that name, or the default one."""
+        """Return the policy of that name, or the default one."""
         return self.default if name is None else self._current.get(name)
 
     def refresh(self) -> bool:

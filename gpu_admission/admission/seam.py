@@ -7,7 +7,10 @@ other and the server can be exchanged when a measurement says so.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from gpu_admission.core.policy import Policy as Policy  # noqa: PLC0414
+from gpu_admission.files.policyfile import PolicyError as PolicyError  # noqa: PLC0414 - what Load raises
 
 if TYPE_CHECKING:
     from gpu_admission.admission.policies import PolicySet
@@ -41,18 +44,6 @@ class Answer(NamedTuple):
     record: Record = Record()
 
 
-class Policy(Protocol):
-    """All that the server needs to know of a policy: the name that ``/validate/NAME`` asks for."""
-
-    @property
-    def name(self) -> str:
-        """The policy's ``metadata.name``."""
-
-
-class PolicyError(Exception):
-    """A policy that cannot be used; the message names the source, the line where there is one, and the cause."""
-
-
 Decide = Callable[[bytes, str, "str | None"], Answer]
 """(body, ``"validate"`` or ``"mutate"``, policy name or None for the first) -> Answer. Must be thread-safe."""
 
@@ -65,5 +56,5 @@ class Engine(NamedTuple):
 
     load: Load
     decider: Callable[[PolicySet], Decide]
-    kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ()
-    """Kinds beyond the well-known ones that metrics may name (the policies' own workloads)."""
+    kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
+    """Kinds that metrics may name: a bounded number, whatever clients send."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 import socket
 from typing import TYPE_CHECKING, Any
@@ -15,11 +16,12 @@ from gpu_admission.admission.metrics import memory_directory
 from gpu_admission.admission.service import Service, load_engine
 from gpu_admission.admission.settings import Settings, address
 from gpu_admission.admission.worker import ReviewWorker
+from gpu_admission.pki.errors import PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gunicorn.config import Config
+    from gpu_admission.admission.child import Child
 
 
 class Hooks:
@@ -30,7 +32,7 @@ class Hooks:
         self._health: socket.socket | None = None
 
     def options(self) -> dict[str, Any]:
-        """The hooks as gunicorn settings."""
+        """Give the hooks as gunicorn settings."""
         names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
         return {name: getattr(self, name) for name in names}
 
@@ -52,7 +54,7 @@ class Hooks:
         look = arbiter.murder_workers
 
         def murder_workers() -> None:
-            self._service.refresh()
+            self._service.maintain()
             look()
 
         arbiter.murder_workers = murder_workers
@@ -70,11 +72,13 @@ class Hooks:
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
-        """A worker is gone."""
+        """Forget the gauges of a worker that is gone."""
         self._service.metrics.leave_slot(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """All is over."""
+        """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
+        if self._service.keeper is not None:
+            self._service.keeper.stop()
         self._service.metrics.close()
 
 
@@ -139,19 +143,27 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        """The ASGI application."""
-        return self._service.app
+        """Give gunicorn the pages; the worker puts the reviews in front of them."""
+        return self._service.pages
 
 
-def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()) -> int:
+def serve(
+    settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None
+) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
-    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness.
+    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,
+    if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
+    it is there.
     """
     logs.setup(settings.log_format, settings.log_level)
-    service = Service(settings, load_engine(settings.engine), checks)
-    unusable = service.policies.default is None or (service.certificate and service.certificate.context is None)
-    if unusable:
+    try:
+        service = Service(settings, load_engine(settings.engine), checks, keeper)
+    except PkiError as error:
+        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
+        return 2
+    expected = settings.tls_cert if keeper is None else ""
+    if service.policies.default is None or (expected and not os.path.exists(expected)):
         logs.get().error("nothing to serve")
         service.metrics.close()
         return 2

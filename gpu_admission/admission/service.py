@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
-import logging
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from gpu_admission.admission import logs
-from gpu_admission.admission.asgi import Observer, ReviewApp
-from gpu_admission.admission.bridge import WsgiPages
+from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
+from gpu_admission.admission.embedded import EmbeddedCertificate, state_directory
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
 from gpu_admission.admission.pages import create_pages
@@ -20,50 +20,76 @@ from gpu_admission.admission.policies import PolicySet
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gpu_admission.admission.replies import Refusal
+    from flask import Flask
+
+    from gpu_admission.admission.child import Child
+    from gpu_admission.admission.http1 import Refusal
     from gpu_admission.admission.seam import Answer, Engine
     from gpu_admission.admission.settings import Settings
 
 
-class Service(Observer):
+class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
-    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        checks: Sequence[Callable[[], str | None]] = (),
+        keeper: Child | None = None,
+    ) -> None:
+        """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
+        self.keeper = keeper
         self.drain = Drain()
         self._log = logs.get()
         self._throttle = logs.Throttle()
+        self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self._worker = False
         self.metrics = Metrics()
+        self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
+        self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()
-        self.metrics.kinds |= frozenset(engine.kinds(self.policies.current))
-        self._applications(engine)
-
-    def _applications(self, engine: Engine) -> None:
-        settings = self.settings
-        pool = ThreadPoolExecutor(4, "page")
+        self._decide = engine.decider(self.policies)
+        self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
-        health = not settings.client_ca
-        pages = create_pages(self.policies, self.readiness, self.metrics, health=health, index=True)
-        health_pages = create_pages(self.policies, self.readiness, self.metrics, health=True, index=False)
-        self.health_app = WsgiPages(health_pages, settings, pool)
-        self.app = ReviewApp(
-            engine.decider(self.policies),
-            self.policies,
-            settings,
-            pages=WsgiPages(pages, settings, pool),
-            pool=pool,
-            observer=self,
-        )
+        self.pages = self._make_pages(health=not settings.client_ca, index=True)
+        self._health_pages = self._make_pages(health=True, index=False)
+
+    def _make_pages(self, *, health: bool, index: bool) -> Flask:
+        return create_pages(self.policies, self.readiness, self.metrics, health=health, index=index)
+
+    def reviews(self) -> Reviews:
+        """Make the application of the review port; in a worker, on its event loop."""
+        return Reviews(self._decide, self.policies, self.pages, self.settings, self._pool, self)
+
+    def health(self) -> Pages:
+        """Make the application of the health port, for its own event loop."""
+        return Pages(self._health_pages, self.settings, self._pool, self)
+
+    def _embedded_certificate(self) -> EmbeddedCertificate | None:
+        settings = self.settings
+        if settings.http or settings.tls_cert:
+            return None
+        directory = settings.self_signed or state_directory(os.environ)
+        names = (settings.service_name, settings.service_namespace)
+        made = EmbeddedCertificate(directory, *names, time.time(), settings.san)
+        self._log.info("own certificate", extra=logs.fields({"ca": str(made.serving.ca_crt)}))
+        return made
 
     def _serving_certificate(self) -> ServingCertificate:
         settings = self.settings
+        cert, key = settings.tls_cert, settings.tls_key
+        if self.embedded is not None:
+            cert, key = str(self.embedded.serving.tls_crt), str(self.embedded.serving.tls_key)
         return ServingCertificate(
-            settings.tls_cert,
-            settings.tls_key,
+            cert,
+            key,
             settings.client_ca,
+            status=settings.status,
             loaded=self._certificate_loaded,
             failed=self._certificate_failed,
         )
@@ -74,13 +100,29 @@ class Service(Observer):
         if self.certificate is not None:
             self.certificate.refresh(time.time())
 
+    def maintain(self) -> None:
+        """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
+        if self.keeper is not None:
+            if self.keeper.watch(time.monotonic()):
+                self._log.info("certificate keeper started")
+        elif self.embedded is not None:
+            for event in self.embedded.maintain(time.time()):
+                report = self._log.error if event.failed else self._log.info
+                report("certificate maintained", extra=logs.fields({"what": event.message}))
+        self.refresh()
+
     def enter_worker(self, slot: int) -> None:
-        """In a worker, after the fork."""
+        """In a worker, after the fork.
+
+        Policies and certificates that are refused are from now on the arbiter's to log and count: it sees the
+        same files, and one bad version should count once.
+        """
+        self._worker = True
         self.metrics.enter_slot(slot)
-        for name, when in self.policies.times.items():
-            self.metrics.policy_loaded(name, when)
         if self.certificate is not None and self.certificate.context is not None:
             self.metrics.certificate_loaded(self.certificate.not_after)
+        for name, when in self.policies.times.items():
+            self.metrics.policy_loaded(name, when)
         self.refresh()
 
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
@@ -89,11 +131,7 @@ class Service(Observer):
         if answer.status >= 400:  # not an AdmissionReview, or our crash
             self.metrics.refused(answer.status)
         self.metrics.review(endpoint, policy, record, seconds)
-        if self._log.isEnabledFor(logging.INFO):
-            line = {"endpoint": endpoint, "policy": policy, **record}
-            line["status"] = answer.status
-            line["seconds"] = round(seconds, 6)
-            self._log.info("review answered", extra=logs.fields(line))
+        self._decisions.write(endpoint, policy, answer.status, seconds, record)
 
     def refused(self, path: str, refusal: Refusal) -> None:
         """Count a refused request; log it unless there is a flood of them."""
@@ -109,9 +147,12 @@ class Service(Observer):
 
     def _policy_loaded(self, name: str, when: float) -> None:
         self.metrics.policy_loaded(name, when)
+        self.metrics.kinds = frozenset(self._kinds(self.policies.current))
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.policy_failed()
         self._log.error("policy refused", extra=logs.fields({"source": source, "reason": message}))
 
@@ -120,12 +161,14 @@ class Service(Observer):
         self._log.info("certificate loaded", extra=logs.fields({"expires": int(expires)}))
 
     def _certificate_failed(self, message: str) -> None:
+        if self._worker:
+            return
         self.metrics.certificate_failed()
         self._log.error("certificate refused", extra=logs.fields({"reason": message}))
 
 
 def load_engine(name: str) -> Engine:
-    """The engine that ``module:attribute`` names."""
+    """Import the engine that ``module:attribute`` names."""
     module, _, attribute = name.partition(":")
     engine: Engine = getattr(importlib.import_module(module), attribute)
     return engine

@@ -27,6 +27,18 @@ class Settings:
     bind: str = "0.0.0.0:8443"
     tls_cert: str = ""
     tls_key: str = ""
+    self_signed: str = ""
+    """Directory of the server's own CA and certificate, used when no certificate is given."""
+    service_name: str = "gpu-admission"
+    service_namespace: str = "gpu-admission"
+    san: tuple[str, ...] = ()
+    """Further names of the server's own certificate: DNS names and IP addresses."""
+    secret: str = ""
+    """NAMESPACE/NAME of the Secret that holds the own certificate, in place of a directory."""
+    webhook_configuration: tuple[str, ...] = ()
+    """Webhook configurations whose CA bundle must verify the certificate, and is kept so if it is our own."""
+    status: str = ""
+    """Where the certificate keeper says whether it does; beside the certificate when not given."""
     http: bool = False
     client_ca: str = ""
     health_bind: str = ""
@@ -45,15 +57,18 @@ class Settings:
     header_timeout: float = 10.0
     body_timeout: float = 10.0
     write_timeout: float = 10.0
+    linger: float = 2.0
     max_connections: int = 500
-    max_handshakes: int = 200
 
     # The API server's object limit (3 MiB) twice, since an UPDATE carries the old object, plus one.
     max_body: int = 7 * MIB
     max_discard: int = 16 * MIB
-    large_body: int = MIB
+    # Larger ones are decided one at a time, in a thread.
+    large_body: int = MIB // 4
     max_buffered: int = 48 * MIB
     large_body_wait: float = 2.0
+    # How late the event loop may be before reviews are refused: less than a mutating webhook's 2 to 3 s.
+    overload: float = 1.0
 
     def __post_init__(self) -> None:
         _check(self)
@@ -102,8 +117,16 @@ def _check(settings: Settings) -> None:
         raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
+    if settings.log_level not in {"debug", "info", "warning", "error"}:
+        raise SettingsError(f"log-level: {settings.log_level!r} is not debug, info, warning or error")
+    if settings.client_ca and settings.http:
+        raise SettingsError("client-ca: there are no client certificates without TLS")
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
-    if settings.tls and not (settings.tls_cert and settings.tls_key):
-        raise SettingsError("tls-cert and tls-key: both are needed (or http, behind a proxy that terminates TLS)")
+    if bool(settings.tls_cert) != bool(settings.tls_key):
+        raise SettingsError("tls-cert and tls-key: one is no use without the other")
+    if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:
+        raise SettingsError("tls-cert, self-signed, secret and http exclude one another")
+    if (settings.secret and not all(settings.secret.partition("/"))) or settings.secret.count("/") > 1:
+        raise SettingsError(f"secret: {settings.secret!r} is not NAMESPACE/NAME")

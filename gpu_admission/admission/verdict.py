@@ -91,7 +91,7 @@ def _mutate(request: Request, engine: Engine) -> Verdict:
     The API server's own validation runs between the two, and would otherwise speak first.
     """
     mutation = engine.mutate(request.object, "admission")
-    findings = engine.judge(mutation.workloads)
+    findings = engine.left(mutation)
     return Verdict([(finding, finding.action) for finding in findings], mutation.patch)
 
 

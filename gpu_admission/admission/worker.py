@@ -1,20 +1,19 @@
-"""The gunicorn worker: gunicorn's asgi worker with our listener, protocol, health port and way of going away."""
+"""The gunicorn worker: gunicorn's asgi worker with our connections, health port and way of going away."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import os
+import sys
 import threading
 import time
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.workers.gasgi import ASGIWorker
 
 from gpu_admission.admission import logs
-from gpu_admission.admission.listener import Listener
-from gpu_admission.admission.protocol import Connections, ReviewProtocol
+from gpu_admission.admission.hub import Hub
 
 if TYPE_CHECKING:
     import socket
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from gpu_admission.admission.service import Service
 
 HEARTBEAT = 1.0
+SWITCH = 0.001  # seconds; Python's 5 ms would make small reviews wait 20 ms beside a large one in its thread
 NEWCOMER = 2.0  # seconds in which an accepted connection may still send its first request when we stop
 
 
@@ -49,28 +49,18 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     async def _serve(self) -> None:
         service = self.service
         self._stopping = asyncio.Event()
+        sys.setswitchinterval(SWITCH)
         self.loop.set_exception_handler(_report)
-        self._connections = Connections(service.settings, service.drain)
         if self.health_socket is not None:
             threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
+        hub = Hub(service.reviews(), service.settings, service.drain, service.certificate)
+        hub.listen([each.sock for each in self.sockets])
         refreshing = self.loop.create_task(self._refresh())
-        listeners = [self._listen(each.sock) for each in self.sockets]
         try:
             await self._beat()
-            await self._drain(listeners)
+            await self._drain(hub)
         finally:
             refreshing.cancel()
-
-    def _listen(self, sock: socket.socket) -> Listener:
-        certificate = self.service.certificate
-        listener = Listener(
-            sock,
-            lambda: ReviewProtocol(self, self._connections),
-            self._connections,
-            lambda: certificate.context if certificate is not None else None,
-        )
-        listener.start()
-        return listener
 
     async def _beat(self) -> None:
         while self.alive:
@@ -79,11 +69,8 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 self.log.error("The arbiter is gone")
                 self.alive = False
                 return
-            await self._sleep(HEARTBEAT)
-
-    async def _sleep(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), HEARTBEAT)
 
     async def _refresh(self) -> None:
         service = self.service
@@ -91,25 +78,23 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await asyncio.sleep(service.settings.reload_interval)
             await asyncio.to_thread(service.refresh)
 
-    async def _drain(self, listeners: list[Listener]) -> None:
+    async def _drain(self, hub: Hub) -> None:
         """Answer what was accepted, then go.
 
         When the whole server goes away the lame duck time is over by now. When a reload replaces this worker,
-        it begins now: each answer closes its connection (``_will_close``), so clients move to the new workers
-        by themselves, and only those that stay silent are closed at its end.
+        it begins now: each answer closes its connection, so clients move to the new workers by themselves,
+        and only those that stay silent are closed at its end.
         """
-        for listener in listeners:
-            listener.stop()
+        hub.stop()
         settings = self.service.settings
         begun = time.monotonic()
         patience = 0.0 if self.service.drain.begun else settings.lame_duck
-        while not self._quick_shutdown:
+        while hub.open and not self._quick_shutdown:
             waited = time.monotonic() - begun
-            pending = sum(listener.pending for listener in listeners)
-            if not (self._connections.open or pending) or waited > patience + settings.graceful_timeout:
+            if waited > patience + settings.graceful_timeout:
                 break
             if waited >= patience:
-                self._connections.close_idle(newcomers=waited >= patience + NEWCOMER)
+                hub.retire(newcomers=waited >= patience + NEWCOMER)
             self.notify()
             await asyncio.sleep(0.02)
 
@@ -120,24 +105,19 @@ def serve_health(worker: ReviewWorker) -> None:
 
 
 async def _serve_health(worker: ReviewWorker) -> None:
-    loop = asyncio.get_running_loop()
-    loop.set_exception_handler(_report)
+    asyncio.get_running_loop().set_exception_handler(_report)
     assert worker.health_socket is not None  # noqa: S101 - see the caller
-    connections = Connections(worker.service.settings, worker.service.drain)
-    facade = SimpleNamespace(
-        cfg=worker.cfg, log=worker.log, loop=loop, asgi=worker.service.health_app,
-        alive=True, nr=0, nr_conns=0, max_requests=worker.max_requests,
-    )  # fmt: skip
-    listener = Listener(worker.health_socket, lambda: ReviewProtocol(facade, connections), connections, lambda: None)
-    listener.start()
-    while worker.alive:
+    service = worker.service
+    hub = Hub(service.health(), service.settings, service.drain)
+    hub.listen([worker.health_socket])
+    while worker.alive:  # noqa: ASYNC110 - another thread's fact
         await asyncio.sleep(HEARTBEAT)
-    listener.stop()
-    await asyncio.Event().wait()  # answer probes to the end; the process takes the thread along
+    hub.stop()
+    await asyncio.Event().wait()  # answer to the end; the process takes the thread along
 
 
 def _report(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """What asyncio could not give to anybody. Never with a traceback's texts: they may quote a request."""
+    """Log what asyncio could not give to anybody, without any text that may quote a request."""
     error = context.get("exception")
     fields = logs.describe(error) if isinstance(error, BaseException) else {}
     logs.get().error("event loop: %s", context.get("message", ""), extra=logs.fields(fields))

@@ -8,8 +8,9 @@ import os
 import sys
 
 from gpu_admission import rules
+from gpu_admission.commands import deployed
 from gpu_admission.files import policymodel
-from gpu_admission.render import catalogue
+from gpu_admission.render import backends, catalogue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,17 +18,14 @@ if TYPE_CHECKING:
 
 
 def _schema() -> str:
-    schema = {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "GPUPolicy of gpu-admission",
-        **policymodel.PolicyFile.model_json_schema(by_alias=True),
-    }
-    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(policymodel.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 GENERATED: dict[str, Callable[[], str]] = {
-    "policies/RULES.md": lambda: catalogue.page(rules.ALL),
+    "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
+    "docs/backends.md": backends.page,
+    **deployed.FILES,
 }
 
 

@@ -11,20 +11,25 @@ from . import pointer as pointers
 from . import workload as workloads
 from .finding import Finding
 from .policy import level
-from .rule import POD, TEMPLATE
+from .rule import NEEDS, POD, TEMPLATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
     from typing import Any
 
     from .finding import Problem, Safety
     from .patch import Operation
     from .policy import Policy
-    from .rule import Rule
+    from .rule import Needs, Rule
     from .workload import Origin, Workload
 
+    Found = dict[Rule, list[tuple[Workload, Problem]]]
+
+_FILE = "file"
 _ROUNDS = 64  # fixes of one rule that had to wait for one another; a pod has no more containers than that
+
+_PASSES = 4  # with unsafe fixes; two are enough for all that is known
 
 
 class Mutation:
@@ -34,12 +39,13 @@ class Mutation:
     result, for whoever judges it next.
     """
 
-    __slots__ = ("object", "patch", "workloads")
+    __slots__ = ("found", "object", "patch", "workloads")
 
     def __init__(self, obj: Any, operations: tuple[Operation, ...], views: list[Workload]) -> None:
         self.object = obj
         self.patch = operations
         self.workloads = views
+        self.found: Found = {}  # what rules said of this very object, while a fix was looked for
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -64,11 +70,17 @@ class Engine:
     between objects.
     """
 
-    __slots__ = ("policy", "rules")
+    __slots__ = ("_fixable", "_rules_for", "policy", "rules")
 
     def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
         self.policy = policy
         self.rules = tuple(rule for rule in rules if policy.in_force(rule))
+        self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
+        self._rules_for: dict[tuple[str, Needs], tuple[Rule, ...]] = {
+            (sight, holds): tuple(rule for rule in self.rules if _can_judge(rule, sight, holds))
+            for sight in (_FILE, POD, TEMPLATE)
+            for holds in NEEDS
+        }
 
     def validate(self, document: Any, origin: Origin = "file") -> list[Finding]:
         """Return the findings on every Kubernetes object of a document, sorted by place and rule."""
@@ -76,30 +88,48 @@ class Engine:
 
     def judge(self, views: Iterable[Workload]) -> list[Finding]:
         """Return the findings on objects already read, sorted by place and rule."""
-        found = [finding for workload in views for finding in self._judge(workload)]
-        found.sort()
-        return found
+        return self._judge(views, {})
+
+    def left(self, mutation: Mutation) -> list[Finding]:
+        """Return the findings that a mutation by this engine left, sorted by place and rule."""
+        return self._judge(mutation.workloads, mutation.found)
 
     def mutate(
-        self, document: Any, origin: Origin = "file", *, unsafe: bool = False, consent: bool = False
+        self,
+        document: Any,
+        origin: Origin = "file",
+        *,
+        unsafe: bool = False,
+        consent: bool = False,
+        admitted: bool = False,
     ) -> Mutation:
         """Return the document with every safe fix applied, rule after rule, and the operations that did it.
 
         ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
-        from mutating. The document given is left as it was.
+        from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
+        template is shown as its Pods will be. The document given is left as it was.
+
+        Safe fixes never wake an earlier rule. An unsafe one may (what was ``nvidia.com/gpus`` is counted once
+        it is ``nvidia.com/gpu``), so with those the rules are gone through until they rest.
         """
         state = Mutation(document, (), workloads.read(document, self.policy, origin))
-        for rule in self.rules:
-            if rule.fix is None or (rule.fix == "unsafe" and not unsafe):
-                continue
-            if consent or self.policy.fixes(rule):
+        repairing = [
+            rule
+            for rule, allowed in self._fixable
+            if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
+        ]
+        for _ in range(_PASSES if unsafe else 1):
+            before = len(state.patch)
+            for rule in repairing:
                 state = self._repair(rule, state, origin, unsafe=unsafe)
+            if len(state.patch) == before:
+                break
         return state
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
-        mutation = self.mutate(document, origin)
-        after = self.judge(mutation.workloads)
+        mutation = self.mutate(document, origin, admitted=True)
+        after = self.left(mutation)
         if mutation.patch:
             left = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
@@ -111,13 +141,23 @@ class Engine:
             after.sort()
         return Review(mutation, after)
 
-    def _judge(self, workload: Workload) -> Iterator[Finding]:
-        for rule in self.rules:
-            if _sees(rule, workload):
-                for problem in rule.check(workload, self.policy):
-                    finding = self._finding(rule, workload, problem)
-                    if finding is not None:
-                        yield finding
+    def _judge(self, views: Iterable[Workload], found: Found) -> list[Finding]:
+        """Judge the views by every rule but those whose problems are already found."""
+        facts = [
+            (rule, workload, problem)
+            for workload in views
+            for rule in self._judges(workload)
+            if rule not in found
+            for problem in rule.check(workload, self.policy)
+        ]
+        facts += [(rule, *each) for rule, problems in found.items() for each in problems]
+        findings = [self._finding(*fact) for fact in facts]
+        return sorted(finding for finding in findings if finding is not None)
+
+    def _judges(self, workload: Workload) -> tuple[Rule, ...]:
+        """Return the rules that can have findings on an object: at admission not all can be judged on all."""
+        sight = _FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
+        return self._rules_for[sight, workload.holds]
 
     def _finding(self, rule: Rule, workload: Workload, problem: Problem) -> Finding | None:
         action = self.policy.action(rule, problem.severity or rule.severity)
@@ -139,7 +179,7 @@ class Engine:
     def _repair(self, rule: Rule, state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
         """Apply one rule's fixes; those that get in one another's way are worked out anew on the result."""
         for _ in range(_ROUNDS):
-            batch, waiting = self._batch(rule, state.workloads, unsafe=unsafe)
+            batch, waiting = self._batch(rule, state, unsafe=unsafe)
             if not batch:
                 break
             document = patch.apply(state.object, batch)
@@ -148,31 +188,35 @@ class Engine:
                 break
         return state
 
-    def _batch(self, rule: Rule, views: Iterable[Workload], *, unsafe: bool) -> tuple[list[Operation], bool]:
+    def _batch(self, rule: Rule, state: Mutation, *, unsafe: bool) -> tuple[list[Operation], bool]:
         batch: list[Operation] = []
         waiting = False
-        for workload in views:
-            if not _sees(rule, workload):
+        for _, problem in self._find(rule, state):
+            if not self._applies(rule, problem, unsafe=unsafe):
                 continue
-            for problem in rule.check(workload, self.policy):
-                if not self._applies(rule, problem, unsafe=unsafe):
-                    continue
-                if patch.conflict(batch, problem.fix):
-                    waiting = True
-                else:
-                    batch += problem.fix
+            if patch.conflict(batch, problem.fix):
+                waiting = True
+            else:
+                batch += problem.fix
         return batch, waiting
+
+    def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:
+        problems = [
+            (workload, problem)
+            for workload in state.workloads
+            if rule in self._judges(workload)
+            for problem in rule.check(workload, self.policy)
+        ]
+        state.found[rule] = problems
+        return problems
 
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:
         wanted: tuple[Safety, ...] = ("safe", "unsafe") if unsafe else ("safe",)
         return problem.safety in wanted and self.policy.action(rule, problem.severity or rule.severity) != "off"
 
 
-def _sees(rule: Rule, workload: Workload) -> bool:
-    """Tell whether a rule can judge an object at all: in a file always, at admission by what the object is."""
-    if workload.origin == "file":
-        return True
-    return (POD if workload.is_pod else TEMPLATE) in rule.sees
+def _can_judge(rule: Rule, sight: str, holds: Needs) -> bool:
+    return NEEDS.index(rule.needs) <= NEEDS.index(holds) and (sight == _FILE or sight in rule.sees)
 
 
 def worsened(now: Iterable[Finding], before: Iterable[Finding]) -> list[Finding]:

@@ -7,7 +7,7 @@ This class is what the program works with. A policy file is read, checked and ex
 from __future__ import annotations
 
 from . import resources
-from .finding import ACTION_OF, LEVEL_OF
+from .finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,15 +106,21 @@ class Policy:
         return Policy(self.name, self.spec, selected=rules)
 
     def action(self, rule: Rule, severity: Severity) -> Action:
-        """Return what the policy wants done about a finding, before the mode's ceiling."""
+        """Return what the policy wants done about a finding, before the mode's ceiling.
+
+        What a policy says of a rule is said of what the rule finds at its own severity or worse; a milder
+        finding of the same rule (a mere parent of a device's path, say) never leads to more than its own
+        severity's action.
+        """
         if self.selected is not None and rule.id not in self.selected:
             return "off"
-        said = self.settings.get(rule.id, _UNSET).action
-        if said is None:
-            said = rule.default or ACTION_OF[severity]
-        if said == "off" and self.selected is not None:
-            return ACTION_OF[severity]
-        return said
+        own = ACTION_OF[severity]
+        said = self.settings.get(rule.id, _UNSET).action or rule.default
+        if said is None or (said == "off" and self.selected is not None):
+            return own
+        if said == "off" or SEVERITIES.index(severity) <= SEVERITIES.index(rule.severity):
+            return said
+        return max(said, own, key=ACTIONS.index)
 
     def in_force(self, rule: Rule) -> bool:
         """Tell whether findings of the rule lead to anything at all under this policy."""

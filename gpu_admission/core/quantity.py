@@ -1,36 +1,383 @@
-"""Placeholder until the exact quantities land (next commit)."""
+"""Kubernetes quantities: exact, in time linear in the text, with the API server's verdicts.
+
+The model is `k8s.io/apimachinery/pkg/api/resource` v0.36 (`quantity.go`, `amount.go`, `scale_int.go`,
+`suffix.go`) and `ValidateResourceQuantityValue` of `k8s.io/kubernetes/pkg/apis/core/validation` 1.36.
+Where Go's fixed-width arithmetic shows in a verdict, this module shows the same: our answer must be the
+API server's. Exponents are never expanded: a value is a string of digits and a power of ten, so that
+`"1e1000000"` costs what `"1"` costs, and no integer of more than 128 digits is ever built.
+"""
 
 from __future__ import annotations
 
+from gpu_admission.core.go_numbers import (
+    MAX_INT64,
+    binary_nanos,
+    int32,
+    json_float,
+    nanos_are_integer,
+    round_up,
+    scaled_is_integer,
+)
 
-class QuantityError(ValueError): ...
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NoReturn
+
+KIB: Final = 2**10
+MIB: Final = 2**20
+GIB: Final = 2**30
+
+_DIGITS: Final = "0123456789"
+# What the JSON decoder leaves for `strings.TrimSpace` to trim: Go writes tabs, line breaks and U+2028/9 as
+# escapes, and `Quantity.UnmarshalJSON` looks at the escaped text.
+_SPACES: Final = (
+    " \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
+
+_DECIMAL_SI: Final = "DecimalSI"
+_DECIMAL_EXPONENT: Final = "DecimalExponent"
+_BINARY_SI: Final = "BinarySI"
+
+_DECIMAL_SUFFIXES: Final = {
+    "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18,
+}  # fmt: skip
+_BINARY_SUFFIXES: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
+_SUFFIX_OF_EXPONENT: Final = {exponent: suffix for suffix, exponent in _DECIMAL_SUFFIXES.items()}
+_BINARY_LADDER: Final = ("", *_BINARY_SUFFIXES)
+
+_MAX_FAST_DIGITS: Final = 18  # Go keeps up to this many digits in an int64, more in a big decimal
+_NANO: Final = -9
+_MILLI: Final = -3
+# Up to here `MilliValue` of a plain integer cannot overflow: fifteen digits times a thousand.
+_MAX_PLAIN_DIGITS: Final = 15
+
+
+class QuantityError(ValueError):
+    """A value that the API server cannot decode as a quantity; the message says why and what to write."""
 
 
 class Quantity:
-    def __init__(self, n: float) -> None:
-        self.n = n
+    """An amount as the API server holds it after decoding: made by `parse`, immutable, compared by value.
+
+    `"1"`, `"1000m"` and `"1e0"` are equal and have one hash. An amount below 1n has become 1n, one with a
+    binary suffix above 2**63-1 has become 2**63-1.
+    """
+
+    __slots__ = ("_digits", "_exponent", "_format", "_kept", "is_integer", "is_negative")
+
+    is_integer: bool
+    """The API server's test for extended resources: `MilliValue() % 1000 == 0` in wrapping int64.
+
+    It is no test of mathematics: `"0.9999"` passes (rounded up to 1000m), `"1Ei"` fails (it overflows).
+    """
+    is_negative: bool
+    """Less than zero; `"-0"` is not."""
+
+    # The value is (-1 if is_negative) * int(_digits) * 10**_exponent; _digits has no zero at either end.
+    _digits: str
+    _exponent: int
+    _format: str
+    _kept: str | None
+
+    def __init__(
+        self,
+        digits: str,
+        exponent: int,
+        form: str,
+        *,
+        is_negative: bool = False,
+        is_integer: bool = True,
+        kept: str | None = None,
+    ) -> None:
+        significant = digits.lstrip("0")
+        stripped = significant.rstrip("0")
+        write = object.__setattr__
+        write(self, "_digits", stripped)
+        write(self, "_exponent", exponent + len(significant) - len(stripped) if stripped else 0)
+        write(self, "_format", form)
+        write(self, "_kept", kept)
+        write(self, "is_integer", is_integer)
+        write(self, "is_negative", is_negative and stripped != "")
+
+    def __setattr__(self, name: str, _value: object) -> NoReturn:
+        raise AttributeError(f"a Quantity is immutable: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Quantity is immutable: cannot delete {name}")
+
+    def __reduce__(self) -> tuple[object, ...]:  # copying and pickling would set attributes
+        return _remade, ({name: getattr(self, name) for name in self.__slots__},)
 
     @property
     def is_zero(self) -> bool:
-        return self.n == 0
+        """Exactly nothing. `"0.0000000001"` is not zero: it has been rounded up to 1n."""
+        return not self._digits
 
-    @property
-    def is_negative(self) -> bool:
-        return self.n < 0
+    def in_thousandths(self) -> Quantity:
+        """Return the amount as the API server defaults it in a container's resources: rounded up to whole 1/1000.
 
-    @property
-    def is_integer(self) -> bool:
-        return self.n == int(self.n)
+        `"0.9999"` is `1` there, so that a limit of `1` and a request of `"0.9999"` are equal
+        (`SetDefaults_ResourceList` of k8s.io/kubernetes `pkg/apis/core/v1`). Up is away from zero.
+        """
+        surplus = _MILLI - self._exponent
+        if surplus <= 0:
+            return self
+        kept = self._digits[:-surplus] or "0"  # the digits dropped do not end in 0, so they are something
+        up = _plus_one(kept)
+        return Quantity(up, _MILLI, self._format, is_negative=self.is_negative, is_integer=self.is_integer)
 
-    def __eq__(self, o: object) -> bool:
-        return isinstance(o, Quantity) and o.n == self.n
+    def ceil(self) -> int:
+        """Return the amount in whole units, rounded away from zero and held within int64.
+
+        As Go's `Value()` where that does not overflow; where it does (`"1e1000000"` gives 0 there), the
+        nearest int64. (Go's own answer for a negative amount of many digits is off by one or more.)
+        """
+        places = len(self._digits) + self._exponent
+        if places > 19:
+            whole = MAX_INT64 + 1
+        elif self._exponent >= 0:
+            whole = int(self._digits or "0") * 10**self._exponent
+        else:  # something is left behind the point: the last digit is never 0
+            whole = int(self._digits[: max(places, 0)] or "0") + 1
+        return -min(whole, MAX_INT64 + 1) if self.is_negative else min(whole, MAX_INT64)
+
+    def __str__(self) -> str:
+        """Return the text that Go writes when it serialises the decoded quantity.
+
+        A spelling that is nearly canonical is kept (`"+2"`, `"1e3"`, `"2."`), every other is rewritten
+        (`"0.5"` to `"500m"`). Beyond 10**20 Go has no suffix and **drops the factor**: `"1000E"` becomes
+        `"1"`. `canonical` does not.
+        """
+        return self._written(lossy=True) if self._kept is None else self._kept
+
+    def __repr__(self) -> str:
+        return f"<Quantity {self.canonical()}>"
+
+    def canonical(self) -> str:
+        """Return one spelling of this value in the family of suffixes it was written with.
+
+        The largest suffix without a fraction, no sign but a minus: `"+2"` gives `"2"`, `"1.5Gi"` gives
+        `"1536Mi"`. It is Go's `CanonicalizeBytes`, and `parse` reads it back as an equal value (not for
+        exponents beyond int32, which wrap).
+        """
+        return self._written(lossy=False)
+
+    def _written(self, *, lossy: bool) -> str:
+        sign = "-" if self.is_negative else ""
+        if self._format == _BINARY_SI and self._exponent >= 0:
+            whole = int(self._digits or "0") * 10**self._exponent
+            if whole >= KIB:
+                return sign + _binary(whole)
+        exponent = int32(self._exponent)
+        zeros = exponent % 3
+        exponent = int32(exponent - zeros)
+        suffix = None if self._format == _DECIMAL_EXPONENT else _SUFFIX_OF_EXPONENT.get(exponent)
+        if suffix is None:
+            plain = exponent == 0 or (lossy and self._format != _DECIMAL_EXPONENT)
+            suffix = "" if plain else f"e{exponent}"
+        return f"{sign}{self._digits or '0'}{'0' * zeros}{suffix}"
 
     def __hash__(self) -> int:
-        return hash(self.n)
+        return hash((self.is_negative, self._digits, self._exponent))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Quantity):
+            return NotImplemented
+        return (
+            self._exponent == other._exponent
+            and self._digits == other._digits
+            and self.is_negative == other.is_negative
+        )
+
+    def __lt__(self, other: object) -> bool:
+        if not isinstance(other, Quantity):
+            return NotImplemented
+        if self.is_negative != other.is_negative:
+            return self.is_negative
+        small, large = (other, self) if self.is_negative else (self, other)
+        return small._magnitude() < large._magnitude()
+
+    def __gt__(self, other: object) -> bool:
+        return other < self if isinstance(other, Quantity) else NotImplemented
+
+    def __le__(self, other: object) -> bool:
+        return not other < self if isinstance(other, Quantity) else NotImplemented
+
+    def __ge__(self, other: object) -> bool:
+        return not self < other if isinstance(other, Quantity) else NotImplemented
+
+    def _magnitude(self) -> tuple[bool, int, str]:
+        # Digits without zeros at the ends, read as 0.digits, sort as text once the power of ten is equal.
+        return bool(self._digits), len(self._digits) + self._exponent, self._digits
+
+
+def _plus_one(digits: str) -> str:
+    """Add one to a number of any length without converting it."""
+    kept = digits.rstrip("9")
+    zeros = "0" * (len(digits) - len(kept))
+    return f"{kept[:-1]}{int(kept[-1]) + 1}{zeros}" if kept else f"1{zeros}"
+
+
+def _remade(fields: dict[str, object]) -> Quantity:
+    made = object.__new__(Quantity)
+    for name, value in fields.items():
+        object.__setattr__(made, name, value)
+    return made
+
+
+# How nearly every quantity of a GPU is written: made once.
+_COMMON: Final = {str(count): Quantity(str(count), 0, _DECIMAL_SI, kept=str(count)) for count in range(1, 17)}
 
 
 def parse(raw: object) -> Quantity:
-    try:
-        return Quantity(float(raw))  # type: ignore
-    except Exception as e:
-        raise QuantityError(str(e)) from e
+    """Decode one value of `resources.limits` or `.requests`, as it stands in a JSON or YAML object.
+
+    `raw` is a string, an int, a float (read as Go's JSON encoder writes it, ints beyond int64 too) or None
+    (zero). Raises QuantityError, and nothing else, for all that the API server does not decode.
+    """
+    text = raw if type(raw) is str else _text_of(raw)
+    common = _COMMON.get(text)
+    if common is not None:
+        return common
+    plain = len(text) <= _MAX_PLAIN_DIGITS and text.isascii() and text.isdigit() and text[0] != "0"
+    if plain:
+        return Quantity(text, 0, _DECIMAL_SI, kept=None if text.endswith("000") else text)
+    quantity = decode(text.strip(_SPACES))
+    if quantity is None:
+        raise _refused(raw)
+    return quantity
+
+
+def _refused(raw: object) -> QuantityError:
+    from gpu_admission.core.quantity_hint import explain  # noqa: PLC0415 - only a bad value pays for it
+
+    return QuantityError(explain(raw))
+
+
+def _text_of(raw: object) -> str:
+    """Return what Go's JSON encoder writes for `raw`, without the quotes."""
+    if isinstance(raw, str):
+        return str.__str__(raw)
+    if raw is None:
+        return "0"
+    if isinstance(raw, bool):
+        raise _refused(raw)
+    if isinstance(raw, int):
+        if -MAX_INT64 - 1 <= raw <= MAX_INT64:
+            return int.__repr__(raw)
+        try:
+            raw = float(raw)  # Kubernetes' JSON decoder has int64 and float64, and nothing larger
+        except OverflowError:
+            raise _refused(raw) from None
+    if not isinstance(raw, float) or raw - raw != 0:  # infinities and NaN have no difference from themselves
+        raise _refused(raw)
+    return json_float(float(raw))
+
+
+def decode(text: str) -> Quantity | None:
+    """Do as Go's `ParseQuantity` for a trimmed text; None where it returns an error."""
+    if not text or not text.isascii():
+        return None
+    unsigned = text[1:] if text[0] in "+-" else text
+    rest = unsigned.lstrip(_DIGITS)
+    whole = unsigned[: len(unsigned) - len(rest)]
+    fraction = ""
+    if rest.startswith("."):
+        suffix = rest[1:].lstrip(_DIGITS)
+        fraction = rest[1 : len(rest) - len(suffix)]
+    else:
+        suffix = rest
+    if suffix in _BINARY_SUFFIXES:
+        return _binary_quantity(text, whole, fraction, _BINARY_SUFFIXES[suffix])
+    if suffix in _DECIMAL_SUFFIXES:
+        return _decimal_quantity(text, whole, fraction, _DECIMAL_SUFFIXES[suffix], _DECIMAL_SI)
+    exponent = _exponent_of(suffix)
+    if exponent is None:
+        return None
+    return _decimal_quantity(text, whole, fraction, exponent, _DECIMAL_EXPONENT)
+
+
+def _exponent_of(suffix: str) -> int | None:
+    """Read `e3` or `E-3`: an int64, of which Go keeps the low 32 bits (`"1e4294967296"` is 1)."""
+    if suffix[0] not in "eE":
+        return None
+    unsigned = suffix[2:] if suffix[1:2] in ("+", "-") else suffix[1:]
+    digits = unsigned.lstrip("0")
+    if not unsigned.isdigit() or len(digits) > 19:
+        return None
+    exponent = int(digits or "0")
+    if suffix[1] == "-":
+        exponent = -exponent
+    return int32(exponent) if -MAX_INT64 - 1 <= exponent <= MAX_INT64 else None
+
+
+def _decimal_quantity(text: str, whole: str, fraction: str, exponent: int, form: str) -> Quantity | None:
+    negative = text[0] == "-"
+    scale = int32(exponent - len(fraction))
+    digits = (whole.lstrip("0") or "0") + fraction
+    if len(digits) <= _MAX_FAST_DIGITS and scale >= _NANO:
+        keep = scale % 3 == 0 and digits[0] != "0" and not digits.endswith("000")
+        value = -int(digits) if negative else int(digits)
+        integer = scaled_is_integer(value, scale)
+        kept = text if keep else None
+        return Quantity(digits, scale, form, is_negative=negative, is_integer=integer, kept=kept)
+    if not whole and not fraction:
+        return None  # "e3" is 0 on the path above, but "e-10" is an error
+    shift = int32(9 - int32(len(fraction) + int32(-exponent)))
+    nanos, shift = round_up(whole + fraction, shift)
+    integer = nanos_are_integer(nanos, shift, negative)
+    return Quantity(nanos, shift + _NANO, form, is_negative=negative, is_integer=integer)
+
+
+def _binary_quantity(text: str, whole: str, fraction: str, exponent: int) -> Quantity | None:
+    negative = text[0] == "-"
+    digits = whole.lstrip("0") or "0"
+    if not fraction and len(digits) + exponent * 3 // 10 <= 14:
+        value = int(digits) << exponent
+        integer = scaled_is_integer(value, 0)
+        kept = text if int(digits) % 8 else None
+        return Quantity(str(value), 0, _BINARY_SI, is_negative=negative, is_integer=integer, kept=kept)
+    if not whole and not fraction:
+        return None  # "Gi" is 0 on the path above, but "Ei" is an error
+    amount = binary_nanos(digits, fraction, exponent)
+    if amount > MAX_INT64 * 10**9:  # capped, and then an integer: 1000 * (2**63 - 1) wraps to -1000
+        return Quantity(str(MAX_INT64), 0, _BINARY_SI, is_negative=negative)
+    nanos = str(amount)
+    integer = nanos_are_integer(nanos, 0, negative)
+    return Quantity(nanos, _NANO, _BINARY_SI, is_negative=negative, is_integer=integer)
+
+
+def _binary(whole: int) -> str:
+    step = 0
+    while whole >= KIB and whole % KIB == 0 and step < len(_BINARY_LADDER) - 1:
+        whole //= KIB
+        step += 1
+    return f"{whole}{_BINARY_LADDER[step]}"
+
+
+def exact_bytes(count: int) -> str:
+    """Return a number of bytes as one exact quantity: 8589934592 gives `"8Gi"`, 1000 gives `"1000"`.
+
+    Raises QuantityError beyond int64, where the API server would cut it down.
+    """
+    if abs(count) > MAX_INT64:
+        raise QuantityError("no Kubernetes quantity holds 8Ei or more with a binary suffix")
+    return ("-" if count < 0 else "") + _binary(abs(count))
+
+
+def format_bytes(count: int) -> str:
+    """Return a number of bytes for people: exact if that is short, otherwise `about` and two decimals.
+
+    8589934592 gives `"8Gi"`, 1610612736 `"1536Mi"`, 8000000000 `"about 7.45Gi"`; from 2**63 on, which no
+    quantity can say, `"8Ei or more"`.
+    """
+    if count < 0:
+        return f"minus {format_bytes(-count)}"
+    if count > MAX_INT64:
+        return "8Ei or more"
+    exact = _binary(count)
+    if len(exact) <= 7:
+        return exact
+    step = min((count.bit_length() - 1) // 10, len(_BINARY_LADDER) - 1)
+    hundredths = (count * 100 + KIB**step // 2) // KIB**step
+    return f"about {hundredths // 100}.{hundredths % 100:02d}{_BINARY_LADDER[step]}"

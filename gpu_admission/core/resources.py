@@ -43,6 +43,10 @@ PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
 PORTABLE_COUNT = "gpu-admission.io/gpu-count"
 PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
+# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
+REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
+CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
+
 # vendor, system, unit, sharing: the names
 _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "nvidia", "device", "exclusive", "nvidia.com/gpu nvidia.com/pgpu"),
@@ -129,19 +133,21 @@ _KNOWN: dict[str, Resource] = {
 }
 
 # The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
-MIG_NAME = re.compile(r"^nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?$")
+_MIG = r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?"
+MIG_NAME = re.compile(_MIG, re.ASCII)
 
-_PATTERNS: tuple[tuple[re.Pattern[str], str, str, Unit, Sharing], ...] = (
-    (MIG_NAME, "nvidia", "mig", "device", "partition"),
-    (re.compile(r"^amd\.com/[sdqc]px_nps[1248]$"), "amd", "amd", "device", "partition"),
-    (re.compile(r"^huawei\.com/Ascend\w+-memory$"), "huawei", "ascend", "memory", "shared"),
-    (re.compile(r"^huawei\.com/Ascend\w+-core$"), "huawei", "ascend", "cores", "shared"),
-    (re.compile(r"^huawei\.com/Ascend\w+(-\w+)*$"), "huawei", "ascend", "device", "exclusive"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+\.vMem$"), "iluvatar", "iluvatar", "memory", "shared"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+\.vCore$"), "iluvatar", "iluvatar", "cores", "shared"),
-    (re.compile(r"^iluvatar\.ai/[\w-]+-vgpu$"), "iluvatar", "iluvatar", "device", "shared"),
-    (re.compile(r"^cambricon\.com/mlu[\w.-]*$"), "cambricon", "cambricon", "device", "partition"),
+_PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
+    (_MIG, "nvidia", "mig", "device", "partition"),
+    (r"amd\.com/[sdqc]px_nps[1248]", "amd", "amd", "device", "partition"),
+    (r"huawei\.com/Ascend\w+-memory", "huawei", "ascend", "memory", "shared"),
+    (r"huawei\.com/Ascend\w+-core", "huawei", "ascend", "cores", "shared"),
+    (r"huawei\.com/Ascend\w+(-\w+)*", "huawei", "ascend", "device", "exclusive"),
+    (r"iluvatar\.ai/[\w-]+\.vMem", "iluvatar", "iluvatar", "memory", "shared"),
+    (r"iluvatar\.ai/[\w-]+\.vCore", "iluvatar", "iluvatar", "cores", "shared"),
+    (r"iluvatar\.ai/[\w-]+-vgpu", "iluvatar", "iluvatar", "device", "shared"),
+    (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
 )
+_LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short
 _PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
 
 
@@ -150,9 +156,9 @@ def classify(name: str) -> Resource | None:
     known = _KNOWN.get(name)
     if known is not None:
         return known
-    if name.startswith(_PATTERN_DOMAINS):
+    if name.startswith(_PATTERN_DOMAINS) and len(name) <= _LONGEST:
         for pattern, vendor, system, unit, sharing in _PATTERNS:
-            if pattern.match(name):
+            if re.fullmatch(pattern, name, re.ASCII):  # compiled when a name of such a domain is met
                 return Resource(name, vendor, system, unit, sharing)
     return None
 
@@ -172,8 +178,8 @@ def extra(name: str) -> Resource:
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
 
 
-_QUALIFIED_PART = re.compile(r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")
-_SUBDOMAIN = re.compile(r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$")
+_QUALIFIED_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
+_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
 
 
 def is_extended(name: str) -> bool:
@@ -187,4 +193,22 @@ def is_extended(name: str) -> bool:
     if not slash or "kubernetes.io/" in name or name.startswith("requests."):
         return False
     prefixed = f"requests.{domain}"
-    return len(prefixed) <= 253 and bool(_SUBDOMAIN.match(prefixed)) and bool(_QUALIFIED_PART.match(rest))
+    return len(prefixed) <= 253 and bool(_SUBDOMAIN.fullmatch(prefixed)) and bool(_QUALIFIED_PART.fullmatch(rest))
+
+
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+
+
+def is_refused(name: str) -> bool:
+    """Tell whether the API server refuses a name among a container's resources.
+
+    It takes its own (``cpu``, ``hugepages-2Mi``), extended resources, and any qualified name of its own
+    domains, even of resources that are long gone (``alpha.kubernetes.io/nvidia-gpu``): see
+    ``validateContainerResourceName`` in k8s.io/kubernetes ``pkg/apis/core/validation``.
+    """
+    domain, slash, rest = name.partition("/")
+    if not slash:
+        return name not in _STANDARD and not name.startswith("hugepages-")
+    if "kubernetes.io/" in name:
+        return len(domain) > 253 or not (_SUBDOMAIN.fullmatch(domain) and _QUALIFIED_PART.fullmatch(rest))
+    return not is_extended(name)

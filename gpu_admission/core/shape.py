@@ -6,12 +6,19 @@ helpers answer with an empty value instead of failing, so that a rule reads like
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
 _EMPTY: dict[str, Any] = {}
+
+# $GPUS ${GPUS:-1} $(params.gpus) | {{ .Values.gpus }} {% … %} | <number> | %GPUS% @GPUS@ __GPUS__ | GPU_COUNT | ?* *
+_PLACEHOLDER = re.compile(
+    r"\$[A-Za-z_{(]|\{[{%]|<[^<>]+>|^(%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
+)
 
 
 def mapping(value: object) -> Mapping[str, Any]:
@@ -30,6 +37,16 @@ def mappings(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
         for index, item in enumerate(value):
             if isinstance(item, dict):
                 yield index, item
+
+
+def is_placeholder(value: object) -> bool:
+    """Tell whether a value stands for one that somebody has yet to fill in: ``$GPUS``, ``{{ gpus }}``, ``<number>``.
+
+    Files hold such values (templates of envsubst, Helm, OpenShift, Argo; documentation; patterns such as
+    ``?*``), and nothing can be said about them. What reaches admission is judged as it stands: nobody will
+    fill it in any more.
+    """
+    return isinstance(value, str) and len(value) < 4096 and _PLACEHOLDER.search(value) is not None
 
 
 def shown(value: object, limit: int = 60) -> str:

@@ -6,10 +6,10 @@ kind that neither knows, by its shape. The views are thin: they hold the raw map
 
 from __future__ import annotations
 
-from . import discovery, kinds, quantity
+from . import discovery, kinds, quantity, resources
 from . import pointer as pointers
 from .finding import ObjectRef
-from .shape import mapping, mappings, text
+from .shape import mapping, mappings, printable, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from .policy import Policy
     from .quantity import Quantity
     from .resources import Resource
+    from .rule import Needs
 
     Role = Literal["init", "sidecar", "app", "ephemeral"]
     Origin = Literal["file", "admission"]
+    Side = Literal["limits", "requests"]
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
 
@@ -31,17 +33,20 @@ MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__"
 class GpuRequest:
     """One GPU resource of a container: what its limits and its requests say, raw.
 
-    ``limit`` and ``request`` are MISSING where the key is absent.
+    ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
+    asked; an amount that does not parse is taken for a request.
     """
 
-    __slots__ = ("_quantities", "container", "limit", "request", "resource")
+    __slots__ = ("_amounts", "asks", "container", "limit", "request", "resource")
 
     def __init__(self, container: Container, resource: Resource, limit: Any, request: Any) -> None:
         self.container = container
         self.resource = resource
         self.limit = limit
         self.request = request
-        self._quantities: dict[str, Quantity | None] = {}
+        self._amounts: dict[Side, Quantity | None] = {"limits": _parsed(limit), "requests": _parsed(request)}
+        amount = self._amounts[self.side]
+        self.asks = amount is None or not (amount.is_zero or amount.is_negative)
 
     @property
     def name(self) -> str:
@@ -54,39 +59,31 @@ class GpuRequest:
         return self.request if self.limit is MISSING else self.limit
 
     @property
-    def side(self) -> Literal["limits", "requests"]:
+    def side(self) -> Side:
         """Where ``value`` stands."""
         return "requests" if self.limit is MISSING else "limits"
 
-    def sides(self) -> Iterator[tuple[Literal["limits", "requests"], Any]]:
+    def sides(self) -> Iterator[tuple[Side, Any]]:
         """Yield each side that is given, with its raw value."""
         if self.limit is not MISSING:
             yield "limits", self.limit
         if self.request is not MISSING:
             yield "requests", self.request
 
-    def quantity(self, side: Literal["limits", "requests"] | None = None) -> Quantity | None:
+    def quantity(self, side: Side | None = None) -> Quantity | None:
         """Return the amount on a side (by default of ``value``), or None where it is missing or does not parse."""
-        side = side or self.side
-        if side not in self._quantities:
-            raw = self.limit if side == "limits" else self.request
-            self._quantities[side] = None if raw is MISSING else _parsed(raw)
-        return self._quantities[side]
+        return self._amounts[side or self.side]
 
-    def pointer(self, side: Literal["limits", "requests"] | None = None) -> Pointer:
+    def pointer(self, side: Side | None = None) -> Pointer:
         """Return where the resource's key stands (or would stand) on a side."""
         return (*self.container.resources_pointer, side or self.side, self.resource.name)
 
-    @property
-    def asks(self) -> bool:
-        """Whether more than zero is asked; an amount that does not parse is taken for a request."""
-        amount = self.quantity()
-        return amount is None or not (amount.is_zero or amount.is_negative)
-
 
 def _parsed(raw: Any) -> Quantity | None:
+    if raw is MISSING:
+        return None
     try:
-        return quantity.parse(raw)
+        return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
     except quantity.QuantityError:
         return None
 
@@ -95,9 +92,24 @@ class Container:
     """A container of a pod, or a place that has a container's ``resources`` and little else.
 
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
+    ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
+    where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
+    asks for any of them (an explicit zero asks for none).
     """
 
-    __slots__ = ("gpus", "key", "pointer", "role", "spec", "whole")
+    __slots__ = (
+        "_env_names",
+        "gpus",
+        "key",
+        "limits",
+        "pointer",
+        "requests",
+        "resources",
+        "role",
+        "served",
+        "spec",
+        "whole",
+    )
 
     def __init__(
         self,
@@ -114,7 +126,12 @@ class Container:
         self.role: Role = role
         self.key = key
         self.whole = whole
-        self.gpus = self._gpus(policy)
+        self.resources: Mapping[str, Any] = mapping(spec.get(key))
+        self.limits: Mapping[str, Any] = mapping(self.resources.get("limits"))
+        self.requests: Mapping[str, Any] = mapping(self.resources.get("requests"))
+        self.gpus = tuple(self._gpus(policy))
+        self.served = bool(self.gpus) and any(gpu.asks for gpu in self.gpus)
+        self._env_names: frozenset[str] | None = None
 
     @property
     def name(self) -> str:
@@ -128,51 +145,34 @@ class Container:
             self.role, "ephemeral container"
         )
         if self.name:
-            return f'{kind} "{self.name[:63]}"'
+            return f'{kind} "{printable(self.name[:63])}"'
         last = self.pointer[-1] if self.pointer else ""
-        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{last}"'
+        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{printable(last[:63])}"'
 
     @property
     def resources_pointer(self) -> Pointer:
         """Where the mapping with limits and requests stands."""
         return (*self.pointer, self.key)
 
-    @property
-    def resources(self) -> Mapping[str, Any]:
-        """The mapping with limits and requests; empty where there is none."""
-        return mapping(self.spec.get(self.key))
-
-    @property
-    def limits(self) -> Mapping[str, Any]:
-        """The limits; empty where there are none."""
-        return mapping(self.resources.get("limits"))
-
-    @property
-    def requests(self) -> Mapping[str, Any]:
-        """The requests; empty where there are none."""
-        return mapping(self.resources.get("requests"))
-
-    @property
-    def served(self) -> bool:
-        """Whether the container asks for any GPU (an explicit zero asks for none)."""
-        return any(gpu.asks for gpu in self.gpus)
-
     def env(self) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
         """Yield the entries of ``env`` that are mappings, with their pointers."""
         for index, entry in mappings(self.spec.get("env")):
             yield (*self.pointer, "env", index), entry
 
-    def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
-        resources = self.spec.get(self.key)
-        if not isinstance(resources, dict):
-            return ()
-        limits, requests = mapping(resources.get("limits")), mapping(resources.get("requests"))
-        found = []
-        for name in (*limits, *(name for name in requests if name not in limits)):
+    @property
+    def env_names(self) -> frozenset[str]:
+        """The names of the variables in ``env``."""
+        if self._env_names is None:
+            names = [entry.get("name") for _, entry in mappings(self.spec.get("env"))]
+            self._env_names = frozenset([name for name in names if isinstance(name, str)])
+        return self._env_names
+
+    def _gpus(self, policy: Policy) -> Iterator[GpuRequest]:
+        limits, requests = self.limits, self.requests
+        for name in (*limits, *[name for name in requests if name not in limits]):
             resource = policy.classify(name) if "/" in name else None
             if resource is not None:
-                found.append(GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING)))
-        return tuple(found)
+                yield GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))
 
 
 class Pod:
@@ -182,9 +182,29 @@ class Pod:
     itself, or the template), None where the kind has none. ``complete`` is False for fragments, for
     resources without a container around them, and for kinds found by shape: there only what stands in a
     container can be judged, nothing about placement.
+
+    ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
+    has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
+    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
+    ``shares`` is the container for which an annotation asks for a share of a card (KAI), and ``asks`` tells
+    whether the pod asks for a GPU in either way. ``memo`` keeps what several rules work out of the pod: a view
+    is made for one policy and never changed, so nothing in it grows stale.
     """
 
-    __slots__ = ("complete", "containers", "holder", "pointer", "spec")
+    __slots__ = (
+        "asks",
+        "complete",
+        "containers",
+        "gpus",
+        "holder",
+        "memo",
+        "metadata",
+        "metadata_pointer",
+        "pointer",
+        "served",
+        "shares",
+        "spec",
+    )
 
     def __init__(
         self,
@@ -192,6 +212,7 @@ class Pod:
         pointer: Pointer,
         holder: Pointer | None,
         containers: tuple[Container, ...],
+        workload: Workload,
         *,
         complete: bool,
     ) -> None:
@@ -200,26 +221,51 @@ class Pod:
         self.holder = holder
         self.containers = containers
         self.complete = complete
+        around = holder if holder is not None else pointer if "metadata" in spec else workload.pointer
+        carrier = workload.object if around == workload.pointer else pointers.resolve(workload.document, around)
+        self.metadata_pointer: Pointer = (*around, "metadata")
+        self.metadata = mapping(mapping(carrier).get("metadata"))
+        self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
+        self.served = bool(self.gpus) and any(gpu.asks for gpu in self.gpus)
+        self.shares = self._shares()
+        self.asks = self.served or self.shares is not None
+        self.memo: dict[str, Any] = {}
 
-    @property
-    def gpus(self) -> Iterator[GpuRequest]:
-        """Every GPU resource of every container."""
-        return (gpu for container in self.containers for gpu in container.gpus)
+    def serves(self, container: Container) -> bool:
+        """Tell whether a container is one that will be given a GPU."""
+        return container.served or container is self.shares
 
-    @property
-    def served(self) -> bool:
-        """Whether any container asks for a GPU."""
-        return any(container.served for container in self.containers)
+    def _shares(self) -> Container | None:
+        annotations = mapping(self.metadata.get("annotations"))
+        if annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
+            return None
+        wanted = text(annotations.get(resources.CONTAINER_ANNOTATION))
+        apps = [container for container in self.containers if container.role == "app"]
+        return next((container for container in apps if container.name == wanted), apps[0] if apps else None)
 
 
 class Workload:
     """One Kubernetes object and the pods that will come of it.
 
     ``pointer`` is where the object stands in the document (not the root for an item of a ``List``);
-    ``document`` is the whole, to which every pointer of every view is relative.
+    ``document`` is the whole, to which every pointer of every view is relative. ``group`` is the API group,
+    empty for the core group; ``is_pod`` tells whether the object is itself a Pod; ``holds`` says how much
+    there is for rules to judge: a ``request`` for a GPU, at least a ``pod``, or no more than an ``object``.
     """
 
-    __slots__ = ("api_version", "document", "kind", "object", "origin", "pods", "pointer", "ref")
+    __slots__ = (
+        "api_version",
+        "document",
+        "group",
+        "holds",
+        "is_pod",
+        "kind",
+        "object",
+        "origin",
+        "pods",
+        "pointer",
+        "ref",
+    )
 
     def __init__(self, document: Any, obj: dict[str, Any], pointer: Pointer, policy: Policy, origin: Origin) -> None:
         self.document = document
@@ -228,6 +274,8 @@ class Workload:
         self.origin: Origin = origin
         self.api_version = text(obj.get("apiVersion"))
         self.kind = text(obj.get("kind"))
+        self.group = kinds.split_group(self.api_version)
+        self.is_pod = self.kind == "Pod" and self.api_version == "v1"
         metadata = mapping(obj.get("metadata"))
         self.ref = ObjectRef(
             self.api_version,
@@ -236,16 +284,15 @@ class Workload:
             text(metadata.get("name")) or None,
         )
         self.pods = tuple(_pods(self, policy))
+        self.holds = _holds(self.pods)
 
     @property
-    def group(self) -> str:
-        """The API group; empty for the core group."""
-        return kinds.split_group(self.api_version)
+    def defaulted(self) -> bool:
+        """Whether this is a Pod as the API server hands it on: limits of GPUs have been copied to requests.
 
-    @property
-    def is_pod(self) -> bool:
-        """Whether the object is itself a Pod."""
-        return self.kind == "Pod" and self.api_version == "v1"
+        A Pod inside another object has only been written down so far.
+        """
+        return self.origin == "admission" and self.is_pod and not self.pointer
 
     @property
     def built_in(self) -> bool:
@@ -258,16 +305,13 @@ class Workload:
             return {}
         return mapping(mapping(pointers.resolve(self.document, pod.holder)).get("metadata"))
 
-    def containers(self) -> Iterator[tuple[Pod, Container]]:
-        """Yield every container of every pod."""
-        for pod in self.pods:
-            for container in pod.containers:
-                yield pod, container
+    def containers(self) -> list[tuple[Pod, Container]]:
+        """Return every container of every pod."""
+        return [(pod, container) for pod in self.pods for container in pod.containers]
 
-    def gpus(self) -> Iterator[GpuRequest]:
-        """Yield every GPU resource of every container."""
-        for pod in self.pods:
-            yield from pod.gpus
+    def gpus(self) -> list[GpuRequest]:
+        """Return every GPU resource of every container."""
+        return [gpu for pod in self.pods for gpu in pod.gpus]
 
     def container_at(self, pointer: Pointer) -> str | None:
         """Return the name of the container that a pointer lies in, or None."""
@@ -285,26 +329,36 @@ def read(document: Any, policy: Policy, origin: Origin = "file") -> list[Workloa
     return [Workload(document, obj, pointer, policy, origin) for pointer, obj in discovery.objects(document)]
 
 
+def _holds(pods: tuple[Pod, ...]) -> Needs:
+    for pod in pods:
+        if pod.gpus or pod.asks:
+            return "request"
+    return "pod" if pods else "object"
+
+
 def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
-    places = _places(workload, policy)
-    if places is None:
-        if kinds.never(workload.api_version, workload.kind):
-            return
-        for found in discovery.by_shape(workload.object, policy.classify):
-            yield _pod(workload, found.path, found.what, (), policy, certain=False)
-        return
-    for place in places:
+    """Yield the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
+    own = _own_places(workload, policy)
+    places = own if own is not None else kinds.places(workload.api_version, workload.kind)
+    found = False
+    for place in places or ():
+        if place.what == "object":  # its pods belong to the object inside
+            found = True
+            continue
         for path, value in pointers.expand(workload.object, place.path):
             if isinstance(value, dict):
+                found = True
                 yield _pod(workload, path, place.what, place.extra, policy, certain=True)
+    if not found and own is None and not kinds.never(workload.api_version, workload.kind):
+        for spot in discovery.by_shape(workload.object, policy.classify):
+            yield _pod(workload, spot.path, spot.what, (), policy, certain=False)
 
 
-def _places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
+def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
     for entry in policy.workloads:
         if (entry.get("apiVersion"), entry.get("kind")) == (workload.api_version, workload.kind):
             return tuple(kinds.Place(path) for path in entry["podSpecs"])
-    found = kinds.places(workload.api_version, workload.kind)
-    return None if found is None else tuple(place for place in found if place.what != "object")
+    return None
 
 
 def _pod(workload: Workload, path: Pointer, what: str, extra: tuple[str, ...], policy: Policy, *, certain: bool) -> Pod:
@@ -313,11 +367,11 @@ def _pod(workload: Workload, path: Pointer, what: str, extra: tuple[str, ...], p
     if what == "resources":
         key = extra[0] if extra else "resources"
         only = Container(spec, pointer, "app", policy, key=key, whole=False)
-        return Pod({}, pointer, None, (only,), complete=False)
+        return Pod({}, pointer, None, (only,), workload, complete=False)
     containers = tuple(_containers(spec, pointer, extra, policy))
     complete = certain and what == "pod" and (workload.origin == "admission" or _entire(containers))
     holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
-    return Pod(spec, pointer, holder, containers, complete=complete)
+    return Pod(spec, pointer, holder, containers, workload, complete=complete)
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 from typing import Any
 
+from gpu_admission.backends import cards, portable
 from gpu_admission.core import pointer as pointers
+from gpu_admission.core import quantity
 from gpu_admission.core.pointer import Pointer
 from gpu_admission.core.shape import mapping, mappings, shown
 
 from . import policymodel
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 Mistake = tuple[Pointer, str]
+
+_LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
 
 
 def nearest(word: str, words: list[str]) -> str:
@@ -81,9 +89,61 @@ def facts(document: object) -> list[Mistake]:
     mistakes: list[Mistake] = []
     for index, card in mappings(mapping(spec.get("cluster")).get("cards")):
         mistakes += [(("spec", "cluster", "cards", index, *place), said) for place, said in _card(card)]
+    return mistakes or _strategy(spec)
+
+
+def _card(said: dict[str, Any]) -> list[Mistake]:
+    """Return what is impossible about one card of ``cluster.cards``."""
+    model = said["model"]
+    if not cards.known(model) and said.get("memory") is None and not said.get("profiles"):
+        return [(("model",), f"there is no card {model!r} in the table: give its memory{nearest(model, _models())}")]
+    card = cards.card(said)
+    mistakes: list[Mistake] = []
+    if not _LEAST_CARD <= card.memory <= portable.MOST_MEMORY:
+        place = ("memory",) if said.get("memory") is not None else ("profiles",)
+        mistakes.append((place, f"no GPU has {_amount(card.memory)} of memory; write it with its unit, such as 80Gi"))
+    mistakes += _profiles(said, card)
+    if card.profile is not None and card.profile_named(card.profile) is None:
+        names = ", ".join(profile.name for profile in card.profiles) or "none that the table knows"
+        mistakes.append((("profile",), f"{model} has no MIG profile {card.profile!r}; it has: {names}"))
+    if card.mig == "single" and card.profile is None:
+        mistakes.append((("mig",), "strategy single cuts a card into one profile: name it, such as profile: 1g.10gb"))
+    if card.mig in {"mixed", "single"} and not card.profiles:
+        mistakes.append((("mig",), f"which MIG profiles {model} has is not in the table: give its profiles"))
     return mistakes
 
 
-def _card(card: dict[str, Any]) -> list[Mistake]:
-    del card
-    return []
+def _models() -> list[str]:
+    return list(cards.models())
+
+
+def _amount(count: int) -> str:
+    return f"{count} bytes" if count < quantity.KIB else quantity.format_bytes(count)
+
+
+def _profiles(said: dict[str, Any], card: cards.Card) -> list[Mistake]:
+    """Return what is impossible about the profiles that a policy gives a card."""
+    mistakes: list[Mistake] = []
+    seen: set[str] = set()
+    for index, entry in mappings(said.get("profiles")):
+        profile = cards.Profile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
+        if profile.name in seen:
+            mistakes.append((("profiles", index, "name"), f"the profile {profile.name} is given twice"))
+        elif profile.memory * (profile.count or 1) > card.memory:
+            times = f"{profile.count} times " if (profile.count or 1) > 1 else ""
+            has = f"{times}{_amount(profile.memory)} is more than the {_amount(card.memory)} of {card.model}"
+            mistakes.append((("profiles", index, "memory"), f"the profile {profile.name} does not fit: {has}"))
+        seen.add(profile.name)
+    return mistakes
+
+
+def _strategy(spec: Mapping[str, Any]) -> list[Mistake]:
+    """Return what MIG's strategy lacks: under single, a request becomes the one profile of a card."""
+    backend = mapping(spec.get("backend"))
+    if backend.get("name") != "mig" or backend.get("strategy") != "single":
+        return []
+    found = mappings(mapping(spec.get("cluster")).get("cards"))
+    if any(card.get("profile") and card.get("mig") in {None, "single"} for _, card in found):
+        return []
+    message = "strategy single needs a card in cluster.cards with the profile that it is cut into"
+    return [(("spec", "backend", "strategy"), message)]

@@ -53,6 +53,22 @@ def path_of(name: str) -> str | None:
     return path if os.path.isfile(path) else None
 
 
+def source(name: str) -> str:
+    """Return the text of a shipped policy, comments and all.
+
+    Raises PolicyError where none has that name.
+    """
+    path = path_of(name)
+    if path is None:
+        raise PolicyError(f"there is no shipped policy {name!r}{_nearest(name, shipped())}")
+    return content(path).decode()
+
+
+def summary(name: str) -> str:
+    """Return the first line of a shipped policy's opening comment."""
+    return source(name).partition("\n")[0].lstrip("# ")
+
+
 def load(name_or_path: str) -> Policy:
     """Return the shipped policy of that name, or the policy in that file.
 
@@ -60,10 +76,10 @@ def load(name_or_path: str) -> Policy:
     """
     path = path_of(name_or_path)
     if path is not None:
-        return _policy(_document(_content(path), path).object)
+        return _policy(_document(content(path), path).object)
     if not os.path.exists(name_or_path) and not _looks_like_path(name_or_path):
-        raise PolicyError(f"there is no shipped policy {name_or_path!r}{_nearest(name_or_path, shipped())}")
-    return parse(_content(name_or_path), name_or_path)
+        source(name_or_path)  # which says that there is none, and the nearest
+    return parse(content(name_or_path), name_or_path)
 
 
 def parse(data: bytes, name: str) -> Policy:
@@ -80,7 +96,11 @@ def _looks_like_path(said: str) -> bool:
     return os.sep in said or said.endswith((".yaml", ".yml", ".json"))
 
 
-def _content(path: str) -> bytes:
+def content(path: str) -> bytes:
+    """Return the bytes of a policy file.
+
+    Raises PolicyError where it is missing, unreadable, no regular file, or absurdly large.
+    """
     try:
         if not os.path.isfile(path):
             raise PolicyError(f"{path}: there is no such policy file")

@@ -6,13 +6,15 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
 
 from gpu_admission import rules
 from gpu_admission.core import pointer, quantity, resources
-from gpu_admission.core.rule import Rule
+
+if TYPE_CHECKING:
+    from gpu_admission.core.rule import Rule
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
@@ -74,6 +76,10 @@ class Exclusive(_Model):
     """Whole GPUs only."""
 
     name: Literal["exclusive"]
+    vendor: Literal["nvidia", "amd", "intel"] = Field("nvidia", description="whose GPUs portable requests are given")
+    resource: Annotated[str, BeforeValidator(_resource_name)] | None = Field(
+        None, description="another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"
+    )
 
 
 class Replicated(_Model):
@@ -209,6 +215,9 @@ class Card(_Model):
     )
     mig: Literal["mixed", "single", "none"] | None = None
     profile: str | None = Field(None, description="the one profile of strategy single")
+    product: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        None, description="the node label nvidia.com/gpu.product without MIG's suffix; default: the model"
+    )
     profiles: list[Profile] | None = Field(
         None, description="where they differ from the table, or the model is not in it"
     )
@@ -270,6 +279,15 @@ class PolicyFile(_Model):
     kind: Literal["GPUPolicy"]
     metadata: Metadata
     spec: Spec = Spec()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of policy files."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **PolicyFile.model_json_schema(by_alias=True),
+        "title": "GPUPolicy of gpu-admission",
+    }
 
 
 def words(location: tuple[str | int, ...]) -> list[str]:

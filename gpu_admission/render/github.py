@@ -6,6 +6,8 @@ as plain lines of the log, and a last command says how many those are.
 
 from __future__ import annotations
 
+from gpu_admission.core.shape import printable
+
 from . import concise
 from .report import by_severity, said
 
@@ -71,12 +73,13 @@ def _annotation(level: str, located: Located) -> str:
 
 def _command(level: str, title: str, place: Place, message: str) -> str:
     line, column, end = place.region
-    path = place.path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    path = place.path_bytes.decode("utf-8", "replace")
     spot = f",line={line},endLine={line},col={column},endColumn={end}" if place.line is not None else ""
     return f"::{level} title={_property(title)},file={_property(path)}{spot}::{_data(message)}"
 
 
 def _data(text: str) -> str:
+    text = printable(text)  # the log of a step is a terminal too
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -45,7 +45,7 @@ def _remarks(remarks: list[Remark], name: str, severity: str) -> list[dict[str, 
 
 
 def _issue(description: str, name: str, fingerprint: str, severity: str, place: Place) -> dict[str, Any]:
-    path = place.path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    path = place.path_bytes.decode("utf-8", "backslashreplace")
     if place.rendered_in:
         description += f" (rendered from {place.file}: line {place.line} of {place.rendered_in})"
     return {

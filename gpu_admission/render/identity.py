@@ -16,12 +16,14 @@ _SEPARATOR = "\x1f"
 
 
 def words(located: Located, path: str | None = None) -> tuple[str, ...]:
-    """Return what identifies a finding; ``path`` replaces the one it was reported with."""
-    finding = located.finding
+    """Return what identifies a finding; ``path`` replaces the one from the working directory."""
+    finding, place = located.finding, located.place
     ref = finding.object
+    if path is None:  # the template, where there is one: what was rendered from it may have any name
+        path = place.file if place.rendered_in else place.path
     return (
         finding.rule,
-        located.place.file if path is None else path,
+        path,
         ref.api_version,
         ref.kind,
         ref.namespace or "",

@@ -23,10 +23,22 @@ class Place:
     relative to the working directory; it may hold surrogate escapes. ``line`` and ``column`` start at 1 and
     count code points of the input, ``end_column`` is exclusive; they are None where the whole file is
     meant. ``anchored`` tells whether the line is a line of ``path`` (a template has other lines than what
-    was rendered from it). ``text`` is the line itself.
+    was rendered from it). ``text`` is the line itself, or of a very long one the part that begins at
+    ``text_column``.
     """
 
-    __slots__ = ("anchored", "column", "document", "end_column", "file", "line", "path", "rendered_in", "text")
+    __slots__ = (
+        "anchored",
+        "column",
+        "document",
+        "end_column",
+        "file",
+        "line",
+        "path",
+        "rendered_in",
+        "text",
+        "text_column",
+    )
 
     def __init__(
         self,
@@ -48,8 +60,17 @@ class Place:
         self.column = column
         self.end_column = end_column
         self.text = text
+        self.text_column = 1
         self.rendered_in = rendered_in
         self.anchored = anchored
+
+    @property
+    def path_bytes(self) -> bytes:
+        """The path as the file system knows it; a name that none can have (from an annotation) loses what is odd."""
+        try:
+            return self.path.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return self.path.encode("utf-8", "replace")
 
     @property
     def region(self) -> tuple[int, int, int]:
@@ -159,4 +180,7 @@ def by_severity(findings: Iterable[Located]) -> list[Located]:
 
 def said(finding: Finding) -> str:
     """Return message and advice as two sentences."""
-    return f"{finding.message}. {finding.advice[:1].upper()}{finding.advice[1:]}."
+    advice = finding.advice
+    if advice.split(" ")[0].isalpha():  # a resource's name keeps its case
+        advice = advice[:1].upper() + advice[1:]
+    return f"{finding.message}. {advice}."

@@ -119,14 +119,14 @@ def _result(located: Located, index: dict[str, int], fingerprint: str) -> dict[s
 def _physical(place: Place) -> dict[str, Any]:
     line, column, end = place.region
     return {
-        "artifactLocation": {"uri": uri(place.path)},
+        "artifactLocation": {"uri": uri(place.path_bytes)},
         "region": {"startLine": line, "startColumn": column, "endLine": line, "endColumn": end},
     }
 
 
-def uri(path: str) -> str:
+def uri(path: bytes) -> str:
     """Return a relative path as a URI reference: bytes that are no plain text percent-encoded."""
-    encoded = quote(path.encode("utf-8", "surrogateescape"), safe="/-._~!$&'()*+,;=@")
+    encoded = quote(path, safe="/-._~!$&'()*+,;=@")
     # Two slashes at the start would read as a host (a colon is encoded: it would read as a scheme).
     return f".{encoded}" if encoded.startswith("//") else encoded
 

@@ -57,10 +57,10 @@ def _offer(located: Located) -> str:
 
 def excerpt(place: Place) -> tuple[str, str, int]:
     """Return the source line as a terminal may show it, the space before the caret, and the caret's length."""
-    line, column = place.text, (place.column or 1) - 1
+    line, column = place.text, (place.column or 1) - place.text_column
     if not line.strip():
         return "", "", 0
-    length = max((place.end_column or 0) - 1 - column, 1)
+    length = max((place.end_column or 0) - (place.column or 1), 1)
     start = max(0, column - _CONTEXT) if len(line) > _WIDEST else 0
     end = start + _WIDEST
     left = "…" if start else ""

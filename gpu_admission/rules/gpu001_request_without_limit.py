@@ -8,6 +8,8 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 from gpu_admission.core.workload import MISSING
 
+from . import common
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,20 +21,26 @@ ID = "GPU001"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find GPU resources that stand in requests only; the repair copies the value to limits."""
-    for gpu in workload.gpus():
-        if gpu.limit is MISSING and gpu.quantity() is not None:
+    """Find GPU resources that stand in requests only; the repair copies the value to limits.
+
+    A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
+    """
+    for gpu in common.gpus(workload):
+        if gpu.limit is not MISSING or common.is_patch(workload, gpu.container):
+            continue
+        amount = gpu.quantity("requests")
+        if amount is not None and not amount.is_negative:
             yield _problem(workload, gpu)
 
 
 def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
-    value = shown(gpu.request)
+    room = common.has_room(gpu.container, "limits")
     return Problem(
         gpu.pointer("requests"),
-        f"{gpu.container.label} asks for {gpu.name}: {value} in requests but not in limits, "
+        f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
         "and Kubernetes refuses a GPU that has no limit",
-        f"write {gpu.name}: {value} under resources.limits (Kubernetes copies it to requests by itself)",
-        fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),),
+        f"write {gpu.name}: {shown(gpu.request)} under resources.limits (Kubernetes copies it to requests by itself)",
+        fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
         safety="safe",
     )
 
@@ -47,7 +55,9 @@ RULE = Rule(
 A GPU cannot be overcommitted, so Kubernetes wants it in `limits`; given there alone, it is copied to
 `requests`. Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable
 resources"). A custom kind (a PyTorchJob, an InferenceService, a RayCluster) is accepted all the same, and its
-pods fail later, in an event that nobody reads.""",
+pods fail later, in an event that nobody reads.
+
+Containers without an image in files are taken for patches of kustomize: their limit may stand in the base.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",
@@ -80,6 +90,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     fix="safe",
 )

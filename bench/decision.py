@@ -1,0 +1,206 @@
+"""What one decision costs without a server: per kind of pod, per stage, per rule and per container.
+
+Every time is CPU time, the least of several rounds, and is also given as a multiple of ``json.loads`` of the
+same body in the same round: machines differ, and a busy one slows both. The calls of functions that one
+decision makes do not depend on the machine at all.
+
+    python bench/decision.py [--rounds 9] [--policy default]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from gpu_admission import rules
+from gpu_admission.admission import envelope
+from gpu_admission.admission.decision import Decider
+from gpu_admission.core import workload
+from gpu_admission.core.engine import Engine
+from gpu_admission.files import policyfile
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_admission.core.policy import Policy
+
+CALLS = 60  # a slice: short enough that most slices are not interrupted
+MANY = 10  # containers
+
+GPU = {"nvidia.com/gpu": "1"}
+UNREADY = [
+    {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
+    for state in ("not-ready", "unreachable")
+]
+TOLERATION = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+
+def container(name: str, amounts: dict[str, str]) -> dict[str, Any]:
+    """A container as the API server defaults it, with ten variables and the usual mount."""
+    return {
+        "name": name,
+        "image": "registry.example.com/team/train:1.2.3",
+        "command": ["python", "train.py"],
+        "env": [{"name": f"SETTING_{number}", "value": f"value-{number}"} for number in range(10)],
+        "resources": {"limits": amounts, "requests": amounts},
+        "volumeMounts": [
+            {"name": "token", "readOnly": True, "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}
+        ],
+        "terminationMessagePath": "/dev/termination-log",
+        "imagePullPolicy": "IfNotPresent",
+    }
+
+
+def review(amounts: dict[str, str], *, tolerates: bool, containers: int = 1) -> bytes:
+    """An AdmissionReview of a new Pod of a ReplicaSet."""
+    pod = {
+        "kind": "Pod",
+        "apiVersion": "v1",
+        "metadata": {
+            "generateName": "train-",
+            "labels": {"app": "train", "pod-template-hash": "6d4cf56db6"},
+            "annotations": {"example.com/commit": "3f786850e387550fdab836ed7e6dc881de23001b"},
+            "ownerReferences": [
+                {"apiVersion": "apps/v1", "kind": "ReplicaSet", "name": "train", "uid": "1", "controller": True}
+            ],
+        },
+        "spec": {
+            "volumes": [{"name": "token", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}],
+            "containers": [container(f"train-{number}", {"cpu": "4", **amounts}) for number in range(containers)],
+            "tolerations": [*UNREADY, *([TOLERATION] if tolerates else ())],
+            "restartPolicy": "Always",
+            "schedulerName": "default-scheduler",
+        },
+    }
+    request = {
+        "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "operation": "CREATE",
+        "namespace": "research",
+        "userInfo": {"username": "system:serviceaccount:kube-system:replicaset-controller"},
+        "object": pod,
+        "oldObject": None,
+    }
+    return json.dumps({"apiVersion": envelope.API_VERSION, "kind": envelope.KIND, "request": request}).encode()
+
+
+BODIES = {
+    "GPU pod, mutated": (review(GPU, tolerates=False), "mutate"),
+    "GPU pod, fine": (review(GPU, tolerates=True), "mutate"),
+    "GPU pod, fine, validated": (review(GPU, tolerates=True), "validate"),
+    "pod without GPUs": (review({}, tolerates=False), "mutate"),
+    "pod without GPUs, validated": (review({}, tolerates=False), "validate"),
+    f"{MANY} containers with GPUs": (review(GPU, tolerates=True, containers=MANY), "mutate"),
+}
+
+
+def cost(act: Callable[[], object], rounds: int) -> float:
+    """The least CPU seconds of one call of ``act``."""
+    act()
+    best = float("inf")
+    for _ in range(rounds):
+        begun = time.thread_time()
+        for _ in range(CALLS):
+            act()
+        best = min(best, (time.thread_time() - begun) / CALLS)
+    return best
+
+
+def calls(act: Callable[[], object]) -> int:
+    """How many functions one call of ``act`` calls, those written in C among them."""
+    act()
+    count = 0
+
+    def note(_frame: object, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event in {"call", "c_call"}
+
+    sys.setprofile(note)
+    try:
+        act()
+    finally:
+        sys.setprofile(None)
+    return count
+
+
+def decisions(policy: Policy, rounds: int) -> dict[str, float]:
+    """Print what each body costs; the seconds by label."""
+    decide = Decider(lambda _: policy)
+    print(f"{'one decision':34}{'bytes':>7}{'µs':>8}{'x json':>8}{'calls':>7}")
+    spent = {}
+    for label, (body, endpoint) in BODIES.items():
+        unit, seconds = both(lambda body=body: json.loads(body), lambda b=body, e=endpoint: decide(b, e), rounds)
+        spent[label] = seconds
+        count = calls(lambda b=body, e=endpoint: decide(b, e))
+        print(f"{label:34}{len(body):7}{seconds * 1e6:8.0f}{seconds / unit:8.1f}{count:7}")
+    return spent
+
+
+def both(one: Callable[[], object], other: Callable[[], object], rounds: int) -> tuple[float, float]:
+    """The least costs of two acts, taken in turn."""
+    pairs = [(cost(one, 1), cost(other, 1)) for _ in range(rounds)]
+    return min(pair[0] for pair in pairs), min(pair[1] for pair in pairs)
+
+
+def stages(policy: Policy, rounds: int) -> None:
+    """Print where the time of the GPU pod that is fine goes, stage by stage."""
+    body = BODIES["GPU pod, fine"][0]
+    engine = Engine(rules.ALL, policy)
+    pod = envelope.read(body).object
+    unit = cost(lambda: json.loads(body), rounds)
+    looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
+    mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
+    whole = cost(lambda: engine.left(engine.mutate(pod, "admission")), rounds)
+    rows = {
+        "json.loads": unit,
+        "envelope": cost(lambda: envelope.read(body), rounds) - unit,
+        "views of pod and containers": looked,
+        "rules that repair": mutated - looked,
+        "all other rules": whole - mutated,
+        "answer": cost(lambda: envelope.write("705ab4f5-6393-11e8-b7cc-42010a800002", allowed=True), rounds),
+    }
+    print(f"\n{'GPU pod, fine: where it goes':34}{'µs':>8}{'x json':>8}")
+    for label, seconds in rows.items():
+        print(f"{label:34}{seconds * 1e6:8.1f}{seconds / unit:8.2f}")
+
+
+def each_rule(policy: Policy, rounds: int) -> None:
+    """Print what every rule in force costs on the GPU pod that is fine, the dearest first."""
+    body = BODIES["GPU pod, fine"][0]
+    pod = envelope.read(body).object
+    unit = cost(lambda: json.loads(body), rounds)
+    engine = Engine(rules.ALL, policy)
+    rows = []
+    for rule in engine.rules:
+        views = workload.read(pod, policy, "file")
+        seconds = cost(lambda rule=rule, views=views: [list(rule.check(view, policy)) for view in views], rounds)
+        rows.append((seconds, rule))
+    print(f"\n{'rule, on that pod':34}{'µs':>8}{'x json':>8}")
+    for seconds, rule in sorted(rows, key=lambda row: -row[0]):
+        name = f"{rule.id} {rule.name}"
+        print(f"{name:34.34}{seconds * 1e6:8.1f}{seconds / unit:8.2f}")
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--rounds", type=int, default=25)
+    parser.add_argument("--policy", default="default")
+    options = parser.parse_args()
+    policy = policyfile.load(options.policy)
+    spent = decisions(policy, options.rounds)
+    further = (spent[f"{MANY} containers with GPUs"] - spent["GPU pod, fine"]) / (MANY - 1)
+    print(f"each further container {further * 1e6:.0f} µs, its share of the body's parsing included")
+    stages(policy, options.rounds)
+    each_rule(policy, options.rounds)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,12 @@
+# ruff: noqa: INP001 - a script for developers
+"""What most webhooks in Python are: Flask on gunicorn's threads. It does nothing but send the body back."""
+
+from flask import Flask, Response, request
+
+app = Flask(__name__)
+
+
+@app.post("/<path:_>")
+def echo(_: str) -> Response:
+    """Answer with the request's own bytes."""
+    return Response(request.get_data(), mimetype="application/json")

@@ -1,0 +1,178 @@
+"""All connections of one event loop: accepted, bounded, given up when they stall, and let go at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import time
+from email.utils import formatdate
+from typing import TYPE_CHECKING
+
+from gpu_admission.admission.connection import ANSWERING, IDLE, Connection
+from gpu_admission.admission.http1 import busy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_admission.admission.app import Pages
+    from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.http1 import Head, Refusal
+    from gpu_admission.admission.lifecycle import Drain
+    from gpu_admission.admission.settings import Settings
+
+SWEEP = 0.25  # seconds between looks at the deadlines
+PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
+LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
+STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+class Hub:
+    """Listening sockets, connections and their limits.
+
+    Nobody who stalls can keep anybody else out: deadlines end what does not move, and when there are too many
+    connections or too many bytes of unfinished bodies, the one that has not moved for longest goes first.
+    """
+
+    def __init__(
+        self,
+        app: Pages,
+        settings: Settings,
+        drain: Drain,
+        certificate: ServingCertificate | None = None,
+    ) -> None:
+        self.app = app
+        self.settings = settings
+        self.loop = asyncio.get_running_loop()
+        self.now = self.loop.time
+        self.open: set[Connection] = set()
+        self.stopping = False
+        self._drain = drain
+        self._certificate = certificate
+        self._listening: list[socket.socket] = []
+        self._held = 0
+        self._date = (0, b"")
+        self._late = 0
+        self._due = self.now() + SWEEP
+        self.loop.call_at(self._due, self._sweep)
+
+    @property
+    def closing(self) -> bool:
+        """Whether each answer ends its connection."""
+        return self.stopping or self._drain.begun
+
+    def date(self) -> bytes:
+        """Give the Date header line, made once a second."""
+        now = int(time.time())
+        if self._date[0] != now:
+            self._date = now, b"date: " + formatdate(now, usegmt=True).encode() + b"\r\n"
+        return self._date[1]
+
+    # Accepting.
+
+    def listen(self, socks: Sequence[socket.socket]) -> None:
+        """Accept on these sockets from now on.
+
+        One connection at a time and in turn with all else: whoever takes a hundred at a go, as asyncio does,
+        leaves none to the other workers.
+        """
+        for sock in socks:
+            self._listening.append(sock)
+            self.loop.add_reader(sock.fileno(), self._accept, sock)
+
+    def stop(self) -> None:
+        """Take what the kernel has accepted for us already, then nothing more. The sockets stay open."""
+        self.stopping = True
+        for sock in self._listening:
+            self.loop.remove_reader(sock.fileno())
+            while self._accept(sock):
+                pass
+        self._listening.clear()
+
+    def _accept(self, listening: socket.socket) -> bool:
+        if len(self.open) >= self.settings.max_connections and not self.evict():
+            self._hold_off(listening)
+            return False
+        try:
+            sock, _ = listening.accept()
+        except OSError as error:
+            if error.errno in NO_ROOM and not self.evict():
+                self._hold_off(listening)
+            return False
+        try:
+            sock.setblocking(False)
+            if sock.family != socket.AF_UNIX:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open(sock)
+        except OSError:  # already gone again
+            sock.close()
+        return True
+
+    def _open(self, sock: socket.socket) -> None:
+        if self._certificate is None:
+            Connection(sock, self, None)
+        elif self._certificate.context is not None:
+            Connection(sock, self, self._certificate.context)
+        else:
+            sock.close()  # no certificate yet: never plain HTTP instead
+
+    def _hold_off(self, listening: socket.socket) -> None:
+        if not self.stopping:
+            self.loop.remove_reader(listening.fileno())
+            self.loop.call_later(PAUSE, self._accept_again, listening)
+
+    def _accept_again(self, listening: socket.socket) -> None:
+        if not self.stopping:
+            self.loop.add_reader(listening.fileno(), self._accept, listening)
+
+    # Limits.
+
+    def evict(self) -> bool:
+        """Make room: unfinished business goes before kept-alive connections, what moved last goes last."""
+        candidates = (each for each in self.open if each.state != ANSWERING)
+        victim = min(candidates, key=lambda each: (each.state == IDLE, each.progress), default=None)
+        if victim is None:
+            return False
+        victim.close()
+        return True
+
+    def hold(self, connection: Connection, size: int) -> None:
+        """Account for bytes of an unfinished body; raises Refusal (503) when there is no room to be made."""
+        while self._held + size > self.settings.max_buffered:
+            others = (each for each in self.open if each is not connection and each.held)
+            slowest = min(others, key=lambda each: each.progress, default=None)
+            if slowest is None or self.now() - slowest.progress < STALLED:
+                raise busy("too many unfinished bodies")
+            slowest.evict()
+        connection.held += size
+        self._held += size
+
+    def release(self, connection: Connection) -> None:
+        """Forget a connection's bytes."""
+        self._held -= connection.held
+        connection.held = 0
+
+    def admit(self, head: Head) -> Refusal | None:
+        """Say before the body has come whether the request will be refused.
+
+        Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
+        answered in vain; refused at once, it comes back in a second, and the queue is short again.
+        """
+        return busy("overloaded") if self._late >= LATE else self.app.admit(head)
+
+    def _sweep(self) -> None:
+        now = self.now()
+        self._late = self._late + 1 if now - self._due > self.settings.overload else 0
+        self._due = now + SWEEP
+        self.loop.call_at(self._due, self._sweep)
+        for each in [each for each in self.open if each.deadline < now]:
+            each.expire()
+
+    # Ending.
+
+    def retire(self, *, newcomers: bool) -> None:
+        """Close what is idle, and with ``newcomers`` also what has never sent a request."""
+        for each in tuple(self.open):
+            if each.served or newcomers:
+                each.retire()

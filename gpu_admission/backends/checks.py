@@ -1,0 +1,220 @@
+"""Checks and arithmetic that several backends share."""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import GIB, MIB
+
+from .base import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
+from .portable import LEAST_MEMORY, MOST_DEVICES, MOST_MEMORY, ceil_div, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from gpu_admission.core.finding import Severity
+
+    from .base import Asked, Backend, Facts
+    from .portable import Request
+    from .spelling import Spelling
+
+_CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discovery, in MiB
+
+
+def require_plausible(request: Request) -> None:
+    """Raise Refused for amounts that no backend on any cluster can give: they are never translated."""
+    if request.count < 1 or request.memory == 0 or request.cores == 0:
+        what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
+        raise Refused(UNTRANSLATABLE, f"which asks for {what} at all", "ask for more than zero, or leave the key out")
+    if request.count > MOST_DEVICES:
+        raise Refused(UNTRANSLATABLE, "more GPUs than any node has", "ask for the number of GPUs of one node at most")
+    if request.percent is not None and request.percent > 100:
+        raise Refused(
+            PERCENT,
+            f"{request.percent} percent of the compute of one GPU",
+            "write a percentage from 1 to 100 per GPU",
+        )
+    if request.memory is not None and request.memory > MOST_MEMORY:
+        raise Refused(
+            UNTRANSLATABLE,
+            f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
+            f"check the unit: {in_words(ceil_div(request.memory, 1024))} would be 1024 times less",
+        )
+    if request.memory is not None and request.memory < LEAST_MEMORY:
+        raise Refused(
+            UNTRANSLATABLE,
+            f"{in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
+            "check the unit: write the memory that the process needs, such as 8Gi",
+        )
+
+
+def require_known_size(request: Request, facts: Facts) -> Request:
+    """Return the request with its memory in bytes, where it was given as a part of a card.
+
+    Raises Refused where that takes a card that the policy does not name, and for a share of unknown size.
+    """
+    if request.thousandths is not None:
+        if facts.largest is None:
+            raise Refused(
+                UNTRANSLATABLE,
+                "a part of a card, and how much that is depends on the card",
+                "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
+                "cluster.cards",
+            )
+        return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
+    if request.share:
+        raise Refused(
+            UNTRANSLATABLE,
+            "a share of a card, whose size only the cluster it was written for knows",
+            "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
+        )
+    return request
+
+
+def whole_cards_fit(request: Request, facts: Facts) -> bool:
+    """Tell whether every card of the policy has the memory that is asked for (False where it names none)."""
+    return request.memory is None or (facts.smallest is not None and facts.smallest >= request.memory)
+
+
+def card_affinity(request: Request, facts: Facts) -> tuple[dict[str, Any], ...]:
+    """Return the node affinity under which a whole card has the memory asked for; none where every card has it."""
+    if whole_cards_fit(request, facts):
+        return ()
+    assert request.memory is not None  # noqa: S101 - for mypy: a request without memory fits every card
+    least = ceil_div(request.memory, MIB) - 1
+    return ({"key": _CARD_MEMORY, "operator": "Gt", "values": [str(least)]},)
+
+
+def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
+    """Return memory in a backend's units, rounded up, and a note where that gives more than was asked for."""
+    units = ceil_div(memory, unit)
+    over = units * unit - memory
+    return units, (f"rounded up by {in_words(over)} to whole {_unit(unit)}",) if over >= MIB else ()
+
+
+def _unit(unit: int) -> str:
+    return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {in_words(unit)}")
+
+
+def only_count(spelling: Spelling, *names: str) -> int:
+    """Return how many devices are asked for under one of these names (1 where none is named)."""
+    for name in names:
+        amount = spelling.amount(name)
+        if amount is not None:
+            return amount
+    return 1
+
+
+def several_gpus(backend: Backend, request: Request) -> Iterator[Refused]:
+    """Yield a refusal where a backend serves a container from one card only."""
+    if request.count > 1:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
+            "ask for one GPU (gpu-admission.io/gpu-count: 1), or for whole GPUs",
+        )
+
+
+def no_cores(backend: Backend, request: Request) -> Iterator[Refused]:
+    """Yield a refusal where a backend cannot limit compute and less than all of it was asked for."""
+    if request.limits_cores:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
+            "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
+        )
+
+
+def memory_needed(backend: Backend, request: Request) -> None:
+    """Raise Refused for a percentage without memory, where a share of compute comes with a share of memory."""
+    if request.memory is None and request.limits_cores:
+        raise Refused(
+            UNTRANSLATABLE,
+            f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
+            "of one without the other",
+            "say how much memory the process needs too (gpu-admission.io/gpu-mem: 8Gi)",
+        )
+
+
+def in_init_containers(
+    backend: Backend, asked: list[Asked], *, severity: Severity | None = None
+) -> Iterator[tuple[Asked, Refused]]:
+    """Yield each init or sidecar container that asks of a backend which does not count those."""
+    for one in asked:
+        if one.container.role in {"init", "sidecar"}:
+            yield (
+                one,
+                Refused(
+                    CONTAINERS,
+                    f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
+                    "that others count on",
+                    "ask for the GPU in one of spec.containers",
+                    severity=severity,
+                ),
+            )
+
+
+def one_container(backend: Backend, asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+    """Yield every GPU container after the first, for a backend that serves one a pod."""
+    for one in asked[1:]:
+        total = sum(other.request.memory or 0 for other in asked)
+        sums = f" (together they ask for {in_words(total)})" if total else ""
+        yield (
+            one,
+            Refused(
+                CONTAINERS,
+                f'but container "{asked[0].container.name[:63]}" asks for a GPU already, and {backend.title} serves '
+                f"one GPU container in a pod{sums}",
+                "move the second GPU container to a pod of its own",
+            ),
+        )
+
+
+def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterator[Refused]:
+    """Yield a warning where an amount of a memory resource looks 1024 times too large or too small.
+
+    ``unit`` is how many bytes the resource counts. The message does the arithmetic.
+    """
+    gpu = spelling.gpus.get(name)
+    amount = None if gpu is None else gpu.quantity()
+    if gpu is None or amount is None or amount.is_zero or amount.is_negative:
+        return
+    value = amount.ceil()
+    guess = _meant(value, unit, facts)
+    if guess is not None:
+        yield Refused(
+            UNIT,
+            f"{value} {_unit(unit)}: {name} counts {_unit(unit)} here; did you mean {guess}?",
+            f"write {name}: {guess}, or whatever the process needs in {_unit(unit)}",
+        )
+
+
+def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refused]:
+    """Yield a refusal for each percentage that is not from 1 to ``most``."""
+    for name in names:
+        gpu = spelling.gpus.get(name)
+        amount = None if gpu is None else gpu.quantity()
+        if amount is None or amount.is_negative:
+            continue
+        value = amount.ceil()
+        if not 1 <= value <= most:
+            yield Refused(
+                PERCENT,
+                f"{name} says {value} percent, and a percentage is from 1 to {most}",
+                f"write {name} as a number from 1 to {most}",
+            )
+
+
+def _meant(value: int, unit: int, facts: Facts) -> int | None:
+    """Return the amount that was probably meant, or None where the one given is plausible."""
+    most = facts.largest or MOST_MEMORY
+    if value * unit > 4 * most:
+        for divisor in (1024, unit, unit * 1024):
+            guess = ceil_div(value, divisor)
+            if LEAST_MEMORY <= guess * unit <= most:
+                return guess
+        return None if value * unit <= MOST_MEMORY else 8 * GIB // unit
+    if value * unit < LEAST_MEMORY:
+        guess = value * 1024
+        return guess if LEAST_MEMORY <= guess * unit <= most else None
+    return None

@@ -1,0 +1,85 @@
+"""Whole GPUs, as the device plugins of NVIDIA, AMD and Intel offer them."""
+
+from __future__ import annotations
+
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, whole_cards_fit
+from .portable import Emission, Request, in_words
+from .spelling import NVIDIA, NVIDIA_SHARED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .base import Facts
+    from .spelling import Spelling
+
+_RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/i915"}
+
+
+class Exclusive(Backend):
+    """One container, whole cards."""
+
+    name = "exclusive"
+    title = "a device plugin for whole GPUs"
+    reads = frozenset({NVIDIA, "amd", "intel"})
+    leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
+    spares_vendors = True
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
+        del facts
+        return Request(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0))
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for whole cards that have the memory asked for: by the node's label where the cards differ."""
+        if request.limits_cores:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{request.percent} percent of a GPU's compute, and this cluster hands out GPUs only whole",
+                "leave gpu-admission.io/gpu-core out to take a whole GPU",
+            )
+        vendor = facts.parameters.get("vendor") or "nvidia"
+        resource = facts.parameters.get("resource") or _RESOURCES[vendor]
+        if vendor == "nvidia":
+            return Emission({resource: request.count}, affinity=card_affinity(request, facts))
+        if not whole_cards_fit(request, facts):
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory or 0)} of memory, and no node label tells how much a card of this "
+                "cluster has",
+                f"ask for whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+            )
+        return Emission({resource: request.count})
+
+
+BACKEND = Exclusive()
+BACKEND.page = Page(
+    summary="""\
+Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where
+the policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU
+feature discovery) sees to it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource`
+another name of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
+    refuses=(
+        ("less than 100 percent of a GPU's compute", "a whole card cannot be limited"),
+        ("memory on AMD or Intel, unless `cluster.cards` has it", "their nodes carry no label to compare it with"),
+    ),
+    install="""\
+Nothing but the device plugins: NVIDIA's (or the GPU operator), AMD's, Intel's. For the node affinity, run GPU feature
+discovery (the GPU operator does).""",
+    traps=(
+        (
+            "AMD's device plugin under `mixed` naming offers partitions as `amd.com/cpx_nps4` or `amd.com/spx_nps1`; "
+            "none of them can be asked for by memory."
+        ),
+        (
+            "Intel's `gpu.intel.com/monitoring` (`i915_monitoring`, `xe_monitoring`) shows *all* GPUs of a node: allow "
+            "it to monitoring namespaces only."
+        ),
+        "The name `alpha.kubernetes.io/nvidia-gpu` was removed in Kubernetes 1.11.",
+    ),
+    sources=(
+        "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
+        "NVIDIA/k8s-device-plugin: README.md",
+        "ROCm/k8s-device-plugin: README.md",
+        "intel/intel-device-plugins-for-kubernetes: cmd/gpu_plugin/README.md",
+    ),
+)

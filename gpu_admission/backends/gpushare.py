@@ -1,0 +1,144 @@
+"""Aliyun's gpushare, the open source scheduler extender and device plugin."""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import GIB, MIB
+
+from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, no_cores, one_container, percents, several_gpus, suspicious
+from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
+from .spelling import NVIDIA
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked, Facts
+    from .spelling import Spelling
+
+_MEMORY = "aliyun.com/gpu-mem"
+_CORES = "aliyun.com/gpu-core.percentage"
+
+
+class Gpushare(Backend):
+    """Memory of one card, in whole GiB (or MiB)."""
+
+    name = "gpushare"
+    title = "gpushare"
+    reads = frozenset({"gpushare"})
+    leaves = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
+    excludes = frozenset({NVIDIA})
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read memory in the unit of the device plugin, always of one card."""
+        memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
+        if memory is None or spelling.without(_MEMORY, _CORES):
+            raise Refused(
+                UNTRANSLATABLE,
+                "which means one thing in the open source gpushare and another in Alibaba's own cloud",
+                f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
+            )
+        return Request(memory * unit(facts), 1, None if cores is None else cores * SEVENTHS)
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
+        for refused in (*several_gpus(self, request), *no_cores(self, request)):
+            raise refused
+        if request.memory is None:
+            raise Refused(
+                UNTRANSLATABLE,
+                "a whole GPU, and gpushare has no word for one",
+                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+            )
+        units, notes = in_units(request.memory, unit(facts))
+        most = None if facts.largest is None else capacity(facts)
+        if most is not None and units > most:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
+                f"on a card of {in_words(facts.largest or 0)}",
+                f"ask for at most {in_words(most * unit(facts))}",
+            )
+        return Emission({_MEMORY: units}, notes=notes)
+
+    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+        """Yield doubtful units and impossible percentages."""
+        yield from suspicious(spelling, _MEMORY, unit(facts), facts)
+        yield from percents(spelling, _CORES)
+
+    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+        """Yield what the extender would miscount: a second GPU container, init containers, sums beyond a card."""
+        del pod
+        yield from in_init_containers(self, asked)
+        yield from one_container(self, asked)
+        yield from pod_sum(self.title, asked, unit(facts), facts)
+
+
+def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    """Yield a refusal where all of a pod's requests together do not fit one card, rounded down to units."""
+    if facts.largest is None or not asked:
+        return
+    most = facts.largest // size
+    total = sum(ceil_div(one.request.memory or 0, size) for one in asked)
+    alone = len(asked) == 1 and not asked[0].native  # then the translation itself is refused
+    if total > most and not alone and all((one.request.memory or 0) <= facts.largest for one in asked):
+        yield (
+            asked[-1],
+            Refused(
+                EXCEEDS,
+                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
+                "for ever",
+                f"ask for at most {most} in the whole pod",
+            ),
+        )
+
+
+def unit(facts: Facts) -> int:
+    """Return the bytes that ``aliyun.com/gpu-mem`` counts."""
+    return MIB if facts.parameters.get("unit") == "MiB" else GIB
+
+
+def capacity(facts: Facts) -> int:
+    """Return how many units the largest card has: it is rounded down."""
+    return (facts.largest or 0) // unit(facts)
+
+
+def _name(facts: Facts) -> str:
+    return "MiB" if unit(facts) == MIB else "GiB"
+
+
+BACKEND = Gpushare()
+BACKEND.page = Page(
+    summary="""\
+Memory of one card, counted in GiB (in MiB where the device plugin runs with `--memory-unit=MiB`; set `unit` in the
+policy to the same). Amounts are rounded up to whole units. An extender of the default scheduler chooses the card, so
+schedulerName stays as it is.""",
+    refuses=(
+        ("more than one GPU", "a container is given one card"),
+        ("whole GPUs", "gpushare has no word for them, and all of a card's memory, rounded up, exceeds the card"),
+        ("a percentage of compute", "gpushare shares memory only"),
+        ("a second GPU container, init containers, sidecars", "only one container in `spec.containers` is counted"),
+        ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would wait for ever"),
+    ),
+    install="""\
+Install gpushare-scheduler-extender and gpushare-device-plugin as its documentation says. Exempt their namespace
+(kube-system) as the shipped policy does. gpushare has no webhook of its own.""",
+    traps=(
+        (
+            "Failure is silent: a container that cannot be served starts with "
+            "`NVIDIA_VISIBLE_DEVICES=no-gpu-has-8GiB-to-run`."
+        ),
+        (
+            "Never set `NVIDIA_VISIBLE_DEVICES` on a container that gpushare serves: the pod's value wins over the "
+            "plugin's and shows every card (GPU301)."
+        ),
+        "It trusts the annotations `ALIYUN_COM_GPU_MEM_*`, which users must not write (GPU307).",
+        "Nothing enforces the memory: the number only decides where the pod goes.",
+    ),
+    sources=(
+        "AliyunContainerService/gpushare-scheduler-extender: docs/userguide.md",
+        "AliyunContainerService/gpushare-device-plugin: pkg/gpu/nvidia/allocate.go",
+    ),
+)

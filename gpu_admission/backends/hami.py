@@ -1,0 +1,135 @@
+"""HAMi: memory and compute per card, limited inside of the container."""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import MIB
+from gpu_admission.core.shape import mapping
+
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, only_count, percents, suspicious
+from .portable import SEVENTHS, Emission, Request, in_words
+from .spelling import NVIDIA
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked, Facts
+    from .spelling import Spelling
+
+_NUMBER = "nvidia.com/gpu"
+_MEMORY = "nvidia.com/gpumem"
+_PERCENTAGE = "nvidia.com/gpumem-percentage"
+_CORES = "nvidia.com/gpucores"
+_OLD = {"nvidia.com/vgpu", "nvidia.com/vgpu-number", "nvidia.com/vgpu-memory", "nvidia.com/vgpu-cores"}
+_INT32 = (1 << 31) - 1
+
+
+class Hami(Backend):
+    """Cards by number, memory per card in MiB times the factor, cores in percent."""
+
+    name = "hami"
+    title = "HAMi"
+    scheduler = "hami-scheduler"
+    reads = frozenset({"hami", NVIDIA})
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read cards, memory per card (none means all of it) and cores."""
+        if _OLD & set(spelling.gpus):
+            raise Refused(
+                UNTRANSLATABLE,
+                "a name of releases of HAMi's forerunner",
+                f"write {_NUMBER}, {_MEMORY} and {_CORES}",
+            )
+        memory, cores, percentage = spelling.amount(_MEMORY), spelling.amount(_CORES), spelling.amount(_PERCENTAGE)
+        return Request(
+            memory * facts.factor * MIB if memory else None,
+            only_count(spelling, _NUMBER),
+            cores * SEVENTHS if cores else None,
+            thousandths=percentage * 10 if percentage and not memory else None,
+        )
+
+    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+        """Yield doubtful units and impossible percentages."""
+        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
+        yield from percents(spelling, _CORES, _PERCENTAGE)
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for memory on each card."""
+        resources: dict[str, int | str] = {_NUMBER: request.count}
+        notes: tuple[str, ...] = ()
+        if request.memory is not None:
+            resources[_MEMORY], notes = in_units(request.memory, facts.factor * MIB)
+        if request.percent is not None:
+            resources[_CORES] = request.percent
+        return Emission(resources, notes=notes)
+
+    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+        """Yield what HAMi drops in silence: amounts beyond int32, memory said twice, containers it passes over."""
+        request, names = asked.request, asked.spelling.gpus
+        if request.memory is not None and request.memory // MIB > _INT32:
+            yield Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, which overflows HAMi's counter: it would drop the request in silence",
+                f"write {_MEMORY} in MiB, a plain number such as 8192",
+            )
+        if asked.native and _MEMORY in names and _PERCENTAGE in names:
+            yield Refused(
+                UNTRANSLATABLE,
+                "memory as an amount and as a percentage, and HAMi takes one of them",
+                f"write {_MEMORY} or {_PERCENTAGE}",
+            )
+        if not asked.native and mapping(asked.container.spec.get("securityContext")).get("privileged") is True:
+            yield Refused(
+                UNTRANSLATABLE,
+                "in a privileged container, which HAMi passes over: it would see every card of its node",
+                "leave privileged out",
+            )
+        yield from super().judge(asked, facts)
+
+    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+        """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
+        del facts
+        sidecars = [one for one in asked if one.container.role == "sidecar"]
+        yield from in_init_containers(self, sidecars, severity="warning")
+        for one in asked:
+            if pod.spec.get("nodeName") and not one.native:
+                yield (
+                    one,
+                    Refused(
+                        UNTRANSLATABLE,
+                        "on a node chosen by nodeName, which passes HAMi's scheduler by: nothing would be allocated",
+                        "choose the node by nodeSelector kubernetes.io/hostname",
+                    ),
+                )
+
+
+BACKEND = Hami()
+BACKEND.page = Page(
+    summary="""\
+HAMi's scheduler allocates shares of cards, and a library inside of the container keeps the process to its memory and
+compute. Memory is counted per card in MiB (times `memoryFactor`). Pods need `schedulerName: hami-scheduler`, which
+HAMi's own webhook sets, and so do we (GPU202).""",
+    refuses=(
+        ("privileged containers", "HAMi passes them over, and they see every card"),
+        ("`nodeName`", "it passes HAMi's scheduler by"),
+        ("memory beyond int32 after the factor (`nvidia.com/gpumem: 16Gi`)", "HAMi drops the request in silence"),
+        ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
+        ("memory as an amount and as a percentage", "HAMi takes one of them"),
+        ("sidecars (a warning)", "HAMi counts them like init containers, as if they ended"),
+    ),
+    install="""\
+HAMi's own mutating webhook sets schedulerName on pods that ask for its resources. Webhooks run in the order of their
+configurations' names; either order works, since ours writes what HAMi's would and sets `reinvocationPolicy: IfNeeded`.
+Exempt HAMi's namespace (`hami-system` or `kube-system`).""",
+    traps=(
+        "`nvidia.com/gpumem: 16Gi` is no 16 GiB: the unit is MiB, and the number overflows.",
+        "A request above the card's memory stays Pending for ever.",
+        "The pod label `hami.io/webhook: ignore` opts out of HAMi (GPU307).",
+        "`CUDA_DISABLE_CONTROL=true` removes the limits (GPU308).",
+        "With a GPU and no memory HAMi adds `nvidia.com/gpucores: 100`: the card is taken whole.",
+    ),
+    sources=("Project-HAMi/HAMi: docs/config.md", "Project-HAMi/HAMi: pkg/device/nvidia/device.go"),
+)

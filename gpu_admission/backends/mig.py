@@ -1,0 +1,231 @@
+"""MIG: hardware partitions of NVIDIA cards, mixed (a resource a profile) or single (every device alike)."""
+
+from __future__ import annotations
+
+from gpu_admission.core.resources import MIG_NAME
+
+from . import cards as tables
+from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused, too_much
+from .checks import memory_needed, only_count
+from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
+from .spelling import NVIDIA, NVIDIA_SHARED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .base import Asked, Facts
+    from .cards import Card, Profile
+    from .spelling import Spelling
+
+
+class Mig(Backend):
+    """Partitions: memory and compute are a profile's, not the request's."""
+
+    name = "mig"
+    title = "MIG"
+    reads = frozenset({"mig"})
+
+    def own(self, facts: Facts) -> frozenset[str]:
+        """Return MIG's names, or ``nvidia.com/gpu``, which is a partition under strategy single."""
+        return frozenset({NVIDIA if _single(facts) else "mig"})
+
+    def left(self, facts: Facts) -> frozenset[str]:
+        """Return the other names of NVIDIA's device plugin: other nodes have them."""
+        return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read a profile's usable memory and slices: of the cards of the policy, else the least of all cards."""
+        if spelling.system == NVIDIA:
+            return Request(None, only_count(spelling, "nvidia.com/gpu"), share=True)
+        names = [name for name in spelling.gpus if spelling.amount(name)]
+        count = sum(spelling.amount(name) or 0 for name in names)
+        if len(names) != 1:
+            return Request(None, count, share=True)
+        profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
+        if profile is None:
+            return Request(None, count, share=True)
+        slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
+        cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
+        return Request(profile.memory, count, cores, modifier=profile.modifier)
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Choose the smallest profile with the memory and the slices."""
+        if request.whole:
+            return self._whole(request, facts)
+        memory_needed(self, request)
+        if request.count > 1 and not facts.parameters.get("allowSeveral"):
+            raise _several(request.count)
+        return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
+
+    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+        """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
+        if not asked.native:
+            yield from super().judge(asked, facts)
+            return
+        if asked.request.count > 1 and not facts.parameters.get("allowSeveral"):
+            yield _several(asked.request.count)
+        for name in asked.spelling.gpus:
+            if asked.spelling.system == "mig" and _mixed_cards(facts) and offered(name, _mixed_cards(facts)) is None:
+                yield _not_offered(name, facts)
+
+    def _whole(self, request: Request, facts: Facts) -> Emission:
+        if _single(facts):
+            raise Refused(
+                UNTRANSLATABLE,
+                "a whole GPU, and every GPU of this cluster is cut into partitions",
+                "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+            )
+        return Emission({"nvidia.com/gpu": request.count})
+
+    def _mixed(self, request: Request, facts: Facts) -> Emission:
+        found = _mixed_cards(facts)
+        if not found:
+            raise _unknown_cards()
+        profile = smallest(request, found)
+        if profile is None:
+            raise _none_fits(request, facts, [profile for card in found for profile in card.profiles])
+        return Emission({profile.resource: request.count}, notes=_usable(profile, request))
+
+    def _single(self, request: Request, facts: Facts) -> Emission:
+        choices = [(card, profile) for card in facts.cards if (profile := _configured(card)) is not None]
+        if not choices:
+            raise _unknown_cards()
+        fitting = [(card, profile) for card, profile in choices if fits(profile, request, card.slices)]
+        if not fitting:
+            raise _none_fits(request, facts, [profile for _, profile in choices])
+        card, profile = min(fitting, key=lambda pair: (pair[1].memory, pair[1].slices))
+        return Emission(
+            {"nvidia.com/gpu": request.count},
+            node_selector={"nvidia.com/gpu.product": f"{card.product}-MIG-{profile.name}"},
+            notes=_usable(profile, request),
+        )
+
+
+def _single(facts: Facts) -> bool:
+    return facts.parameters.get("strategy") == "single"
+
+
+def _mixed_cards(facts: Facts) -> tuple[Card, ...]:
+    return tuple(card for card in facts.cards if card.mig in {None, "mixed"} and card.profiles)
+
+
+def _configured(card: Card) -> Profile | None:
+    """Return the one profile of a card under strategy single."""
+    if card.mig not in {None, "single"} or card.profile is None:
+        return None
+    return card.profile_named(card.profile)
+
+
+def profile_name(resource: str) -> str:
+    """Return the profile of a resource's name: ``nvidia.com/mig-1g.10gb.me`` gives ``1g.10gb.me``."""
+    return resource.removeprefix("nvidia.com/mig-").removesuffix(".shared")
+
+
+def offered(resource: str, cards: tuple[Card, ...]) -> Profile | None:
+    """Return the profile of a resource's name, on the card that has least memory for it; None where none has it."""
+    name = profile_name(resource)
+    found = [profile for card in cards if (profile := card.profile_named(name)) is not None]
+    return min(found, key=lambda profile: profile.memory, default=None)
+
+
+def fits(profile: Profile, request: Request, slices: int) -> bool:
+    """Tell whether a partition has the usable memory, the share of compute and the engines that are asked for."""
+    memory = request.memory is None or profile.memory >= request.memory
+    cores = request.cores is None or profile.slices * 100 * SEVENTHS >= request.cores * slices
+    return memory and cores and profile.modifier == request.modifier
+
+
+def smallest(request: Request, cards: tuple[Card, ...]) -> Profile | None:
+    """Return the smallest profile that fits: by usable memory, then by slices.
+
+    A name that several cards offer counts as the least of them, because any of them may serve it.
+    """
+    names = dict.fromkeys(profile.name for card in cards for profile in card.profiles)
+    found = []
+    for name in names:
+        pairs = [(card, profile) for card in cards if (profile := card.profile_named(name)) is not None]
+        if all(fits(profile, request, card.slices) for card, profile in pairs):
+            found.append(min((profile for _, profile in pairs), key=lambda profile: profile.memory))
+    return min(found, key=lambda profile: (profile.memory, profile.slices), default=None)
+
+
+def _usable(profile: Profile, request: Request) -> tuple[str, ...]:
+    if request.memory is None:
+        return ()
+    return (f"{profile.name} has {in_words(profile.memory)} usable, whatever its name says",)
+
+
+def _several(count: int) -> Refused:
+    return Refused(
+        UNTRANSLATABLE,
+        f"{count} MIG devices, and a CUDA process sees only one",
+        "ask for one MIG device, of a larger profile if need be, or for a whole GPU",
+    )
+
+
+def _unknown_cards() -> Refused:
+    return Refused(
+        UNTRANSLATABLE,
+        "and the policy does not tell which MIG profiles this cluster has",
+        "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
+    )
+
+
+def _none_fits(request: Request, facts: Facts, profiles: list[Profile]) -> Refused:
+    if request.memory is not None and request.memory > (facts.largest or 0):
+        return too_much(request.memory, facts)
+    largest = max(profiles, key=lambda profile: profile.memory)
+    return Refused(
+        EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
+        f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
+        f"{in_words(largest.memory)} usable",
+        f"ask for at most {in_words(largest.memory)}, or for a whole GPU (nvidia.com/gpu: 1)",
+    )
+
+
+def _not_offered(resource: str, facts: Facts) -> Refused:
+    match = MIG_NAME.match(resource)
+    meant = Request((tables.lowest(profile_name(resource)) or _nothing()).memory)
+    near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
+    names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
+    return Refused(
+        UNTRANSLATABLE,
+        "a MIG profile that no card of this cluster offers: it would wait for ever",
+        f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
+    )
+
+
+def _nothing() -> Profile:
+    return tables.Profile("", 0, None)
+
+
+BACKEND = Mig()
+BACKEND.page = Page(
+    summary="""\
+A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
+the smallest profile whose *usable* memory (not the number in its name) and slices are enough; under `single` every GPU
+of a node is cut into one profile, and the request becomes `nvidia.com/gpu` with a node selector for the product. The
+cards, and so the profiles, come from the policy's `cluster.cards`.""",
+    refuses=(
+        ("more memory than the largest profile has usable", "no partition has it"),
+        ("a profile that no configured card offers", "the pod would wait for ever"),
+        ("more than one MIG device, unless `allowSeveral`", "a CUDA process sees only one"),
+        ("any amount, where the policy names no cards", "which profiles there are is the cluster's choice"),
+    ),
+    install="""\
+Set `mig.strategy` of the device plugin (or GPU operator), let the MIG manager cut the cards, and describe them in the
+policy: the model, and under strategy `single` its `profile` and its `product` as the label `nvidia.com/gpu.product`
+gives it without the suffix `-MIG-...`. A card that is not in the table below, or a driver that reports other sizes, is
+described by its own `profiles`.""",
+    traps=(
+        "The GB in a profile's name is a rounded share of the card: `1g.10gb` of an A100 has 9.5 GiB usable.",
+        "One name means different sizes on different cards: the smallest of the configured cards counts.",
+        "In resource names the `+` of `1g.10gb+me` is written as a dot: `nvidia.com/mig-1g.10gb.me`.",
+    ),
+    sources=(
+        "NVIDIA/k8s-device-plugin: internal/rm/rm.go",
+        "NVIDIA/gpu-operator: assets/state-mig-manager",
+        "https://docs.nvidia.com/datacenter/tesla/mig-user-guide/",
+    ),
+)

@@ -1,0 +1,221 @@
+"""What becomes of a pod's GPU requests under a policy: left as they are, translated, or refused.
+
+A pod is never half translated: where anything in it must be refused, or cannot be read, nothing is written.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gpu_admission.core.shape import mapping, shown
+
+from . import registry, spelling
+from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Facts, Refused
+from .checks import require_known_size, require_plausible
+from .portable import Emission
+from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Container, Pod
+
+    from .base import Backend, Kind
+    from .spelling import Spelling
+
+_MAKERS = frozenset({"nvidia", "amd", "intel"})
+_MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
+_CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
+
+
+class Verdict:
+    """A refusal at its place, in words that a message can show."""
+
+    __slots__ = ("advice", "kind", "message", "pointer", "severity")
+
+    def __init__(self, pointer: Pointer, subject: str, refused: Refused) -> None:
+        link = "" if refused.reason.startswith(_CONJUNCTIONS) else "that is "
+        self.pointer = pointer
+        self.kind: Kind = refused.kind
+        self.message = f"{subject}, {link}{refused.reason}"
+        self.advice = refused.advice
+        self.severity: Severity | None = refused.severity
+
+
+class Plan:
+    """What becomes of one pod.
+
+    ``asked`` are the requests that the backend serves or will serve; ``verdicts`` what is wrong with them;
+    ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
+    lacks besides its resources.
+    """
+
+    __slots__ = ("asked", "backend", "completion", "facts", "unreadable", "verdicts")
+
+    def __init__(self, backend: Backend, facts: Facts) -> None:
+        self.backend = backend
+        self.facts = facts
+        self.asked: list[Asked] = []
+        self.verdicts: list[Verdict] = []
+        self.unreadable = False
+        self.completion = Emission()
+
+    @property
+    def served(self) -> bool:
+        """Whether the backend serves anything of the pod, now or by what is about to be written."""
+        return any(one.native for one in self.asked) or (self.translatable and bool(self.asked))
+
+    @property
+    def translatable(self) -> bool:
+        """Whether nothing stands in the way of writing what is to be written."""
+        return not self.unreadable and not any(verdict.severity is None for verdict in self.verdicts)
+
+    @property
+    def translations(self) -> list[Asked]:
+        """The requests that are to be written anew."""
+        return [one for one in self.asked if one.emission is not None]
+
+    def refuse(self, said: Spelling, refused: Refused) -> None:
+        """Note a refusal of one container's request."""
+        self.verdicts.append(Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused))
+
+
+@lru_cache(maxsize=32)
+def chosen(policy: Policy) -> tuple[Backend, Facts]:
+    """Return the policy's backend and what the policy tells it."""
+    return registry.named(policy.backend.name), Facts.of(policy)
+
+
+def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None, policy: Policy) -> Plan:
+    """Return what becomes of a pod; ``metadata_at`` is None where its pods' metadata is not to be seen."""
+    backend, facts = chosen(policy)
+    plan = Plan(backend, facts)
+    own = backend.own(facts)
+    found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
+    if not found:
+        return plan
+    mixed = _refuse_mixtures(plan, found)
+    for said in found:
+        if said.container not in mixed:
+            _take(plan, said, native=said.system in own)
+    if plan.asked:
+        _judge_together(plan, pod, found)
+        _complete(plan, pod, metadata, metadata_at)
+    return plan
+
+
+def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
+    """Read one container's request, and translate it where it is not in the backend's own words."""
+    source = plan.backend if native else _reader(plan, said)
+    if source is None:
+        return
+    facts = plan.facts if native else plan.facts.elsewhere()
+    try:
+        asked = Asked(said, source, source.read(said, facts), native=native)
+        doubts = list(source.inspect(said, facts))
+        for doubt in doubts:
+            plan.refuse(said, doubt)
+        if not native:
+            asked.request = require_known_size(asked.request, plan.facts)
+        refused = list(plan.backend.judge(asked, plan.facts))
+        for one in refused:
+            plan.refuse(said, one)
+        if native:
+            plan.asked.append(asked)
+        elif not refused and not any(doubt.kind == PERCENT for doubt in doubts):
+            require_plausible(asked.request)
+            asked.emission = plan.backend.write(asked.request, plan.facts)
+            plan.asked.append(asked)
+    except Unreadable:
+        plan.unreadable = True
+    except Refused as refused_outright:
+        plan.refuse(said, refused_outright)
+
+
+def _reader(plan: Plan, said: Spelling) -> Backend | None:
+    """Return who reads a foreign spelling, or None where it is left alone."""
+    reader = registry.reader(said.system)
+    shares = plan.facts.sources & {"time-slicing", "mps"}
+    if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
+        return registry.named(min(shares))
+    if reader is None or (said.system in plan.backend.left(plan.facts) and reader.name not in plan.facts.sources):
+        return None
+    if plan.facts.sources and reader.name not in plan.facts.sources:
+        return None
+    return reader
+
+
+def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> list[Container]:
+    """Refuse containers that ask twice, in words that do not go together; return them."""
+    mixed: list[Container] = []
+    for index, said in enumerate(found):
+        if said.container in mixed:
+            continue
+        group = [said, *(other for other in found[index + 1 :] if other.container is said.container)]
+        if len(group) > 1 and _clash(group):
+            mixed.append(said.container)
+            plan.verdicts.append(_mixture(group))
+    return mixed
+
+
+def _clash(group: list[Spelling]) -> bool:
+    translated = [said for said in group if said.system in registry.READERS]
+    return len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == spelling.PORTABLE for said in group)
+
+
+def _makers(found: Iterable[Spelling]) -> set[str]:
+    return {gpu.resource.vendor for said in found for gpu in said.gpus.values() if not spelling.is_zero(gpu)} & _MAKERS
+
+
+def _mixture(group: list[Spelling]) -> Verdict:
+    first, second = group[0], group[1]
+    makers = sorted(_makers(group))
+    if len(makers) > 1:
+        why = f"and of {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
+        advice = "ask for one of the two; for both, use two pods"
+    elif {said.system for said in group} <= _MIXABLE:
+        why = f"and of {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        advice = f"keep {first.words}, or {second.words}"
+    else:
+        why = f"and of {second.words}: the same GPU asked for twice, in the words of two systems"
+        advice = f"keep one of the two: {first.words}, or {second.words}"
+    subject = f"{first.container.label} asks for {first.words}"
+    return Verdict(second.pointer, subject, Refused(MIXED, why.replace("and of", "and for", 1), advice))
+
+
+def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
+    for one, refused in plan.backend.together(pod, plan.asked, plan.facts):
+        plan.refuse(one.spelling, refused)
+    for said in found:
+        other = plan.asked[0].container
+        if said.system in plan.backend.excludes and said.container is not other:
+            reason = (
+                f'but container "{other.name[:63]}" asks for a share by {plan.backend.title}, and no node offers both'
+            )
+            plan.refuse(said, Refused(MIXED, reason, "move one of the two to a pod of its own"))
+    makers = sorted(_makers(found))
+    if len(makers) > 1 and not plan.backend.spares_vendors and not any(v.kind == MIXED for v in plan.verdicts):
+        reason = f"in a pod that asks for GPUs of two makers ({' and '.join(makers)}), and no node offers both"
+        plan.refuse(found[-1], Refused(MIXED, reason, "move one of the two to a pod of its own"))
+
+
+def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None) -> None:
+    selected = dict(mapping(pod.spec.get("nodeSelector")))
+    for one in plan.translations:
+        emission = one.emission or Emission()
+        plan.backend.address(emission, pod, one.container)
+        for key, value in emission.node_selector.items():
+            if selected.setdefault(key, value) != value:
+                reason = f"which needs a node with {key}: {value}, and the pod chooses {shown(selected[key])}"
+                plan.refuse(one.spelling, Refused(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector"))
+    if metadata_at is None:
+        return
+    try:
+        plan.completion = plan.backend.complete(pod, mapping(metadata.get("labels")), plan.facts)
+    except Refused as refused:
+        plan.refuse(plan.asked[0].spelling, refused)

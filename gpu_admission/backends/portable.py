@@ -1,0 +1,158 @@
+"""The portable request: what a container wants of GPUs, in no backend's words.
+
+Memory is counted in bytes per GPU, GPUs in devices, compute in sevenths of a percent: a MIG slice is a seventh
+of a card (BACKENDS of the design), and no rounding may creep in on the way from one backend to another.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import GIB, KIB, MIB, format_bytes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+SEVENTHS = 7  # of a percent, in which compute is counted
+WHOLE = 100 * SEVENTHS
+
+MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
+LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
+MOST_DEVICES = 1024  # no node has a tenth of it
+
+
+class Request:
+    """What a container asks for: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
+
+    ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
+    its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for.
+    """
+
+    __slots__ = ("cores", "count", "memory", "modifier", "share", "thousandths")
+
+    def __init__(
+        self,
+        memory: int | None = None,
+        count: int = 1,
+        cores: int | None = None,
+        *,
+        share: bool = False,
+        thousandths: int | None = None,
+        modifier: str = "",
+    ) -> None:
+        self.memory = memory
+        self.count = count
+        self.cores = cores
+        self.share = share
+        self.thousandths = thousandths
+        self.modifier = modifier
+
+    @property
+    def percent(self) -> int | None:
+        """The compute per GPU in whole percents, rounded up; None where nothing is said."""
+        return None if self.cores is None else ceil_div(self.cores, SEVENTHS)
+
+    @property
+    def whole(self) -> bool:
+        """Whether whole cards are asked for."""
+        return self.memory is None and not self.share and self.thousandths is None and not self.limits_cores
+
+    @property
+    def limits_cores(self) -> bool:
+        """Whether less than all of a card's compute is asked for."""
+        return self.cores is not None and self.cores < WHOLE
+
+    def with_memory(self, memory: int) -> Request:
+        """Return the same request with its memory in bytes."""
+        return Request(memory, self.count, self.cores, modifier=self.modifier)
+
+    def covers(self, other: Request) -> bool:
+        """Tell whether this is at least as much as another request (None of memory is a whole card)."""
+        memory = self.memory is None or (other.memory is not None and self.memory >= other.memory)
+        cores = self.cores is None or (other.cores or 0) <= self.cores
+        return memory and cores and self.count >= other.count
+
+    def __str__(self) -> str:
+        """Return the request in words: ``8Gi on each of 2 GPUs, 30 percent of the compute``."""
+        what = "all" if self.memory is None else in_words(self.memory)
+        where = "of one GPU" if self.count == 1 else f"of each of {self.count} GPUs"
+        cores = "" if self.percent is None else f", {self.percent} percent of the compute"
+        return f"{what} {where}{cores}"
+
+    def __repr__(self) -> str:
+        return f"<Request {self}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return all(getattr(self, field) == getattr(other, field) for field in Request.__slots__)
+
+    def __hash__(self) -> int:
+        return hash((self.memory, self.count, self.cores))
+
+
+class Emission:
+    """A portable request in a backend's words: what to write, besides deleting what spelled it before.
+
+    ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
+    ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
+    maps the names of resource claims of the container to the ResourceClaimTemplate of each. ``notes`` say
+    what the reader should know about the amounts.
+    """
+
+    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources")
+
+    def __init__(
+        self,
+        resources: Mapping[str, int | str] | None = None,
+        *,
+        annotations: Mapping[str, str] | None = None,
+        labels: Mapping[str, str] | None = None,
+        node_selector: Mapping[str, str] | None = None,
+        affinity: tuple[Mapping[str, Any], ...] = (),
+        claims: Mapping[str, str] | None = None,
+        notes: tuple[str, ...] = (),
+    ) -> None:
+        self.resources = dict(resources or {})
+        self.annotations = dict(annotations or {})
+        self.labels = dict(labels or {})
+        self.node_selector = dict(node_selector or {})
+        self.affinity = affinity
+        self.claims = dict(claims or {})
+        self.notes = notes
+
+    @property
+    def touches_pod(self) -> bool:
+        """Whether anything is written outside of the container."""
+        return bool(self.annotations or self.labels or self.node_selector or self.affinity or self.claims)
+
+    def words(self) -> str:
+        """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
+        said = [f"{name}: {value}" for name, value in self.resources.items()]
+        said += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
+        said += [f"label {name}: {value}" for name, value in self.labels.items()]
+        said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
+        said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        return listed(said)
+
+
+def in_words(count: int) -> str:
+    """Return a number of bytes for people: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
+    if count < KIB:
+        return f"{count} bytes"
+    if count < GIB or count % GIB == 0:
+        return format_bytes(count)
+    hundredths = count * 100 // GIB
+    exact = "" if hundredths * GIB == count * 100 else "about "
+    return f"{exact}{hundredths / 100:g}Gi" if count < 1 << 50 else format_bytes(count)
+
+
+def ceil_div(amount: int, unit: int) -> int:
+    """Divide, rounding up."""
+    return -(-amount // unit)
+
+
+def listed(said: list[str]) -> str:
+    """Return a list as prose: ``a, b and c``."""
+    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}" if said else ""

@@ -1,0 +1,159 @@
+"""What time-slicing and MPS have in common: NVIDIA's device plugin offers each card several times."""
+
+from __future__ import annotations
+
+from .base import SHARED_COUNT, UNTRANSLATABLE, Backend, Facts, Refused
+from .checks import memory_needed, only_count
+from .portable import MOST_DEVICES, WHOLE, Emission, Request, in_words
+from .spelling import NVIDIA, NVIDIA_SHARED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .base import Asked
+    from .spelling import Spelling
+
+
+class Replicated(Backend):
+    """Shares of a card, all alike."""
+
+    def own(self, facts: Facts) -> frozenset[str]:
+        """Return the one name that the plugin offers: the other is left to whoever offers it."""
+        return frozenset({_system(facts)})
+
+    def left(self, facts: Facts) -> frozenset[str]:
+        """Return the other names of NVIDIA's device plugin, which runs beside or on other nodes."""
+        return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read a number of shares: their size is known where the policy tells cards and replicas."""
+        request = Request(self._share(facts), only_count(spelling, *spelling.gpus), share=True)
+        if request.memory is not None:
+            request.share = False
+        return request
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for one share.
+
+        Raises Refused for more than one, and for what a share does not promise.
+        """
+        if request.count > 1:
+            raise self._several(request.count)
+        if request.memory is None and not request.limits_cores:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"a whole GPU, and {self.title} hands out shares",
+                "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+            )
+        self._require_cores(request, facts)
+        memory_needed(self, request)
+        self._require_memory(request, facts)
+        return Emission({resource(facts): 1})
+
+    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+        """Yield a refusal of several shares besides what holds for every backend."""
+        if asked.native and 1 < asked.request.count <= MOST_DEVICES * 10**16:
+            yield self._several(asked.request.count)
+        if not asked.native:
+            yield from super().judge(asked, facts)
+
+    def _several(self, count: int) -> Refused:
+        return Refused(
+            SHARED_COUNT,
+            f"which is {count} shares, and {self.title} gives a container one: the kubelet would refuse the pod "
+            "with UnexpectedAdmissionError and leave it lying about",
+            "ask for 1: a share of a card is no faster for being asked for twice",
+        )
+
+    def _require_memory(self, request: Request, facts: Facts) -> None:
+        raise NotImplementedError
+
+    def _require_cores(self, request: Request, facts: Facts) -> None:
+        raise NotImplementedError
+
+    def _share(self, facts: Facts) -> int | None:
+        """Return the memory of one share in bytes, if it is enforced and the policy tells how much it is."""
+        raise NotImplementedError
+
+
+def resource(facts: Facts) -> str:
+    """Return the name of a share: ``renameByDefault`` of the device plugin changes it."""
+    return "nvidia.com/gpu.shared" if facts.parameters.get("renameByDefault") else "nvidia.com/gpu"
+
+
+def _system(facts: Facts) -> str:
+    return NVIDIA_SHARED if facts.parameters.get("renameByDefault") else NVIDIA
+
+
+def advisory(facts: Facts) -> bool:
+    """Tell whether the policy takes an amount of memory that nothing enforces."""
+    return facts.parameters.get("memory") == "advisory"
+
+
+class TimeSlicing(Replicated):
+    """Processes take turns on a card; nothing limits their memory."""
+
+    name = "time-slicing"
+    title = "time-slicing"
+
+    def _require_memory(self, request: Request, facts: Facts) -> None:
+        if request.memory is not None and not advisory(facts):
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, and time-slicing limits nobody's memory",
+                f"ask for a share as it is ({resource(facts)}: 1)",
+            )
+
+    def _require_cores(self, request: Request, facts: Facts) -> None:
+        del facts
+        if request.limits_cores:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",
+                "leave gpu-admission.io/gpu-core out",
+            )
+
+    def _share(self, facts: Facts) -> int | None:
+        del facts
+        return None
+
+
+class Mps(Replicated):
+    """Processes run on a card side by side; the MPS daemon limits memory and threads to one share."""
+
+    name = "mps"
+    title = "MPS"
+
+    def _require_memory(self, request: Request, facts: Facts) -> None:
+        share = self._share(facts)
+        if request.memory is None or (share is not None and request.memory <= share):
+            return
+        if share is not None:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, and a share of a card is {in_words(share)} here "
+                f"({in_words(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
+                f"ask for at most {in_words(share)}, or for a GPU of another kind",
+            )
+        if not advisory(facts):
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, and the policy does not tell how large a share is",
+                f"ask for a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
+            )
+
+    def _require_cores(self, request: Request, facts: Facts) -> None:
+        replicas = facts.parameters.get("replicas")
+        if request.cores is None or (replicas and request.cores * replicas <= WHOLE):
+            return
+        share = f"a share has {100 // replicas}" if replicas else "the policy does not tell how many a share has"
+        raise Refused(
+            UNTRANSLATABLE,
+            f"{request.percent} percent of a GPU's compute, and {share}",
+            f"ask for at most {100 // replicas} percent" if replicas else "leave gpu-admission.io/gpu-core out",
+        )
+
+    def _share(self, facts: Facts) -> int | None:
+        replicas = facts.parameters.get("replicas")
+        return facts.smallest // replicas if replicas and facts.smallest else None

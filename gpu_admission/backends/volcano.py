@@ -1,0 +1,118 @@
+"""Volcano's legacy GPU sharing: memory of one card, or whole cards, by the mode of its device plugin."""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import MIB
+
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus, suspicious
+from .gpushare import pod_sum
+from .portable import Emission, Request, in_words
+from .spelling import NVIDIA
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked, Facts
+    from .spelling import Spelling
+
+_MEMORY = "volcano.sh/gpu-memory"
+_NUMBER = "volcano.sh/gpu-number"
+
+
+class Volcano(Backend):
+    """Memory of one card in MiB times the factor, or whole cards."""
+
+    name = "volcano"
+    title = "Volcano's GPU sharing"
+    scheduler = "volcano"
+    reads = frozenset({"volcano"})
+    excludes = frozenset({NVIDIA})
+
+    def left(self, facts: Facts) -> frozenset[str]:
+        """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin offers whole cards."""
+        return frozenset() if _number(facts) else frozenset({NVIDIA})
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read memory of one card, or a number of whole ones."""
+        memory, number = spelling.amount(_MEMORY), spelling.amount(_NUMBER)
+        if memory and number:
+            raise Refused(
+                UNTRANSLATABLE,
+                "whole cards and memory of one, and the device plugin offers one or the other",
+                f"write {_MEMORY} or {_NUMBER}",
+            )
+        if number is not None and not memory:
+            return Request(None, number)
+        return Request((memory or 0) * facts.factor * MIB)
+
+    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+        """Yield doubtful units."""
+        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for memory of one card, or for whole cards with that memory, by the plugin's mode."""
+        for refused in no_cores(self, request):
+            raise refused
+        if _number(facts):
+            return Emission({_NUMBER: request.count}, affinity=card_affinity(request, facts))
+        for refused in several_gpus(self, request):
+            raise refused
+        if request.memory is None:
+            raise Refused(
+                UNTRANSLATABLE,
+                "a whole GPU, and the device plugin shares cards by memory here",
+                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+            )
+        units, notes = in_units(request.memory, facts.factor * MIB)
+        if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{in_words(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest card",
+                f"ask for less than {in_words(facts.largest)}",
+            )
+        return Emission({_MEMORY: units}, notes=notes)
+
+    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+        """Yield what the scheduler plugin would miscount."""
+        del pod
+        yield from in_init_containers(self, asked)
+        if not _number(facts):
+            yield from one_container(self, asked)
+            yield from pod_sum(self.title, asked, facts.factor * MIB, facts)
+
+
+def _number(facts: Facts) -> bool:
+    return facts.parameters.get("mode") == "number"
+
+
+BACKEND = Volcano()
+BACKEND.page = Page(
+    summary="""\
+Volcano's own device plugin in its first form. In mode `share` it offers memory of one card in MiB (times
+`gpu-memory-factor`; set `memoryFactor` in the policy to the same), in mode `number` whole cards. Pods need
+`schedulerName: volcano` (GPU202).""",
+    refuses=(
+        ("more than one GPU with memory", "a container is given one card"),
+        ("a percentage of compute", "it shares memory only"),
+        ("whole GPUs in mode `share`", "the plugin runs in one of its modes"),
+        ("a second GPU container, init containers", "the scheduler does not count them"),
+        ("`volcano.sh/gpu-memory` together with `volcano.sh/vgpu-*`", "the two plugins cannot be enabled together"),
+    ),
+    install="""\
+Enable `predicate.GPUSharingEnable: true` (or `GPUNumberEnable`) in the scheduler's configuration and run
+volcano-device-plugin with the matching strategy. Volcano's own webhooks hold no GPU rule, so the order of webhooks does
+not matter; exempt `volcano-system`. A queue's or job's `resourceGroups` overwrites schedulerName.""",
+    traps=(
+        "It trusts `volcano.sh/gpu-index` and `volcano.sh/predicate-time` (GPU307).",
+        "Nothing enforces the memory: the number only decides where the pod goes.",
+        "It is superseded by volcano-vgpu, and cannot run together with it.",
+    ),
+    sources=(
+        "volcano-sh/devices: README.md",
+        "volcano-sh/volcano: docs/user-guide/how_to_use_gpu_sharing.md",
+    ),
+)

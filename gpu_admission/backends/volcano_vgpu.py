@@ -1,0 +1,114 @@
+"""Volcano's vGPU: memory and compute per card, limited inside of the container."""
+
+from __future__ import annotations
+
+from gpu_admission.core.quantity import MIB
+
+from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
+from .portable import SEVENTHS, Emission, Request, in_words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked, Facts
+    from .spelling import Spelling
+
+_NUMBER = "volcano.sh/vgpu-number"
+_MEMORY = "volcano.sh/vgpu-memory"
+_PERCENTAGE = "volcano.sh/vgpu-memory-percentage"
+_CORES = "volcano.sh/vgpu-cores"
+
+
+class VolcanoVgpu(Backend):
+    """Cards by number, memory per card in MiB times the factor, cores in percent."""
+
+    name = "volcano-vgpu"
+    title = "Volcano's vGPU"
+    scheduler = "volcano"
+    reads = frozenset({"volcano-vgpu"})
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read cards, memory per card (none means all of it) and cores."""
+        memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
+        percentage = spelling.amount(_PERCENTAGE)
+        return Request(
+            memory * facts.factor * MIB if memory else None,
+            only_count(spelling, _NUMBER),
+            cores * SEVENTHS if cores else None,
+            thousandths=percentage * 10 if percentage and not memory else None,
+        )
+
+    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+        """Yield doubtful units and impossible percentages."""
+        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
+        yield from percents(spelling, _CORES, _PERCENTAGE)
+
+    def write(self, request: Request, facts: Facts) -> Emission:
+        """Ask for memory on each card; for all of a card where the amount, rounded up, would exceed it."""
+        resources: dict[str, int | str] = {_NUMBER: request.count}
+        notes: tuple[str, ...] = ()
+        if request.memory is not None:
+            units, notes = in_units(request.memory, facts.factor * MIB)
+            if facts.largest is None or units <= facts.largest // (facts.factor * MIB):
+                resources[_MEMORY] = units
+            elif whole_cards_fit(request, facts):
+                notes = ("all of the card: the amount, rounded up, would exceed it",)
+            else:
+                raise Refused(
+                    UNTRANSLATABLE,
+                    f"{in_words(request.memory)}, which is all of the largest card when rounded up, and other "
+                    "cards are smaller",
+                    f"ask for less than {in_words(facts.largest)}",
+                )
+        if request.percent is not None:
+            resources[_CORES] = request.percent
+        return Emission(resources, notes=notes)
+
+    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+        """Yield a refusal of memory as a percentage besides what holds for every backend."""
+        if asked.native and _PERCENTAGE in asked.spelling.gpus:
+            yield Refused(
+                UNTRANSLATABLE,
+                f"and {_PERCENTAGE} does not work in any release of Volcano",
+                f"write the memory in MiB: {_MEMORY}",
+            )
+        yield from super().judge(asked, facts)
+
+    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+        """Yield init containers, which the scheduler does not count."""
+        del pod, facts
+        yield from in_init_containers(self, asked)
+
+
+BACKEND = VolcanoVgpu()
+BACKEND.page = Page(
+    summary="""\
+Volcano schedules shares of cards, and a library inside of the container (HAMi-core) keeps the process to its memory and
+compute. Memory is counted per card in MiB (times `gpu-memory-factor`; set `memoryFactor` in the policy to the same).
+Without memory a request means whole cards, and `nvidia.com/gpu: N` is written so. Pods need `schedulerName: volcano`
+(GPU202).""",
+    refuses=(
+        ("init containers and sidecars", "the scheduler does not count them"),
+        ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
+        ("`volcano.sh/vgpu-memory-percentage`", "it does not work in any release"),
+        ("more memory than a card has", "the pod would wait for ever"),
+    ),
+    install="""\
+Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
+own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
+run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`, and it is left as it is.""",
+    traps=(
+        "`CUDA_DISABLE_CONTROL`, with any value, switches the limits off (GPU308).",
+        "It trusts `volcano.sh/vgpu-ids-new`, `volcano.sh/devices-to-allocate` and their like (GPU307).",
+        "The device plugin rounds a card's memory down to whole units, so all of a card fits only as a whole card.",
+        "The legacy sharing (`volcano.sh/gpu-memory`) cannot be enabled together with it.",
+    ),
+    sources=(
+        "Project-HAMi/volcano-vgpu-device-plugin: README.md",
+        "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu",
+    ),
+)

@@ -1,0 +1,135 @@
+"""``gpu-admission translate``: GPU requests in the words of another sharing backend."""
+
+from __future__ import annotations
+
+import sys
+
+from gpu_admission import rules
+from gpu_admission.backends import dra, registry
+from gpu_admission.core import workload as workloads
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+from gpu_admission.files import policyfile
+from gpu_admission.rules import sharing
+
+from . import mutate
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Any
+
+    from gpu_admission.backends.portable import Request
+    from gpu_admission.core.finding import Finding
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.files.reader import Document
+
+    from .inputs import Input
+
+_RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
+_SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
+_SOURCES = ("portable", *registry.BY_NAME)
+
+
+class UsageError(Exception):
+    """Arguments that do not go together."""
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``translate``; `run` takes what it parses."""
+    translate = subparsers.add_parser(
+        "translate",
+        help="rewrite gpu-mem requests for another sharing backend",
+        description="Print manifests with their GPU requests in the words of another sharing backend. What that "
+        "backend must refuse is left as it stands and told on standard error, with exit code 1.",
+    )
+    translate.add_argument("--to", required=True, choices=list(registry.BY_NAME), metavar="BACKEND", help=_named())
+    translate.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        choices=_SOURCES,
+        metavar="BACKEND",
+        help="translate only what is in this one's words (repeatable; exclusive: whole GPUs too) [all but whole GPUs]",
+    )
+    translate.add_argument(
+        "-p", "--policy", metavar="NAME|FILE", help="whose cards and parameters count [the shipped policy of --to]"
+    )
+    translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
+    translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")
+
+
+def _named() -> str:
+    return f"one of {', '.join(registry.BY_NAME)}"
+
+
+def run(options: argparse.Namespace) -> int:
+    """Return 0, 1 where something could not be translated, 2 where something could not be read."""
+    try:
+        policy = target(options.to, options.policy, options.sources or ())
+    except (policyfile.PolicyError, UsageError) as error:
+        print(f"gpu-admission translate: {error}", file=sys.stderr)
+        return 2
+    chosen = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id in _RULES]
+    engine = Engine(chosen, policy)
+    templates: dict[str, Request] = {}
+    worst = mutate.each(options.paths, lambda source: _Translation(source, engine, templates), diff=options.diff)
+    sys.stdout.flush()
+    for name, request in sorted(templates.items()):
+        print(template_text(name, request), end="", file=sys.stderr if options.diff else sys.stdout)
+    return worst
+
+
+def target(name: str, policy_name: str | None, sources: Sequence[str]) -> Policy:
+    """Return the policy of a translation: the backend, its parameters and the cards, and nothing else.
+
+    Raises PolicyError where the policy cannot be read, UsageError where source and target are one.
+    """
+    if name in sources:
+        raise UsageError(f"--from {name} and --to {name} are the same")
+    said = policyfile.load(policy_name or ("default" if name == "exclusive" else name)).spec
+    backend: dict[str, Any] = dict(said.get("backend") or {})
+    if backend.get("name") != name:
+        backend = {"name": name}
+    if name == "dra":
+        backend = {"template": "gpu", **backend, "templatePerRequest": True}
+    kept = {key: said[key] for key in ("cluster", "resources", "schedulerName") if key in said}
+    return Policy(
+        "translate",
+        {**kept, "backend": backend, "translateFrom": tuple(sources), "overwriteSchedulerName": _SCHEDULERS},
+    )
+
+
+def template_text(name: str, request: Request) -> str:
+    """Return a ResourceClaimTemplate for a kind of request, as a YAML document."""
+    import yaml  # noqa: PLC0415 - the whole of it, for one backend
+
+    comment = "# Needs Kubernetes 1.34 or newer with NVIDIA's DRA driver; create it in each namespace that uses GPUs.\n"
+    text: str = yaml.safe_dump(dra.template(name, request), sort_keys=False, width=120)
+    return f"---\n{comment}{text}"
+
+
+class _Translation(mutate.File):
+    """One input on its way to another backend; the templates that it comes to need are noted by name."""
+
+    command = "translate"
+
+    def __init__(self, source: Input, engine: Engine, templates: dict[str, Request]) -> None:
+        super().__init__(source, engine)
+        self._templates = templates
+
+    def _operations(self, document: Document) -> Sequence[Operation]:
+        operations = super()._operations(document)
+        for workload in workloads.read(document.object, self._engine.policy):
+            for _, plan in sharing.of_pods(workload, self._engine.policy):
+                self._note(plan.translations if plan.translatable else [])
+        return operations
+
+    def _note(self, translations: Sequence[Any]) -> None:
+        for asked in translations:
+            for template in asked.emission.claims.values():
+                self._templates[template] = asked.request
+
+    def _denies(self, finding: Finding) -> bool:
+        return finding.action == "deny" or finding.rule == "GPU101"

@@ -1,0 +1,136 @@
+"""The few calls of the Kubernetes API that certificates need, on raw JSON.
+
+Raw, because the client's models of one release drop the fields of the next, and an update that goes
+through them would delete those. The client is imported when it is first used: that costs half a second.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from importlib import import_module
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from gpu_admission.pki.errors import ConflictError, StoreError
+
+TIMEOUT = (3.0, 10.0)  # seconds to connect and to answer
+Object = dict[str, Any]
+
+
+class NotFoundError(StoreError):
+    """The object does not exist."""
+
+
+class Api(Protocol):
+    """Reads and replaces objects of the kinds in `PATHS`.
+
+    Raises ConflictError when what is replaced has another resourceVersion by now, NotFoundError when
+    it does not exist, and StoreError for anything else.
+    """
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
+        """Read an object as the API server sends it."""
+
+    def replace(self, kind: str, body: Object) -> Object:
+        """Replace an object; its metadata names it and holds the resourceVersion that was read."""
+
+
+ADMISSION = "/apis/admissionregistration.k8s.io/v1"
+PATHS = {
+    "Secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
+    "MutatingWebhookConfiguration": ADMISSION + "/mutatingwebhookconfigurations/{name}",
+    "ValidatingWebhookConfiguration": ADMISSION + "/validatingwebhookconfigurations/{name}",
+}
+
+
+class KubernetesApi:
+    """`Api` through the official client's connection (its TLS, tokens, proxies and timeouts)."""
+
+    def __init__(self, api_client: Any) -> None:
+        self._api_client = api_client
+
+    def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
+        """Read an object as the API server sends it."""
+        return self._call("GET", kind, name, namespace)
+
+    def replace(self, kind: str, body: Object) -> Object:
+        """Replace an object; its metadata names it and holds the resourceVersion that was read."""
+        return self._call("PUT", kind, body["metadata"]["name"], body["metadata"].get("namespace"), body)
+
+    def _call(self, method: str, kind: str, name: str, namespace: str | None, body: Object | None = None) -> Object:
+        refused = import_module("kubernetes.client.exceptions").ApiException
+        unreachable = import_module("urllib3.exceptions").HTTPError
+        what = f"{kind} {name if namespace is None else f'{namespace}/{name}'}"
+        configuration = self._api_client.configuration
+        path = PATHS[kind].format(name=quote(name, safe=""), namespace=quote(namespace or "", safe=""))
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
+        if token is not None:
+            headers[token["key"]] = token["value"]
+        try:
+            # The generated methods have models in them, and what those do to unknown fields and how
+            # they are called changes from release to release. The connection below them does not.
+            response = self._api_client.rest_client.request(
+                method=method,
+                url=configuration.host + path,
+                headers=headers,
+                body=body,
+                _request_timeout=TIMEOUT,
+            )
+            data = response.read() if response.data is None else response.data
+        except refused as error:
+            raise _translated(error.status, error.reason, method, what) from None
+        except (unreachable, OSError) as error:
+            raise StoreError(f"{what}: the API server cannot be reached: {type(error).__name__}") from None
+        if not 200 <= response.status < 300:  # some releases raise, some leave it to their models
+            raise _translated(response.status, response.reason, method, what)
+        return _object(data, what)
+
+
+def _object(data: bytes | str, what: str) -> Object:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        found = None
+    metadata = found.get("metadata") if isinstance(found, dict) else None
+    if not isinstance(metadata, dict) or "resourceVersion" not in metadata:
+        raise StoreError(f"{what}: the API server's answer is no object")
+    answer: Object = found
+    return answer
+
+
+def _translated(status: int | None, reason: str | None, method: str, what: str) -> StoreError:
+    if status == 404:
+        return NotFoundError(f"{what} does not exist")
+    if status == 409:
+        return ConflictError(f"{what} changed meanwhile")
+    if status in {401, 403}:
+        verb = "get" if method == "GET" else "update"
+        return StoreError(f"{what}: not allowed to {verb} it, RBAC must grant get and update on this name")
+    answer = " ".join(f"{status or ''} {reason or ''}".split())
+    return StoreError(f"{what}: the API server answers {answer}")
+
+
+def connect(context: str | None = None) -> KubernetesApi:
+    """Connect as the pod's service account, or outside of a cluster as kubeconfig says.
+
+    Raises StoreError: no such context, no configuration, or the client is not installed.
+    """
+    try:
+        client, config = import_module("kubernetes.client"), import_module("kubernetes.config")
+    except ImportError:
+        raise StoreError('needs the Kubernetes client: pip install "gpu-admission[cluster]"') from None
+    # Releases before 37 log every answer at debug level: Secrets too.
+    logging.getLogger("kubernetes.client.rest").setLevel(logging.INFO)
+    settings = client.Configuration()
+    try:
+        if context is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+            config.load_incluster_config(client_configuration=settings)
+        else:
+            config.load_kube_config(context=context, client_configuration=settings)
+    except Exception as error:  # noqa: BLE001 - whatever YAML, paths and contexts in it lead to
+        text = " ".join(str(error).split())
+        raise StoreError(f"no cluster to talk to: {text[:200]}") from None
+    return KubernetesApi(client.ApiClient(settings))

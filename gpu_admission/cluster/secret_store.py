@@ -1,0 +1,75 @@
+"""Material in a Secret that all replicas share: it decides which of two writers was first.
+
+The Secret is created empty by whoever installs us, so that RBAC has to grant nothing but get and
+update on this one name.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+
+from gpu_admission.cluster.api import NotFoundError
+from gpu_admission.pki.errors import ConflictError, MaterialError, PkiError, StoreError
+from gpu_admission.pki.material import FILES, TLS_CRT, TLS_KEY, Material, from_files, to_files
+from gpu_admission.pki.store import Stored
+
+if TYPE_CHECKING:
+    from gpu_admission.cluster.api import Api, Object
+
+
+class SecretStore:
+    """A `pki.store.Store` in a Secret; the API server's resourceVersion is the compare-and-swap."""
+
+    __slots__ = ("_api", "_name", "_namespace")
+
+    def __init__(self, api: Api, namespace: str, name: str) -> None:
+        self._api = api
+        self._namespace = namespace
+        self._name = name
+
+    def __str__(self) -> str:
+        return f"Secret {self._namespace}/{self._name}"
+
+    def files(self) -> dict[str, bytes]:
+        """Read the data as it is, whoever made it. Raises StoreError, MaterialError."""
+        return _decoded(self._get())
+
+    def read(self) -> Stored:
+        """Read what is there. Raises StoreError (also for a missing Secret), MaterialError, ForeignError."""
+        found = self._get()
+        try:
+            return Stored(from_files(_decoded(found)), str(found["metadata"]["resourceVersion"]))
+        except PkiError as error:
+            raise type(error)(f"{self}: {error}") from None
+
+    def write(self, material: Material, version: str | None) -> None:
+        """Replace what `read` saw, keeping labels and other data. Raises ConflictError, StoreError."""
+        found = self._get()
+        if version is not None and found["metadata"]["resourceVersion"] != version:
+            raise ConflictError(f"{self} changed meanwhile")
+        data = {key: value for key, value in (found.get("data") or {}).items() if key not in FILES}
+        # Secrets of type kubernetes.io/tls must hold both keys, if only empty.
+        data |= {TLS_CRT: "", TLS_KEY: ""}
+        data |= {key: base64.b64encode(value).decode() for key, value in to_files(material).items()}
+        self._api.replace("Secret", {**found, "data": data})
+
+    def _get(self) -> Object:
+        try:
+            return self._api.get("Secret", self._name, self._namespace)
+        except NotFoundError:
+            raise StoreError(
+                f"{self} does not exist: create it empty first (kubectl create secret generic"
+                f" {self._name} -n {self._namespace})"
+            ) from None
+
+
+def _decoded(secret: Object) -> dict[str, bytes]:
+    files = {}
+    for name in FILES:
+        try:
+            files[name] = base64.b64decode((secret.get("data") or {}).get(name) or "", validate=True)
+        except (binascii.Error, TypeError, ValueError):
+            raise MaterialError(f"{name}: not base64") from None
+    return files

@@ -1,0 +1,90 @@
+"""``gpu-admission``: one parser, which hands over to one module a command.
+
+A command's module is imported only when it is asked for: most need libraries that the others do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+
+from gpu_admission import __version__
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+# name -> module, which has add_parser(subparsers) and run(args) -> exit code; what --help says of it
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("gpu_admission.commands.serve", "the webhook server"),
+    "review": ("gpu_admission.commands.review", "answer one AdmissionReview, without a server"),
+    "mutate": ("gpu_admission.cli.mutate", "show what the cluster would run"),
+    "translate": ("gpu_admission.cli.translate", "rewrite gpu-mem requests for another sharing backend"),
+    "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
+    "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
+    "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
+    "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
+}
+
+# The library whose absence means that an extra was not installed.
+EXTRAS = {
+    "flask": "webhook",
+    "gunicorn": "webhook",
+    "cryptography": "webhook",
+    "prometheus_client": "webhook",
+    "kubernetes": "cluster",
+}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run a command; return its exit code: 2 for wrong usage, else what the command says."""
+    asked = next((word for word in argv if not word.startswith("-")), None)
+    try:
+        module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
+        options = _parser(asked, module).parse_args(argv)
+        return int(module.run(options)) if module is not None else 2
+    except ModuleNotFoundError as error:
+        return _missing(asked or "", error)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        sys.stderr.close()  # or the interpreter complains of the same pipe once more at its end
+        return 141
+
+
+def _parser(asked: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="gpu-admission",
+        description="GPU resource rules for Kubernetes: the admission webhook and its tools. See also gpu-lint.",
+    )
+    parser.add_argument("--version", action="version", version=f"gpu-admission {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (_, said) in COMMANDS.items():
+        if name == asked and module is not None:
+            module.add_parser(commands)
+        else:
+            commands.add_parser(name, help=said)
+    return parser
+
+
+def _missing(command: str, error: ModuleNotFoundError) -> int:
+    library = (error.name or "").partition(".")[0]
+    if library not in EXTRAS:
+        raise error
+    print(
+        f"gpu-admission {command} needs {library}, which is not installed: "
+        f"pip install 'gpu-admission[{EXTRAS[library]}]'",
+        file=sys.stderr,
+    )
+    return 2
+
+
+def entry() -> None:
+    """Run as the console script ``gpu-admission``."""
+    sys.exit(main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    entry()

@@ -1,0 +1,88 @@
+"""``gpu-admission manifests``: the webhook configurations and the RBAC for a policy, as YAML."""
+
+from __future__ import annotations
+
+import sys
+
+import yaml
+
+from gpu_admission.files import policyfile
+from gpu_admission.render import webhook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from typing import Any
+
+_CERT_MANAGER = "cert-manager.io/inject-ca-from"
+
+
+def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add ``manifests``; `run` takes what it parses."""
+    manifests = subparsers.add_parser("manifests", help="webhook configurations and RBAC for a policy")
+    manifests.add_argument("-p", "--policy", default="default", metavar="NAME|FILE", help="the policy [default]")
+    manifests.add_argument("--name", default="gpu-admission", help="name of the configurations [gpu-admission]")
+    manifests.add_argument("--service", default="gpu-admission", help="the Service [gpu-admission]")
+    manifests.add_argument("--namespace", default="gpu-admission", help="its namespace [gpu-admission]")
+    manifests.add_argument("--port", type=int, default=443, help="its port [443]")
+    manifests.add_argument("--url", default="", help="https://HOST:PORT of a server outside of the cluster, instead")
+    manifests.add_argument("--secret", default="gpu-admission-tls", help="the Secret of the certificates")
+    manifests.add_argument("--ca-bundle", metavar="FILE", help="PEM of the CA; without it the server fills it in")
+    manifests.add_argument("--cert-manager", metavar="NS/CERTIFICATE", help="have cert-manager fill the CA in")
+    manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
+    manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
+    manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Print the objects; return 2 where the policy or the CA cannot be read."""
+    try:
+        policy = policyfile.load(options.policy)
+        bundle = _bundle(options.ca_bundle)
+    except (policyfile.PolicyError, OSError) as error:
+        print(f"gpu-admission manifests: {error}", file=sys.stderr)
+        return 2
+    annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
+    where = webhook.Options(
+        name=options.name,
+        service=options.service,
+        namespace=options.namespace,
+        port=options.port,
+        url=options.url,
+        ca_bundle=bundle,
+        route=options.route,
+        annotations=annotations,
+        fail_open=options.fail_open,
+    )
+    objects = [] if options.only == "rbac" else webhook.configurations(policy, where)
+    if options.only != "webhooks":
+        objects += webhook.access(where, options.secret)
+    sys.stdout.write(to_yaml(objects))
+    return 0
+
+
+def _bundle(path: str | None) -> bytes:
+    if path is None:
+        return b""
+    with open(path, "rb") as file:
+        data = file.read(1 << 20)
+    if b"-----BEGIN CERTIFICATE-----" not in data or b"PRIVATE KEY" in data:
+        raise OSError(f"{path}: is no PEM bundle of certificates alone")
+    return data
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, so that a CEL expression can be read and reviewed."""
+
+
+def _text(dumper: yaml.SafeDumper, said: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", said, style="|" if "\n" in said else None)
+
+
+_Dumper.add_representer(str, _text)
+_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+
+
+def to_yaml(objects: list[dict[str, Any]]) -> str:
+    """Return objects as one YAML stream."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, width=1 << 30, explicit_start=True)

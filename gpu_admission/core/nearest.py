@@ -1,0 +1,45 @@
+"""How far one word is from another: the search for what a misspelt name was meant to be."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_LONGEST = 64  # no word that we know is longer, and names come from strangers
+
+
+def distance(one: str, other: str, most: int) -> int:
+    """Return how many letters have to be changed, inserted, left out or swapped with the next (``gup``, ``gpu``).
+
+    It is the optimal string alignment distance; every answer above ``most`` is ``most + 1``.
+    """
+    if one == other:
+        return 0
+    if abs(len(one) - len(other)) > most or max(len(one), len(other)) > _LONGEST:
+        return most + 1
+    if len(set(one) ^ set(other)) > 2 * most:  # one change adds a letter and takes another away
+        return most + 1
+    before: list[int] = []
+    above = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        row = [i]
+        for j, its in enumerate(other, 1):
+            cost = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (letter != its))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == its:
+                cost = min(cost, before[j - 2] + 1)
+            row.append(cost)
+        if min(row) > most:
+            return most + 1
+        before, above = above, row
+    return min(above[-1], most + 1)
+
+
+def nearest(word: str, words: Iterable[str], most: int) -> str | None:
+    """Return the nearest of some words within ``most`` changes, the first of equals; None where all are farther."""
+    best: tuple[int, str] | None = None
+    for candidate in words:
+        far = distance(word, candidate, most)
+        if far <= most and (best is None or far < best[0]):
+            best = (far, candidate)
+    return None if best is None else best[1]

@@ -1,0 +1,187 @@
+"""A certificate authority and the serving certificates it signs.
+
+EC P-256 throughout: a new TLS connection costs 0.6-3 ms of CPU with it and several times that with
+RSA. Extensions are those that RFC 5280 asks for, so that Go's crypto/x509 (the API server), OpenSSL
+with ``-x509_strict`` and Python 3.13's default context accept the chain.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from gpu_admission.pki.errors import PkiError
+from gpu_admission.pki.names import Name, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+ORGANIZATION = "gpu-admission"  # in the CA's subject: how we know our own
+CA_LIFE = timedelta(days=365)
+LEAF_LIFE = timedelta(days=30)
+BACKDATED = timedelta(hours=1)  # clocks of nodes differ; a certificate is valid everywhere at once
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A certificate with its private key. Its repr shows no key."""
+
+    certificate: x509.Certificate
+    key: ec.EllipticCurvePrivateKey = field(repr=False)
+
+
+def create_authority(at: datetime, life: timedelta = CA_LIFE) -> KeyPair:
+    """Make a self-signed CA that may sign leaves only.
+
+    Its subject carries a part of its serial number: two CAs of one rotation never share a name, so
+    no verifier has to try both keys.
+    """
+    key = ec.generate_private_key(ec.SECP256R1())
+    serial = x509.random_serial_number()
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission CA {serial & 0xFFFFFFFF:08x}"),
+        ]
+    )
+    start, end = _period(at, life)
+    key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
+    builder = (
+        x509.CertificateBuilder(issuer_name=subject, subject_name=subject, serial_number=serial)
+        .public_key(key.public_key())
+        .not_valid_before(start)
+        .not_valid_after(end)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .add_extension(_usage(certificates=True), critical=True)
+        .add_extension(key_id, critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(key_id), critical=False)
+    )
+    return KeyPair(builder.sign(key, hashes.SHA256()), key)
+
+
+def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: timedelta = LEAF_LIFE) -> KeyPair:
+    """Sign a new serving certificate, with a new key, that does not outlive its CA.
+
+    Raises PkiError without a name, or when the CA is not valid at that time.
+    """
+    subject_names = merged(names)
+    if not subject_names:
+        raise PkiError("a serving certificate needs at least one name")
+    issuer = authority.certificate
+    if not is_valid(issuer, at):
+        raise PkiError(f"the CA is not valid now: {describe_validity(issuer, at)}")
+    key = ec.generate_private_key(ec.SECP256R1())
+    start, end = _period(at, life)
+    issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
+    builder = (
+        x509.CertificateBuilder(issuer_name=issuer.subject, serial_number=x509.random_serial_number())
+        # A service's DNS name may be longer than the 64 characters of a common name: SANs have it.
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gpu-admission webhook")]))
+        .public_key(key.public_key())
+        .not_valid_before(max(start, issuer.not_valid_before_utc))
+        .not_valid_after(min(end, issuer.not_valid_after_utc))
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .add_extension(_usage(certificates=False), critical=True)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_subject_key_identifier(issuer_id), critical=False)
+    )
+    return KeyPair(builder.sign(authority.key, hashes.SHA256()), key)
+
+
+def _period(at: datetime, life: timedelta) -> tuple[datetime, datetime]:
+    if at.tzinfo is None:
+        raise ValueError("a time without a zone")
+    now = at.replace(microsecond=0)  # X.509 counts whole seconds
+    return now - BACKDATED, now + life
+
+
+def _usage(*, certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=certificates,
+        crl_sign=certificates,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def is_authority(certificate: x509.Certificate) -> bool:
+    """Tell whether a certificate says that it is a CA."""
+    try:
+        return certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+    except (x509.ExtensionNotFound, x509.DuplicateExtension, ValueError):
+        return False
+
+
+def is_ours(certificate: x509.Certificate) -> bool:
+    """Tell whether a CA was made by `create_authority`, by the organization in its subject."""
+    try:
+        organizations = certificate.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
+    except ValueError:
+        return False
+    return [attribute.value for attribute in organizations] == [ORGANIZATION]
+
+
+def is_valid(certificate: x509.Certificate, at: datetime) -> bool:
+    """Tell whether a time lies within a certificate's life; both ends belong to it."""
+    return certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc
+
+
+def describe_validity(certificate: x509.Certificate, at: datetime) -> str:
+    """Say in words how a certificate stands at a time: expired since, valid from, valid until."""
+    if at > certificate.not_valid_after_utc:
+        return f"expired on {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
+    if at < certificate.not_valid_before_utc:
+        return f"not valid before {certificate.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC"
+    return f"valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Tell whether one certificate's name and signature come from another's subject and key."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
+def matches(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> bool:
+    """Tell whether a key is the certificate's own."""
+    return _public_bytes(certificate.public_key()) == _public_bytes(key.public_key())
+
+
+def _public_bytes(key: object) -> bytes:
+    encoding, layout = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(encoding, layout)  # type: ignore[attr-defined, no-any-return]
+
+
+def fingerprint(certificate: x509.Certificate) -> str:
+    """Return the SHA-256 of a certificate in hex: its name in logs and comparisons."""
+    return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def certificate_pem(*certificates: x509.Certificate) -> bytes:
+    """Write certificates as PEM, in the order given."""
+    return b"".join(one.public_bytes(serialization.Encoding.PEM) for one in certificates)
+
+
+def key_pem(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Write a private key as unencrypted PKCS #8 PEM: for a file of mode 0600 or a Secret, no log."""
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )

@@ -1,0 +1,87 @@
+"""A bundle of trusted CA certificates, as ``caBundle`` and ``ca.crt`` hold it.
+
+A bundle is a tuple of certificates, each once, in a stable order. Parsing is as lenient as the API
+server's (Go's `x509.CertPool.AppendCertsFromPEM`): text around the blocks, blocks of other kinds and
+blocks that do not parse are passed over, so that what we judge is what it will use.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+
+from gpu_admission.pki.authority import certificate_pem, is_authority, is_valid, issued
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+Bundle = tuple[x509.Certificate, ...]
+
+LARGEST = 1 << 20  # bytes; etcd takes 1.5 MiB for a whole object
+MOST = 256  # certificates considered: a bound on time, far beyond any real bundle
+LONGEST_CHAIN = 8
+BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
+
+
+def parse_bundle(data: bytes) -> Bundle:
+    """Read every certificate that parses; an empty tuple where there is none or over 1 MiB."""
+    if len(data) > LARGEST:
+        return ()
+    found = []
+    for match in BLOCK.finditer(data):
+        try:
+            found.append(x509.load_pem_x509_certificate(match.group()))
+        except ValueError:
+            continue
+        if len(found) == MOST:
+            break
+    return merge(found)
+
+
+def dump_bundle(bundle: Bundle) -> bytes:
+    """Write a bundle as PEM, nothing but the blocks."""
+    return certificate_pem(*bundle)
+
+
+def merge(*groups: Iterable[x509.Certificate]) -> Bundle:
+    """Join certificates in order, each once."""
+    return tuple(dict.fromkeys(certificate for group in groups for certificate in group))
+
+
+def unexpired(bundle: Bundle, at: datetime) -> Bundle:
+    """Leave out what has expired. What is not valid yet stays: it is somebody's next CA."""
+    return tuple(one for one in bundle if at <= one.not_valid_after_utc)
+
+
+def verifies(bundle: Bundle, chain: Sequence[x509.Certificate], at: datetime) -> bool:
+    """Tell whether a served chain leads to the bundle, every certificate on the way valid at a time.
+
+    The chain is the served certificate, then any intermediates in any order. Names are not looked
+    at. This follows Go's `x509.Certificate.Verify`: a leaf that is itself in the bundle is trusted,
+    and any certificate in the bundle is an anchor, self-signed or not.
+    """
+    if not chain or not is_valid(chain[0], at):
+        return False
+    anchors = set(bundle)
+    reached = [chain[0]]
+    seen = {chain[0]}
+    for _ in range(LONGEST_CHAIN):
+        if any(certificate in anchors for certificate in reached):
+            return True
+        if any(_signed_by(certificate, bundle, at) for certificate in reached):
+            return True
+        reached = [
+            candidate
+            for candidate in chain[1:MOST]
+            if candidate not in seen and any(_signed_by(child, (candidate,), at) for child in reached)
+        ]
+        seen.update(reached)
+    return False
+
+
+def _signed_by(certificate: x509.Certificate, issuers: Iterable[x509.Certificate], at: datetime) -> bool:
+    """Tell whether one of the issuers, valid and a CA, signed a certificate."""
+    return any(is_valid(issuer, at) and is_authority(issuer) and issued(certificate, issuer) for issuer in issuers)

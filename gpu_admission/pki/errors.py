@@ -1,0 +1,25 @@
+"""What goes wrong with certificates. Each message is one line for a user and never holds a key."""
+
+
+class PkiError(Exception):
+    """Anything wrong with certificates, keys or where they are kept."""
+
+
+class PairError(PkiError):
+    """A certificate and key that cannot be served."""
+
+
+class MaterialError(PkiError):
+    """Stored material that is broken: not PEM, a part missing, parts that do not belong together."""
+
+
+class ForeignError(PkiError):
+    """Stored material that somebody else made; it is never overwritten unasked."""
+
+
+class StoreError(PkiError):
+    """A directory or Secret that cannot be read or written."""
+
+
+class ConflictError(StoreError):
+    """Somebody else wrote first. Read again and decide again."""

@@ -1,0 +1,149 @@
+"""Everything that is stored about our certificates, as one value, and as the files that hold it.
+
+========== ====================================================================================
+file       what it holds (a key of a Secret's data, or a file in a directory)
+========== ====================================================================================
+ca.crt     what clients trust: the signing CA, then the next one, then retired ones
+ca.key     key of the signing CA
+ca-next.key  key of the next CA while one is being introduced
+tls.crt    the serving certificate
+tls.key    its key
+old.crt    no one trusts it: the last replaced certificate of each CA (a retired CA is dropped when
+           that has expired), and dropped CAs (publishers take them out of bundles) until they expire
+========== ====================================================================================
+
+Which certificate in ca.crt plays which part follows from the keys, not from the order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from gpu_admission.pki.authority import (
+    KeyPair,
+    certificate_pem,
+    is_authority,
+    is_ours,
+    key_pem,
+    matches,
+)
+from gpu_admission.pki.bundle import LARGEST, Bundle, merge, parse_bundle
+from gpu_admission.pki.errors import ForeignError, MaterialError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CA_CRT, CA_KEY, NEXT_KEY = "ca.crt", "ca.key", "ca-next.key"
+TLS_CRT, TLS_KEY, OLD_CRT = "tls.crt", "tls.key", "old.crt"
+FILES = (CA_CRT, CA_KEY, NEXT_KEY, TLS_CRT, TLS_KEY, OLD_CRT)
+KEYS = frozenset({CA_KEY, NEXT_KEY, TLS_KEY})
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """Our CAs and our serving certificate. Its repr shows no key.
+
+    authority  signs serving certificates
+    successor  the next CA, already published, signing nothing yet
+    retired    CAs that sign nothing any more, trusted until their last certificate has expired
+    leaf       what is served; None when it is missing or broken, and then simply made again
+    old        replaced leaves and dropped CAs, trusted by nobody
+    """
+
+    authority: KeyPair
+    leaf: KeyPair | None = None
+    successor: KeyPair | None = None
+    retired: Bundle = ()
+    old: Bundle = ()
+
+    @property
+    def trusted(self) -> Bundle:
+        """What clients must trust now, the signing CA first."""
+        successor = () if self.successor is None else (self.successor.certificate,)
+        return merge((self.authority.certificate,), successor, self.retired)
+
+    @property
+    def dropped(self) -> Bundle:
+        """CAs that were ours and that no bundle should hold any more."""
+        return tuple(one for one in self.old if is_authority(one) and one not in self.trusted)
+
+
+def to_files(material: Material) -> dict[str, bytes]:
+    """Write material as the contents of its files; files that would be empty are left out."""
+    files = {
+        CA_CRT: certificate_pem(*material.trusted),
+        CA_KEY: key_pem(material.authority.key),
+    }
+    if material.successor is not None:
+        files[NEXT_KEY] = key_pem(material.successor.key)
+    if material.leaf is not None:
+        files[TLS_CRT] = certificate_pem(material.leaf.certificate)
+        files[TLS_KEY] = key_pem(material.leaf.key)
+    if material.old:
+        files[OLD_CRT] = certificate_pem(*material.old)
+    return files
+
+
+def from_files(files: Mapping[str, bytes]) -> Material | None:
+    """Read material; None when there is nothing at all (no file, or only empty ones).
+
+    Raises ForeignError when what is there was made by somebody else, MaterialError when it is ours
+    but the CA cannot be used. A serving certificate that is missing or broken is no error: the CA
+    can sign another.
+    """
+    files = {name: data for name, data in files.items() if data.strip()}
+    if not any(name in files for name in FILES):
+        return None
+    for name, data in files.items():
+        if len(data) > LARGEST:
+            raise MaterialError(f"{name}: larger than 1 MiB")
+    trusted = parse_bundle(files.get(CA_CRT, b""))
+    if CA_CRT not in files:
+        raise ForeignError("there is a certificate or key here, but no ca.crt: not made by gpu-admission")
+    if not trusted:
+        raise MaterialError("ca.crt: no PEM certificate in it")
+    if not all(is_ours(one) for one in trusted):
+        raise ForeignError("ca.crt: this CA was not made by gpu-admission")
+    if CA_KEY not in files:
+        raise MaterialError("ca.key is missing: the CA in ca.crt cannot sign")
+    authority = _authority(files[CA_KEY], CA_KEY, trusted)
+    successor = _authority(files[NEXT_KEY], NEXT_KEY, trusted) if NEXT_KEY in files else None
+    in_use = (authority, successor)
+    return Material(
+        authority=authority,
+        leaf=_leaf(files),
+        successor=successor,
+        retired=tuple(one for one in trusted if all(ca is None or ca.certificate != one for ca in in_use)),
+        old=parse_bundle(files.get(OLD_CRT, b"")),
+    )
+
+
+def _authority(data: bytes, name: str, trusted: Bundle) -> KeyPair:
+    key = _key(data)
+    if key is None:
+        raise MaterialError(f"{name}: not an unencrypted EC private key in PEM")
+    for certificate in trusted:
+        if matches(certificate, key):
+            return KeyPair(certificate, key)
+    raise MaterialError(f"{name}: the key does not match any certificate in ca.crt")
+
+
+def _leaf(files: Mapping[str, bytes]) -> KeyPair | None:
+    chain = parse_bundle(files.get(TLS_CRT, b""))
+    key = _key(files.get(TLS_KEY, b""))
+    if not chain or key is None or not matches(chain[0], key):
+        return None
+    return KeyPair(chain[0], key)
+
+
+def _key(data: bytes) -> ec.EllipticCurvePrivateKey | None:
+    try:
+        key = serialization.load_pem_private_key(data, None)
+    except (ValueError, TypeError, UnsupportedAlgorithm):
+        return None
+    return key if isinstance(key, ec.EllipticCurvePrivateKey) else None

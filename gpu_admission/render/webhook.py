@@ -1,0 +1,248 @@
+"""The webhook configurations and the RBAC for a policy, as plain objects.
+
+Pods are where rules are enforced: they are validated under ``failurePolicy: Fail``, and only those that
+touch a GPU are ever sent. Everything else is a courtesy (a Deployment is warned of what its Pods will be
+refused for) and is registered with ``Ignore``: while the webhook is down, nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from gpu_admission.core import kinds
+
+from . import cel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from gpu_admission.core.policy import Policy
+
+DOMAIN = "gpu-admission.io"
+LABELS = {"app.kubernetes.io/name": "gpu-admission"}
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # the API server sets it: a user cannot fake it
+_TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
+_CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
+
+
+class Options:
+    """Where the webhook runs and how it is called.
+
+    ``service`` and ``namespace`` name the Service; ``url`` stands in for it where the server runs outside of
+    the cluster (``https://127.0.0.1:8443``). ``ca_bundle`` is PEM, empty where something else fills it in.
+    ``route`` is the name of the policy in the path, empty for the server's first policy.
+    """
+
+    __slots__ = ("annotations", "ca_bundle", "fail_open", "name", "namespace", "port", "route", "service", "url")
+
+    def __init__(
+        self,
+        *,
+        name: str = "gpu-admission",
+        service: str = "gpu-admission",
+        namespace: str = "gpu-admission",
+        port: int = 443,
+        url: str = "",
+        ca_bundle: bytes = b"",
+        route: str = "",
+        annotations: Mapping[str, str] | None = None,
+        fail_open: bool = False,
+    ) -> None:
+        self.name = name
+        self.service = service
+        self.namespace = namespace
+        self.port = port
+        self.url = url.rstrip("/")
+        self.ca_bundle = ca_bundle
+        self.route = route
+        self.annotations = dict(annotations or {})
+        self.fail_open = fail_open
+
+
+def configurations(policy: Policy, options: Options) -> list[dict[str, Any]]:
+    """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration."""
+    return [
+        _configuration("MutatingWebhookConfiguration", options, [_mutate_pods(policy, options)]),
+        _configuration("ValidatingWebhookConfiguration", options, list(_validate(policy, options))),
+    ]
+
+
+def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
+    if options.annotations:
+        metadata["annotations"] = dict(options.annotations)
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "webhooks": webhooks,
+    }
+
+
+def _mutate_pods(policy: Policy, options: Options) -> dict[str, Any]:
+    hook = _webhook("mutate", options, policy, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
+    hook["reinvocationPolicy"] = "IfNeeded"
+    hook["matchConditions"] = _pod_conditions(policy, "object.?spec", "object.?metadata")
+    return hook
+
+
+def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
+    closed = "Ignore" if options.fail_open else "Fail"
+    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
+    pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
+    where = ("object.?spec", "object.?metadata")
+    pods["matchConditions"] = [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
+    yield pods
+    apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
+    rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
+    yield _templates("templates", options, policy, rules, *_TEMPLATES)
+    yield _templates("cronjobs", options, policy, [_rule(["batch"], ["cronjobs"])], *_CRON)
+    custom = _webhook("custom", options, policy, "validate", "Ignore", 3, list(_custom(policy)))
+    custom["matchConditions"] = [
+        _own_word(),
+        _condition("changed", "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"),
+    ]
+    yield custom
+    quotas = _webhook(
+        "quotas", options, policy, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
+    )
+    quotas["matchConditions"] = [_condition("names-a-gpu", cel.quota(policy))]
+    yield quotas
+
+
+def _templates(
+    name: str, options: Options, policy: Policy, rules: list[dict[str, Any]], spec: str, metadata: str
+) -> dict[str, Any]:
+    hook = _webhook(name, options, policy, "validate", "Ignore", 3, rules)
+    hook["matchConditions"] = [
+        _own_word(),
+        *_pod_conditions(policy, spec, metadata),
+        _condition("changed", cel.changed(spec, metadata)),
+    ]
+    return hook
+
+
+def _pod_conditions(policy: Policy, spec: str, metadata: str) -> list[dict[str, str]]:
+    if policy.visible_devices.get("everyPod"):
+        return []
+    return [_condition("touches-a-gpu", cel.pod(policy, spec, metadata))]
+
+
+def _own_word() -> dict[str, str]:
+    """Return the condition that nobody else answers for the object: a Deployment does for its ReplicaSets."""
+    return _condition("has-no-owner", "object.?metadata.?ownerReferences.orValue([]).size() == 0")
+
+
+def _condition(name: str, expression: str) -> dict[str, str]:
+    return {"name": name, "expression": expression}
+
+
+def _webhook(
+    name: str, options: Options, policy: Policy, endpoint: str, failure: str, seconds: int, rules: list[dict[str, Any]]
+) -> dict[str, Any]:
+    return {
+        "name": f"{name}.{DOMAIN}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": _client(options, endpoint),
+        "failurePolicy": failure,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": _elsewhere(policy, options),
+        "rules": rules,
+        "sideEffects": "None",
+        "timeoutSeconds": seconds,
+    }
+
+
+def _client(options: Options, endpoint: str) -> dict[str, Any]:
+    path = f"/{endpoint}/{options.route}" if options.route else f"/{endpoint}"
+    client: dict[str, Any] = {}
+    if options.url:
+        client["url"] = options.url + path
+    else:
+        client["service"] = {
+            "name": options.service, "namespace": options.namespace, "path": path, "port": options.port,
+        }  # fmt: skip
+    if options.ca_bundle:
+        client["caBundle"] = base64.b64encode(options.ca_bundle).decode()
+    return client
+
+
+def _elsewhere(policy: Policy, options: Options) -> dict[str, Any]:
+    """Return the selector that leaves out kube-system, our own namespace and those that the policy exempts by name."""
+    named = {name for name in policy.exempt.get("namespaces") or () if not set(name) & set("*?[")}
+    left_out = sorted({"kube-system", options.namespace, *named})
+    return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
+
+
+def _rule(groups: list[str], resources: list[str], operations: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "apiGroups": groups,
+        "apiVersions": ["*"],
+        "operations": operations or ["CREATE", "UPDATE"],
+        "resources": resources,
+        "scope": "*",
+    }
+
+
+def _custom(policy: Policy) -> Iterable[dict[str, Any]]:
+    """Yield a rule a group of custom kinds: those of the table and those that the policy adds. Never ``*/*``."""
+    groups: dict[str, set[str]] = {}
+    for group, kind, _ in kinds.known():
+        if group not in kinds.BUILT_IN_GROUPS:
+            groups.setdefault(group, set()).add(plural(kind))
+    for entry in policy.workloads:
+        groups.setdefault(kinds.split_group(entry["apiVersion"]), set()).add(plural(entry["kind"]))
+    for group in sorted(groups):
+        yield _rule([group], sorted(groups[group]))
+
+
+def plural(kind: str) -> str:
+    """Return the resource name of a kind, made the way that API machinery makes it where nobody says otherwise."""
+    lower = kind.lower()
+    if lower.endswith("y") and lower[-2:-1] not in "aeiou":
+        return f"{lower[:-1]}ies"
+    return f"{lower}es" if lower.endswith(("s", "x", "ch", "sh")) else f"{lower}s"
+
+
+def access(
+    options: Options,
+    secret: str = "gpu-admission-tls",  # noqa: S107 - a Secret's name
+    *,
+    keeps: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the RBAC of the server: its own Secret and its own two configurations, by name, and nothing else.
+
+    Where it does not keep its certificate (``keeps`` false), it may read the configurations and no Secret.
+    """
+    name = options.name
+    subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": options.namespace}]
+    configurations_rule = {
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+        "resourceNames": [name],
+        "verbs": ["get", "update"] if keeps else ["get"],
+    }
+    objects = [
+        _access("ClusterRole", options, rules=[configurations_rule]),
+        _access("ClusterRoleBinding", options, roleRef=_role("ClusterRole", name), subjects=subject),
+    ]
+    if keeps:
+        rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "update"]}
+        objects += [
+            _access("Role", options, rules=[rule]),
+            _access("RoleBinding", options, roleRef=_role("Role", name), subjects=subject),
+        ]
+    return objects
+
+
+def _access(kind: str, options: Options, **rest: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
+    if not kind.startswith("Cluster"):
+        metadata["namespace"] = options.namespace
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **rest}
+
+
+def _role(kind: str, name: str) -> dict[str, str]:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

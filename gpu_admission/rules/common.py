@@ -1,0 +1,107 @@
+"""What several rules share: which requests can be judged, and what they want to know about a pod and its object."""
+
+from __future__ import annotations
+
+from gpu_admission.core import kinds
+from gpu_admission.core.shape import is_placeholder, mapping, shown, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Container, GpuRequest, Pod, Workload
+
+_RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
+_MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
+_CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
+
+
+def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any]]]:
+    """Return the metadata of all pods of an object with their places, each place once."""
+    return {pod.metadata_pointer: pod.metadata for pod in workload.pods}.items()
+
+
+def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
+    """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
+    if not pod.asks:
+        return frozenset()
+    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.asks}
+    if pod.shares is not None:
+        asked.add("nvidia")
+    if "any" in asked:
+        asked = asked - {"any"} | {backend_vendor(policy)}
+    return frozenset([_MAKERS.get(vendor, vendor) for vendor in asked])
+
+
+def backend_vendor(policy: Policy) -> str:
+    """Return the maker of the cards that the policy's backend shares."""
+    return text(policy.backend.parameters.get("vendor")) or "nvidia"
+
+
+def serverless(workload: Workload) -> str | None:
+    """Return the platform that passes the pod spec through checks like Knative's, or None.
+
+    ``Cloud Run`` takes Knative's kind and has rules of its own. ``KServe`` goes through Knative unless the
+    object says RawDeployment (newer: Standard) or spreads over several nodes.
+    """
+    if workload.group == "serving.knative.dev":
+        return "Cloud Run" if any(_of_cloud_run(workload, pod) for pod in workload.pods) else "Knative"
+    if workload.group != "serving.kserve.io" or workload.kind != "InferenceService":
+        return None
+    annotations = mapping(mapping(workload.object.get("metadata")).get("annotations"))
+    raw = text(annotations.get("serving.kserve.io/deploymentMode")) in _RAW_MODES
+    several = "workerSpec" in mapping(mapping(workload.object.get("spec")).get("predictor"))
+    return None if raw or several else "KServe"
+
+
+def _of_cloud_run(workload: Workload, pod: Pod) -> bool:
+    metadata = (mapping(workload.object.get("metadata")), pod.metadata)
+    named = [mapping(where.get(field)) for where in metadata for field in ("annotations", "labels")]
+    return any(
+        text(key).startswith(_CLOUD_RUN) for keys in (*named, mapping(pod.spec.get("nodeSelector"))) for key in keys
+    )
+
+
+def dumped(workload: Workload) -> bool:
+    """Tell whether a file shows an object as a cluster had it: what the scheduler wrote then is not the author's."""
+    return workload.origin == "file" and bool(mapping(workload.object.get("metadata")).get("uid"))
+
+
+def gpus(workload: Workload) -> list[GpuRequest]:
+    """Return every GPU resource of every container, without those whose value has yet to be filled in."""
+    found = workload.gpus()
+    if workload.origin == "file":
+        found = [gpu for gpu in found if not (is_placeholder(gpu.limit) or is_placeholder(gpu.request))]
+    return found
+
+
+def unfilled(workload: Workload, raw: Any) -> bool:
+    """Tell whether a value is a placeholder in a file; at admission nobody will fill it in any more."""
+    return workload.origin == "file" and is_placeholder(raw)
+
+
+def is_patch(workload: Workload, container: Container) -> bool:
+    """Tell whether a container of a file is only a part of one, as kustomize merges it over another: no image.
+
+    What is missing there may stand in the base, so nothing can be said about what is missing.
+    """
+    return workload.origin == "file" and container.whole and not container.spec.get("image")
+
+
+def has_room(container: Container, side: Literal["limits", "requests"]) -> bool:
+    """Tell whether a key can be added on a side: what stands there now is a mapping or nothing."""
+    around = container.spec.get(container.key)
+    return around is None or (isinstance(around, dict) and isinstance(around.get(side), dict | None))
+
+
+def is_typed(workload: Workload) -> bool:
+    """Tell whether the table knows the kind: its ``resources`` then are Kubernetes' own, not something alike."""
+    return kinds.places(workload.api_version, workload.kind) is not None
+
+
+def asking(gpu: GpuRequest, raw: Any) -> str:
+    """Return how a message begins: ``container "train" asks for nvidia.com/gpu: 1``."""
+    return f"{gpu.container.label} asks for {gpu.name}: {shown(raw)}"

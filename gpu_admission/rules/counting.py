@@ -1,0 +1,49 @@
+"""How many devices containers, pods and nodes come to (for GPU009)."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import GpuRequest, Pod
+
+# Under the other backends one nvidia.com/gpu may be a share or a slice of a card.
+_ONE_CARD_EACH = frozenset({"exclusive", "gpushare", "volcano", "volcano-vgpu", "kai", "koordinator", "dra"})
+
+
+def count(gpu: GpuRequest) -> int:
+    """Return the whole number that is asked for; 0 where it is none (other rules find that)."""
+    amount = gpu.quantity()
+    return amount.ceil() if amount is not None and amount.is_integer else 0
+
+
+def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
+    """Return what the scheduler looks for: app and sidecar containers together, or an init container if it needs more.
+
+    While an init container runs, so do the sidecars before it.
+    [kubernetes/component-helpers resource/helpers.go, AggregateContainerRequests]
+    """
+    running = sidecars = starting = 0
+    for container in pod.containers:
+        amount = sum(count(gpu) for gpu in container.gpus if counts(gpu))
+        if container.role == "init":
+            starting = max(starting, sidecars + amount)
+            continue
+        running += amount
+        sidecars += amount if container.role == "sidecar" else 0
+    return max(running, starting)
+
+
+def largest_node(policy: Policy) -> int:
+    """Return how many cards the largest node has; 0 where the policy does not say it of every card."""
+    sizes = [card.get("perNode") or 0 for card in policy.cards]
+    return max(sizes) if sizes and all(sizes) else 0
+
+
+def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
+    """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
+    if gpu.resource.sharing != "exclusive":
+        return False
+    return policy.backend.name in _ONE_CARD_EACH or gpu.resource.vendor not in {"nvidia", "any"}

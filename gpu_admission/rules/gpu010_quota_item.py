@@ -1,0 +1,120 @@
+"""GPU010: a quota or LimitRange item on a GPU that does not do what it says."""
+
+from __future__ import annotations
+
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import TEMPLATE, Rule
+from gpu_admission.core.shape import mapping, shown
+
+from . import limitrange
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Workload
+
+ID = "GPU010"
+
+# Group and kind -> where lists of a ResourceQuota's ``hard`` stand, and items of a LimitRange's ``limits``.
+_QUOTAS: dict[tuple[str, str], Pointer] = {
+    ("", "ResourceQuota"): ("spec", "hard"),
+    ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
+    ("kubeflow.org", "Profile"): ("spec", "resourceQuotaSpec", "hard"),
+    ("hnc.x-k8s.io", "HierarchicalResourceQuota"): ("spec", "hard"),
+    ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
+}
+_RANGES: dict[tuple[str, str], Pointer] = {
+    ("", "LimitRange"): ("spec", "limits", "*"),
+    ("capsule.clastix.io", "Tenant"): ("spec", "limitRanges", "items", "*", "limits", "*"),
+}
+_NOWHERE: Pointer = ("",)  # no object has a key without a name
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
+    kind = (workload.group, workload.kind)
+    for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
+        yield from _quota((*workload.pointer, *path), mapping(hard), policy)
+    for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
+        yield from limitrange.problems(workload, (*workload.pointer, *path), mapping(item), policy)
+
+
+def _quota(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
+    """Find GPU items that are not ``requests.<name>``, the only ones that Kubernetes counts.
+
+    HAMi's scheduler is an exception: it reads ``limits.<name>`` of NVIDIA's names itself.
+    """
+    bare = {key: key.removeprefix("limits.") for key in hard}
+    known = {key: resource for key, name in bare.items() if (resource := policy.classify(name)) is not None}
+    hami = policy.backend.name == "hami" or any(resource.system == "hami" for resource in known.values())
+    for key, resource in known.items():
+        if not (hami and key != resource.name and resource.vendor == "nvidia"):
+            counted, amount = f"requests.{resource.name}", shown(hard[key])
+            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
+            there = f"leave {key} out: {counted} stands there already"
+            yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
+
+
+RULE = Rule(
+    id=ID,
+    name="quota-item",
+    severity="error",
+    since="0.1.0",
+    summary="a quota or LimitRange item on a GPU that does not do what it says",
+    rationale="""\
+A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
+and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it).
+
+A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
+same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
+maximum the default: every container that never asked for a GPU gets one. With type Pod, or a `min`, every pod
+*without* a GPU is refused.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-extended-resources",
+        "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/pods.go, isExtendedResourceNameForQuota",
+        "kubernetes/kubernetes: pkg/apis/core/v1/defaults.go, SetDefaults_LimitRangeItem",
+    ),
+    bad="""\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: gpus}
+spec:
+  hard:
+    limits.nvidia.com/gpu: 8
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: defaults}
+spec:
+  limits:
+    - type: Container
+      max:
+        memory: 64Gi
+        nvidia.com/gpu: 2
+""",
+    good="""\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: gpus}
+spec:
+  hard:
+    requests.nvidia.com/gpu: 8
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: defaults}
+spec:
+  limits:
+    - type: Container
+      max:
+        memory: 64Gi
+""",
+    needs="object",
+    check=check,
+    sees=frozenset({TEMPLATE}),
+)

@@ -1,0 +1,131 @@
+"""GPU101: a request that the policy's backend spells otherwise; the repair translates it."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import Rule
+from gpu_admission.core.shape import mapping
+
+from . import sharing
+from .translation import Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.backends.base import Asked
+    from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod, Workload
+
+ID = "GPU101"
+_KUEUE = "kueue.x-k8s.io/queue-name"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find requests in other words than the backend's, in pods of which nothing must be refused."""
+    for pod, plan in sharing.of_pods(workload, policy):
+        if plan.translatable:
+            writer = Writer(ID, workload, pod)
+            yield from _translations(workload, pod, plan, writer)
+
+
+def _translations(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
+    completed = tuple(writer.pod_level(plan.completion)) if writer.reaches(plan.completion) else ()
+    for asked in plan.translations:
+        fix = writer.translation(asked)
+        if fix and completed:
+            fix, completed = _together(writer, asked, plan), ()
+        yield _problem(workload, pod, plan, asked, fix)
+    if completed:
+        first = plan.asked[0]
+        yield Problem(
+            first.spelling.pointer,
+            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the "
+            f"{plan.completion.words()} that {plan.backend.title} wants",
+            f"write the {plan.completion.words()}, as this policy does to Pods that name none",
+            fix=completed,
+            safety="safe",
+        )
+
+
+def _together(writer: Writer, asked: Asked, plan: Plan) -> tuple[Operation, ...]:
+    """Return the operations for a container and for what the pod lacks, which may write to the same places."""
+    if asked.emission is not None:
+        asked.emission.labels.update(plan.completion.labels)
+    return writer.translation(asked)
+
+
+def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:
+    emission = asked.emission
+    words = emission.words() if emission else ""
+    notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
+    where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
+    advice = f"{where} {words}{_quota(workload, pod, asked)}"
+    return Problem(
+        asked.spelling.pointer,
+        f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} spells {words}{notes}",
+        advice,
+        fix=fix,
+        safety="safe",
+    )
+
+
+def _quota(workload: Workload, pod: Pod, asked: Asked) -> str:
+    """Say where a quota would count the old name: Kueue reads the template before there are pods."""
+    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
+        return ""
+    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
+    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"
+
+
+RULE = Rule(
+    id=ID,
+    name="portable-request",
+    severity="info",
+    since="0.1.0",
+    summary="a portable or foreign request for a part of a GPU that the policy's backend spells otherwise",
+    rationale="""\
+How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
+`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system
+wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
+labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
+`gpu-admission translate` write it into files. What must be refused is never written halfway: see GPU102 to GPU109.
+Quotas that are taken from a template (Kueue) or from names (ResourceQuota) count the name that stands there.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
+        "https://kueue.sigs.k8s.io/docs/concepts/cluster_queue/",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+spec:
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+      resources:
+        limits:
+          gpu-admission.io/gpu-mem: 8Gi
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+spec:
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+          volcano.sh/vgpu-memory: 8192
+""",
+    check=check,
+    fix="safe",
+    policy={"backend": {"name": "volcano-vgpu"}},
+)

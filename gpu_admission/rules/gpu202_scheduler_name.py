@@ -1,0 +1,120 @@
+"""GPU202: a pod that its sharing backend's scheduler does not see."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import Rule
+from gpu_admission.core.shape import shown, text
+
+from . import common, sharing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod, Workload
+
+ID = "GPU202"
+_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find pods with no scheduler named, or another than the policy's; one that somebody chose is not overwritten."""
+    for pod, plan in sharing.of_pods(workload, policy):
+        wanted = policy.scheduler_name or plan.backend.scheduler
+        said = text(pod.spec.get("schedulerName"))
+        if not plan.served or wanted is None or said == wanted:
+            continue
+        if said not in _UNSET:
+            yield _chosen(workload, pod, plan, wanted, overwrite=_overwrites(policy, said))
+        elif pod.complete and not common.serverless(workload):
+            yield _unset(workload, pod, plan, wanted)
+
+
+def _overwrites(policy: Policy, said: str) -> bool:
+    """Tell whether a scheduler that somebody chose may be replaced: any, or only certain ones (``translate``)."""
+    allowed = policy.spec.get("overwriteSchedulerName")
+    return allowed is True or (isinstance(allowed, frozenset) and said in allowed)
+
+
+def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
+    place = (*pod.pointer, "schedulerName")
+    return Problem(
+        place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
+        f"{_asks(plan)}, and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler does not "
+        "know who has them",
+        f"write schedulerName: {wanted} into the pod's spec",
+        fix=(patch.add(ID, workload.document, place, wanted),),
+        safety="safe",
+        severity="info",
+    )
+
+
+def _chosen(workload: Workload, pod: Pod, plan: Plan, wanted: str, *, overwrite: bool) -> Problem:
+    place = (*pod.pointer, "schedulerName")
+    fix = (patch.replace(ID, place, wanted),) if overwrite and not common.serverless(workload) else ()
+    return Problem(
+        place,
+        f"{_asks(plan)}, and schedulerName is {shown(pod.spec.get('schedulerName'))}, but in this cluster {wanted} "
+        "shares out those GPUs",
+        f"write schedulerName: {wanted}, or leave it out",
+        fix=fix,
+        safety="safe",
+        severity="error",
+    )
+
+
+def _asks(plan: Plan) -> str:
+    first = next((one for one in plan.asked if one.native), plan.asked[0])
+    return f"{first.container.label} asks for {first.spelling.words}"
+
+
+RULE = Rule(
+    id=ID,
+    name="scheduler-name",
+    severity="info",
+    since="0.1.0",
+    summary="a pod with a GPU request that the backend's scheduler would not see",
+    rationale="""\
+Volcano, HAMi, KAI and Koordinator keep the account of which part of which card is taken in their own scheduler. A pod
+that another scheduler places is on no account: it is given a card that others were promised, or none. Where no
+scheduler was chosen (Kubernetes writes `default-scheduler` there), the webhook writes the policy's; one that somebody
+chose is an error and is kept, unless the policy says `overwriteSchedulerName: true`.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-multiple-schedulers/",
+        "Project-HAMi/HAMi: pkg/scheduler/webhook.go",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  schedulerName: volcano
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+""",
+    check=check,
+    fix="safe",
+    policy={"backend": {"name": "volcano-vgpu"}},
+)

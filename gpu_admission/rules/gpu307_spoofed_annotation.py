@@ -1,0 +1,83 @@
+"""GPU307: an annotation or label that only a scheduler may write, or that evades one."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import Rule
+from gpu_admission.core.shape import mapping, shown, text
+
+from . import markers
+from .common import all_metadata, dumped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Workload
+
+ID = "GPU307"
+
+
+def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+    """Find what schedulers write and device plugins believe, and labels that opt out of a backend's webhook."""
+    if dumped(workload):
+        return
+    for place, metadata in all_metadata(workload):
+        for field, table in (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS)):
+            for key, value in mapping(metadata.get(field)).items():
+                system = markers.listed(table, text(key))
+                if system:
+                    yield Problem(
+                        (*place, field, key),
+                        f"the {field[:-1]} {shown(key)}: {shown(value)} is written by the scheduler of {system} "
+                        "to say which card a pod gets, and is believed whoever wrote it",
+                        f"remove it: {system} sets it by itself when the pod is scheduled",
+                    )
+        labels = mapping(metadata.get("labels"))
+        for key, value, system in markers.OPT_OUT_LABELS:
+            if labels.get(key) == value:
+                yield Problem(
+                    (*place, "labels", key),
+                    f"the label {key}: {value} hides the pod from the webhook of {system}, "
+                    "so it runs without the limits on shared GPUs",
+                    "remove the label",
+                )
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+{annotations}spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          aliyun.com/gpu-mem: 4
+"""
+
+RULE = Rule(
+    id=ID,
+    name="spoofed-annotation",
+    severity="error",
+    since="0.1.0",
+    summary="an annotation or label that a scheduler or device plugin trusts",
+    rationale="""\
+Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much
+of it, that it was paid for. Nobody signs them. A pod that is created with them gets the card it names, whoever
+has it, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make a backend
+overlook the pod altogether. What users set to ask for something (a queue, a type of card, `gpu-memory` for KAI) is
+none of this.""",
+    references=(
+        "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",
+        "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go",
+        "Project-HAMi/HAMi: pkg/util/types.go",
+        "NVIDIA/KAI-Scheduler: pkg/common/constants/constants.go",
+    ),
+    bad=_POD.format(annotations='  annotations:\n    ALIYUN_COM_GPU_MEM_IDX: "0"\n'),
+    good=_POD.format(annotations=""),
+    check=check,
+)

@@ -1,0 +1,77 @@
+"""GPU309: a pod shares the node's processes or memory while sharing a GPU by MPS."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import Rule
+
+from . import environment, markers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod, Workload
+
+ID = "GPU309"
+_FIELDS = {"hostPID": "the node's processes", "hostIPC": "the node's shared memory"}
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find hostPID and hostIPC on pods that reach a card through NVIDIA's Multi-Process Service."""
+    for pod in workload.pods:
+        opened = [field for field in _FIELDS if pod.spec.get(field) is True]
+        if opened and _uses_mps(pod, policy):
+            for field in opened:
+                yield Problem(
+                    (*pod.pointer, field),
+                    f"the pod shares its GPU through MPS and sets {field}: true, which opens {_FIELDS[field]} "
+                    "and with that the work of the other clients of the MPS daemon",
+                    f"remove {field}; the device plugin mounts what MPS needs",
+                )
+
+
+def _uses_mps(pod: Pod, policy: Policy) -> bool:
+    if policy.backend.name == "mps" and pod.asks:
+        return True
+    return any(environment.variables(container, prefixes=(markers.MPS_PREFIX,)) for container in pod.containers)
+
+
+_HEAD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: infer
+spec:
+"""
+_CONTAINERS = """\
+  containers:
+    - name: infer
+      image: example.com/infer:1
+      resources:
+        limits:
+          nvidia.com/gpu.shared: 1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="host-namespace-mps",
+    severity="error",
+    since="0.1.0",
+    summary="hostPID or hostIPC together with MPS",
+    rationale="""\
+MPS runs the kernels of several pods in one daemon's context, and trusts what comes over its pipe and shared memory.
+A pod in the node's PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's
+device plugin mounts the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of
+MPS does ask for hostIPC (GKE's GPU sharing): there switch the rule off in the policy.""",
+    references=(
+        "https://docs.nvidia.com/deploy/mps/index.html",
+        "NVIDIA/k8s-device-plugin: internal/plugin/server.go",
+        "https://cloud.google.com/kubernetes-engine/docs/how-to/nvidia-mps-gpus",
+    ),
+    bad=f"{_HEAD}  hostIPC: true\n{_CONTAINERS}",
+    good=f"{_HEAD}{_CONTAINERS}",
+    policy={"backend": {"name": "mps", "replicas": 4}},
+    check=check,
+)

@@ -1,0 +1,74 @@
+"""Resource names that nearly are a GPU's, in containers, and their correction (for GPU007)."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from gpu_admission.core import patch, resources
+from gpu_admission.core.shape import is_placeholder, mapping, mappings, text
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Container, Workload
+
+_SIDES = ("limits", "requests")
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+_MIG = "nvidia.com/mig-"
+_MOST = 256  # unknown names of one object that are compared: who sends more has not mistyped them
+
+
+def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str, str]]:
+    """Yield each container with a name that nearly names a GPU resource, and the name that was probably meant.
+
+    A name without a domain counts only in containers of Kubernetes' own shape: a custom kind may define ``gpu``.
+    """
+    own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
+    for container, name in islice(_unknown(workload, policy, own), _MOST):
+        near = _meant(name, policy)
+        if near is not None and near != name:
+            yield container, name, near
+
+
+def _unknown(workload: Workload, policy: Policy, own: set[str]) -> Iterator[tuple[Container, str]]:
+    typed = common.is_typed(workload)
+    for _, container in workload.containers():
+        for name in dict.fromkeys((*container.limits, *container.requests)):
+            if name in _STANDARD or is_placeholder(name) or not ("/" in name or container.whole or typed):
+                continue
+            if policy.classify(name) is None or (name.startswith(_MIG) and not _is_offered(name, policy, own)):
+                yield container, name
+
+
+def _meant(name: str, policy: Policy) -> str | None:
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - only unknown names pay for its index
+
+    return spelling.meant(name, policy.extra, policy.backend.name)
+
+
+def _is_offered(name: str, policy: Policy, own: set[str]) -> bool:
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - as above
+
+    return name in policy.extra or spelling.is_offered(name, own)
+
+
+def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:
+    """Rename the key wherever it stands, unless the right one stands beside it already.
+
+    ``gpu-mem: 8`` is left to its author: what is a number of GiB elsewhere would become one of bytes.
+    """
+    given = [
+        (side, values) for side, values in container.resources.items() if name in mapping(values) and side in _SIDES
+    ]
+    if near == resources.PORTABLE_MEMORY and not all(text(values[name]).endswith("i") for _, values in given):
+        return
+    if near not in container.limits and near not in container.requests:
+        for side, values in given:
+            place = (*container.resources_pointer, side)
+            yield patch.remove(rule, (*place, name))
+            yield patch.add(rule, workload.document, (*place, near), values[name])

@@ -1,0 +1,173 @@
+"""Where people put a GPU's resource by mistake, and what moves it home (for GPU008)."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core import quantity as quantities
+from gpu_admission.core.shape import mapping, mappings
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Container, Pod, Workload
+
+    Side = Literal["limits", "requests"]
+
+_SIDES: tuple[Side, ...] = ("limits", "requests")
+
+
+class Stray:
+    """GPU resources in a mapping where Kubernetes does not look for them.
+
+    ``place`` is the mapping, ``values`` the GPU resources in it; ``home`` the container whose ``side`` they
+    belong to, None where there are several; ``emptied`` the topmost mapping that would be left empty.
+    A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
+    """
+
+    __slots__ = ("emptied", "home", "place", "side", "values", "where")
+
+    def __init__(
+        self,
+        place: Pointer,
+        values: Mapping[str, Any],
+        where: str,
+        home: Container | None,
+        *,
+        side: Side = "limits",
+        emptied: Pointer | None = None,
+    ) -> None:
+        self.place = place
+        self.values = values
+        self.where = where
+        self.home = home
+        self.side: Side = side
+        self.emptied = emptied
+
+
+def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
+    """Yield every stray of an object."""
+    typed = common.is_typed(workload)
+    for pod in workload.pods:
+        if pod.complete or (typed and pod.holder is not None):
+            yield from _in_pod(pod, policy)
+        for container in pod.containers:
+            yield from _in_resources(container, policy)
+            if container.whole and typed:
+                yield from _in_container(container, policy)
+
+
+def _gpus(value: object, policy: Policy) -> dict[str, Any]:
+    """Return the GPU resources of a mapping whose value could be an amount."""
+    return {
+        name: amount
+        for name, amount in mapping(value).items()
+        if not isinstance(amount, (dict, list)) and "/" in name and policy.classify(name) is not None
+    }
+
+
+def _stray(
+    place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
+) -> Iterator[Stray]:
+    values = _gpus(value, policy)
+    if values:
+        emptied = place if len(values) == len(mapping(value)) else None
+        yield Stray(place, values, where, home, side=side, emptied=emptied)
+
+
+def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
+    yield from _stray(container.pointer, container.spec, "beside its name and image", container, policy)
+    for side in _SIDES:
+        where = f"under its own {side}, not under resources"
+        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy)
+
+
+def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
+    place = container.resources_pointer
+    yield from _stray(place, container.resources, f"straight under {container.key}", container, policy)
+    for outer in _SIDES:
+        within = container.resources.get(outer)
+        for side in _SIDES:
+            inner, where = (*place, outer, side), f"under {outer}.{side}"
+            yield from _stray(inner, mapping(within).get(side), where, container, policy)
+        for index, item in mappings(within):
+            where = f"in a list under {outer}"
+            yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
+
+
+def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
+    apps = [container for container in pod.containers if container.role == "app"]
+    home = apps[0] if len(apps) == 1 else None
+    yield from _stray(pod.pointer, pod.spec, "in the pod's spec", home, policy)
+    resources = mapping(pod.spec.get("resources"))
+    place, own = (*pod.pointer, "resources"), "in the resources of the whole pod"
+    yield from _stray(place, resources, own, home, policy)
+    for side in _SIDES:
+        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
+        for stray in _stray((*place, side), resources.get(side), own, home, policy):
+            if stray.emptied is not None and len(resources) == 1:
+                stray.emptied = place
+            yield stray
+    yield from _in_node_selector(pod, home, policy)
+
+
+def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
+    """Yield a count in the nodeSelector where no container asks for the resource: else it is a label of that name."""
+    asked = {gpu.name for gpu in pod.gpus}
+    place = (*pod.pointer, "nodeSelector")
+    for stray in _stray(place, pod.spec.get("nodeSelector"), "in the nodeSelector", home, policy):
+        counts = {name: raw for name, raw in stray.values.items() if name not in asked and _is_count(raw)}
+        if counts:
+            stray.emptied = stray.emptied if len(counts) == len(stray.values) else None
+            stray.values = counts
+            yield stray
+
+
+def _is_count(raw: Any) -> bool:
+    """Tell a number from the values that node labels have: ``"true"``, ``present``, a model's name."""
+    try:
+        return raw is not None and not quantities.parse(raw).is_zero
+    except quantities.QuantityError:
+        return False
+
+
+def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, ...]:
+    """Return the operations that move a stray into its container; none where that is not certain.
+
+    It is not where no one container is its home, or something else stands at the destination.
+    """
+    if stray.home is None:
+        return ()
+    target = (*stray.home.resources_pointer, stray.side)
+    there = stray.home.resources.get(stray.side)
+    if isinstance(there, list):
+        return _unlisted(rule, target, there)
+    if not common.has_room(stray.home, stray.side):
+        return ()
+    settled = mapping(there)
+    if any(name in settled and settled[name] != value for name, value in stray.values.items()):
+        return ()
+    new = {name: value for name, value in stray.values.items() if name not in settled}
+    if stray.emptied is not None and stray.emptied != stray.home.pointer and stray.emptied != target[:-1]:
+        leaving = [patch.remove(rule, stray.emptied)]
+    else:
+        leaving = [patch.remove(rule, (*stray.place, name)) for name in stray.values]
+    if not settled:
+        return (*leaving, *([patch.add(rule, workload.document, target, new)] if new else ()))
+    return (*leaving, *(patch.add(rule, workload.document, (*target, name), value) for name, value in new.items()))
+
+
+def _unlisted(rule: str, target: Pointer, items: list[Any]) -> tuple[Operation, ...]:
+    """Make one mapping of a list of mappings (``limits: [{cpu: 1}, {nvidia.com/gpu: 1}]``)."""
+    merged: dict[str, Any] = {}
+    for item in items:
+        if not isinstance(item, dict) or merged.keys() & item.keys():
+            return ()
+        merged.update(item)
+    return (patch.replace(rule, target, merged),)

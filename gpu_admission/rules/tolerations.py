@@ -1,0 +1,73 @@
+"""Tolerations, compared by what they mean."""
+
+from __future__ import annotations
+
+from gpu_admission.core.shape import mappings, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod
+
+# Taints that keep ordinary pods off accelerator nodes: GKE, EKS, the GPU operators' documentation, and the names
+# of resources that ExtendedResourceToleration takes as keys.
+TAINT_KEYS = (
+    "nvidia.com/gpu",
+    "amd.com/gpu",
+    "google.com/tpu",
+    "habana.ai/gaudi",
+    "aws.amazon.com/neuron",
+    "gpu.intel.com/i915",
+    "gpu.intel.com/xe",
+)
+EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
+
+
+def wanted(policy: Policy, vendors: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """Yield the tolerations that a policy wants on pods that ask for cards of these vendors."""
+    for entry in policy.tolerations:
+        named = entry.get("vendors")
+        if not named or vendors.intersection(named):
+            yield _normal(entry)
+
+
+def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a policy's entry as it stands in a pod; without a value it tolerates any."""
+    value = entry.get("value")
+    operator = entry.get("operator") or ("Equal" if value else "Exists")
+    said: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
+    said["operator"] = operator
+    if operator != "Exists" and value is not None:
+        said["value"] = value
+    said.update({name: entry[name] for name in ("effect", "tolerationSeconds") if entry.get(name)})
+    return said
+
+
+def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
+    """Return the tolerations of a pod with their indices."""
+    return list(mappings(pod.spec.get("tolerations")))
+
+
+def tolerated(wish: Mapping[str, Any], present: list[tuple[int, Mapping[str, Any]]]) -> bool:
+    """Tell whether a pod already tolerates what a policy's toleration stands for, effect by effect.
+
+    Where the policy takes any value, an author's value counts: it may pick one pool of several.
+    """
+    effects = (wish["effect"],) if wish.get("effect") else EFFECTS
+    return all(any(_covers(toleration, wish, effect) for _, toleration in present) for effect in effects)
+
+
+def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str) -> bool:
+    if text(toleration.get("effect")) not in {"", effect}:
+        return False
+    key, operator = text(toleration.get("key")), text(toleration.get("operator")) or "Equal"
+    if not key:
+        return operator == "Exists"
+    if key != wish.get("key"):
+        return False
+    if operator == "Exists" or wish["operator"] == "Exists":
+        return True
+    return text(toleration.get("value")) == text(wish.get("value"))

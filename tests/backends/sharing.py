@@ -1,0 +1,94 @@
+"""Pods and policies for the tests of the sharing backends."""
+
+import copy
+
+from gpu_admission import rules
+from gpu_admission.core import workload as workloads
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+from gpu_admission.rules import sharing
+
+MEM = "gpu-admission.io/gpu-mem"
+COUNT = "gpu-admission.io/gpu-count"
+CORE = "gpu-admission.io/gpu-core"
+
+SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
+
+# What each backend needs to say yes to most requests.
+POLICIES = {
+    "exclusive": {"backend": {"name": "exclusive"}},
+    "time-slicing": {"backend": {"name": "time-slicing", "memory": "advisory"}},
+    "mps": {"backend": {"name": "mps", "replicas": 4}, "cluster": {"cards": [{"model": "A100-80"}]}},
+    "mig": {"backend": {"name": "mig"}, "cluster": {"cards": [{"model": "A100-80"}]}},
+    "gpushare": {"backend": {"name": "gpushare"}},
+    "volcano": {"backend": {"name": "volcano"}},
+    "volcano-vgpu": {"backend": {"name": "volcano-vgpu"}},
+    "hami": {"backend": {"name": "hami"}},
+    "kai": {"backend": {"name": "kai", "queue": "default"}},
+    "koordinator": {"backend": {"name": "koordinator"}},
+    "dra": {"backend": {"name": "dra", "template": "gpu"}},
+}
+
+
+def policy(name, cards=(), **parameters):
+    """A policy of a backend, with parameters and cards besides what it needs."""
+    said = copy.deepcopy(POLICIES[name])
+    said["backend"].update(parameters)
+    if cards:
+        said["cluster"] = {"cards": [{"model": card} if isinstance(card, str) else card for card in cards]}
+    return Policy("test", said)
+
+
+def container(limits=None, name="main", **fields):
+    """A container as a Pod in admission has it: limits copied to requests."""
+    made = {"name": name, "image": "example.com/image:1", **fields}
+    if limits:
+        made["resources"] = {"limits": dict(limits), "requests": dict(limits)}
+    return made
+
+
+def pod(limits=None, *, containers=None, annotations=None, labels=None, **spec):
+    """A Pod as it arrives in admission."""
+    metadata = {"name": "pod"}
+    if annotations:
+        metadata["annotations"] = annotations
+    if labels:
+        metadata["labels"] = labels
+    listed = containers if containers is not None else [container(limits)]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": metadata,
+        "spec": {"schedulerName": "default-scheduler", **spec, "containers": listed},
+    }
+
+
+def admitted(policy, document, origin="admission"):
+    """The document as the rules on sharing leave it, and the findings then left."""
+    review = Engine(SHARING, policy).review(document, origin)
+    return review.mutation.object, [finding for finding in review.findings if not finding.repaired]
+
+
+def found(policy, document, origin="admission"):
+    """The IDs of the findings on a document as it stands, without the two that admission repairs."""
+    findings = Engine(SHARING, policy).validate(document, origin)
+    return sorted(finding.rule for finding in findings if finding.fix != "safe")
+
+
+def messages(policy, document, rule, origin="admission"):
+    """What one rule says of a document."""
+    return [f.message for f in Engine(SHARING, policy).validate(document, origin) if f.rule == rule]
+
+
+def resources(document, index=0):
+    """The GPU resources of a container; its limits and requests are the same or the test fails."""
+    said = document["spec"]["containers"][index].get("resources", {})
+    assert said.get("limits") == said.get("requests")
+    return said.get("limits")
+
+
+def understood(policy, document):
+    """The portable requests that the policy's own backend reads in a pod, by the container's name."""
+    view = workloads.read(document, policy, "admission")[0]
+    read = [plan for _, plan in sharing.of_pods(view, policy)]
+    return {one.container.name: one.request for plan in read for one in plan.asked if one.native}

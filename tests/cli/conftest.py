@@ -1,0 +1,86 @@
+"""gpu-lint through its front door, in a folder of its own."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from gpu_admission.commands import lint as command
+
+POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        requests:
+          nvidia.com/gpu: 1
+"""
+CLEAN = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+spec:
+  containers:
+    - name: web
+      image: example.com/web:1
+"""
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code = code
+        self.out = out
+        self.err = err
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def rules(self):
+        return [finding["rule"] for finding in self.json["findings"]]
+
+
+class Lint:
+    """A working directory, and gpu-lint in it."""
+
+    def __init__(self, folder, monkeypatch, capfd):
+        self.folder = folder
+        self._monkeypatch = monkeypatch
+        self._capfd = capfd
+
+    def write(self, name, content=POD):
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    def read(self, name):
+        return (self.folder / name).read_bytes().decode()
+
+    def __call__(self, *argv, stdin=None):
+        if stdin is not None:
+            data = stdin if isinstance(stdin, bytes) else stdin.encode()
+            self._monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+        self._capfd.readouterr()
+        code = command.main([str(word) for word in argv])
+        out, err = self._capfd.readouterr()
+        return Result(code, out, err)
+
+    def json(self, *argv, **more):
+        return self(*argv, "-f", "json", **more)
+
+
+@pytest.fixture
+def lint(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    return Lint(tmp_path, monkeypatch, capfd)

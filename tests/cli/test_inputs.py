@@ -1,0 +1,438 @@
+"""Which files are read, and every kind of input that is none."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from .conftest import CLEAN, POD
+
+DAEMON = POD.replace("  name: train\nspec", "  name: train\n  namespace: kube-system\nspec")
+
+
+def files(lint, *argv):
+    return lint("--show-files", *argv).out.splitlines()
+
+
+class TestGitignore:
+    @pytest.mark.parametrize(
+        ("ignored", "left"),
+        [
+            ("*.yml\n", ["a.yaml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("build/\n", ["a.yaml", "b.yml", "sub/c.yaml"]),
+            ("/build\n", ["a.yaml", "b.yml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("sub/build\n", ["a.yaml", "b.yml", "build/d.yaml", "sub/c.yaml"]),
+            ("*\n!a.yaml\n", ["a.yaml"]),
+            ("*\n!*/\n!*.yml\n", ["b.yml"]),
+            ("sub/*\n!sub/c.yaml\n", ["a.yaml", "b.yml", "build/d.yaml", "sub/c.yaml"]),
+            ("**/build/**\n", ["a.yaml", "b.yml", "sub/c.yaml"]),
+            ("sub/**/e.yaml\n", ["a.yaml", "b.yml", "build/d.yaml", "sub/c.yaml"]),
+            ("[ab].*\n", ["build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("[!ab].yaml\n", ["a.yaml", "b.yml"]),
+            ("?.yaml\n", ["b.yml"]),
+            ("# a.yaml\n\\#\n\n   \n", ["a.yaml", "b.yml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("a.yaml   \n", ["b.yml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("[a\n[z-a]\n", ["a.yaml", "b.yml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+            ("[[:alpha:]].yml\r\n", ["a.yaml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
+        ],
+    )
+    def test_patterns_mean_what_git_says(self, lint, ignored, left):
+        for name in ("a.yaml", "b.yml", "build/d.yaml", "sub/c.yaml", "sub/build/e.yaml"):
+            lint.write(name)
+        lint.write(".gitignore", ignored)
+        assert files(lint) == left
+        assert len(files(lint, "--no-ignore")) == 5
+        assert left == self.git(lint)
+
+    def git(self, lint):
+        """What git itself would list."""
+        subprocess.run(["git", "init", "-q"], cwd=lint.folder, check=True)
+        command = ["git", "ls-files", "-oc", "--exclude-standard", "*.yaml", "*.yml"]
+        listed = subprocess.run(command, cwd=lint.folder, check=True, capture_output=True)
+        return sorted(listed.stdout.decode().split())
+
+    def test_nested_files_add_and_take_back(self, lint):
+        for name in ("a.yaml", "sub/a.yaml", "sub/deep/a.yaml"):
+            lint.write(name)
+        lint.write(".gitignore", "a.yaml\n")
+        lint.write("sub/.gitignore", "!a.yaml\n")
+        assert files(lint) == ["sub/a.yaml", "sub/deep/a.yaml"] == self.git(lint)
+
+    def test_the_files_above_hold_up_to_the_root_of_the_repository(self, lint):
+        lint.write("outside/.gitignore", "*.yaml\n")
+        (lint.folder / "outside/repo/.git/info").mkdir(parents=True)
+        lint.write("outside/repo/.git/info/exclude", "c.yaml\n")
+        lint.write("outside/repo/.gitignore", "b.yaml\n")
+        for name in ("a.yaml", "b.yaml", "c.yaml"):
+            lint.write(f"outside/repo/sub/{name}")
+        assert files(lint, "outside/repo/sub") == ["outside/repo/sub/a.yaml"]
+
+    def test_what_is_named_is_read_though_git_ignores_it(self, lint):
+        lint.write("a.yaml")
+        lint.write(".gitignore", "a.yaml\n")
+        assert files(lint, "a.yaml") == ["a.yaml"]
+
+    def test_the_repository_itself_is_not_read(self, lint):
+        lint.write(".git/hooks/a.yaml")
+        lint.write(".github/b.yaml")
+        assert files(lint) == [".github/b.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("glob", "left"),
+    [
+        ("*.yml", ["a.yaml", "sub/c.yaml", "vendor/d.yaml"]),
+        ("vendor", ["a.yaml", "b.yml", "sub/c.yaml"]),
+        ("vendor/", ["a.yaml", "b.yml", "sub/c.yaml"]),
+        ("vendor/**", ["a.yaml", "b.yml", "sub/c.yaml"]),
+        ("sub/c.yaml", ["a.yaml", "b.yml", "vendor/d.yaml"]),
+        ("/c.yaml", ["a.yaml", "b.yml", "sub/c.yaml", "vendor/d.yaml"]),
+    ],
+)
+def test_exclude(lint, glob, left):
+    for name in ("a.yaml", "b.yml", "sub/c.yaml", "vendor/d.yaml"):
+        lint.write(name)
+    assert files(lint, "--exclude", glob) == left
+    assert files(lint, "--exclude", glob, *left, "b.yml", "vendor/d.yaml", "sub/c.yaml", "a.yaml") == left
+
+
+def test_a_file_is_read_once_however_often_it_is_named(lint):
+    lint.write("sub/a.yaml")
+    (lint.folder / "link.yaml").symlink_to("sub/a.yaml")
+    (lint.folder / "again").symlink_to("sub")
+    assert len(files(lint, "sub/a.yaml", "./sub/a.yaml", "sub", ".", "link.yaml", lint.folder / "sub/a.yaml")) == 1
+
+
+def test_links_to_directories_are_followed_and_circles_named(lint, tmp_path_factory):
+    other = tmp_path_factory.mktemp("other")
+    (other / "a.yaml").write_text(POD)
+    (lint.folder / "linked").symlink_to(other)
+    (lint.folder / "sub").mkdir()
+    (lint.folder / "sub/up").symlink_to("..")
+    result = lint.json(".")
+    assert [f["file"] for f in result.json["findings"]] == ["linked/a.yaml"]
+    assert result.code == 2
+    assert [e["file"] for e in result.json["errors"]] == ["sub/up"]
+    assert "circle" in result.err
+
+
+@pytest.fixture
+def broken(lint):
+    lint.write("good.yaml")
+    (lint.folder / "dangling.yaml").symlink_to("nowhere")
+    (lint.folder / "one.yaml").symlink_to("two.yaml")
+    (lint.folder / "two.yaml").symlink_to("one.yaml")
+    os.mkfifo(lint.folder / "fifo.yaml")
+    (lint.folder / "zero.yaml").symlink_to("/dev/zero")
+    (lint.folder / "directory.yaml").mkdir()
+    return lint
+
+
+BROKEN = {
+    "dangling.yaml": "link to nothing",
+    "one.yaml": "circle",
+    "two.yaml": "circle",
+    "fifo.yaml": "is a FIFO",
+    "zero.yaml": "is a device",
+}
+
+
+@pytest.mark.parametrize("form", ["text", "concise", "json", "sarif", "junit", "github", "gitlab"])
+def test_what_is_no_file_is_named_in_every_format_and_the_rest_judged(broken, form):
+    result = broken(".", "-f", form, "-o", f"{form}=out")
+    assert result.code == 2
+    written = broken.read("out")
+    assert "GPU001" in result.out
+    for name, why in BROKEN.items():
+        assert any(name in line and why in line for line in result.err.splitlines())
+        assert name in written
+        assert why in written
+
+
+@pytest.mark.parametrize("name", [*BROKEN, "missing.yaml", "nul\0.yaml"])
+def test_what_is_no_file_is_named_when_it_is_given_alone(broken, name):
+    result = broken.json(name)
+    assert result.code == 2
+    assert len(result.json["errors"]) == 1
+    assert result.err.count("\n") == 1
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
+def test_unreadable_files_and_folders(lint):
+    lint.write("a.yaml").chmod(0)
+    lint.write("sub/b.yaml")
+    (lint.folder / "sub").chmod(0)
+    result = lint.json(".")
+    (lint.folder / "sub").chmod(0o755)
+    assert result.code == 2
+    assert {e["file"] for e in result.json["errors"]} == {"a.yaml", "sub"}
+
+
+def test_unreadable_for_whoever_runs_it(lint, monkeypatch):
+    from gpu_admission.cli import inputs
+
+    lint.write("a.yaml")
+    lint.write("b.yaml")
+    real = inputs.os.open
+
+    def refuse(path, *rest):
+        if str(path).endswith("a.yaml"):
+            raise PermissionError(13, "Permission denied")
+        return real(path, *rest)
+
+    monkeypatch.setattr(inputs.os, "open", refuse)
+    result = lint.json(".")
+    assert result.code == 2
+    assert result.json["errors"][0]["message"] == "cannot be read: permission denied"
+    assert [f["file"] for f in result.json["findings"]] == ["b.yaml"]
+
+
+def test_a_file_that_vanishes_between_listing_and_reading(lint, monkeypatch):
+    from gpu_admission.cli import inputs
+
+    lint.write("a.yaml")
+    lint.write("b.yaml")
+    find = inputs.Walker.find
+
+    def then_remove(self, paths):
+        found = find(self, paths)
+        (lint.folder / "a.yaml").unlink()
+        return found
+
+    monkeypatch.setattr(inputs.Walker, "find", then_remove)
+    result = lint.json(".")
+    assert result.code == 2
+    assert result.json["errors"][0]["file"] == "a.yaml"
+    assert [f["file"] for f in result.json["findings"]] == ["b.yaml"]
+
+
+def test_a_name_that_is_no_utf8(lint):
+    name = os.fsdecode(b"caf\xe9.yaml")
+    try:
+        (lint.folder / name).write_text(POD)
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for form in ("text", "json", "junit", "github", "gitlab"):
+        assert "caf" in lint(".", "-f", form).out
+    assert "caf\\xe9.yaml:11:11: GPU001" in lint(".").out
+    assert "caf%E9.yaml" in lint(".", "-f", "sarif").out
+
+
+def test_a_name_that_a_terminal_would_obey(lint):
+    lint.write("\x1b[2Ja\n.yaml")
+    result = lint(".")
+    assert "\x1b" not in result.out
+    assert "\\x1b[2Ja\\n.yaml:11:11: GPU001" in result.out
+
+
+def test_what_a_manifest_says_is_not_obeyed_by_a_terminal(lint):
+    lint.write(
+        "a.json",
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"a\\u001b[2J"},"spec":{"containers":[{"name":'
+        '"\\u001b]0;x\\u0007","image":"i","resources":{"requests":{"nvidia.com/gpu":"\\u202e1"}}}]}}',
+    )
+    lint.write("b.yaml", POD.replace("nvidia.com/gpu: 1", "nvidia.com/gpu: 1 # \N{RIGHT-TO-LEFT OVERRIDE}\N{CSI}"))
+    for form in ("text", "concise", "github", "junit"):
+        result = lint(".", "-f", form)
+        assert not set("\x1b\x07\u202e\x9b") & set(result.out), form
+        assert "GPU" in result.out
+
+
+class TestStdin:
+    def test_findings_and_name(self, lint):
+        assert lint("-", stdin=POD).out.startswith("<stdin>:11:11: GPU001 ")
+        assert lint("-", "--stdin-filename", "x/y.yaml", stdin=POD).out.startswith("x/y.yaml:11:11: GPU001 ")
+
+    def test_json_by_name(self, lint):
+        assert lint.json("-", "--stdin-filename", "x.json", stdin="a: 1").code == 2
+
+    def test_twice_is_once(self, lint):
+        assert lint.json("-", "-", stdin=POD).json["summary"]["files"] == 1
+
+    def test_closed(self, lint, monkeypatch):
+        monkeypatch.setattr(sys, "stdin", None)
+        result = lint("-")
+        assert result.code == 2
+        assert "closed" in result.err
+
+    def test_helm_template_names_the_template(self, lint):
+        stream = f"---\n# Source: chart/templates/web.yaml\n{CLEAN}---\n# Source: chart/templates/train.yaml\n{POD}"
+        [finding] = lint.json("-", stdin=stream).json["findings"]
+        assert finding["file"] == "chart/templates/train.yaml"
+        assert finding["rendered_in"] == "<stdin>"
+        assert stream.splitlines()[finding["line"] - 1].strip() == "nvidia.com/gpu: 1"
+        text = lint("-", stdin=stream).out
+        assert text.startswith(f"chart/templates/train.yaml:{finding['line']}:11: GPU001 ")
+        assert "of what was rendered, in <stdin>" in text
+        # A template has other lines than what was rendered from it.
+        assert "file=chart/templates/train.yaml,line=1," in lint("-", "-f", "github", stdin=stream).out
+
+    def test_rendered_output_in_a_file_is_marked_where_it_stands(self, lint):
+        lint.write("rendered.yaml", f"---\n# Source: chart/templates/train.yaml\n{POD}")
+        assert "file=rendered.yaml,line=13," in lint("rendered.yaml", "-f", "github").out
+
+
+def test_process_substitution_is_read(lint):
+    reading, writing = os.pipe()
+    os.write(writing, POD.encode())
+    os.close(writing)
+    try:
+        assert lint.json(f"/dev/fd/{reading}").rules == ["GPU001"]
+    finally:
+        os.close(reading)
+
+
+def test_templates_are_skipped_with_a_hint(lint):
+    lint.write("t.yaml", "{{- if .Values.gpu }}\n" + POD + "{{ end }}\n")
+    result = lint.json("t.yaml")
+    assert result.code == 0
+    assert result.json["skipped"] == [{"file": "t.yaml", "reason": "template"}]
+    assert "helm template" in result.err
+    assert "| gpu-lint -" in result.err
+
+
+def test_many_templates_are_counted(lint):
+    for number in range(30):
+        lint.write(f"{number}.yaml", "{{ if }}\na: [\n{{ end }}")
+    result = lint(".")
+    assert "10 more files skipped" in result.err
+    assert "30 inputs skipped" in result.out
+
+
+def test_other_yaml_is_passed_over_in_silence(lint):
+    lint.write("values.yaml", "a: 1\nb: [x, y]\n")
+    lint.write("empty.yaml", "")
+    lint.write("comment.yaml", "# nothing\n")
+    result = lint(".")
+    assert (result.code, result.err) == (0, "")
+
+
+def test_nothing_to_read_is_said(lint):
+    result = lint(".")
+    assert result.code == 0
+    assert "no YAML or JSON file" in result.err
+
+
+def test_exempt_namespaces_are_left_alone_and_unnamed_ones_judged(lint):
+    lint.write("a.yaml", DAEMON)
+    lint.write("b.yaml")
+    assert [f["file"] for f in lint.json(".").json["findings"]] == ["b.yaml"]
+    before = lint.read("a.yaml")
+    lint(".", "--fix")
+    assert lint.read("a.yaml") == before
+    assert "limits" in lint.read("b.yaml")
+
+
+@pytest.mark.parametrize(
+    ("word", "pattern", "yes"),
+    [("a", "a", True), ("ab", "a", False), ("team-x", "team-*", True), ("a-b-c", "*-b-*", True), ("abc", "*b", False)],
+)
+def test_patterns_of_namespaces(word, pattern, yes):
+    from gpu_admission.cli.judge import matches
+
+    assert matches(word, pattern) == yes
+
+
+HOSTILE = {
+    "not-utf8": b"apiVersion: v1\nkind: \xff\n",
+    "utf16": "apiVersion: v1\n".encode("utf-16"),
+    "nul": b"a: \x00\n",
+    "tabs": b"a:\n\tb: 1\n",
+    "brackets": b"[" * 100_000,
+    "braces": b"{a: " * 20_000,
+    "alias-bomb": b"a: &a [x,x,x,x,x,x,x,x,x]\n"
+    + b"".join(b"%c: &%c [%s]\n" % (c, c, b",".join([b"*%c" % (c - 1)] * 9)) for c in range(98, 107)),
+    "recursive-anchor": b"a: &a [*a]\n",
+    "duplicate-keys": b"a: 1\na: 2\n",
+    "nan": b"a: .nan\n",
+    "list-key": b"? [a]\n: 1\n",
+}
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_content_is_one_clear_error_and_the_rest_is_judged(lint, name):
+    lint.write("bad.yaml", HOSTILE[name])
+    lint.write("good.yaml")
+    result = lint.json(".")
+    assert result.code == 2
+    assert result.err.count("\n") == 1
+    assert result.err.startswith("bad.yaml:")
+    assert [f["file"] for f in result.json["findings"]] == ["good.yaml"]
+    [error] = result.json["errors"]
+    assert error["line"] >= 1
+    assert error["column"] >= 1
+
+
+ODD = [
+    "spec: []", "spec: 5", "spec: {containers: {}}", "spec: {containers: [1, null, x]}",
+    "spec: {containers: [{name: a, resources: 5}]}", "spec: {containers: [{name: a, resources: {limits: x}}]}",
+    "spec: {containers: [{name: a, env: x}]}", "spec: {containers: [{name: a, env: [1]}]}", "items: 5",
+    "metadata: x", "metadata: {annotations: [a]}", "metadata: {name: [1]}",
+    "spec: {containers: [{name: a, resources: {limits: {nvidia.com/gpu: 1e999999999}}}]}",
+    "spec: {containers: [{name: a, resources: {limits: {nvidia.com/gpu: %s}}}]}" % ("9" * 100_000),
+    "spec: {containers: [{name: a, resources: {limits: {nvidia.com/gpu: {}}}}]}",
+    "spec: {tolerations: 5, nodeSelector: [], volumes: x}",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["Pod", "List", "Deployment", "PyTorchJob"])
+@pytest.mark.parametrize("odd", ODD)
+def test_wrong_shapes_are_no_trouble(lint, kind, odd):
+    lint.write("a.yaml", f"apiVersion: v1\nkind: {kind}\n{odd}\n")
+    result = lint("a.yaml", "--min-severity", "info")
+    assert result.code in {0, 1}, result.err
+    assert lint("a.yaml", "--fix", "--unsafe-fixes").code in {0, 1}
+
+
+def test_lone_surrogates_reach_every_format(lint):
+    lint.write(
+        "a.json",
+        '{"apiVersion":"v1","kind":"Pod","metadata":{"name":"\\ud800"},"spec":{"containers":[{"name":'
+        '"\\udc80","image":"i","resources":{"requests":{"nvidia.com/gpu":1}}}]}}',
+    )
+    for form in ("text", "concise", "json", "sarif", "junit", "github", "gitlab"):
+        assert "GPU001" in lint("a.json", "-f", form, "--min-severity", "info").out
+    assert lint("a.json", "--write-baseline", "b").code == 0
+
+
+def test_crlf_bom_and_lists(lint):
+    lint.write("crlf.yaml", "\ufeff" + POD.replace("\n", "\r\n"))
+    body = "".join(f"    {line}\n" for line in POD.splitlines())
+    lint.write("list.yaml", f"apiVersion: v1\nkind: List\nitems:\n  -\n{body}")
+    found = {f["file"]: (f["line"], f["column"]) for f in lint.json(".").json["findings"]}
+    assert found == {"crlf.yaml": (11, 11), "list.yaml": (15, 15)}
+
+
+def test_a_very_long_line_is_cut(lint):
+    padding = "x" * 200_000
+    lint.write(
+        "a.json",
+        f'{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"p","labels":{{"a":"{padding}"}}}},"spec":{{"containers":'
+        f'[{{"name":"c","image":"i","resources":{{"requests":{{"nvidia.com/gpu":1}}}}}}]}},"z":"{padding}"}}',
+    )
+    out = lint("a.json").out
+    assert max(map(len, out.splitlines())) < 400
+    lines = out.splitlines()
+    source, caret = lines[2].partition("| ")[2], lines[3].partition("| ")[2]
+    assert source[caret.index("^") :].startswith('"nvidia.com/gpu"')
+
+
+def test_a_mistake_of_ours_is_an_error_line_and_spoils_nothing_else(lint, monkeypatch):
+    from gpu_admission.core.engine import Engine
+
+    lint.write("a.yaml")
+    lint.write("b.yaml", POD.replace("name: train", "name: other"))
+    judge = Engine.judge
+
+    def fail(self, views):
+        if views[0].ref.name == "train":
+            raise ZeroDivisionError("oops")
+        return judge(self, views)
+
+    monkeypatch.setattr(Engine, "judge", fail)
+    result = lint.json(".")
+    assert result.code == 2
+    assert "please report it: ZeroDivisionError in" in result.json["errors"][0]["message"]
+    assert [f["file"] for f in result.json["findings"]] == ["b.yaml"]
+    assert result.err.count("\n") == 1

@@ -1,0 +1,43 @@
+import pytest
+
+from gpu_admission.core.shape import is_placeholder
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["$N", "${N}", "${N:-1}", "$(N)", "{{ n }}", "{{.gpu}}", "{% n %}", "<number>", "<number_of_gpus>", "?*", "*", "GPU_COUNT",
+     "@N@", "%N%", "__N__", "x-{{ n }}", "${A}${B}"],
+)  # fmt: skip
+def test_placeholders(said):
+    assert is_placeholder(said)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "",
+        "1",
+        "1Gi",
+        "one",
+        "NaN",
+        "1$",
+        "$",
+        "$1",
+        "{1}",
+        "<>",
+        "a < b",
+        "A",
+        "ONE",
+        "1_000",
+        "%",
+        "@",
+        "__",
+        1,
+        None,
+        [],
+        {},
+        "x" * 10**6,
+    ],
+)
+def test_values(said):
+    assert not is_placeholder(said)

@@ -1,0 +1,63 @@
+"""Fixtures of the tests against a real API server."""
+
+import itertools
+
+import pytest
+from e2e.cluster import Cluster, missing
+from e2e.webhook import Server
+
+
+@pytest.fixture(scope="session")
+def cluster(request, tmp_path_factory):
+    """etcd and kube-apiserver, started once."""
+    why_not = missing()
+    if why_not:
+        pytest.skip(why_not)
+    folder = tmp_path_factory.mktemp("cluster")
+    with Cluster(folder) as running:
+        yield running
+        if request.session.testsfailed:
+            print(f"\nthe control plane's logs are in {folder}:\n{running.logs()}")
+        running.api.close()
+
+
+@pytest.fixture(scope="session")
+def api(cluster):
+    return cluster.api
+
+
+@pytest.fixture(scope="session")
+def scheduling(cluster):
+    """The whole control plane, with the scheduler and the controllers."""
+    cluster.schedule()
+    return cluster
+
+
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture
+def namespace(api):
+    """A namespace of the test's own; its deletion would take longer than the test, so it stays."""
+    name = f"t{next(_NUMBERS)}"
+    made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
+    assert made.status == 201, made
+    return name
+
+
+@pytest.fixture(scope="session")
+def server(cluster, tmp_path_factory):
+    """Our webhook server, called by nobody yet."""
+    made = Server(tmp_path_factory.mktemp("webhook"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def webhook(api, server):
+    """The default policy's webhooks, registered for the tests of one file."""
+    with server.registered(api):
+        yield server

@@ -1,0 +1,362 @@
+"""The state machine: single decisions in tables, and years of replicas, crashes and slow API servers."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gpu_admission.pki.authority import create_authority, issue_leaf
+from gpu_admission.pki.bundle import verifies
+from gpu_admission.pki.errors import ConflictError, StoreError
+from gpu_admission.pki.maintain import Maintainer
+from gpu_admission.pki.material import from_files, to_files
+from gpu_admission.pki.names import names_of, parse_name, serving_names
+from gpu_admission.pki.rotation import Plan, Published, Step, bring_up, decide, due, perform, wanted
+from gpu_admission.pki.store import Found, Stored
+
+START = datetime(2030, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+NAMES = serving_names("gpu-admission", "gpu-admission")
+PLAN = Plan(NAMES)
+
+
+def made(at=START, plan=PLAN):
+    return perform(Step.CREATE, None, at, plan)
+
+
+# ---------------------------------------------------------------- single decisions
+
+
+@pytest.mark.parametrize(
+    ("days", "step"),
+    [
+        (-400, Step.WAIT),  # our clock is wrong: nothing we signed would be better
+        (0, Step.WAIT),
+        (19.9, Step.WAIT),
+        (20, Step.RENEW),
+        (29.9, Step.RENEW),
+        (30.1, Step.REISSUE),
+        (300, Step.REISSUE),
+        (365.1, Step.CREATE),
+    ],
+)
+def test_a_certificate_as_time_goes_by(days, step):
+    assert decide(made(), [], START + DAY * days, PLAN) is step
+
+
+def test_nothing_stored_means_create_and_then_rest():
+    assert decide(None, [], START, PLAN) is Step.CREATE
+    assert decide(made(), [], START, PLAN) is Step.WAIT
+
+
+def test_jitter_only_renews_earlier_and_by_a_twentieth_of_the_life():
+    leaf = made().leaf.certificate
+    assert due(leaf, 0.0) == START + DAY * 20
+    assert due(leaf, 1.0) == START + DAY * 18.5
+
+
+def test_a_certificate_without_a_wanted_name_is_replaced_and_keeps_the_names_it_had():
+    other = replace(PLAN, names=(parse_name("other.example.com"),))
+    stored = made()
+    assert decide(stored, [], START, other) is Step.REISSUE
+    leaf = perform(Step.REISSUE, stored, START, other).leaf.certificate
+    assert set(names_of(leaf)) == {*NAMES, *other.names}
+
+
+@pytest.mark.parametrize("lost", ["missing", "another CA's", "expired"])
+def test_a_certificate_nobody_would_accept_is_replaced_at_once(lost):
+    stored = made()
+    leaves = {
+        "missing": None,
+        "another CA's": issue_leaf(create_authority(START), NAMES, START),
+        "expired": issue_leaf(stored.authority, NAMES, START, timedelta(minutes=1)),
+    }
+    at = START + timedelta(minutes=2)
+    broken = replace(stored, leaf=leaves[lost])
+    assert decide(broken, [], at, PLAN) is Step.REISSUE
+    repaired = perform(Step.REISSUE, broken, at, PLAN)
+    assert repaired.authority == stored.authority
+    assert verifies(repaired.trusted, (repaired.leaf.certificate,), at)
+
+
+def staged(at=START + DAY * 244):
+    stored = bring_up(made(), at, PLAN)
+    assert stored.successor is not None
+    return stored, at
+
+
+def test_a_ca_is_followed_by_the_next_at_two_thirds_of_its_life_and_signs_on_meanwhile():
+    stored, at = staged()
+    assert decide(stored, [Published(None)], at, PLAN) is Step.WAIT
+    later = at + DAY * 21
+    assert decide(stored, [Published(None)], later, PLAN) is Step.RENEW
+    leaf = perform(Step.RENEW, stored, later, PLAN).leaf.certificate
+    assert verifies((stored.authority.certificate,), (leaf,), later)
+
+
+@pytest.mark.parametrize(
+    ("published", "step"),
+    [
+        ([("both", -6)], Step.PROMOTE),
+        ([("both", -5)], Step.PROMOTE),
+        ([("both", -4)], Step.WAIT),  # not every API server has seen it
+        ([("both", None)], Step.WAIT),
+        ([("both", -6), ("unread", None)], Step.WAIT),
+        ([("both", -6), ("old", None)], Step.PUBLISH),
+        ([("both", -6), ("both", -1)], Step.WAIT),
+        ([("both", -6), ("both", -6)], Step.PROMOTE),
+        ([("unread", None)], Step.WAIT),
+        ([], Step.WAIT),  # nobody tells what is published: later
+    ],
+)
+def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step):
+    stored, at = staged()
+    bundles = {"both": stored.trusted, "old": (stored.authority.certificate,), "unread": None}
+    seen = [
+        Published(bundles[kind], None if minutes is None else at + timedelta(minutes=minutes))
+        for kind, minutes in published
+    ]
+    assert decide(stored, seen, at, PLAN) is step
+
+
+@pytest.mark.parametrize(
+    ("published", "days_before_the_end", "step"),
+    [
+        ([], 30.5, Step.WAIT),
+        ([], 29.5, Step.PROMOTE),  # while a certificate of the old one is still good
+        ([Published(None)], 29.5, Step.WAIT),
+        ([Published(None)], 0.03, Step.PROMOTE),  # no more to lose
+    ],
+)
+def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(published, days_before_the_end, step):
+    stored, at = staged()
+    end = stored.authority.certificate.not_valid_after_utc
+    while at < end - DAY * 31:
+        at += DAY * 10
+        stored = perform(Step.RENEW, stored, at, PLAN)
+    at = end - DAY * days_before_the_end
+    stored = perform(Step.RENEW, stored, min(at, end - DAY), PLAN)
+    assert stored.leaf.certificate.not_valid_after_utc <= end
+    assert decide(stored, published, at, PLAN) is step
+
+
+def test_the_old_ca_is_dropped_after_its_last_certificate_and_not_before():
+    stored, at = staged()
+    last = stored.leaf.certificate
+    stored = perform(Step.PROMOTE, stored, at, PLAN)
+    assert stored.successor is None
+    assert len(stored.trusted) == 2
+    assert verifies(stored.trusted, (last,), at)
+    end = last.not_valid_after_utc
+    before = bring_up(stored, end, PLAN)
+    assert len(before.trusted) == 2
+    after = bring_up(stored, end + timedelta(seconds=1), PLAN)
+    assert after.trusted == (stored.authority.certificate,)
+    assert after.dropped == stored.retired
+
+
+def test_renewing_many_times_keeps_what_is_stored_small():
+    stored, at = made(), START
+    for _ in range(50):
+        at += timedelta(minutes=1)
+        stored = perform(Step.RENEW, stored, at, PLAN)
+    assert len(stored.old) == 1
+    assert sum(map(len, to_files(stored).values())) < 8192
+
+
+def test_a_bundle_is_wanted_with_ours_without_dropped_ones_and_with_strangers_that_live():
+    ours, stranger, dropped = (create_authority(START).certificate for _ in range(3))
+    old = create_authority(START - DAY * 400).certificate
+    found = (stranger, dropped, old)
+    assert wanted((ours,), (dropped,), found, START) == (ours, stranger)
+    assert wanted((ours,), (dropped,), (stranger, ours), START) == (stranger, ours)
+
+
+@pytest.mark.parametrize("life", [timedelta(seconds=2), timedelta(minutes=1), DAY])
+def test_short_lives_come_to_rest(life):
+    plan = replace(PLAN, leaf_life=life, ca_life=life * 3)
+    stored = bring_up(None, START, plan)
+    assert decide(stored, [], START, plan) is Step.WAIT
+
+
+def test_every_state_survives_being_written_and_read():
+    stored, at = staged()
+    promoted = perform(Step.PROMOTE, stored, at, PLAN)
+    dropped = bring_up(promoted, at + DAY * 31, PLAN)
+    assert dropped.old
+    for state in (made(), stored, promoted, dropped):
+        files = to_files(state)
+        again = from_files(files)
+        assert to_files(again) == files
+        assert again.trusted == state.trusted
+        assert again.dropped == state.dropped
+
+
+# ---------------------------------------------------------------- the world
+
+
+class CrashError(Exception):
+    """A replica's process ends."""
+
+
+class World:
+    """One shared store, webhook configurations, and API servers that see them late."""
+
+    def __init__(self, plan, replicas, lag):
+        self.now = START
+        self.lag = lag
+        self.material, self.version = None, 0
+        self.history = [[(START - DAY, ())], [(START - DAY, ())]]
+        self.crash = None  # (which write from now on, before or after it happens)
+        self.unreadable = set()
+        self.plan = plan
+        self.replicas = [Replica(self, number) for number in range(replicas)]
+
+    def write(self, effect):
+        if self.crash is not None:
+            number, late = self.crash
+            self.crash = (number - 1, late) if number else None
+            if number == 0:
+                if late:
+                    effect()
+                raise CrashError
+        effect()
+
+    def check(self):
+        for replica in self.replicas:
+            if replica.served is None:
+                continue
+            for history in self.history:
+                for lag in (timedelta(0), self.lag):
+                    bundle = [found for when, found in history if when <= self.now - lag][-1]
+                    assert verifies(bundle, (replica.served,), self.now), (self.now, replica.number, lag)
+
+
+class WorldStore:
+    def __init__(self, world):
+        self.world = world
+
+    def read(self):
+        return Stored(self.world.material, str(self.world.version))
+
+    def write(self, material, version):
+        def effect():
+            if str(self.world.version) != version:
+                raise ConflictError("changed meanwhile")
+            self.world.material, self.world.version = material, self.world.version + 1
+
+        self.world.write(effect)
+
+
+class WorldPublication:
+    def __init__(self, world, number):
+        self.world, self.number = world, number
+
+    def read(self):
+        if self.number in self.world.unreadable:
+            raise StoreError("not now")
+        history = self.world.history[self.number]
+        return Found((history[-1][1],), (not history[-1][1],), str(len(history)))
+
+    def write(self, bundles, version):
+        history = self.world.history[self.number]
+
+        def effect():
+            if str(len(history)) != version:
+                raise ConflictError("changed meanwhile")
+            history.append((self.world.now, bundles[0]))
+
+        self.world.write(effect)
+
+
+class Replica:
+    def __init__(self, world, number):
+        self.world, self.number = world, number
+        self.served, self.seen = None, START
+        self.restart()
+
+    def restart(self):
+        world = self.world
+        plan = replace(world.plan, jitter=self.number / 4)
+        places = [WorldPublication(world, number) for number in range(2)]
+        self.maintainer = Maintainer(WorldStore(world), plan, publications=places)
+
+    def work(self, steps=8):
+        try:
+            for _ in range(steps):
+                if not self.maintainer.step(self.world.now):
+                    break
+        except CrashError:
+            self.restart()
+            return
+        finally:
+            self.world.crash = None
+        self.served = self.world.material.leaf.certificate
+        self.seen = self.world.now
+
+
+def live(world, events, gap):
+    """Run events (hours, replica, fault); no replica stays away from the store longer than `gap`."""
+    world.replicas[0].work()
+    world.now += world.lag
+    for hours, number, fault in events:
+        world.check()
+        world.now += timedelta(hours=hours)
+        replica = world.replicas[number % len(world.replicas)]
+        world.unreadable = {0} if fault == "unreadable" else set()
+        if fault == "restart":
+            replica.restart()
+        if isinstance(fault, tuple):
+            world.crash = fault
+        replica.work(1 if fault == "one" else 8)
+        world.unreadable = set()
+        for other in world.replicas:
+            if world.now - other.seen > gap:
+                other.work()
+        world.check()
+
+
+FAULTS = st.sampled_from(
+    [None, None, "restart", "one", "unreadable", *((n, late) for n in (0, 1, 2) for late in (False, True))]
+)
+QUICK = replace(PLAN, leaf_life=DAY * 9, ca_life=DAY * 45)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    events=st.lists(st.tuples(st.floats(0, 24, allow_nan=False), st.integers(0, 2), FAULTS), min_size=60, max_size=120)
+)
+def test_at_no_instant_is_anything_served_that_does_not_verify(events):
+    live(World(QUICK, 3, timedelta(minutes=4)), events, gap=DAY)
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_five_years_of_three_replicas(seed):
+    random = Random(seed)
+    faults = [None, "restart", "one", "unreadable", (0, False), (0, True), (1, False), (1, True)]
+    world = World(PLAN, 3, timedelta(minutes=4))
+    events = [(random.uniform(0, 96), random.randrange(3), random.choice(faults)) for _ in range(850)]
+    live(world, events, gap=DAY * 5)
+    assert world.now - START > DAY * 365 * 4
+    signers = {one for _, bundle in world.history[0] for one in bundle}
+    assert len(signers) >= 6  # it did rotate its CA, more than once a year
+    assert len(world.history[0][-1][1]) <= 3
+
+
+def test_the_world_notices_a_ca_that_signs_before_every_api_server_knows_it():
+    hasty = replace(QUICK, settles=timedelta(0))
+    events = [(hours, 0, "one") for hours in (0.02, 6) * 300]
+    with pytest.raises(AssertionError):
+        live(World(hasty, 1, timedelta(hours=3)), events, gap=DAY)
+
+
+def test_the_world_notices_an_old_ca_dropped_too_early(monkeypatch):
+    from gpu_admission.pki import rotation
+
+    monkeypatch.setattr(rotation, "_droppable", lambda stored, at: stored.retired)
+    events = [(6.0, number % 3, None) for number in range(300)]
+    with pytest.raises(AssertionError):
+        live(World(QUICK, 3, timedelta(minutes=4)), events, gap=DAY * 2)

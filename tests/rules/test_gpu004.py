@@ -1,0 +1,74 @@
+import pytest
+from rule_table import LIMITS, REQUESTS, Case, Expected, check, one
+
+GPU = "nvidia.com/gpu"
+LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
+
+READABLE = [1, "1", "1Gi", "500m", None, "-0", " 1", "1e1000000", 0.5]
+UNREADABLE = [
+    "", True, False, "1K", "1g", "1_000", "1,000", "0x10", "1e", "1mm", "1.1.1", "--1", "1e3m", "1 Gi", "NaN", "\u0661",
+    "\uff11", "one", "1\n1", [], [1], {}, {"value": 1}, float("inf"), float("nan"), "1 GPU", "\x1b[31m1", 10**400,
+]  # fmt: skip
+
+CASES = [
+    *(Case(f"readable: {raw!r}", one({"limits": {GPU: raw}})) for raw in READABLE),
+    *(
+        Case(
+            f"unreadable: {str(raw)[:20]!r}",
+            one({"limits": {GPU: raw}}),
+            (Expected(LIMIT, "error", "not a Kubernetes quantity"),),
+        )
+        for raw in UNREADABLE
+    ),
+    *(
+        Case(f"negative: {raw!r}", one({"limits": {GPU: raw}}), (Expected(LIMIT, "error", "cannot be negative"),))
+        for raw in (-1, "-1", "-0.5", "-1Gi", "-1e-1000000")
+    ),
+    Case(
+        "the reason is given",
+        one({"limits": {GPU: "1K"}}),
+        (Expected(LIMIT, "error", ['container "train" asks for nvidia.com/gpu in limits', '"1K"', '"1k"']),),
+    ),
+    Case("both sides alike are one mistake", one({"limits": {GPU: "x"}, "requests": {GPU: "x"}}), (Expected(LIMIT),)),
+    Case(
+        "two different ones are two",
+        one({"limits": {GPU: "x"}, "requests": {GPU: -1}}),
+        (Expected(LIMIT, "error", "in limits"), Expected(REQUEST, "error", "in requests")),
+    ),
+    Case("true is not 1", one({"limits": {GPU: 1}, "requests": {GPU: True}}), (Expected(REQUEST),)),
+    Case("in requests only", one({"requests": {GPU: "x"}}), (Expected(REQUEST),)),
+    Case(
+        "memory too",
+        one({"limits": {"aliyun.com/gpu-mem": "3GB"}}),
+        (Expected(LIMITS + "aliyun.com~1gpu-mem", "error", "3G"),),
+    ),
+    *(
+        Case(f"placeholder: {raw}", one({"limits": {GPU: raw}}))
+        for raw in (
+            "$GPU_PER_NODE",
+            "${GPUS:-1}",
+            "$(params.gpus)",
+            "{{ .Values.gpus }}",
+            "{% gpus %}",
+            "<number_of_gpus>",
+            "?*",
+            "*",
+            "GPU_COUNT",
+            "@GPUS@",
+            "%GPUS%",
+            "__GPUS__",
+        )
+    ),
+    Case(
+        "nobody fills in a placeholder at admission",
+        one({"limits": {GPU: "${GPUS}"}}),
+        (Expected(LIMIT, "error", '"${GPUS}" is not a Kubernetes quantity'),),
+        origin="admission",
+    ),
+    Case("a dollar is no placeholder by itself", one({"limits": {GPU: "1$"}}), (Expected(LIMIT),)),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_table(case):
+    check("GPU004", case)

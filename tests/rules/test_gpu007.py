@@ -1,0 +1,184 @@
+import pytest
+from rule_table import LIMITS, REQUESTS, Case, Expected, check, container, one
+
+GPU = "nvidia.com/gpu"
+LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
+
+# What people write -> what they mean, and whether the API server refuses the name.
+MISSPELT = [
+    ("nvidia.com/GPU", GPU, "warning"),
+    ("nvidia.com/Gpu", GPU, "warning"),
+    ("nvidia.com/gpus", GPU, "warning"),
+    ("nvidia.com/gup", GPU, "warning"),
+    ("nvidia.com/gpu-count", GPU, "warning"),
+    ("nvidia.com/gpu.count", GPU, "warning"),
+    ("nvdia.com/gpu", GPU, "warning"),
+    ("nvidia.con/gpu", GPU, "warning"),
+    ("nvidia/gpu", GPU, "warning"),
+    ("alpha.kubernetes.io/nvidia-gpu", GPU, "warning"),
+    ("Nvidia.com/gpu", GPU, "error"),
+    ("nvidia.com/gpu\n", GPU, "error"),
+    ("nvidia.com.gpu", GPU, "error"),
+    ("nvidia-gpu", GPU, "error"),
+    ("nvidia_gpu", GPU, "error"),
+    ("nvidia", GPU, "error"),
+    ("nvidia.com/", GPU, "error"),
+    ("gpu", GPU, "error"),
+    ("gpus", GPU, "error"),
+    ("GPU", GPU, "error"),
+    ("cuda-cores", GPU, "error"),
+    ("requests.nvidia.com/gpu", GPU, "error"),
+    ("limits.nvidia.com/gpu", GPU, "warning"),
+    ("nvidia.com/gpu-memory", "nvidia.com/gpumem", "warning"),
+    ("nvidia.com/gpumems", "nvidia.com/gpumem", "warning"),
+    ("aliyun.com/gpu_mem", "aliyun.com/gpu-mem", "warning"),
+    ("volcano.sh/vgpu-mem", "volcano.sh/vgpu-memory", "warning"),
+    ("amd.com/gpus", "amd.com/gpu", "warning"),
+    ("amd-gpu", "amd.com/gpu", "error"),
+    ("tpu", "google.com/tpu", "error"),
+    ("huawei.com/ascend910", "huawei.com/Ascend910", "warning"),
+    ("nvidia.com/mig-1g.7gb", "nvidia.com/mig-1g.6gb", "warning"),
+    ("nvidia.com/mig-9g.80gb", "nvidia.com/mig-7g.80gb", "warning"),
+    ("nvidia.com/mig-1g5gb", "nvidia.com/mig-1g.5gb", "warning"),
+    ("nvidia.com/mig-1g.5GB", "nvidia.com/mig-1g.5gb", "warning"),
+    ("nvidia.com/mig_1g.5gb", "nvidia.com/mig-1g.5gb", "warning"),
+    ("nvidia.com/mig-1g.10gb+me", "nvidia.com/mig-1g.10gb.me", "error"),
+    ("mig-1g.5gb", "nvidia.com/mig-1g.5gb", "error"),
+]
+NOT_MISSPELT = [
+    "nvidia.com/gpu", "nvidia.com/mig-1g.5gb", "nvidia.com/mig-7g.80gb.shared", "nvidia.com/mig-1g.34gb", "amd.com/cpx_nps4",
+    "nvidia.com/hostdev", "nvidia.com/rdma_shared_device_a", "intel.com/mlnx_sriov_rdma", "amd.com/rdma", "rdma/roce_gdr",
+    "vke.volcengine.com/rdma", "vpc.amazonaws.com/efa", "nvidia.com/TU104GL_Tesla_T4", "nvidia.com/GRID_T4-1Q",
+    "nvidia.com/gpu-10gb", "nvidia.com/gpu0", "nvidia.com/sgpu", "nvidia.com/nvswitch", "example.com/gpu", "intel.com/gpu",
+    "keti.com/mpsgpu", "vastaitech.com/va", "cloud-tpus.google.com/v2", "huawei.com/npu-core", "devices.kubevirt.io/kvm",
+    "smarter-devices/nvidia0", "deviceclass.resource.kubernetes.io/gpu.example.com", "cpu", "memory", "ephemeral-storage",
+    "hugepages-2Mi", "custom", "", "/", "{{ .Values.gpuName }}", "$GPU_RESOURCE", "gpu" * 100,
+]  # fmt: skip
+
+
+def token(name):
+    return name.replace("~", "~0").replace("/", "~1")
+
+
+CASES = [
+    *(
+        Case(
+            f"{name!r} means {known}",
+            one({"limits": {name: 1}}),
+            (Expected(LIMITS + token(name), severity, f"write {known} instead"),),
+            one({"limits": {known: 1}}),
+        )
+        for name, known, severity in MISSPELT
+    ),
+    *(Case(f"left alone: {name[:40]!r}", one({"limits": {name: 1}})) for name in NOT_MISSPELT),
+    Case(
+        "both sides are one mistake",
+        one({"limits": {"gpu": 1, "cpu": 1}, "requests": {"gpu": 1}}),
+        (Expected(LIMITS + "gpu", "error", ['container "train" asks for gpu: 1', "without a domain"]),),
+        one({"limits": {GPU: 1, "cpu": 1}, "requests": {GPU: 1}}),
+    ),
+    Case(
+        "requests only",
+        one({"requests": {"gpu": 1}}),
+        (Expected(REQUESTS + "gpu", "error"),),
+        one({"requests": {GPU: 1}}),
+    ),
+    Case(
+        "the right name stands beside it",
+        one({"limits": {"nvidia.com/gpus": 1, GPU: 1}}),
+        (Expected(LIMITS + "nvidia.com~1gpus", "warning", "no device plugin is known to offer"),),
+    ),
+    Case(
+        "an unknown MIG profile",
+        one({"limits": {"nvidia.com/mig-1g.7gb": 2}}),
+        (Expected(LIMITS + "nvidia.com~1mig-1g.7gb", "warning", "a MIG profile that no known card has"),),
+        one({"limits": {"nvidia.com/mig-1g.6gb": 2}}),
+    ),
+    Case(
+        "a profile of the policy's own card",
+        one({"limits": {"nvidia.com/mig-1g.7gb": 2}}),
+        policy={"cluster": {"cards": [{"model": "X", "profiles": [{"name": "1g.7gb", "memory": "6Gi"}]}]}},
+    ),
+    Case(
+        "a name that the policy knows",
+        one({"limits": {"nvidia.com/gpus": 1}}),
+        policy={"resources": {"extra": ["nvidia.com/gpus"]}},
+    ),
+    Case(
+        "a name near one that only the policy knows",
+        one({"limits": {"example.com/gpux": 1}}),
+        (Expected(LIMITS + "example.com~1gpux", "warning", "write example.com/gpu instead"),),
+        one({"limits": {"example.com/gpu": 1}}),
+        policy={"resources": {"extra": ["example.com/gpu"]}},
+    ),
+    Case(
+        "memory without a domain: the unit is the author's secret",
+        one({"limits": {"gpu-mem": 8}}),
+        (Expected(LIMITS + "gpu-mem", "error", ["gpu-admission.io/gpu-mem", "an amount of bytes, say 8Gi"]),),
+    ),
+    Case(
+        "memory without a domain, with a unit",
+        one({"limits": {"gpu-mem": "8Gi"}}),
+        (Expected(LIMITS + "gpu-mem", "error"),),
+        one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+    ),
+    Case(
+        "memory without a domain, and a backend of that name",
+        one({"limits": {"gpu-mem": 8}}),
+        (Expected(LIMITS + "gpu-mem", "error"),),
+        one({"limits": {"aliyun.com/gpu-mem": 8}}),
+        policy={"backend": {"name": "gpushare"}},
+    ),
+    Case(
+        "a kind that defines gpu for itself",
+        {
+            "apiVersion": "nvidia.com/v1alpha1",
+            "kind": "DynamoGraphDeployment",
+            "spec": {"services": {"Worker": {"resources": {"limits": {"gpu": "1"}, "requests": {"gpu": "1"}}}}},
+        },
+    ),
+    Case(
+        "the same kind, but a container of Kubernetes' own shape",
+        {
+            "apiVersion": "nvidia.com/v1alpha1",
+            "kind": "DynamoGraphDeployment",
+            "spec": {"podSpec": {"containers": [container({"limits": {"gpu": "1"}})]}},
+        },
+        (Expected("/spec/podSpec/containers/0/resources/limits/gpu", "error"),),
+        {
+            "apiVersion": "nvidia.com/v1alpha1",
+            "kind": "DynamoGraphDeployment",
+            "spec": {"podSpec": {"containers": [container({"limits": {GPU: "1"}})]}},
+        },
+    ),
+    Case(
+        "resources without a container, in a kind of the table",
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "spec": {"predictor": {"model": {"resources": {"limits": {"gpu": "1"}}}}},
+        },
+        (Expected("/spec/predictor/model/resources/limits/gpu", "error", '"model" asks for gpu'),),
+        {
+            "apiVersion": "serving.kserve.io/v1beta1",
+            "kind": "InferenceService",
+            "spec": {"predictor": {"model": {"resources": {"limits": {GPU: "1"}}}}},
+        },
+    ),
+    Case(
+        "control characters do not reach the terminal",
+        one({"limits": {"nvidia.com/\x1b[31mgpu": 1}}),
+    ),
+    Case(
+        "a Pod at admission",
+        one({"limits": {"gpu": 1}}),
+        (Expected(LIMITS + "gpu", "error"),),
+        one({"limits": {GPU: 1}}),
+        origin="admission",
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_table(case):
+    check("GPU007", case)

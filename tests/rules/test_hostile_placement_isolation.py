@@ -1,0 +1,127 @@
+"""The rules of 2xx and 3xx on objects whose every part has been replaced by something that does not belong there."""
+
+import copy
+
+import jsonpatch
+import pytest
+
+from gpu_admission import rules
+from gpu_admission.core import patch
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+
+RULES = frozenset(rule.id for rule in rules.ALL if rule.id > "GPU200")
+POLICY = Policy(
+    "hostile",
+    {
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "runtimeClassName": "nvidia",
+        "visibleDevices": {"gpuLess": "void", "served": "x"},
+        "backend": {"name": "mps"},
+    },
+).selecting(RULES)
+STRANGE = (
+    None,
+    0,
+    -1,
+    1.5,
+    True,
+    "",
+    "x",
+    "$(",
+    [],
+    {},
+    [None],
+    [[]],
+    ["x"],
+    {"x": None},
+    {"name": None},
+    [{"name": 1}],
+)
+
+POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {
+        "name": "p",
+        "annotations": {"cdi.k8s.io/x": "a", "gpu-memory": "1", "hami.io/vgpu-node": "n"},
+        "labels": {"hami.io/webhook": "ignore"},
+        "ownerReferences": [{"kind": "ReplicaSet"}],
+    },
+    "spec": {
+        "nodeName": "n",
+        "hostIPC": True,
+        "schedulerName": "volcano",
+        "runtimeClassName": "nvidia",
+        "nodeSelector": {"a": "b"},
+        "tolerations": [{"key": "nvidia/gpu", "operator": "Equal", "value": "x", "effect": "NoSchedule"}],
+        "volumes": [{"name": "v", "hostPath": {"path": "/dev/nvidia0", "type": ""}}],
+        "initContainers": [{"name": "i", "image": "i", "restartPolicy": "Always"}],
+        "containers": [
+            {
+                "name": "c",
+                "image": "c",
+                "env": [
+                    {"name": "A", "value": "all"},
+                    {"name": "NVIDIA_VISIBLE_DEVICES", "value": "$(A)"},
+                    {"name": "LD_PRELOAD", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}},
+                    {"name": "AMD_VISIBLE_DEVICES", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
+                ],
+                "envFrom": [{"prefix": "NVIDIA_", "secretRef": {"name": "s"}}],
+                "resources": {"limits": {"nvidia.com/gpu": 1}, "requests": {"nvidia.com/gpu": 1}},
+                "securityContext": {"privileged": True, "capabilities": {"add": ["ALL"]}},
+                "volumeMounts": [{"name": "v", "mountPath": "/run/nvidia-container-devices/0"}],
+            }
+        ],
+    },
+}
+
+
+def template(api_version, kind):
+    spec = {"replicas": 1, "strategy": {"rollingUpdate": {"maxSurge": 1}}, "template": {**POD, "kind": "x"}}
+    return {"apiVersion": api_version, "kind": kind, "metadata": POD["metadata"], "spec": spec}
+
+
+OBJECTS = [POD, template("apps/v1", "Deployment"), template("serving.knative.dev/v1", "Service")]
+
+
+def places(value, at=()):
+    yield at
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*at, index))
+
+
+def replaced(obj, place, strange):
+    made = copy.deepcopy(obj)
+    here = made
+    for step in place[:-1]:
+        here = here[step]
+    here[place[-1]] = strange
+    return made
+
+
+CASES = [(POD, "file"), (POD, "admission"), *((obj, "file") for obj in OBJECTS[1:])]
+
+
+@pytest.mark.parametrize(("obj", "origin"), CASES, ids=lambda case: case if isinstance(case, str) else case["kind"])
+def test_strange_parts_are_passed_over(obj, origin):
+    engine = Engine(rules.ALL, POLICY)
+    for number, place in enumerate(places(obj)):
+        for strange in [STRANGE[(3 * number + turn) % len(STRANGE)] for turn in range(3)] if place else ():
+            made = replaced(obj, place, strange)
+            before = copy.deepcopy(made)
+            mutation = engine.mutate(made, origin, unsafe=True, consent=True)
+            assert made == before
+            assert jsonpatch.apply_patch(made, patch.to_json(mutation.patch)) == mutation.object
+            assert not engine.mutate(mutation.object, origin, unsafe=True, consent=True).patch
+            engine.validate(made, origin)
+
+
+def test_the_object_trips_every_rule_that_it_can():
+    found = {finding.rule for obj in OBJECTS for finding in Engine(rules.ALL, POLICY).validate(obj)}
+    # They want a backend with a scheduler of its own, a pod without a GPU, or an envFrom bare.
+    assert RULES - found == {"GPU202", "GPU204", "GPU206", "GPU310"}

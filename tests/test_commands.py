@@ -1,0 +1,130 @@
+"""gpu-admission through its front door: commands that need no server and no cluster."""
+
+import io
+import json
+import sys
+
+import pytest
+
+from gpu_admission.commands import main as commands
+from gpu_admission.commands.main import main
+from gpu_admission.files import policyfile
+
+BAD_POD = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"name": "p"},
+    "spec": {"containers": [{"name": "train", "image": "i", "resources": {"requests": {"nvidia.com/gpu": 1}}}]},
+}
+
+
+def review(obj):
+    kind = {"group": "", "version": "v1", "kind": "Pod"}
+    request = {"uid": "u", "kind": kind, "operation": "CREATE", "namespace": "n", "object": obj}
+    return json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+
+
+@pytest.fixture
+def stdin(monkeypatch):
+    def give(text):
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(text.encode())))
+
+    return give
+
+
+def usage(*argv):
+    with pytest.raises(SystemExit) as caught:
+        main(list(argv))
+    return caught.value.code
+
+
+class TestParser:
+    def test_help_names_every_command(self, capsys):
+        assert usage("--help") == 0
+        said = capsys.readouterr().out
+        assert all(name in said for name in commands.COMMANDS)
+
+    @pytest.mark.parametrize("argv", [[], ["odd"], ["policy"], ["policy", "odd"], ["review", "--odd"]])
+    def test_wrong_usage_is_2(self, argv, capsys):
+        assert usage(*argv) == 2
+        assert "usage: gpu-admission" in capsys.readouterr().err
+
+    def test_a_missing_extra_is_named(self, monkeypatch, capsys):
+        def absent(_name):
+            raise ModuleNotFoundError("No module named 'flask'", name="flask")
+
+        monkeypatch.setattr(commands.importlib, "import_module", absent)
+        assert main(["serve"]) == 2
+        assert "pip install 'gpu-admission[webhook]'" in capsys.readouterr().err
+
+    def test_a_missing_module_of_ours_is_a_bug_and_stays_one(self, monkeypatch):
+        def absent(_name):
+            raise ModuleNotFoundError("No module named 'gpu_admission.odd'", name="gpu_admission.odd")
+
+        monkeypatch.setattr(commands.importlib, "import_module", absent)
+        with pytest.raises(ModuleNotFoundError):
+            main(["serve"])
+
+
+class TestPolicy:
+    def test_list_names_the_shipped_ones_with_a_line_each(self, capsys):
+        assert main(["policy", "list"]) == 0
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.split()[0] for line in lines] == policyfile.shipped()
+        assert all(len(line.split()) > 3 for line in lines)
+
+    @pytest.mark.parametrize("name", policyfile.shipped())
+    def test_show_prints_what_check_accepts(self, name, capsys, tmp_path):
+        assert main(["policy", "show", name]) == 0
+        path = tmp_path / "p.yaml"
+        path.write_text(capsys.readouterr().out)
+        assert main(["policy", "check", str(path)]) == 0
+        assert f"policy {name} is valid" in capsys.readouterr().out
+
+    def test_show_of_an_unknown_name(self, capsys):
+        assert main(["policy", "show", "defalt"]) == 2
+        assert "did you mean 'default'?" in capsys.readouterr().err
+
+    def test_check_goes_on_after_a_bad_file(self, capsys, tmp_path):
+        bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
+        bad.write_text("kind: GPUPolicy\n")
+        good.write_text(policyfile.source("default"))
+        assert main(["policy", "check", str(bad), str(tmp_path / "none.yaml"), str(good)]) == 1
+        said = capsys.readouterr()
+        assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in said.err
+        assert "none.yaml: there is no such policy file" in said.err
+        assert "policy default is valid" in said.out
+
+    def test_schema_is_json(self, capsys):
+        assert main(["policy", "schema"]) == 0
+        assert json.loads(capsys.readouterr().out)["title"] == "GPUPolicy of gpu-admission"
+
+
+class TestReview:
+    def test_a_denial_is_1(self, stdin, capsys):
+        stdin(review(BAD_POD))
+        assert main(["review"]) == 1
+        assert json.loads(capsys.readouterr().out)["response"]["allowed"] is False
+
+    def test_a_repair_is_0(self, capsys, tmp_path):
+        path = tmp_path / "review.json"
+        path.write_text(review(BAD_POD))
+        assert main(["review", "--mutate", "-p", "default", str(path)]) == 0
+        assert json.loads(capsys.readouterr().out)["response"]["patchType"] == "JSONPatch"
+
+    @pytest.mark.parametrize("text", ["", "{", "{}", json.dumps(BAD_POD)])
+    def test_what_is_no_review_is_2(self, text, stdin, capsys):
+        stdin(text)
+        assert main(["review"]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+    @pytest.mark.parametrize("argv", [["-p", "odd"], ["missing.json"]])
+    def test_what_cannot_be_read_is_2(self, argv, stdin, capsys):
+        stdin("{}")
+        assert main(["review", *argv]) == 2
+        assert capsys.readouterr().err.startswith("gpu-admission review: ")
+
+    def test_a_body_over_the_limit_is_2(self, stdin, capsys):
+        stdin(" " * ((7 << 20) + 1))
+        assert main(["review"]) == 2
+        assert "7 MiB" in capsys.readouterr().err
