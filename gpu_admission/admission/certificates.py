@@ -29,6 +29,7 @@ class ServingCertificate:
     Loading a new pair into the old context would not be able to change the type of key (OpenSSL keeps one
     certificate a type and would go on offering the old one), nor whose client certificates are trusted.
 
+    ``status`` is the directory of pki.status, the certificate's own when not given.
     ``loaded(unix_seconds_of_expiry)`` and ``failed(message)`` are told of every change, not of every look.
     """
 
@@ -38,12 +39,14 @@ class ServingCertificate:
         key: str,
         client_ca: str = "",
         *,
+        status: str = "",
         loaded: Callable[[float], None] = _ignore,
         failed: Callable[[str], None] = _ignore,
     ) -> None:
         self._cert = Path(cert)
         self._key = Path(key)
         self._client_ca = client_ca
+        self._status = Path(status) if status else self._cert.parent
         self._paths = tuple(path for path in (cert, key, client_ca) if path)
         self._loaded = loaded
         self._failed = failed
@@ -93,7 +96,7 @@ class ServingCertificate:
         if self._pair is None:
             return False
         at = datetime.fromtimestamp(now, UTC)
-        return read_status(self._cert.parent, self._pair.fingerprint, at) is False
+        return read_status(self._status, self._pair.fingerprint, at) is False
 
 
 def server_context(pair: Pair, client_ca: str = "") -> ssl.SSLContext:

@@ -21,6 +21,8 @@ from gpu_admission.pki.errors import PkiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from gpu_admission.admission.child import Child
+
 
 class Hooks:
     """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
@@ -74,7 +76,9 @@ class Hooks:
         self._service.metrics.leave_slot(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
-        """Remove what lies in memory."""
+        """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
+        if self._service.keeper is not None:
+            self._service.keeper.stop()
         self._service.metrics.close()
 
 
@@ -143,18 +147,21 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
         return self._service.pages
 
 
-def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()) -> int:
+def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
-    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness.
+    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,
+    if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
+    it is there.
     """
     logs.setup(settings.log_format, settings.log_level)
     try:
-        service = Service(settings, load_engine(settings.engine), checks)
+        service = Service(settings, load_engine(settings.engine), checks, keeper)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return 2
-    if service.policies.default is None or (settings.tls_cert and not os.path.exists(settings.tls_cert)):
+    expected = settings.tls_cert if keeper is None else ""
+    if service.policies.default is None or (expected and not os.path.exists(expected)):
         logs.get().error("nothing to serve")
         service.metrics.close()
         return 2

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
+    from gpu_admission.admission.child import Child
     from gpu_admission.admission.http1 import Refusal
     from gpu_admission.admission.seam import Answer, Engine
     from gpu_admission.admission.settings import Settings
@@ -30,9 +31,16 @@ if TYPE_CHECKING:
 class Service:
     """Policies, certificate, metrics and the applications that use them."""
 
-    def __init__(self, settings: Settings, engine: Engine, checks: Sequence[Callable[[], str | None]] = ()) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        engine: Engine,
+        checks: Sequence[Callable[[], str | None]] = (),
+        keeper: Child | None = None,
+    ) -> None:
         """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
+        self.keeper = keeper
         self.drain = Drain()
         self._log = logs.get()
         self._throttle = logs.Throttle()
@@ -67,7 +75,8 @@ class Service:
         if settings.http or settings.tls_cert:
             return None
         directory = settings.self_signed or state_directory(os.environ)
-        made = EmbeddedCertificate(directory, settings.service_name, settings.service_namespace, time.time())
+        names = (settings.service_name, settings.service_namespace)
+        made = EmbeddedCertificate(directory, *names, time.time(), settings.san)
         self._log.info("own certificate", extra=logs.fields({"ca": str(made.serving.ca_crt)}))
         return made
 
@@ -80,6 +89,7 @@ class Service:
             cert,
             key,
             settings.client_ca,
+            status=settings.status,
             loaded=self._certificate_loaded,
             failed=self._certificate_failed,
         )
@@ -92,7 +102,10 @@ class Service:
 
     def maintain(self) -> None:
         """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
-        if self.embedded is not None:
+        if self.keeper is not None:
+            if self.keeper.watch(time.monotonic()):
+                self._log.info("certificate keeper started")
+        elif self.embedded is not None:
             for event in self.embedded.maintain(time.time()):
                 report = self._log.error if event.failed else self._log.info
                 report("certificate maintained", extra=logs.fields({"what": event.message}))

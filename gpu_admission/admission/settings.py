@@ -31,6 +31,14 @@ class Settings:
     """Directory of the server's own CA and certificate, used when no certificate is given."""
     service_name: str = "gpu-admission"
     service_namespace: str = "gpu-admission"
+    san: tuple[str, ...] = ()
+    """Further names of the server's own certificate: DNS names and IP addresses."""
+    secret: str = ""
+    """NAMESPACE/NAME of the Secret that holds the own certificate, in place of a directory."""
+    webhook_configuration: tuple[str, ...] = ()
+    """Webhook configurations whose CA bundle must verify the certificate, and is kept so if it is our own."""
+    status: str = ""
+    """Where the certificate keeper says whether it does; beside the certificate when not given."""
     http: bool = False
     client_ca: str = ""
     health_bind: str = ""
@@ -118,5 +126,7 @@ def _check(settings: Settings) -> None:
         address(settings.health_bind, "health-bind")
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
-    if bool(settings.tls_cert) + bool(settings.self_signed) + settings.http > 1:
-        raise SettingsError("tls-cert, self-signed and http exclude one another")
+    if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:
+        raise SettingsError("tls-cert, self-signed, secret and http exclude one another")
+    if (settings.secret and not all(settings.secret.partition("/"))) or settings.secret.count("/") > 1:
+        raise SettingsError(f"secret: {settings.secret!r} is not NAMESPACE/NAME")

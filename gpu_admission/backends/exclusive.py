@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import card_affinity, whole_cards_fit
 from .portable import Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False

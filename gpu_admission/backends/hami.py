@@ -5,9 +5,10 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import in_init_containers, in_units, only_count, percents, suspicious
 from .portable import SEVENTHS, Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

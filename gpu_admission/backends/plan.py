@@ -9,11 +9,11 @@ from functools import lru_cache
 
 from gpu_admission.core.shape import mapping, shown
 
-from . import spelling
-from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Facts, Refused
+from . import registry, spelling
+from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
 from .portable import Emission, Request
-from .registry import BY_NAME, READERS
+from .refusal import MIXED, PERCENT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Container, Pod
 
-    from .base import Backend, Kind
+    from .base import Backend
+    from .refusal import Kind
     from .spelling import Spelling
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
@@ -92,7 +93,7 @@ class Plan:
 @lru_cache(maxsize=32)
 def chosen(policy: Policy) -> tuple[Backend, Facts]:
     """Return the policy's backend and what the policy tells it."""
-    return BY_NAME[policy.backend.name], Facts.of(policy)
+    return registry.named(policy.backend.name), Facts.of(policy)
 
 
 def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None, policy: Policy) -> Plan:
@@ -153,10 +154,10 @@ def _sized(plan: Plan, request: Request) -> Request:
 
 def _reader(plan: Plan, said: Spelling) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
-    reader = READERS.get(said.system)
+    reader = registry.reader(said.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
-        return BY_NAME[min(shares)]
+        return registry.named(min(shares))
     if reader is None or (said.system in plan.backend.left(plan.facts) and reader.name not in plan.facts.sources):
         return None
     if plan.facts.sources and reader.name not in plan.facts.sources:
@@ -178,7 +179,7 @@ def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> list[Container]:
 
 
 def _clash(group: list[Spelling]) -> bool:
-    translated = [said for said in group if said.system in READERS]
+    translated = [said for said in group if said.system in registry.READERS]
     return len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == spelling.PORTABLE for said in group)
 
 

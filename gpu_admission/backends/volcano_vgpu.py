@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
 from .portable import SEVENTHS, Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ import os
 import sys
 
 from gpu_admission import rules
+from gpu_admission.commands import deployed
 from gpu_admission.files import policymodel
 from gpu_admission.render import backends, catalogue
 
@@ -24,6 +25,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
+    **deployed.FILES,
 }
 
 

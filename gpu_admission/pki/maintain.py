@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gpu_admission.pki.material import Material
     from gpu_admission.pki.store import Found, Publication, Store
 
+FIRST_RETRY = 1.0  # seconds; doubled after each failure in a row
 ROUNDS = 8  # the longest way from nothing to rest is three; a bound, should two writers quarrel
 
 DONE = {
@@ -215,12 +216,17 @@ def run(
     report: Callable[[Event], None],
     interval: float = 60.0,
 ) -> None:
-    """Let it work every `interval` seconds until `stop` is set, whatever happens."""
+    """Let it work every `interval` seconds until `stop` is set, whatever happens; sooner after a failure."""
+    retry = FIRST_RETRY
     while True:
+        failed = False
         try:
             for event in maintainer.settle(clock()):
+                failed |= event.failed
                 report(event)
         except Exception as error:  # noqa: BLE001 - certificates expire if this loop ends
+            failed = True
             report(Event(f"unexpected {type(error).__name__} while maintaining certificates", failed=True))
-        if stop.wait(interval):
+        retry = retry * 2 if failed else FIRST_RETRY
+        if stop.wait(min(retry / 2, interval) if failed else interval):
             return

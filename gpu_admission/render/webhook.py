@@ -206,23 +206,35 @@ def plural(kind: str) -> str:
     return f"{lower}es" if lower.endswith(("s", "x", "ch", "sh")) else f"{lower}s"
 
 
-def access(options: Options, secret: str = "gpu-admission-tls") -> list[dict[str, Any]]:  # noqa: S107 - a Secret's name
-    """Return the RBAC of the server: its own Secret and its own two configurations, by name, and nothing else."""
+def access(
+    options: Options,
+    secret: str = "gpu-admission-tls",  # noqa: S107 - a Secret's name
+    *,
+    keeps: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the RBAC of the server: its own Secret and its own two configurations, by name, and nothing else.
+
+    Where it does not keep its certificate (``keeps`` false), it may read the configurations and no Secret.
+    """
     name = options.name
     subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": options.namespace}]
     configurations_rule = {
         "apiGroups": ["admissionregistration.k8s.io"],
         "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
         "resourceNames": [name],
-        "verbs": ["get", "update", "patch"],
+        "verbs": ["get", "update"] if keeps else ["get"],
     }
-    secret_rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "update"]}
-    return [
+    objects = [
         _access("ClusterRole", options, rules=[configurations_rule]),
         _access("ClusterRoleBinding", options, roleRef=_role("ClusterRole", name), subjects=subject),
-        _access("Role", options, rules=[secret_rule]),
-        _access("RoleBinding", options, roleRef=_role("Role", name), subjects=subject),
     ]
+    if keeps:
+        rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "update"]}
+        objects += [
+            _access("Role", options, rules=[rule]),
+            _access("RoleBinding", options, roleRef=_role("Role", name), subjects=subject),
+        ]
+    return objects
 
 
 def _access(kind: str, options: Options, **rest: Any) -> dict[str, Any]:

@@ -77,7 +77,8 @@ RULE = Rule(
 `nvidia.com/GPU` and `nvidia.com/gpus` are other resources than `nvidia.com/gpu`, and no node has them. Kubernetes
 accepts them all the same, because a device plugin might offer them, and the pod waits for ever. A name without a
 domain (`gpu`, `gpu-mem`) or with a malformed one is refused, and so is half of one, or one in requests only, as of a
-GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be one that a card offers: there is no `1g.7gb`.
+GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be
+one that a card offers: there is no `1g.7gb`.
 
 Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are left alone; a cluster lists
 names of its own in its policy (`resources.extra`). The fix takes the nearest name for what was meant: it is unsafe.""",

@@ -1,0 +1,39 @@
+"""The generated files of ``deploy/``: what follows from the shipped default policy."""
+
+from __future__ import annotations
+
+from gpu_admission.commands.manifests import to_yaml
+from gpu_admission.files import policyfile
+from gpu_admission.render import webhook
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_HEADER = "# Written by make docs from policies/default.yaml. For another policy: gpu-admission manifests -p FILE {}\n"
+
+
+def _webhooks() -> str:
+    objects = webhook.configurations(policyfile.load("default"), webhook.Options())
+    return _HEADER.format("--only webhooks") + to_yaml(objects)
+
+
+def _access(*, keeps: bool) -> str:
+    return _HEADER.format("--only rbac") + to_yaml(webhook.access(webhook.Options(), keeps=keeps))
+
+
+def _audited() -> str:
+    """Return the default policy with its mode turned down; raises ValueError when that line is gone."""
+    text = policyfile.source("default")
+    if text.count("  mode: enforce ") != 1:
+        raise ValueError("policies/default.yaml has no line 'mode: enforce'")
+    return text.replace("  mode: enforce ", "  mode: audit   ")
+
+
+FILES: dict[str, Callable[[], str]] = {
+    "deploy/base/policy.yaml": lambda: policyfile.source("default"),
+    "deploy/base/webhooks.yaml": _webhooks,
+    "deploy/overlays/self-signed/rbac.yaml": lambda: _access(keeps=True),
+    "deploy/overlays/cert-manager/rbac.yaml": lambda: _access(keeps=False),
+    "deploy/overlays/audit-first/policy.yaml": _audited,
+}

@@ -1,0 +1,122 @@
+"""The certificate keeper, ``python -m gpu_admission.commands.keeper``: the process that ``serve`` starts for it.
+
+It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.status.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import sys
+import threading
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpu_admission.admission import logs
+from gpu_admission.cluster.api import connect
+from gpu_admission.cluster.ca_bundle import publications
+from gpu_admission.cluster.secret_store import SecretStore
+from gpu_admission.pki.directory import DirectoryStore
+from gpu_admission.pki.errors import PkiError
+from gpu_admission.pki.maintain import Event, Maintainer, Observer, run
+from gpu_admission.pki.names import merged, parse_name, serving_names
+from gpu_admission.pki.rotation import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_admission.admission.settings import Settings
+    from gpu_admission.cluster.api import Api
+    from gpu_admission.pki.store import Store
+
+LOOK = 1.0  # seconds between looks at whether the server still lives
+
+
+class Leash(threading.Event):
+    """Set by SIGTERM, or when the server that started us is gone."""
+
+    def __init__(self, parent: int) -> None:
+        super().__init__()
+        self._parent = parent
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait; True when it is time to end."""
+        end = float("inf") if timeout is None else time.monotonic() + timeout
+        while not super().wait(max(0.0, min(LOOK, end - time.monotonic()))):
+            if os.getppid() != self._parent:
+                return True
+            if time.monotonic() >= end:
+                return False
+        return True
+
+
+def command(settings: Settings, directory: str) -> list[str]:
+    """Return the command line of a keeper that leaves what it has to say, or to serve, in ``directory``."""
+    words = [sys.executable, "-m", __name__, "--parent", str(os.getpid()), "--directory", directory]
+    words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
+    words += ["--log-format", settings.log_format]
+    for name in settings.san:
+        words += ["--san", name]
+    for name in settings.webhook_configuration:
+        words += ["--webhook-configuration", name]
+    if settings.secret:
+        words += ["--secret", settings.secret]
+    if settings.tls_cert:
+        words += ["--observe", settings.tls_cert]
+    return words
+
+
+def main(argv: Sequence[str]) -> int:
+    """Keep certificates until told to stop; 1 when that cannot begin (whoever started us tries again)."""
+    options = _parser().parse_args(argv)
+    logs.setup(options.log_format, "info")
+    leash = Leash(options.parent)
+    signal.signal(signal.SIGTERM, lambda *_: leash.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the server says when
+    try:
+        keeper = _keeper(options, connect())
+    except PkiError as error:
+        _report(Event(str(error), failed=True))
+        return 1
+    run(keeper, leash, lambda: datetime.now(UTC), _report)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--parent", type=int, required=True)
+    parser.add_argument("--directory", type=Path, required=True)
+    parser.add_argument("--secret")
+    parser.add_argument("--observe", type=Path)
+    parser.add_argument("--webhook-configuration", action="append", default=[])
+    parser.add_argument("--service", required=True)
+    parser.add_argument("--namespace", required=True)
+    parser.add_argument("--san", action="append", default=[])
+    parser.add_argument("--log-format", default="json")
+    return parser
+
+
+def _keeper(options: argparse.Namespace, api: Api) -> Maintainer | Observer:
+    """Make what keeps our own certificate, or what watches somebody else's. Raises PkiError."""
+    published = [place for name in options.webhook_configuration for place in publications(api, name)]
+    if options.observe is not None:
+        return Observer(published, options.observe, options.directory)
+    names = merged(serving_names(options.service, options.namespace), map(parse_name, options.san))
+    plan = Plan(names, random.random())  # noqa: S311 - only so that replicas do not renew in the same minute
+    store: Store = DirectoryStore(options.directory)
+    if options.secret:
+        store = SecretStore(api, *options.secret.split("/"))
+    return Maintainer(store, plan, publications=published, serving=options.directory)
+
+
+def _report(event: Event) -> None:
+    say = logs.get().error if event.failed else logs.get().info
+    say("certificate maintained", extra=logs.fields({"what": event.message}))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

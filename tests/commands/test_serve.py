@@ -1,0 +1,353 @@
+"""``gpu-admission serve``, as processes: its own certificate, its rotation, the keeper, and clear refusals."""
+
+import base64
+import contextlib
+import json
+import os
+import signal
+import socket
+import ssl
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from fake_kubernetes import ADMISSION, FakeKubernetes, served
+from serve_process import Served, argv, run
+from webhook_server import pair, replace, review, until
+
+from gpu_admission.admission.child import Child
+from gpu_admission.commands import keeper
+from gpu_admission.pki.maintain import Event
+from gpu_admission.pki.maintain import run as run_maintainer
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def start(tmp_path):
+    with contextlib.ExitStack() as stack:
+        yield lambda *words, **more: stack.enter_context(Served(tmp_path, *words, **more))
+
+
+class TestTheEmbeddedDefault:
+    def test_needs_nothing_but_a_policy(self, start, tmp_path):
+        server = start("-p", "default", env={"XDG_STATE_HOME": str(tmp_path)})
+        state = tmp_path / "gpu-admission"
+        assert str(state / "ca.crt") in server.log
+        assert (state / "tls.key").stat().st_mode & 0o777 == 0o600
+        server.ca = state / "ca.crt"
+        assert server.get("/readyz")[0] == 200
+        answer = json.loads(server.post("/validate", review(uid="u-7"))[2])
+        assert (answer["response"]["uid"], answer["response"]["allowed"]) == ("u-7", True)
+        assert server.keepers() == []
+
+    def test_state_directory_and_names(self, start, tmp_path):
+        state = tmp_path / "own"
+        words = ("--service", "gate", "--namespace", "infra", "--san", "gate.example.com", "--san", "127.0.0.2")
+        server = start(*words, env={"GPU_ADMISSION_STATE": str(state)}, ca=state / "ca.crt")
+        for name in ("gate.infra.svc", "gate.example.com", "127.0.0.2", "localhost"):
+            with socket.create_connection(("127.0.0.1", server.port), timeout=10) as sock:
+                server.context().wrap_socket(sock, server_hostname=name).close()
+
+    def test_a_second_start_keeps_the_authority(self, start, tmp_path):
+        state = tmp_path / "state"
+        start("--self-signed", state).stop()
+        first = (state / "ca.crt").read_bytes(), (state / "tls.crt").read_bytes()
+        start("--self-signed", state, ca=state / "ca.crt")
+        assert first == ((state / "ca.crt").read_bytes(), (state / "tls.crt").read_bytes())
+
+    def test_flags_win_over_the_environment(self, start):
+        assert (
+            start("--http", env={"GPU_ADMISSION_TLS_CERT": "", "GPU_ADMISSION_WORKERS": "1"}).workers().__len__() == 1
+        )
+        assert len(start("--http", "--workers", "2", env={"GPU_ADMISSION_WORKERS": "1"}).workers()) == 2
+
+
+def test_rotation_under_new_connections_fails_no_handshake(start, tmp_path):
+    state = tmp_path / "state"
+    server = start("--self-signed", state, ca=state / "ca.crt")
+    with Handshakes(server) as clients:
+        clients.wait(20)
+        for words in ([], ["--ca"], []):
+            before = (state / "tls.crt").read_text()
+            done = run("certs", "rotate", *words, "--dir", state)
+            assert done.returncode == 0, done.stderr
+            assert (state / "tls.crt").read_text() != before
+            until(lambda: only_serves(server, state), 15, server)
+            clients.wait(20)
+    assert clients.failed == []
+    assert server.log.count('"message":"certificate refused"') == 0
+    assert (state / "ca.crt").read_text().count("BEGIN CERTIFICATE") == 2
+
+
+def only_serves(server, state):
+    """Whether ten connections in a row, over all workers, see the certificate on disk."""
+    expected = ssl.PEM_cert_to_DER_cert(
+        (state / "tls.crt").read_text().partition("-----END CERTIFICATE-----\n")[0] + "-----END CERTIFICATE-----\n"
+    )
+    for _ in range(10):
+        with contextlib.closing(server.connect()) as sock:
+            if sock.getpeercert(binary_form=True) != expected:
+                return False
+    return True
+
+
+class Handshakes:
+    """Clients that make a new connection for each request and trust what ca.crt holds at that moment."""
+
+    def __init__(self, server, clients=3):
+        self.made, self.failed = 0, []
+        self._server = server
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait(self, more):
+        target = self.made + more
+        until(lambda: self.made >= target, 30, self._server)
+
+    def _run(self):
+        while not self._stop.is_set():
+            try:
+                status = self._server.post()[0]
+                if status != 200:
+                    self.failed.append(status)
+            except OSError as error:
+                self.failed.append(repr(error))
+            self.made += 1
+            time.sleep(0.01)
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("words", "said"),
+        [
+            (["--bind", "nowhere"], "bind: 'nowhere' is not HOST:PORT"),
+            (["--bind", "192.0.2.1:8443"], "bind: 192.0.2.1:8443: "),
+            (["--bind", "127.0.0.1:0", "--tls-cert", "/no/such.crt", "--tls-key", "k"], "tls-cert: /no/such.crt: there is no such file"),
+            (["--bind", "127.0.0.1:0", "--tls-cert", "x"], "one is no use without the other"),
+            (["--http", "--self-signed", "x"], "exclude one another"),
+            (["--secret", "x"], "secret: 'x' is not NAMESPACE/NAME"),
+            (["--secret", "a/b/c"], "secret: 'a/b/c' is not NAMESPACE/NAME"),
+            (["--http", "--webhook-configuration", "x"], "webhook-configuration: "),
+            (["--workers", "0"], "workers: 0"),
+        ],
+    )  # fmt: skip
+    def test_of_settings(self, words, said):
+        done = run("serve", *words)
+        assert done.returncode == 2
+        assert done.stderr.startswith("gpu-admission serve: ")
+        assert said in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+    def test_of_a_busy_port(self, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            where = f"127.0.0.1:{taken.getsockname()[1]}"
+            for flags in (["--bind", where], ["--bind", "127.0.0.1:0", "--health-bind", where]):
+                done = run("serve", *flags, "--self-signed", tmp_path / "s")
+                assert done.returncode == 2
+                assert f"{where}: address already in use" in done.stderr
+                assert len(done.stderr.splitlines()) == 1
+
+    def test_of_what_is_no_directory(self, tmp_path):
+        tmp_path.joinpath("file").write_text("")
+        done = run("serve", "--bind", "127.0.0.1:0", "--self-signed", tmp_path / "file" / "x")
+        assert done.returncode == 2
+        assert [json.loads(line)["message"] for line in done.stderr.splitlines()] == ["no certificate"]
+        assert str(tmp_path / "file") in done.stderr
+
+    def test_of_a_directory_that_it_may_not_write(self, tmp_path):
+        if os.geteuid() == 0:
+            pytest.skip("root may write everywhere")
+        tmp_path.joinpath("d").mkdir(mode=0o500)
+        done = run("serve", "--bind", "127.0.0.1:0", "--self-signed", tmp_path / "d")
+        assert (done.returncode, "permission denied" in done.stderr) == (2, True)
+
+    def test_of_somebody_elses_certificate(self, tmp_path):
+        pair(tmp_path)
+        before = (tmp_path / "tls.crt").read_bytes()
+        done = run("serve", "--bind", "127.0.0.1:0", "--self-signed", tmp_path)
+        assert done.returncode == 2
+        assert str(tmp_path) in done.stderr
+        assert "Traceback" not in done.stderr
+        assert (tmp_path / "tls.crt").read_bytes() == before
+
+    def test_of_a_name_that_is_none(self, tmp_path):
+        done = run("serve", "--bind", "127.0.0.1:0", "--self-signed", tmp_path / "s", "--san", "no name")
+        assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+        assert "neither a DNS name nor an IP address" in done.stderr
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """A small API server, and the kubeconfig that leads to it."""
+    pytest.importorskip("kubernetes")
+    fake = FakeKubernetes()
+    with served(fake) as url:
+        config = tmp_path / "kubeconfig"
+        config.write_text(
+            f'apiVersion: v1\nkind: Config\ncurrent-context: c\nclusters: [{{name: c, cluster: {{server: "{url}"}}}}]\n'
+            "users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
+        )
+        fake.env = {"KUBECONFIG": str(config)}
+        yield fake
+
+
+class TestTheKeeper:
+    WORDS = ("--secret", "gpu-admission/gpu-admission-tls", "--webhook-configuration", "gpu-admission")
+
+    @pytest.fixture
+    def with_secret(self, cluster):
+        cluster.secret = cluster.add_secret("gpu-admission", "gpu-admission-tls")
+        for kind in ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"):
+            cluster.add_webhooks(kind, "gpu-admission", [None, None])
+        return cluster
+
+    def bundle(self, cluster):
+        found = cluster.objects[f"{ADMISSION}/validatingwebhookconfigurations/gpu-admission"]
+        return [webhook["clientConfig"].get("caBundle") for webhook in found["webhooks"]]
+
+    def test_replicas_serve_one_secret_and_publish_it(self, with_secret, start, tmp_path):
+        first = start(*self.WORDS, env=with_secret.env)
+        log = first.log
+        second = start(*self.WORDS, env=with_secret.env)
+        data = with_secret.objects[with_secret.secret]["data"]
+        until(lambda: self.bundle(with_secret) == [data["ca.crt"]] * 2, 10, second)
+
+        (tmp_path / "ca.crt").write_bytes(base64.b64decode(data["ca.crt"]))
+        for server in (first, second):
+            server.ca = tmp_path / "ca.crt"
+            assert server.post()[0] == 200
+            assert len(server.workers()) == 2
+        assert "PRIVATE" not in log + second.log
+
+    def test_is_started_again_and_ends_with_the_server(self, with_secret, start):
+        server = start(*self.WORDS, env=with_secret.env)
+        (victim,) = server.keepers()
+        os.kill(victim, signal.SIGKILL)
+        (again,) = until(lambda: [pid for pid in server.keepers() if pid != victim] or None, 20, server)
+        folder = argv(again).split("\0")[argv(again).split("\0").index("--directory") + 1]
+        assert sorted(name for name in os.listdir(folder) if not name.startswith(".")) == [
+            "ca.crt", "published.json", "tls.crt", "tls.key",
+        ]  # fmt: skip
+        assert server.stop() == 0
+        until(lambda: not argv(again), 10)
+        assert not os.path.exists(folder)
+
+    def test_follows_a_server_that_was_killed(self, with_secret, start):
+        server = start(*self.WORDS, env=with_secret.env)
+        (pid,) = server.keepers()
+        server.stop(signal.SIGKILL)
+        until(lambda: not argv(pid), 20)
+
+    def test_without_its_secret_the_server_waits_unready(self, cluster, tmp_path):
+        with Served(tmp_path, *self.WORDS, env=cluster.env, wait=False) as server:
+            until(lambda: server.get("/healthz", health=True)[0] == 200, 40, server)
+            assert server.get("/readyz", health=True)[0] == 503
+            assert "create it empty first" in server.log
+            assert "Traceback" not in server.log
+            cluster.add_secret("gpu-admission", "gpu-admission-tls")
+            until(lambda: server.get("/readyz", health=True)[0] == 200, 60, server)
+
+    def test_a_bundle_that_does_not_verify_makes_unready(self, cluster, start, tmp_path):
+
+        cert, key = pair(tmp_path)
+        other, _ = pair(tmp_path, "other")
+        path = cluster.add_webhooks(
+            "ValidatingWebhookConfiguration", "gpu-admission", [base64.b64encode(Path(other).read_bytes()).decode()]
+        )
+        words = ("--tls-cert", cert, "--tls-key", key, "--webhook-configuration", "gpu-admission")
+        server = start(*words, env=cluster.env, wait=False)
+        reasons = until(lambda: "not verify" in server.get("/readyz", health=True)[2].decode(), 30, server)
+        assert reasons
+        assert ("PUT", path) not in cluster.requests  # what is not ours is only looked at
+        # Not being able to look is no reason: the answer grows old, or is about another certificate.
+        cluster.refuse[("GET", path)] = 403
+        pair(tmp_path)
+        until(lambda: server.get("/readyz", health=True)[0] == 200, 15, server)
+
+    def test_an_own_directory_is_published_too(self, with_secret, start, tmp_path):
+        state = tmp_path / "state"
+        words = ("--self-signed", state, "--webhook-configuration", "gpu-admission")
+        server = start(*words, env=with_secret.env, ca=state / "ca.crt")
+
+        expected = base64.b64encode((state / "ca.crt").read_bytes()).decode()
+        until(lambda: self.bundle(with_secret) == [expected] * 2, 20, server)
+        assert server.post()[0] == 200
+
+    def test_says_what_is_wrong_and_ends(self, tmp_path, capfd, monkeypatch):
+        monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
+        monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+        words = ["--parent", str(os.getppid()), "--directory", str(tmp_path), "--service", "s", "--namespace", "n"]
+        before = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            assert keeper.main([*words, "--secret", "a/b"]) == 1
+        finally:
+            for sig, handler in before.items():
+                signal.signal(sig, handler)
+        assert "no cluster to talk to" in capfd.readouterr().err
+
+
+class TestAChild:
+    def test_pauses_grow_while_it_crashes(self):
+        child = Child([sys.executable, "-c", ""])
+        assert child.watch(0.0)
+        starts, now = [], 0.0
+        while now < 200:
+            until(lambda: not child.running, 10)
+            now += 1
+            if child.watch(now):
+                starts.append(now)
+        pauses = [later - sooner for sooner, later in zip(starts, starts[1:], strict=False)]
+        assert pauses == sorted(pauses)
+        assert max(pauses) > 30
+
+    def test_one_that_does_not_listen_is_killed(self, monkeypatch, tmp_path):
+        monkeypatch.setattr("gpu_admission.admission.child.PATIENCE", 0.2)
+        said = tmp_path / "said"
+        code = (
+            f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(said)!r}, 'w').close(); time.sleep(60)"
+        )
+        child = Child([sys.executable, "-c", code])
+        child.watch(0.0)
+        until(said.exists, 10)
+        child.stop()
+        assert not child.running
+        assert not child.watch(1e9)  # for good
+
+
+def test_after_a_failure_it_looks_again_sooner():
+    waits = []
+
+    class Stop:
+        def wait(self, seconds):
+            waits.append(seconds)
+            return len(waits) == 12
+
+    outcomes = iter([[Event("x", failed=True)]] * 8 + [[]] + [[Event("x", failed=True)]] + [[Event("done")]] * 2)
+
+    class Settles:
+        def settle(self, _):
+            return next(outcomes)
+
+    run_maintainer(Settles(), Stop(), lambda: None, lambda _: None)
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60, 1, 60, 60]
+
+
+def test_the_leash():
+    assert keeper.Leash(os.getppid()).wait(0.01) is False
+    assert keeper.Leash(-1).wait(60) is True
+    leash = keeper.Leash(os.getppid())
+    leash.set()
+    assert leash.wait() is True

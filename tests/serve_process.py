@@ -1,0 +1,65 @@
+"""``gpu-admission serve`` as a process, started by its own command line."""
+
+import os
+import ssl
+import subprocess
+import sys
+from pathlib import Path
+
+from webhook_server import ROOT, Server, free_port
+
+COMMAND = [sys.executable, "-m", "gpu_admission.commands.main"]
+
+
+def environment(**more):
+    """The environment of a subprocess that runs this checkout; nothing that is set here for servers leaks in."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("GPU_ADMISSION_")}
+    return kept | {"PYTHONPATH": os.pathsep.join((str(ROOT), str(ROOT / "tests")))} | more
+
+
+def run(*words, **env):
+    """A command that ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *map(str, words)],
+        env=environment(**env), cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+
+class Served(Server):
+    """A running ``serve``; ``ca`` is the file that its clients trust."""
+
+    def __init__(self, folder, *words, env=(), wait=True, ca=None, health=True, port=None):
+        self.folder = Path(folder)
+        self.port = port or free_port()
+        self.health_port = free_port() if health else None
+        self.tls = "--http" not in words
+        self.ca = ca
+        self.log_path = self.folder / "serve.log"
+        self.log_path.unlink(missing_ok=True)
+        given = ["serve", "--bind", f"127.0.0.1:{self.port}", "--lame-duck", "0.5", *map(str, words)]
+        if health:
+            given += ["--health-bind", f"127.0.0.1:{self.health_port}"]
+        fast = {"GPU_ADMISSION_RELOAD_INTERVAL": "0.2", "GPU_ADMISSION_GRACEFUL_TIMEOUT": "5"}
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*COMMAND, *given], env=environment(**fast, **dict(env)), cwd=ROOT, stdout=log, stderr=log
+            )
+        if wait:
+            self.wait_ready()
+
+    def context(self):
+        return ssl.create_default_context(cafile=self.ca) if self.ca else super().context()
+
+    def workers(self):
+        return [pid for pid in super().workers() if "gpu_admission.commands.keeper" not in argv(pid)]
+
+    def keepers(self):
+        return [pid for pid in super().workers() if "gpu_admission.commands.keeper" in argv(pid)]
+
+
+def argv(pid):
+    """The command line of a process."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    except OSError:
+        return ""
