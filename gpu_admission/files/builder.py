@@ -34,7 +34,7 @@ _TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_T
 _RECURSIVE: Final = object()
 
 
-class Problem(Exception):  # noqa: N818 - it is reported, and ends no more than its document
+class Problem(Exception):
     """Something that Kubernetes would not read: what, and at which code point (from 0)."""
 
     def __init__(self, message: str, index: int, first: int | None = None) -> None:

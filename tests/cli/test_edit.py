@@ -218,6 +218,11 @@ def test_operations_on_several_documents():
     assert edit(text.encode(), changes) == b"{d: 1}\n---\n# nothing\n---\nb:\n  x: 1\n---\nc: 1\n"
 
 
+def test_changes_of_one_document_add_up():
+    changes = [(0, [Operation("X", "add", ("b",), 1)]), (0, [Operation("Z", "add", ("c",), 1)])]
+    assert edit(b"a: 1\n", changes) == b"a: 1\nb: 1\nc: 1\n"
+
+
 def test_documents_that_cannot_be_read_stay_as_they_are():
     assert edited("a: 1\n---\nb: 1\nb: 2\n---\n[\n", add("c", value=1)) == "a: 1\nc: 1\n---\nb: 1\nb: 2\n---\n[\n"
 
