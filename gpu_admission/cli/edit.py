@@ -36,7 +36,10 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
     documents = {document.index: document for document in before.documents}
     expected = {index: document.object for index, document in documents.items()}
     edited: dict[int, str] = {}
+    asked: dict[int, list[Operation]] = {}
     for index, operations in changes:
+        asked.setdefault(index, []).extend(operations)
+    for index, operations in asked.items():
         if index not in documents:
             raise EditRefused(f"the file has no readable document {index}")
         expected[index] = patch.apply(documents[index].object, operations)
