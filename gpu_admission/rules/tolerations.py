@@ -26,6 +26,12 @@ TAINT_KEYS = (
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 
 
+def taints(policy: Policy) -> tuple[str, ...]:
+    """Return the keys of taints that are known to keep pods off GPU nodes, the policy's own first."""
+    own = [text(entry.get("key")) for entry in policy.tolerations]
+    return tuple(dict.fromkeys([*own, *TAINT_KEYS]))
+
+
 def wanted(policy: Policy, vendors: frozenset[str]) -> Iterator[dict[str, Any]]:
     """Yield the tolerations that a policy wants on pods that ask for cards of these vendors."""
     for entry in policy.tolerations:
