@@ -36,11 +36,12 @@ class Request:
         self.uid = text(raw.get("uid"))
         self.operation = text(raw.get("operation"))
         self.subresource = text(raw.get("subResource"))
-        self.kind = text(mapping(raw.get("kind")).get("kind"))
+        kind = mapping(raw.get("kind"))
+        self.kind = text(kind.get("kind"))
         self.namespace = text(raw.get("namespace"))
         self.user = text(mapping(raw.get("userInfo")).get("username"))
-        self.object = _typed(raw.get("object"), mapping(raw.get("kind")))
-        self.old_object = _typed(raw.get("oldObject"), mapping(raw.get("kind")))
+        self.object = _typed(raw.get("object"), kind)
+        self.old_object = _typed(raw.get("oldObject"), kind)
         self.name = text(raw.get("name")) or text(mapping(mapping(self.object).get("metadata")).get("name"))
 
     @property

@@ -49,7 +49,7 @@ class Verdict(NamedTuple):
     @property
     def allowed(self) -> bool:
         """Whether the request goes through."""
-        return not any(action == "deny" for _, action in self.findings)
+        return "deny" not in [action for _, action in self.findings]
 
 
 _NOTHING = Verdict()

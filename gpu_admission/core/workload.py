@@ -164,7 +164,8 @@ class Container:
     def env_names(self) -> frozenset[str]:
         """The names of the variables in ``env``."""
         if self._env_names is None:
-            names = [entry.get("name") for _, entry in mappings(self.spec.get("env"))]
+            env = self.spec.get("env")
+            names = [each.get("name") for each in env if isinstance(each, dict)] if isinstance(env, list) else []
             self._env_names = frozenset([name for name in names if isinstance(name, str)])
         return self._env_names
 

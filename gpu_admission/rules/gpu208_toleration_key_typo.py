@@ -24,12 +24,13 @@ _LONGEST = 64  # keys of taints are shorter; nothing longer is worth comparing
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair takes the taint's."""
+    taints = tolerations.taints(policy)
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
             if len(key) > _LONGEST or policy.classify(key):
                 continue
-            meant = _meant(key, tolerations.taints(policy))
+            meant = _meant(key, taints)
             if meant:
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gpu_admission.core.shape import mappings, text
 
 TYPE_CHECKING = False
@@ -26,6 +28,7 @@ TAINT_KEYS = (
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 
 
+@lru_cache(maxsize=32)
 def taints(policy: Policy) -> tuple[str, ...]:
     """Return the keys of taints that are known to keep pods off GPU nodes, the policy's own first."""
     own = [text(entry.get("key")) for entry in policy.tolerations]
