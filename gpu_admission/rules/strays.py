@@ -68,14 +68,14 @@ def _gpus(value: object, policy: Policy) -> dict[str, Any]:
     return {
         name: amount
         for name, amount in mapping(value).items()
-        if not isinstance(amount, (dict, list)) and "/" in name and policy.classify(name) is not None
+        if "/" in name and not isinstance(amount, (dict, list)) and policy.classify(name) is not None
     }
 
 
 def _stray(
     place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
 ) -> Iterator[Stray]:
-    values = _gpus(value, policy)
+    values = _gpus(value, policy) if value else None
     if values:
         emptied = place if len(values) == len(mapping(value)) else None
         yield Stray(place, values, where, home, side=side, emptied=emptied)
@@ -89,6 +89,8 @@ def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
 
 
 def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
+    if not container.resources:
+        return
     place = container.resources_pointer
     yield from _stray(place, container.resources, f"straight under {container.key}", container, policy)
     for outer in _SIDES:
