@@ -10,9 +10,10 @@ from functools import lru_cache
 from gpu_admission.core.shape import mapping, shown
 
 from . import registry, spelling
-from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Facts, Refused
+from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
-from .portable import Emission
+from .portable import Emission, Request
+from .refusal import MIXED, PERCENT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
@@ -25,7 +26,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Container, Pod
 
-    from .base import Backend, Kind
+    from .base import Backend
+    from .refusal import Kind
     from .spelling import Spelling
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
@@ -34,17 +36,18 @@ _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Verdict:
-    """A refusal at its place, in words that a message can show."""
+    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands."""
 
-    __slots__ = ("advice", "kind", "message", "pointer", "severity")
+    __slots__ = ("advice", "kind", "message", "pointer", "severity", "system")
 
-    def __init__(self, pointer: Pointer, subject: str, refused: Refused) -> None:
+    def __init__(self, pointer: Pointer, subject: str, refused: Refused, system: str | None = None) -> None:
         link = "" if refused.reason.startswith(_CONJUNCTIONS) else "that is "
         self.pointer = pointer
         self.kind: Kind = refused.kind
         self.message = f"{subject}, {link}{refused.reason}"
         self.advice = refused.advice
         self.severity: Severity | None = refused.severity
+        self.system = system
 
 
 class Plan:
@@ -82,7 +85,9 @@ class Plan:
 
     def refuse(self, said: Spelling, refused: Refused) -> None:
         """Note a refusal of one container's request."""
-        self.verdicts.append(Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused))
+        self.verdicts.append(
+            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.system)
+        )
 
 
 @lru_cache(maxsize=32)
@@ -121,7 +126,7 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         for doubt in doubts:
             plan.refuse(said, doubt)
         if not native:
-            asked.request = require_known_size(asked.request, plan.facts)
+            asked.request = _sized(plan, asked.request)
         refused = list(plan.backend.judge(asked, plan.facts))
         for one in refused:
             plan.refuse(said, one)
@@ -135,6 +140,16 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         plan.unreadable = True
     except Refused as refused_outright:
         plan.refuse(said, refused_outright)
+
+
+def _sized(plan: Plan, request: Request) -> Request:
+    """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+
+    Raises Refused where how much was asked cannot be known.
+    """
+    if plan.backend.whole_cards and request.memory is None:
+        return Request(None, request.count, request.cores)
+    return require_known_size(request, plan.facts)
 
 
 def _reader(plan: Plan, said: Spelling) -> Backend | None:
@@ -217,5 +232,7 @@ def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Po
         return
     try:
         plan.completion = plan.backend.complete(pod, mapping(metadata.get("labels")), plan.facts)
+        for one in plan.translations[:1]:
+            (one.emission or Emission()).labels.update(plan.completion.labels)
     except Refused as refused:
         plan.refuse(plan.asked[0].spelling, refused)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
-from .base import UNIT, Backend, Refused
+from .base import Backend
 from .checks import only_count, percents
 from .portable import LEAST_MEMORY, SEVENTHS, Request, in_words
+from .refusal import UNIT, Refused
 from .spelling import PORTABLE
 
 TYPE_CHECKING = False

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 _RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
-_SOURCES = ("portable", *registry.BY_NAME)
+_SOURCES = ("portable", *registry.NAMES)
 
 
 class UsageError(Exception):
@@ -46,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Print manifests with their GPU requests in the words of another sharing backend. What that "
         "backend must refuse is left as it stands and told on standard error, with exit code 1.",
     )
-    translate.add_argument("--to", required=True, choices=list(registry.BY_NAME), metavar="BACKEND", help=_named())
+    translate.add_argument("--to", required=True, choices=list(registry.NAMES), metavar="BACKEND", help=_named())
     translate.add_argument(
         "--from",
         dest="sources",
@@ -63,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _named() -> str:
-    return f"one of {', '.join(registry.BY_NAME)}"
+    return f"one of {', '.join(registry.NAMES)}"
 
 
 def run(options: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import EXCEEDS
+from gpu_admission.backends.refusal import EXCEEDS
 from gpu_admission.core.rule import Rule
 
 from . import sharing

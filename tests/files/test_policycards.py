@@ -8,7 +8,7 @@ HEAD = "apiVersion: gpu-admission.io/v1alpha1\nkind: GPUPolicy\nmetadata: {name:
 BAD = [
     (
         "{model: A100-8O}",
-        "p.yaml:8:10: spec.cluster.cards.0.model: there is no card 'A100-8O'",
+        "p.yaml:8:8: spec.cluster.cards.0.model: there is no card 'A100-8O'",
         "did you mean 'A100-80'",
     ),
     ("{model: mine}", "cards.0.model: there is no card 'mine' in the table: give its memory", ""),

@@ -28,6 +28,11 @@ ROWS = [
     Row("eight bytes", pod(limits({MEM: 8})), refused(MEM, "8 bytes", "such as 8Gi"), VGPU),
     Row("more GPUs than there are", pod(limits({COUNT: "9e18"})), refused(COUNT, "than any node has"), VGPU),
     Row(
+        "a file that was written for another backend is told of that one's policy",
+        pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 30})),
+        refused("nvidia.com/gpu", "30 percent", "if the manifest is for HAMi, lint it with --policy hami"),
+    ),
+    Row(
         "a foreign amount in doubt",
         pod(limits({"aliyun.com/gpu-mem": 8192})),
         refused("aliyun.com/gpu-mem", "which no GPU has"),
@@ -52,17 +57,19 @@ ROWS = [
         {"backend": {"name": "hami"}},
     ),
     Row(
-        "a name of HAMi's forerunner",
-        pod(limits({"nvidia.com/vgpu": 1, "nvidia.com/vgpu-memory": 3000})),
-        refused("nvidia.com/vgpu", "forerunner"),
-        VGPU,
-    ),
-    Row(
         "Alibaba's own cloud counts otherwise",
         pod(limits({"aliyun.com/gpu-count": 2})),
         refused("aliyun.com/gpu-count", "one thing in the open source gpushare"),
         VGPU,
     ),
+    Row(
+        "words of a system that nobody here reads",
+        pod(limits({"nvidia.com/vgpu-number": 1, "nvidia.com/vgpu-memory": 3000})),
+        (),
+        VGPU,
+    ),
+    Row("part of a card, of whole ones", pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem-percentage": 50}))),
+    Row("all of a card in percent", pod(limits({"nvidia.com/gpu": 2, "nvidia.com/gpumem-percentage": 100})), (), VGPU),
     Row("a fraction of a byte is another rule's", pod(limits({MEM: "0.5"})), (), VGPU),
     Row("negative is another rule's", pod(limits({MEM: "-8Gi"})), (), VGPU),
     Row("unparsable is another rule's", pod(limits({MEM: "eight"})), (), VGPU),
