@@ -95,39 +95,18 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     Only the mappings and lists on the way to a change are copied; everything else is shared.
     Raises PatchError where an operation does not apply.
     """
+    if not operations:
+        return document
+    import jsonpatch  # noqa: PLC0415 - costs a linter run without fixes ten milliseconds
+
+    acts = jsonpatch.JsonPatch.operations
     for operation in operations:
-        if not operation.path:
-            document = operation.value
-            continue
         document = _copy_along(document, operation.path[:-1])
-        around = pointers.resolve(document, operation.path[:-1])
-        if not _perform(around, operation, operation.path[-1]):
-            raise PatchError(f"{operation!r} does not apply")
+        try:
+            document = acts[operation.op](operation.to_json()).apply(document)
+        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
+            raise PatchError(f"{operation!r} does not apply: {error}") from error
     return document
-
-
-def _perform(around: object, operation: Operation, token: str | int) -> bool:
-    """Do one operation on the mapping or list around its place; tell whether it applies (RFC 6902, section 4)."""
-    if isinstance(around, dict):
-        if operation.op != "add" and token not in around:
-            return False
-        if operation.op == "remove":
-            del around[token]
-        else:
-            around[token] = operation.value
-        return True
-    if not isinstance(around, list):
-        return False
-    index = len(around) if token == APPEND and operation.op == "add" else pointers.list_index(token)
-    if index is None or index > len(around) or (operation.op != "add" and index == len(around)):
-        return False
-    if operation.op == "add":
-        around.insert(index, operation.value)
-    elif operation.op == "remove":
-        del around[index]
-    else:
-        around[index] = operation.value
-    return True
 
 
 def _copy_along(document: Any, path: Pointer) -> Any:

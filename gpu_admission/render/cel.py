@@ -12,19 +12,24 @@ import re
 from gpu_admission.core import resources
 from gpu_admission.rules import BY_ID, markers
 
+from .alternatives import END, alternatives, quoted
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gpu_admission.core.policy import Policy
 
-# Domains whose resources are accelerators and nothing else; of the others single names count.
-_MIXED_DOMAINS = frozenset({
-    "google.com", "aws.amazon.com", "tencent.com", "huawei.com", "aliyun.com", "alibabacloud.com",
-    "k8s.amazonaws.com", "volcano.sh", "koordinator.sh", "qualcomm.com",
-})  # fmt: skip
+# Domains that offer other things than accelerators too; there the first letter of the name decides.
+_MIXED_DOMAINS = frozenset({"aliyun.com", "alibabacloud.com", "koordinator.sh", "volcano.sh"})
+# What looks like an accelerator in any domain, misspelt or missing ones included, beside the words of known names
+# (_WORD) that do not mean anything else.
+_ANYWHERE = ("gpu", "nvidia", "cuda")
+_WORD = re.compile(r"[a-z]{3,}|.*")
+_COMMON_WORDS = frozenset({"memory", "millicores", "monitoring", "shared", "tiles", "vcore", "vmemory", "drs"})
 _ORDINARY = ("cpu", "memory", "ephemeral-storage")
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
+_LISTS = "_VISIBLE_DEVICES"  # how most names of variables end
 
 
 def text(value: str) -> str:
@@ -49,42 +54,51 @@ def gpu_names(policy: Policy) -> str:
     Besides the names that the policy knows it lets through what nearly is one (``nvidia.com/GPU``, ``gpu``),
     because only we can tell the author.
     """
-    whole = sorted(resources.known_domains() - _MIXED_DOMAINS)
-    single = sorted(
-        name
-        for name in resources.known_names()
-        if name.partition("/")[0] in _MIXED_DOMAINS and "gpu" not in name.lower()
-    )
-    parts = ["gpu", f"^({'|'.join(map(re.escape, whole))})/"]
-    parts += [f"^({'|'.join(map(re.escape, (*single, *policy.extra)))})", "^huawei\\.com/ascend"]
-    return f"(?i){'|'.join(parts)}".replace("\\-", "-")
+    names = [name.lower() for name in resources.known_names()]
+    parts = [name.partition("/") for name in names if not any(word in name for word in _ANYWHERE)]
+    words = {_WORD.match(rest)[0] for _, _, rest in parts} - _COMMON_WORDS | {"mig"}  # type: ignore[index]
+    begins = {name.partition("/")[0] + "/" for name in names} - {f"{domain}/" for domain in _MIXED_DOMAINS}
+    begins |= {name[: len(domain) + 2] for domain in _MIXED_DOMAINS for name in names if name.startswith(f"{domain}/")}
+    begins |= {name.lower() for name in policy.extra}
+    begins = {each for each in begins if not any(word in each for word in _ANYWHERE)}
+    anywhere = "|".join(_ANYWHERE)
+    return f"(?i){anywhere}|(^|/){alternatives(map(quoted, words))}|^{alternatives(map(quoted, begins))}"
 
 
 def _keys_match(holder: str, pattern: str) -> str:
-    return f"{holder}.orValue({{}}).exists(k, !(k in {texts(_ORDINARY)}) && k.matches({text(pattern)}))"
+    return f"{holder}.exists(k, !(k in {texts(_ORDINARY)}) && k.matches({text(pattern)}))"
 
 
 def _path_pattern(prefixes: Iterable[str]) -> str:
     """Return a regular expression for paths that begin with one of these, however the slashes are written."""
-    ways = [_SLASHES.join(map(re.escape, prefix.strip("/").split("/"))) for prefix in prefixes]
-    return f"^{_SLASHES}({'|'.join(ways)})".replace("\\-", "-")
+    ways = ((_SLASHES, *_parts(prefix)) for prefix in prefixes)
+    return f"^{alternatives(ways)}"
 
 
-def _key_pattern(keys: Iterable[str], prefixes: Iterable[str], more: str = "") -> str:
-    exact = "|".join(map(re.escape, keys))
-    begins = "|".join(map(re.escape, prefixes))
-    return "|".join(part for part in (f"^({exact})$", f"^({begins})", more) if part).replace("\\-", "-")
+def _parts(path: str) -> Iterable[str]:
+    for number, name in enumerate(path.strip("/").split("/")):
+        yield from [_SLASHES] * (number > 0)
+        yield from quoted(name)
+
+
+def _key_pattern(keys: Iterable[str], prefixes: Iterable[str]) -> str:
+    return f"^{alternatives(map(quoted, [*(key + END for key in keys), *prefixes]))}"
+
+
+def _variables(names: Iterable[str]) -> str:
+    """Return a regular expression for variables that begin so; many end alike, which is written once."""
+    lists = {name.removesuffix(_LISTS) for name in names if name.endswith(_LISTS)}
+    words = [quoted(name) for name in names if not name.endswith(_LISTS)]
+    return f"^{alternatives([*words, [*alternatives(map(quoted, lists)), *_LISTS]])}"
 
 
 def _container(policy: Policy) -> str:
     """Return the condition on one container ``c``."""
-    names = gpu_names(policy)
-    env = f"^({'|'.join(map(re.escape, markers.ENV_PREFIXES))})"
+    env = _variables(markers.ENV_PREFIXES)
     mounts = _path_pattern([markers.DEVICE_LIST_MOUNT, "/var" + markers.DEVICE_LIST_MOUNT])
     reaches = f"{texts(markers.ENV_PREFIXES)}.exists(p, p.startsWith(f.prefix) || f.prefix.startsWith(p))"
     return any_of([
-        _keys_match("c.?resources.?limits", names),
-        _keys_match("c.?resources.?requests", names),
+        f"{_amounts('c', 'limits', 'requests')}.exists(m, {_keys_match('m', gpu_names(policy))})",
         "c.?resources.?claims.orValue([]).size() > 0",
         f"c.?env.orValue([]).exists(e, e.?name.orValue('').matches({text(env)}))",
         f"c.?envFrom.orValue([]).exists(f, f.?prefix.orValue('') != '' && {reaches})",
@@ -97,22 +111,20 @@ def pod(policy: Policy, spec: str, metadata: str) -> str:
 
     ``spec`` and ``metadata`` are CEL expressions of optional values, such as ``object.?spec``.
     """
-    annotations = _key_pattern(markers.ANNOTATION_KEYS, markers.ANNOTATION_PREFIXES, r"(^|\.)cdi\.k8s\.io/")
+    annotations = _key_pattern(markers.ANNOTATION_KEYS, markers.ANNOTATION_PREFIXES)
     labels = _key_pattern(markers.LABEL_KEYS, markers.LABEL_PREFIXES)
     paths = _path_pattern(markers.HOST_PATH_PREFIXES)
     classes = sorted({*markers.NVIDIA_RUNTIME_CLASSES, *([policy.runtime_class] if policy.runtime_class else [])})
-    lists = ", ".join(
-        f"{spec}.?{field}.orValue([])" for field in ("containers", "initContainers", "ephemeralContainers")
-    )
+    # The pod itself has resources and claims just as a container has.
+    lists = [f"{spec}.?{field}.orValue([])" for field in ("containers", "initContainers", "ephemeralContainers")]
+    holders = ", ".join([*lists, f"dyn([{spec}.orValue({{}})])"])
     conditions = [
-        f"[{lists}].exists(list, list.exists(c,\n{_indent(_container(policy))}))",
-        f"{metadata}.?annotations.orValue({{}}).exists(k, k.matches({text(annotations)}))",
+        f"[{holders}].exists(list, list.exists(c,\n{_indent(_container(policy))}))",
+        f"{metadata}.?annotations.orValue({{}}).exists(k, k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))",
         f"{metadata}.?labels.orValue({{}}).exists(k, k.matches({text(labels)}))",
         f"{spec}.?volumes.orValue([]).exists(v, v.?hostPath.?path.orValue('').matches({text(paths)}))",
         f"{spec}.?runtimeClassName.orValue('') in {texts(classes)}",
         f"{spec}.?resourceClaims.orValue([]).size() > 0",
-        _keys_match(f"{spec}.?resources.?limits", gpu_names(policy)),
-        _keys_match(f"{spec}.?resources.?requests", gpu_names(policy)),
     ]
     if policy.in_force(BY_ID["GPU206"]):
         keys = f"{gpu_names(policy)}|nvidia|amd\\.com"
@@ -132,12 +144,16 @@ def changed(spec: str, metadata: str) -> str:
 
 def quota(policy: Policy) -> str:
     """Return the condition under which a ResourceQuota or a LimitRange names a GPU."""
-    names = gpu_names(policy).replace("^(", "^((requests|limits)\\.)?(")
+    names = gpu_names(policy).replace("|^", "|^((requests|limits)\\.)?").replace("(^|", "(^|requests\\.|limits\\.|")
     fields = ", ".join(f"l.?{field}.orValue({{}})" for field in ("default", "defaultRequest", "max", "min"))
     return any_of([
-        _keys_match("object.?spec.?hard", names),
-        f"object.?spec.?limits.orValue([]).exists(l, [{fields}].exists(m, {_keys_match('optional.of(m)', names)}))",
+        _keys_match("object.?spec.?hard.orValue({})", names),
+        f"object.?spec.?limits.orValue([]).exists(l, [{fields}].exists(m, {_keys_match('m', names)}))",
     ])  # fmt: skip
+
+
+def _amounts(holder: str, *kinds: str) -> str:
+    return f"[{', '.join(f'{holder}.?resources.?{kind}.orValue({{}})' for kind in kinds)}]"
 
 
 def _indent(expression: str) -> str:

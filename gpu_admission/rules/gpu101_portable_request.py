@@ -114,6 +114,7 @@ spec:
           volcano.sh/vgpu-number: 1
           volcano.sh/vgpu-memory: 8192
 """,
+    needs="request",
     check=check,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},

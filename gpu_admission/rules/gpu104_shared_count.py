@@ -63,6 +63,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "time-slicing"}},
 )

@@ -65,6 +65,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpumem: 32768
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "hami"}, "cluster": {"cards": [{"model": "A100-40"}]}},
 )

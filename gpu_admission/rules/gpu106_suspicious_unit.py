@@ -64,6 +64,7 @@ spec:
         limits:
           aliyun.com/gpu-mem: 8
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "gpushare"}},
 )

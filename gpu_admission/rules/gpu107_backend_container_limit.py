@@ -70,6 +70,7 @@ spec:
     - name: watch
       image: example.com/watch:1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "gpushare"}},
 )

@@ -65,6 +65,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpucores: 100
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "hami"}},
 )

@@ -62,6 +62,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "kai"}},
 )

@@ -1,0 +1,163 @@
+"""Alerts and dashboard: with Debian's promtool, and with a real Prometheus that scrapes a running server."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.parse
+import urllib.request
+
+import pytest
+import yaml
+from serve_process import Served
+from webhook_server import ROOT, free_port, review, until
+
+FOLDER = ROOT / "deploy" / "monitoring"
+ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"][0]["rules"]
+DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
+TARGETS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
+OURS = re.compile(r"\bgpu_admission_[a-z_]+")
+# Of the API server (1.36) and of kube-state-metrics: whoever adds a name here has looked it up.
+THEIRS = {
+    "apiserver_admission_webhook_rejection_count",
+    "apiserver_admission_webhook_fail_open_count",
+    "apiserver_admission_webhook_admission_duration_seconds_bucket",
+    "kube_deployment_status_replicas_ready",
+    "kube_deployment_spec_replicas",
+}
+
+
+def expressions():
+    yield from ((rule["alert"], rule["expr"]) for rule in ALERTS)
+    yield from TARGETS
+
+
+def asked(expression):
+    """An expression of the dashboard as Grafana sends it."""
+    return expression.replace("$__rate_interval", "1m").replace("$policy", ".*")
+
+
+@pytest.fixture(scope="module")
+def promtool():
+    found = shutil.which("promtool")
+    if found is None:
+        pytest.skip("promtool is not installed: apt-get install prometheus")
+    return found
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("check", "rules", "deploy/monitoring/alerts.yaml"), ("test", "rules", "tests/monitoring/alerts.test.yaml")],
+)
+def test_promtool(promtool, words):
+    done = subprocess.run([promtool, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server that has answered, denied, repaired and refused."""
+    folder = tmp_path_factory.mktemp("monitored")
+    with Served(folder, "--self-signed", folder / "state") as running:
+        for limits in ({}, {"nvidia.com/gpu": "1"}, {"nvidia.com/gpu": "1.5"}):
+            containers = [{"name": "c", "image": "i", "resources": {"limits": limits, "requests": limits}}]
+            pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}
+            for path in ("/mutate", "/validate"):
+                assert running.post(path, review(object=pod))[0] == 200
+        assert running.post(body=b"nonsense")[0] == 400
+        yield running
+
+
+@pytest.fixture(scope="module")
+def exposed(server):
+    text = server.get("/metrics", health=True)[2].decode()
+    return set(re.findall(r"^(gpu_admission_[a-z_]+)", text, re.MULTILINE))
+
+
+def test_every_metric_named_exists(exposed):
+    for where, expression in expressions():
+        for name in OURS.findall(expression.replace("\\\\", "")):
+            assert name in exposed, (where, name)
+    variable = DASHBOARD["templating"]["list"][1]["query"]["query"]
+    assert OURS.search(variable)[0] in exposed
+
+
+def test_nothing_else_is_named_unawares():
+    word = re.compile(r"\b(?:apiserver|kube|gpu)_[a-z_]+")
+    for where, expression in expressions():
+        for name in word.findall(expression):
+            assert name in THEIRS or name.startswith("gpu_admission_"), (where, name)
+
+
+def test_every_alert_has_its_section_in_the_runbook():
+    runbook = (ROOT / "docs" / "runbook.md").read_text().lower()
+    for rule in ALERTS:
+        link, _, anchor = rule["annotations"]["runbook_url"].partition("#")
+        assert (link, anchor) == ("docs/runbook.md", rule["alert"].lower())
+        assert f"### {anchor}\n" in runbook
+
+
+@pytest.fixture(scope="module")
+def prometheus(server, tmp_path_factory):
+    """A real Prometheus with our rules, scraping the server every second; ask(path, **query) its API."""
+    found = shutil.which("prometheus")
+    if found is None:
+        pytest.skip("prometheus is not installed: apt-get install prometheus")
+    folder = tmp_path_factory.mktemp("prometheus")
+    targets = [{"targets": [f"127.0.0.1:{server.health_port}"]}]
+    config = {
+        "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(FOLDER / "alerts.yaml")],
+        "scrape_configs": [{"job_name": "gpu-admission", "static_configs": targets}],
+    }
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config))
+    port = free_port()
+    command = [found, f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data", f"--web.listen-address=127.0.0.1:{port}"]  # fmt: skip
+
+    def ask(path, **query):
+        url = f"http://127.0.0.1:{port}/api/v1/{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def up():
+        try:
+            return len(ask("query", query="up == 1")["result"]) == 1
+        except OSError:
+            return False
+
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        until(up, 30)
+        yield ask
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.slow
+class TestARealPrometheus:
+    def test_evaluates_every_alert_and_fires_none(self, prometheus):
+        def evaluated():
+            (group,) = prometheus("rules")["groups"]
+            return group["rules"] if all(rule["health"] == "ok" for rule in group["rules"]) else None
+
+        rules = until(evaluated, 20)
+        assert len(rules) == len(ALERTS)
+        assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
+
+    def test_knows_the_types_of_all_our_metrics(self, prometheus, exposed):
+        known = until(lambda: {name for name in prometheus("metadata") if name.startswith("gpu_")}, 20)
+        assert {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in exposed} <= known
+
+    @pytest.mark.parametrize(("title", "expression"), TARGETS)
+    def test_answers_every_panel(self, prometheus, title, expression):
+        def result():
+            return prometheus("query", query=asked(expression))["result"]
+
+        if "apiserver_" in expression and "vector" not in expression:
+            assert result() == []  # it parses; there is no API server here
+        elif "> 0" in expression:
+            result()
+        else:
+            assert until(lambda: result() or None, 20), title
