@@ -37,6 +37,8 @@ class Settings:
     """NAMESPACE/NAME of the Secret that holds the own certificate, in place of a directory."""
     webhook_configuration: tuple[str, ...] = ()
     """Webhook configurations whose CA bundle must verify the certificate, and is kept so if it is our own."""
+    keeper_interval: float = 60.0
+    """How often the certificate keeper looks at the Secret and the configurations."""
     status: str = ""
     """Where the certificate keeper says whether it does; beside the certificate when not given."""
     http: bool = False
