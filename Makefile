@@ -18,15 +18,15 @@ $(VENV)/.created:
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.all: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+$(VENV)/.webhook: $(VENV)/.created pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[webhook]'
 	@touch $@
 
 $(VENV)/.dev: $(VENV)/.created pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@touch $@ $(VENV)/.all
+	@touch $@ $(VENV)/.webhook
 
-demo: $(VENV)/.all ## see it work: the webhook on loopback, then the linter
+demo: $(VENV)/.webhook ## see it work: the webhook on loopback, then the linter
 	@$(BIN)/gpu-admission demo
 
 test: check ## everything that must hold, with coverage
@@ -50,6 +50,7 @@ docs: $(VENV)/.dev ## write the generated files anew
 
 bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that folder instead)
 	$(BIN)/python bench/lint.py $(FOLDER)
+	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/webhook.py
 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)

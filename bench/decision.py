@@ -4,7 +4,7 @@ Every time is CPU time, the least of several rounds, and is also given as a mult
 same body in the same round: machines differ, and a busy one slows both. The calls of functions that one
 decision makes do not depend on the machine at all.
 
-    python bench/decision.py [--rounds 9] [--policy default]
+    python bench/decision.py [--rounds 25] [--policy default]
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,10 @@ from gpu_admission.files import policyfile
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gpu_admission.core.finding import Problem
     from gpu_admission.core.policy import Policy
+    from gpu_admission.core.rule import Rule
+    from gpu_admission.core.workload import Workload
 
 CALLS = 60  # a slice: short enough that most slices are not interrupted
 MANY = 10  # containers
@@ -135,9 +139,9 @@ def decisions(policy: Policy, rounds: int) -> dict[str, float]:
     print(f"{'one decision':34}{'bytes':>7}{'µs':>8}{'x json':>8}{'calls':>7}")
     spent = {}
     for label, (body, endpoint) in BODIES.items():
-        unit, seconds = both(lambda body=body: json.loads(body), lambda b=body, e=endpoint: decide(b, e), rounds)
+        unit, seconds = both(partial(json.loads, body), partial(decide, body, endpoint), rounds)
         spent[label] = seconds
-        count = calls(lambda b=body, e=endpoint: decide(b, e))
+        count = calls(partial(decide, body, endpoint))
         print(f"{label:34}{len(body):7}{seconds * 1e6:8.0f}{seconds / unit:8.1f}{count:7}")
     return spent
 
@@ -179,12 +183,16 @@ def each_rule(policy: Policy, rounds: int) -> None:
     rows = []
     for rule in engine.rules:
         views = workload.read(pod, policy, "file")
-        seconds = cost(lambda rule=rule, views=views: [list(rule.check(view, policy)) for view in views], rounds)
+        seconds = cost(partial(_checked, rule, views, policy), rounds)
         rows.append((seconds, rule))
     print(f"\n{'rule, on that pod':34}{'µs':>8}{'x json':>8}")
     for seconds, rule in sorted(rows, key=lambda row: -row[0]):
         name = f"{rule.id} {rule.name}"
         print(f"{name:34.34}{seconds * 1e6:8.1f}{seconds / unit:8.2f}")
+
+
+def _checked(rule: Rule, views: list[Workload], policy: Policy) -> list[list[Problem]]:
+    return [list(rule.check(view, policy)) for view in views]
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script for developers
+
 """What most webhooks in Python are: Flask on gunicorn's threads. It does nothing but send the body back."""
 
 from flask import Flask, Response, request

@@ -185,8 +185,9 @@ def installed(folder: pathlib.Path) -> None:
 
 
 def lint(*argv: str) -> list[str]:
-    """Return the command line of gpu-lint."""
-    return [sys.executable, "-m", "gpu_admission.commands.lint", "--no-config", *argv]
+    """Return the command line of gpu-lint, as the script that pip installs runs it."""
+    script = "import re, sys; from gpu_admission.commands.lint import entry; sys.exit(entry())"
+    return [sys.executable, "-c", script, "--no-config", *argv]
 
 
 def say(what: str, value: str, note: str = "") -> None:

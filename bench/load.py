@@ -1,4 +1,4 @@
-# ruff: noqa: INP001 - a script for developers
+
 """A closed-loop load generator: some keep-alive connections, each with one request under way, in one thread."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# ruff: noqa: INP001, S108, S603, T201 - a script for developers
+
 """What a review costs over TLS, against Flask on gunicorn's threads that only echoes the same bodies.
 
 Both servers run with two workers; they are loaded in turn, so that a busy machine is unfair to both. CPU is

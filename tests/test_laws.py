@@ -44,6 +44,8 @@ EVERYTHING = Policy(
 POLICIES = [*map(policyfile.load, policyfile.shipped()), EVERYTHING, Policy("plain")]
 ENGINES = {policy.name: Engine(rules.ALL, policy) for policy in POLICIES}
 ORDER = {rule.id: place for place, rule in enumerate(rules.ALL)}
+# A share of a card that is translated to a whole card is counted as one only then; there is nothing to repair.
+MAY_WAKE = {("GPU101", "GPU009")}
 
 engines = st.sampled_from(list(ENGINES.values()))
 origins = st.sampled_from(("file", "admission"))
@@ -51,7 +53,7 @@ consents = st.sampled_from(({}, {"consent": True}, {"unsafe": True, "consent": T
 
 
 def law(examples):
-    share = int(os.environ.get("LAWS_EXAMPLES", "100")) * examples // 100
+    share = int(os.environ.get("LAWS_EXAMPLES", "150")) * examples // 100
     checks = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
     return settings(max_examples=share, deadline=None, suppress_health_check=checks)
 
@@ -87,7 +89,8 @@ class TestRepair:
             assert [finding for finding in alone.validate(mutation.object, origin) if finding.fix] == []
             if rule.fix == "safe" and mutation.patch:
                 anew = worsened(engine.validate(mutation.object, origin), before)
-                assert [finding for finding in anew if ORDER[finding.rule] < ORDER[rule.id]] == []
+                earlier = [finding for finding in anew if ORDER[finding.rule] < ORDER[rule.id]]
+                assert [finding for finding in earlier if (rule.id, finding.rule) not in MAY_WAKE] == []
 
 
 class TestOneVerdict:

@@ -62,6 +62,8 @@ class Decider:
 
 
 def _response(request: Request, judged: Verdict, policy: Policy) -> bytes:
+    if not (judged.findings or judged.patch):
+        return envelope.write(request.uid, allowed=True)
     return envelope.write(
         request.uid,
         allowed=judged.allowed,

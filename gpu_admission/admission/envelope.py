@@ -17,8 +17,12 @@ if TYPE_CHECKING:
 API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 
+_HEAD = {"apiVersion": API_VERSION, "kind": KIND}
+_PLACE = "%s"
+_ALLOWED = json.dumps({**_HEAD, "response": {"uid": _PLACE, "allowed": True}}).replace(f'"{_PLACE}"', _PLACE).encode()
 
-class NotAReview(ValueError):  # noqa: N818 - it says what the body is
+
+class NotAReview(ValueError):
     """A body that is no AdmissionReview; the message says why, in one line."""
 
 
@@ -32,11 +36,12 @@ class Request:
         self.uid = text(raw.get("uid"))
         self.operation = text(raw.get("operation"))
         self.subresource = text(raw.get("subResource"))
-        self.kind = text(mapping(raw.get("kind")).get("kind"))
+        kind = mapping(raw.get("kind"))
+        self.kind = text(kind.get("kind"))
         self.namespace = text(raw.get("namespace"))
         self.user = text(mapping(raw.get("userInfo")).get("username"))
-        self.object = _typed(raw.get("object"), mapping(raw.get("kind")))
-        self.old_object = _typed(raw.get("oldObject"), mapping(raw.get("kind")))
+        self.object = _typed(raw.get("object"), kind)
+        self.old_object = _typed(raw.get("oldObject"), kind)
         self.name = text(raw.get("name")) or text(mapping(mapping(self.object).get("metadata")).get("name"))
 
     @property
@@ -60,7 +65,7 @@ def read(body: bytes) -> Request:
     a uid.
     """
     try:
-        review = json.loads(body, parse_constant=_no_constant)
+        review = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
     except RecursionError:
         raise NotAReview("the body is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
@@ -81,6 +86,9 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for every body
+
+
 def write(
     uid: str,
     *,
@@ -91,6 +99,8 @@ def write(
     audit: Mapping[str, str] | None = None,
 ) -> bytes:
     """Return the AdmissionReview that answers a request; a denial is 403 Forbidden with the message."""
+    if allowed and not (warnings or patch or audit):
+        return _ALLOWED % json.dumps(uid).encode()
     response: dict[str, Any] = {"uid": uid, "allowed": allowed}
     if not allowed:
         response["status"] = {"code": 403, "reason": "Forbidden", "message": message}
@@ -101,4 +111,4 @@ def write(
         response["patch"] = base64.b64encode(json.dumps(list(patch)).encode()).decode()
     if audit:
         response["auditAnnotations"] = dict(audit)
-    return json.dumps({"apiVersion": API_VERSION, "kind": KIND, "response": response}).encode()
+    return json.dumps({**_HEAD, "response": response}).encode()

@@ -31,7 +31,7 @@ _CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?\r\n
 _ONCE = frozenset({b"host", b"content-length", b"content-type", b"transfer-encoding", b"content-encoding"})
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a fault
+class Refusal(Exception):
     """A request that gets no review: an HTTP status and a constant sentence, both safe to show and to log."""
 
     def __init__(self, status: int, sentence: str, headers: tuple[tuple[bytes, bytes], ...] = JSON) -> None:

@@ -147,9 +147,7 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
         return self._service.pages
 
 
-def serve(
-    settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None
-) -> int:
+def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
     ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,

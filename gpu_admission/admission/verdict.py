@@ -11,7 +11,9 @@ template of any kind at ``/validate``   warn at most: its Pods will be repaired 
 
 from __future__ import annotations
 
-from fnmatch import fnmatchcase
+import fnmatch
+import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission import rules
@@ -19,7 +21,7 @@ from gpu_admission.core import engine as engines
 from gpu_admission.core import patch as patches
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Sequence
 
     from gpu_admission.core.engine import Engine
     from gpu_admission.core.finding import Action, Finding
@@ -47,7 +49,7 @@ class Verdict(NamedTuple):
     @property
     def allowed(self) -> bool:
         """Whether the request goes through."""
-        return not any(action == "deny" for _, action in self.findings)
+        return "deny" not in [action for _, action in self.findings]
 
 
 _NOTHING = Verdict()
@@ -76,13 +78,18 @@ def concerns(request: Request, policy: Policy) -> bool:
     if not isinstance(request.object, dict):
         return False
     return not (
-        _matches(request.namespace, policy.exempt.get("namespaces"))
-        or _matches(request.user, policy.exempt.get("users"))
+        _matches(request.namespace, policy.exempt.get("namespaces") or ())
+        or _matches(request.user, policy.exempt.get("users") or ())
     )
 
 
-def _matches(name: str, patterns: Iterable[str] | None) -> bool:
-    return bool(name) and any(name == pattern or fnmatchcase(name, pattern) for pattern in patterns or ())
+def _matches(name: str, patterns: Collection[str]) -> bool:
+    return bool(name and patterns) and (name in patterns or _any_of(tuple(patterns)).match(name) is not None)
+
+
+@lru_cache(maxsize=64)  # two lists a policy
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(fnmatch.translate, patterns)))
 
 
 def _mutate(request: Request, engine: Engine) -> Verdict:

@@ -110,7 +110,7 @@ async def _serve_health(worker: ReviewWorker) -> None:
     service = worker.service
     hub = Hub(service.health(), service.settings, service.drain)
     hub.listen([worker.health_socket])
-    while worker.alive:  # noqa: ASYNC110 - another thread's fact
+    while worker.alive:
         await asyncio.sleep(HEARTBEAT)
     hub.stop()
     await asyncio.Event().wait()  # answer to the end; the process takes the thread along

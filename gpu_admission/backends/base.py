@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 from . import cards
-from .portable import LEAST_MEMORY, Emission, Request, ceil_div, in_words
+from .portable import LEAST_MEMORY, Emission, ceil_div, in_words
+from .refusal import EXCEEDS, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any, Literal
+    from typing import Any
 
-    from gpu_admission.core.finding import Severity
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Container, Pod
 
     from .cards import Card
     from .portable import Request
     from .spelling import Spelling
-
-    Kind = Literal[
-        "untranslatable-request",
-        "mixed-sharing",
-        "shared-count",
-        "memory-exceeds-card",
-        "suspicious-unit",
-        "backend-container-limit",
-        "percent-out-of-range",
-        "missing-queue",
-    ]
-
-UNTRANSLATABLE: Kind = "untranslatable-request"
-MIXED: Kind = "mixed-sharing"
-SHARED_COUNT: Kind = "shared-count"
-EXCEEDS: Kind = "memory-exceeds-card"
-UNIT: Kind = "suspicious-unit"
-CONTAINERS: Kind = "backend-container-limit"
-PERCENT: Kind = "percent-out-of-range"
-QUEUE: Kind = "missing-queue"
-
-
-class Refused(Exception):
-    """A request that cannot be honoured.
-
-    ``kind`` is the name of the rule that says so. ``reason`` completes "container x asks for y, …" and
-    ``advice`` says what would work.
-    """
-
-    def __init__(self, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> None:
-        super().__init__(reason)
-        self.kind: Kind = kind
-        self.reason = reason
-        self.advice = advice
-        self.severity: Severity | None = severity
 
 
 class Facts:
@@ -154,7 +119,8 @@ class Backend:
     leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
-    ``spares_vendors`` tells that a pod may ask for cards of several makers.
+    ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
+    for any part of a card is given all of one.
     """
 
     name: str
@@ -165,6 +131,7 @@ class Backend:
     leaves: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
     spares_vendors = False
+    whole_cards = False
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
-from .base import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
 from .portable import LEAST_MEMORY, MOST_DEVICES, MOST_MEMORY, ceil_div, in_words
+from .refusal import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

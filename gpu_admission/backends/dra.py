@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, exact_bytes
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .portable import Emission, Request, ceil_div
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -19,6 +20,7 @@ class Dra(Backend):
     """One claim a GPU, each of the template that the policy names."""
 
     name = "dra"
+    whole_cards = True
     title = "dynamic resource allocation"
     leaves = frozenset({NVIDIA})  # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
 

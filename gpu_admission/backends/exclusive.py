@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import card_affinity, whole_cards_fit
 from .portable import Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
@@ -23,6 +24,7 @@ class Exclusive(Backend):
     reads = frozenset({NVIDIA, "amd", "intel"})
     leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
     spares_vendors = True
+    whole_cards = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
-from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import in_init_containers, in_units, no_cores, one_container, percents, several_gpus, suspicious
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
+from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

@@ -5,9 +5,10 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import in_init_containers, in_units, only_count, percents, suspicious
 from .portable import SEVENTHS, Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -23,7 +24,6 @@ _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"
 _PERCENTAGE = "nvidia.com/gpumem-percentage"
 _CORES = "nvidia.com/gpucores"
-_OLD = {"nvidia.com/vgpu", "nvidia.com/vgpu-number", "nvidia.com/vgpu-memory", "nvidia.com/vgpu-cores"}
 _INT32 = (1 << 31) - 1
 
 
@@ -37,18 +37,12 @@ class Hami(Backend):
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""
-        if _OLD & set(spelling.gpus):
-            raise Refused(
-                UNTRANSLATABLE,
-                "a name of releases of HAMi's forerunner",
-                f"write {_NUMBER}, {_MEMORY} and {_CORES}",
-            )
         memory, cores, percentage = spelling.amount(_MEMORY), spelling.amount(_CORES), spelling.amount(_PERCENTAGE)
         return Request(
             memory * facts.factor * MIB if memory else None,
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
-            thousandths=percentage * 10 if percentage and not memory else None,
+            thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
@@ -69,7 +63,7 @@ class Hami(Backend):
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
         """Yield what HAMi drops in silence: amounts beyond int32, memory said twice, containers it passes over."""
         request, names = asked.request, asked.spelling.gpus
-        if request.memory is not None and request.memory // MIB > _INT32:
+        if facts.largest is None and request.memory is not None and request.memory // MIB > _INT32:
             yield Refused(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, which overflows HAMi's counter: it would drop the request in silence",

@@ -5,9 +5,10 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import shown, text
 
-from .base import CONTAINERS, MIXED, PERCENT, QUEUE, UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import card_affinity, no_cores, whole_cards_fit
 from .portable import MOST_MEMORY, Emission, Request, ceil_div, in_words
+from .refusal import CONTAINERS, MIXED, PERCENT, QUEUE, UNTRANSLATABLE, Refused
 from .spelling import (
     KAI,
     KAI_CONTAINER,

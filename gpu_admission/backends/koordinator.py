@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import exact_bytes
 
-from .base import PERCENT, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import card_affinity, in_init_containers, memory_needed, only_count
 from .portable import SEVENTHS, Emission, Request, ceil_div
+from .refusal import PERCENT, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

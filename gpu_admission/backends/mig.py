@@ -5,9 +5,10 @@ from __future__ import annotations
 from gpu_admission.core.resources import MIG_NAME
 
 from . import cards as tables
-from .base import EXCEEDS, UNTRANSLATABLE, Backend, Page, Refused, too_much
+from .base import Backend, Page, too_much
 from .checks import memory_needed, only_count
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
+from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False

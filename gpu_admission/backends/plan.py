@@ -9,11 +9,11 @@ from functools import lru_cache
 
 from gpu_admission.core.shape import mapping, shown
 
-from . import spelling
-from .base import MIXED, PERCENT, UNTRANSLATABLE, Asked, Facts, Refused
+from . import registry, spelling
+from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
-from .portable import Emission
-from .registry import BY_NAME, READERS
+from .portable import Emission, Request
+from .refusal import MIXED, PERCENT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Container, Pod
 
-    from .base import Backend, Kind
+    from .base import Backend
+    from .refusal import Kind
     from .spelling import Spelling
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
@@ -35,17 +36,18 @@ _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Verdict:
-    """A refusal at its place, in words that a message can show."""
+    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands."""
 
-    __slots__ = ("advice", "kind", "message", "pointer", "severity")
+    __slots__ = ("advice", "kind", "message", "pointer", "severity", "system")
 
-    def __init__(self, pointer: Pointer, subject: str, refused: Refused) -> None:
+    def __init__(self, pointer: Pointer, subject: str, refused: Refused, system: str | None = None) -> None:
         link = "" if refused.reason.startswith(_CONJUNCTIONS) else "that is "
         self.pointer = pointer
         self.kind: Kind = refused.kind
         self.message = f"{subject}, {link}{refused.reason}"
         self.advice = refused.advice
         self.severity: Severity | None = refused.severity
+        self.system = system
 
 
 class Plan:
@@ -83,13 +85,15 @@ class Plan:
 
     def refuse(self, said: Spelling, refused: Refused) -> None:
         """Note a refusal of one container's request."""
-        self.verdicts.append(Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused))
+        self.verdicts.append(
+            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.system)
+        )
 
 
 @lru_cache(maxsize=32)
 def chosen(policy: Policy) -> tuple[Backend, Facts]:
     """Return the policy's backend and what the policy tells it."""
-    return BY_NAME[policy.backend.name], Facts.of(policy)
+    return registry.named(policy.backend.name), Facts.of(policy)
 
 
 def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None, policy: Policy) -> Plan:
@@ -122,7 +126,7 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         for doubt in doubts:
             plan.refuse(said, doubt)
         if not native:
-            asked.request = require_known_size(asked.request, plan.facts)
+            asked.request = _sized(plan, asked.request)
         refused = list(plan.backend.judge(asked, plan.facts))
         for one in refused:
             plan.refuse(said, one)
@@ -138,12 +142,22 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         plan.refuse(said, refused_outright)
 
 
+def _sized(plan: Plan, request: Request) -> Request:
+    """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+
+    Raises Refused where how much was asked cannot be known.
+    """
+    if plan.backend.whole_cards and request.memory is None:
+        return Request(None, request.count, request.cores)
+    return require_known_size(request, plan.facts)
+
+
 def _reader(plan: Plan, said: Spelling) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
-    reader = READERS.get(said.system)
+    reader = registry.reader(said.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
-        return BY_NAME[min(shares)]
+        return registry.named(min(shares))
     if reader is None or (said.system in plan.backend.left(plan.facts) and reader.name not in plan.facts.sources):
         return None
     if plan.facts.sources and reader.name not in plan.facts.sources:
@@ -165,7 +179,7 @@ def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> list[Container]:
 
 
 def _clash(group: list[Spelling]) -> bool:
-    translated = [said for said in group if said.system in READERS]
+    translated = [said for said in group if said.system in registry.READERS]
     return len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == spelling.PORTABLE for said in group)
 
 
@@ -218,5 +232,7 @@ def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Po
         return
     try:
         plan.completion = plan.backend.complete(pod, mapping(metadata.get("labels")), plan.facts)
+        for one in plan.translations[:1]:
+            (one.emission or Emission()).labels.update(plan.completion.labels)
     except Refused as refused:
         plan.refuse(plan.asked[0].spelling, refused)

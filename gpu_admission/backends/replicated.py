@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from .base import SHARED_COUNT, UNTRANSLATABLE, Backend, Facts, Refused
+from .base import Backend, Facts
 from .checks import memory_needed, only_count
 from .portable import MOST_DEVICES, WHOLE, Emission, Request, in_words
+from .refusal import SHARED_COUNT, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False

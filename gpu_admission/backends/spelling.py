@@ -26,6 +26,7 @@ KAI_CONTAINER = "gpu-fraction-container-name"
 KAI_QUEUE = "kai.scheduler/queue"
 KAI_SCHEDULER = "kai-scheduler"
 _KAI_AMOUNTS = (KAI_MEMORY, KAI_FRACTION)
+_HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
 _KAI_OWN = (KAI_FRACTION, KAI_DEVICES, KAI_CONTAINER)
 
 
@@ -160,6 +161,6 @@ def _system(gpu: GpuRequest) -> str:
     resource = gpu.resource
     if resource.system == "nvidia":
         return {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}.get(resource.name, "kubevirt")
-    if resource.system == "hami" and resource.vendor != "nvidia":
-        return f"hami-{resource.vendor}"
+    if resource.system == "hami" and resource.name not in _HAMI:
+        return f"not {resource.system}"  # other makers' cards, and vgpu-manager, which nobody here translates
     return resource.system

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus, suspicious
 from .gpushare import pod_sum
 from .portable import Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False

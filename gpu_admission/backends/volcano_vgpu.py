@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import UNTRANSLATABLE, Backend, Page, Refused
+from .base import Backend, Page
 from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
 from .portable import SEVENTHS, Emission, Request, in_words
+from .refusal import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class VolcanoVgpu(Backend):
             memory * facts.factor * MIB if memory else None,
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
-            thousandths=percentage * 10 if percentage and not memory else None,
+            thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:

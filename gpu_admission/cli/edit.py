@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EditRefused", "edit"]
 
+_MOST_TOGETHER = 200  # operations planned at once
+
 
 def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = "") -> bytes:
     """Return the bytes of a file with operations applied to some of its documents (by `Document.index`).
@@ -36,7 +38,10 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
     documents = {document.index: document for document in before.documents}
     expected = {index: document.object for index, document in documents.items()}
     edited: dict[int, str] = {}
+    asked: dict[int, list[Operation]] = {}
     for index, operations in changes:
+        asked.setdefault(index, []).extend(operations)
+    for index, operations in asked.items():
         if index not in documents:
             raise EditRefused(f"the file has no readable document {index}")
         expected[index] = patch.apply(documents[index].object, operations)
@@ -48,21 +53,55 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
 
 def _edit_document(document: Document, operations: list[Operation]) -> str:
     text, value = document.text.text[document.start : document.end], document.object
-    for asked in operations:
+    for batch in _batches(operations):
         try:
-            for operation in _small_steps(asked, value):
-                value = patch.apply(value, [operation])
-                text = _edit_once(text, operation, value, is_json=document.is_json)
-        except EditRefused as refused:
-            raise EditRefused(refused.reason, document.position(asked.path).line) from None
+            text, value = _edit_together(text, value, batch, is_json=document.is_json)
+        except EditRefused:
+            text, value = _edit_one_by_one(document, text, value, batch)
     return text
 
 
-def _edit_once(text: str, operation: Operation, expected: Any, *, is_json: bool) -> str:
-    """Return the text of one document after one operation, which leaves `expected` in it."""
+def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
+    """Yield the operations in groups that do not get in one another's way: each costs a reading of the document."""
+    batch: list[Operation] = []
+    for operation in operations:
+        # What one rule adds, another may want away again: only one rule's operations stand apart by design.
+        full = len(batch) >= _MOST_TOGETHER or (batch and operation.rule != batch[0].rule)
+        if full or patch.conflict(batch, [operation]):
+            yield batch
+            batch = []
+        batch.append(operation)
+    if batch:
+        yield batch
+
+
+def _edit_together(text: str, value: Any, batch: list[Operation], *, is_json: bool) -> tuple[str, Any]:
+    """Return text and value of a document after operations that are all planned on it as it stands."""
+    steps: list[Operation] = []
+    for asked in batch:
+        for operation in _small_steps(asked, value):
+            steps.append(operation)
+            value = patch.apply(value, [operation])
+    return _edit_once(text, steps, value, is_json=is_json), value
+
+
+def _edit_one_by_one(document: Document, text: str, value: Any, batch: list[Operation]) -> tuple[str, Any]:
+    for asked in batch:
+        try:
+            for operation in _small_steps(asked, value):
+                value = patch.apply(value, [operation])
+                text = _edit_once(text, [operation], value, is_json=document.is_json)
+        except EditRefused as refused:
+            raise EditRefused(refused.reason, document.position(asked.path).line) from None
+    return text, value
+
+
+def _edit_once(text: str, operations: list[Operation], expected: Any, *, is_json: bool) -> str:
+    """Return the text of one document after operations planned at once, which leave `expected` in it."""
     root = read(text.encode(), is_json=is_json).documents[0].root
     planner = Planner(text, root, is_json=is_json)
-    result = make(planner.plan(operation.op, operation.path, operation.value), text)
+    splices = [splice for each in operations for splice in planner.plan(each.op, each.path, each.value)]
+    result = make(splices, text)
     after = read(result.encode(errors="surrogatepass"), is_json=is_json)
     if after.errors:
         raise EditRefused(f"the result could not be read: {after.errors[0].message}")

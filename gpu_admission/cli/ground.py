@@ -17,7 +17,7 @@ _COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _COLON = re.compile(r"[ \t]*:")
 
 
-class EditRefused(Exception):  # noqa: N818 - nothing went wrong: it is the answer
+class EditRefused(Exception):
     """An edit that cannot be made safely: why, and the line (from 1) of what was to change, or None."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:

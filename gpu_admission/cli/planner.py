@@ -223,12 +223,8 @@ class Planner:
         return [Splice(behind, behind, f" {emit.flow(nothing, self._layout)}"), self._whole_lines(start, end)]
 
     def _whole_lines(self, start: int, end: int) -> Splice:
-        text, start = self._ground.text, self._ground.line_start(start)
-        line_break = text.find("\n", end)
-        if line_break >= 0:
-            return Splice(start, line_break + 1, "")
-        # The last line of a file that does not end it with a line break: the one before it goes.
-        return Splice(max(self._ground.line_end(start - 1), 0) if start else 0, len(text), "")
+        line_break = self._ground.text.find("\n", end)
+        return Splice(self._ground.line_start(start), line_break + 1 or len(self._ground.text), "")
 
 
 def _slots(steps: list[Step]) -> list[Slot]:

@@ -9,10 +9,12 @@ from gpu_admission.backends import dra, registry
 from gpu_admission.core import workload as workloads
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
+from gpu_admission.core.shape import text
 from gpu_admission.files import policyfile
 from gpu_admission.rules import sharing
 
 from . import mutate
+from .words import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 _RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
-_SOURCES = ("portable", *registry.BY_NAME)
+_SOURCES = ("portable", *registry.NAMES)
 
 
 class UsageError(Exception):
@@ -44,7 +46,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         description="Print manifests with their GPU requests in the words of another sharing backend. What that "
         "backend must refuse is left as it stands and told on standard error, with exit code 1.",
     )
-    translate.add_argument("--to", required=True, choices=list(registry.BY_NAME), metavar="BACKEND", help=_named())
+    translate.add_argument("--to", required=True, choices=list(registry.NAMES), metavar="BACKEND", help=_named())
     translate.add_argument(
         "--from",
         dest="sources",
@@ -61,7 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _named() -> str:
-    return f"one of {', '.join(registry.BY_NAME)}"
+    return f"one of {', '.join(registry.NAMES)}"
 
 
 def run(options: argparse.Namespace) -> int:
@@ -106,8 +108,8 @@ def template_text(name: str, request: Request) -> str:
     import yaml  # noqa: PLC0415 - the whole of it, for one backend
 
     comment = "# Needs Kubernetes 1.34 or newer with NVIDIA's DRA driver; create it in each namespace that uses GPUs.\n"
-    text: str = yaml.safe_dump(dra.template(name, request), sort_keys=False, width=120)
-    return f"---\n{comment}{text}"
+    body: str = yaml.safe_dump(dra.template(name, request), sort_keys=False, width=120)
+    return f"---\n{comment}{body}"
 
 
 class _Translation(mutate.File):
@@ -122,9 +124,17 @@ class _Translation(mutate.File):
     def _operations(self, document: Document) -> Sequence[Operation]:
         operations = super()._operations(document)
         for workload in workloads.read(document.object, self._engine.policy):
-            for _, plan in sharing.of_pods(workload, self._engine.policy):
-                self._note(plan.translations if plan.translatable else [])
+            for pod, plan in sharing.of_pods(workload, self._engine.policy):
+                if plan.translatable and plan.translations:
+                    self._note(plan.translations)
+                    self._mention(plan.backend.scheduler, text(pod.spec.get("schedulerName")))
         return operations
+
+    def _mention(self, wanted: str | None, said: str) -> None:
+        """Say where a pod keeps the scheduler of the system that it leaves."""
+        if wanted is None and self._engine.policy.scheduler_name is None and said in _SCHEDULERS:
+            message = "the target leaves it; take it out where this cluster does not run it"
+            print(f"{printed(self._source.name)}: schedulerName: {said} stays: {message}", file=sys.stderr)
 
     def _note(self, translations: Sequence[Any]) -> None:
         for asked in translations:

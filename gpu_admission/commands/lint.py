@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -26,9 +28,20 @@ def entry() -> NoReturn:
     # costs a tenth of a run on a small file.
     gc.set_threshold(_YOUNG, 20, 20)
     try:
-        sys.exit(main())
+        code = main()
     except KeyboardInterrupt:
-        sys.exit(130)
+        code = 130
+    _leave(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """End the process without taking all those objects apart first: everything is written by now."""
+    if "multiprocessing" in sys.modules:  # which has processes of its own to see off
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -121,7 +121,8 @@ class Engine:
         for _ in range(_PASSES if unsafe else 1):
             before = len(state.patch)
             for rule in repairing:
-                state = self._repair(rule, state, origin, unsafe=unsafe)
+                if self._find(rule, state):
+                    state = self._repair(rule, state, origin, unsafe=unsafe)
             if len(state.patch) == before:
                 break
         return state
@@ -201,14 +202,15 @@ class Engine:
         return batch, waiting
 
     def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:
-        problems = [
-            (workload, problem)
-            for workload in state.workloads
-            if rule in self._judges(workload)
-            for problem in rule.check(workload, self.policy)
-        ]
-        state.found[rule] = problems
-        return problems
+        """Return the problems of a rule in what a mutation has come to, looked for once."""
+        if rule not in state.found:
+            state.found[rule] = [
+                (workload, problem)
+                for workload in state.workloads
+                if rule in self._judges(workload)
+                for problem in rule.check(workload, self.policy)
+            ]
+        return state.found[rule]
 
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:
         wanted: tuple[Safety, ...] = ("safe", "unsafe") if unsafe else ("safe",)

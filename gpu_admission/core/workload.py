@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import discovery, kinds, quantity, resources
 from . import pointer as pointers
 from .finding import ObjectRef
+from .rule import NEEDS
 from .shape import mapping, mappings, printable, text
 
 TYPE_CHECKING = False
@@ -163,7 +164,8 @@ class Container:
     def env_names(self) -> frozenset[str]:
         """The names of the variables in ``env``."""
         if self._env_names is None:
-            names = [entry.get("name") for _, entry in mappings(self.spec.get("env"))]
+            env = self.spec.get("env")
+            names = [each.get("name") for each in env if isinstance(each, dict)] if isinstance(env, list) else []
             self._env_names = frozenset([name for name in names if isinstance(name, str)])
         return self._env_names
 
@@ -187,8 +189,9 @@ class Pod:
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
     ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
     ``shares`` is the container for which an annotation asks for a share of a card (KAI), and ``asks`` tells
-    whether the pod asks for a GPU in either way. ``memo`` keeps what several rules work out of the pod: a view
-    is made for one policy and never changed, so nothing in it grows stale.
+    whether the pod asks for a GPU in either way. ``holds`` is ``request`` where a GPU is so much as named.
+    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    nothing in it grows stale.
     """
 
     __slots__ = (
@@ -197,6 +200,7 @@ class Pod:
         "containers",
         "gpus",
         "holder",
+        "holds",
         "memo",
         "metadata",
         "metadata_pointer",
@@ -227,18 +231,18 @@ class Pod:
         self.metadata = mapping(mapping(carrier).get("metadata"))
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
         self.served = bool(self.gpus) and any(gpu.asks for gpu in self.gpus)
-        self.shares = self._shares()
+        annotations = mapping(self.metadata.get("annotations"))
+        annotated = not annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS)
+        self.shares = self._shares(annotations) if annotated else None
         self.asks = self.served or self.shares is not None
+        self.holds: Needs = "request" if self.gpus or annotated else "pod"
         self.memo: dict[str, Any] = {}
 
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
         return container.served or container is self.shares
 
-    def _shares(self) -> Container | None:
-        annotations = mapping(self.metadata.get("annotations"))
-        if annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
-            return None
+    def _shares(self, annotations: Mapping[str, Any]) -> Container | None:
         wanted = text(annotations.get(resources.CONTAINER_ANNOTATION))
         apps = [container for container in self.containers if container.role == "app"]
         return next((container for container in apps if container.name == wanted), apps[0] if apps else None)
@@ -284,7 +288,7 @@ class Workload:
             text(metadata.get("name")) or None,
         )
         self.pods = tuple(_pods(self, policy))
-        self.holds = _holds(self.pods)
+        self.holds: Needs = max((pod.holds for pod in self.pods), key=NEEDS.index, default="object")
 
     @property
     def defaulted(self) -> bool:
@@ -327,13 +331,6 @@ def read(document: Any, policy: Policy, origin: Origin = "file") -> list[Workloa
     A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none.
     """
     return [Workload(document, obj, pointer, policy, origin) for pointer, obj in discovery.objects(document)]
-
-
-def _holds(pods: tuple[Pod, ...]) -> Needs:
-    for pod in pods:
-        if pod.gpus or pod.asks:
-            return "request"
-    return "pod" if pods else "object"
 
 
 def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:

@@ -29,11 +29,12 @@ TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
-_TIMESTAMP = re.compile(rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?")
+# Not compiled until a tag asks for it: imports of the linter compile no patterns, which cost a millisecond each.
+_TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
 _RECURSIVE: Final = object()
 
 
-class Problem(Exception):  # noqa: N818 - it is reported, and ends no more than its document
+class Problem(Exception):
     """Something that Kubernetes would not read: what, and at which code point (from 0)."""
 
     def __init__(self, message: str, index: int, first: int | None = None) -> None:
@@ -85,7 +86,7 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
     """
     library = parser()
     try:
-        yield from Builder(library.events(data), budget).documents()
+        yield from Builder(library.events(data), budget, _memos(len(data))).documents()
     except library.error as error:
         raise _syntax_problem(error, data) from None
     except (
@@ -94,6 +95,21 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
         RecursionError,
     ) as error:  # PyYAML's parser in Python, on absurd escapes
         raise Problem(f"cannot be read as YAML ({error})", 0) from None
+
+
+_PLAIN, _KEYS = Plain(), Keys()
+_MOST_REMEMBERED: Final = 10_000
+_ORDINARY: Final = 100_000  # bytes of a file whose scalars are worth remembering for the next
+
+
+def _memos(size: int) -> tuple[Plain, Keys]:
+    """Return what is known of scalars: manifests share most of theirs, so small files share what was read."""
+    if size > _ORDINARY:
+        return Plain(), Keys()
+    if len(_PLAIN) > _MOST_REMEMBERED or len(_KEYS) > _MOST_REMEMBERED:
+        _PLAIN.clear()
+        _KEYS.clear()
+    return _PLAIN, _KEYS
 
 
 def _syntax_problem(error: Any, data: bytes) -> Problem:
@@ -112,13 +128,13 @@ def _syntax_problem(error: Any, data: bytes) -> Problem:
 class Builder:
     """Builds the documents of one stream of events."""
 
-    def __init__(self, get: Callable[[], Any], budget: Budget) -> None:
+    def __init__(self, get: Callable[[], Any], budget: Budget, memos: tuple[Plain, Keys]) -> None:
         kinds = parser().kinds
         self._get = get
         self._scalar_event, self._alias_event = kinds.ScalarEvent, kinds.AliasEvent
         self._mapping_start, self._mapping_end = kinds.MappingStartEvent, kinds.MappingEndEvent
         self._sequence_end, self._document_start = kinds.SequenceEndEvent, kinds.DocumentStartEvent
-        self._plain, self._keys = Plain(), Keys()
+        self._plain, self._keys = memos
         self._budget, self._nodes = budget, budget.nodes
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._problems: list[Problem] = []
@@ -259,7 +275,7 @@ def tagged(tag: str, text: str) -> Any:
     name = tag.removeprefix(_TAG)
     if name == "binary":
         return _binary(text)
-    if name == "timestamp" and _TIMESTAMP.fullmatch(text):
+    if name == "timestamp" and re.fullmatch(_TIMESTAMP, text):
         return text
     if name not in _TYPES:
         return text

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from json.decoder import scanstring  # type: ignore[attr-defined] # not in typeshed; public in json
+from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined] # not in typeshed, public in json
 
 from gpu_admission.files.builder import MAX_DEPTH, MAX_NODES, TOO_MANY, Built, Problem, TooMuch
 from gpu_admission.files.scalars import as_json
@@ -21,9 +21,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.files.tree import Node
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
-_WORD = re.compile(r"-?(?:[A-Za-z]+|[0-9][-+.0-9eE]*)")
+_WORD = r"-?(?:[A-Za-z]+|[0-9][-+.0-9eE]*)"
 _WORDS = {"true": True, "false": False, "null": None}
 
 
@@ -36,7 +34,7 @@ def build(text: str) -> Iterator[Built]:
     decoder = json.JSONDecoder(
         object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse
     )
-    surrogates = _SURROGATE.search(text) is not None
+    surrogates = "\\ud" in text or "\\uD" in text
     at = _skip(text, 0)
     # No more values than these, each of which costs up to a hundred times its text.
     if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
@@ -60,7 +58,7 @@ def compose(text: str, start: int) -> Node:
 
 
 def _skip(text: str, at: int) -> int:
-    return _SPACE.match(text, at).end()  # type: ignore[union-attr] # it also matches nothing
+    return WHITESPACE.match(text, at).end()  # type: ignore[no-any-return]
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -113,6 +111,7 @@ class _Composer:
 
     def __init__(self, text: str) -> None:
         self._text = text
+        self._word = re.compile(_WORD)
 
     def value(self, at: int, depth: int) -> tuple[Node, int]:
         """Return the node that begins at this place and the place behind it."""
@@ -172,7 +171,7 @@ class _Composer:
                 raise Problem(f"not JSON: {error.msg}", error.pos) from None
             node.value, node.style = _whole(value), '"'
             return node, node.end
-        word = _WORD.match(self._text, at)
+        word = self._word.match(self._text, at)
         if not word:
             raise Problem("not JSON: Expecting value", at)
         node.style, node.end = "", word.end()

@@ -13,7 +13,6 @@ libyaml itself is missing PyYAML's parser in Python serves, which reads the same
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,9 +65,11 @@ def is_slow() -> bool:
 
 
 def _c_parser() -> Parser | None:
-    if "yaml" not in sys.modules:
-        with suppress(ImportError):
+    try:
+        if "yaml" not in sys.modules:
             _import_lazily()
+    except ImportError:
+        pass  # the plain import below decides
     try:
         from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
@@ -101,9 +102,8 @@ def _import_lazily() -> None:
 
     Raises ImportError, sys.modules being as it was, where there is no binding or it wants more than this.
     """
-    from importlib.machinery import PathFinder  # noqa: PLC0415
-
-    spec = PathFinder.find_spec("yaml")
+    specs = (finder.find_spec("yaml", None) for finder in sys.meta_path)
+    spec = next((spec for spec in specs if spec is not None), None)
     if spec is None or spec.loader is None:
         raise ImportError("PyYAML is not installed")
     package = type(sys)("yaml")

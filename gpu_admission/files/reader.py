@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 MAX_ERRORS: Final = 20
 _ORIGIN: Final = "config.kubernetes.io/origin"
-_SOURCE = re.compile(r"^# Source: (\S.*?)[ \t]*\r?$", re.MULTILINE)
-_PATH = re.compile(r"^path: (\S.*?)\s*$", re.MULTILINE)
+_SOURCE: Final = r"(?m)^# Source: (\S.*?)[ \t]*\r?$"
+_PATH: Final = r"(?m)^path: (\S.*?)\s*$"
 # Where kubectl cuts a file into documents before it parses any of them.
-_SEPARATOR = re.compile(r"^---(?=[ \t\r\n]|$)", re.MULTILINE)
+_SEPARATOR: Final = r"(?m)^---(?=[ \t\r\n]|$)"
 
 
 class Position:
@@ -85,7 +85,8 @@ class Document:
     @property
     def source(self) -> str | None:
         """The file that this was made of, where helm (`# Source:`) or kustomize (an annotation) says so."""
-        found = _SOURCE.findall(self.text.text, *self._source_from)
+        start, end = self._source_from
+        found = re.findall(_SOURCE, self.text.text[start:end])
         return found[-1] if found else _origin(self.object)
 
     def position(self, pointer: Pointer) -> Position:
@@ -113,7 +114,7 @@ class Reading:
     `errors` are for the whole file: a document that has one is not among `documents`, the others are.
     """
 
-    __slots__ = ("documents", "errors", "name", "skipped", "text")
+    __slots__ = ("_comments", "documents", "errors", "name", "skipped", "text")
 
     def __init__(self, name: str, text: Text | None) -> None:
         self.name = name
@@ -121,15 +122,16 @@ class Reading:
         self.documents: tuple[Document, ...] = ()
         self.errors: tuple[ReadError, ...] = ()
         self.skipped: str | None = None
+        self._comments: tuple[Comment, ...] | None = None
 
     @property
     def comments(self) -> tuple[Comment, ...]:
-        """The `# gpu-lint:` comments outside of scalars."""
-        if self.text is None:
-            return ()
-        from gpu_admission.files import comments  # noqa: PLC0415
+        """The `# gpu-lint:` comments outside of scalars; looked for at the first use."""
+        if self._comments is None and self.text is not None:
+            from gpu_admission.files import comments  # noqa: PLC0415
 
-        return comments.find(self.text, lambda: (document.root for document in self.documents))
+            self._comments = comments.find(self.text, lambda: (document.root for document in self.documents))
+        return self._comments or ()
 
 
 def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading:
@@ -202,7 +204,7 @@ def _yaml_documents(text: Text) -> Iterator[Built]:
 
 def _one_by_one(text: str, start: int, problem: Problem, budget: Budget) -> Iterator[Built]:
     """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
-    separators = [match.start() for match in _SEPARATOR.finditer(text, start)]
+    separators = [match.start() for match in re.compile(_SEPARATOR).finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
         if begin == start and begin <= problem.index < end:
             yield Built(begin, begin, end, None, [problem])
@@ -227,5 +229,5 @@ def _origin(value: Any) -> str | None:
     """Return the path in the annotation that kustomize writes with `buildMetadata: [originAnnotations]`."""
     for key in ("metadata", "annotations", _ORIGIN):
         value = value.get(key) if isinstance(value, dict) else None
-    found = _PATH.search(value) if isinstance(value, str) else None
+    found = re.search(_PATH, value) if isinstance(value, str) else None
     return found[1] if found else None

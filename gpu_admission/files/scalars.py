@@ -8,8 +8,6 @@ makes of some thousand scalars.
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -26,15 +24,16 @@ WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -_INF),
 }
 # A plain scalar that begins with anything else is a string, whatever follows.
-_MAYBE_OTHER: Final = frozenset("0123456789+-.yYnNtTfFoO~")
+_NUMERIC: Final = frozenset("0123456789+-.")
+_MAYBE_OTHER: Final = _NUMERIC | frozenset("yYnNtTfFoO~")
 
-_INTEGER = re.compile(r"([-+]?)(?:0[xX]([0-9a-fA-F]+)|0[bB]([01]+)|0[oO]?([0-7]+)|(0|[1-9][0-9]*))")
-_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-# strconv.ParseFloat, which alone judges what begins with a dot, lets underscores stand between digits.
-_DOT_FLOAT = re.compile(r"\.[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+(?:_[0-9]+)*)?")
-_MOST_NEGATIVE, _MOST = -(2**63), 2**64 - 1
-# More digits than any number that fits, and few enough for Python's int() (which stops at 4,300).
-_LONGEST: Final = 400
+_DIGITS: Final = {2: frozenset("01"), 8: frozenset("01234567"), 10: frozenset("0123456789")}
+_DIGITS[16] = frozenset("0123456789abcdefABCDEF")
+_PREFIXES: Final = {"x": 16, "X": 16, "b": 2, "B": 2, "o": 8, "O": 8}
+_FLOAT: Final = frozenset("0123456789+-.eE_")
+_LEAST, _MOST_SIGNED, _MOST = -(2**63), 2**63 - 1, 2**64 - 1
+# In binary; Python's int() would refuse some thousand decimal digits, and take its time for less.
+_LONGEST: Final = 64
 _NO_KEYS: Final = {type(None): "null", dict: "a map", list: "a list"}
 # The first 64-bit float that rounds to infinity in 32 bits.
 _FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
@@ -119,36 +118,41 @@ def reads_as_string(text: str) -> bool:
 def _number(text: str) -> int | float | None:
     """Return the Go number of a scalar, or None where Go sees none."""
     first = text[0]
-    if first == ".":
-        return _float(text.replace("_", "")) if _DOT_FLOAT.fullmatch(text) else None
-    if first not in "0123456789+-":
+    if first not in _NUMERIC:
         return None
-    digits = text.replace("_", "")
-    match = _INTEGER.fullmatch(digits)
-    if match:
-        integer = _integer(match)
-        if integer is not None:
-            return integer
-    return _float(digits) if _FLOAT.fullmatch(digits) else None
+    # Go takes all underscores out; only what begins with a dot goes to strconv.ParseFloat as it is, which lets
+    # them stand between digits, as Python's float() does.
+    digits = text if first == "." else text.replace("_", "")
+    integer = None if first == "." else _integer(digits)
+    return _float(digits) if integer is None else integer
 
 
-def _integer(match: re.Match[str]) -> int | None:
+def _integer(text: str) -> int | None:
     """Return the integer if it fits into 64 bits: those of a uint64 only where it has no sign, as in strconv."""
-    sign, *bases = match.groups()
-    for digits, base in zip(bases, (16, 2, 8, 10), strict=True):
-        if digits is not None:
-            significant = digits.lstrip("0") or "0"
-            value = int(significant, base) if len(significant) <= _LONGEST else _MOST + 1
-            break
-    if sign == "-":
-        return -value if -value >= _MOST_NEGATIVE else None
-    limit = 2**63 - 1 if sign else _MOST
-    return value if value <= limit else None
+    if text[:3] in {"0b+", "0b-"}:  # go.yaml.in/yaml/v2 looks behind the prefix, and takes a sign there
+        text = f"{text[2]}0b{text[3:]}"
+    sign = text[:1] if text[:1] in {"+", "-"} else ""
+    digits, base = text[len(sign) :], 10
+    if len(digits) > 1 and digits[0] == "0":
+        base = _PREFIXES.get(digits[1], 8)
+        digits = digits[2:] if digits[1] in _PREFIXES else digits[1:]
+    if not digits or not _DIGITS[base].issuperset(digits):
+        return None
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > _LONGEST:
+        return None
+    value = int(sign + significant, base)
+    return value if _LEAST <= value <= (_MOST_SIGNED if sign else _MOST) else None
 
 
 def _float(text: str) -> float | None:
-    value = float(text)
-    # Out of range is an error to Go's ParseFloat, and so the text stays a string.
+    """Return a decimal float. Out of range is an error to Go's ParseFloat, and so such a text stays a string."""
+    if not _FLOAT.issuperset(text):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
     return value if -_INF < value < _INF else None
 
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # Far above any manifest (etcd refuses objects above 1.5 MB), and still read in a few seconds.
 MAX_BYTES: Final = 64 * 1024 * 1024
-_BOM: Final = b"\xef\xbb\xbf"
+_BOM: Final = "\ufeff"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -40,20 +40,20 @@ class Text:
     libyaml's marks count those; no editor, code host or SARIF viewer does.)
     """
 
-    __slots__ = ("_line_starts", "bom", "data", "text")
+    __slots__ = ("_line_starts", "data", "text")
 
     def __init__(self, data: bytes) -> None:
         if len(data) > MAX_BYTES:
             raise ReadError(f"larger than {MAX_BYTES // 2**20} MiB")
         if data.startswith(_UTF16):
             raise ReadError("is UTF-16, not UTF-8: save it as UTF-8", 1, 1)
-        self.bom = data.startswith(_BOM)
-        self.data = data[len(_BOM) :] if self.bom else data
         self._line_starts: list[int] | None = None
         try:
-            self.text = self.data.decode()
+            text = data.decode()
         except UnicodeDecodeError as error:
-            raise self._at_byte("not UTF-8", error.start) from None
+            raise self._at_byte("not UTF-8", data, error.start) from None
+        self.text = text.lstrip(_BOM)
+        self.data = data[len(_BOM.encode()) * (len(text) - len(self.text)) :]
 
     def place(self, index: int) -> tuple[int, int]:
         """Return line and column, from 1, of a code point counted from 0."""
@@ -86,7 +86,8 @@ class Text:
             self._line_starts = starts
         return self._line_starts
 
-    def _at_byte(self, message: str, offset: int) -> ReadError:
-        before = self.data[:offset].decode(errors="replace")
+    @staticmethod
+    def _at_byte(message: str, data: bytes, offset: int) -> ReadError:
+        before = data[:offset].decode().lstrip(_BOM)
         line_start = before.rfind("\n") + 1
         return ReadError(message, before.count("\n") + 1, len(before) - line_start + 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from gpu_admission.backends import registry
-from gpu_admission.backends.base import Facts, Refused
+from gpu_admission.backends.base import Facts
 from gpu_admission.backends.cards import table
 from gpu_admission.backends.portable import SEVENTHS, Request
+from gpu_admission.backends.refusal import Refused
 from gpu_admission.core.quantity import GIB
 
 from . import links

@@ -67,7 +67,7 @@ def _is_schedulers(variable: Variable) -> bool:
     """Tell whether the value is an annotation that the backend's own scheduler writes (users may not: GPU307)."""
     start, _, rest = variable.field_path.partition("['")
     key, _, _ = rest.partition("']")
-    return start == "metadata.annotations" and markers.listed(markers.TRUSTED_ANNOTATIONS, key) is not None
+    return start == "metadata.annotations" and markers.TRUSTED_ANNOTATIONS.of(key) is not None
 
 
 def is_on(variable: Variable) -> bool:

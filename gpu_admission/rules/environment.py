@@ -55,7 +55,8 @@ class Variable:
 def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[str, ...] = ()) -> list[Variable]:
     """Return the variables of a container that have one of the names or begin with one of the prefixes."""
     wanted = frozenset(names)
-    if not any(_is_wanted(text(entry.get("name")), wanted, prefixes) for _, entry in container.env()):
+    names_given = container.env_names
+    if wanted.isdisjoint(names_given) and not any(prefixes and name.startswith(prefixes) for name in names_given):
         return []
     found: dict[str, Variable] = {}
     known: dict[str, str | None] = {}
@@ -145,8 +146,7 @@ def completing(container: Container, names: Iterable[str]) -> Iterator[tuple[Poi
     """
     if not container.spec.get("envFrom"):
         return
-    own = {text(entry.get("name")) for _, entry in container.env()}
-    open_names = [name for name in names if name not in own]
+    open_names = [name for name in names if name not in container.env_names]
     for index, entry in mappings(container.spec.get("envFrom")):
         prefix = text(entry.get("prefix"))
         name = next((name for name in open_names if prefix and name.startswith(prefix) and name != prefix), None)

@@ -24,27 +24,27 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find amounts that do not parse or are negative; one that stands on both sides is found once."""
     for gpu in common.gpus(workload):
         for side, raw in gpu.sides():
+            amount = gpu.quantity(side)
+            if amount is not None and not amount.is_negative:
+                continue
             if side == "limits" or not _same(raw, gpu.limit):
-                yield from _judge(gpu, side, raw)
+                yield _problem(gpu, side, raw)
 
 
 def _same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
-def _judge(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> Iterator[Problem]:
+def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> Problem:
     advice = f"write a plain whole number, say {gpu.name}: {1 if gpu.resource.unit == 'device' else 8}"
     if gpu.name == PORTABLE_MEMORY:
         advice = f"write an amount of bytes, say {gpu.name}: 8Gi"
+    message = f"{common.asking(gpu, raw)} in {side}, and an amount cannot be negative"
     try:
-        amount = quantity.parse(raw)
+        quantity.parse(raw)
     except quantity.QuantityError as error:
-        place = f"{gpu.container.label} asks for {gpu.name} in {side}"
-        yield Problem(gpu.pointer(side), f"{place}, but {error}", advice)
-        return
-    if amount.is_negative:
-        message = f"{common.asking(gpu, raw)} in {side}, and an amount cannot be negative"
-        yield Problem(gpu.pointer(side), message, advice)
+        message = f"{gpu.container.label} asks for {gpu.name} in {side}, but {error}"
+    return Problem(gpu.pointer(side), message, advice)
 
 
 RULE = Rule(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping
 
 from . import sharing
 from .translation import Writer
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU101"
-_KUEUE = "kueue.x-k8s.io/queue-name"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -28,33 +26,33 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod, plan in sharing.of_pods(workload, policy):
         if plan.translatable:
             writer = Writer(ID, workload, pod)
-            yield from _translations(workload, pod, plan, writer)
+            if plan.translations:
+                yield from _translated(workload, pod, plan, writer)
+            else:
+                yield from _completed(plan, writer)
 
 
-def _translations(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
-    completed = tuple(writer.pod_level(plan.completion)) if writer.reaches(plan.completion) else ()
-    for asked in plan.translations:
-        fix = writer.translation(asked)
-        if fix and completed:
-            fix, completed = _together(writer, asked, plan), ()
-        yield _problem(workload, pod, plan, asked, fix)
-    if completed:
+def _translated(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for each container: all of them can be written, or none is."""
+    fixes = [writer.translation(asked) for asked in plan.translations]
+    for asked, fix in zip(plan.translations, fixes, strict=True):
+        yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
+
+
+def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    words = plan.completion.words()
+    fix = writer.completion(plan.completion)
+    if fix:
         first = plan.asked[0]
         yield Problem(
             first.spelling.pointer,
-            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the "
-            f"{plan.completion.words()} that {plan.backend.title} wants",
-            f"write the {plan.completion.words()}, as this policy does to Pods that name none",
-            fix=completed,
+            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the {words} that "
+            f"{plan.backend.title} wants",
+            f"write the {words}, as this policy does to Pods that name none",
+            fix=fix,
             safety="safe",
         )
-
-
-def _together(writer: Writer, asked: Asked, plan: Plan) -> tuple[Operation, ...]:
-    """Return the operations for a container and for what the pod lacks, which may write to the same places."""
-    if asked.emission is not None:
-        asked.emission.labels.update(plan.completion.labels)
-    return writer.translation(asked)
 
 
 def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:
@@ -62,7 +60,7 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
     words = emission.words() if emission else ""
     notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
-    advice = f"{where} {words}{_quota(workload, pod, asked)}"
+    advice = f"{where} {words}{sharing.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
         f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} spells {words}{notes}",
@@ -70,15 +68,6 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
         fix=fix,
         safety="safe",
     )
-
-
-def _quota(workload: Workload, pod: Pod, asked: Asked) -> str:
-    """Say where a quota would count the old name: Kueue reads the template before there are pods."""
-    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
-    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
-        return ""
-    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
-    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"
 
 
 RULE = Rule(
@@ -125,6 +114,7 @@ spec:
           volcano.sh/vgpu-number: 1
           volcano.sh/vgpu-memory: 8192
 """,
+    needs="request",
     check=check,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},

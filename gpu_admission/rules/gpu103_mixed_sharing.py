@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import MIXED
+from gpu_admission.backends.refusal import MIXED
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -65,6 +65,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     policy={},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import SHARED_COUNT
+from gpu_admission.backends.refusal import SHARED_COUNT
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -63,6 +63,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "time-slicing"}},
 )

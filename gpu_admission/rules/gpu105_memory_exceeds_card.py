@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import EXCEEDS
+from gpu_admission.backends.refusal import EXCEEDS
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -65,6 +65,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpumem: 32768
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "hami"}, "cluster": {"cards": [{"model": "A100-40"}]}},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import UNIT
+from gpu_admission.backends.refusal import UNIT
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -64,6 +64,7 @@ spec:
         limits:
           aliyun.com/gpu-mem: 8
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "gpushare"}},
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import CONTAINERS
+from gpu_admission.backends.refusal import CONTAINERS
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -70,6 +70,7 @@ spec:
     - name: watch
       image: example.com/watch:1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "gpushare"}},
 )

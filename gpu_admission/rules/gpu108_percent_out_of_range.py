@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import PERCENT
+from gpu_admission.backends.refusal import PERCENT
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -65,6 +65,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpucores: 100
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "hami"}},
 )

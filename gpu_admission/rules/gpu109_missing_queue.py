@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends.base import QUEUE
+from gpu_admission.backends.refusal import QUEUE
 from gpu_admission.core.rule import Rule
 
 from . import sharing
@@ -62,6 +62,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    needs="request",
     check=check,
     policy={"backend": {"name": "kai"}},
 )

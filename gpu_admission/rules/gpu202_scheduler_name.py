@@ -114,6 +114,7 @@ spec:
         limits:
           volcano.sh/vgpu-number: 1
 """,
+    needs="request",
     check=check,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},

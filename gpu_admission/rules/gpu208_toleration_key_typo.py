@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
@@ -22,11 +24,13 @@ _LONGEST = 64  # keys of taints are shorter; nothing longer is worth comparing
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair takes the taint's."""
-    taints = tuple(dict.fromkeys([*(text(entry.get("key")) for entry in policy.tolerations), *tolerations.TAINT_KEYS]))
+    taints = tolerations.taints(policy)
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
-            meant = None if policy.classify(key) else _meant(key, taints)
+            if len(key) > _LONGEST or policy.classify(key):
+                continue
+            meant = _meant(key, taints)
             if meant:
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(
@@ -38,12 +42,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
+@lru_cache(maxsize=1024)  # the same few keys stand in every pod
 def _meant(key: str, taints: tuple[str, ...]) -> str | None:
     """Return the taint that a key nearly names, or None where it is one or resembles none.
 
     A key without a domain (``nvidia-gpu``, ``gpu``) may well be the cluster's own.
     """
-    if key in taints or len(key) > _LONGEST or not ("/" in key or "." in key):
+    if key in taints or not ("/" in key or "." in key):
         return None
     return next((taint for taint in taints if taint and _near(key, taint)), None)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .environment import Variable
 
 ID = "GPU301"
-_NAMES = (*markers.DEVICE_LISTS, *markers.SWITCHES)
+_NAMES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES})
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:

@@ -25,7 +25,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
     What the author wrote stays (GPU301 judges it); a policy that says nothing leaves everything.
     """
-    if not any(devices.wanted(policy, asks=asks) for asks in (True, False)):
+    if not (devices.wanted(policy, asks=False) or devices.wanted(policy, asks=True)):
         return
     every = policy.visible_devices.get("everyPod") is True
     for pod in workload.pods:
@@ -47,7 +47,7 @@ def _unsaid(container: Container) -> bool:
     env = container.spec.get("env")
     if env is not None and not isinstance(env, list):
         return False  # does not decode
-    return all(entry.get("name") != devices.NVIDIA for _, entry in container.env())
+    return devices.NVIDIA not in container.env_names
 
 
 def _problem(workload: Workload, container: Container, value: str, *, served: bool) -> Problem:

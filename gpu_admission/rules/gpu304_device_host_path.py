@@ -23,7 +23,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find volumes of host paths to devices; a parent or a socket is an error only in a pod that asks for a GPU."""
     for pod in workload.pods:
         for index, volume in mappings(pod.spec.get("volumes")):
-            said = text(mapping(volume.get("hostPath")).get("path"))
+            said = text(mapping(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
             if not said.startswith("/"):
                 continue
             path = hostpaths.normal(said)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU305"
+_FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -23,7 +24,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     for _, container in workload.containers():
         for index, mount in mappings(container.spec.get("volumeMounts")):
             said = text(mount.get("mountPath"))
-            if said.startswith("/") and hostpaths.inside(hostpaths.normal(said), markers.DEVICE_LIST_MOUNT):
+            if (
+                _FOLDER in said
+                and said.startswith("/")
+                and hostpaths.inside(hostpaths.normal(said), markers.DEVICE_LIST_MOUNT)
+            ):
                 yield Problem(
                     (*container.pointer, "volumeMounts", index, "mountPath"),
                     f"{container.label} mounts a volume at {shown(said)}, "

@@ -23,7 +23,9 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find annotations in the domain cdi.k8s.io or below it."""
     for place, metadata in all_metadata(workload):
         for key, value in mapping(metadata.get("annotations")).items():
-            domain, slash, _ = text(key).partition("/")
+            if CDI_DOMAIN not in text(key):
+                continue
+            domain, slash, _ = key.partition("/")
             if slash and (domain == CDI_DOMAIN or domain.endswith(f".{CDI_DOMAIN}")):
                 yield Problem(
                     (*place, "annotations", key),

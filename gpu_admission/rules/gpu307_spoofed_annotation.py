@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU307"
+_FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -24,9 +25,9 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if dumped(workload):
         return
     for place, metadata in all_metadata(workload):
-        for field, table in (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS)):
+        for field, owners in _FIELDS:
             for key, value in mapping(metadata.get(field)).items():
-                system = markers.listed(table, text(key))
+                system = owners.of(text(key))
                 if system:
                     yield Problem(
                         (*place, field, key),

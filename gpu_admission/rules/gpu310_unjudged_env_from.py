@@ -21,7 +21,7 @@ ID = "GPU310"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find envFrom without a prefix where env does not set the variable itself (env wins over envFrom)."""
     for _, container in workload.containers():
-        if any(entry.get("name") == devices.NVIDIA for _, entry in container.env()):
+        if devices.NVIDIA in container.env_names:
             continue
         for index, source in mappings(container.spec.get("envFrom")):
             if not text(source.get("prefix")):

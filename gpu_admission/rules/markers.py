@@ -12,6 +12,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
 
+
+class Owners(dict[str, str]):
+    """Whose a key is, by patterns in which one ``*`` stands for any text (but not for none)."""
+
+    __slots__ = ("_patterns", "_starts")
+
+    def __init__(self, owners: dict[str, str]) -> None:
+        super().__init__(owners)
+        parts = [(*pattern.partition("*"), owner) for pattern, owner in owners.items()]
+        self._patterns = [(start, end, owner) for start, star, end, owner in parts if star]
+        self._starts = tuple([start for start, _, _ in self._patterns])
+
+    def of(self, key: str) -> str | None:
+        """Return whose a key is, None where nobody's pattern matches it."""
+        found = self.get(key)
+        if found is None and key.startswith(self._starts):
+            for start, end, owner in self._patterns:
+                if key.startswith(start) and key.endswith(end) and len(key) > len(start) + len(end):
+                    return owner
+        return found
+
+
 # Variables in which a container runtime reads the list of cards to hand to the container: variable -> vendor.
 # CUDA_VISIBLE_DEVICES, HIP_VISIBLE_DEVICES, ROCR_VISIBLE_DEVICES, ASCEND_RT_VISIBLE_DEVICES and their like are
 # missing on purpose: the program's own libraries read them, and they can only narrow what is already there.
@@ -68,44 +90,48 @@ CDI_DOMAIN = "cdi.k8s.io"
 # Not here: what users set to ask for something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
 # nvidia.com/use-gputype, nvidia.com/use-gpuuuid, hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue,
 # huawei.com/vnpu-mode, scheduling.koordinator.sh/device-allocate-hint …).
-TRUSTED_ANNOTATIONS: dict[str, str] = {
-    "ALIYUN_COM_GPU_*": "gpushare",  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
-    "scheduler.framework.gpushare.allocation": "gpushare",
-    "volcano.sh/gpu-index": "Volcano",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
-    "volcano.sh/predicate-time": "Volcano",
-    "volcano.sh/vgpu-time": "Volcano",
-    "volcano.sh/vgpu-ids-new": "Volcano",
-    "volcano.sh/vgpu-node": "Volcano",
-    "volcano.sh/devices-to-allocate": "Volcano",
-    "volcano.sh/bind-time": "Volcano",
-    "volcano.sh/bind-phase": "Volcano",
-    "hami.io/vgpu-*": "HAMi",  # Project-HAMi/HAMi: pkg/util/types.go, pkg/device
-    "hami.io/bind-*": "HAMi",
-    "hami.io/*-devices-to-allocate": "HAMi",
-    "hami.io/*-devices-allocated": "HAMi",
-    "4pd.io/vgpu-*": "HAMi",
-    "4pd.io/bind-*": "HAMi",
-    "4pd.io/devices-to-allocate": "HAMi",
-    "received-resource-type": "KAI",  # NVIDIA/KAI-Scheduler: pkg/common/constants
-    "runai-gpu-limit": "KAI",
-    "scheduling.koordinator.sh/device-allocated": "Koordinator",  # koordinator-sh/koordinator: apis/extension
-    "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
-    "tencent.com/gpu-assigned": "GPU Manager",
-    "elasticgpu.io/assumed": "Elastic GPU",  # elastic-ai/elastic-gpu-scheduler: pkg/utils
-    "elasticgpu.io/container-*": "Elastic GPU",
-    "huawei.com/Ascend*": "Ascend",  # Ascend for Volcano: the cards that the plugin hands out
-    "huawei.com/npu-core": "Ascend",
-    "huawei.com/kltDev": "Ascend",
-    "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
-    "gas-container-tiles": "Intel GPU-aware scheduling",
-    "gas-ts": "Intel GPU-aware scheduling",
-    "CAMBRICON_DSMLU_*": "Cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
-}
-TRUSTED_LABELS: dict[str, str] = {
-    "runai-gpu-group": "KAI",  # NVIDIA/KAI-Scheduler: the card that pods share
-    "runai-gpu-group/*": "KAI",
-    "elasticgpu.io/assumed": "Elastic GPU",
-}
+TRUSTED_ANNOTATIONS = Owners(
+    {
+        "ALIYUN_COM_GPU_*": "gpushare",  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
+        "scheduler.framework.gpushare.allocation": "gpushare",
+        "volcano.sh/gpu-index": "Volcano",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
+        "volcano.sh/predicate-time": "Volcano",
+        "volcano.sh/vgpu-time": "Volcano",
+        "volcano.sh/vgpu-ids-new": "Volcano",
+        "volcano.sh/vgpu-node": "Volcano",
+        "volcano.sh/devices-to-allocate": "Volcano",
+        "volcano.sh/bind-time": "Volcano",
+        "volcano.sh/bind-phase": "Volcano",
+        "hami.io/vgpu-*": "HAMi",  # Project-HAMi/HAMi: pkg/util/types.go, pkg/device
+        "hami.io/bind-*": "HAMi",
+        "hami.io/*-devices-to-allocate": "HAMi",
+        "hami.io/*-devices-allocated": "HAMi",
+        "4pd.io/vgpu-*": "HAMi",
+        "4pd.io/bind-*": "HAMi",
+        "4pd.io/devices-to-allocate": "HAMi",
+        "received-resource-type": "KAI",  # NVIDIA/KAI-Scheduler: pkg/common/constants
+        "runai-gpu-limit": "KAI",
+        "scheduling.koordinator.sh/device-allocated": "Koordinator",  # koordinator-sh/koordinator: apis/extension
+        "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
+        "tencent.com/gpu-assigned": "GPU Manager",
+        "elasticgpu.io/assumed": "Elastic GPU",  # elastic-ai/elastic-gpu-scheduler: pkg/utils
+        "elasticgpu.io/container-*": "Elastic GPU",
+        "huawei.com/Ascend*": "Ascend",  # Ascend for Volcano: the cards that the plugin hands out
+        "huawei.com/npu-core": "Ascend",
+        "huawei.com/kltDev": "Ascend",
+        "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
+        "gas-container-tiles": "Intel GPU-aware scheduling",
+        "gas-ts": "Intel GPU-aware scheduling",
+        "CAMBRICON_DSMLU_*": "Cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
+    }
+)
+TRUSTED_LABELS = Owners(
+    {
+        "runai-gpu-group": "KAI",  # NVIDIA/KAI-Scheduler: the card that pods share
+        "runai-gpu-group/*": "KAI",
+        "elasticgpu.io/assumed": "Elastic GPU",
+    }
+)
 # Labels by which a pod evades a backend's own webhook: key, value, whose it is.
 OPT_OUT_LABELS: tuple[tuple[str, str, str], ...] = (
     ("hami.io/webhook", "ignore", "HAMi"),  # Project-HAMi/HAMi: charts/hami/templates/scheduler/webhook.yaml
@@ -167,15 +193,3 @@ HOST_PATH_PREFIXES: tuple[str, ...] = tuple(
     for path in DEVICE_PATHS
     for spelling in ((path.rstrip("*"), "/var" + path.rstrip("*")) if path.startswith("/run/") else (path.rstrip("*"),))
 )
-
-
-def listed(table: dict[str, str], key: str) -> str | None:
-    """Return the value of the entry that matches a key, where ``*`` in an entry stands for any text."""
-    found = table.get(key)
-    if found is not None:
-        return found
-    for pattern, value in table.items():
-        start, star, end = pattern.partition("*")
-        if star and key.startswith(start) and key.endswith(end) and len(key) > len(start) + len(end):
-            return value
-    return None

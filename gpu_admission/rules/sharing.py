@@ -2,38 +2,61 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import plan as plans
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import mapping
 
+from . import markers
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
-    from gpu_admission.backends.base import Kind
-    from gpu_admission.backends.plan import Plan
+    from gpu_admission.backends.base import Asked
+    from gpu_admission.backends.plan import Plan, Verdict
+    from gpu_admission.backends.refusal import Kind
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
+
+_KUEUE = "kueue.x-k8s.io/queue-name"
+_WHOLE = frozenset({"nvidia", "mig", "amd", "intel"})  # systems whose words the backend exclusive reads or leaves
 
 
 def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
     """Yield each pod whose GPU requests concern the policy's backend, and what becomes of it."""
     for pod in workload.pods:
-        plan = pod.memo.get("sharing")
-        if plan is None:
+        plan = pod.memo.get("sharing", pod)
+        if plan is pod:
             plan = pod.memo["sharing"] = _work_out(workload, pod, policy)
-        if plan.asked or plan.verdicts:
+        if plan is not None:
             yield pod, plan
 
 
-def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan:
+def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+    """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
     place = metadata_place(pod)
-    if place is None:
-        return plans.work_out(pod, {}, None, policy)
-    metadata = mapping(pointers.resolve(workload.document, place[:-1])).get("metadata")
-    return plans.work_out(pod, mapping(metadata), place, policy)
+    metadata = mapping(pointers.resolve(workload.document, place[:-1])).get("metadata") if place else None
+    if _is_plain(pod, mapping(metadata), policy):
+        return None
+    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
+
+    plan = plans.work_out(pod, mapping(metadata), place, policy)
+    return plan if plan.asked or plan.verdicts else None
+
+
+def _is_plain(pod: Pod, metadata: Mapping[str, Any], policy: Policy) -> bool:
+    """Tell whether a pod asks for no GPU, or for whole ones where the policy shares none: no backend need look."""
+    annotations = mapping(metadata.get("annotations"))
+    if any(name in annotations for name in markers.KAI_REQUESTS):
+        return False
+    exclusive = policy.backend.name == "exclusive" and not policy.scheduler_name and "translateFrom" not in policy.spec
+    for container in pod.containers:
+        gpus = container.gpus
+        if gpus and not (exclusive and len(gpus) == 1 and gpus[0].resource.system in _WHOLE):
+            return False
+    return True
 
 
 def metadata_place(pod: Pod) -> Pointer | None:
@@ -48,4 +71,26 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
     for _, plan in of_pods(workload, policy):
         for verdict in plan.verdicts:
             if verdict.kind == kind:
-                yield Problem(verdict.pointer, verdict.message, verdict.advice, severity=verdict.severity)
+                advice = verdict.advice + _other_policy(workload, policy, verdict)
+                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity)
+
+
+def _other_policy(workload: Workload, policy: Policy, verdict: Verdict) -> str:
+    """Say to whoever lints a manifest of another backend under this policy that there is one for it."""
+    system = verdict.system
+    if workload.origin != "file" or system is None or system == policy.backend.name:
+        return ""
+    from gpu_admission.backends import registry  # noqa: PLC0415 - as above
+
+    if system not in registry.NAMES:
+        return ""
+    return f"; if the manifest is for {registry.named(system).title}, lint it with --policy {system}"
+
+
+def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
+    """Return a clause on where a quota would count the old name: Kueue reads the template before there are pods."""
+    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
+        return ""
+    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
+    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"

@@ -68,14 +68,14 @@ def _gpus(value: object, policy: Policy) -> dict[str, Any]:
     return {
         name: amount
         for name, amount in mapping(value).items()
-        if not isinstance(amount, (dict, list)) and "/" in name and policy.classify(name) is not None
+        if "/" in name and not isinstance(amount, (dict, list)) and policy.classify(name) is not None
     }
 
 
 def _stray(
     place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
 ) -> Iterator[Stray]:
-    values = _gpus(value, policy)
+    values = _gpus(value, policy) if value else None
     if values:
         emptied = place if len(values) == len(mapping(value)) else None
         yield Stray(place, values, where, home, side=side, emptied=emptied)
@@ -89,6 +89,8 @@ def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
 
 
 def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
+    if not container.resources:
+        return
     place = container.resources_pointer
     yield from _stray(place, container.resources, f"straight under {container.key}", container, policy)
     for outer in _SIDES:
@@ -118,15 +120,27 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
 
 
 def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
-    """Yield a count in the nodeSelector where no container asks for the resource: else it is a label of that name."""
-    asked = {gpu.name for gpu in pod.gpus}
+    """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
+
+    Such a card, not that very resource: what the request is called may change with the sharing backend (GPU101).
+    """
+    asked = {gpu.resource.vendor for gpu in pod.gpus}
+    if "any" in asked:
+        asked.add(common.backend_vendor(policy))
     place = (*pod.pointer, "nodeSelector")
     for stray in _stray(place, pod.spec.get("nodeSelector"), "in the nodeSelector", home, policy):
-        counts = {name: raw for name, raw in stray.values.items() if name not in asked and _is_count(raw)}
+        counts = {
+            name: raw for name, raw in stray.values.items() if _vendor(name, policy) not in asked and _is_count(raw)
+        }
         if counts:
             stray.emptied = stray.emptied if len(counts) == len(stray.values) else None
             stray.values = counts
             yield stray
+
+
+def _vendor(name: str, policy: Policy) -> str | None:
+    resource = policy.classify(name)
+    return None if resource is None else resource.vendor
 
 
 def _is_count(raw: Any) -> bool:

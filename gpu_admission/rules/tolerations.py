@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from gpu_admission.core.shape import mappings, text
 
 TYPE_CHECKING = False
@@ -24,6 +26,13 @@ TAINT_KEYS = (
     "gpu.intel.com/xe",
 )
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
+
+
+@lru_cache(maxsize=32)
+def taints(policy: Policy) -> tuple[str, ...]:
+    """Return the keys of taints that are known to keep pods off GPU nodes, the policy's own first."""
+    own = [text(entry.get("key")) for entry in policy.tolerations]
+    return tuple(dict.fromkeys([*own, *TAINT_KEYS]))
 
 
 def wanted(policy: Policy, vendors: frozenset[str]) -> Iterator[dict[str, Any]]:

@@ -41,26 +41,44 @@ class Writer:
     def translation(self, asked: Asked) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
         emission = asked.emission
-        if emission is None or not self.reaches(emission, removes=bool(asked.spelling.annotations)):
+        if emission is None or not self._reaches(emission, removes=bool(asked.spelling.annotations)):
             return ()
         claims = self._named(emission)
         operations = [
             *self._resources(asked, emission, claims),
             *self._forget_annotations(asked, emission),
-            *self.pod_level(emission),
+            *self._pod_level(emission),
         ]
         entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
         operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
-        return tuple(operations)
+        return self._checked(operations)
 
-    def reaches(self, emission: Emission, *, removes: bool = False) -> bool:
+    def completion(self, emission: Emission) -> tuple[Operation, ...]:
+        """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
+        return self._checked(list(self._pod_level(emission))) if self._reaches(emission) else ()
+
+    def _checked(self, operations: list[Operation]) -> tuple[Operation, ...]:
+        return tuple(operations) if all(self._applies(operation) for operation in operations) else ()
+
+    def _applies(self, operation: Operation) -> bool:
+        """Tell whether an operation meets what it expects: anybody wrote the object, and a list may be a number."""
+        around = self._at(operation.path[:-1])
+        last = operation.path[-1]
+        if isinstance(around, list):
+            return last == patch.APPEND or isinstance(last, int)
+        if not isinstance(around, dict):
+            return False
+        there = around.get(str(last))
+        return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
+
+    def _reaches(self, emission: Emission, *, removes: bool = False) -> bool:
         """Tell whether every place outside of the container that has to change stands in the object."""
         on_metadata = emission.annotations or emission.labels or removes
         on_spec = emission.node_selector or emission.affinity or emission.claims
         placeable = self._pod.complete and not common.serverless(self._workload)
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
-    def pod_level(self, emission: Emission) -> Iterator[Operation]:
+    def _pod_level(self, emission: Emission) -> Iterator[Operation]:
         """Yield the operations on the pod's metadata and on its choice of nodes."""
         if self._metadata is not None:
             said = {"annotations": emission.annotations, "labels": emission.labels}
@@ -155,6 +173,10 @@ class Writer:
 
     def _at(self, place: Pointer) -> object:
         return pointers.resolve(self._document, place) if pointers.exists(self._document, place) else None
+
+
+def _is_tree(value: object) -> bool:
+    return isinstance(value, dict | list)
 
 
 def _implies(said: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:

@@ -41,7 +41,7 @@ WRITTEN = [
     (policy("mig", ["H200-141"]), {MEM: "16Gi"}, {"nvidia.com/mig-1g.18gb": 1}),
     (policy("mig", ["A30-24"]), {MEM: "5Gi", CORE: "50"}, {"nvidia.com/mig-2g.12gb": 1}),
     (policy("mig", ["A100-40"]), {"aliyun.com/gpu-mem": "3"}, {"nvidia.com/mig-1g.5gb": 1}),
-    (policy("mig", ["A100-40", "A100-80"]), {MEM: "9830Mi"}, {"nvidia.com/mig-3g.20gb": 1}),
+    (policy("mig", ["A100-40", "A100-80"]), {MEM: "9830Mi"}, {"nvidia.com/mig-2g.10gb": 1}),
     (policy("mig", ["A100-80"]), {COUNT: "2"}, {GPU: 2}),
     (policy("mig", ["A100-80"], allowSeveral=True), {MEM: "8Gi", COUNT: "2"}, {"nvidia.com/mig-1g.10gb": 2}),
     # gpushare

@@ -135,8 +135,8 @@ def test_one_operation(operation, old, new):
         ),
         ("a: b", add("c", value=1), "a: b\nc: 1"),
         ("a: b", remove("a"), "{}"),
-        ("a: b\nc: d", remove("c"), "a: b"),
-        ("- a\n- b", remove(1), "- a"),
+        ("a: b\nc: d", remove("c"), "a: b\n"),
+        ("- a\n- b", remove(1), "- a\n"),
         ("- a\n- b\n", remove(0), "- b\n"),
         ("- a\n", remove(0), "[]\n"),
         ("- - a\n  - b\n", remove(0, 0), "- - b\n"),
@@ -216,6 +216,11 @@ def test_operations_on_several_documents():
         (0, [Operation("X", "remove", ("a",)), Operation("X", "add", ("d",), 1)]),
     ]
     assert edit(text.encode(), changes) == b"{d: 1}\n---\n# nothing\n---\nb:\n  x: 1\n---\nc: 1\n"
+
+
+def test_changes_of_one_document_add_up():
+    changes = [(0, [Operation("X", "add", ("b",), 1)]), (0, [Operation("Z", "add", ("c",), 1)])]
+    assert edit(b"a: 1\n", changes) == b"a: 1\nb: 1\nc: 1\n"
 
 
 def test_documents_that_cannot_be_read_stay_as_they_are():

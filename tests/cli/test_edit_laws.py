@@ -55,7 +55,7 @@ STYLES = {
     "single quoted": in_yaml(default_flow_style=False, default_style="'"),
     "crlf": lambda value: in_yaml(default_flow_style=False)(value).replace("\n", "\r\n"),
     "no last line break": lambda value: in_yaml(default_flow_style=False)(value).removesuffix("\n"),
-    "json": lambda value: json.dumps(value),
+    "json": json.dumps,
     "json minified": lambda value: json.dumps(value, separators=(",", ":"), ensure_ascii=False),
     "json indented": lambda value: json.dumps(value, indent=2) + "\n",
     "json by tabs": lambda value: json.dumps(value, indent="\t"),

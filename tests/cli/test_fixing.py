@@ -225,3 +225,16 @@ def test_a_folder_that_cannot_be_written(lint, monkeypatch):
     assert result.code == 2
     assert "a.yaml: error: cannot be written: Permission denied" in result.err
     assert "GPU001" in result.out
+
+
+def test_many_repairs_of_one_document_are_made_together(lint, monkeypatch):
+    from gpu_admission.cli import edit
+
+    container = "    - name: c{}\n      image: i\n      resources:\n        requests:\n          nvidia.com/gpu: 1\n"
+    head = "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
+    lint.write("a.yaml", head + "".join(container.format(number) for number in range(120)))
+    readings = []
+    read = edit.read
+    monkeypatch.setattr(edit, "read", lambda *args, **more: readings.append(1) or read(*args, **more))
+    assert lint("a.yaml", "--fix").code == 0
+    assert len(readings) < 20  # not two for each of 240 operations: that would be quadratic

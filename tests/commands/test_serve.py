@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from fake_kubernetes import ADMISSION, FakeKubernetes, served
 from serve_process import Served, argv, run
-from webhook_server import pair, replace, review, until
+from webhook_server import pair, review, until
 
 from gpu_admission.admission.child import Child
 from gpu_admission.commands import keeper

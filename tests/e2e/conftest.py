@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from e2e.cluster import Cluster, missing
+from e2e.webhook import Server
 
 
 @pytest.fixture(scope="session")
@@ -42,3 +43,21 @@ def namespace(api):
     made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
     assert made.status == 201, made
     return name
+
+
+@pytest.fixture(scope="session")
+def server(cluster, tmp_path_factory):
+    """Our webhook server, called by nobody yet."""
+    made = Server(tmp_path_factory.mktemp("webhook"))
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+
+
+@pytest.fixture(scope="module")
+def webhook(api, server):
+    """The default policy's webhooks, registered for the tests of one file."""
+    with server.registered(api):
+        yield server

@@ -147,7 +147,9 @@ def test_cert_manager_fills_the_bundles(built):
         assert annotations == {"cert-manager.io/inject-ca-from": "gpu-admission/gpu-admission-tls"}
     assert "Role" not in {obj["kind"] for obj in objects}  # no Secret is read through the API
     mounted = one(objects, "Deployment")["spec"]["template"]["spec"]["volumes"][-1]["secret"]["secretName"]
-    (made,) = [o["spec"]["secretName"] for o in objects if o["kind"] == "Certificate" and o["metadata"]["name"] == mounted]
+    (made,) = [
+        o["spec"]["secretName"] for o in objects if o["kind"] == "Certificate" and o["metadata"]["name"] == mounted
+    ]
     assert made == mounted
 
 
@@ -162,13 +164,19 @@ def test_parts_agree(built, overlay):
     assert f"--bind=0.0.0.0:{ports['webhook']}" in container["args"]
     assert f"--health-bind=0.0.0.0:{ports['health']}" in container["args"]
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(ports["health"])
-    for selector in (service["spec"]["selector"], one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"]):
+    for selector in (
+        service["spec"]["selector"],
+        one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
+    ):
         assert selector.items() <= pod["metadata"]["labels"].items()
     assert service["spec"]["ports"][0]["port"] == webhook.Options().port
     for obj in objects:
         for hook in obj.get("webhooks", ()):
             where = hook["clientConfig"]["service"]
-            assert (where["name"], where["namespace"]) == (service["metadata"]["name"], service["metadata"]["namespace"])
+            assert (where["name"], where["namespace"]) == (
+                service["metadata"]["name"],
+                service["metadata"]["namespace"],
+            )
     limits = container["resources"]
     assert limits["limits"] == {"memory": limits["requests"]["memory"]}
     grace = pod["spec"]["terminationGracePeriodSeconds"]
@@ -179,4 +187,13 @@ def test_parts_agree(built, overlay):
 def test_the_policy_that_is_mounted_is_the_default(built):
     said = yaml.safe_load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
     assert said == yaml.safe_load(Path(ROOT, "policies", "default.yaml").read_text())
-    assert os.path.basename(next(arg for arg in one(built["self-signed"], "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"] if "policy" in arg)) == "policy.yaml"
+    assert (
+        os.path.basename(
+            next(
+                arg
+                for arg in one(built["self-signed"], "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+                if "policy" in arg
+            )
+        )
+        == "policy.yaml"
+    )

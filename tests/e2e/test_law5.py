@@ -87,3 +87,76 @@ def test_our_verdict_is_the_api_servers(api, capsys):
     wrong = [f"seed {seed}: {why}\n{obj}" for seed, (obj, _, why) in zip(seeds, results, strict=True) if why]
     assert not wrong, f"{len(wrong)} disagreements:\n" + "\n".join(wrong[:MOST_SHOWN])
     assert min(statuses[status] for status in (201, 400, 422)) > count / 20
+
+
+def resources(**fields):
+    container = {"name": "c", "image": "example.com/c:1", "resources": fields}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+
+
+def beside(**fields):
+    pod = resources()
+    pod["spec"] |= fields
+    return pod
+
+
+GPU = "nvidia.com/gpu"
+MISPLACED = {
+    "straight under resources": resources(**{GPU: 1}),
+    "under a misspelt key": resources(request={GPU: 1}),
+    "under limit": resources(limit={GPU: 1}),
+    "a level too deep": resources(limits={"limits": {GPU: 1}}),
+    "limits as a list": resources(limits=[{GPU: 1}]),
+    "in the pod's spec": beside(**{GPU: 1}),
+    "in the resources of the pod": beside(resources={"limits": {GPU: 1}}),
+    "limits of the pod": beside(limits={GPU: 1}),
+    "a number in the nodeSelector": beside(nodeSelector={GPU: 1}),
+    "beside the container's name": beside(containers=[{"name": "c", "image": "example.com/c:1", GPU: 1}]),
+    "limits beside the container's name": beside(
+        containers=[{"name": "c", "image": "example.com/c:1", "limits": {GPU: 1}}]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MISPLACED)
+def test_what_is_refused_for_its_place_is_found(api, name):
+    pod = MISPLACED[name]
+    reply = api.create(pod, dryRun="All", fieldValidation="Strict")
+    assert reply.refused
+    found = [finding for finding in ENGINE.validate(pod) if finding.rule.startswith("GPU0")]
+    assert found, reply
+    # A key that Kubernetes only ignores where nobody asks it to be strict (GPU011) is a warning.
+    assert {finding.severity for finding in found} & {"error", "warning"}
+
+
+def test_files_are_read_as_kubectl_reads_them(cluster, tmp_path):
+    """Amounts as YAML, through kubectl's own reader and ours."""
+    written = [
+        "1", "1.0", "0.5", "1e3", "1E3", "0x10", "0o7", "010", "08", "1_000", "+1", "-1", ".5", "1.", "yes", "on", "true",
+        "null", "~", "", "'1'", '"1"', "'1K'", "1Ki", "1K", "1:30", "0b11", "1e16", "1e21", "1e22", "123456789012345678",
+        "9223372036854775807", "9223372036854775808", "18446744073709551616", "1e-7", "0.0001", "100000000000000000000000",
+        "!!str 1", "!!int '1'", ".inf", ".nan", "2001-01-01", "1.5e3", "12e-1", "1e400", "'\\n1'", '"\\u00a01"', '"\\t1"',
+    ]  # fmt: skip
+    wrong = []
+    taken = 0
+    for number, text in enumerate(written):
+        manifest = (
+            f"apiVersion: v1\nkind: Pod\nmetadata:\n  name: p{number}\nspec:\n  containers:\n    - name: c\n"
+            f"      image: example.com/c:1\n      resources:\n        limits:\n          nvidia.com/gpu: {text}\n"
+        )
+        path = tmp_path / f"{number}.yaml"
+        path.write_text(manifest)
+        theirs = cluster.kubectl("create", "--dry-run=server", "-f", str(path), check=False)
+        result = gpu_lint(path)
+        taken += result == 0
+        if (theirs.returncode == 0) is not (result == 0):
+            wrong.append(f"{text!r}: kubectl {theirs.returncode} {theirs.stderr.strip()[:200]}, gpu-lint {result}")
+    assert not wrong, "\n".join(wrong)
+    assert 10 < taken < len(written) - 10
+
+
+def gpu_lint(path):
+    """The exit code of gpu-lint, with the rules that the API server has too."""
+    from gpu_admission.commands.lint import main
+
+    return main(["--select", "GPU001,GPU002,GPU003,GPU004", "--format", "concise", str(path)])

@@ -121,7 +121,7 @@ TOUCHING = {
     "a misspelt name": pod(resources={"huawei.com/Acsend910": "1"}),
     "zero": pod(resources={"nvidia.com/gpu": "0"}),
     "init container": {**pod(), "spec": {**pod()["spec"], "initContainers": [{"name": "i", "image": "i", "resources": {"limits": PROBE}}]}},
-    "the pod's own resources": pod(resources={"cpu": "1"}, **{"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]}),
+    "the pod's own resources": pod(resources={"cpu": "1"}, resourceClaims=[{"name": "gpu", "resourceClaimTemplateName": "gpu"}]),
     "visible devices": env("NVIDIA_VISIBLE_DEVICES"),
     "the last of many variables": env(*[f"V{n}" for n in range(2000)], "AMD_VISIBLE_DEVICES"),
     "CUDA_": env("CUDA_MPS_PIPE_DIRECTORY"),

@@ -116,7 +116,7 @@ def blocks(draw, indent=""):
     return lines, places
 
 
-def _add(draw, lines, places, head, indent, name):  # noqa: PLR0917
+def _add(draw, lines, places, head, indent, name):
     if len(indent) < 8 and draw(st.booleans()):
         inner, inner_places = draw(blocks(indent + "  "))
         lines.append(head + draw(st.sampled_from(["", "  # comment"])))

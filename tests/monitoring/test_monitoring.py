@@ -45,7 +45,10 @@ def promtool():
     return found
 
 
-@pytest.mark.parametrize("words", [("check", "rules", "deploy/monitoring/alerts.yaml"), ("test", "rules", "tests/monitoring/alerts.test.yaml")])
+@pytest.mark.parametrize(
+    "words",
+    [("check", "rules", "deploy/monitoring/alerts.yaml"), ("test", "rules", "tests/monitoring/alerts.test.yaml")],
+)
 def test_promtool(promtool, words):
     done = subprocess.run([promtool, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

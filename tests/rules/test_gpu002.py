@@ -8,6 +8,8 @@ CASES = [
     Case("equal", one({"requests": {GPU: 1}, "limits": {GPU: 1}})),
     Case("equal by value", one({"requests": {GPU: "1000m"}, "limits": {GPU: "1"}})),
     Case("equal by value, exponents", one({"requests": {GPU: "1e3"}, "limits": {GPU: "1k"}})),
+    Case("equal once Kubernetes has rounded up", one({"requests": {GPU: "0.9999"}, "limits": {GPU: 1}})),
+    Case("equal once rounded up, in parts", one({"requests": {GPU: "999999.42u"}, "limits": {GPU: "1"}})),
     Case("requests only", one({"requests": {GPU: 1}})),
     Case("limits only", one({"limits": {GPU: 1}})),
     Case(

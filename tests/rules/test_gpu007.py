@@ -23,6 +23,8 @@ MISSPELT = [
     ("nvidia_gpu", GPU, "error"),
     ("nvidia", GPU, "error"),
     ("nvidia.com/", GPU, "error"),
+    ("nvidia.com/gpu/1", GPU, "error"),
+    ("amd.com/gpu/mi300x", "amd.com/gpu", "error"),
     ("gpu", GPU, "error"),
     ("gpus", GPU, "error"),
     ("GPU", GPU, "error"),
@@ -168,6 +170,33 @@ CASES = [
     Case(
         "control characters do not reach the terminal",
         one({"limits": {"nvidia.com/\x1b[31mgpu": 1}}),
+    ),
+    *(
+        Case(
+            f"an amount that Kubernetes refuses: {resources}",
+            one(resources),
+            (Expected((LIMITS if "limits" in resources else REQUESTS) + "nvidia.com~1gpus", "error", "refuses"),),
+            one({side: {GPU: next(iter(amounts.values()))} for side, amounts in resources.items()}),
+        )
+        for resources in (
+            {"limits": {"nvidia.com/gpus": "500m"}},
+            {"limits": {"nvidia.com/gpus": -1}},
+            {"limits": {"nvidia.com/gpus": "one"}},
+            {"limits": {"nvidia.com/gpus": 1}, "requests": {"nvidia.com/gpus": 2}},
+            {"requests": {"nvidia.com/gpus": 1}},
+        )
+    ),
+    Case(
+        "amounts that are equal once Kubernetes has rounded them",
+        one({"limits": {"nvidia.com/gpus": 1}, "requests": {"nvidia.com/gpus": "0.9999"}}),
+        (Expected(LIMITS + "nvidia.com~1gpus", "warning"),),
+        one({"limits": {GPU: 1}, "requests": {GPU: "0.9999"}}),
+    ),
+    Case(
+        "an amount that has yet to be filled in",
+        one({"limits": {"nvidia.com/gpus": "$GPUS"}}),
+        (Expected(LIMITS + "nvidia.com~1gpus", "warning"),),
+        one({"limits": {GPU: "$GPUS"}}),
     ),
     Case(
         "a Pod at admission",

@@ -150,6 +150,31 @@ CASES = [
     Case(
         "a count in the nodeSelector of a pod that asks", pod(container({"limits": {GPU: 1}}), nodeSelector={GPU: "1"})
     ),
+    Case(
+        "a count in the nodeSelector of a pod that asks for such a card by another name",
+        pod(container({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
+    ),
+    Case(
+        "a count in the nodeSelector of a pod that asks for another maker's card",
+        pod(container({"limits": {"amd.com/gpu": 1}}), nodeSelector={GPU: "1"}),
+        (Expected("/spec/nodeSelector/nvidia.com~1gpu", "warning"),),
+        pod(container({"limits": {"amd.com/gpu": 1, GPU: "1"}})),
+    ),
+    Case(
+        "a Pod inside another object at admission: nothing has been dropped from it yet",
+        {
+            "apiVersion": "kubeflow.org/v1",
+            "kind": "Experiment",
+            "spec": {"trialTemplate": {"trialSpec": one({GPU: 1})}},
+        },
+        (Expected("/spec/trialTemplate/trialSpec/spec/containers/0/resources/nvidia.com~1gpu"),),
+        {
+            "apiVersion": "kubeflow.org/v1",
+            "kind": "Experiment",
+            "spec": {"trialTemplate": {"trialSpec": one({"limits": {GPU: 1}})}},
+        },
+        origin="admission",
+    ),
     *(
         Case(f"a label: {name}: {value}", pod(container({}), nodeSelector={name: value}))
         for name, value in [

@@ -1,0 +1,133 @@
+"""The examples work as written, each under the policy it was written for, and the shipped policies do what they say."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from gpu_admission import rules
+from gpu_admission.backends import registry
+from gpu_admission.commands import docs
+from gpu_admission.core.engine import Engine
+from gpu_admission.files import policyfile
+from gpu_admission.render import backends
+
+FOLDER = Path(__file__).parents[2] / "examples" / "sharing"
+# file -> the policy, and the rules that deny or warn
+EXAMPLES = {
+    "amd": ("default", []),
+    "dra": ("dra", []),
+    "gpushare": ("gpushare", []),
+    "gpushare-visible-devices": ("gpushare", ["GPU301"]),
+    "hami": ("hami", []),
+    "kai": ("kai", []),
+    "koordinator": ("koordinator", []),
+    "mig": ("mig", []),
+    "mps": ("mps", []),
+    "portable": ("volcano-vgpu", []),
+    "time-slicing": ("time-slicing", []),
+    "two-containers": ("default", []),
+    "volcano": ("volcano", []),
+    "volcano-kserve": ("volcano", ["GPU205"]),
+    "volcano-vgpu": ("volcano-vgpu", []),
+}
+SHARED = {backend.name for backend in registry.ALL} - {"exclusive"}
+# What a pod of 8 GiB asks for once it is admitted, and by which scheduler.
+ARRIVES = {
+    "default": ({"nvidia.com/gpu": 1}, None),
+    "strict": ({"nvidia.com/gpu": 1}, None),
+    "time-slicing": ({"nvidia.com/gpu": 1}, None),
+    "mps": ({"nvidia.com/gpu": 1}, None),
+    "mig": ({"nvidia.com/mig-1g.10gb": 1}, None),
+    "gpushare": ({"aliyun.com/gpu-mem": 8}, None),
+    "volcano": ({"volcano.sh/gpu-memory": 8192}, "volcano"),
+    "volcano-vgpu": ({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192}, "volcano"),
+    "hami": ({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}, "hami-scheduler"),
+    "kai": (None, "kai-scheduler"),
+    "koordinator": ({"koordinator.sh/gpu.shared": 1, "koordinator.sh/gpu-memory": "8Gi"}, "koord-scheduler"),
+    "dra": (None, None),
+}
+
+
+def documents(name):
+    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text()))
+
+
+def test_every_example_and_every_policy_is_tried():
+    assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(EXAMPLES)
+    assert sorted(ARRIVES) == sorted(policyfile.shipped())
+    assert set(ARRIVES) >= SHARED
+    assert set(EXAMPLES) >= SHARED, "every backend has an example"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_examples_work_as_written(name):
+    policy, expected = EXAMPLES[name]
+    engine = Engine(rules.ALL, policyfile.load(policy))
+    findings = [finding for document in documents(name) for finding in engine.validate(document)]
+    assert sorted({finding.rule for finding in findings if finding.action != "audit"}) == expected
+
+
+@pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"portable", "gpushare-visible-devices"}))
+def test_an_example_in_the_backends_own_words_is_not_rewritten(name):
+    engine = Engine([rule for rule in rules.ALL if rule.id[3] == "1"], policyfile.load(EXAMPLES[name][0]))
+    for document in documents(name):
+        assert engine.mutate(document).patch == ()
+
+
+@pytest.mark.parametrize("name", ARRIVES)
+def test_a_portable_pod_is_admitted_under_every_shipped_policy(name):
+    (document,) = documents("portable")
+    resources = document["spec"]["containers"][0]["resources"]
+    resources["requests"] = dict(resources["limits"])
+    document["spec"]["schedulerName"] = "default-scheduler"
+    review = Engine(rules.ALL, policyfile.load(name)).review(document, "admission")
+    after = review.mutation.object
+    wanted, scheduler = ARRIVES[name]
+    said = after["spec"]["containers"][0].get("resources", {})
+    assert said.get("limits") == said.get("requests") == wanted
+    assert after["spec"]["schedulerName"] == (scheduler or "default-scheduler")
+    assert [finding for finding in review.findings if finding.action == "deny" and not finding.repaired] == []
+    assert Engine(rules.ALL, policyfile.load(name)).mutate(after, "admission").patch == ()
+
+
+def test_what_arrives_besides_resources():
+    def admitted(name):
+        (document,) = documents("portable")
+        return Engine(rules.ALL, policyfile.load(name)).mutate(document, "admission").object
+
+    assert admitted("kai")["metadata"]["annotations"] == {"gpu-memory": "8192"}
+    assert admitted("kai")["metadata"]["labels"] == {"kai.scheduler/queue": "default"}
+    assert admitted("dra")["spec"]["resourceClaims"] == [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
+
+
+@pytest.mark.parametrize("name", sorted(ARRIVES))
+def test_the_shipped_policies_pass_the_check_of_policy_files(name):
+    data = Path(policyfile.path_of(name)).read_bytes()
+    assert policyfile.parse(data, name).name == name
+    assert policyfile.load(name).visible_devices.get("served") == "leave"
+    assert {"kube-system", "gpu-operator", "volcano-system"} <= set(policyfile.load(name).exempt["namespaces"])
+
+
+@pytest.mark.parametrize("name", sorted(set(backends.SHIPPED) | set(backends.CARDS)))
+def test_the_page_shows_what_the_shipped_policies_do(name):
+    policy = policyfile.load(name)
+    said = backends.SHIPPED.get(name, {})
+    assert {key: policy.backend.parameters[key] for key in said} == said
+    assert [card["model"] for card in policy.cards] == [card["model"] for card in backends.CARDS.get(name, ())]
+
+
+def test_the_page_tells_everything_of_every_backend():
+    page = docs.GENERATED["docs/backends.md"]()
+    for backend in registry.ALL:
+        assert f"### {backend.name}\n" in page
+        assert all(what in page and why in page for what, why in backend.page.refuses)
+        assert all(trap in page for trap in backend.page.traps)
+    assert '| `gpu-mem: 8Gi` | annotation `gpu-memory: "8192"` |' in page
+    assert "| `A30-24` | 24 | 1g.6gb 5.81 (4), 2g.12gb 11.4 (2), 4g.24gb 22.8 (1) |" in page
+
+
+def test_every_backend_of_the_schema_is_in_the_registry():
+    from gpu_admission.files import policymodel
+
+    assert list(registry.BY_NAME) == list(policymodel.BACKENDS)

@@ -1,0 +1,91 @@
+"""GPU202: the scheduler of the sharing backend."""
+
+import pytest
+
+from rules.table import Found, Row, container, pod, template, verify
+
+MEM = "gpu-admission.io/gpu-mem"
+VGPU = {"backend": {"name": "volcano-vgpu"}}
+KSERVE = {
+    "apiVersion": "serving.knative.dev/v1",
+    "kind": "Service",
+    "metadata": {"name": "s"},
+    "spec": {"template": {"spec": {"containers": [container(gpu={"volcano.sh/vgpu-number": 1})]}}},
+}
+
+
+def vgpu(**fields):
+    return container(gpu={"volcano.sh/vgpu-number": 1}, **fields)
+
+
+UNSET = (
+    Found(
+        "/spec/containers/0/resources/limits/volcano.sh~1vgpu-number",
+        "info",
+        ("schedulerName is not set", "schedulerName: volcano"),
+        "safe",
+    ),
+)
+CHOSEN = (Found("/spec/schedulerName", "error", ('schedulerName is "mine"', "or leave it out")),)
+
+ROWS = [
+    Row("another one, on purpose", pod(vgpu(), schedulerName="mine"), CHOSEN, VGPU),
+    Row(
+        "another one, which the policy overwrites",
+        pod(vgpu(), schedulerName="mine"),
+        (CHOSEN[0]._replace(fix="safe"),),
+        {**VGPU, "overwriteSchedulerName": True},
+        pod(vgpu(), schedulerName="volcano"),
+    ),
+    Row("the backend's", pod(vgpu(), schedulerName="volcano"), (), VGPU),
+    Row("the policy's own", pod(vgpu(), schedulerName="v2"), (), {**VGPU, "schedulerName": "v2"}),
+    Row("no GPU", pod(container()), (), VGPU),
+    Row("another maker's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),
+    Row(
+        "a backend of the default scheduler",
+        pod(container(gpu={"aliyun.com/gpu-mem": 3})),
+        (),
+        {"backend": {"name": "gpushare"}},
+    ),
+    Row("Knative refuses the field", KSERVE, (), VGPU),
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_scheduler_name(row):
+    verify("GPU202", row)
+
+
+# Where nothing stands in a file the finding is at the request; Kubernetes' default gives it a place of its own.
+SET = [
+    (pod(vgpu()), UNSET[0].pointer),
+    (pod(vgpu(), schedulerName=""), "/spec/schedulerName"),
+    (pod(vgpu(), schedulerName=None), "/spec/schedulerName"),
+    (pod(vgpu(), schedulerName="default-scheduler"), "/spec/schedulerName"),
+    (template("Deployment", vgpu()), "/spec/template" + UNSET[0].pointer),
+]
+
+
+@pytest.mark.parametrize(("document", "place"), SET)
+def test_an_unset_scheduler_is_set(document, place):
+    from gpu_admission import rules
+    from gpu_admission.core import pointer
+    from gpu_admission.core.engine import Engine
+    from gpu_admission.core.policy import Policy
+
+    engine = Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"})))
+    (finding,) = engine.validate(document)
+    assert (finding.severity, finding.fix, pointer.to_text(finding.pointer)) == ("info", "safe", place)
+    after = engine.mutate(document).object
+    spec = after["spec"] if document["kind"] == "Pod" else after["spec"]["template"]["spec"]
+    assert spec["schedulerName"] == "volcano"
+    assert engine.validate(after) == []
+
+
+def test_a_pod_that_must_be_refused_is_left_alone():
+    from gpu_admission import rules
+    from gpu_admission.core.engine import Engine
+    from gpu_admission.core.policy import Policy
+
+    document = pod(container(gpu={MEM: "8Gi", "gpu-admission.io/gpu-core": 200}))
+    assert Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"}))).validate(document) == []

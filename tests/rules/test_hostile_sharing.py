@@ -1,0 +1,118 @@
+"""The rules on sharing on objects whose every part has been replaced by something that does not belong there."""
+
+import copy
+
+import jsonpatch
+import pytest
+
+from gpu_admission import rules
+from gpu_admission.core import patch
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+
+SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
+CARDS = {"cards": [{"model": "A100-80", "mig": "single", "profile": "1g.20gb"}]}
+POLICIES = [
+    Policy("p", {"backend": {"name": "exclusive"}}),
+    Policy("p", {"backend": {"name": "mig", "strategy": "single"}, "cluster": CARDS}),
+    Policy("p", {"backend": {"name": "kai", "queue": "q"}}),
+    Policy("p", {"backend": {"name": "dra", "template": "gpu"}}),
+    Policy("p", {"backend": {"name": "hami"}, "cluster": CARDS}),
+    Policy("p", {"backend": {"name": "koordinator"}, "overwriteSchedulerName": True}),
+]
+STRANGE = (
+    None, 0, -1, 1.5, True, "", "x", "0.5", "1e1000000", 10**400, [], {}, [None], [[]], ["x"], {"x": None}, [{"name": 1}],
+)  # fmt: skip
+TERM = {"matchExpressions": [{"key": "nvidia.com/gpu.memory", "operator": "Gt", "values": ["1"]}]}
+SPEC = {
+    "schedulerName": "mine",
+    "nodeSelector": {"a": "b"},
+    "affinity": {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}},
+    "resourceClaims": [{"name": "gpu", "resourceClaimName": "mine"}],
+    "containers": [
+        {
+            "name": "c",
+            "image": "c",
+            "resources": {
+                "limits": {"cpu": "1", "gpu-admission.io/gpu-mem": "8Gi", "gpu-admission.io/gpu-count": "1"},
+                "requests": {"cpu": "1", "gpu-admission.io/gpu-mem": "8Gi", "gpu-admission.io/gpu-count": "1"},
+                "claims": [{"name": "gpu"}],
+            },
+        }
+    ],
+}
+METADATA = {"name": "p", "annotations": {"a": "b"}, "labels": {"c": "d"}}
+KAI = {
+    "gpu-memory": "2000",
+    "gpu-fraction-num-devices": "2",
+    "gpu-fraction-container-name": "c",
+}
+PORTABLE = {"apiVersion": "v1", "kind": "Pod", "metadata": METADATA, "spec": SPEC}
+ANNOTATED = {
+    "apiVersion": "v1",
+    "kind": "Pod",
+    "metadata": {"annotations": KAI, "labels": {"kai.scheduler/queue": "q"}},
+    "spec": {"schedulerName": "kai-scheduler", "containers": [{"name": "c", "image": "c"}]},
+}
+DEPLOYMENT = {
+    "apiVersion": "apps/v1",
+    "kind": "Deployment",
+    "metadata": {"name": "d", "labels": {"kueue.x-k8s.io/queue-name": "q"}},
+    "spec": {"template": {"metadata": METADATA, "spec": SPEC}},
+}
+
+
+def places(value, at=()):
+    yield at
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from places(item, (*at, key))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from places(item, (*at, index))
+
+
+def replaced(obj, place, strange):
+    made = copy.deepcopy(obj)
+    here = made
+    for step in place[:-1]:
+        here = here[step]
+    here[place[-1]] = strange
+    return made
+
+
+CASES = [(PORTABLE, "file"), (PORTABLE, "admission"), (ANNOTATED, "admission"), (DEPLOYMENT, "file")]
+
+
+@pytest.mark.parametrize("turn", range(len(POLICIES)))
+@pytest.mark.parametrize(("obj", "origin"), CASES)
+def test_strange_parts_make_no_rule_fail_and_no_fix_that_is_not_one(obj, origin, turn):
+    engine = Engine(SHARING, POLICIES[turn])
+    for number, place in enumerate(places(obj)):
+        if not place:
+            continue
+        made = replaced(obj, place, STRANGE[(5 * number + 3 * turn) % len(STRANGE)])
+        before = copy.deepcopy(made)
+        mutation = engine.mutate(made, origin)
+        assert made == before
+        assert jsonpatch.apply_patch(made, patch.to_json(mutation.patch)) == mutation.object
+        assert not engine.mutate(mutation.object, origin).patch, (place, made)
+        for finding in engine.validate(made, origin):
+            assert len(finding.message) < 1000
+            assert finding.message.isprintable()
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, "0.5", "1e1000000", "1e-1000000", "eight", "", True, 10**400, "9" * 4000, [], {}, "٣"]
+)
+@pytest.mark.parametrize("name", ["gpu-mem", "gpu-count", "gpu-core"])
+@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.backend.name)
+def test_a_bad_amount_is_one_clear_error_and_nothing_is_written(policy, name, value):
+    limits = {"gpu-admission.io/gpu-mem": "8Gi", f"gpu-admission.io/{name}": value}
+    container = {"name": "c", "image": "c", "resources": {"limits": limits, "requests": dict(limits)}}
+    made = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+    ids = {"GPU002", "GPU003", "GPU004", "GPU006"}
+    engine = Engine([*SHARING, *(rule for rule in rules.ALL if rule.id in ids)], policy)
+    assert engine.mutate(made, "admission").object["spec"]["containers"] == [container]
+    errors = {finding.rule for finding in engine.validate(made, "admission") if finding.action == "deny"}
+    assert len(errors) == 1, errors
