@@ -126,6 +126,10 @@ def _check(settings: Settings) -> None:
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
+    _check_certificate(settings)
+
+
+def _check_certificate(settings: Settings) -> None:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -321,7 +322,7 @@ class TestAChild:
             now += 1
             if child.watch(now):
                 starts.append(now)
-        pauses = [later - sooner for sooner, later in zip(starts, starts[1:], strict=False)]
+        pauses = [later - sooner for sooner, later in itertools.pairwise(starts)]
         assert pauses == sorted(pauses)
         assert max(pauses) > 30
 

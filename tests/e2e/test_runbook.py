@@ -93,6 +93,9 @@ def test_what_is_collected(installed, shell, tmp_path):
     hooks = yaml.safe_load((tmp_path / "hooks.yaml").read_text())
     assert {item["kind"] for item in hooks["items"]} == set(PATHS)
     seen = (tmp_path / "apiserver.txt").read_text()
-    assert 'apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="pods.gpu-admission.io"' in seen
+    assert (
+        'apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="pods.gpu-admission.io"'
+        in seen
+    )
     assert 'apiserver_admission_webhook_fail_open_count{name="mutate.gpu-admission.io"' in seen
     assert "apiserver_admission_webhook_admission_duration_seconds_bucket" in seen
