@@ -191,13 +191,15 @@ class Engine:
 
     def _batch(self, rule: Rule, state: Mutation, *, unsafe: bool) -> tuple[list[Operation], bool]:
         batch: list[Operation] = []
+        claims = patch.Claims()
         waiting = False
         for _, problem in self._find(rule, state):
             if not self._applies(rule, problem, unsafe=unsafe):
                 continue
-            if patch.conflict(batch, problem.fix):
+            if claims.conflict(problem.fix):
                 waiting = True
             else:
+                claims.take(problem.fix)
                 batch += problem.fix
         return batch, waiting
 

@@ -92,7 +92,7 @@ def to_json(operations: Iterable[Operation]) -> list[dict[str, Any]]:
 def apply(document: Any, operations: Sequence[Operation]) -> Any:
     """Return the document with the operations applied; the one given is left as it was.
 
-    Only the mappings and lists on the way to a change are copied; everything else is shared.
+    Only the mappings and lists on the way to a change are copied, each once; everything else is shared.
     Raises PatchError where an operation does not apply.
     """
     if not operations:
@@ -100,8 +100,9 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     import jsonpatch  # noqa: PLC0415 - costs a linter run without fixes ten milliseconds
 
     acts = jsonpatch.JsonPatch.operations
+    ours: dict[int, Any] = {}
     for operation in operations:
-        document = _copy_along(document, operation.path[:-1])
+        document = _copy_along(document, operation.path[:-1], ours)
         try:
             document = acts[operation.op](operation.to_json()).apply(document)
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
@@ -109,19 +110,31 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     return document
 
 
-def _copy_along(document: Any, path: Pointer) -> Any:
-    """Return the document with shallow copies of the containers on the path, which may then be written to."""
-    root = _shallow(document)
-    here = root
+def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> Any:
+    """Return the document with shallow copies of the containers on the path, which may then be written to.
+
+    ``ours`` are the copies made so far, by identity (and kept alive, so that no other object gets theirs):
+    those need not be copied again.
+    """
+    root = here = _own(document, ours)
     for token in path:
         try:
             child = pointers.resolve(here, (token,))
         except PointerError as error:
             raise PatchError(f"{pointers.to_text(path)} does not exist") from error
-        copy = _shallow(child)
-        here[token if isinstance(here, dict) else pointers.list_index(token)] = copy
+        copy = _own(child, ours)
+        if copy is not child:
+            here[token if isinstance(here, dict) else pointers.list_index(token)] = copy
         here = copy
     return root
+
+
+def _own(value: Any, ours: dict[int, Any]) -> Any:
+    if id(value) in ours:
+        return value
+    copy = _shallow(value)
+    ours[id(copy)] = copy
+    return copy
 
 
 def _shallow(value: Any) -> Any:
@@ -130,14 +143,35 @@ def _shallow(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-def conflict(first: Iterable[Operation], second: Iterable[Operation]) -> bool:
-    """Tell whether two fixes, both worked out on the same object, cannot simply be applied one after the other.
+class Claims:
+    """The places that fixes have laid claim to, all worked out on the same object.
 
-    They cannot where one writes at, above or below a place of the other, or where one removes or inserts
-    items of a list whose items the other names by index.
+    Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or
+    below one of the places, or where one of the two removes or inserts items of a list whose items the other
+    names by index. Asking costs what a path is long, however many places there are.
     """
-    places = [_reach(operation) for operation in first]
-    return any(_overlap(place, _reach(operation)) for operation in second for place in places)
+
+    __slots__ = ("_above", "_places")
+
+    def __init__(self) -> None:
+        self._places: set[Pointer] = set()
+        self._above: set[Pointer] = set()
+
+    def take(self, operations: Iterable[Operation]) -> None:
+        """Claim the places of a fix."""
+        for operation in operations:
+            place = _reach(operation)
+            self._places.add(place)
+            self._above.update(place[:depth] for depth in range(len(place)))
+
+    def conflict(self, operations: Iterable[Operation]) -> bool:
+        """Tell whether a fix conflicts with what is claimed."""
+        return any(self._meets(_reach(operation)) for operation in operations)
+
+    def _meets(self, place: Pointer) -> bool:
+        if place in self._above or any(place[:depth] in self._places for depth in range(len(place))):
+            return True
+        return place in self._places and place[-1:] != (APPEND,)  # a list takes any number of new items
 
 
 def _reach(operation: Operation) -> Pointer:
@@ -146,9 +180,3 @@ def _reach(operation: Operation) -> Pointer:
     if operation.op != "replace" and isinstance(last, int):
         return operation.path[:-1]
     return operation.path
-
-
-def _overlap(one: Pointer, other: Pointer) -> bool:
-    if one == other and one and one[-1] == APPEND:
-        return False
-    return pointers.starts_with(one, other) or pointers.starts_with(other, one)

@@ -258,6 +258,7 @@ class Workload:
     """
 
     __slots__ = (
+        "_names",
         "api_version",
         "document",
         "group",
@@ -273,6 +274,7 @@ class Workload:
 
     def __init__(self, document: Any, obj: dict[str, Any], pointer: Pointer, policy: Policy, origin: Origin) -> None:
         self.document = document
+        self._names: dict[Pointer, str] | None = None
         self.object = obj
         self.pointer = pointer
         self.origin: Origin = origin
@@ -319,10 +321,16 @@ class Workload:
 
     def container_at(self, pointer: Pointer) -> str | None:
         """Return the name of the container that a pointer lies in, or None."""
-        for _, container in self.containers():
-            if pointers.starts_with(pointer, container.pointer):
-                return container.name or None
-        return None
+        if self._names is None:
+            self._names = {}
+            for _, container in self.containers():
+                self._names.setdefault(container.pointer, container.name)
+        return next((name or None for name in map(self._names.get, _around(pointer)) if name is not None), None)
+
+
+def _around(pointer: Pointer) -> Iterator[Pointer]:
+    """Yield the pointer's own place and those around it, the outermost first."""
+    return (pointer[:depth] for depth in range(len(pointer) + 1))
 
 
 def read(document: Any, policy: Policy, origin: Origin = "file") -> list[Workload]:

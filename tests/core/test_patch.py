@@ -77,11 +77,38 @@ def test_which_fixes_get_in_one_anothers_way(one, other, expected):
     first, second = patch.remove("R", one), patch.remove("R", other)
     if APPEND in one:
         first, second = Operation("R", "add", one, 1), Operation("R", "add", other, 1)
-    assert patch.conflict([first], [second]) is expected
+    assert conflict(first, second) is expected
 
 
 def test_replacing_list_items_moves_no_index():
-    assert not patch.conflict([patch.replace("R", ("l", 0), 1)], [patch.replace("R", ("l", 1), 1)])
+    assert not conflict(patch.replace("R", ("l", 0), 1), patch.replace("R", ("l", 1), 1))
+
+
+def conflict(first, second):
+    claims = patch.Claims()
+    claims.take([first])
+    return claims.conflict([second])
+
+
+@given(st.data())
+def test_claims_agree_with_comparing_each_pair(data):
+    paths = st.lists(st.sampled_from(("a", "b", 0, 1, APPEND)), max_size=3).map(tuple)
+    made = st.builds(Operation, st.just("R"), st.sampled_from(("add", "remove", "replace")), paths, st.just(1))
+    taken, asked = data.draw(st.lists(made, max_size=4)), data.draw(made)
+    claims = patch.Claims()
+    claims.take(taken)
+    assert claims.conflict([asked]) is any(overlap(reach(asked), reach(each)) for each in taken)
+
+
+def reach(operation):
+    moves = operation.op != "replace" and operation.path and isinstance(operation.path[-1], int)
+    return operation.path[:-1] if moves else operation.path
+
+
+def overlap(one, other):
+    if one == other and one[-1:] == (APPEND,):
+        return False
+    return one[: len(other)] == other or other[: len(one)] == one
 
 
 JSON = st.recursive(
