@@ -102,6 +102,12 @@ class TestValidate:
         assert "mutating webhook did not run" in status["message"]
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
 
+    @pytest.mark.parametrize(("said", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
+    def test_what_the_policy_says_of_a_rule_counts_for_pods_that_should_have_been_repaired(self, said, allowed):
+        response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"rules": {"GPU001": said}}))
+        assert response["allowed"] is allowed
+        assert ("mutating webhook did not run" in response.get("status", {}).get("message", "")) is not allowed
+
     def test_a_template_that_will_be_repaired_is_warned_of_at_most(self):
         response, _ = decide(deployment(REQUESTED_ONLY), "validate")
         assert response["allowed"] is True
