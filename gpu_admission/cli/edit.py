@@ -70,10 +70,9 @@ def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
         full = len(batch) >= _MOST_TOGETHER or (batch and operation.rule != batch[0].rule)
         if full or claims.conflict([operation]):
             yield batch
-            batch = []
-            claims = patch.Claims()
-        claims.take([operation])
+            batch, claims = [], patch.Claims()
         batch.append(operation)
+        claims.take([operation])
     if batch:
         yield batch
 
