@@ -165,16 +165,13 @@ def _reader(plan: Plan, said: Spelling) -> Backend | None:
     return reader
 
 
-def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> list[Container]:
+def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Container]:
     """Refuse containers that ask twice, in words that do not go together; return them."""
-    mixed: list[Container] = []
-    for index, said in enumerate(found):
-        if said.container in mixed:
-            continue
-        group = [said, *(other for other in found[index + 1 :] if other.container is said.container)]
-        if len(group) > 1 and _clash(group):
-            mixed.append(said.container)
-            plan.verdicts.append(_mixture(group))
+    groups: dict[Container, list[Spelling]] = {}
+    for said in found:
+        groups.setdefault(said.container, []).append(said)
+    mixed = {container for container, group in groups.items() if len(group) > 1 and _clash(group)}
+    plan.verdicts += [_mixture(group) for container, group in groups.items() if container in mixed]
     return mixed
 
 
