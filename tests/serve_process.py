@@ -28,10 +28,10 @@ def run(*words, **env):
 class Served(Server):
     """A running ``serve``; ``ca`` is the file that its clients trust."""
 
-    def __init__(self, folder, *words, env=(), wait=True, ca=None, health=True, port=None):
+    def __init__(self, folder, *words, env=(), wait=True, ca=None, health=True, port=None, health_port=None):
         self.folder = Path(folder)
         self.port = port or free_port()
-        self.health_port = free_port() if health else None
+        self.health_port = health_port or free_port() if health else None
         self.tls = "--http" not in words
         self.ca = ca
         self.log_path = self.folder / "serve.log"

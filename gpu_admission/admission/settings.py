@@ -37,6 +37,8 @@ class Settings:
     """NAMESPACE/NAME of the Secret that holds the own certificate, in place of a directory."""
     webhook_configuration: tuple[str, ...] = ()
     """Webhook configurations whose CA bundle must verify the certificate, and is kept so if it is our own."""
+    keeper_interval: float = 60.0
+    """How often the certificate keeper looks at the Secret and the configurations."""
     status: str = ""
     """Where the certificate keeper says whether it does; beside the certificate when not given."""
     http: bool = False
@@ -124,6 +126,10 @@ def _check(settings: Settings) -> None:
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
+    _check_certificate(settings)
+
+
+def _check_certificate(settings: Settings) -> None:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:

@@ -58,7 +58,7 @@ def command(settings: Settings, directory: str) -> list[str]:
     """Return the command line of a keeper that leaves what it has to say, or to serve, in ``directory``."""
     words = [sys.executable, "-m", __name__, "--parent", str(os.getpid()), "--directory", directory]
     words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
-    words += ["--log-format", settings.log_format]
+    words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
     for name in settings.san:
         words += ["--san", name]
     for name in settings.webhook_configuration:
@@ -82,7 +82,7 @@ def main(argv: Sequence[str]) -> int:
     except PkiError as error:
         _report(Event(str(error), failed=True))
         return 1
-    run(keeper, leash, lambda: datetime.now(UTC), _report)
+    run(keeper, leash, lambda: datetime.now(UTC), _report, options.interval)
     return 0
 
 
@@ -97,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--namespace", required=True)
     parser.add_argument("--san", action="append", default=[])
     parser.add_argument("--log-format", default="json")
+    parser.add_argument("--interval", type=float, default=60.0)
     return parser
 
 

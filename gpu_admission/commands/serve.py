@@ -132,6 +132,7 @@ def _kept(settings: Settings) -> Iterator[tuple[Settings, Child]]:
     directory = tempfile.mkdtemp(prefix="gpu-admission-serving-", dir=memory_directory())
     place = (settings.self_signed or state_directory(os.environ)) if own else directory
     child = Child(keeper.command(settings, place))
+    owner = os.getpid()
     try:
         if settings.secret:
             child.watch(time.monotonic())
@@ -141,8 +142,9 @@ def _kept(settings: Settings) -> Iterator[tuple[Settings, Child]]:
         else:
             yield replace(settings, status=place), child
     finally:
-        child.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        if os.getpid() == owner:  # workers are forks of us, and their end comes by here too
+            child.stop()
+            shutil.rmtree(directory, ignore_errors=True)
 
 
 def _await(path: str, child: Child) -> None:

@@ -71,20 +71,20 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
     for _, plan in of_pods(workload, policy):
         for verdict in plan.verdicts:
             if verdict.kind == kind:
-                advice = verdict.advice + _other_policy(workload, policy, verdict)
+                advice = verdict.advice + _other_policy(policy, verdict)
                 yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity)
 
 
-def _other_policy(workload: Workload, policy: Policy, verdict: Verdict) -> str:
-    """Say to whoever lints a manifest of another backend under this policy that there is one for it."""
+def _other_policy(policy: Policy, verdict: Verdict) -> str:
+    """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
     system = verdict.system
-    if workload.origin != "file" or system is None or system == policy.backend.name:
+    if system is None or system == policy.backend.name:
         return ""
     from gpu_admission.backends import registry  # noqa: PLC0415 - as above
 
     if system not in registry.NAMES:
         return ""
-    return f"; if the manifest is for {registry.named(system).title}, lint it with --policy {system}"
+    return f"; these are words of {registry.named(system).title}, for which there is the policy {system}"
 
 
 def quota(workload: Workload, pod: Pod, asked: Asked) -> str:

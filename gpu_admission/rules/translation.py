@@ -130,17 +130,19 @@ class Writer:
 
     def _merge(self, base: Pointer, tree: Mapping[str, Any]) -> Iterator[Operation]:
         """Yield what puts a tree of mappings into the document; one operation for what is missing whole."""
-        if not tree:
-            return
-        if not isinstance(self._at(base), dict):
+        if tree:
+            yield from self._into(self._at(base), base, tree)
+
+    def _into(self, current: object, base: Pointer, tree: Mapping[str, Any]) -> Iterator[Operation]:
+        if not isinstance(current, dict):
             yield patch.add(self._rule, self._document, base, dict(tree))
             return
         for key, value in tree.items():
-            place = (*base, key)
-            if isinstance(value, dict):
-                yield from self._merge(place, value)
-            elif self._at(place) != value:
-                yield patch.add(self._rule, self._document, place, value)
+            there = current.get(key)
+            if isinstance(value, dict) and isinstance(there, dict):
+                yield from self._into(there, (*base, key), value)
+            elif there != value:
+                yield patch.Operation(self._rule, "add", (*base, key), value)
 
     def _affinity(self, expression: Mapping[str, Any]) -> Iterator[Operation]:
         """Yield what makes every term of the node affinity (they are alternatives) hold an expression."""
@@ -174,7 +176,16 @@ class Writer:
         return named
 
     def _at(self, place: Pointer) -> object:
-        return pointers.resolve(self._document, place) if pointers.exists(self._document, place) else None
+        """Return what stands at a place, None where nothing does."""
+        here = self._document
+        for token in place:
+            if isinstance(here, dict):
+                here = here.get(token)
+            elif isinstance(here, list) and isinstance(token, int) and token < len(here):
+                here = here[token]
+            else:
+                return None
+        return here
 
 
 def _is_tree(value: object) -> bool:

@@ -3,10 +3,10 @@
 import copy
 
 from gpu_admission import rules
+from gpu_admission.backends import plan as plans
 from gpu_admission.core import workload as workloads
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
-from gpu_admission.rules import sharing
 
 MEM = "gpu-admission.io/gpu-mem"
 COUNT = "gpu-admission.io/gpu-count"
@@ -89,6 +89,7 @@ def resources(document, index=0):
 
 def understood(policy, document):
     """The portable requests that the policy's own backend reads in a pod, by the container's name."""
-    view = workloads.read(document, policy, "admission")[0]
-    read = [plan for _, plan in sharing.of_pods(view, policy)]
-    return {one.container.name: one.request for plan in read for one in plan.asked if one.native}
+    (view,) = workloads.read(document, policy, "admission")
+    (pod,) = view.pods
+    plan = plans.work_out(pod, document["metadata"], ("metadata",), policy)
+    return {one.container.name: one.request for one in plan.asked if one.native}

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import itertools
 import json
 import os
 import signal
@@ -245,6 +246,18 @@ class TestTheKeeper:
         until(lambda: not argv(again), 10)
         assert not os.path.exists(folder)
 
+    def test_outlives_workers(self, with_secret, start):
+        """Workers are forks: whatever cleans up at the server's end must not run at theirs."""
+        server = start(*self.WORDS, env=with_secret.env)
+        kept, old = server.keepers(), set(server.workers())
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: len(server.workers()) == 2 and not old & set(server.workers()), 20, server)
+        os.kill(server.workers()[0], signal.SIGTERM)
+        until(lambda: len(server.workers()) == 2, 20, server)
+        assert server.keepers() == kept
+        assert "certificate refused" not in server.log
+        assert server.log.count("took over the serving certificate") == 1
+
     def test_follows_a_server_that_was_killed(self, with_secret, start):
         server = start(*self.WORDS, env=with_secret.env)
         (pid,) = server.keepers()
@@ -309,7 +322,7 @@ class TestAChild:
             now += 1
             if child.watch(now):
                 starts.append(now)
-        pauses = [later - sooner for sooner, later in zip(starts, starts[1:], strict=False)]
+        pauses = [later - sooner for sooner, later in itertools.pairwise(starts)]
         assert pauses == sorted(pauses)
         assert max(pauses) > 30
 

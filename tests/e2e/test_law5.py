@@ -55,8 +55,9 @@ def theirs(reply):
 
 def disagreement(obj, reply, found):
     """What the two say differently, or None."""
-    if reply.status not in {201, 400, 422}:
-        return f"no verdict: {reply}"
+    if reply.status == 504:  # an exponent that it expands, on a busy machine: no verdict
+        return None
+    assert reply.status in {201, 400, 422}, reply
     said = theirs(reply)
     if said is None:
         return None if found else f"it does not decode, and we find nothing: {reply.message}"
@@ -86,6 +87,7 @@ def test_our_verdict_is_the_api_servers(api, capsys):
         print(f"\nE2E_SEED={start}: {count} objects, {dict(kinds)}, HTTP {dict(statuses)}")
     wrong = [f"seed {seed}: {why}\n{obj}" for seed, (obj, _, why) in zip(seeds, results, strict=True) if why]
     assert not wrong, f"{len(wrong)} disagreements:\n" + "\n".join(wrong[:MOST_SHOWN])
+    assert statuses[504] <= count / 1000
     assert min(statuses[status] for status in (201, 400, 422)) > count / 20
 
 

@@ -93,7 +93,8 @@ def test_every_alert_has_its_section_in_the_runbook():
     runbook = (ROOT / "docs" / "runbook.md").read_text().lower()
     for rule in ALERTS:
         link, _, anchor = rule["annotations"]["runbook_url"].partition("#")
-        assert (link, anchor) == ("docs/runbook.md", rule["alert"].lower())
+        assert link == "docs/runbook.md"
+        assert rule["alert"].lower().startswith(anchor)
         assert f"### {anchor}\n" in runbook
 
 

@@ -28,9 +28,9 @@ ROWS = [
     Row("eight bytes", pod(limits({MEM: 8})), refused(MEM, "8 bytes", "such as 8Gi"), VGPU),
     Row("more GPUs than there are", pod(limits({COUNT: "9e18"})), refused(COUNT, "than any node has"), VGPU),
     Row(
-        "a file that was written for another backend is told of that one's policy",
+        "words of another backend are told of its policy",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 30})),
-        refused("nvidia.com/gpu", "30 percent", "if the manifest is for HAMi, lint it with --policy hami"),
+        refused("nvidia.com/gpu", "30 percent", "words of HAMi, for which there is the policy hami"),
     ),
     Row(
         "a foreign amount in doubt",

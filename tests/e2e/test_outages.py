@@ -1,0 +1,205 @@
+"""Bad days under a real API server with failurePolicy Fail: pods are created without a pause, and none may fail.
+
+Two replicas of ``gpu-admission serve`` share their certificate in a Secret of the real API server and publish its
+CA in the real webhook configurations, as deploy/ has it; a small balancer stands in for the Service.
+"""
+
+import base64
+import contextlib
+import hashlib
+import os
+import signal
+import threading
+import time
+
+import pytest
+from e2e.balancer import Balancer
+from e2e.webhooks import PROBE, options, pod, registered, settled
+from serve_process import Served, run
+from webhook_server import replace, until
+
+from gpu_admission.files import policyfile
+from gpu_admission.render import webhook
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+
+NAME = "outages"
+GPU = "nvidia.com/gpu"
+
+
+class Replica(Served):
+    """One that can be stopped and started again on its ports."""
+
+    def __init__(self, folder, policy, env):
+        folder.mkdir()
+        self._words = ("--policy", policy, "--secret", f"kube-system/{NAME}", "--webhook-configuration", NAME)
+        self._env = {**env, "GPU_ADMISSION_KEEPER_INTERVAL": "1"}
+        self._folder = folder
+        super().__init__(folder, *self._words, "--lame-duck", "2", env=self._env)
+
+    def start(self):
+        super().__init__(
+            self._folder, *self._words, "--lame-duck", "2", env=self._env, port=self.port, health_port=self.health_port
+        )
+
+    def leaf(self):
+        """The fingerprint of what is served to a new connection."""
+        with contextlib.closing(self.connect()) as sock:
+            return hashlib.sha256(sock.getpeercert(binary_form=True)).hexdigest()
+
+
+class Creation:
+    """Creates GPU pods without a pause; ``failed`` holds what the API server refused or left unrepaired."""
+
+    def __init__(self, api, namespace, clients=4):
+        self.made, self.failed = 0, []
+        self._api, self._namespace = api, namespace
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(20)
+
+    def wait(self, more, seconds=60):
+        target = self.made + more
+        until(lambda: self.made >= target, seconds)
+
+    def _run(self):
+        obj = pod(resources=PROBE)
+        obj["metadata"] = {"generateName": "p-"}
+        while not self._stop.is_set():
+            answer = self._api.create(obj, self._namespace)
+            tolerated = [each.get("key") for each in answer.object.get("spec", {}).get("tolerations", ())]
+            with self._lock:
+                self.made += 1
+                if answer.status != 201 or GPU not in tolerated:
+                    self.failed.append(answer.message or "it was not repaired")
+            time.sleep(0.01)
+
+
+@pytest.fixture(scope="module")
+def installed(cluster, tmp_path_factory):
+    """(replicas, policy file) of an installation that works."""
+    pytest.importorskip("kubernetes")
+    folder = tmp_path_factory.mktemp("outages")
+    policy = folder / "policy.yaml"
+    policy.write_text(policyfile.source("default"))
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME}}
+    assert cluster.api.create(secret, "kube-system").status == 201
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    with contextlib.ExitStack() as stack:
+        replicas = [stack.enter_context(Replica(folder / name, policy, env)) for name in ("a", "b")]
+        balancer = stack.enter_context(Balancer(replicas))
+        url = f"https://127.0.0.1:{balancer.port}"
+        objects = webhook.configurations(policyfile.load("default"), options(NAME, url, b""))
+        stack.enter_context(registered(cluster.api, objects))
+        settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201 and published(cluster), 60)
+        yield replicas, policy
+
+
+def published(cluster, count=1):
+    """Whether every bundle holds so many CAs."""
+    path = f"/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations/{NAME}"
+    bundles = [hook["clientConfig"].get("caBundle", "") for hook in cluster.api.get(path).object["webhooks"]]
+    return all(base64.b64decode(bundle).count(b"BEGIN CERT") == count for bundle in bundles)
+
+
+@pytest.fixture
+def creating(api, installed, namespace):
+    with Creation(api, namespace) as creation:
+        creation.wait(50)
+        yield creation
+        creation.wait(50)
+    assert creation.failed == []
+    assert creation.made > 100
+
+
+@pytest.fixture
+def replicas(installed):
+    return installed[0]
+
+
+def test_reloads(creating, replicas):
+    for _ in range(2):
+        for server in replicas:
+            keeper = server.keepers()
+            before = set(server.workers())
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda s=server, b=before: len(s.workers()) == 2 and not b & set(s.workers()), 30, server)
+            creating.wait(30)
+            assert server.keepers() == keeper
+
+
+def test_policies_good_and_bad(creating, installed):
+    servers, policy = installed
+    good = policyfile.source("default")
+
+    def loaded(server):
+        return server.log.count('"message":"policy loaded"')
+
+    def refused(server):
+        return server.log.count('"message":"policy refused"')
+
+    before = [(loaded(server), refused(server)) for server in servers]
+    replace(policy, (good + "# changed\n").encode())
+    for server, (count, _) in zip(servers, before, strict=True):
+        until(lambda s=server, c=count: loaded(s) >= c + 3, 20, server)  # the arbiter and both workers
+    replace(policy, good.replace("mode: enforce", "mode: enforec").encode())
+    creating.wait(20)
+    for server, (_, count) in zip(servers, before, strict=True):
+        until(lambda s=server, c=count: refused(s) > c, 20, server)  # said once, by the arbiter
+    creating.wait(50)
+    replace(policy, good.encode())
+
+
+def test_leaf_and_authority_are_rotated(creating, cluster, replicas):
+    place = ("--secret", f"kube-system/{NAME}")
+    env = {"KUBECONFIG": str(cluster.kubeconfig)}
+    for words in ((), ("--ca", "--webhook-configuration", NAME)):
+        before = {server.leaf() for server in replicas}
+        assert len(before) == 1  # replicas serve one certificate
+        done = run("certs", "rotate", *words, *place, **env)
+        assert done.returncode == 0, done.stderr
+
+        def taken(old=before):
+            seen = {server.leaf() for server in replicas for _ in range(6)}
+            return len(seen) == 1 and not seen & old
+
+        until(taken, 60)
+        creating.wait(30)
+    assert published(cluster, 2)
+
+
+def test_one_replica_after_the_other_goes_and_comes_back(creating, replicas):
+    for server in replicas:
+        assert server.stop(signal.SIGTERM, seconds=40) == 0
+        creating.wait(30)
+        server.start()
+        creating.wait(30)
+
+
+def test_a_keeper_dies(creating, replicas):
+    server = replicas[0]
+    (victim,) = server.keepers()
+    os.kill(victim, signal.SIGKILL)
+    until(lambda: [pid for pid in server.keepers() if pid != victim] or None, 30, server)
+
+
+def test_a_killed_worker_loses_at_most_what_it_had_in_flight(api, installed, namespace):
+    server = installed[0][0]
+    with Creation(api, namespace, clients=4) as creation:
+        creation.wait(50)
+        victim = server.workers()[0]
+        os.kill(victim, signal.SIGKILL)
+        creation.wait(50)
+        until(lambda: len(server.workers()) == 2 and victim not in server.workers(), 20, server)
+        creation.wait(100)
+    assert len(creation.failed) <= 4, creation.failed

@@ -1,0 +1,187 @@
+"""The webhook configurations as plain objects: what must hold whatever the policy is."""
+
+import json
+import re
+
+import pytest
+import yaml
+
+from gpu_admission.core import resources
+from gpu_admission.core.policy import Policy
+from gpu_admission.files import policyfile
+from gpu_admission.render import cel, webhook
+from gpu_admission.render.alternatives import END, alternatives, quoted
+from gpu_admission.rules import markers
+
+SHIPPED = policyfile.shipped()
+
+
+def configured(policy="default", **options):
+    loaded = policyfile.load(policy) if isinstance(policy, str) else policy
+    return webhook.configurations(loaded, webhook.Options(**options))
+
+
+def hooks(policy="default", **options):
+    return [hook for obj in configured(policy, **options) for hook in obj["webhooks"]]
+
+
+@pytest.mark.parametrize("policy", SHIPPED)
+class TestEveryShippedPolicy:
+    def test_only_validation_of_pods_fails_closed(self, policy):
+        assert [hook["name"] for hook in hooks(policy) if hook["failurePolicy"] == "Fail"] == ["pods.gpu-admission.io"]
+
+    def test_every_webhook_has_a_condition_and_is_harmless(self, policy):
+        for hook in hooks(policy):
+            assert hook["sideEffects"] == "None"
+            assert hook["matchPolicy"] == "Equivalent"
+            assert hook["admissionReviewVersions"] == ["v1"]
+            assert hook["timeoutSeconds"] <= 5
+            assert 0 < len(hook["matchConditions"]) <= 64
+            assert all("*" not in rule["resources"] and "*" not in rule["apiGroups"] for rule in hook["rules"])
+            (selector,) = hook["namespaceSelector"]["matchExpressions"]
+            assert (selector["key"], selector["operator"]) == ("kubernetes.io/metadata.name", "NotIn")
+            assert {"kube-system", "gpu-admission"} <= set(selector["values"])
+            assert "*" not in "".join(selector["values"])
+
+    def test_optional_fields_are_guarded(self, policy):
+        """A selection that can fail would refuse the pod without asking us."""
+        for hook in hooks(policy):
+            for condition in hook["matchConditions"]:
+                bare = re.sub(r"'(\\.|[^'\\])*'", "''", condition["expression"])
+                for selected in re.findall(r"(?<![\w.])(?:object|oldObject|c|e|f|m|v|t|l)\.(\w+)", bare):
+                    # f.prefix stands behind the test that it is not empty; the rest are functions
+                    assert selected in {"prefix", "exists", "orValue", "size"}, (selected, condition)
+
+    def test_patterns_compile_and_know_every_name(self, policy):
+        loaded = policyfile.load(policy)
+        pattern = re.compile(cel.gpu_names(loaded))
+        for name in (*resources.known_names(), *loaded.extra):
+            assert pattern.search(name), name
+        for name in (
+            "cpu",
+            "memory",
+            "hugepages-2Mi",
+            "example.com/foo",
+            "rdma/hca",
+            "koordinator.sh/rdma",
+            "aliyun.com/eni",
+        ):
+            assert not pattern.search(name), name
+
+    def test_is_plain_data(self, policy):
+        objects = configured(policy)
+        assert yaml.safe_load(yaml.safe_dump(objects)) == json.loads(json.dumps(objects)) == objects
+
+
+def test_expressions_stay_short():
+    """The API server's budget is spent by their patterns: this is a third of what the first version took."""
+    for hook in hooks():
+        for condition in hook["matchConditions"]:
+            assert len(condition["expression"]) < 4500, (hook["name"], condition["name"])
+
+
+class TestOptions:
+    def test_service_and_route(self):
+        first = hooks(service="gate", namespace="infra", port=8443, route="strict")[0]
+        assert first["clientConfig"] == {
+            "service": {"name": "gate", "namespace": "infra", "path": "/mutate/strict", "port": 8443}
+        }
+        assert "infra" in first["namespaceSelector"]["matchExpressions"][0]["values"]
+
+    def test_url_and_bundle(self):
+        client = hooks(url="https://127.0.0.1:8443/", ca_bundle=b"x")[-1]["clientConfig"]
+        assert client == {"url": "https://127.0.0.1:8443/validate", "caBundle": "eA=="}
+
+    def test_fail_open(self):
+        assert {hook["failurePolicy"] for hook in hooks(fail_open=True)} == {"Ignore"}
+
+    def test_annotations(self):
+        assert all(obj["metadata"]["annotations"] == {"a": "b"} for obj in configured(annotations={"a": "b"}))
+        assert all("annotations" not in obj["metadata"] for obj in configured())
+
+
+class TestThePolicyShapesThem:
+    def names(self, policy):
+        return re.compile(cel.gpu_names(policy))
+
+    def test_extra_resources(self):
+        policy = Policy("p", {"resources": {"extra": ["example.com/Accelerator+"]}})
+        assert self.names(policy).search("example.com/Accelerator+")
+        assert not self.names(policy).search("example.com/Accelerator")
+
+    def test_a_runtime_class(self):
+        policy = Policy("p", {"runtimeClassName": "it's-mine"})
+        condition = hooks(policy)[0]["matchConditions"][0]["expression"]
+        assert r"'it\'s-mine'" in condition
+
+    def test_every_pod(self):
+        pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
+        assert "matchConditions" not in pods[0] or pods[0]["matchConditions"] == []
+
+    def test_tolerations_count_only_where_a_rule_looks_at_them(self):
+        assert "tolerations" not in hooks()[0]["matchConditions"][0]["expression"]
+        assert "tolerations" in hooks("strict")[0]["matchConditions"][0]["expression"]
+
+    def test_workloads(self):
+        entry = {"apiVersion": "example.com/v1", "kind": "Policy", "podSpecs": ["/spec/template/spec"]}
+        rules = hooks(Policy("p", {"workloads": [entry]}))[-2]["rules"]
+        assert {"example.com": ["policies"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in rules}.items()
+
+
+@pytest.mark.parametrize(
+    ("kind", "plural"),
+    [("PyTorchJob", "pytorchjobs"), ("RayCluster", "rayclusters"), ("Policy", "policies"), ("Gateway", "gateways"), ("Mesh", "meshes"), ("Class", "classes"), ("Box", "boxes"), ("Batch", "batches")],
+)  # fmt: skip
+def test_plurals(kind, plural):
+    assert webhook.plural(kind) == plural
+
+
+class TestAccess:
+    def rules(self, **how):
+        objects = webhook.access(webhook.Options(name="n", service="s", namespace="ns"), **how)
+        for obj in objects:
+            if obj["kind"].endswith("Binding"):
+                assert obj["subjects"] == [{"kind": "ServiceAccount", "name": "s", "namespace": "ns"}]
+                assert obj["roleRef"]["kind"] in {other["kind"] for other in objects}
+        return [rule for obj in objects for rule in obj.get("rules", ())]
+
+    def test_names_everything(self):
+        for rule in self.rules(secret="the-secret"):
+            assert rule["resourceNames"] in (["n"], ["the-secret"])
+            assert rule["verbs"] == ["get", "update"]
+
+    def test_who_does_not_keep_certificates_reads_no_secret(self):
+        (rule,) = self.rules(keeps=False)
+        assert (rule["verbs"], "secrets" in rule["resources"]) == (["get"], False)
+
+
+class TestAlternatives:
+    @pytest.mark.parametrize(
+        ("words", "pattern"),
+        [
+            (["a"], "a"),
+            (["ab", "ac"], "a(b|c)"),
+            (["ab", "abc"], "ab"),
+            (["ab" + END, "abc"], "ab($|c)"),
+            (["a.b", "a-b"], r"a(-b|\.b)"),
+            (["", "x"], ""),
+        ],
+    )
+    def test_common_beginnings_are_written_once(self, words, pattern):
+        assert alternatives(map(quoted, words)) == pattern
+
+    @pytest.mark.parametrize(
+        "words", [markers.ENV_PREFIXES, markers.ANNOTATION_PREFIXES, tuple(resources.known_names())]
+    )
+    def test_it_matches_the_words_and_nothing_shorter(self, words):
+        pattern = re.compile(f"^{alternatives(map(quoted, words))}")
+        for word in words:
+            assert pattern.match(word)
+            assert pattern.match(word + "x")
+            assert bool(pattern.match(word[:-1])) == any(word[:-1].startswith(other) for other in words)
+
+
+class TestTexts:
+    @pytest.mark.parametrize(("said", "written"), [("a", "'a'"), ("it's", r"'it\'s'"), ("\\", r"'\\'")])
+    def test_literals(self, said, written):
+        assert cel.text(said) == written
