@@ -9,11 +9,9 @@ import json
 import disorder
 import manifests
 
-from gpu_admission.core import pointer
-
 ENDPOINTS = ("mutate", "validate")
-OPERATIONS = ("CREATE", "CREATE", "CREATE", "UPDATE", "UPDATE", "DELETE", "CONNECT")
-SUBRESOURCES = ("", "", "", "", "", "", "ephemeralcontainers", "status", "binding")
+OPERATIONS = ("CREATE", "CREATE", "CREATE", "CREATE", "CREATE", "CREATE", "UPDATE", "UPDATE", "DELETE", "CONNECT")
+SUBRESOURCES = ("", "", "", "", "", "", "", "", "", "", "", "ephemeralcontainers", "status", "binding")
 USERS = ("alice", "system:serviceaccount:kube-system:replicaset-controller", "system:node:gpu-0", "")
 NAMESPACES = ("research", "research", "research", "kube-system", "", "gpu-operator")
 STRANGE = (
@@ -48,33 +46,53 @@ SPLICES = (
     b"-",
     b"\\u",
 )
+REPAIRED = tuple(
+    json.dumps(resources)
+    for resources in (
+        {"requests": {"nvidia.com/gpu": "1"}},
+        {"requests": {"nvidia.com/gpu": "1"}, "limits": {"cpu": 1}},
+        {"limits": {"nvidia.com/gpu": 2}},
+        {"limits": {"gpu-admission.io/gpu-mem": "4Gi"}},
+        {"limits": {"gpu-admission.io/gpu-mem": "8Gi", "gpu-admission.io/gpu-core": 30}},
+        {"limits": {"gpu-admission.io/gpu-count": 2}, "requests": {"cpu": "1"}},
+        {"limits": {"aliyun.com/gpu-mem": 8}},
+        {"limits": {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 4096}},
+        {"limits": {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 4096}},
+        {"limits": {"nvidia.com/mig-1g.5gb": 1}},
+        {},
+    )
+)
 _DEPTH = "@depth@"
 
 
 class Mutator:
-    """Makes reviews: most broken in one to four places, one in ten whole, one in four with broken bytes as well."""
+    """Makes reviews: most broken in a few places, some whole, one in ten with broken bytes as well."""
 
     def __init__(self, rng):
         self._rng = rng
+        self._whole = []
 
     def __call__(self):
         """Return an endpoint and the bytes of a body for it."""
         rng = self._rng
-        review = self.review()
-        for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3, 4, 4, 8))):
+        if not self._whole:  # making one costs more than breaking it: each is broken in eight ways
+            self._whole = [json.dumps(self.review()) for _ in range(16)] * 8
+            rng.shuffle(self._whole)
+        review = json.loads(self._whole.pop())
+        for _ in range(rng.choice((0, 1, 1, 1, 2, 2, 3, 4, 8))):
             self._break(review)
         text = json.dumps(review, ensure_ascii=rng.random() < 0.5)
         if _DEPTH in text:
             text = self._deepen(text)
-        if rng.random() < 0.15:
+        if rng.random() < 0.08:
             text = self._misspell(text)
         body = text.encode("utf-8", "surrogatepass")
-        return rng.choice(ENDPOINTS), self._damage(body) if rng.random() < 0.2 else body
+        return rng.choice(("mutate", *ENDPOINTS)), self._damage(body) if rng.random() < 0.1 else body
 
     def review(self):
         """A whole review of an object of any kind, as a structure."""
         rng = self._rng
-        obj = disorder.workload(rng) if rng.random() < 0.5 else disorder.pod(rng)
+        obj = self._object()
         operation = rng.choice(OPERATIONS)
         group, _, version = obj["apiVersion"].rpartition("/")
         request = {
@@ -93,31 +111,50 @@ class Mutator:
             request["subResource"] = subresource
         return {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": request}
 
+    def _object(self):
+        """An object; half of them pods with so little amiss that they are repaired, and go through."""
+        rng = self._rng
+        if rng.random() < 0.5:
+            spec = disorder.decorate(rng, manifests.pod_spec(rng, clean=1), chance=0.03)
+            for one in spec["containers"]:
+                one["resources"] = json.loads(rng.choice(REPAIRED))
+            return manifests.wrapped(rng, spec, ["Pod"])
+        clean = rng.choice((0.5, 0.9, 1))
+        return disorder.workload(rng, clean) if rng.random() < 0.6 else disorder.pod(rng, clean)
+
     def _older(self, obj):
         return disorder.broken(self._rng, obj) if self._rng.random() < 0.7 else disorder.workload(self._rng)
 
     def _break(self, review):
-        """Do something to a place of the review; seven times in eight inside of the objects."""
+        """Do something to a place of the review; nearly always inside of the object."""
         rng = self._rng
-        places = [path for path in disorder.paths(review) if path]
-        if rng.random() < 0.875:
-            places = [path for path in places if path[:2] == ("request", "object")] or places
-        if not places:
-            return
-        path = rng.choice(places)
-        around = pointer.resolve(review, path[:-1])
-        rng.choice((self._replace, self._replace, self._replace, self._drop, self._double, self._move, self._wrap))(
-            review, around, path[-1]
-        )
+        request = review.get("request")
+        request = request if isinstance(request, dict) else {}
+        objects = [request.get(name) for name in ("object", "object", "oldObject")]
+        objects = [value for value in objects if isinstance(value, dict)]
+        around, last = self._place(rng.choice(objects) if objects and rng.random() < 0.97 else review)
+        if last is not None:
+            rng.choice((self._replace, self._replace, self._replace, self._drop, self._double, self._move, self._wrap))(
+                review, around, last
+            )
+
+    def _place(self, value):
+        """Walk down from a value for a while; return where that leads and the last step (None: nowhere)."""
+        rng = self._rng
+        around, last = value, None
+        while isinstance(value, dict | list) and value and (last is None or rng.random() < 0.85):
+            around, last = value, rng.choice(list(value) if isinstance(value, dict) else range(len(value)))
+            value = around[last]
+        return around, last
 
     def _value(self):
         rng = self._rng
         kind = rng.random()
-        if kind < 0.5:
-            return json.loads(json.dumps(rng.choice(STRANGE)))
-        if kind < 0.75:
+        if kind < 0.55:
+            return _unshared(rng.choice(STRANGE))
+        if kind < 0.8:
             return manifests.quantity(rng, clean=0.1)
-        if kind < 0.85:
+        if kind < 0.83:
             return _DEPTH
         return {manifests.gpu_name(rng, 0.5): manifests.quantity(rng, 0.5) for _ in range(rng.randrange(4))}
 
@@ -128,17 +165,17 @@ class Mutator:
         del around[last]
 
     def _double(self, _review, around, last):
-        copy = json.loads(json.dumps(around[last]))
         if isinstance(around, list):
-            around += [copy] * self._rng.choice((1, 2, 70))
+            around += [_unshared(around[last]) for _ in range(self._rng.choice((1, 2, 70)))]
         else:
-            around[self._rng.choice(WORDS)] = copy
+            around[self._rng.choice(WORDS)] = _unshared(around[last])
 
     def _move(self, review, around, last):
         value = around[last]
         del around[last]
-        inner = [place for place in disorder.paths(review) if isinstance(pointer.resolve(review, place), dict)]
-        pointer.resolve(review, self._rng.choice(inner))[self._rng.choice((*WORDS, str(last)))] = value
+        there, _ = self._place(review)
+        if isinstance(there, dict):
+            there[self._rng.choice((*WORDS, str(last)))] = value
 
     def _wrap(self, _review, around, last):
         around[last] = self._rng.choice(([around[last]], {self._rng.choice(WORDS): around[last]}))
@@ -183,3 +220,8 @@ class Mutator:
             elif rng.random() < 0.3:
                 body = body[:at]
         return body
+
+
+def _unshared(value):
+    """A copy in which nothing stands twice, so that no move can put a thing inside itself."""
+    return json.loads(json.dumps(value))
