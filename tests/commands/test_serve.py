@@ -61,8 +61,10 @@ class TestTheEmbeddedDefault:
 
     def test_flags_win_over_the_environment(self, start):
         one, two = {"GPU_ADMISSION_WORKERS": "1"}, ("--http", "--workers", "2")
-        until(lambda server=start("--http", env=one): len(server.workers()) == 1, 10)
-        until(lambda server=start(*two, env=one): len(server.workers()) == 2, 10)
+        server = start("--http", env=one)
+        until(lambda: len(server.workers()) == 1, 10)
+        second = start(*two, env=one)
+        until(lambda: len(second.workers()) == 2, 10)
 
 
 def test_rotation_under_new_connections_fails_no_handshake(start, tmp_path):
