@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod
+    from gpu_admission.core.workload import Pod
 
     from .base import Backend
     from .refusal import Kind
@@ -106,7 +106,7 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
         return plan
     mixed = _refuse_mixtures(plan, found)
     for said in found:
-        if said.container not in mixed:
+        if said.container.pointer not in mixed:
             _take(plan, said, native=said.system in own)
     if plan.asked:
         _judge_together(plan, pod, found)
@@ -165,17 +165,14 @@ def _reader(plan: Plan, said: Spelling) -> Backend | None:
     return reader
 
 
-def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> list[Container]:
-    """Refuse containers that ask twice, in words that do not go together; return them."""
-    mixed: list[Container] = []
-    for index, said in enumerate(found):
-        if said.container in mixed:
-            continue
-        group = [said, *(other for other in found[index + 1 :] if other.container is said.container)]
-        if len(group) > 1 and _clash(group):
-            mixed.append(said.container)
-            plan.verdicts.append(_mixture(group))
-    return mixed
+def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Pointer]:
+    """Refuse containers that ask twice, in words that do not go together; return where they stand."""
+    groups: dict[Pointer, list[Spelling]] = {}
+    for said in found:
+        groups.setdefault(said.container.pointer, []).append(said)
+    clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
+    plan.verdicts.extend(map(_mixture, clashing))
+    return {group[0].container.pointer for group in clashing}
 
 
 def _clash(group: list[Spelling]) -> bool:
@@ -191,16 +188,16 @@ def _mixture(group: list[Spelling]) -> Verdict:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"and of {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
+        why = f"and for {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
         advice = "ask for one of the two; for both, use two pods"
     elif {said.system for said in group} <= _MIXABLE:
-        why = f"and of {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        why = f"and for {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.words}, or {second.words}"
     else:
-        why = f"and of {second.words}: the same GPU asked for twice, in the words of two systems"
+        why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
         advice = f"keep one of the two: {first.words}, or {second.words}"
     subject = f"{first.container.label} asks for {first.words}"
-    return Verdict(second.pointer, subject, Refused(MIXED, why.replace("and of", "and for", 1), advice))
+    return Verdict(second.pointer, subject, Refused(MIXED, why, advice))
 
 
 def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:

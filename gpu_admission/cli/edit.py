@@ -64,13 +64,15 @@ def _edit_document(document: Document, operations: list[Operation]) -> str:
 def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
     """Yield the operations in groups that do not get in one another's way: each costs a reading of the document."""
     batch: list[Operation] = []
+    claims = patch.Claims()
     for operation in operations:
         # What one rule adds, another may want away again: only one rule's operations stand apart by design.
         full = len(batch) >= _MOST_TOGETHER or (batch and operation.rule != batch[0].rule)
-        if full or patch.conflict(batch, [operation]):
+        if full or claims.conflict([operation]):
             yield batch
-            batch = []
+            batch, claims = [], patch.Claims()
         batch.append(operation)
+        claims.take([operation])
     if batch:
         yield batch
 

@@ -27,6 +27,8 @@ _CEILING: dict[str, dict[str, Action]] = {
     "audit": {"deny": "audit", "warn": "audit"},
 }
 
+# Names come from strangers: remember no more than a cluster has, and none that could be a megabyte.
+_MOST, _LONGEST = 4096, 128
 _MISS = object()
 
 
@@ -139,7 +141,7 @@ class Policy:
         known = self._classified.get(name, _MISS)
         if known is _MISS:
             known = resources.extra(name) if name in self.extra else resources.classify(name)
-            if len(self._classified) < 4096:  # names come from strangers: remember no more than a cluster has
+            if len(self._classified) < _MOST and len(name) <= _LONGEST:
                 self._classified[name] = known
         return known  # type: ignore[return-value]  # the miss was replaced above
 

@@ -36,6 +36,7 @@ class Writer:
         self._pod = pod
         self._metadata = sharing.metadata_place(pod)
         self._both_sides = workload.defaulted
+        self._last: dict[str, int] = {}
         self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
 
     def translation(self, asked: Asked) -> tuple[Operation, ...]:
@@ -165,10 +166,11 @@ class Writer:
         """Return the claims under names that the pod does not use yet."""
         named: dict[str, str] = {}
         for wanted, template in emission.claims.items():
-            name, number = wanted, 1
+            name, number = wanted, self._last.get(wanted, 1)
             while name in self._claims:
                 number += 1
                 name = f"{wanted}-{number}"
+            self._last[wanted] = number  # the next search begins here: a pod may have thousands
             self._claims.add(name)
             named[name] = template
         return named
