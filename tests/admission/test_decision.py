@@ -115,6 +115,21 @@ class TestValidate:
         assert response["warnings"][0].startswith("GPU001 ")
         assert response["auditAnnotations"] == {"rules": "GPU001"}
 
+    @pytest.mark.parametrize(
+        ("container", "warning"),
+        [
+            ("train", 'GPU001 container "train" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+            ("a, b", 'GPU001 container "a, b" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+            ("t" * 63, f'GPU001 container "{"t" * 63}" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+        ],
+    )
+    def test_a_warning_that_is_too_long_for_a_terminal_ends_at_a_clause(self, container, warning):
+        sent = deployment(REQUESTED_ONLY)
+        sent["spec"]["template"]["spec"]["containers"][0]["name"] = container
+        said = decide(sent, "validate")[0]["warnings"]
+        assert said[0] == warning
+        assert len(warning) <= 120 or len(container) == 63
+
     @pytest.mark.parametrize(("mode", "warned"), [("warn", True), ("audit", False)])
     def test_a_mode_is_a_ceiling(self, mode, warned):
         response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"mode": mode}))
