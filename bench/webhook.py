@@ -1,4 +1,3 @@
-
 """What a review costs over TLS, against Flask on gunicorn's threads that only echoes the same bodies.
 
 Both servers run with two workers; they are loaded in turn, so that a busy machine is unfair to both. CPU is
