@@ -104,7 +104,7 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
     found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
-    mixed = _refuse_mixtures(plan, found)
+    mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
     for said in found:
         if said.container.pointer not in mixed:
             _take(plan, said, native=said.system in own)
@@ -203,6 +203,8 @@ def _mixture(group: list[Spelling]) -> Verdict:
 def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
     for one, refused in plan.backend.together(pod, plan.asked, plan.facts):
         plan.refuse(one.spelling, refused)
+    if len(found) == 1 and len(found[0].gpus) < 2:
+        return  # nothing to mix
     for said in found:
         other = plan.asked[0].container
         if said.system in plan.backend.excludes and said.container is not other:
