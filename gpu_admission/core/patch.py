@@ -148,12 +148,14 @@ class Claims:
 
     Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or
     below one of the places, or where one of the two removes or inserts items of a list whose items the other
-    names by index. Asking costs what a path is long, however many places there are.
+    names by index. Two that append the very same item conflict too: worked out anew, the second finds it there.
+    Asking costs what a path is long, however many places there are.
     """
 
-    __slots__ = ("_above", "_places")
+    __slots__ = ("_above", "_items", "_places")
 
     def __init__(self) -> None:
+        self._items: set[tuple[Pointer, str]] = set()
         self._places: set[Pointer] = set()
         self._above: set[Pointer] = set()
 
@@ -162,16 +164,21 @@ class Claims:
         for operation in operations:
             place = _reach(operation)
             self._places.add(place)
+            if place[-1:] == (APPEND,):
+                self._items.add((place, repr(operation.value)))
             self._above.update(place[:depth] for depth in range(len(place)))
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
-        return any(self._meets(_reach(operation)) for operation in operations)
+        return any(self._meets(operation) for operation in operations)
 
-    def _meets(self, place: Pointer) -> bool:
+    def _meets(self, operation: Operation) -> bool:
+        place = _reach(operation)
         if place in self._above or any(place[:depth] in self._places for depth in range(len(place))):
             return True
-        return place in self._places and place[-1:] != (APPEND,)  # a list takes any number of new items
+        if place[-1:] == (APPEND,):  # a list takes any number of new items
+            return (place, repr(operation.value)) in self._items
+        return place in self._places
 
 
 def _reach(operation: Operation) -> Pointer:

@@ -101,7 +101,7 @@ def check_words(response):
 def check_patch(decide, request, operations):
     """Hold a patch against laws 1 and 2, and against what ``/validate`` says of its result."""
     assert operations
-    request = {**request, "object": jsonpatch.apply_patch(request["object"], operations)}
+    jsonpatch.apply_patch(request["object"], operations, in_place=True)
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
     body = json.dumps(review).encode()
     for endpoint in mutator.ENDPOINTS:
