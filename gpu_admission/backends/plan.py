@@ -218,7 +218,17 @@ def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
         plan.refuse(found[-1], Refused(MIXED, reason, "move one of the two to a pod of its own"))
 
 
+def _agree_on_nodes(plan: Plan) -> None:
+    """Let every container ask for the most demanding one's node: the pod runs on one, and one condition is enough."""
+    asking = [one.emission for one in plan.translations if one.emission is not None and one.emission.affinity]
+    wanted = [expression for emission in asking for expression in emission.affinity]
+    most = max(wanted, key=lambda expression: int(expression["values"][0]), default=None)
+    for emission in asking:
+        emission.affinity = (most,) if most is not None else ()
+
+
 def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None) -> None:
+    _agree_on_nodes(plan)
     selected = dict(mapping(pod.spec.get("nodeSelector")))
     for one in plan.translations:
         emission = one.emission or Emission()

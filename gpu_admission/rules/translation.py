@@ -37,6 +37,7 @@ class Writer:
         self._metadata = sharing.metadata_place(pod)
         self._both_sides = workload.defaulted
         self._last: dict[str, int] = {}
+        self._terms: dict[tuple[str, ...], list[Operation] | None] = {}
         self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
 
     def translation(self, asked: Asked) -> tuple[Operation, ...]:
@@ -52,14 +53,20 @@ class Writer:
         ]
         entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
         operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
-        return self._checked(operations)
+        return self._with_affinity(operations, emission)
 
     def completion(self, emission: Emission) -> tuple[Operation, ...]:
         """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
-        return self._checked(list(self._pod_level(emission))) if self._reaches(emission) else ()
+        return self._with_affinity(list(self._pod_level(emission)), emission) if self._reaches(emission) else ()
 
-    def _checked(self, operations: list[Operation]) -> tuple[Operation, ...]:
-        return tuple(operations) if all(self._applies(operation) for operation in operations) else ()
+    def _with_affinity(self, operations: list[Operation], emission: Emission) -> tuple[Operation, ...]:
+        affinity = [self._affinity(expression) for expression in emission.affinity]
+        if None in affinity or not self._all_apply(operations):
+            return ()
+        return (*operations, *(operation for each in affinity for operation in each or ()))
+
+    def _all_apply(self, operations: list[Operation]) -> bool:
+        return all(self._applies(operation) for operation in operations)
 
     def _applies(self, operation: Operation) -> bool:
         """Tell whether an operation meets what it expects: anybody wrote the object, and a list may be a number."""
@@ -80,14 +87,12 @@ class Writer:
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
     def _pod_level(self, emission: Emission) -> Iterator[Operation]:
-        """Yield the operations on the pod's metadata and on its choice of nodes."""
+        """Yield the operations on the pod's metadata and its node selector."""
         if self._metadata is not None:
             said = {"annotations": emission.annotations, "labels": emission.labels}
             yield from self._merge(self._metadata, {key: dict(value) for key, value in said.items() if value})
         if emission.node_selector:
             yield from self._merge((*self._pod.pointer, "nodeSelector"), emission.node_selector)
-        for expression in emission.affinity:
-            yield from self._affinity(expression)
 
     def _resources(self, asked: Asked, emission: Emission, claims: Mapping[str, str]) -> Iterator[Operation]:
         container = asked.container
@@ -144,8 +149,19 @@ class Writer:
             elif there != value:
                 yield patch.Operation(self._rule, "add", (*base, key), value)
 
-    def _affinity(self, expression: Mapping[str, Any]) -> Iterator[Operation]:
-        """Yield what makes every term of the node affinity (they are alternatives) hold an expression."""
+    def _affinity(self, expression: Mapping[str, Any]) -> list[Operation] | None:
+        """Return what makes every term of the node affinity (they are alternatives) hold an expression.
+
+        None where that cannot be written. It is the same for all containers of the pod, of which there may be
+        thousands, and of terms as well.
+        """
+        asked = (expression["key"], expression["operator"], *expression["values"])
+        if asked not in self._terms:
+            operations = list(self._each_term(expression))
+            self._terms[asked] = operations if self._all_apply(operations) else None
+        return self._terms[asked]
+
+    def _each_term(self, expression: Mapping[str, Any]) -> Iterator[Operation]:
         place = (*self._pod.pointer, *_TERMS)
         terms = list(mappings(self._at(place)))
         if not terms:

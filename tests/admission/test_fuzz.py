@@ -53,10 +53,14 @@ def check(decide, endpoint, body):
     """Ask, and hold the answer against everything that is promised of answers; return its status."""
     with watchdog(body):
         answer = decide(body, endpoint)
-        if answer.status == 200:
-            check_review(decide, endpoint, body, answer)
-        else:
+        if answer.status != 200:
             check_error(answer)
+            return answer.status
+        repaired = check_review(endpoint, body, answer)
+        for each in mutator.ENDPOINTS if repaired else ():  # law 2, and what ``/validate`` says of the result
+            again = json.loads(decide(repaired, each).body)["response"]
+            assert again["allowed"] is True
+            assert "patch" not in again
     return answer.status
 
 
@@ -68,7 +72,8 @@ def check_error(answer):
     assert len(answer.body) < 500
 
 
-def check_review(decide, endpoint, body, answer):
+def check_review(endpoint, body, answer):
+    """Return the review of the object as patched, if it was."""
     request = json.loads(body)["request"]
     said = json.loads(answer.body)
     response = said.pop("response")
@@ -80,8 +85,12 @@ def check_review(decide, endpoint, body, answer):
         assert response.pop("patchType") == "JSONPatch"
         assert endpoint == "mutate"
         assert response["allowed"] is True
-        check_patch(decide, request, json.loads(base64.b64decode(patch, validate=True)))
+        operations = json.loads(base64.b64decode(patch, validate=True))
+        assert operations
+        jsonpatch.apply_patch(request["object"], operations, in_place=True)
     assert set(response) <= {"allowed", "status", "warnings", "auditAnnotations"}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    return json.dumps(review).encode() if patch is not None else None
 
 
 def check_words(response):
@@ -96,18 +105,6 @@ def check_words(response):
     assert all(warning.isprintable() and len(warning) <= wording.LONGEST_WARNING for warning in warnings)
     for ids in response.get("auditAnnotations", {}).values():
         assert set(ids.split(",")) <= IDS
-
-
-def check_patch(decide, request, operations):
-    """Hold a patch against laws 1 and 2, and against what ``/validate`` says of its result."""
-    assert operations
-    request = {**request, "object": jsonpatch.apply_patch(request["object"], operations)}
-    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    body = json.dumps(review).encode()
-    for endpoint in mutator.ENDPOINTS:
-        again = json.loads(decide(body, endpoint).body)["response"]
-        assert again["allowed"] is True
-        assert "patch" not in again
 
 
 @pytest.mark.parametrize("name", POLICIES)
@@ -155,3 +152,32 @@ def test_long_names_are_not_remembered():
 def resident():
     with open("/proc/self/statm", encoding="ascii") as statm:
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+def deep(place, depth):
+    """A pod that wants repair, with something deep in a place."""
+    container = {"name": "c", "image": "i", "resources": {"requests": {"nvidia.com/gpu": 1}}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {}, "spec": {"containers": [container]}}
+    request = {"uid": "u", "operation": "CREATE", "kind": {"version": "v1", "kind": "Pod"}, "object": pod}
+    here = {"request": request, "pod": pod, "spec": pod["spec"], "container": container}
+    here |= {"metadata": pod["metadata"], "resources": container["resources"]}
+    around, _, key = place.partition(" ")
+    here[around][key] = "@"
+    text = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request})
+    return text.replace('"@"', '[{"a":' * depth + "1" + "}]" * depth).encode()
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["request x", "request namespace", "request kind", "request userInfo", "request uid", "request oldObject",
+     "pod x", "metadata annotations", "metadata name", "spec x", "spec tolerations", "spec nodeSelector", "spec affinity",
+     "spec volumes", "spec runtimeClassName", "spec schedulerName", "container env", "container x", "container name",
+     "resources limits", "resources claims", "resources nvidia.com/gpu"],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["strict", "volcano-vgpu"])
+def test_whatever_is_deep_enough_to_be_read_is_judged(place, name):
+    """Just below the depth at which Python stops reading, the rest must not run out of it."""
+    decide = decider(name)
+    seen = {decide(deep(place, depth), endpoint).status for depth in range(380, 500) for endpoint in mutator.ENDPOINTS}
+    assert 400 in seen
+    assert seen <= {200, 400}

@@ -79,12 +79,16 @@ def test_nothing_to_do_returns_the_object_itself():
 def test_which_fixes_get_in_one_anothers_way(one, other, expected):
     first, second = patch.remove("R", one), patch.remove("R", other)
     if APPEND in one:
-        first, second = Operation("R", "add", one, 1), Operation("R", "add", other, 1)
+        first, second = Operation("R", "add", one, 1), Operation("R", "add", other, 2)
     assert conflict(first, second) is expected
 
 
 def test_replacing_list_items_moves_no_index():
     assert not conflict(patch.replace("R", ("l", 0), 1), patch.replace("R", ("l", 1), 1))
+
+
+def test_the_same_item_is_appended_once():
+    assert conflict(Operation("R", "add", ("l", APPEND), {"a": 1}), Operation("S", "add", ("l", APPEND), {"a": 1}))
 
 
 def conflict(first, second):
@@ -96,11 +100,11 @@ def conflict(first, second):
 @given(st.data())
 def test_claims_agree_with_comparing_each_pair(data):
     paths = st.lists(st.sampled_from(("a", "b", 0, 1, APPEND)), max_size=3).map(tuple)
-    made = st.builds(Operation, st.just("R"), st.sampled_from(("add", "remove", "replace")), paths, st.just(1))
+    made = st.builds(Operation, st.just("R"), st.sampled_from(("add", "remove", "replace")), paths, st.integers(0, 1))
     taken, asked = data.draw(st.lists(made, max_size=4)), data.draw(made)
     claims = patch.Claims()
     claims.take(taken)
-    assert claims.conflict([asked]) is any(overlap(reach(asked), reach(each)) for each in taken)
+    assert claims.conflict([asked]) is any(overlap(asked, each) for each in taken)
 
 
 def reach(operation):
@@ -108,9 +112,10 @@ def reach(operation):
     return operation.path[:-1] if moves else operation.path
 
 
-def overlap(one, other):
+def overlap(asked, taken):
+    one, other = reach(asked), reach(taken)
     if one == other and one[-1:] == (APPEND,):
-        return False
+        return asked.value == taken.value
     return one[: len(other)] == other or other[: len(one)] == one
 
 
