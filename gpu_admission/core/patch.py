@@ -90,29 +90,56 @@ def to_json(operations: Iterable[Operation]) -> list[dict[str, Any]]:
     return [operation.to_json() for operation in operations]
 
 
+_OPS = frozenset({"add", "remove", "replace"})
+
+
 def apply(document: Any, operations: Sequence[Operation]) -> Any:
     """Return the document with the operations applied; the one given is left as it was.
 
     Only the mappings and lists on the way to a change are copied, each once; everything else is shared.
     Raises PatchError where an operation does not apply.
     """
-    if not operations:
-        return document
-    import jsonpatch  # noqa: PLC0415 - costs a linter run without fixes ten milliseconds
-
-    acts = jsonpatch.JsonPatch.operations
     ours: dict[int, Any] = {}
     for operation in operations:
-        document = _copy_along(document, operation.path[:-1], ours)
-        try:
-            document = acts[operation.op](operation.to_json()).apply(document)
-        except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
-            raise PatchError(f"{operation!r} does not apply: {error}") from error
+        if not operation.path:
+            document = operation.value
+            continue
+        document, around = _copy_along(document, operation.path[:-1], ours)
+        if operation.op not in _OPS or not _perform(around, operation, operation.path[-1]):
+            raise PatchError(f"{operation!r} does not apply")
     return document
 
 
-def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> Any:
-    """Return the document with shallow copies of the containers on the path, which may then be written to.
+def _perform(around: object, operation: Operation, token: str | int) -> bool:
+    """Do one operation on the mapping or list around its place; tell whether it applies (RFC 6902, section 4)."""
+    if isinstance(around, dict):
+        key = str(token)
+        if operation.op != "add" and key not in around:
+            return False
+        if operation.op == "remove":
+            del around[key]
+        else:
+            around[key] = operation.value
+        return True
+    return isinstance(around, list) and _perform_on_list(around, operation, token)
+
+
+def _perform_on_list(around: list[Any], operation: Operation, token: str | int) -> bool:
+    adds = operation.op == "add"
+    index = len(around) if adds and token == APPEND else pointers.list_index(token)
+    if index is None or index > len(around) or (index == len(around) and not adds):
+        return False
+    if adds:
+        around.insert(index, operation.value)
+    elif operation.op == "remove":
+        del around[index]
+    else:
+        around[index] = operation.value
+    return True
+
+
+def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> tuple[Any, Any]:
+    """Return the document with shallow copies of the containers on the path, and the last of them, to be written to.
 
     ``ours`` are the copies made so far, by identity (and kept alive, so that no other object gets theirs):
     those need not be copied again.
@@ -127,7 +154,7 @@ def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> Any:
         if copy is not child:
             here[token if isinstance(here, dict) else pointers.list_index(token)] = copy
         here = copy
-    return root
+    return root, here
 
 
 def _own(value: Any, ours: dict[int, Any]) -> Any:
@@ -149,14 +176,12 @@ class Claims:
 
     Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or
     below one of the places, or where one of the two removes or inserts items of a list whose items the other
-    names by index. Two that append the very same item conflict too: worked out anew, the second finds it there.
-    Asking costs what a path is long, however many places there are.
+    names by index. Asking costs what a path is long, however many places there are.
     """
 
-    __slots__ = ("_above", "_items", "_places")
+    __slots__ = ("_above", "_places")
 
     def __init__(self) -> None:
-        self._items: set[tuple[Pointer, str]] = set()
         self._places: set[Pointer] = set()
         self._above: set[Pointer] = set()
 
@@ -165,21 +190,16 @@ class Claims:
         for operation in operations:
             place = _reach(operation)
             self._places.add(place)
-            if place[-1:] == (APPEND,):
-                self._items.add((place, repr(operation.value)))
             self._above.update(place[:depth] for depth in range(len(place)))
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
-        return any(self._meets(operation) for operation in operations)
+        return any(self._meets(_reach(operation)) for operation in operations)
 
-    def _meets(self, operation: Operation) -> bool:
-        place = _reach(operation)
+    def _meets(self, place: Pointer) -> bool:
         if place in self._above or any(place[:depth] in self._places for depth in range(len(place))):
             return True
-        if place[-1:] == (APPEND,):  # a list takes any number of new items
-            return (place, repr(operation.value)) in self._items
-        return place in self._places
+        return place in self._places and place[-1:] != (APPEND,)  # a list takes any number of new items
 
 
 def _reach(operation: Operation) -> Pointer:
