@@ -6,7 +6,6 @@ A rule asks for operations, never for a diff: a diff forgets which rule asked an
 from __future__ import annotations
 
 from . import pointer as pointers
-from .pointer import PointerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,9 +89,6 @@ def to_json(operations: Iterable[Operation]) -> list[dict[str, Any]]:
     return [operation.to_json() for operation in operations]
 
 
-_OPS = frozenset({"add", "remove", "replace"})
-
-
 def apply(document: Any, operations: Sequence[Operation]) -> Any:
     """Return the document with the operations applied; the one given is left as it was.
 
@@ -101,58 +97,65 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     """
     ours: dict[int, Any] = {}
     for operation in operations:
-        if not operation.path:
-            document = operation.value
-            continue
-        document, around = _copy_along(document, operation.path[:-1], ours)
-        if operation.op not in _OPS or not _perform(around, operation, operation.path[-1]):
+        if not operation.path or operation.op not in _OPS:
+            raise PatchError(f"{operation!r} does not apply: it is none of {', '.join(_OPS)} inside of the document")
+        document, parent = _copy_along(document, operation.path[:-1], ours)
+        if isinstance(parent, dict):
+            done = _in_mapping(parent, operation)
+        else:
+            done = isinstance(parent, list) and _in_list(parent, operation)
+        if not done:
             raise PatchError(f"{operation!r} does not apply")
     return document
 
 
-def _perform(around: object, operation: Operation, token: str | int) -> bool:
-    """Do one operation on the mapping or list around its place; tell whether it applies (RFC 6902, section 4)."""
-    if isinstance(around, dict):
-        key = str(token)
-        if operation.op != "add" and key not in around:
-            return False
-        if operation.op == "remove":
-            del around[key]
-        else:
-            around[key] = operation.value
-        return True
-    return isinstance(around, list) and _perform_on_list(around, operation, token)
-
-
-def _perform_on_list(around: list[Any], operation: Operation, token: str | int) -> bool:
-    adds = operation.op == "add"
-    index = len(around) if adds and token == APPEND else pointers.list_index(token)
-    if index is None or index > len(around) or (index == len(around) and not adds):
+def _in_mapping(parent: dict[str, Any], operation: Operation) -> bool:
+    key = str(operation.path[-1])
+    if operation.op != "add" and key not in parent:
         return False
-    if adds:
-        around.insert(index, operation.value)
-    elif operation.op == "remove":
-        del around[index]
+    if operation.op == "remove":
+        del parent[key]
     else:
-        around[index] = operation.value
+        parent[key] = _own_copy(operation.value)
     return True
 
 
+def _in_list(parent: list[Any], operation: Operation) -> bool:
+    token = operation.path[-1]
+    adds = operation.op == "add"
+    index = len(parent) if adds and token == APPEND else pointers.list_index(token)
+    if index is None or index >= len(parent) + adds:
+        return False
+    if operation.op == "remove":
+        del parent[index]
+    else:
+        parent[index : index + (not adds)] = [_own_copy(operation.value)]
+    return True
+
+
+def _own_copy(value: Any) -> Any:
+    """Return a value that later operations may write into without changing the operation that brought it."""
+    if isinstance(value, dict):
+        return {key: _own_copy(item) for key, item in value.items()}
+    return [_own_copy(item) for item in value] if isinstance(value, list) else value
+
+
 def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> tuple[Any, Any]:
-    """Return the document with shallow copies of the containers on the path, and the last of them, to be written to.
+    """Return the document with shallow copies of the containers on the path, and the last of them, to write to.
 
     ``ours`` are the copies made so far, by identity (and kept alive, so that no other object gets theirs):
     those need not be copied again.
     """
     root = here = _own(document, ours)
     for token in path:
+        place = token if isinstance(here, dict) else pointers.list_index(token) if isinstance(here, list) else None
         try:
-            child = pointers.resolve(here, (token,))
-        except PointerError as error:
+            child = here[place]
+        except (LookupError, TypeError) as error:
             raise PatchError(f"{pointers.to_text(path)} does not exist") from error
         copy = _own(child, ours)
         if copy is not child:
-            here[token if isinstance(here, dict) else pointers.list_index(token)] = copy
+            here[place] = copy
         here = copy
     return root, here
 
@@ -176,12 +179,14 @@ class Claims:
 
     Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or
     below one of the places, or where one of the two removes or inserts items of a list whose items the other
-    names by index. Asking costs what a path is long, however many places there are.
+    names by index. Two that append the very same item conflict too: worked out anew, the second finds it there.
+    Asking costs what a path is long, however many places there are.
     """
 
-    __slots__ = ("_above", "_places")
+    __slots__ = ("_above", "_items", "_places")
 
     def __init__(self) -> None:
+        self._items: set[tuple[Pointer, str]] = set()
         self._places: set[Pointer] = set()
         self._above: set[Pointer] = set()
 
@@ -190,16 +195,21 @@ class Claims:
         for operation in operations:
             place = _reach(operation)
             self._places.add(place)
+            if place[-1:] == (APPEND,):
+                self._items.add((place, repr(operation.value)))
             self._above.update(place[:depth] for depth in range(len(place)))
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
-        return any(self._meets(_reach(operation)) for operation in operations)
+        return any(self._meets(operation) for operation in operations)
 
-    def _meets(self, place: Pointer) -> bool:
+    def _meets(self, operation: Operation) -> bool:
+        place = _reach(operation)
         if place in self._above or any(place[:depth] in self._places for depth in range(len(place))):
             return True
-        return place in self._places and place[-1:] != (APPEND,)  # a list takes any number of new items
+        if place[-1:] == (APPEND,):  # a list takes any number of new items
+            return (place, repr(operation.value)) in self._items
+        return place in self._places
 
 
 def _reach(operation: Operation) -> Pointer:
