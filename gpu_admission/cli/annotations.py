@@ -6,6 +6,7 @@ import re
 
 from gpu_admission.core import discovery, workload
 from gpu_admission.core import pointer as pointers
+from gpu_admission.core.nearest import distance
 from gpu_admission.core.shape import mapping
 
 from .selection import meant
@@ -21,19 +22,24 @@ if TYPE_CHECKING:
 
 # A rule, then whatever separates it from the reason: a dash, a colon, or just a space.
 _ENTRY = re.compile(r"\s*(?P<word>[A-Za-z][\w-]*)(?P<rest>$|[\s:\N{EN DASH}\N{EM DASH}-].*)", re.DOTALL)
+_SLIPS = 2  # letters that are wrong in a key that was meant
 _SEPARATORS = " \t\r\n:-\N{EN DASH}\N{EM DASH}"
 
 
-def carriers(document: Any, policy: Policy, name: str) -> Iterator[tuple[Pointer, Any]]:
-    """Yield where the annotation stands: the pointer of the object or the pod template, and what it says."""
+def carriers(document: Any, policy: Policy, name: str) -> Iterator[tuple[Pointer, str, Any]]:
+    """Yield where the annotation stands: the pointer of the object or the pod template, its key, and what it says.
+
+    The key is another than the name where it is so near that it must have been meant.
+    """
     places = {pointer: None for pointer, _ in discovery.objects(document)}
     for found in workload.read(document, policy):
         places.update({pod.holder: None for pod in found.pods if pod.holder is not None})
     for place in places:
         metadata = mapping(mapping(pointers.resolve(document, place)).get("metadata"))
         annotations = mapping(metadata.get("annotations"))
-        if name in annotations:
-            yield place, annotations[name]
+        for key, said in annotations.items():
+            if distance(key.lower(), name, _SLIPS) <= _SLIPS:
+                yield place, key, said
 
 
 def entries(said: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gpu_admission.files.reader import Document, Reading
 
 ANNOTATION = "gpu-admission.io/ignore"
-_MARK = ANNOTATION.encode()
+_MARK = ANNOTATION.partition("/")[0].encode()
 
 
 class Suppression:
@@ -85,8 +85,11 @@ class Suppressions:
     def _annotations(self, document: Document, policy: Policy) -> None:
         from .annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
 
-        for prefix, said in carriers(document.object, policy, ANNOTATION):
-            place = document.position((*prefix, "metadata", "annotations", ANNOTATION))
+        for prefix, key, said in carriers(document.object, policy, ANNOTATION):
+            place = document.position((*prefix, "metadata", "annotations", key))
+            if key != ANNOTATION:
+                self.notices.append((place.line, place.column, f"silences nothing; did you mean {ANNOTATION!r}?"))
+                continue
             if not isinstance(said, str):
                 self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))
                 continue

@@ -15,13 +15,13 @@ class UsageError(Exception):
 
 def nearest(word: str, words: Iterable[str]) -> str:
     """Return a clause that names the nearest of the valid words, or all where they are few and none is near."""
-    import difflib  # noqa: PLC0415 - only somebody's slip needs it
+    from gpu_admission.core.nearest import meant  # noqa: PLC0415 - only somebody's slip needs it
 
-    known = {valid.lower(): valid for valid in words}
-    close = difflib.get_close_matches(word.lower(), list(known), n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {known[close[0]]!r}?"
-    return f"; valid are: {', '.join(known.values())}" if 0 < len(known) <= 16 else ""
+    known = list(words)
+    close = meant(word, known)
+    if close is not None:
+        return f"; did you mean {close!r}?"
+    return f"; valid are: {', '.join(known)}" if 0 < len(known) <= 16 else ""
 
 
 def printed(path: str) -> str:

@@ -35,6 +35,21 @@ def distance(one: str, other: str, most: int) -> int:
     return min(above[-1], most + 1)
 
 
+def meant(word: str, words: Iterable[str]) -> str | None:
+    """Return the word that somebody's slip was meant to be, whatever its case; None where none is near.
+
+    It is the one with the fewest changes; where all need many, the one that shares the most with it.
+    """
+    known = {valid.lower(): valid for valid in words}
+    folded = word.lower()
+    close = nearest(folded, known, max(1, len(folded) // 3))
+    if close is None:
+        import difflib  # noqa: PLC0415 - only the wildest slips need it
+
+        close = next(iter(difflib.get_close_matches(folded, list(known), n=1, cutoff=0.6)), None)
+    return None if close is None else known[close]
+
+
 def nearest(word: str, words: Iterable[str], most: int) -> str | None:
     """Return the nearest of some words within ``most`` changes, the first of equals; None where all are farther."""
     best: tuple[int, str] | None = None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from gpu_admission.backends import cards, portable
+from gpu_admission.core import nearest as spelling
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity
 from gpu_admission.core.pointer import Pointer
@@ -19,27 +19,46 @@ if TYPE_CHECKING:
 
 Mistake = tuple[Pointer, str]
 
+_WANTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text",
+}  # by pydantic's name of the error; its own words speak of Python
 _LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
 
 
 def nearest(word: str, words: list[str]) -> str:
     """Return a clause that names the nearest of the valid words, or all where they are few and none is near."""
-    close = difflib.get_close_matches(word, words, n=1, cutoff=0.6)
-    if not close:
-        folded = {known.lower().replace("-", ""): known for known in words}
-        close = [folded[key] for key in [word.lower().replace("-", "").replace("_", "")] if key in folded]
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    folded = {known.lower().replace("-", ""): known for known in words}
+    close = folded.get(word.lower().replace("-", "").replace("_", "")) or spelling.meant(word, words)
+    if close is not None:
+        return f"; did you mean {close!r}?"
     return f"; valid are: {', '.join(words)}" if 0 < len(words) <= 16 else ""
 
 
 def explain(errors: list[Any], document: object) -> list[Mistake]:
     """Return pydantic's errors as mistakes: where, and in words that name what was written and what is valid."""
     mistakes: dict[Mistake, None] = {}
-    for error in errors:
-        place = _place(document, error["loc"])
-        mistakes[place, _message(error, place)] = None
+    found = [(_place(document, error["loc"]), error) for error in errors]
+    for place, error in found:
+        if not _of_the_other_form(place, error, found):
+            mistakes[place, _message(error, place)] = None
     return list(mistakes)
+
+
+def _of_the_other_form(place: Pointer, error: Any, found: list[tuple[Pointer, Any]]) -> bool:
+    """Tell whether an error is about the form that was not chosen, where a word or a mapping may stand."""
+    if error["type"] == "model_type":
+        return any(other["type"] == "literal_error" and at == place for at, other in found)
+    return (
+        error["type"] == "literal_error"
+        and isinstance(error["input"], dict)
+        and any(len(at) > len(place) and pointers.starts_with(at, place) for at, _ in found)
+    )
 
 
 def _place(document: object, location: tuple[str | int, ...]) -> Pointer:
@@ -68,7 +87,10 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
         name = mapping(said).get("name")
         return f"there is no backend {shown(name)}{nearest(str(name), list(policymodel.BACKENDS))}"
     message = str(error["msg"]).removeprefix("Value error, ")
-    return f"{message[:1].lower()}{message[1:]}, not {shown(said)}" if kind != "value_error" else message
+    if kind == "value_error":
+        return message
+    message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
+    return f"{message}, not {shown(said)}"
 
 
 def _unknown_rule(word: str) -> str:

@@ -292,7 +292,7 @@ def schema() -> dict[str, Any]:
 
 def words(location: tuple[str | int, ...]) -> list[str]:
     """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
-    if location[:2] == ("spec", "rules"):
+    if location == ("spec", "rules"):
         return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
     model: Any = PolicyFile
     for token in location:

@@ -70,6 +70,11 @@ def test_silenced(lint, content):
         (annotated("missing-tolerations"), "did you mean 'missing-toleration'"),
         (annotated("!?"), "names no rule"),
         (annotated(5), "is no text"),
+        (
+            annotated("GPU001").replace("io/ignore", "io/ignroe"),
+            "a.yaml:6:5: notice: silences nothing; did you mean 'gpu-admission.io/ignore'?",
+        ),
+        (annotated("GPU001").replace("io/ignore", "io/Ignores"), "did you mean 'gpu-admission.io/ignore'?"),
     ],
 )
 def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, said):

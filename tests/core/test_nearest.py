@@ -1,6 +1,6 @@
 import pytest
 
-from gpu_admission.core.nearest import distance, nearest
+from gpu_admission.core.nearest import distance, meant, nearest
 
 
 @pytest.mark.parametrize(
@@ -26,3 +26,12 @@ def test_the_first_of_equals_is_nearest():
     assert nearest("limit", ["requests", "limits"], 2) == "limits"
     assert nearest("cpu-manager", ["requests", "limits"], 2) is None
     assert nearest("x", [], 2) is None
+
+
+def test_the_word_with_the_fewest_changes_is_meant():
+    rules = ["GPU001", "GPU005", "GPU305", "missing-toleration"]
+    assert meant("GPU0O5", rules) == "GPU005"
+    assert meant("gpu01x", rules) == "GPU001"
+    assert meant("Missing-Tolerations", rules) == "missing-toleration"
+    assert meant("no-missing-of-toleration", rules) == "missing-toleration"
+    assert meant("quota", rules) is None

@@ -89,12 +89,22 @@ def test_off_is_what_yaml_reads_as_false():
         ("spec:\n  tolerations: [{key: a, operator: Exists, value: b}]\n", "has no value"),
         ("spec:\n  workloads: [{apiVersion: a/v1, kind: B, podSpecs: [spec]}]\n", "begins with a slash"),
         ("spec:\n  workloads: [{apiVersion: a/v1, kind: B}]\n", "the key 'podSpecs' is missing"),
-        ("spec: []\n", "p.yaml:5:1: spec"),
+        ("spec: []\n", "p.yaml:5:1: spec: a mapping is wanted here, not a list"),
+        ("spec:\n  rules: {GPU0O5: deny}\n", "did you mean 'GPU005'?"),
+        ("spec:\n  rules: {GPU001: {action: warn, fixx: false}}\n", "unknown key 'fixx'; did you mean 'fix'?"),
+        ("spec:\n  rules: {GPU001: {fix: 3}}\n", "spec.rules.GPU001.fix: true or false is wanted here, not 3"),
+        ("spec:\n  mode: {a: 1}\n", "a mapping is not valid here; valid are: enforce, warn, audit"),
+        ("spec:\n  visibleDevices: 5\n", "a mapping is wanted here, not 5"),
         ("spec:\n  mode: warn\n  mode: audit\n", "p.yaml:7:3"),
     ],
 )
 def test_a_mistake_is_named_with_its_line(spec, said):
     assert said in mistake(spec)
+
+
+@pytest.mark.parametrize("setting", ["denny", "[deny]", "5", "{action: denny}", "{fixx: false}"])
+def test_a_rule_that_is_set_wrongly_is_one_mistake(setting):
+    assert len(mistake(f"spec:\n  rules: {{GPU001: {setting}}}\n").splitlines()) == 1
 
 
 @pytest.mark.parametrize(
