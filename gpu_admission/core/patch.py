@@ -102,6 +102,8 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     acts = jsonpatch.JsonPatch.operations
     ours: dict[int, Any] = {}
     for operation in operations:
+        if not operation.path:
+            raise PatchError(f"{operation!r} does not apply: no rule replaces a whole document")
         document = _copy_along(document, operation.path[:-1], ours)
         try:
             document = acts[operation.op](operation.to_json()).apply(document)
