@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Op = Literal["add", "remove", "replace"]
 
 APPEND = "-"
+_OPS = ("add", "remove", "replace")
 
 
 class PatchError(ValueError):
