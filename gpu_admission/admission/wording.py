@@ -23,6 +23,7 @@ GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
 _CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
+LONGEST_POINTER = 512
 
 
 def denial(verdict: Verdict, policy: Policy) -> str:
@@ -42,6 +43,8 @@ def denial(verdict: Verdict, policy: Policy) -> str:
 
 def _sentence(finding: Finding) -> str:
     where = pointers.to_text(finding.pointer)
+    if len(where) > LONGEST_POINTER:  # keys come from strangers, and may be megabytes
+        where = f"{where[: LONGEST_POINTER - 1]}…"
     return printable(f"{finding.rule} {finding.message}; {finding.advice} [{where}]")
 
 

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .base import Facts
 
 
+MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
+
+
 class Dra(Backend):
     """One claim a GPU, each of the template that the policy names."""
 
@@ -44,6 +47,12 @@ class Dra(Backend):
             )
         if facts.parameters.get("templatePerRequest"):
             return Emission(claims={template_name: template_for(template_name, request)})
+        if request.count > MOST_CLAIMS:
+            raise Refused(
+                UNTRANSLATABLE,
+                f"{request.count} GPUs, which would be as many claims",
+                f"ask for {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+            )
         names = [template_name] if request.count == 1 else [f"{template_name}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
         return Emission(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())

@@ -18,6 +18,7 @@ WHOLE = 100 * SEVENTHS
 
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
+_SAID = 4  # claims that a message names; one more word for the rest
 MOST_DEVICES = 1024  # no node has a tenth of it
 
 
@@ -133,8 +134,10 @@ class Emission:
         said += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
         said += [f"label {name}: {value}" for name, value in self.labels.items()]
         said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
-        said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
-        return listed(said)
+        claims = [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        if len(claims) > _SAID:
+            claims[_SAID - 1 :] = [f"{len(claims) - _SAID + 1} more claims"]
+        return listed([*said, *claims])
 
 
 def in_words(count: int) -> str:

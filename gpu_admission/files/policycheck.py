@@ -87,10 +87,10 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
         name = mapping(said).get("name")
         return f"there is no backend {shown(name)}{nearest(str(name), list(policymodel.BACKENDS))}"
     message = str(error["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        return message
-    message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
-    return f"{message}, not {shown(said)}"
+    if kind != "value_error":
+        message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
+        message += f", not {shown(said)}"
+    return message
 
 
 def _unknown_rule(word: str) -> str:

@@ -154,6 +154,150 @@ def resident():
         return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+def ask(obj, endpoint, name="default", operation="CREATE"):
+    """The answer to one review of an object, read."""
+    group, _, version = obj["apiVersion"].rpartition("/")
+    request = {"uid": "u", "operation": operation, "kind": {"group": group, "version": version, "kind": obj["kind"]}}
+    request |= {"object": obj, "oldObject": None, "namespace": "research"}
+    review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
+    answer = decider(name)(json.dumps(review).encode(), endpoint)
+    assert answer.status == 200
+    return json.loads(answer.body)["response"]
+
+
+def test_a_message_does_not_repeat_a_key_of_a_megabyte():
+    worker = {"template": {"spec": {"containers": [{"name": "c", "image": "i", "resources": {}} for _ in range(30)]}}}
+    for container in worker["template"]["spec"]["containers"]:
+        container["resources"] = {"limits": {"nvidia.com/gpu": 1.5}}
+    job = {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": {"name": "j"}}
+    answer = ask({**job, "spec": {"pytorchReplicaSpecs": {"k" * 2**20: worker}}}, "validate")
+    assert answer["allowed"] is False
+    assert len(answer["status"]["message"]) < 32_000
+
+
+def test_a_number_does_not_become_as_many_claims():
+    spec = {"containers": [{"name": "c", "image": "i", "resources": {"limits": {"gpu-admission.io/gpu-count": 1000}}}]}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+    assert ask(pod, "mutate", "dra")["allowed"] is False
+    spec["containers"][0]["resources"]["limits"]["gpu-admission.io/gpu-count"] = 64
+    assert ask(pod, "mutate", "dra")["allowed"] is True
+    assert len(ask(pod, "validate", "dra")["status"]["message"]) < 1000
+
+
+GPU = {"limits": {"nvidia.com/gpu": 1}, "requests": {"nvidia.com/gpu": 1}}
+PORTABLE = {"limits": {"gpu-admission.io/gpu-mem": "4Gi"}}
+
+
+def many(resources, **more):
+    """A pod of so many containers, with what is given once for each number in lists around them."""
+
+    def made(count):
+        containers = [{"name": f"c{n}", "image": "i", "resources": dict(resources)} for n in range(count)]
+        spec = {key: [value(n) for n in range(count)] for key, value in more.items()}
+        return {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {"containers": containers, **spec},
+        }
+
+    return made
+
+
+def with_terms(count):
+    pod = many(PORTABLE)(count)
+    terms = [{"matchExpressions": [{"key": "a", "operator": "Exists"}]} for _ in range(count)]
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    pod["spec"]["affinity"] = {"nodeAffinity": required}
+    return pod
+
+
+def within_one(key, value):
+    """A pod with one container that has so many of something."""
+
+    def made(count):
+        container = {"name": "c", "image": "i", "resources": GPU, key: [value(n) for n in range(count)]}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+
+    return made
+
+
+def resources_of(side, name):
+    def made(count):
+        resources = {side: {name(n): 1 for n in range(count)}}
+        container = {"name": "c", "image": "i", "resources": resources}
+        return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+
+    return made
+
+
+def annotated(prefix):
+    def made(count):
+        pod = many(GPU)(1)
+        pod["metadata"]["annotations"] = {f"{prefix}{n}": "nvidia.com/gpu=all" for n in range(count)}
+        return pod
+
+    return made
+
+
+def job(count):
+    specs = [{"template": {"spec": many({"requests": {"nvidia.com/gpu": 1}})(1)["spec"]}} for _ in range(count)]
+    return {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"tasks": specs},
+    }
+
+
+MANY = {
+    "containers": many(GPU),
+    "containers to repair": many({"requests": {"nvidia.com/gpu": 1}}),
+    "containers to refuse": many({"limits": {"nvidia.com/gpu": 1.5}}),
+    "containers that mix": many({"limits": {"nvidia.com/gpu": 1, "aliyun.com/gpu-mem": 4}}),
+    "containers to translate": many(PORTABLE),
+    "containers to translate and terms": with_terms,
+    "claims": many(PORTABLE, resourceClaims=lambda n: {"name": f"gpu-{n}"}),
+    "tolerations": many({}, tolerations=lambda n: {"key": f"nvidia.com/gpu{n}", "operator": "Exists"}),
+    "volumes": many({}, volumes=lambda n: {"name": f"v{n}", "hostPath": {"path": "/dev/nvidia0"}}),
+    "variables": within_one("env", lambda n: {"name": f"NVIDIA_{n}", "value": "all"}),
+    "the same variable": within_one("env", lambda _: {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}),
+    "sources of variables": within_one("envFrom", lambda n: {"prefix": "NV", "configMapRef": {"name": f"c{n}"}}),
+    "mounts": within_one("volumeMounts", lambda n: {"name": f"v{n}", "mountPath": "/dev/nvidia0"}),
+    "requested profiles": resources_of("requests", "nvidia.com/mig-{}g.5gb".format),
+    "unknown names": resources_of("limits", "nvidia.com/gpu{}".format),
+    "annotations": annotated("cdi.k8s.io/a"),
+    "tasks": job,
+}
+
+
+def lines(obj, endpoint, name):
+    """How many lines of Python a review of an object executes: what it costs, the same on every machine."""
+    count = 0
+
+    def each(_frame, event, _argument):
+        nonlocal count
+        count += event == "line"
+        return each
+
+    before = sys.gettrace()
+    sys.settrace(each)
+    try:
+        ask(obj, endpoint, name)
+    finally:
+        sys.settrace(before)
+    return count
+
+
+@pytest.mark.parametrize("shape", MANY)
+@pytest.mark.parametrize("name", ["default", "kai", "dra"])
+def test_the_cost_grows_no_faster_than_the_object(name, shape):
+    for endpoint in mutator.ENDPOINTS:
+        ask(MANY[shape](3), endpoint, name)  # what is imported and compiled only once
+        few, more = (lines(MANY[shape](count), endpoint, name) for count in (80, 320))
+        assert more < 4.6 * few, (endpoint, few, more)
+
+
 def deep(place, depth):
     """A pod that wants repair, with something deep in a place."""
     container = {"name": "c", "image": "i", "resources": {"requests": {"nvidia.com/gpu": 1}}}
