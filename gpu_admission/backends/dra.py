@@ -43,7 +43,7 @@ class Dra(Backend):
             raise Refused(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and a claim gives whole devices",
-                "leave gpu-admission.io/gpu-core out",
+                "leave the percentage of compute out",
             )
         if facts.parameters.get("templatePerRequest"):
             return Emission(claims={template_name: template_for(template_name, request)})

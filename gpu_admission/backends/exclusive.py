@@ -37,7 +37,7 @@ class Exclusive(Backend):
             raise Refused(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and this cluster hands out GPUs only whole",
-                "leave gpu-admission.io/gpu-core out to take a whole GPU",
+                "leave the percentage of compute out to take a whole GPU",
             )
         vendor = facts.parameters.get("vendor") or "nvidia"
         resource = facts.parameters.get("resource") or _RESOURCES[vendor]

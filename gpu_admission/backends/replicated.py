@@ -112,7 +112,7 @@ class TimeSlicing(Replicated):
             raise Refused(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",
-                "leave gpu-admission.io/gpu-core out",
+                "leave the percentage of compute out",
             )
 
     def _share(self, facts: Facts) -> int | None:
@@ -152,7 +152,7 @@ class Mps(Replicated):
         raise Refused(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {share}",
-            f"ask for at most {100 // replicas} percent" if replicas else "leave gpu-admission.io/gpu-core out",
+            f"ask for at most {100 // replicas} percent" if replicas else "leave the percentage of compute out",
         )
 
     def _share(self, facts: Facts) -> int | None:

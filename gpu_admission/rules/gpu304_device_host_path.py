@@ -35,8 +35,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 yield Problem(
                     (*pod.pointer, "volumes", index, "hostPath", "path"),
                     f"volume {shown(text(volume.get('name')))} mounts {shown(said)} of the node, "
-                    + (f"which is {what}" if what else f"and with it {below}")
-                    + ", so its containers can reach cards that they did not request",
+                    f"and with it {what or below}, so its containers can reach cards that they did not request",
                     "remove the volume: a GPU that is requested under resources.limits brings its devices along"
                     if devices
                     else "mount only what is needed, such as one folder of its own for data",
