@@ -24,13 +24,13 @@ from gpu_admission.admission import envelope
 from gpu_admission.admission.decision import Decider
 from gpu_admission.core import workload
 from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_admission.core.finding import Problem
-    from gpu_admission.core.policy import Policy
     from gpu_admission.core.rule import Rule
     from gpu_admission.core.workload import Workload
 
@@ -38,6 +38,7 @@ CALLS = 60  # a slice: short enough that most slices are not interrupted
 MANY = 10  # containers
 
 GPU = {"nvidia.com/gpu": "1"}
+PORTABLE = {"gpu-admission.io/gpu-mem": "8Gi"}
 UNREADY = [
     {"key": f"node.kubernetes.io/{state}", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}
     for state in ("not-ready", "unreachable")
@@ -195,6 +196,35 @@ def _checked(rule: Rule, views: list[Workload], policy: Policy) -> list[list[Pro
     return [list(rule.check(view, policy)) for view in views]
 
 
+def translation(rounds: int) -> None:
+    """Print what the rules on sharing add to a decision under each policy that shares GPUs.
+
+    For a pod in the backend's own words as it was admitted, and for one in portable words; the same review of the
+    same pod, judged with those rules and without. An object that is mutated is read, and judged, a second time.
+    """
+    units = f"{'µs':>8}{'without':>8}"
+    print(f"\n{'what sharing adds to a decision':34}{units}{'own':>7}{units}{'portable':>10}")
+    for name in policyfile.shipped():
+        policy = policyfile.load(name)
+        sharing = [rule.id for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
+        off = dict.fromkeys(sharing, "off")
+        without = Policy(name, {**policy.spec, "rules": {**policy.spec.get("rules", {}), **off}})
+        portable = review(PORTABLE, tolerates=True)
+        row = f"{name:34}"
+        for body in (_admitted(portable, policy), portable):
+            deciders = [Decider(lambda _, one=each: one) for each in (policy, without)]  # type: ignore[misc]
+            whole, rest = both(*(partial(decide, body, "mutate") for decide in deciders), rounds)
+            row += f"{whole * 1e6:8.0f}{rest * 1e6:8.0f}{(whole / rest - 1) * 100:+6.0f}%"
+        print(row)
+
+
+def _admitted(body: bytes, policy: Policy) -> bytes:
+    """The review of the same pod as admission leaves it."""
+    sent = json.loads(body)
+    pod = Engine(rules.ALL, policy).mutate(sent["request"]["object"], "admission").object
+    return json.dumps({**sent, "request": {**sent["request"], "object": pod}}).encode()
+
+
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -207,6 +237,7 @@ def main() -> int:
     print(f"each further container {further * 1e6:.0f} µs, its share of the body's parsing included")
     stages(policy, options.rounds)
     each_rule(policy, options.rounds)
+    translation(options.rounds)
     return 0
 
 

@@ -1,4 +1,3 @@
-
 """What most webhooks in Python are: Flask on gunicorn's threads. It does nothing but send the body back."""
 
 from flask import Flask, Response, request

@@ -1,4 +1,3 @@
-
 """A closed-loop load generator: some keep-alive connections, each with one request under way, in one thread."""
 
 from __future__ import annotations

@@ -1,4 +1,3 @@
-
 """What a review costs over TLS, against Flask on gunicorn's threads that only echoes the same bodies.
 
 Both servers run with two workers; they are loaded in turn, so that a busy machine is unfair to both. CPU is
@@ -79,7 +78,7 @@ def bodies() -> dict[str, bytes]:
     return {
         "GPU pod, mutated": pod_review({"nvidia.com/gpu": "1"}, tolerated=False),
         "GPU pod, fine": pod_review({"nvidia.com/gpu": "1"}, tolerated=True),
-        "pod without GPUs": pod_review({}, tolerated=True),
+        "pod without GPUs": pod_review({}, tolerated=False),
     }
 
 
@@ -100,6 +99,9 @@ def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
         "terminationMessagePolicy": "File",
         "imagePullPolicy": "IfNotPresent",
     }
+    sidecar = {**container, "name": "sidecar", "resources": {}}
+    if tolerated:  # and blinded, as a pod that is fine has it
+        sidecar["env"] = [*sidecar["env"], {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]
     tolerations = [
         {
             "key": f"node.kubernetes.io/{name}",
@@ -126,7 +128,7 @@ def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
                                "fieldsV1": {"f:spec": {"f:containers": fields}}}],
         },
         "spec": {
-            "containers": [container, {**container, "name": "sidecar", "resources": {}}],
+            "containers": [container, sidecar],
             "tolerations": tolerations,
             "schedulerName": "default-scheduler",
             "restartPolicy": "Never",

@@ -90,7 +90,7 @@ class Metrics:
             multiprocess_mode="max",
         )
         info.labels(__version__, platform.python_version()).set(1)
-        self._review_children: dict[tuple[str, str, str, str, str], Counter] = {}
+        self._children: dict[tuple[object, ...], Counter] = {}
 
     def enter_slot(self, slot: int) -> None:
         """In a worker, after the fork: count in this slot's files."""
@@ -113,15 +113,20 @@ class Metrics:
             _known(record.get("kind"), self.kinds),
             _known(record.get("decision"), DECISIONS),
         )
-        child = self._review_children.get(key)
-        if child is None:
-            child = self._review_children[key] = self._reviews.labels(*key)
-        child.inc()
+        self._child(self._reviews, *key).inc()
         self._duration.observe(seconds)
         for rule, action in record.get("rules", ()):
-            self._findings.labels(_rule(rule), _known(action, ACTIONS)).inc()
+            self._child(self._findings, _rule(rule), _known(action, ACTIONS)).inc()
         for rule in record.get("applied", ()):
-            self._patches.labels(_rule(rule)).inc()
+            self._child(self._patches, _rule(rule)).inc()
+
+    def _child(self, counter: Counter, *labels: str) -> Counter:
+        """Return a counter's child; looking it up by its labels costs the library more than counting does."""
+        key = (id(counter), *labels)
+        child = self._children.get(key)
+        if child is None:
+            child = self._children[key] = counter.labels(*labels)
+        return child
 
     def refused(self, status: int) -> None:
         """Count a request that was answered without a review."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from gpu_admission.core import pointer as pointers
@@ -22,6 +23,7 @@ GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
 LONGEST_POINTER = 512
+_CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
 
 
 def denial(verdict: Verdict, policy: Policy) -> str:
@@ -60,7 +62,16 @@ def _warning(finding: Finding) -> str:
     whole = printable(f"{said}; {finding.advice}")
     if len(whole) <= GOOD_WARNING:
         return whole
+    said = _first_clauses(said) if len(said) > GOOD_WARNING else said
     return said if len(said) <= LONGEST_WARNING else f"{said[: LONGEST_WARNING - 1]}…"
+
+
+def _first_clauses(said: str) -> str:
+    """Return a sentence up to the last clause that fits, or to the first: what is wrong comes first, then why."""
+    ends = [found.start() for found in _CLAUSE.finditer(said)]
+    ends = [end for end in ends if said.count('"', 0, end) % 2 == 0]  # not within what the author wrote
+    fitting = [end for end in ends if end <= GOOD_WARNING]
+    return said[: fitting[-1] if fitting else ends[0]] if ends else said
 
 
 def audit(verdict: Verdict) -> dict[str, str]:

@@ -116,8 +116,8 @@ def several_gpus(backend: Backend, request: Request) -> Iterator[Refused]:
 
 
 def no_cores(backend: Backend, request: Request) -> Iterator[Refused]:
-    """Yield a refusal where a backend cannot limit compute and less than all of it was asked for."""
-    if request.limits_cores:
+    """Yield a refusal where a backend that shares memory only is asked for compute: not even all of it is promised."""
+    if request.cores is not None and not request.whole:
         yield Refused(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod
+    from gpu_admission.core.workload import Pod
 
     from .base import Backend
     from .refusal import Kind
@@ -104,9 +104,9 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
     found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
-    mixed = _refuse_mixtures(plan, found)
+    mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
     for said in found:
-        if said.container not in mixed:
+        if said.container.pointer not in mixed:
             _take(plan, said, native=said.system in own)
     if plan.asked:
         _judge_together(plan, pod, found)
@@ -165,14 +165,14 @@ def _reader(plan: Plan, said: Spelling) -> Backend | None:
     return reader
 
 
-def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Container]:
-    """Refuse containers that ask twice, in words that do not go together; return them."""
-    groups: dict[Container, list[Spelling]] = {}
+def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Pointer]:
+    """Refuse containers that ask twice, in words that do not go together; return where they stand."""
+    groups: dict[Pointer, list[Spelling]] = {}
     for said in found:
-        groups.setdefault(said.container, []).append(said)
-    mixed = {container for container, group in groups.items() if len(group) > 1 and _clash(group)}
-    plan.verdicts += [_mixture(group) for container, group in groups.items() if container in mixed]
-    return mixed
+        groups.setdefault(said.container.pointer, []).append(said)
+    clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
+    plan.verdicts.extend(map(_mixture, clashing))
+    return {group[0].container.pointer for group in clashing}
 
 
 def _clash(group: list[Spelling]) -> bool:
@@ -188,21 +188,23 @@ def _mixture(group: list[Spelling]) -> Verdict:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"and of {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
+        why = f"and for {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
         advice = "ask for one of the two; for both, use two pods"
     elif {said.system for said in group} <= _MIXABLE:
-        why = f"and of {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        why = f"and for {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.words}, or {second.words}"
     else:
-        why = f"and of {second.words}: the same GPU asked for twice, in the words of two systems"
+        why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
         advice = f"keep one of the two: {first.words}, or {second.words}"
     subject = f"{first.container.label} asks for {first.words}"
-    return Verdict(second.pointer, subject, Refused(MIXED, why.replace("and of", "and for", 1), advice))
+    return Verdict(second.pointer, subject, Refused(MIXED, why, advice))
 
 
 def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
     for one, refused in plan.backend.together(pod, plan.asked, plan.facts):
         plan.refuse(one.spelling, refused)
+    if len(found) == 1 and len(found[0].gpus) < 2:
+        return  # nothing to mix
     for said in found:
         other = plan.asked[0].container
         if said.system in plan.backend.excludes and said.container is not other:

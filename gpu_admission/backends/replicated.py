@@ -108,7 +108,7 @@ class TimeSlicing(Replicated):
 
     def _require_cores(self, request: Request, facts: Facts) -> None:
         del facts
-        if request.limits_cores:
+        if request.cores is not None:
             raise Refused(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",

@@ -56,9 +56,10 @@ class Volcano(Backend):
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Ask for memory of one card, or for whole cards with that memory, by the plugin's mode."""
-        for refused in no_cores(self, request):
+        number = _number(facts)
+        for refused in no_cores(self, Request(None, 1, request.cores) if number else request):
             raise refused
-        if _number(facts):
+        if number:
             return Emission({_NUMBER: request.count}, affinity=card_affinity(request, facts))
         for refused in several_gpus(self, request):
             raise refused

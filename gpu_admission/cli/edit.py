@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["EditRefused", "edit"]
 
-_MOST_TOGETHER = 200  # operations planned at once
-
 
 def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = "") -> bytes:
     """Return the bytes of a file with operations applied to some of its documents (by `Document.index`).
@@ -54,23 +52,33 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
 def _edit_document(document: Document, operations: list[Operation]) -> str:
     text, value = document.text.text[document.start : document.end], document.object
     for batch in _batches(operations):
-        try:
-            text, value = _edit_together(text, value, batch, is_json=document.is_json)
-        except EditRefused:
-            text, value = _edit_one_by_one(document, text, value, batch)
+        text, value = _edit_batch(document, text, value, batch)
     return text
+
+
+def _edit_batch(document: Document, text: str, value: Any, batch: list[Operation]) -> tuple[str, Any]:
+    """Edit a document by a batch at once; where that is refused, by halves, down to the operation at fault."""
+    if len(batch) == 1:
+        return _edit_alone(document, text, value, batch[0])
+    try:
+        return _edit_together(text, value, batch, is_json=document.is_json)
+    except EditRefused:
+        half = len(batch) // 2
+        text, value = _edit_batch(document, text, value, batch[:half])
+        return _edit_batch(document, text, value, batch[half:])
 
 
 def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
     """Yield the operations in groups that do not get in one another's way: each costs a reading of the document."""
     batch: list[Operation] = []
+    claims = patch.Claims()
     for operation in operations:
         # What one rule adds, another may want away again: only one rule's operations stand apart by design.
-        full = len(batch) >= _MOST_TOGETHER or (batch and operation.rule != batch[0].rule)
-        if full or patch.conflict(batch, [operation]):
+        if (batch and operation.rule != batch[0].rule) or claims.conflict([operation]):
             yield batch
-            batch = []
+            batch, claims = [], patch.Claims()
         batch.append(operation)
+        claims.take([operation])
     if batch:
         yield batch
 
@@ -85,14 +93,13 @@ def _edit_together(text: str, value: Any, batch: list[Operation], *, is_json: bo
     return _edit_once(text, steps, value, is_json=is_json), value
 
 
-def _edit_one_by_one(document: Document, text: str, value: Any, batch: list[Operation]) -> tuple[str, Any]:
-    for asked in batch:
-        try:
-            for operation in _small_steps(asked, value):
-                value = patch.apply(value, [operation])
-                text = _edit_once(text, [operation], value, is_json=document.is_json)
-        except EditRefused as refused:
-            raise EditRefused(refused.reason, document.position(asked.path).line) from None
+def _edit_alone(document: Document, text: str, value: Any, asked: Operation) -> tuple[str, Any]:
+    try:
+        for operation in _small_steps(asked, value):
+            value = patch.apply(value, [operation])
+            text = _edit_once(text, [operation], value, is_json=document.is_json)
+    except EditRefused as refused:
+        raise EditRefused(refused.reason, document.position(asked.path).line) from None
     return text, value
 
 

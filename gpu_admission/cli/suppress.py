@@ -21,10 +21,10 @@ _MARK = ANNOTATION.encode()
 class Suppression:
     """One rule word of a comment or an annotation.
 
-    A comment silences a ``line``; an annotation what stands in ``prefix`` of the document ``document``.
+    It stands at ``line`` and ``column``. An annotation silences what lies in ``prefix`` of its document.
     """
 
-    __slots__ = ("column", "document", "ids", "line", "prefix", "reason", "target", "used", "word")
+    __slots__ = ("column", "ids", "line", "prefix", "reason", "used", "word")
 
     def __init__(self, word: str, ids: frozenset[str], reason: str, *, line: int, column: int) -> None:
         self.word = word
@@ -32,18 +32,12 @@ class Suppression:
         self.reason = reason
         self.line = line
         self.column = column
-        self.target: int | None = None
-        self.document: int | None = None
         self.prefix: Pointer = ()
         self.used = False
 
-    def silences(self, finding: Finding, document: int, line: int) -> bool:
-        """Tell whether this is meant for a finding."""
-        if finding.rule not in self.ids:
-            return False
-        if self.target is not None:
-            return line == self.target
-        return self.document == document and pointers.starts_with(finding.pointer, self.prefix)
+    def silences(self, finding: Finding) -> bool:
+        """Tell whether this is meant for a finding of its line or document."""
+        return finding.rule in self.ids and pointers.starts_with(finding.pointer, self.prefix)
 
 
 class Suppressions:
@@ -52,6 +46,9 @@ class Suppressions:
     def __init__(self, reading: Reading, policy: Policy, rules: Sequence[Rule]) -> None:
         self._rules = rules
         self.all: list[Suppression] = []
+        # Where a finding must stand for them to matter: a line for comments, a document for annotations.
+        self._by_line: dict[int, list[Suppression]] = {}
+        self._by_document: dict[int, list[Suppression]] = {}
         self.notices: list[tuple[int, int, str]] = []
         # Hardly a file speaks to the linter, and what reads its comments takes a millisecond to load.
         if reading.text is not None and b"lint" in reading.text.data.lower():
@@ -63,8 +60,8 @@ class Suppressions:
     def reason(self, finding: Finding, document: int, line: int) -> str | None:
         """Return the reason for which a finding is silenced (maybe the empty text), or None where it is not."""
         said = None
-        for suppression in self.all:
-            if suppression.silences(finding, document, line):
+        for suppression in (*self._by_line.get(line, ()), *self._by_document.get(document, ())):
+            if suppression.silences(finding):
                 suppression.used = True
                 said = suppression.reason if said is None else said
         return said
@@ -83,7 +80,7 @@ class Suppressions:
             for word in comment.rules:
                 made = self._add(word, comment.reason, comment.line, comment.column)
                 if made is not None:
-                    made.target = comment.applies_to
+                    self._by_line.setdefault(comment.applies_to, []).append(made)
 
     def _annotations(self, document: Document, policy: Policy) -> None:
         from .annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
@@ -96,7 +93,8 @@ class Suppressions:
             for word, reason in entries(said, self._rules):
                 made = self._add(word, reason, place.line, place.column)
                 if made is not None:
-                    made.document, made.prefix = document.index, prefix
+                    made.prefix = prefix
+                    self._by_document.setdefault(document.index, []).append(made)
 
     def _add(self, word: str, reason: str, line: int, column: int) -> Suppression | None:
         from .selection import meant, near  # noqa: PLC0415 - hardly a file speaks to the linter

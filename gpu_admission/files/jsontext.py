@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.files.tree import Node
 
-_WORD = r"-?(?:[A-Za-z]+|[0-9][-+.0-9eE]*)"
+# A number ends where JSON's grammar ends it, as for the json module: what follows is another matter.
+_WORD = r"-?(?:[A-Za-z]+|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
 _WORDS = {"true": True, "false": False, "null": None}
 
 

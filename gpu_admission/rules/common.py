@@ -28,6 +28,13 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
     if not pod.asks:
         return frozenset()
+    known: frozenset[str] | None = pod.memo.get("vendors")
+    if known is None:
+        known = pod.memo["vendors"] = _vendors(pod, policy)
+    return known
+
+
+def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.asks}
     if pod.shares is not None:
         asked.add("nvidia")

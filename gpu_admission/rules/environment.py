@@ -58,11 +58,15 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
     names_given = container.env_names
     if wanted.isdisjoint(names_given) and not any(prefixes and name.startswith(prefixes) for name in names_given):
         return []
+    entries = [(index, text(entry.get("name")), entry) for index, entry in mappings(container.spec.get("env"))]
+    asked = [each for each in entries if _is_wanted(each[1], wanted, prefixes)]
+    if any("$" in text(entry.get("value")) for _, _, entry in asked):
+        asked = entries  # what they refer to stands before them
+    open_ended = bool(container.spec.get("envFrom"))
     found: dict[str, Variable] = {}
     known: dict[str, str | None] = {}
-    for index, entry in mappings(container.spec.get("env")):
-        name = text(entry.get("name"))
-        value, source = _value(entry, known, open_ended=bool(container.spec.get("envFrom")))
+    for index, name, entry in asked:
+        value, source = _value(entry, known, open_ended=open_ended)
         known[name] = value
         if _is_wanted(name, wanted, prefixes):
             variable = found.setdefault(name, Variable(container, name))

@@ -8,7 +8,7 @@ from gpu_admission.core.shape import mappings, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from gpu_admission.core.policy import Policy
@@ -35,12 +35,11 @@ def taints(policy: Policy) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*own, *TAINT_KEYS]))
 
 
-def wanted(policy: Policy, vendors: frozenset[str]) -> Iterator[dict[str, Any]]:
-    """Yield the tolerations that a policy wants on pods that ask for cards of these vendors."""
-    for entry in policy.tolerations:
-        named = entry.get("vendors")
-        if not named or vendors.intersection(named):
-            yield _normal(entry)
+@lru_cache(maxsize=32)
+def wanted(policy: Policy, vendors: frozenset[str]) -> tuple[dict[str, Any], ...]:
+    """Return what a policy wants tolerated by pods that ask for cards of these vendors; never to be written to."""
+    entries = [(entry, entry.get("vendors")) for entry in policy.tolerations]
+    return tuple([_normal(entry) for entry, named in entries if not named or vendors.intersection(named)])
 
 
 def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:

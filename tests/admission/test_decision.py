@@ -9,6 +9,7 @@ import pytest
 
 from gpu_admission.admission.decision import Decider
 from gpu_admission.core.policy import Policy
+from gpu_admission.files import policyfile
 
 UID = "705ab4f5-6393-11e8-b7cc-42010a800002"
 
@@ -102,11 +103,32 @@ class TestValidate:
         assert "mutating webhook did not run" in status["message"]
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
 
+    @pytest.mark.parametrize(("said", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
+    def test_what_the_policy_says_of_a_rule_counts_for_pods_that_should_have_been_repaired(self, said, allowed):
+        response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"rules": {"GPU001": said}}))
+        assert response["allowed"] is allowed
+        assert ("mutating webhook did not run" in response.get("status", {}).get("message", "")) is not allowed
+
     def test_a_template_that_will_be_repaired_is_warned_of_at_most(self):
         response, _ = decide(deployment(REQUESTED_ONLY), "validate")
         assert response["allowed"] is True
         assert response["warnings"][0].startswith("GPU001 ")
         assert response["auditAnnotations"] == {"rules": "GPU001"}
+
+    @pytest.mark.parametrize(
+        ("container", "warning"),
+        [
+            ("train", 'GPU001 container "train" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+            ("a, b", 'GPU001 container "a, b" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+            ("t" * 63, f'GPU001 container "{"t" * 63}" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+        ],
+    )
+    def test_a_warning_that_is_too_long_for_a_terminal_ends_at_a_clause(self, container, warning):
+        sent = deployment(REQUESTED_ONLY)
+        sent["spec"]["template"]["spec"]["containers"][0]["name"] = container
+        said = decide(sent, "validate")[0]["warnings"]
+        assert said[0] == warning
+        assert len(warning) <= 120 or len(container) == 63
 
     @pytest.mark.parametrize(("mode", "warned"), [("warn", True), ("audit", False)])
     def test_a_mode_is_a_ceiling(self, mode, warned):
@@ -196,3 +218,38 @@ def test_a_lone_surrogate_travels_back_as_it_came():
     body = json.dumps(review(pod(REQUESTED_ONLY))).replace(UID, "\\ud800").encode()
     answer = Decider(lambda _: EMPTY)(body, "mutate")
     assert json.loads(answer.body)["response"]["uid"] == "\ud800"
+
+
+SCHEDULED = "system:serviceaccount:"
+WRITTEN = [
+    "hami.io/vgpu-devices-allocated",
+    "hami.io/bind-phase",
+    "volcano.sh/vgpu-ids-new",
+    "volcano.sh/bind-phase",
+    "ALIYUN_COM_GPU_MEM_IDX",
+    "received-resource-type",
+    "scheduling.koordinator.sh/device-allocated",
+]
+
+
+class TestSpoofedOnUpdate:
+    """What a scheduler writes on a pod when it places it, a user must not write: under every shipped policy."""
+
+    @pytest.mark.parametrize("policy", policyfile.shipped())
+    @pytest.mark.parametrize("annotation", WRITTEN)
+    def test_never_by_a_user_and_a_later_update_is_let_through(self, policy, annotation):
+        policy = policyfile.load(policy)
+        old = pod(RIGHT, schedulerName=policy.scheduler_name or "own")
+        new = {**old, "metadata": {"name": "p", "annotations": {annotation: "0"}}}
+        update = {"policy": policy, "operation": "UPDATE"}
+        response, _ = decide(new, "validate", old=old, **update)
+        assert response["status"]["message"].startswith(f'GPU307 the annotation "{annotation}"')
+        labelled = {**new, "metadata": {**new["metadata"], "labels": {"a": "b"}}}
+        assert decide(labelled, "validate", old=new, **update)[0] == {"uid": UID, "allowed": True}
+
+    @pytest.mark.parametrize("policy", policyfile.shipped())
+    @pytest.mark.parametrize("creator", ["kube-system:replicaset-controller", "volcano-system:volcano-controllers"])
+    def test_pods_that_a_controller_makes_for_users_are_judged(self, policy, creator):
+        bad = pod({"limits": {"nvidia.com/gpu": "500m"}})
+        response, _ = decide(bad, "validate", policy=policyfile.load(policy), user=SCHEDULED + creator)
+        assert response["allowed"] is False

@@ -1,11 +1,14 @@
 """The examples work as written, each under the policy it was written for, and the shipped policies do what they say."""
 
+import copy
+import json
 from pathlib import Path
 
 import pytest
 import yaml
 
 from gpu_admission import rules
+from gpu_admission.admission.decision import Decider
 from gpu_admission.backends import registry
 from gpu_admission.commands import docs
 from gpu_admission.core.engine import Engine
@@ -54,10 +57,20 @@ def documents(name):
 
 
 def test_every_example_and_every_policy_is_tried():
-    assert sorted(path.stem for path in FOLDER.iterdir()) == sorted(EXAMPLES)
+    assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(EXAMPLES)
     assert sorted(ARRIVES) == sorted(policyfile.shipped())
     assert set(ARRIVES) >= SHARED
     assert set(EXAMPLES) >= SHARED, "every backend has an example"
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_readme_says_what_each_example_shows(name):
+    policy, expected = EXAMPLES[name]
+    (row,) = [line for line in (FOLDER / "README.md").read_text().splitlines() if line.startswith(f"| `{name}.yaml` |")]
+    cells = [cell.strip() for cell in row.strip("|").split("|")]
+    if name != "portable":
+        assert cells[1] == f"`{policy}`"
+        assert cells[3] == (", ".join(expected) or "nothing")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -131,3 +144,70 @@ def test_every_backend_of_the_schema_is_in_the_registry():
     from gpu_admission.files import policymodel
 
     assert list(registry.BY_NAME) == list(policymodel.BACKENDS)
+
+
+# policy -> who writes what GPU307 refuses to users, an annotation of theirs, and who creates the pods of users there.
+# Names: charts/hami (Project-HAMi/HAMi), installer/helm/chart/volcano (volcano-sh/volcano), volcano-vgpu-device-plugin.yml
+# (volcano-sh/devices), config/gpushare-schd-extender.yaml and device-plugin-rbac.yaml (AliyunContainerService),
+# pkg/operator/operands/binder (NVIDIA/KAI-Scheduler), rbac/koord-scheduler.yaml (koordinator-sh/charts)
+WRITERS = {
+    "gpushare": (
+        ["kube-system:gpushare-schd-extender", "kube-system:gpushare-device-plugin"],
+        "ALIYUN_COM_GPU_MEM_IDX",
+    ),
+    "volcano": (["volcano-system:volcano-scheduler"], "volcano.sh/gpu-index"),
+    "volcano-vgpu": (
+        ["volcano-system:volcano-scheduler", "kube-system:volcano-device-plugin"],
+        "volcano.sh/vgpu-ids-new",
+    ),
+    "hami": (
+        [
+            f"{place}:{name}"
+            for place in ("hami-system", "kube-system")
+            for name in ("hami-scheduler", "hami-device-plugin")
+        ],
+        "hami.io/vgpu-devices-allocated",
+    ),
+    "kai": (["kai-scheduler:binder"], "received-resource-type"),
+    "koordinator": (["koordinator-system:koord-scheduler"], "scheduling.koordinator.sh/device-allocated"),
+}
+CREATORS = [
+    *(f"kube-system:{kind}-controller" for kind in ("replicaset", "job", "daemon-set", "statefulset")),
+    "volcano-system:volcano-controllers",
+    "kai-scheduler:podgrouper",
+    "koordinator-system:koord-manager",
+    "research:default",
+]
+
+
+def test_every_policy_whose_backend_writes_on_pods_says_who_does():
+    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.get("users")}
+    assert exempt == set(WRITERS)
+
+
+@pytest.mark.parametrize("name", WRITERS)
+def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
+    accounts, annotation = WRITERS[name]
+    policy = policyfile.load(name)
+    assert sorted(policy.exempt["users"]) == sorted(f"system:serviceaccount:{account}" for account in accounts)
+    (old,) = [document for document in documents(name) if document]
+    old = old if old["kind"] == "Pod" else {"apiVersion": "v1", "kind": "Pod", **old["spec"]["template"]}
+    new = copy.deepcopy(old)
+    new["metadata"].setdefault("annotations", {})[annotation] = "0"
+    for account in [*accounts, *CREATORS]:
+        assert updated(policy, old, new, account) is (account in accounts), account
+
+
+def updated(policy, old, new, account):
+    """Whether an update of a pod by a service account is let through."""
+    request = {
+        "uid": "1",
+        "kind": {"group": "", "version": "v1", "kind": "Pod"},
+        "operation": "UPDATE",
+        "namespace": "research",
+        "userInfo": {"username": f"system:serviceaccount:{account}"},
+        "object": new,
+        "oldObject": old,
+    }
+    body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).encode()
+    return json.loads(Decider(lambda _: policy)(body, "validate").body)["response"]["allowed"]

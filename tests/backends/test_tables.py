@@ -55,6 +55,7 @@ WRITTEN = [
     (policy("volcano", memoryFactor=10), {MEM: "2Gi"}, {"volcano.sh/gpu-memory": 205}),
     (policy("volcano", mode="number"), {COUNT: "2"}, {"volcano.sh/gpu-number": 2}),
     (policy("volcano", mode="number"), {GPU: "2"}, {"volcano.sh/gpu-number": 2}),
+    (policy("volcano", mode="number"), {COUNT: "2", CORE: "100"}, {"volcano.sh/gpu-number": 2}),
     # Volcano vGPU
     (policy("volcano-vgpu"), {MEM: "8Gi"}, {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192}),
     (
@@ -224,6 +225,9 @@ REFUSED = [
     (policy("mig"), {"nvidia.com/mig-1g.5gb": "1"}, "GPU102", "no card of this cluster offers"),
     (policy("gpushare"), {MEM: "8Gi", COUNT: "2"}, "GPU102", "gives a container one GPU"),
     (policy("gpushare"), {MEM: "8Gi", CORE: "30"}, "GPU102", "shares memory only"),
+    (policy("gpushare"), {MEM: "8Gi", CORE: "100"}, "GPU102", "shares memory only"),
+    (policy("time-slicing"), {MEM: "8Gi", CORE: "100"}, "GPU102", "promises nobody"),
+    (policy("kai"), {MEM: "8Gi", CORE: "100"}, "GPU102", "shares memory only"),
     (policy("gpushare"), {COUNT: "1"}, "GPU102", "has no word for one"),
     (policy("gpushare", [{"model": "x", "memory": "81559Mi"}]), {MEM: "79.5Gi"}, "GPU102", "counts 79 on a card"),
     (policy("gpushare", ["A100-40"]), {"aliyun.com/gpu-mem": "41"}, "GPU105", "A100-40, has 40Gi"),

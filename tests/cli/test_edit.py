@@ -2,6 +2,7 @@
 
 import pytest
 
+from gpu_admission.cli import edit as edit_module
 from gpu_admission.cli.edit import EditRefused, edit, identical
 from gpu_admission.core.patch import Operation, PatchError
 from gpu_admission.files.reader import read
@@ -295,3 +296,20 @@ def test_identity_is_stricter_than_equality():
     assert identical({"a": [1, None, "x"]}, {"a": [1, None, "x"]})
     for one, other in [(1, True), (1, 1.0), ([], {}), ([1], [1, 2]), ({"a": 1}, {"b": 1}), ("", None)]:
         assert not identical([one], [other])
+
+
+@pytest.mark.parametrize("anchored", [False, True])
+def test_how_often_a_document_is_read_hardly_grows_with_its_repairs(monkeypatch, anchored):
+    reads = []
+    monkeypatch.setattr(edit_module, "read", lambda *args, **more: reads.append(1) or read(*args, **more))
+    count = 400
+    lines = [f"- &a{{at: {at}}}" if anchored and at == count // 2 else f"- {{at: {at}}}" for at in range(count)]
+    text = "\n".join(lines).replace("&a{", "&a {").encode() + b"\n"
+    operations = [Operation("GPU001", "add", (at, "more"), True) for at in range(count)]
+    if anchored:
+        with pytest.raises(EditRefused) as refused:
+            edit(text, [(0, operations)])
+        assert refused.value.line == count // 2 + 1
+    else:
+        assert edit(text, [(0, operations)]).count(b"more: true") == count
+    assert len(reads) < 40

@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from gpu_admission.cli import suppress
+
 from .conftest import CLEAN, POD
 
 KEY = "          nvidia.com/gpu: 1\n"
@@ -168,3 +170,13 @@ class TestAddIgnore:
         result = lint("-", "--add-ignore", "x", stdin=POD)
         assert "# gpu-lint: ignore[GPU001] - x" in result.out
         assert "<stdin>" not in result.out
+
+
+def test_a_finding_is_asked_of_the_comments_on_its_line_only(lint, monkeypatch):
+    asked = []
+    monkeypatch.setattr(suppress.Suppression, "silences", lambda self, finding: asked.append(self) or True)
+    head, containers, container = POD.partition("  containers:\n")
+    silenced = container.replace(KEY, f"{KEY.rstrip()}  # gpu-lint: ignore[GPU001] x\n")
+    lint.write("a.yaml", head + containers + silenced * 50)
+    assert lint("a.yaml").code == 0
+    assert len(asked) == 50

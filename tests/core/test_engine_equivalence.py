@@ -39,7 +39,7 @@ def naive(policy, document, origin):
     found = []
     for rule in rules.ALL:
         for view in workload.read(document, policy, origin):
-            if origin == "file" or (POD if view.is_pod else TEMPLATE) in rule.sees:
+            if origin == "file" or (POD if view.defaulted else TEMPLATE) in rule.sees:
                 alone = Engine([rule], policy)
                 found += [(rule.id, each.pointer, each.message, each.advice) for each in rule.check(view, policy)
                           if alone.rules and policy.action(rule, each.severity or rule.severity) != "off"]  # fmt: skip

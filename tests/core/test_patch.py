@@ -42,6 +42,9 @@ def test_an_operation_does_what_rfc_6902_says(operation, expected):
         patch.replace("R", ("missing", "deeper"), 1),
         Operation("R", "add", ("a", "b", 0, "x"), 1),
         Operation("R", "add", ("a", "b", 9), 1),
+        Operation("R", "add", ("a", "b", "01"), 1),
+        patch.remove("R", ("a", "b", patch.APPEND)),
+        patch.replace("R", (), {}),
     ],
 )
 def test_what_does_not_apply_raises(operation):

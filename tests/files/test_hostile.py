@@ -157,6 +157,8 @@ ALPHABET = st.sampled_from([*YAML, *MORE])
 
 @settings(max_examples=500, deadline=None)
 @given(st.lists(ALPHABET, max_size=30).map("".join), st.sampled_from(["", "a.json"]))
+@example(text="1---\n", name="a.json")
+@example(text="\ufeff\ufeffa", name="")
 def test_nothing_that_looks_like_yaml_makes_it_raise(text, name):
     examine(read(text.encode(), name))
 

@@ -70,8 +70,12 @@ def server(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exposed(server):
-    text = server.get("/metrics", health=True)[2].decode()
-    return set(re.findall(r"^(gpu_admission_[a-z_]+)", text, re.MULTILINE))
+    def names():
+        text = server.get("/metrics", health=True)[2].decode()
+        found = set(re.findall(r"^(gpu_admission_[a-z_]+)", text, re.MULTILINE))
+        return found if "gpu_admission_requests_refused_total" in found else None  # counted after the answer is sent
+
+    return until(names, 10)
 
 
 def test_every_metric_named_exists(exposed):
