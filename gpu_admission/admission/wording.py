@@ -22,8 +22,8 @@ MOST_WARNINGS = 10
 GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
-LONGEST_POINTER = 512
 _CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
+LONGEST_POINTER = 512
 
 
 def denial(verdict: Verdict, policy: Policy) -> str:

@@ -127,8 +127,8 @@ class Kai(Backend):
 
     def address(self, emission: Emission, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which KAI takes by itself."""
-        apps = [one for one in pod.containers if one.role == "app"]
-        if KAI_MEMORY in emission.annotations and (not apps or apps[0].name != container.name):
+        first = next((one for one in pod.containers if one.role == "app"), None)
+        if KAI_MEMORY in emission.annotations and (first is None or first.name != container.name):
             emission.annotations[KAI_CONTAINER] = container.name
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:

@@ -42,6 +42,8 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
     for index, operations in asked.items():
         if index not in documents:
             raise EditRefused(f"the file has no readable document {index}")
+        if not all(operation.path for operation in operations):
+            raise EditRefused("it would replace the whole document", documents[index].position(()).line)
         expected[index] = patch.apply(documents[index].object, operations)
         edited[index] = _edit_document(documents[index], operations)
     result = _joined(data, before, edited)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 UNUSUAL = "it is written in an unusual way"
 _COMMENT = re.compile(r"(?:^|[ \t])#", re.MULTILINE)
 _COLON = re.compile(r"[ \t]*:")
+_DEEPER_COMMENT = re.compile(r"\r?\n( +)#[^\r\n]*")
 
 
 class EditRefused(Exception):
@@ -59,6 +60,13 @@ class Ground:
         if end < 0:
             return len(self.text)
         return end - 1 if end > index and self.text[end - 1] == "\r" else end
+
+    def below(self, end: int, column: int) -> int:
+        """Return where a new line at a column goes below what ends here: behind the comments that are part of it."""
+        below = self.line_end(end)
+        while (comment := _DEEPER_COMMENT.match(self.text, below)) and len(comment[1]) > column:
+            below = comment.end()
+        return below
 
     def indentation(self, index: int) -> str | None:
         """Return what stands before the first thing of a line; None where this is not the first."""

@@ -154,8 +154,8 @@ class Planner:
                 ground.child_end(mapping, last),
                 f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}",
             )
-        below = ground.line_end(ground.child_end(mapping, last))
         indent = " " * ground.column(mapping.pairs[0].key.start)
+        below = ground.below(ground.child_end(mapping, last), len(indent))
         return [Splice(below, below, self._lines(emit.pair(key, value, self._layout), indent))]
 
     def _insert_item(self, sequence: Sequence, at: int, value: Any) -> list[Splice]:
@@ -170,7 +170,8 @@ class Planner:
         lines, indent = emit.list_item(value, self._layout), " " * ground.column(sequence.start)
         if at == 0:
             return [Splice(start, start, f"{self._layout.newline}{indent}".join([*lines, ""]))]
-        below = ground.line_end(ground.child_end(sequence, at - 1))
+        end = ground.child_end(sequence, at - 1)
+        below = ground.below(end, len(indent)) if at > last else ground.line_end(end)
         return [Splice(below, below, self._lines(lines, indent))]
 
     def _append_to_flow(self, start: int, end: int, text: str) -> list[Splice]:

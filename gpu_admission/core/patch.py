@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     Op = Literal["add", "remove", "replace"]
 
 APPEND = "-"
+_OPS = ("add", "remove", "replace")
 
 
 class PatchError(ValueError):
@@ -102,6 +103,8 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     acts = jsonpatch.JsonPatch.operations
     ours: dict[int, Any] = {}
     for operation in operations:
+        if not operation.path:
+            raise PatchError(f"{operation!r} does not apply: no rule replaces a whole document")
         document = _copy_along(document, operation.path[:-1], ours)
         try:
             document = acts[operation.op](operation.to_json()).apply(document)

@@ -127,7 +127,9 @@ def test_no_field_of_a_request_can_forge_a_line(tmp_path, style):
     with Server(tmp_path, engine=ENGINE, log_format=style) as server:
         begun = len(server.log.splitlines())
         assert server.post("/validate", json.dumps(review).encode())[0] == 200
-        server.raw(b"POST /validate/%0d%0a%7b%22level%22:%22forged%22%7d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        server.raw(
+            b"POST /validate/%0d%0a%7b%22level%22:%22forged%22%7d HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
         assert server.stop() == 0
         said = server.log_path.read_bytes()
         assert said.isascii()

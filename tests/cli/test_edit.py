@@ -269,7 +269,6 @@ def test_what_nobody_misreads_gets_none(value):
         ("? a\n: 1\n", add("b", value=1), "could not be read", 1),
         ("? a\n: 1\n", replace("a", value=2), "unusual", 1),
         ("? a\n: 1\n? b\n: 1\n", remove("b"), "unusual", 3),
-        ("a: 1\n", replace(value=2), "whole document", 1),
         ("a: |\n  x", add("b", value=1), "cannot be changed", 1),
     ],
 )
@@ -285,7 +284,15 @@ def test_a_document_that_is_not_there():
 
 
 @pytest.mark.parametrize(
-    "operation", [("move", ("a",), 1), remove("b"), replace("b", value=1), add("b", "c", value=1), add("a", 5, value=1)]
+    "operation",
+    [
+        ("move", ("a",), 1),
+        replace(value=2),
+        remove("b"),
+        replace("b", value=1),
+        add("b", "c", value=1),
+        add("a", 5, value=1),
+    ],
 )
 def test_an_operation_that_does_not_apply(operation):
     with pytest.raises((PatchError, EditRefused)):
@@ -313,3 +320,16 @@ def test_how_often_a_document_is_read_hardly_grows_with_its_repairs(monkeypatch,
     else:
         assert edit(text, [(0, operations)]).count(b"more: true") == count
     assert len(reads) < 40
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_new_key_goes_below_the_comments_of_what_it_follows(end):
+    text = (
+        "spec:\n  containers:\n  - name: a\n    limits:\n      x: 1\n      # about x\n\n  # of the list\n# of nothing\n"
+    )
+    after = edited(text.replace("\n", end), add("spec", "tolerations", value=[]))
+    assert after == text.replace("# about x\n", "# about x\n  tolerations: []\n").replace("\n", end)
+    after = edited(text.replace("\n", end), add("spec", "containers", "-", value={"name": "b"}))
+    assert after == text.replace("# about x\n", "# about x\n  - name: b\n").replace("\n", end)
+    after = edited(text.replace("\n", end), add("spec", "containers", 0, "limits", "z", value=2))
+    assert after == text.replace("x: 1\n", "x: 1\n      z: 2\n").replace("\n", end)
