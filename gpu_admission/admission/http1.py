@@ -107,7 +107,7 @@ def _take_fields(head: Head, lines: bytes) -> dict[bytes, bytes]:
                 raise malformed("a header is given twice")
             once[name] = value.rstrip(b" \t")
         elif name == b"connection":
-            head.close = b"close" in value.lower()
+            head.close = head.close or b"close" in value.lower()
         elif name == b"expect":
             head.expects = value.strip(b" \t").lower() == b"100-continue"
     if len(fields) > MAX_FIELDS:

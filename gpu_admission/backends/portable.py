@@ -18,7 +18,7 @@ WHOLE = 100 * SEVENTHS
 
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
-_SAID = 4  # claims that a message names; one more word for the rest
+_SAID = 8  # a message names no more at once
 MOST_DEVICES = 1024  # no node has a tenth of it
 
 
@@ -134,10 +134,8 @@ class Emission:
         said += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
         said += [f"label {name}: {value}" for name, value in self.labels.items()]
         said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
-        claims = [f"claim {name} of template {template}" for name, template in self.claims.items()]
-        if len(claims) > _SAID:
-            claims[_SAID - 1 :] = [f"{len(claims) - _SAID + 1} more claims"]
-        return listed([*said, *claims])
+        said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        return listed(said)
 
 
 def in_words(count: int) -> str:
@@ -157,5 +155,7 @@ def ceil_div(amount: int, unit: int) -> int:
 
 
 def listed(said: list[str]) -> str:
-    """Return a list as prose: ``a, b and c``."""
+    """Return a list as prose: ``a, b and c``; a long one cut: ``a, b and 98 more``."""
+    if len(said) > _SAID:
+        said = [*said[: _SAID - 1], f"{len(said) - _SAID + 1} more"]
     return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}" if said else ""

@@ -274,6 +274,35 @@ def test_http_1_0(server):
     assert (status, headers["connection"]) == (200, "close")
 
 
+def test_two_connection_headers_are_one_list(server):
+    lines = (TYPE, "Connection: close", "Connection: keep-alive")
+    status, headers, _ = only(server.raw(raw("POST", "/validate", *lines)))
+    assert (status, headers["connection"]) == (200, "close")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/validate?x=%0d%0aLocation:%20http://x",
+        "/validate?timeout=%0d%0a",
+        "/validate?" + "a=b&" * 1000,
+        "/validate?timeout=9999999999h",
+        "/validate?timeout=-1s&timeout=x",
+        "/validate?timeout=0s",
+    ],
+)
+def test_queries_change_nothing(server, target):
+    status, headers, _ = only(server.raw(raw("POST", target, TYPE, "Connection: close")))
+    assert status == 200
+    assert set(headers) <= {"server", "date", "content-length", "content-type", "connection"}
+
+
+@pytest.mark.parametrize("path", ["/nope%0d%0aX-Injected:%20y", "/validate/%0d%0aX-Injected:%20y", "/%0aX-Injected:y"])
+def test_a_path_cannot_become_a_header(server, path):
+    headers = is_error(only(server.raw(raw("POST", path, TYPE, "Connection: close"))), 404)
+    assert set(headers) <= {"server", "date", "content-length", "content-type", "connection"}
+
+
 def test_upgrades_are_ignored(server):
     lines = (
         "Upgrade: websocket",
