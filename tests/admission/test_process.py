@@ -167,6 +167,8 @@ def test_policies_are_replaced_in_every_worker_and_bad_ones_refused(start, tmp_p
             return all(f"version {version}".encode() in body for body in load.bodies)
 
         until(lambda: only(2), 15, server)
+        # The arbiter looks once a second and has to have seen it too: workers to come are copies of it.
+        until(lambda: server.log.count("policy loaded") >= 1 + 1 + 2, 10, server)
         replace(path, b"{ nonsense")
         until(lambda: "policy refused" in server.log, 10, server)
         time.sleep(1)  # for the workers to look as well
