@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission import rules
-from gpu_admission.core import workload
+from gpu_admission.core import misshapen, workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
@@ -129,6 +129,9 @@ class Judged:
         engine, settings = self._judge.engine, self._judge.settings
         views = workload.read(document.object, settings.policy)
         outcome.objects += len(views)
+        for pointer, message in misshapen.find(document.object):
+            place = document.position(pointer)
+            outcome.errors.append(Remark(_spot(self.source, place.line, place.column), message))
         if not views:
             return
         judged = engine.review(document.object) if settings.as_admitted else None

@@ -380,9 +380,23 @@ ODD = [
 @pytest.mark.parametrize("odd", ODD)
 def test_wrong_shapes_are_no_trouble(lint, kind, odd):
     lint.write("a.yaml", f"apiVersion: v1\nkind: {kind}\n{odd}\n")
-    result = lint("a.yaml", "--min-severity", "info")
-    assert result.code in {0, 1}, result.err
-    assert lint("a.yaml", "--fix", "--unsafe-fixes").code in {0, 1}
+    lint.write("good.yaml")
+    result = lint.json(".", "--min-severity", "info")
+    assert "Traceback" not in result.err
+    assert result.code == (2 if result.json["errors"] else 1)
+    assert all(error["file"] == "a.yaml" and error["line"] >= 1 for error in result.json["errors"])
+    assert "good.yaml" in {finding["file"] for finding in result.json["findings"]}
+    assert "Traceback" not in lint("a.yaml", "--fix", "--unsafe-fixes").err
+
+
+@pytest.mark.parametrize("odd", ["spec: []", "spec: {containers: {}}", "spec: {containers: [{name: a, resources: 5}]}"])
+def test_a_shape_that_kubernetes_could_not_read_is_an_error_with_its_place(lint, odd):
+    lint.write("a.yaml", f"apiVersion: v1\nkind: Pod\n{odd}\n")
+    result = lint("a.yaml")
+    assert result.code == 2
+    assert result.err.startswith("a.yaml:3:")
+    assert "it could not read this object" in result.err
+    assert result.err.count("\n") == 1
 
 
 def test_lone_surrogates_reach_every_format(lint):

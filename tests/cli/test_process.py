@@ -86,6 +86,8 @@ def test_an_interrupt_ends_it_quietly_with_130(lint):
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # What a shell starts in the background is told to ignore interrupts, and hands that down to us.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         process.stdin.write(b"a: 1\n")
