@@ -43,6 +43,13 @@ class Metrics:
         self._directory = tempfile.mkdtemp(prefix="gpu-admission-metrics-", dir=memory_directory())
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = self._directory
         values.ValueClass = values.MultiProcessValue(lambda: self._slot)  # type: ignore[no-untyped-call]
+        self._children: dict[tuple[object, ...], Counter] = {}
+        # Made with the first certificate: without labels it would be there at once, and 0 reads as expired.
+        self._expiry: Gauge | None = None
+        self._make_counters()
+        self._make_gauges()
+
+    def _make_counters(self) -> None:
         self._reviews = Counter(
             "gpu_admission_reviews_total",
             "Admission reviews answered.",
@@ -73,8 +80,8 @@ class Metrics:
         self._certificate_failures = Counter(
             "gpu_admission_certificate_load_failures_total", "Certificates that were refused.", registry=None
         )
-        # Made with the first certificate: without labels it would be there at once, and 0 reads as expired.
-        self._expiry: Gauge | None = None
+
+    def _make_gauges(self) -> None:
         self._policy_loaded = Gauge(
             "gpu_admission_policy_loaded_timestamp_seconds",
             "When the policy in force was loaded.",
@@ -90,7 +97,6 @@ class Metrics:
             multiprocess_mode="max",
         )
         info.labels(__version__, platform.python_version()).set(1)
-        self._children: dict[tuple[object, ...], Counter] = {}
 
     def enter_slot(self, slot: int) -> None:
         """In a worker, after the fork: count in this slot's files."""
