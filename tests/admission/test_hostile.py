@@ -124,7 +124,8 @@ def test_unfinished_large_bodies_give_way(server):
     with contextlib.ExitStack() as stack:
         for _ in range(10):
             sock = stack.enter_context(contextlib.closing(server.connect(15)))
-            sock.sendall(HEAD + b"Content-Length: 7000000\r\n\r\n" + b" " * 6_900_000)
+            with contextlib.suppress(OSError):  # it may have to give way before it has sent everything
+                sock.sendall(HEAD + b"Content-Length: 7000000\r\n\r\n" + b" " * 6_900_000)
         time.sleep(0.6)
         large = review()[:-1] + b" " * 3_000_000 + b"}"
         until(lambda: server.post("/validate", large)[0] == 200, 10, server)

@@ -125,8 +125,15 @@ def test_an_expired_certificate_is_not_served_until_a_good_one_comes(tmp_path):
             sock.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert read_all(sock) == b""  # never plain HTTP instead
         pair(tmp_path, "old")
-        server.wait_ready()
-        assert server.post()[0] == 200
+        until(lambda: answers(server), 20, server)
+
+
+def answers(server):
+    """Whether a review is answered: one worker may have read the new certificate before the other."""
+    try:
+        return server.post()[0] == 200
+    except OSError:
+        return False
 
 
 def test_its_own_certificate(tmp_path):
