@@ -22,11 +22,12 @@ _NESTED = 8  # lists in lists, AppWrappers in Lists
 class Found:
     """A place that has the shape of a pod spec, or of a container's resources."""
 
-    __slots__ = ("path", "what")
+    __slots__ = ("extra", "path", "what")
 
     def __init__(self, path: Pointer, what: What) -> None:
         self.path = path
         self.what: What = what
+        self.extra: tuple[str, ...] = ()
 
 
 def objects(document: Any, base: Pointer = (), level: int = 0) -> Iterator[tuple[Pointer, dict[str, Any]]]:

@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from .finding import Problem, Safety
     from .patch import Operation
     from .policy import Policy
-    from .rule import Needs, Rule
+    from .rule import Needs, Occasion, Rule
     from .workload import Origin, Workload
 
     Found = dict[Rule, list[tuple[Workload, Problem]]]
+    Rules = dict[Rule, None]  # in order, and quick to look into
+    Judged = list[tuple[Workload, Rules]]
 
 _FILE = "file"
-_ROUNDS = 64  # fixes of one rule that had to wait for one another; a pod has no more containers than that
+_ROUNDS = 64  # fixes that had to wait for one another; a pod has no more containers than that
 
 _PASSES = 4  # with unsafe fixes; two are enough for all that is known
 
@@ -35,17 +37,22 @@ _PASSES = 4  # with unsafe fixes; two are enough for all that is known
 class Mutation:
     """What the safe fixes made of an object.
 
-    ``object`` is the result, ``patch`` the operations that lead to it; ``workloads`` are the views of the
-    result, for whoever judges it next.
+    ``object`` is the result, ``patch`` the operations that lead to it; ``judged`` are the views of the result,
+    each with the rules that can have findings on it, for whoever judges it next.
     """
 
-    __slots__ = ("found", "object", "patch", "workloads")
+    __slots__ = ("found", "judged", "object", "patch")
 
-    def __init__(self, obj: Any, operations: tuple[Operation, ...], views: list[Workload]) -> None:
+    def __init__(self, obj: Any, operations: tuple[Operation, ...], judged: Judged) -> None:
         self.object = obj
         self.patch = operations
-        self.workloads = views
+        self.judged = judged
         self.found: Found = {}  # what rules said of this very object, while a fix was looked for
+
+    @property
+    def workloads(self) -> list[Workload]:
+        """The views of the result."""
+        return [workload for workload, _ in self.judged]
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -76,8 +83,8 @@ class Engine:
         self.policy = policy
         self.rules = tuple(rule for rule in rules if policy.in_force(rule))
         self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
-        self._rules_for: dict[tuple[str, Needs], tuple[Rule, ...]] = {
-            (sight, holds): tuple(rule for rule in self.rules if _can_judge(rule, sight, holds))
+        self._rules_for = {
+            (sight, holds): _Choice([rule for rule in self.rules if _can_judge(rule, sight, holds)])
             for sight in (_FILE, POD, TEMPLATE)
             for holds in NEEDS
         }
@@ -88,11 +95,11 @@ class Engine:
 
     def judge(self, views: Iterable[Workload]) -> list[Finding]:
         """Return the findings on objects already read, sorted by place and rule."""
-        return self._judge(views, {})
+        return self._judge([(workload, self._judges(workload)) for workload in views], {})
 
     def left(self, mutation: Mutation) -> list[Finding]:
         """Return the findings that a mutation by this engine left, sorted by place and rule."""
-        return self._judge(mutation.workloads, mutation.found)
+        return self._judge(mutation.judged, mutation.found)
 
     def mutate(
         self,
@@ -103,26 +110,30 @@ class Engine:
         consent: bool = False,
         admitted: bool = False,
     ) -> Mutation:
-        """Return the document with every safe fix applied, rule after rule, and the operations that did it.
+        """Return the document with every safe fix applied, and the operations that did it.
 
         ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
         from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
         template is shown as its Pods will be. The document given is left as it was.
 
-        Safe fixes never wake an earlier rule. An unsafe one may (what was ``nvidia.com/gpus`` is counted once
-        it is ``nvidia.com/gpu``), so with those the rules are gone through until they rest.
+        Safe fixes of all rules are applied together where they do not get in one another's way, and what they
+        made is looked at again until nothing is left to repair. Unsafe ones go rule after rule: what one makes
+        of an object may change what another means to do (what was ``nvidia.com/gpus`` is counted once it is
+        ``nvidia.com/gpu``).
         """
-        state = Mutation(document, (), workloads.read(document, self.policy, origin))
-        repairing = [
-            rule
-            for rule, allowed in self._fixable
-            if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
-        ]
+        state = self._state(document, (), origin)
+        repairing = tuple(
+            [
+                rule
+                for rule, allowed in self._fixable
+                if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
+            ]
+        )
+        turns = [(rule,) for rule in repairing] if unsafe else [repairing]
         for _ in range(_PASSES if unsafe else 1):
             before = len(state.patch)
-            for rule in repairing:
-                if self._find(rule, state):
-                    state = self._repair(rule, state, origin, unsafe=unsafe)
+            for rules in turns:
+                state = self._repair(rules, state, origin, unsafe=unsafe)
             if len(state.patch) == before:
                 break
         return state
@@ -142,12 +153,22 @@ class Engine:
             after.sort()
         return Review(mutation, after)
 
-    def _judge(self, views: Iterable[Workload], found: Found) -> list[Finding]:
+    def _state(
+        self,
+        document: Any,
+        operations: tuple[Operation, ...],
+        origin: Origin,
+        before: Sequence[Workload] = (),
+    ) -> Mutation:
+        views = workloads.read(document, self.policy, origin, before)
+        return Mutation(document, operations, [(workload, self._judges(workload)) for workload in views])
+
+    def _judge(self, judged: Judged, found: Found) -> list[Finding]:
         """Judge the views by every rule but those whose problems are already found."""
         facts = [
             (rule, workload, problem)
-            for workload in views
-            for rule in self._judges(workload)
+            for workload, rules in judged
+            for rule in rules
             if rule not in found
             for problem in rule.check(workload, self.policy)
         ]
@@ -155,10 +176,10 @@ class Engine:
         findings = [self._finding(*fact) for fact in facts]
         return sorted(finding for finding in findings if finding is not None)
 
-    def _judges(self, workload: Workload) -> tuple[Rule, ...]:
+    def _judges(self, workload: Workload) -> Rules:
         """Return the rules that can have findings on an object: at admission not all can be judged on all."""
         sight = _FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
-        return self._rules_for[sight, workload.holds]
+        return self._rules_for[sight, workload.holds].of(workload, self.policy)
 
     def _finding(self, rule: Rule, workload: Workload, problem: Problem) -> Finding | None:
         action = self.policy.action(rule, problem.severity or rule.severity)
@@ -177,46 +198,66 @@ class Engine:
             fix=problem.safety,
         )
 
-    def _repair(self, rule: Rule, state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
-        """Apply one rule's fixes; those that get in one another's way are worked out anew on the result."""
+    def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
+        """Apply the fixes of rules until they rest; those that get in one another's way are worked out anew."""
         for _ in range(_ROUNDS):
-            batch, waiting = self._batch(rule, state, unsafe=unsafe)
+            batch = self._batch(rules, state, unsafe=unsafe)
             if not batch:
                 break
-            document = patch.apply(state.object, batch)
-            state = Mutation(document, (*state.patch, *batch), workloads.read(document, self.policy, origin))
-            if not waiting:
-                break
+            state = self._state(patch.apply(state.object, batch), (*state.patch, *batch), origin, state.workloads)
         return state
 
-    def _batch(self, rule: Rule, state: Mutation, *, unsafe: bool) -> tuple[list[Operation], bool]:
+    def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> list[Operation]:
+        """Return the operations of all fixes that can be applied together, in the order of the rules."""
         batch: list[Operation] = []
         claims = patch.Claims()
-        waiting = False
-        for _, problem in self._find(rule, state):
-            if not self._applies(rule, problem, unsafe=unsafe):
-                continue
-            if claims.conflict(problem.fix):
-                waiting = True
-            else:
-                claims.take(problem.fix)
-                batch += problem.fix
-        return batch, waiting
+        for rule in rules:
+            for _, problem in self._find(rule, state):
+                if self._applies(rule, problem, unsafe=unsafe) and not claims.conflict(problem.fix):
+                    claims.take(problem.fix)
+                    batch += problem.fix
+        return batch
 
     def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:
         """Return the problems of a rule in what a mutation has come to, looked for once."""
-        if rule not in state.found:
-            state.found[rule] = [
+        found = state.found.get(rule)
+        if found is None:
+            found = state.found[rule] = [
                 (workload, problem)
-                for workload in state.workloads
-                if rule in self._judges(workload)
+                for workload, rules in state.judged
+                if rule in rules
                 for problem in rule.check(workload, self.policy)
             ]
-        return state.found[rule]
+        return found
 
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:
         wanted: tuple[Safety, ...] = ("safe", "unsafe") if unsafe else ("safe",)
         return problem.safety in wanted and self.policy.action(rule, problem.severity or rule.severity) != "off"
+
+
+class _Choice:
+    """Of the rules that can judge a sort of object, those that have anything to say on a certain one.
+
+    It depends on nothing but which occasions hold: every combination that is met is remembered, and there are no
+    more of them than pods can differ in, however many pods come.
+    """
+
+    __slots__ = ("_occasions", "_rules", "_rules_on")
+
+    def __init__(self, rules: list[Rule]) -> None:
+        self._rules = rules
+        self._occasions: list[Occasion] = list(dict.fromkeys(rule.when for rule in rules if rule.when is not None))
+        self._rules_on: dict[tuple[bool, ...], Rules] = {}
+
+    def of(self, workload: Workload, policy: Policy) -> Rules:
+        """Return the rules that can have findings on an object."""
+        held = tuple([occasion(workload, policy) for occasion in self._occasions])
+        rules = self._rules_on.get(held)
+        if rules is None:
+            given = {occasion for occasion, holds in zip(self._occasions, held, strict=True) if holds}
+            rules = dict.fromkeys(rule for rule in self._rules if rule.when is None or rule.when in given)
+            self._rules_on[held] = rules
+        return rules
 
 
 def _can_judge(rule: Rule, sight: str, holds: Needs) -> bool:

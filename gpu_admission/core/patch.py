@@ -42,6 +42,10 @@ class Operation:
             said["value"] = self.value
         return said
 
+    def step(self) -> dict[str, Any]:
+        """Return the operation as it stands in a JSON Patch of what is around its place: its last step alone."""
+        return {"op": self.op, "path": pointers.to_text(self.path[-1:]), "value": self.value}
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Operation):
             return NotImplemented
@@ -100,43 +104,36 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
     import jsonpatch  # noqa: PLC0415 - costs a linter run without fixes ten milliseconds
 
     acts = jsonpatch.JsonPatch.operations
-    ours: dict[int, Any] = {}
+    root = _shallow(document)
+    ours = {id(root): root}
     for operation in operations:
         if not operation.path:
             raise PatchError(f"{operation!r} does not apply: no rule replaces a whole document")
-        document = _copy_along(document, operation.path[:-1], ours)
+        around = _owned(root, operation.path[:-1], ours)
         try:
-            document = acts[operation.op](operation.to_json()).apply(document)
+            acts[operation.op](operation.step()).apply(around)
         except (jsonpatch.JsonPatchException, jsonpatch.JsonPointerException) as error:
             raise PatchError(f"{operation!r} does not apply: {error}") from error
-    return document
+    return root
 
 
-def _copy_along(document: Any, path: Pointer, ours: dict[int, Any]) -> Any:
-    """Return the document with shallow copies of the containers on the path, which may then be written to.
+def _owned(here: Any, path: Pointer, ours: dict[int, Any]) -> Any:
+    """Return what stands at a path, which may be written to: containers on the way are copied, and put in place.
 
     ``ours`` are the copies made so far, by identity (and kept alive, so that no other object gets theirs):
     those need not be copied again.
     """
-    root = here = _own(document, ours)
     for token in path:
         try:
             child = pointers.resolve(here, (token,))
         except PointerError as error:
             raise PatchError(f"{pointers.to_text(path)} does not exist") from error
-        copy = _own(child, ours)
-        if copy is not child:
-            here[token if isinstance(here, dict) else pointers.list_index(token)] = copy
-        here = copy
-    return root
-
-
-def _own(value: Any, ours: dict[int, Any]) -> Any:
-    if id(value) in ours:
-        return value
-    copy = _shallow(value)
-    ours[id(copy)] = copy
-    return copy
+        if id(child) not in ours:
+            child = _shallow(child)
+            ours[id(child)] = child
+            here[token if isinstance(here, dict) else pointers.list_index(token)] = child
+        here = child
+    return here
 
 
 def _shallow(value: Any) -> Any:

@@ -95,6 +95,10 @@ def sort_key(pointer: Pointer) -> tuple[tuple[int, int, str], ...]:
 
 def expand(document: object, pattern: Pointer) -> Iterator[tuple[Pointer, object]]:
     """Yield every place that a pattern names: ``*`` stands for each item of a list or value of a mapping."""
+    if len(pattern) == 1 and pattern[0] != "*" and isinstance(document, dict):  # a Pod's, and most
+        if pattern[0] in document:
+            yield pattern, document[pattern[0]]
+        return
     found: list[tuple[Pointer, object]] = [(ROOT, document)]
     for token in pattern:
         found = [hit for place, value in found for hit in _match(place, value, token)]

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
+    Occasion = Callable[[Workload, Policy], bool]
     Needs = Literal["object", "pod", "request"]
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
@@ -35,7 +36,8 @@ class Rule:
     there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
-    named by a container's resources or asked for by annotation. ``default`` is the action where the
+    named by a container's resources or asked for by annotation. ``when`` is what else an object must have; rules
+    that share it are asked together. ``default`` is the action where the
     policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy
     ``spec`` that the examples need.
 
@@ -58,6 +60,7 @@ class Rule:
         "severity",
         "since",
         "summary",
+        "when",
     )
 
     def __init__(
@@ -76,6 +79,7 @@ class Rule:
         fix: Safety | None = None,
         sees: frozenset[str] = frozenset({POD, TEMPLATE}),
         needs: Needs = "pod",
+        when: Occasion | None = None,
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
@@ -92,6 +96,7 @@ class Rule:
         self.fix: Safety | None = fix
         self.sees = sees
         self.needs: Needs = needs
+        self.when: Occasion | None = when
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}
         self._complete()

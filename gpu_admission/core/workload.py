@@ -6,17 +6,19 @@ kind that neither knows, by its shape. The views are thin: they hold the raw map
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from . import discovery, kinds, quantity, resources
 from . import pointer as pointers
 from .finding import ObjectRef
-from .rule import NEEDS
 from .shape import mapping, mappings, printable, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any, Literal
 
+    from .discovery import Found
     from .kinds import Place
     from .pointer import Pointer
     from .policy import Policy
@@ -28,26 +30,35 @@ if TYPE_CHECKING:
     Origin = Literal["file", "admission"]
     Side = Literal["limits", "requests"]
 
+_SHORT = 24
+
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
+
+
+_NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
 class GpuRequest:
     """One GPU resource of a container: what its limits and its requests say, raw.
 
     ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
-    asked; an amount that does not parse is taken for a request.
+    asked; an amount that does not parse is taken for a request. ``sound`` tells that Kubernetes takes the
+    amounts and they reserve something: a limit of a whole number above zero, and no other request.
     """
 
-    __slots__ = ("_amounts", "asks", "container", "limit", "request", "resource")
+    __slots__ = ("_amounts", "asks", "container", "limit", "request", "resource", "sound")
 
     def __init__(self, container: Container, resource: Resource, limit: Any, request: Any) -> None:
         self.container = container
         self.resource = resource
         self.limit = limit
         self.request = request
-        self._amounts: dict[Side, Quantity | None] = {"limits": _parsed(limit), "requests": _parsed(request)}
-        amount = self._amounts[self.side]
+        most, least = _parsed(limit), _parsed(request)
+        self._amounts: dict[Side, Quantity | None] = {"limits": most, "requests": least}
+        amount = least if limit is MISSING else most
         self.asks = amount is None or not (amount.is_zero or amount.is_negative)
+        whole = most is not None and most.is_integer and self.asks
+        self.sound = whole and (least is most or request is MISSING or least == most)
 
     @property
     def name(self) -> str:
@@ -83,6 +94,16 @@ class GpuRequest:
 def _parsed(raw: Any) -> Quantity | None:
     if raw is MISSING:
         return None
+    return _read_again(raw) if isinstance(raw, str) and len(raw) < _SHORT else _read(raw)
+
+
+@lru_cache(maxsize=256)
+def _read_again(raw: str) -> Quantity | None:
+    """Read an amount of a few letters: the same ones stand in every pod, and twice in each."""
+    return _read(raw)
+
+
+def _read(raw: Any) -> Quantity | None:
     try:
         return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
     except quantity.QuantityError:
@@ -130,8 +151,8 @@ class Container:
         self.resources: Mapping[str, Any] = mapping(spec.get(key))
         self.limits: Mapping[str, Any] = mapping(self.resources.get("limits"))
         self.requests: Mapping[str, Any] = mapping(self.resources.get("requests"))
-        self.gpus = tuple(self._gpus(policy))
-        self.served = bool(self.gpus) and any(gpu.asks for gpu in self.gpus)
+        self.gpus = self._gpus(policy) if self.resources else ()
+        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
 
     @property
@@ -165,16 +186,21 @@ class Container:
         """The names of the variables in ``env``."""
         if self._env_names is None:
             env = self.spec.get("env")
-            names = [each.get("name") for each in env if isinstance(each, dict)] if isinstance(env, list) else []
-            self._env_names = frozenset([name for name in names if isinstance(name, str)])
+            entries = [each for each in env if isinstance(each, dict)] if isinstance(env, list) else ()
+            self._env_names = frozenset([name for each in entries if isinstance(name := each.get("name"), str)])
         return self._env_names
 
-    def _gpus(self, policy: Policy) -> Iterator[GpuRequest]:
+    def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
         limits, requests = self.limits, self.requests
-        for name in (*limits, *[name for name in requests if name not in limits]):
-            resource = policy.classify(name) if "/" in name else None
-            if resource is not None:
-                yield GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))
+        names = [name for name in limits if "/" in name]
+        names += [name for name in requests if "/" in name and name not in limits]
+        found = [(name, resource) for name in names if (resource := policy.classify(name)) is not None]
+        return tuple(
+            [
+                GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))
+                for name, resource in found
+            ]
+        )
 
 
 class Pod:
@@ -230,7 +256,7 @@ class Pod:
         self.metadata_pointer: Pointer = (*around, "metadata")
         self.metadata = mapping(mapping(carrier).get("metadata"))
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
-        self.served = bool(self.gpus) and any(gpu.asks for gpu in self.gpus)
+        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
         annotations = mapping(self.metadata.get("annotations"))
         annotated = not annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS)
         self.shares = self._shares(annotations) if annotated else None
@@ -259,6 +285,7 @@ class Workload:
 
     __slots__ = (
         "_names",
+        "_seen",
         "api_version",
         "document",
         "group",
@@ -272,9 +299,18 @@ class Workload:
         "ref",
     )
 
-    def __init__(self, document: Any, obj: dict[str, Any], pointer: Pointer, policy: Policy, origin: Origin) -> None:
+    def __init__(
+        self,
+        document: Any,
+        obj: dict[str, Any],
+        pointer: Pointer,
+        policy: Policy,
+        origin: Origin,
+        seen: Mapping[tuple[int, Pointer], Container] = _NONE_SEEN,
+    ) -> None:
         self.document = document
         self._names: dict[Pointer, str] | None = None
+        self._seen = seen
         self.object = obj
         self.pointer = pointer
         self.origin: Origin = origin
@@ -290,7 +326,12 @@ class Workload:
             text(metadata.get("name")) or None,
         )
         self.pods = tuple(_pods(self, policy))
-        self.holds: Needs = max((pod.holds for pod in self.pods), key=NEEDS.index, default="object")
+        held = [pod.holds for pod in self.pods]
+        self.holds: Needs = "object" if not held else "request" if "request" in held else "pod"
+
+    def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
+        """Return the view of a container: the one of before the patch, where that left the container alone."""
+        return self._seen.get((id(spec), pointer)) or Container(spec, pointer, role, policy)
 
     @property
     def defaulted(self) -> bool:
@@ -333,12 +374,14 @@ def _around(pointer: Pointer) -> Iterator[Pointer]:
     return (pointer[:depth] for depth in range(len(pointer) + 1))
 
 
-def read(document: Any, policy: Policy, origin: Origin = "file") -> list[Workload]:
+def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequence[Workload] = ()) -> list[Workload]:
     """Return every Kubernetes object of a document: itself, the items of lists, objects inside objects.
 
-    A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none.
+    A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none. ``before`` are views, under
+    the same policy, of what the document was before a patch: views of containers that it left alone are used again.
     """
-    return [Workload(document, obj, pointer, policy, origin) for pointer, obj in discovery.objects(document)]
+    seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
+    return [Workload(document, obj, pointer, policy, origin, seen) for pointer, obj in discovery.objects(document)]
 
 
 def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
@@ -353,10 +396,11 @@ def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
         for path, value in pointers.expand(workload.object, place.path):
             if isinstance(value, dict):
                 found = True
-                yield _pod(workload, path, place.what, place.extra, policy, certain=True)
+                yield _pod(workload, value, path, place, policy)
     if not found and own is None and not kinds.never(workload.api_version, workload.kind):
         for spot in discovery.by_shape(workload.object, policy.classify):
-            yield _pod(workload, spot.path, spot.what, (), policy, certain=False)
+            value = pointers.resolve(workload.object, spot.path)
+            yield _pod(workload, value, spot.path, spot, policy, certain=False)  # type: ignore[arg-type]
 
 
 def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
@@ -366,14 +410,22 @@ def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
     return None
 
 
-def _pod(workload: Workload, path: Pointer, what: str, extra: tuple[str, ...], policy: Policy, *, certain: bool) -> Pod:
-    pointer = (*workload.pointer, *path)
-    spec: Mapping[str, Any] = pointers.resolve(workload.object, path)  # type: ignore[assignment]
+def _pod(
+    workload: Workload,
+    spec: Mapping[str, Any],
+    path: Pointer,
+    place: Place | Found,
+    policy: Policy,
+    *,
+    certain: bool = True,
+) -> Pod:
+    """Return the view of what stands at a place of an object: a pod spec, containers, or a container's resources."""
+    pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
     if what == "resources":
         key = extra[0] if extra else "resources"
         only = Container(spec, pointer, "app", policy, key=key, whole=False)
         return Pod({}, pointer, None, (only,), workload, complete=False)
-    containers = tuple(_containers(spec, pointer, extra, policy))
+    containers = (*_containers(workload, spec, pointer, extra, policy),)
     complete = certain and what == "pod" and (workload.origin == "admission" or _entire(containers))
     holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
     return Pod(spec, pointer, holder, containers, workload, complete=complete)
@@ -393,15 +445,15 @@ def _entire(containers: tuple[Container, ...]) -> bool:
 
 
 def _containers(
-    spec: Mapping[str, Any], pointer: Pointer, extra: tuple[str, ...], policy: Policy
+    workload: Workload, spec: Mapping[str, Any], pointer: Pointer, extra: tuple[str, ...], policy: Policy
 ) -> Iterator[Container]:
     for index, item in mappings(spec.get("initContainers")):
         role: Role = "sidecar" if item.get("restartPolicy") == "Always" else "init"
-        yield Container(item, (*pointer, "initContainers", index), role, policy)
+        yield workload.view(item, (*pointer, "initContainers", index), role, policy)
     for index, item in mappings(spec.get("containers")):
-        yield Container(item, (*pointer, "containers", index), "app", policy)
+        yield workload.view(item, (*pointer, "containers", index), "app", policy)
     for index, item in mappings(spec.get("ephemeralContainers")):
-        yield Container(item, (*pointer, "ephemeralContainers", index), "ephemeral", policy)
+        yield workload.view(item, (*pointer, "ephemeralContainers", index), "ephemeral", policy)
     for name in extra:
         pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
         for path, value in pointers.expand(spec, pattern):

@@ -8,7 +8,7 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 from gpu_admission.core.workload import MISSING
 
-from . import common
+from . import common, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,5 +92,6 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.amount_in_doubt,
     fix="safe",
 )

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import common
+from . import common, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -97,5 +97,6 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.amount_in_doubt,
     fix="unsafe",
 )

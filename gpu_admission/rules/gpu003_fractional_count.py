@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import PORTABLE_MEMORY
 from gpu_admission.core.rule import Rule
 
-from . import common
+from . import common, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -117,4 +117,5 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.amount_in_doubt,
 )

@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.workload import MISSING
 
-from . import common
+from . import common, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,4 +82,5 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.amount_in_doubt,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
-from . import sharing
+from . import occasions, sharing
 from .translation import Writer
 
 TYPE_CHECKING = False
@@ -116,6 +116,7 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.concerns_backend,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.backends.refusal import MIXED
 from gpu_admission.core.rule import Rule
 
-from . import sharing
+from . import occasions, sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,5 +67,6 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.concerns_backend,
     policy={},
 )

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
-from . import common, sharing
+from . import common, occasions, sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.concerns_backend,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},
 )

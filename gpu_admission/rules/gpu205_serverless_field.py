@@ -6,6 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
+from . import occasions
 from .common import serverless
 
 TYPE_CHECKING = False
@@ -102,4 +103,5 @@ in its status. The pods themselves are not checked: what an admission webhook ad
     good=f"{_HEAD}{_CONTAINERS}",
     sees=frozenset({"template"}),
     check=check,
+    when=occasions.serverless,
 )

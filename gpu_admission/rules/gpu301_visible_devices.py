@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import devices, environment, markers
+from . import devices, environment, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,5 +125,6 @@ stands there, is put together from other variables, or comes from a ConfigMap th
     bad=f"{_POD}        - name: NVIDIA_VISIBLE_DEVICES\n          value: all\n{_LIMITS}",
     good=f"{_POD}{_LIMITS}",
     check=check,
+    when=occasions.sets_gpu_variables,
     fix="unsafe",
 )

@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, mappings, shown, text
 
-from . import hostpaths, markers
+from . import hostpaths, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,4 +77,5 @@ Parents and sockets are ordinary life in pods without a GPU: there they are info
     bad=f"{_POD}  volumes:\n    - name: dev\n      hostPath: {{path: /dev/nvidia0}}\n",
     good=_POD,
     check=check,
+    when=occasions.mounts_node,
 )

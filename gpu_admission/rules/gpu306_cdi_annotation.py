@@ -6,6 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
+from . import occasions
 from .common import all_metadata
 from .markers import CDI_DOMAIN
 
@@ -67,4 +68,5 @@ them.""",
     bad=_POD.format(annotations="  annotations:\n    cdi.k8s.io/gpus: nvidia.com/gpu=all\n"),
     good=_POD.format(annotations=""),
     check=check,
+    when=occasions.bears_marks,
 )

@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
-from . import markers
+from . import markers, occasions
 from .common import all_metadata, dumped
 
 TYPE_CHECKING = False
@@ -81,4 +81,5 @@ none of this.""",
     bad=_POD.format(annotations='  annotations:\n    ALIYUN_COM_GPU_MEM_IDX: "0"\n'),
     good=_POD.format(annotations=""),
     check=check,
+    when=occasions.bears_marks,
 )

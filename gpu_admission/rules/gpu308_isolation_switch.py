@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import environment, markers
+from . import environment, markers, occasions
 from .common import asked_vendors, backend_vendor
 
 TYPE_CHECKING = False
@@ -104,4 +104,5 @@ the same variables are harmless and not reported.""",
     good=_POD,
     needs="request",
     check=check,
+    when=occasions.sets_gpu_variables,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import islice
 
 from gpu_admission.core import patch, resources
@@ -28,20 +29,20 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
 
     A name without a domain counts only in containers of Kubernetes' own shape: a custom kind may define ``gpu``.
     """
-    own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
-    for container, name in islice(_unknown(workload, policy, own), _MOST):
+    for container, name in islice(_unknown(workload, policy), _MOST):
         near = _meant(name, policy)
         if near is not None and near != name:
             yield container, name, near
 
 
-def _unknown(workload: Workload, policy: Policy, own: set[str]) -> Iterator[tuple[Container, str]]:
-    typed = common.is_typed(workload)
+def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str]]:
     for _, container in workload.containers():
-        for name in dict.fromkeys((*container.limits, *container.requests)):
-            if name in _STANDARD or is_placeholder(name) or not ("/" in name or container.whole or typed):
+        for name in {**container.limits, **container.requests}:
+            if name in _STANDARD or (policy.classify(name) is not None and not name.startswith(_MIG)):
                 continue
-            if policy.classify(name) is None or (name.startswith(_MIG) and not _is_offered(name, policy, own)):
+            if is_placeholder(name) or not ("/" in name or container.whole or common.is_typed(workload)):
+                continue
+            if policy.classify(name) is None or not _is_offered(name, policy):
                 yield container, name
 
 
@@ -51,9 +52,11 @@ def _meant(name: str, policy: Policy) -> str | None:
     return spelling.meant(name, policy.extra, policy.backend.name)
 
 
-def _is_offered(name: str, policy: Policy, own: set[str]) -> bool:
+@lru_cache(maxsize=1024)  # a few profiles, in every pod
+def _is_offered(name: str, policy: Policy) -> bool:
     from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - as above
 
+    own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
     return name in policy.extra or spelling.is_offered(name, own)
 
 

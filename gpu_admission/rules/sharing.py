@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import mapping
 
@@ -29,20 +28,22 @@ def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
     for pod in workload.pods:
         plan = pod.memo.get("sharing", pod)
         if plan is pod:
-            plan = pod.memo["sharing"] = _work_out(workload, pod, policy)
+            plan = pod.memo["sharing"] = _work_out(pod, policy)
         if plan is not None:
             yield pod, plan
 
 
-def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+def _work_out(pod: Pod, policy: Policy) -> Plan | None:
     """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
+    if pod.holds != "request":
+        return None
     place = metadata_place(pod)
-    metadata = mapping(pointers.resolve(workload.document, place[:-1])).get("metadata") if place else None
-    if _is_plain(pod, mapping(metadata), policy):
+    metadata = pod.metadata if place else {}
+    if _is_plain(pod, metadata, policy):
         return None
     from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
 
-    plan = plans.work_out(pod, mapping(metadata), place, policy)
+    plan = plans.work_out(pod, metadata, place, policy)
     return plan if plan.asked or plan.verdicts else None
 
 

@@ -65,17 +65,18 @@ def tolerated(wish: Mapping[str, Any], present: list[tuple[int, Mapping[str, Any
     Where the policy takes any value, an author's value counts: it may pick one pool of several.
     """
     effects = (wish["effect"],) if wish.get("effect") else EFFECTS
-    return all(any(_covers(toleration, wish, effect) for _, toleration in present) for effect in effects)
+    return all([any([_covers(toleration, wish, effect) for _, toleration in present]) for effect in effects])
 
 
 def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str) -> bool:
+    key = text(toleration.get("key"))
+    if key and key != wish.get("key"):
+        return False
     if text(toleration.get("effect")) not in {"", effect}:
         return False
-    key, operator = text(toleration.get("key")), text(toleration.get("operator")) or "Equal"
+    operator = text(toleration.get("operator")) or "Equal"
     if not key:
         return operator == "Exists"
-    if key != wish.get("key"):
-        return False
     if operator == "Exists" or wish["operator"] == "Exists":
         return True
     return text(toleration.get("value")) == text(wish.get("value"))
