@@ -86,6 +86,7 @@ def _no_constant(word: str) -> NoReturn:
     raise ValueError(f"{word} is no JSON")
 
 
+_encode = json.JSONEncoder(check_circular=False).encode  # what is written here holds no cycles
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for every body
 
 
@@ -100,7 +101,7 @@ def write(
 ) -> bytes:
     """Return the AdmissionReview that answers a request; a denial is 403 Forbidden with the message."""
     if allowed and not (warnings or patch or audit):
-        return _ALLOWED % json.dumps(uid).encode()
+        return _ALLOWED % _encode(uid).encode()
     response: dict[str, Any] = {"uid": uid, "allowed": allowed}
     if not allowed:
         response["status"] = {"code": 403, "reason": "Forbidden", "message": message}
@@ -108,7 +109,7 @@ def write(
         response["warnings"] = list(warnings)
     if patch:
         response["patchType"] = "JSONPatch"
-        response["patch"] = base64.b64encode(json.dumps(list(patch)).encode()).decode()
+        response["patch"] = base64.b64encode(_encode(list(patch)).encode()).decode()
     if audit:
         response["auditAnnotations"] = dict(audit)
-    return json.dumps({**_HEAD, "response": response}).encode()
+    return _encode({**_HEAD, "response": response}).encode()

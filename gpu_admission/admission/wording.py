@@ -82,4 +82,5 @@ def audit(verdict: Verdict) -> dict[str, str]:
 
 
 def _ids(ids: Iterable[str]) -> str:
-    return ",".join(sorted(set(ids)))
+    unique = set(ids)
+    return ",".join(sorted(unique)) if len(unique) > 1 else "".join(unique)

@@ -165,16 +165,13 @@ class Engine:
 
     def _judge(self, judged: Judged, found: Found) -> list[Finding]:
         """Judge the views by every rule but those whose problems are already found."""
-        facts = [
-            (rule, workload, problem)
-            for workload, rules in judged
-            for rule in rules
-            if rule not in found
-            for problem in rule.check(workload, self.policy)
-        ]
-        facts += [(rule, *each) for rule, problems in found.items() for each in problems]
+        facts = [(rule, *each) for rule, problems in found.items() for each in problems]
+        for workload, rules in judged:
+            for rule in rules:
+                if rule not in found:
+                    facts += [(rule, workload, problem) for problem in rule.check(workload, self.policy)]
         findings = [self._finding(*fact) for fact in facts]
-        return sorted(finding for finding in findings if finding is not None)
+        return sorted([finding for finding in findings if finding is not None])
 
     def _judges(self, workload: Workload) -> Rules:
         """Return the rules that can have findings on an object: at admission not all can be judged on all."""
@@ -222,12 +219,10 @@ class Engine:
         """Return the problems of a rule in what a mutation has come to, looked for once."""
         found = state.found.get(rule)
         if found is None:
-            found = state.found[rule] = [
-                (workload, problem)
-                for workload, rules in state.judged
-                if rule in rules
-                for problem in rule.check(workload, self.policy)
-            ]
+            found = state.found[rule] = []
+            for workload, rules in state.judged:
+                if rule in rules:
+                    found += [(workload, problem) for problem in rule.check(workload, self.policy)]
         return found
 
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:

@@ -217,7 +217,13 @@ def split_group(api_version: str) -> str:
 
 def places(api_version: str, kind: str) -> tuple[Place, ...] | None:
     """Return where pod specs stand in a kind, or None where the table does not know it."""
-    return _BY_GROUP.get(split_group(api_version), {}).get(kind)
+    return places_in(split_group(api_version), kind)
+
+
+def places_in(group: str, kind: str) -> tuple[Place, ...] | None:
+    """Return where pod specs stand in a kind of an API group, or None where the table does not know it."""
+    known = _BY_GROUP.get(group)
+    return None if known is None else known.get(kind)
 
 
 def never(api_version: str, kind: str) -> bool:

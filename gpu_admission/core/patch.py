@@ -6,7 +6,6 @@ A rule asks for operations, never for a diff: a diff forgets which rule asked an
 from __future__ import annotations
 
 from . import pointer as pointers
-from .pointer import PointerError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +64,11 @@ def add(rule: str, document: object, path: Pointer, value: Any) -> Operation:
     failurePolicy says), so the operation starts at the first missing parent.  An explicit ``null`` parent
     counts as missing: Kubernetes reads it as absent.
     """
-    for depth in range(1, len(path)):
-        parent = path[:depth]
-        if not pointers.exists(document, parent) or pointers.resolve(document, parent) is None:
-            return Operation(rule, "add", parent, _nested(path[depth:], value))
+    here = document
+    for depth, token in enumerate(path[:-1], 1):
+        here = pointers.child(here, token)
+        if here is None:
+            return Operation(rule, "add", path[:depth], _nested(path[depth:], value))
     return Operation(rule, "add", path, value)
 
 
@@ -124,10 +124,9 @@ def _owned(here: Any, path: Pointer, ours: dict[int, Any]) -> Any:
     those need not be copied again.
     """
     for token in path:
-        try:
-            child = pointers.resolve(here, (token,))
-        except PointerError as error:
-            raise PatchError(f"{pointers.to_text(path)} does not exist") from error
+        child = pointers.child(here, token)
+        if child is None:
+            raise PatchError(f"{pointers.to_text(path)} does not exist")
         if id(child) not in ours:
             child = _shallow(child)
             ours[id(child)] = child
@@ -165,15 +164,15 @@ class Claims:
             self._places.add(place)
             if place[-1:] == (APPEND,):
                 self._items.add((place, repr(operation.value)))
-            self._above.update(place[:depth] for depth in range(len(place)))
+            self._above.update([place[:depth] for depth in range(len(place))])
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
-        return any(self._meets(operation) for operation in operations)
+        return bool(self._places) and any([self._meets(operation) for operation in operations])
 
     def _meets(self, operation: Operation) -> bool:
         place = _reach(operation)
-        if place in self._above or any(place[:depth] in self._places for depth in range(len(place))):
+        if place in self._above or any([place[:depth] in self._places for depth in range(len(place))]):
             return True
         if place[-1:] == (APPEND,):  # a list takes any number of new items
             return (place, repr(operation.value)) in self._items

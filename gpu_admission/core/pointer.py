@@ -9,6 +9,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
 Pointer = tuple[str | int, ...]
 
@@ -63,6 +64,16 @@ def _step(value: object, token: str | int, so_far: Pointer) -> object:
         if index is not None and index < len(value):
             return value[index]
     raise PointerError(f"there is nothing at {to_text(so_far)}")
+
+
+def child(value: object, token: str | int) -> Any:
+    """Return what a token names in a value, None where there is nothing (or a null)."""
+    if isinstance(value, dict):
+        return value.get(token)
+    if isinstance(value, list):
+        index = list_index(token)
+        return value[index] if index is not None and index < len(value) else None
+    return None
 
 
 def list_index(token: str | int) -> int | None:

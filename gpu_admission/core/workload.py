@@ -35,6 +35,11 @@ _SHORT = 24
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
 
 
+_ROLES: tuple[tuple[str, Role], ...] = (
+    ("initContainers", "init"),
+    ("containers", "app"),
+    ("ephemeralContainers", "ephemeral"),
+)
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
@@ -116,7 +121,7 @@ class Container:
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
     where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
-    asks for any of them (an explicit zero asks for none).
+    asks for any of them (an explicit zero asks for none). ``memo`` keeps what rules work out of the container.
     """
 
     __slots__ = (
@@ -124,6 +129,7 @@ class Container:
         "gpus",
         "key",
         "limits",
+        "memo",
         "pointer",
         "requests",
         "resources",
@@ -154,6 +160,7 @@ class Container:
         self.gpus = self._gpus(policy) if self.resources else ()
         self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
+        self.memo: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
@@ -285,6 +292,7 @@ class Workload:
 
     __slots__ = (
         "_names",
+        "_ref",
         "_seen",
         "api_version",
         "document",
@@ -296,7 +304,6 @@ class Workload:
         "origin",
         "pods",
         "pointer",
-        "ref",
     )
 
     def __init__(
@@ -318,13 +325,7 @@ class Workload:
         self.kind = text(obj.get("kind"))
         self.group = kinds.split_group(self.api_version)
         self.is_pod = self.kind == "Pod" and self.api_version == "v1"
-        metadata = mapping(obj.get("metadata"))
-        self.ref = ObjectRef(
-            self.api_version,
-            self.kind,
-            text(metadata.get("namespace")) or None,
-            text(metadata.get("name")) or None,
-        )
+        self._ref: ObjectRef | None = None
         self.pods = tuple(_pods(self, policy))
         held = [pod.holds for pod in self.pods]
         self.holds: Needs = "object" if not held else "request" if "request" in held else "pod"
@@ -332,6 +333,15 @@ class Workload:
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
         """Return the view of a container: the one of before the patch, where that left the container alone."""
         return self._seen.get((id(spec), pointer)) or Container(spec, pointer, role, policy)
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Which object it is."""
+        if self._ref is None:
+            metadata = mapping(self.object.get("metadata"))
+            namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+            self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
+        return self._ref
 
     @property
     def defaulted(self) -> bool:
@@ -381,13 +391,19 @@ def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequenc
     the same policy, of what the document was before a patch: views of containers that it left alone are used again.
     """
     seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
+    if _is_pod(document):  # what the webhook sees all day: nothing else to be found in it
+        return [Workload(document, document, (), policy, origin, seen)]
     return [Workload(document, obj, pointer, policy, origin, seen) for pointer, obj in discovery.objects(document)]
+
+
+def _is_pod(document: Any) -> bool:
+    return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 
 def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
     """Yield the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
     own = _own_places(workload, policy)
-    places = own if own is not None else kinds.places(workload.api_version, workload.kind)
+    places = own if own is not None else kinds.places_in(workload.group, workload.kind)
     found = False
     for place in places or ():
         if place.what == "object":  # its pods belong to the object inside
@@ -425,7 +441,7 @@ def _pod(
         key = extra[0] if extra else "resources"
         only = Container(spec, pointer, "app", policy, key=key, whole=False)
         return Pod({}, pointer, None, (only,), workload, complete=False)
-    containers = (*_containers(workload, spec, pointer, extra, policy),)
+    containers = tuple(_containers(workload, spec, pointer, extra, policy))
     complete = certain and what == "pod" and (workload.origin == "admission" or _entire(containers))
     holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
     return Pod(spec, pointer, holder, containers, workload, complete=complete)
@@ -446,16 +462,17 @@ def _entire(containers: tuple[Container, ...]) -> bool:
 
 def _containers(
     workload: Workload, spec: Mapping[str, Any], pointer: Pointer, extra: tuple[str, ...], policy: Policy
-) -> Iterator[Container]:
-    for index, item in mappings(spec.get("initContainers")):
-        role: Role = "sidecar" if item.get("restartPolicy") == "Always" else "init"
-        yield workload.view(item, (*pointer, "initContainers", index), role, policy)
-    for index, item in mappings(spec.get("containers")):
-        yield workload.view(item, (*pointer, "containers", index), "app", policy)
-    for index, item in mappings(spec.get("ephemeralContainers")):
-        yield workload.view(item, (*pointer, "ephemeralContainers", index), "ephemeral", policy)
+) -> list[Container]:
+    found = []
+    for key, role in _ROLES:
+        items = spec.get(key)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict):
+                sidecar = role == "init" and item.get("restartPolicy") == "Always"
+                found.append(workload.view(item, (*pointer, key, index), "sidecar" if sidecar else role, policy))
     for name in extra:
         pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
         for path, value in pointers.expand(spec, pattern):
             if isinstance(value, dict):
-                yield Container(value, (*pointer, *path), "app", policy, whole="image" in value)
+                found.append(Container(value, (*pointer, *path), "app", policy, whole="image" in value))
+    return found

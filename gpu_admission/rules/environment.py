@@ -55,12 +55,12 @@ class Variable:
 def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[str, ...] = ()) -> list[Variable]:
     """Return the variables of a container that have one of the names or begin with one of the prefixes."""
     wanted = frozenset(names)
-    names_given = container.env_names
-    if wanted.isdisjoint(names_given) and not any(prefixes and name.startswith(prefixes) for name in names_given):
+    given = container.env_names
+    if wanted.isdisjoint(given) and not (prefixes and any([name.startswith(prefixes) for name in given])):
         return []
     entries = [(index, text(entry.get("name")), entry) for index, entry in mappings(container.spec.get("env"))]
-    asked = [each for each in entries if _is_wanted(each[1], wanted, prefixes)]
-    if any("$" in text(entry.get("value")) for _, _, entry in asked):
+    asked = [each for each in entries if each[1] in wanted or (prefixes and each[1].startswith(prefixes))]
+    if any(["$" in text(entry.get("value")) for _, _, entry in asked]):
         asked = entries  # what they refer to stands before them
     open_ended = bool(container.spec.get("envFrom"))
     found: dict[str, Variable] = {}
@@ -68,15 +68,11 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
     for index, name, entry in asked:
         value, source = _value(entry, known, open_ended=open_ended)
         known[name] = value
-        if _is_wanted(name, wanted, prefixes):
+        if name in wanted or (prefixes and name.startswith(prefixes)):
             variable = found.setdefault(name, Variable(container, name))
             variable.indices.append(index)
             variable.entry, variable.value, variable.source = entry, value, source
     return list(found.values())
-
-
-def _is_wanted(name: str, names: frozenset[str], prefixes: tuple[str, ...]) -> bool:
-    return name in names or (bool(prefixes) and name.startswith(prefixes))
 
 
 def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_ended: bool) -> tuple[str | None, str]:

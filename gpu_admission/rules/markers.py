@@ -7,10 +7,11 @@ rule that judges a pod without a GPU request must find what it judges here.
 from __future__ import annotations
 
 from gpu_admission.core import resources
-from gpu_admission.core.shape import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gpu_admission.core.finding import Severity
 
 
@@ -29,9 +30,9 @@ class Owners(dict[str, str]):
         self._starts = tuple([start for start, _, _ in self._patterns])
         self._beginnings = frozenset([key[:_BEGINNING] for key in owners])
 
-    def may_be(self, key: str) -> bool:
-        """Tell whether a key begins like a pattern, which few do: ``of`` then looks closer."""
-        return text(key)[:_BEGINNING] in self._beginnings
+    def may_be(self, keys: Iterable[str]) -> bool:
+        """Tell whether any of the keys begins like a pattern, which few do: ``of`` then looks closer."""
+        return not self._beginnings.isdisjoint([key[:_BEGINNING] for key in keys])
 
     def of(self, key: str) -> str | None:
         """Return whose a key is, None where nobody's pattern matches it."""

@@ -6,7 +6,7 @@ names it has a finding (a test compares both ways on random objects); where it h
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, text
+from gpu_admission.core.shape import mapping
 
 from . import markers, sharing
 
@@ -38,7 +38,14 @@ def serverless(workload: Workload, _policy: Policy) -> bool:
 
 def sets_gpu_variables(workload: Workload, _policy: Policy) -> bool:
     """Tell whether a container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
-    return any([_sets_gpu_variables(container) for pod in workload.pods for container in pod.containers])
+    for pod in workload.pods:
+        for container in pod.containers:
+            said = container.memo.get("sets GPU variables")
+            if said is None:
+                said = container.memo["sets GPU variables"] = _sets_gpu_variables(container)
+            if said:
+                return True
+    return False
 
 
 def _sets_gpu_variables(container: Container) -> bool:
@@ -62,7 +69,7 @@ def bears_marks(workload: Workload, _policy: Policy) -> bool:
     """Tell whether a pod's annotations or labels are of those that schedulers and container runtimes believe."""
     for pod in workload.pods:
         for field, owners in _FIELDS:
-            for key in mapping(pod.metadata.get(field)):
-                if owners.may_be(key) or markers.CDI_DOMAIN in text(key) or key in _OPT_OUTS:
-                    return True
+            keys = [key for key in mapping(pod.metadata.get(field)) if isinstance(key, str)]
+            if owners.may_be(keys) or markers.CDI_DOMAIN in " ".join(keys) or not _OPT_OUTS.isdisjoint(keys):
+                return True
     return False
