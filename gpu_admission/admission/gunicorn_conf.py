@@ -1,23 +1,48 @@
 """The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
-Settings come from ``GPU_ADMISSION_*`` (see settings.py).
+Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
+keeper here too. What cannot be used is said in one line, and gunicorn ends with 2.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
-from gpu_admission.admission import logs
-from gpu_admission.admission.server import gunicorn_options
-from gpu_admission.admission.service import Service, load_engine
-from gpu_admission.admission.settings import Settings
+from gpu_admission.admission.keeping import Keeping, is_wanted
+from gpu_admission.admission.server import gunicorn_options, prepare
+from gpu_admission.admission.settings import Settings, SettingsError
 
-_settings = Settings.from_environment(os.environ)
-logs.setup(_settings.log_format, _settings.log_level)
-_service = Service(_settings, load_engine(_settings.engine))
+if TYPE_CHECKING:
+    from gpu_admission.admission.service import Service
 
-globals().update(gunicorn_options(_settings, _service))
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"gpu-admission: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _prepared(settings: Settings) -> Service:
+    """Load everything; the keeper, if one is needed, is the arbiter's to start and to end."""
+    keeper = None
+    if is_wanted(settings):
+        keeping = Keeping(settings)
+        atexit.register(keeping.close)
+        settings, keeper = keeping.settings, keeping.child
+    service = prepare(settings, keeper=keeper)
+    if service is None:
+        raise SystemExit(2)
+    return service
+
+
+_service = _prepared(_settings())
+
+globals().update(gunicorn_options(_service.settings, _service))
 wsgi_app = "gpu_admission.admission.gunicorn_conf:application()"
 
 
