@@ -16,6 +16,10 @@ from gpu_admission.admission.server import gunicorn_options, prepare
 from gpu_admission.admission.settings import Settings, SettingsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gunicorn.arbiter import Arbiter
+
     from gpu_admission.admission.service import Service
 
 
@@ -27,22 +31,34 @@ def _settings() -> Settings:
         raise SystemExit(2) from None
 
 
-def _prepared(settings: Settings) -> Service:
-    """Load everything; the keeper, if one is needed, is the arbiter's to start and to end."""
-    keeper = None
-    if is_wanted(settings):
-        keeping = Keeping(settings)
+def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
+    """Load everything, and return it with what gunicorn must be told; a keeper is started once gunicorn starts."""
+    keeping = Keeping(settings) if is_wanted(settings) else None
+    if keeping is not None:
         atexit.register(keeping.close)
-        settings, keeper = keeping.settings, keeping.child
-    service = prepare(settings, keeper=keeper)
+        settings = keeping.settings
+    service = prepare(settings, keeper=None if keeping is None else keeping.child)
     if service is None:
         raise SystemExit(2)
-    return service
+    options = gunicorn_options(settings, service)
+    if keeping is not None:
+        options["on_starting"] = _after(keeping, service, options["on_starting"])
+    return service, options
 
 
-_service = _prepared(_settings())
+def _after(keeping: Keeping, service: Service, on_starting: Callable[[Arbiter], None]) -> Callable[[Arbiter], None]:
+    """Return the hook that has the workers find the first certificate when they begin, all of them."""
 
-globals().update(gunicorn_options(_service.settings, _service))
+    def start(arbiter: Arbiter) -> None:
+        keeping.begin()
+        service.refresh()
+        on_starting(arbiter)
+
+    return start
+
+
+_service, _options = _load(_settings())
+globals().update(_options)
 wsgi_app = "gpu_admission.admission.gunicorn_conf:application()"
 
 
