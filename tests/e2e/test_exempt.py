@@ -21,6 +21,7 @@ ACCOUNT = "system:serviceaccount:gpu-operator:driver"
 USERS = (
     "alice", "it's-me", "back\\slash", "[odd]", "lit[eral", "system:serviceaccount:gpu-operator:*", "ops-?", "team-[a-c]-*",
     "[!a-z0-9]*", "*@example.com", "[[:alpha:]]x", "a.b", "*'\\[", "zoë-*",
+    "two\nlines", "a tab\there*", "\u2028[\u2028-\u2030]",
 )  # fmt: skip
 ASKING = (
     "alice", "Alice", "alice2", "bob", "it's-me", "its-me", "back\\slash", "backslash", "[odd]", "o", "lit[eral", "literal", ACCOUNT,
