@@ -40,10 +40,11 @@ class Served(Server):
         if health:
             given += ["--health-bind", f"127.0.0.1:{self.health_port}"]
         fast = {"GPU_ADMISSION_RELOAD_INTERVAL": "0.2", "GPU_ADMISSION_GRACEFUL_TIMEOUT": "5"}
+        self._run([*COMMAND, *given], fast | dict(env), wait=wait)
+
+    def _run(self, command, env, *, wait):
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*COMMAND, *given], env=environment(**fast, **dict(env)), cwd=ROOT, stdout=log, stderr=log
-            )
+            self.process = subprocess.Popen(command, env=environment(**env), cwd=ROOT, stdout=log, stderr=log)
         if wait:
             self.wait_ready()
 
@@ -55,6 +56,24 @@ class Served(Server):
 
     def keepers(self):
         return [pid for pid in super().workers() if "gpu_admission.commands.keeper" in argv(pid)]
+
+
+class UnderGunicorn(Served):
+    """The same server, started by gunicorn's command: every setting comes from the environment."""
+
+    COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:gpu_admission.admission.gunicorn_conf")
+
+    def __init__(self, folder, env=(), *, wait=True):
+        self.folder = Path(folder)
+        self.port, self.health_port = free_port(), free_port()
+        self.tls, self.ca = True, None
+        self.log_path = self.folder / "gunicorn.log"
+        given = {
+            "GPU_ADMISSION_BIND": f"127.0.0.1:{self.port}",
+            "GPU_ADMISSION_HEALTH_BIND": f"127.0.0.1:{self.health_port}",
+            "GPU_ADMISSION_LAME_DUCK": "0.5",
+        }
+        self._run(self.COMMAND, given | dict(env), wait=wait)
 
 
 def argv(pid):

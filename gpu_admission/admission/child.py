@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,8 @@ class Child:
     """Runs a command for as long as the server lives; a crash is answered by a start, later each time.
 
     A new program, not a fork: what it imports costs the workers no memory, and the arbiter, which has to fork,
-    has no thread. It has to notice by itself when the arbiter is killed.
+    has no thread. It has to notice by itself when the arbiter is killed, and is told whom to look for: the last words
+    of its command are ``--parent PID``.
     """
 
     def __init__(self, command: Sequence[str]) -> None:
@@ -43,7 +45,8 @@ class Child:
         if now < self._next:
             return False
         # The listening sockets are inheritable, for gunicorn's own sake: Popen closes them in the child.
-        self._process = subprocess.Popen(self._command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
+        command = [*self._command, "--parent", str(os.getpid())]  # who that is, only now: gunicorn may have forked
+        self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL)  # noqa: S603 - our own command
         self._started = now
         return True
 

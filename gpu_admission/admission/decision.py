@@ -7,7 +7,6 @@ failurePolicy decides.
 
 from __future__ import annotations
 
-import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
@@ -90,7 +89,7 @@ def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
 
 
 def _error(status: HTTPStatus, message: str) -> Answer:
-    return Answer(status, json.dumps({"error": message}).encode() + b"\n", record=Record(decision="error"))
+    return Answer(status, seam.error_body(status, message), record=Record(decision="error"))
 
 
 def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:

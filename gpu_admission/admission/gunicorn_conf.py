@@ -1,23 +1,64 @@
 """The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
-Settings come from ``GPU_ADMISSION_*`` (see settings.py).
+Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
+keeper here too. What cannot be used is said in one line, and gunicorn ends with 2.
 """
 
 from __future__ import annotations
 
+import atexit
 import os
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
-from gpu_admission.admission import logs
-from gpu_admission.admission.server import gunicorn_options
-from gpu_admission.admission.service import Service, load_engine
-from gpu_admission.admission.settings import Settings
+from gpu_admission.admission.keeping import Keeping, is_wanted
+from gpu_admission.admission.server import gunicorn_options, prepare
+from gpu_admission.admission.settings import Settings, SettingsError
 
-_settings = Settings.from_environment(os.environ)
-logs.setup(_settings.log_format, _settings.log_level)
-_service = Service(_settings, load_engine(_settings.engine))
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-globals().update(gunicorn_options(_settings, _service))
+    from gunicorn.arbiter import Arbiter
+
+    from gpu_admission.admission.service import Service
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"gpu-admission: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
+    """Load everything, and return it with what gunicorn must be told; a keeper is started once gunicorn starts."""
+    keeping = Keeping(settings) if is_wanted(settings) else None
+    if keeping is not None:
+        atexit.register(keeping.close)
+        settings = keeping.settings
+    service = prepare(settings, keeper=None if keeping is None else keeping.child)
+    if service is None:
+        raise SystemExit(2)
+    options = gunicorn_options(settings, service)
+    if keeping is not None:
+        options["on_starting"] = _after(keeping, service, options["on_starting"])
+    return service, options
+
+
+def _after(keeping: Keeping, service: Service, on_starting: Callable[[Arbiter], None]) -> Callable[[Arbiter], None]:
+    """Return the hook that has the workers find the first certificate when they begin, all of them."""
+
+    def start(arbiter: Arbiter) -> None:
+        keeping.begin()
+        service.refresh()
+        on_starting(arbiter)
+
+    return start
+
+
+_service, _options = _load(_settings())
+globals().update(_options)
 wsgi_app = "gpu_admission.admission.gunicorn_conf:application()"
 
 

@@ -7,12 +7,11 @@ Python; this one is two regular expressions and costs a third (bench/webhook.py)
 
 from __future__ import annotations
 
-import json
 import re
 from http import HTTPStatus
 from urllib.parse import unquote_to_bytes
 
-from gpu_admission.admission.seam import JSON, RETRY, Answer
+from gpu_admission.admission.seam import JSON, RETRY, Answer, error_body
 
 MAX_LINE = 8190
 MAX_HEAD = 16384
@@ -44,11 +43,6 @@ class Refusal(Exception):
     def answer(self) -> Answer:
         """One line of JSON."""
         return Answer(self.status, error_body(self.status, self.sentence), self.headers)
-
-
-def error_body(status: int, sentence: str) -> bytes:
-    """Write an error as one line of JSON."""
-    return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
 
 
 def busy(sentence: str) -> Refusal:

@@ -11,8 +11,8 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from gpu_admission import __version__
-from gpu_admission.admission.http1 import error_body
 from gpu_admission.admission.metrics import CONTENT_TYPE
+from gpu_admission.admission.seam import error_body
 
 if TYPE_CHECKING:
     from gpu_admission.admission.lifecycle import Readiness

@@ -6,6 +6,7 @@ other and the server can be exchanged when a measurement says so.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
@@ -42,6 +43,11 @@ class Answer(NamedTuple):
     body: bytes
     headers: Headers = JSON
     record: Record = Record()
+
+
+def error_body(status: int, sentence: str) -> bytes:
+    """Write what is no review as one line of JSON: ``{"error": …, "status": …}``, whoever finds it."""
+    return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
 
 
 Decide = Callable[[bytes, str, "str | None"], Answer]

@@ -147,6 +147,24 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
         return self._service.pages
 
 
+def prepare(
+    settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None
+) -> Service | None:
+    """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
+    logs.setup(settings.log_format, settings.log_level)
+    try:
+        service = Service(settings, load_engine(settings.engine), checks, keeper)
+    except PkiError as error:
+        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
+        return None
+    expected = settings.tls_cert if keeper is None else ""
+    if service.policies.default is None or (expected and not os.path.exists(expected)):
+        logs.get().error("nothing to serve")
+        service.metrics.close()
+        return None
+    return service
+
+
 def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
@@ -154,16 +172,8 @@ def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()
     if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
     it is there.
     """
-    logs.setup(settings.log_format, settings.log_level)
-    try:
-        service = Service(settings, load_engine(settings.engine), checks, keeper)
-    except PkiError as error:
-        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
-        return 2
-    expected = settings.tls_cert if keeper is None else ""
-    if service.policies.default is None or (expected and not os.path.exists(expected)):
-        logs.get().error("nothing to serve")
-        service.metrics.close()
+    service = prepare(settings, checks, keeper)
+    if service is None:
         return 2
     try:
         Arbiter(WebhookServer(gunicorn_options(settings, service), service)).run()

@@ -48,6 +48,8 @@ class Settings:
     log_format: str = "json"
     log_level: str = "info"
     engine: str = "gpu_admission.admission.decision:ENGINE"
+    keeper: str = "gpu_admission.commands.keeper"
+    """The program (a module) that keeps certificates in a Secret or in webhook configurations."""
 
     # The API server keeps idle connections for 90 s: whoever closes first must not be us.
     keepalive: int = 120
@@ -134,5 +136,7 @@ def _check_certificate(settings: Settings) -> None:
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:
         raise SettingsError("tls-cert, self-signed, secret and http exclude one another")
+    if settings.http and settings.webhook_configuration:
+        raise SettingsError("webhook-configuration: there is no certificate to compare it with under --http")
     if (settings.secret and not all(settings.secret.partition("/"))) or settings.secret.count("/") > 1:
         raise SettingsError(f"secret: {settings.secret!r} is not NAMESPACE/NAME")

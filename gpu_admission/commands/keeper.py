@@ -29,7 +29,6 @@ from gpu_admission.pki.rotation import Plan
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_admission.admission.settings import Settings
     from gpu_admission.cluster.api import Api
     from gpu_admission.pki.store import Store
 
@@ -52,22 +51,6 @@ class Leash(threading.Event):
             if time.monotonic() >= end:
                 return False
         return True
-
-
-def command(settings: Settings, directory: str) -> list[str]:
-    """Return the command line of a keeper that leaves what it has to say, or to serve, in ``directory``."""
-    words = [sys.executable, "-m", __name__, "--parent", str(os.getpid()), "--directory", directory]
-    words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
-    words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
-    for name in settings.san:
-        words += ["--san", name]
-    for name in settings.webhook_configuration:
-        words += ["--webhook-configuration", name]
-    if settings.secret:
-        words += ["--secret", settings.secret]
-    if settings.tls_cert:
-        words += ["--observe", settings.tls_cert]
-    return words
 
 
 def main(argv: Sequence[str]) -> int:

@@ -7,24 +7,14 @@ own (keeper.py), so that neither the forking server nor a worker ever loads the 
 from __future__ import annotations
 
 import os
-import shutil
 import socket
 import sys
-import tempfile
-import time
-from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
 
-    from gpu_admission.admission.child import Child
     from gpu_admission.admission.settings import Settings
-
-PATIENCE = 15.0  # seconds for the first certificate from a Secret; later it comes while we are not ready
-
 
 FLAGS = (
     ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
@@ -73,6 +63,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says otherwise; 2 when the settings, a port or what they name cannot be used."""
     # Only now: gunicorn and Flask are not there without the extra, and take a moment to import.
+    from gpu_admission.admission.keeping import Keeping, is_wanted  # noqa: PLC0415
     from gpu_admission.admission.server import serve  # noqa: PLC0415
     from gpu_admission.admission.settings import SettingsError  # noqa: PLC0415
 
@@ -82,10 +73,11 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         print(f"gpu-admission serve: {error}", file=sys.stderr)
         return 2
-    if not settings.webhook_configuration and not settings.secret:
+    if not is_wanted(settings):
         return serve(settings)
-    with _kept(settings) as (kept, keeper):
-        return serve(kept, keeper=keeper)
+    with Keeping(settings) as keeping:
+        keeping.begin()
+        return serve(keeping.settings, keeper=keeping.child)
 
 
 def _settings(args: argparse.Namespace) -> Settings:
@@ -99,8 +91,6 @@ def _settings(args: argparse.Namespace) -> Settings:
         if path and not os.access(path, os.R_OK):
             reason = "cannot be read" if os.path.exists(path) else "there is no such file"
             raise SettingsError(f"{name.replace('_', '-')}: {path}: {reason}")
-    if settings.http and settings.webhook_configuration:
-        raise SettingsError("webhook-configuration: there is no certificate to compare it with under --http")
     return settings
 
 
@@ -118,36 +108,3 @@ def _check_ports(settings: Settings) -> None:
         except OSError as error:
             reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
             raise SettingsError(f"{name}: {text}: {reason.lower()}") from None
-
-
-@contextmanager
-def _kept(settings: Settings) -> Iterator[tuple[Settings, Child]]:
-    """Start the keeper, and serve what it leaves in a directory in memory (or in the directory given)."""
-    from gpu_admission.admission.child import Child  # noqa: PLC0415
-    from gpu_admission.admission.embedded import state_directory  # noqa: PLC0415
-    from gpu_admission.admission.metrics import memory_directory  # noqa: PLC0415
-    from gpu_admission.commands import keeper  # noqa: PLC0415
-
-    own = not settings.tls_cert and not settings.secret
-    directory = tempfile.mkdtemp(prefix="gpu-admission-serving-", dir=memory_directory())
-    place = (settings.self_signed or state_directory(os.environ)) if own else directory
-    child = Child(keeper.command(settings, place))
-    owner = os.getpid()
-    try:
-        if settings.secret:
-            child.watch(time.monotonic())
-            _await(os.path.join(place, "tls.crt"), child)
-            cert, key = os.path.join(place, "tls.crt"), os.path.join(place, "tls.key")
-            yield replace(settings, secret="", status=place, tls_cert=cert, tls_key=key), child
-        else:
-            yield replace(settings, status=place), child
-    finally:
-        if os.getpid() == owner:  # workers are forks of us, and their end comes by here too
-            child.stop()
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def _await(path: str, child: Child) -> None:
-    end = time.monotonic() + PATIENCE
-    while child.running and not os.path.exists(path) and time.monotonic() < end:
-        time.sleep(0.05)

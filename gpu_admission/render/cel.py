@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 
+from gpu_admission.backends import spelling
 from gpu_admission.core import resources
 from gpu_admission.rules import BY_ID, markers
 
+from . import globs
 from .alternatives import END, alternatives, quoted
 
 TYPE_CHECKING = False
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.policy import Policy
 
+_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'"})
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # among them all that ends a line
 # Domains that offer other things than accelerators too; there the first letter of the name decides.
 _MIXED_DOMAINS = frozenset({"aliyun.com", "alibabacloud.com", "koordinator.sh", "volcano.sh"})
 # What looks like an accelerator in any domain, misspelt or missing ones included, beside the words of known names
@@ -28,13 +32,21 @@ _ANYWHERE = ("gpu", "nvidia", "cuda")
 _WORD = re.compile(r"[a-z]{3,}|.*")
 _COMMON_WORDS = frozenset({"memory", "millicores", "monitoring", "shared", "tiles", "vcore", "vmemory", "drs"})
 _ORDINARY = ("cpu", "memory", "ephemeral-storage")
+# What rules read of a pod's metadata beside what markers.py names;
+_JUDGED_ANNOTATIONS = (
+    *(spelling.KAI_MEMORY, spelling.KAI_FRACTION, spelling.KAI_DEVICES, spelling.KAI_CONTAINER),
+    *(markers.KAI_CONFIG_MAP, "kubernetes.io/config.mirror"),
+)
+_JUDGED_LABELS = (spelling.KAI_QUEUE,)
+# and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
+UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
 _LISTS = "_VISIBLE_DEVICES"  # how most names of variables end
 
 
 def text(value: str) -> str:
     """Return a CEL string literal."""
-    escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+    escaped = _UNPRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08X}", value.translate(_ESCAPES))
     return f"'{escaped}'"
 
 
@@ -132,14 +144,52 @@ def pod(policy: Policy, spec: str, metadata: str) -> str:
     return any_of(conditions)
 
 
+def exempt(policy: Policy) -> str:
+    """Return the condition that the policy exempts nobody here, neither the user nor the namespace; empty for always.
+
+    It means what the engine's own test means. Namespaces without a pattern are left to the namespaceSelector.
+    """
+    users = policy.exempt.get("users") or ()
+    namespaces = [name for name in policy.exempt.get("namespaces") or () if globs.is_pattern(name)]
+    named = [_named("request.?userInfo.?username", users)] * bool(users)
+    named += [_named("request.?namespace", namespaces)] * bool(namespaces)
+    return " &&\n".join(named)
+
+
+def _named(field: str, patterns: Iterable[str]) -> str:
+    """Return the condition that a field is empty or none of these."""
+    name = f"{field}.orValue('')"
+    plain = sorted({pattern for pattern in patterns if pattern})
+    tests = [f"{name} in {texts(plain)}"]  # a pattern also stands for itself
+    wild = [pattern for pattern in plain if globs.is_pattern(pattern)]
+    if wild:
+        tests.append(f"({name} != '' && {name}.matches({text(globs.expression(wild))}))")
+    return f"!({any_of(tests)})"
+
+
 def changed(spec: str, metadata: str) -> str:
     """Return the condition under which an update changed anything that the rules judge.
 
-    Without it, an object that is being deleted could not lose its finalizers while the webhook is down.
+    Without it, an object that is being deleted could not lose its finalizers while the webhook is down, nor a
+    network plugin note the address of a pod.
     """
-    fields = (spec, f"{metadata}.?annotations", f"{metadata}.?labels")
-    differs = any_of(f"{field} != {field.replace('object', 'oldObject', 1)}" for field in fields)
-    return f"request.operation != 'UPDATE' ||\n{differs}"
+    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), markers.ANNOTATION_PREFIXES)
+    labels = _key_pattern((*markers.LABEL_KEYS, *_JUDGED_LABELS), markers.LABEL_PREFIXES)
+    return any_of([
+        "request.operation != 'UPDATE'",
+        _differs(spec, f"!(k in {texts(UNJUDGED)})"),
+        _differs(f"{metadata}.?annotations", f"(k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))"),
+        _differs(f"{metadata}.?labels", f"k.matches({text(labels)})"),
+    ])  # fmt: skip
+
+
+def _differs(field: str, key: str) -> str:
+    """Return the condition that the old and the new mapping differ in a key ``k`` of this sort.
+
+    Patterns cost most by far: they are tried on what differs only.
+    """
+    old = field.replace("object", "oldObject", 1)
+    return f"[{field}, {old}].exists(m, m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {key}))"
 
 
 def quota(policy: Policy) -> str:

@@ -11,7 +11,7 @@ import base64
 
 from gpu_admission.core import kinds
 
-from . import cel
+from . import cel, globs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) 
 def _mutate_pods(policy: Policy, options: Options) -> dict[str, Any]:
     hook = _webhook("mutate", options, policy, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
-    hook["matchConditions"] = _pod_conditions(policy, "object.?spec", "object.?metadata")
+    hook["matchConditions"] += _pod_conditions(policy, "object.?spec", "object.?metadata")
     return hook
 
 
@@ -93,14 +93,14 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
     pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
-    pods["matchConditions"] = [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
+    pods["matchConditions"] += [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
     yield pods
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
     yield _templates("templates", options, policy, rules, *_TEMPLATES)
     yield _templates("cronjobs", options, policy, [_rule(["batch"], ["cronjobs"])], *_CRON)
     custom = _webhook("custom", options, policy, "validate", "Ignore", 3, list(_custom(policy)))
-    custom["matchConditions"] = [
+    custom["matchConditions"] += [
         _own_word(),
         _condition("changed", "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"),
     ]
@@ -108,7 +108,7 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     quotas = _webhook(
         "quotas", options, policy, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
     )
-    quotas["matchConditions"] = [_condition("names-a-gpu", cel.quota(policy))]
+    quotas["matchConditions"] += [_condition("names-a-gpu", cel.quota(policy))]
     yield quotas
 
 
@@ -116,7 +116,7 @@ def _templates(
     name: str, options: Options, policy: Policy, rules: list[dict[str, Any]], spec: str, metadata: str
 ) -> dict[str, Any]:
     hook = _webhook(name, options, policy, "validate", "Ignore", 3, rules)
-    hook["matchConditions"] = [
+    hook["matchConditions"] += [
         _own_word(),
         *_pod_conditions(policy, spec, metadata),
         _condition("changed", cel.changed(spec, metadata)),
@@ -128,6 +128,12 @@ def _pod_conditions(policy: Policy, spec: str, metadata: str) -> list[dict[str, 
     if policy.visible_devices.get("everyPod"):
         return []
     return [_condition("touches-a-gpu", cel.pod(policy, spec, metadata))]
+
+
+def _of_nobody_exempt(policy: Policy) -> list[dict[str, str]]:
+    """Return the condition on who asks: while the webhook is down, whom the policy exempts does not wait for it."""
+    expression = cel.exempt(policy)
+    return [_condition("not-exempt", expression)] if expression else []
 
 
 def _own_word() -> dict[str, str]:
@@ -152,6 +158,7 @@ def _webhook(
         "rules": rules,
         "sideEffects": "None",
         "timeoutSeconds": seconds,
+        "matchConditions": _of_nobody_exempt(policy),
     }
 
 
@@ -170,8 +177,11 @@ def _client(options: Options, endpoint: str) -> dict[str, Any]:
 
 
 def _elsewhere(policy: Policy, options: Options) -> dict[str, Any]:
-    """Return the selector that leaves out kube-system, our own namespace and those that the policy exempts by name."""
-    named = {name for name in policy.exempt.get("namespaces") or () if not set(name) & set("*?[")}
+    """Return the selector that leaves out kube-system, our own namespace and those that the policy exempts by name.
+
+    A pattern for names is a matchCondition's business.
+    """
+    named = {name for name in policy.exempt.get("namespaces") or () if not globs.is_pattern(name)}
     left_out = sorted({"kube-system", options.namespace, *named})
     return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
 

@@ -206,12 +206,16 @@ class TestValidate:
 def test_what_is_no_review_is_400(body, sentence):
     answer = Decider(lambda _: EMPTY)(body, "validate")
     assert answer.status == 400
-    assert sentence in json.loads(answer.body)["error"]
+    said = json.loads(answer.body)
+    assert sentence in said.pop("error")
+    assert said == {"status": 400}
     assert answer.body.count(b"\n") == 1
 
 
 def test_an_unknown_policy_is_404():
-    assert Decider(lambda _: None)(b"{}", "validate", "odd").status == 404
+    answer = Decider(lambda _: None)(b"{}", "validate", "odd")
+    assert answer.status == 404
+    assert json.loads(answer.body) == {"error": "no such policy is loaded", "status": 404}
 
 
 def test_a_lone_surrogate_travels_back_as_it_came():

@@ -68,7 +68,8 @@ def check_error(answer):
     assert answer.status == 400
     assert answer.body.count(b"\n") == 1
     assert answer.body.endswith(b"}\n")
-    assert list(json.loads(answer.body)) == ["error"]
+    said = json.loads(answer.body)
+    assert (list(said), said["status"]) == (["error", "status"], 400)
     assert len(answer.body) < 500
 
 

@@ -8,6 +8,7 @@ import os
 import signal
 import socket
 import ssl
+import subprocess
 import sys
 import threading
 import time
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from fake_kubernetes import ADMISSION, FakeKubernetes, served
-from serve_process import Served, argv, run
+from serve_process import Served, UnderGunicorn, argv, environment, run
 from webhook_server import pair, review, until
 
 from gpu_admission.admission.child import Child
@@ -191,6 +192,25 @@ class TestRefusals:
         assert "neither a DNS name nor an IP address" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"SECRET": "no-namespace"}, "gpu-admission: secret: 'no-namespace' is not NAMESPACE/NAME"),
+        ({"HTTP": "1", "WEBHOOK_CONFIGURATION": "gpu-admission"}, "gpu-admission: webhook-configuration: there is no"),
+        ({"WORKERS": "many"}, "gpu-admission: GPU_ADMISSION_WORKERS: 'many' is not a number"),
+        ({"HTTP": "1", "POLICY": "/no/such/policy.yaml"}, "nothing to serve"),
+    ],
+)
+def test_gunicorns_own_command_refuses_in_one_line_too(settings, said):
+    given = {f"GPU_ADMISSION_{name}": value for name, value in settings.items()}
+    done = subprocess.run(
+        UnderGunicorn.COMMAND,
+        env=environment(**given), capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert said in done.stderr + done.stdout
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """A small API server, and the kubeconfig that leads to it."""
@@ -231,7 +251,7 @@ class TestTheKeeper:
         for server in (first, second):
             server.ca = tmp_path / "ca.crt"
             assert server.post()[0] == 200
-            assert len(server.workers()) == 2
+            until(lambda server=server: len(server.workers()) == 2, 10, server)
         assert "PRIVATE" not in log + second.log
 
     def test_is_started_again_and_ends_with_the_server(self, with_secret, start):
@@ -299,6 +319,31 @@ class TestTheKeeper:
         expected = base64.b64encode((state / "ca.crt").read_bytes()).decode()
         until(lambda: self.bundle(with_secret) == [expected] * 2, 20, server)
         assert server.post()[0] == 200
+
+    def test_under_gunicorns_own_command(self, with_secret, tmp_path):
+        """No setting is passed over there: the Secret's certificate is served, published, and kept."""
+        given = {
+            "GPU_ADMISSION_SECRET": "gpu-admission/gpu-admission-tls",
+            "GPU_ADMISSION_WEBHOOK_CONFIGURATION": "gpu-admission",
+        }
+        with UnderGunicorn(tmp_path, with_secret.env | given) as server:
+            data = with_secret.objects[with_secret.secret]["data"]
+            until(lambda: self.bundle(with_secret) == [data["ca.crt"]] * 2, 10, server)
+            server.ca = tmp_path / "ca.crt"
+            server.ca.write_bytes(base64.b64decode(data["ca.crt"]))
+            assert server.post()[0] == 200
+            (kept,) = server.keepers()
+            old = set(server.workers())
+            server.process.send_signal(signal.SIGHUP)
+            until(lambda: len(server.workers()) == 2 and not old & set(server.workers()), 20, server)
+            assert server.keepers() == [kept]
+            folder = argv(kept).split("\0")[argv(kept).split("\0").index("--directory") + 1]
+            assert os.path.exists(folder)
+            assert server.post()[0] == 200
+            assert server.stop() == 0
+            until(lambda: not argv(kept), 10)
+            assert not os.path.exists(folder)
+            assert "Traceback" not in server.log
 
     def test_says_what_is_wrong_and_ends(self, tmp_path, capfd, monkeypatch):
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))

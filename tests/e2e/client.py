@@ -66,7 +66,7 @@ class Client:
     def patch(self, path, change, kind="merge", **query):
         return self.request("PATCH", path, change, content_type=f"application/{kind}-patch+json", **query)
 
-    def request(self, method, path, body=None, *, content_type="application/json", **query):
+    def request(self, method, path, body=None, *, content_type="application/json", headers=None, **query):
         """One request; ``body`` is written as kubectl writes it."""
         if query:
             path = f"{path}?{urlencode(query)}"
@@ -74,7 +74,9 @@ class Client:
         for last in (False, True):
             connection = self._connection()
             try:
-                connection.request(method, path, sent, {**self._headers, "Content-Type": content_type})
+                connection.request(
+                    method, path, sent, {**self._headers, "Content-Type": content_type, **(headers or {})}
+                )
                 answer = connection.getresponse()
                 content = answer.read()
             except (ConnectionError, http.client.HTTPException):

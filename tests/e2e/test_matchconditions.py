@@ -328,7 +328,8 @@ def test_a_pod_from_before_can_still_be_let_go(api, recorder, namespace):
         status = api.patch(f"{path}/status", {"status": {"phase": "Failed"}})
         assert status.status == 200, status
         assert api.delete(path, gracePeriodSeconds=0).status == 200
-        labelled = api.patch(path, {"metadata": {"labels": {"a": "b"}}})
+        assert api.patch(path, {"metadata": {"labels": {"a": "b"}}}).status == 200
+        labelled = api.patch(path, {"metadata": {"labels": {"hami.io/webhook": "ignore"}}})
         assert "failed calling webhook" in labelled.message  # what rules judge did change
         freed = api.patch(path, {"metadata": {"finalizers": None}})
         assert freed.status == 200, freed

@@ -114,6 +114,32 @@ class TestThePolicyShapesThem:
         condition = hooks(policy)[0]["matchConditions"][0]["expression"]
         assert r"'it\'s-mine'" in condition
 
+    def exempting(self, policy):
+        return [
+            [each["expression"] for each in hook["matchConditions"] if each["name"] == "not-exempt"]
+            for hook in hooks(policy)
+        ]
+
+    def test_who_is_exempt(self):
+        """The engine looks at nothing that they do, so no webhook is told of it."""
+        name = "request.?userInfo.?username.orValue('')"
+        said = self.exempting(Policy("p", {"exempt": {"users": ["b", "a:*", "", "b"]}}))
+        assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 6
+        assert self.exempting(Policy("p", {"exempt": {"users": ["it's"]}})) == [[rf"!({name} in ['it\'s'])"]] * 6
+
+    def test_namespaces_that_are_exempt_by_a_pattern(self):
+        policy = Policy("p", {"exempt": {"namespaces": ["plain", "gpu-?"]}})
+        name = "request.?namespace.orValue('')"
+        assert self.exempting(policy)[0] == [
+            f"!({name} in ['gpu-?'] ||\n({name} != '' && {name}.matches('^(?s:gpu-.)$')))"
+        ]
+        (selector,) = hooks(policy)[0]["namespaceSelector"]["matchExpressions"]
+        assert {"plain", "gpu-?"} & set(selector["values"]) == {"plain"}
+
+    @pytest.mark.parametrize("exempt", [{}, {"users": [], "namespaces": []}, {"namespaces": ["plain"]}])
+    def test_nobody_is_exempt(self, exempt):
+        assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 6
+
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
         assert "matchConditions" not in pods[0] or pods[0]["matchConditions"] == []
@@ -182,6 +208,15 @@ class TestAlternatives:
 
 
 class TestTexts:
-    @pytest.mark.parametrize(("said", "written"), [("a", "'a'"), ("it's", r"'it\'s'"), ("\\", r"'\\'")])
+    @pytest.mark.parametrize(
+        ("said", "written"),
+        [
+            ("a", "'a'"),
+            ("it's", r"'it\'s'"),
+            ("\\", r"'\\'"),
+            ("\n\\n", r"'\U0000000A\\n'"),
+            ("é\u2028", r"'é\U00002028'"),
+        ],
+    )
     def test_literals(self, said, written):
         assert cel.text(said) == written
