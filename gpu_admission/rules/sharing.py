@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
 
 from . import markers
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.backends.refusal import Kind
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.core.workload import GpuRequest, Pod, Workload
 
 _KUEUE = "kueue.x-k8s.io/queue-name"
 _WHOLE = frozenset({"nvidia", "mig", "amd", "intel"})  # systems whose words the backend exclusive reads or leaves
@@ -55,9 +56,14 @@ def _is_plain(pod: Pod, metadata: Mapping[str, Any], policy: Policy) -> bool:
     exclusive = policy.backend.name == "exclusive" and not policy.scheduler_name and "translateFrom" not in policy.spec
     for container in pod.containers:
         gpus = container.gpus
-        if gpus and not (exclusive and len(gpus) == 1 and gpus[0].resource.system in _WHOLE):
+        if gpus and not (exclusive and len(gpus) == 1 and _is_plainly_whole(gpus[0])):
             return False
     return True
+
+
+def _is_plainly_whole(gpu: GpuRequest) -> bool:
+    amount = gpu.quantity()
+    return gpu.resource.system in _WHOLE and (amount is None or not beyond_any_node(gpu.resource, amount.ceil()))
 
 
 def metadata_place(pod: Pod) -> Pointer | None:
