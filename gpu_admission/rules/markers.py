@@ -120,6 +120,10 @@ TRUSTED_ANNOTATIONS = Owners(
         "4pd.io/devices-to-allocate": "HAMi",
         "received-resource-type": "KAI",  # NVIDIA/KAI-Scheduler: pkg/common/constants
         "runai-gpu-limit": "KAI",
+        # KAI's NvFractions: the agent on the node makes NVIDIA_VISIBLE_DEVICES and an MPS limit of what the binder
+        # wrote (gpu-memory.request, gpu-memory.limit and gpu-compute.mode of the same prefix are the user's).
+        "nvidia.com/container.*.gpus.devices": "KAI",  # kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md
+        "nvidia.com/container.*.gpu-compute.portion": "KAI",  # kai-scheduler/gpu-fractioning: CHANGELOG.md
         "scheduling.koordinator.sh/device-allocated": "Koordinator",  # koordinator-sh/koordinator: apis/extension
         "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
         "tencent.com/gpu-assigned": "GPU Manager",

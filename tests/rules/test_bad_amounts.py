@@ -1,8 +1,8 @@
 """An amount that makes no sense is one error, whatever the name and the backend, and nothing of the pod is translated."""
 
 import pytest
+from backends.sharing import CORE, COUNT, MEM, POLICIES, container, pod, policy
 
-from backends.sharing import COUNT, CORE, MEM, POLICIES, container, pod, policy
 from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 
