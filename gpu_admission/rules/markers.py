@@ -104,6 +104,7 @@ TRUSTED_ANNOTATIONS = Owners(
         "ALIYUN_COM_GPU_*": "gpushare",  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
         "scheduler.framework.gpushare.allocation": "gpushare",
         "volcano.sh/gpu-index": "Volcano",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
+        "volcano.sh/gpu-assigned": "Volcano",  # volcano-sh/devices: pkg/plugin/nvidia/const.go
         "volcano.sh/predicate-time": "Volcano",
         "volcano.sh/vgpu-time": "Volcano",
         "volcano.sh/vgpu-ids-new": "Volcano",
