@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # RFC 1123: the name of an object
 
 
 class _Model(BaseModel):
@@ -140,7 +141,7 @@ class Dra(_Model):
     """Dynamic resource allocation."""
 
     name: Literal["dra"]
-    template: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+    template: Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)] | None = Field(
         None, description="an existing ResourceClaimTemplate"
     )
 
