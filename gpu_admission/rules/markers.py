@@ -94,6 +94,10 @@ KAI_CONFIG_MAP = "runai/shared-gpu-configmap"  # begins the names of the ConfigM
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).
 # cncf-tags/container-device-interface: pkg/cdi/annotations.go; NVIDIA/nvidia-container-toolkit: internal/config/image
 CDI_DOMAIN = "cdi.k8s.io"
+# and those that make an NRI plugin inject CDI devices, or device nodes by their paths.
+# containerd/nri: plugins/device-injector; GoogleCloudPlatform/container-engine-accelerators: nri_device_injector
+NRI_CDI_DOMAINS = ("cdi-devices.noderesource.dev", "cdi-devices.nri.io")
+NRI_DEVICE_DOMAINS = ("devices.noderesource.dev", "devices.nri.io", "devices.gke.io")
 
 # What a scheduler writes on a pod and a device plugin believes: key, or prefix with a trailing *; whose it is.
 # Not here: what users set to ask for something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
@@ -193,8 +197,10 @@ ENV_PREFIXES: tuple[str, ...] = (
 )
 # annotations and labels with these keys, or that begin so,
 ANNOTATION_KEYS: tuple[str, ...] = (*KAI_REQUESTS, *(key for key in TRUSTED_ANNOTATIONS if "*" not in key))
-ANNOTATION_PREFIXES: tuple[str, ...] = tuple(
-    dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key)
+ANNOTATION_PREFIXES: tuple[str, ...] = (
+    *dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key),
+    *NRI_CDI_DOMAINS,
+    *NRI_DEVICE_DOMAINS,
 )
 LABEL_KEYS: tuple[str, ...] = (
     *(key for key in TRUSTED_LABELS if "*" not in key),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
 _FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
 _OPT_OUTS = frozenset([key for key, _, _ in markers.OPT_OUT_LABELS])
+_INJECTORS = (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS)
 _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 
@@ -63,6 +64,7 @@ def bears_marks(workload: Workload, _policy: Policy) -> bool:
     for pod in workload.pods:
         for field, owners in _FIELDS:
             for key in mapping(pod.metadata.get(field)):
-                if owners.may_be(key) or markers.CDI_DOMAIN in text(key) or key in _OPT_OUTS:
+                name = text(key)
+                if owners.may_be(key) or markers.CDI_DOMAIN in name or key in _OPT_OUTS or name.startswith(_INJECTORS):
                     return True
     return False
