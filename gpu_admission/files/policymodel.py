@@ -48,6 +48,8 @@ def _quantity(value: Any) -> Any:
         raise ValueError(str(error)) from error
     if value is None or amount.is_zero or amount.is_negative:
         raise ValueError("a card's memory is more than zero, such as 80Gi")
+    if isinstance(value, float):
+        raise ValueError("a card's memory is written with its unit, such as 80Gi")
     return value
 
 
