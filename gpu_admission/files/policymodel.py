@@ -49,7 +49,7 @@ def _quantity(value: Any) -> Any:
     if value is None or amount.is_zero or amount.is_negative:
         raise ValueError("a card's memory is more than zero, such as 80Gi")
     if isinstance(value, float):
-        raise ValueError("a card's memory is written with its unit, such as 80Gi")
+        raise ValueError("a card's memory is written with its unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
     return value
 
 
