@@ -194,8 +194,9 @@ def too_much(memory: int, facts: Facts) -> Refused:
     """Return the refusal of more memory on one GPU than any card of the policy has."""
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
-    guess = ceil_div(memory, 1024)
-    hint = f" (was {in_words(guess)} meant?)" if LEAST_MEMORY <= guess <= largest else ""
+    guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
+    guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
+    hint = "" if guess is None else f" (was {in_words(guess)} meant?)"
     return Refused(
         EXCEEDS,
         f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
+from gpu_admission.core.resources import MOST_DEVICES
 
-from .portable import LEAST_MEMORY, MOST_DEVICES, MOST_MEMORY, ceil_div, in_words
+from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, in_words
 from .refusal import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.finding import Severity
+    from gpu_admission.core.quantity import Quantity
 
     from .base import Asked, Backend, Facts
     from .portable import Request
@@ -170,31 +172,91 @@ def one_container(backend: Backend, asked: list[Asked]) -> Iterator[tuple[Asked,
         )
 
 
-def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterator[Refused]:
-    """Yield a warning where an amount of a memory resource looks 1024 times too large or too small.
+def no_memory(spelling: Spelling, name: str, example: str) -> Iterator[Refused]:
+    """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
+    amount = _said(spelling, name)
+    if amount is not None and amount.is_zero:
+        yield Refused(
+            UNTRANSLATABLE,
+            "which asks for no memory at all",
+            f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
+        )
 
-    ``unit`` is how many bytes the resource counts. The message does the arithmetic.
+
+def zero_is_all(spelling: Spelling, name: str, title: str) -> Iterator[Refused]:
+    """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
+
+    Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
     """
-    gpu = spelling.gpus.get(name)
-    amount = None if gpu is None else gpu.quantity()
-    if gpu is None or amount is None or amount.is_zero or amount.is_negative:
+    amount = _said(spelling, name)
+    if amount is not None and amount.is_zero:
+        yield Refused(
+            UNIT,
+            f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
+            f"leave {name} out to take whole cards, or write the memory in MiB",
+        )
+
+
+def no_cards(spelling: Spelling, name: str) -> Iterator[Refused]:
+    """Yield a refusal where memory or compute is asked for on zero cards."""
+    amount = _said(spelling, name)
+    if amount is not None and amount.is_zero and spelling.asks:
+        yield Refused(
+            UNTRANSLATABLE,
+            "which asks for no GPU at all",
+            f"write {name}: 1; or leave all of it out where no GPU is needed",
+        )
+
+
+def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterator[Refused]:
+    """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
+
+    ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
+    times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
+    the largest card of the policy has is left to GPU105, which knows that for certain.
+    """
+    amount = _said(spelling, name)
+    if amount is None or amount.is_zero:
         return
     value = amount.ceil()
+    if facts.largest is not None and value * unit > facts.largest:
+        return
     guess = _meant(value, unit, facts)
     if guess is not None:
         yield Refused(
             UNIT,
             f"{value} {_unit(unit)}: {name} counts {_unit(unit)} here; did you mean {guess}?",
             f"write {name}: {guess}, or whatever the process needs in {_unit(unit)}",
+            severity="error" if value * unit > 256 * MOST_MEMORY else None,
         )
+
+
+def suspicious_bytes(spelling: Spelling, name: str) -> Iterator[Refused]:
+    """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
+    amount = _said(spelling, name)
+    if amount is None or not 0 < (count := amount.ceil()) < LEAST_MEMORY:
+        return
+    meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
+    yield Refused(
+        UNIT,
+        f"{in_words(count)}: {name} counts bytes; did you mean {meant}?",
+        f"write {name}: {meant}, or whatever the process needs, with its suffix",
+        severity="error",
+    )
+
+
+def _said(spelling: Spelling, name: str) -> Quantity | None:
+    """Return the amount that stands under a name, or None where there is none that can be judged."""
+    gpu = spelling.gpus.get(name)
+    amount = None if gpu is None else gpu.quantity()
+    return None if amount is None or amount.is_negative else amount
 
 
 def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refused]:
     """Yield a refusal for each percentage that is not from 1 to ``most``."""
     for name in names:
-        gpu = spelling.gpus.get(name)
-        amount = None if gpu is None else gpu.quantity()
-        if amount is None or amount.is_negative:
+        amount = _said(spelling, name)
+        if amount is None:
             continue
         value = amount.ceil()
         if not 1 <= value <= most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, exact_bytes
+from gpu_admission.core.shape import text
 
 from .base import Backend, Page
 from .portable import Emission, Request, ceil_div
@@ -11,12 +12,20 @@ from .spelling import NVIDIA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
-    from .base import Facts
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked, Facts
 
 
+# Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); these are ours.
 MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
+_MOST_OF_POD = 128  # all of them have to be met on one node
+_MOST_DEVICES = 32  # of one claim; kubernetes/api resource/v1: AllocationResultsMaxSize
+_LONGEST_CLAIM = 50  # a claim's name in a pod is a label of 63 characters, and a number may follow it
+_LONGEST_NAME = 253  # of the claim that Kubernetes makes: the pod's name, a dash, the claim's name in the pod
 
 
 class Dra(Backend):
@@ -45,17 +54,45 @@ class Dra(Backend):
                 f"{request.percent} percent of a GPU's compute, and a claim gives whole devices",
                 "leave the percentage of compute out",
             )
+        base = _claim_name(template_name)
         if facts.parameters.get("templatePerRequest"):
-            return Emission(claims={template_name: template_for(template_name, request)})
+            if request.count > _MOST_DEVICES:
+                raise Refused(
+                    UNTRANSLATABLE,
+                    f"{request.count} GPUs, and Kubernetes allocates at most {_MOST_DEVICES} devices to a claim",
+                    f"ask for {_MOST_DEVICES} at most",
+                )
+            return Emission(claims={base: template_for(template_name, request)})
         if request.count > MOST_CLAIMS:
             raise Refused(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
                 f"ask for {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
-        names = [template_name] if request.count == 1 else [f"{template_name}-{n + 1}" for n in range(request.count)]
+        names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
         return Emission(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())
+
+    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+        """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
+        del facts
+        written = [(one, one.emission.claims) for one in asked if one.emission is not None]
+        names = [name for _, claims in written for name in claims]
+        if not names:
+            return
+        last = written[-1][0]
+        name = text(pod.metadata.get("name"))
+        if len(names) > _MOST_OF_POD:
+            reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
+            yield last, Refused(UNTRANSLATABLE, reason, f"ask for {_MOST_OF_POD} GPUs at most in the whole pod")
+        elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
+            reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
+            yield last, Refused(UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it")
+
+
+def _claim_name(template_name: str) -> str:
+    """Return a claim's name in the pod, a label, from the template's, which may be longer and have dots."""
+    return template_name.replace(".", "-")[:_LONGEST_CLAIM].rstrip("-")
 
 
 def template_for(base: str, request: Request) -> str:
@@ -88,6 +125,8 @@ claim a GPU, of the `template` that the policy names. What a claim gives is the 
 make templates nor look into them. `gpu-admission translate --to dra` prints templates that fit the requests.""",
     refuses=(
         ("a percentage of compute", "a claim gives whole devices"),
+        ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
+        ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
         ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
         ("any request, where the policy names no `template`", "creating claims is not admission's to do"),
     ),
@@ -104,5 +143,6 @@ Create the template in every namespace that uses GPUs.""",
     sources=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "NVIDIA/k8s-dra-driver-gpu: demo/specs/quickstart",
+        "kubernetes/api: resource/v1/types.go (AllocationResultsMaxSize)",
     ),
 )

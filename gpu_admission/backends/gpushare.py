@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import GIB, MIB
 
 from .base import Backend, Page
-from .checks import in_init_containers, in_units, no_cores, one_container, percents, several_gpus, suspicious
+from .checks import in_init_containers, in_units, no_cores, no_memory, one_container, percents, several_gpus, suspicious
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
@@ -65,7 +65,8 @@ class Gpushare(Backend):
         return Emission({_MEMORY: units}, notes=notes)
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield doubtful units and impossible percentages."""
+        """Yield doubtful units, no memory at all, and impossible percentages."""
+        yield from no_memory(spelling, _MEMORY, "8" if unit(facts) == GIB else "8192")
         yield from suspicious(spelling, _MEMORY, unit(facts), facts)
         yield from percents(spelling, _CORES)
 

@@ -6,8 +6,8 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
 from .base import Backend, Page
-from .checks import in_init_containers, in_units, only_count, percents, suspicious
-from .portable import SEVENTHS, Emission, Request, in_words
+from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
+from .portable import SEVENTHS, Emission, Request
 from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
@@ -24,7 +24,6 @@ _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"
 _PERCENTAGE = "nvidia.com/gpumem-percentage"
 _CORES = "nvidia.com/gpucores"
-_INT32 = (1 << 31) - 1
 
 
 class Hami(Backend):
@@ -46,7 +45,9 @@ class Hami(Backend):
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield doubtful units and impossible percentages."""
+        """Yield doubtful units, zeroes and impossible percentages."""
+        yield from no_cards(spelling, _NUMBER)
+        yield from zero_is_all(spelling, _MEMORY, self.title)
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
         yield from percents(spelling, _CORES, _PERCENTAGE)
 
@@ -61,14 +62,8 @@ class Hami(Backend):
         return Emission(resources, notes=notes)
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
-        """Yield what HAMi drops in silence: amounts beyond int32, memory said twice, containers it passes over."""
-        request, names = asked.request, asked.spelling.gpus
-        if facts.largest is None and request.memory is not None and request.memory // MIB > _INT32:
-            yield Refused(
-                UNTRANSLATABLE,
-                f"{in_words(request.memory)}, which overflows HAMi's counter: it would drop the request in silence",
-                f"write {_MEMORY} in MiB, a plain number such as 8192",
-            )
+        """Yield what HAMi drops in silence: memory said twice, containers it passes over."""
+        names = asked.spelling.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
             yield Refused(
                 UNTRANSLATABLE,

@@ -5,9 +5,17 @@ from __future__ import annotations
 from gpu_admission.core.quantity import exact_bytes
 
 from .base import Backend, Page
-from .checks import card_affinity, in_init_containers, memory_needed, only_count
-from .portable import SEVENTHS, Emission, Request, ceil_div
-from .refusal import PERCENT, Refused
+from .checks import (
+    card_affinity,
+    in_init_containers,
+    memory_needed,
+    no_cards,
+    no_memory,
+    only_count,
+    suspicious_bytes,
+)
+from .portable import MOST_MEMORY, SEVENTHS, Emission, Request, ceil_div, in_words
+from .refusal import PERCENT, UNIT, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -56,8 +64,11 @@ class Koordinator(Backend):
         return Request(None, count, per_gpu, thousandths=None if parts is None else ceil_div(parts * 10, count))
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield percentages that are neither a part of one card nor whole cards."""
-        del facts
+        """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""
+        yield from no_cards(spelling, _SHARED)
+        yield from no_memory(spelling, _MEMORY, "8Gi")
+        yield from suspicious_bytes(spelling, _MEMORY)
+        yield from _too_many_bytes(spelling, facts)
         count = only_count(spelling, _SHARED) if _readable(spelling, _SHARED) else 1
         for name in (_CORES, _RATIO, _BOTH):
             gpu = spelling.gpus.get(name)
@@ -90,6 +101,20 @@ class Koordinator(Backend):
         """Yield init containers, for which Koordinator allocates nothing."""
         del pod, facts
         yield from in_init_containers(self, asked)
+
+
+def _too_many_bytes(spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
+    gpu = spelling.gpus.get(_MEMORY)
+    amount = None if gpu is None or facts.largest is not None or not _readable(spelling, _MEMORY) else gpu.quantity()
+    count = spelling.amount(_SHARED) or 1
+    if amount is not None and amount.ceil() > MOST_MEMORY * count:
+        yield Refused(
+            UNIT,
+            f"{in_words(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {_MEMORY} counts bytes",
+            f"write the memory that the process needs, such as {_MEMORY}: 8Gi",
+            severity="error",
+        )
 
 
 def _readable(spelling: Spelling, name: str) -> bool:

@@ -13,7 +13,7 @@ from . import registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
 from .portable import Emission, Request
-from .refusal import MIXED, PERCENT, UNTRANSLATABLE, Refused
+from .refusal import MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
@@ -76,7 +76,7 @@ class Plan:
     @property
     def translatable(self) -> bool:
         """Whether nothing stands in the way of writing what is to be written."""
-        return not self.unreadable and not any(verdict.severity is None for verdict in self.verdicts)
+        return not self.unreadable and all(verdict.severity == "warning" for verdict in self.verdicts)
 
     @property
     def translations(self) -> list[Asked]:
@@ -117,22 +117,26 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
 def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
     """Read one container's request, and translate it where it is not in the backend's own words."""
     source = plan.backend if native else _reader(plan, said)
-    if source is None:
-        return
     facts = plan.facts if native else plan.facts.elsewhere()
     try:
+        spelling.require_countable(said)
+        if source is None:
+            return
         asked = Asked(said, source, source.read(said, facts), native=native)
         doubts = list(source.inspect(said, facts))
         for doubt in doubts:
+            doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
             plan.refuse(said, doubt)
         if not native:
+            if doubts:
+                return
             asked.request = _sized(plan, asked.request)
         refused = list(plan.backend.judge(asked, plan.facts))
         for one in refused:
             plan.refuse(said, one)
         if native:
             plan.asked.append(asked)
-        elif not refused and not any(doubt.kind == PERCENT for doubt in doubts):
+        elif not refused:
             require_plausible(asked.request)
             asked.emission = plan.backend.write(asked.request, plan.facts)
             plan.asked.append(asked)

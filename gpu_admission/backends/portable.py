@@ -19,7 +19,6 @@ WHOLE = 100 * SEVENTHS
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
 _SAID = 8  # a message names no more at once
-MOST_DEVICES = 1024  # no node has a tenth of it
 
 
 class Request:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from gpu_admission.core.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
 from .base import Backend
-from .checks import only_count, percents
-from .portable import LEAST_MEMORY, SEVENTHS, Request, in_words
-from .refusal import UNIT, Refused
+from .checks import no_cards, no_memory, only_count, percents, suspicious_bytes
+from .portable import SEVENTHS, Request
 from .spelling import PORTABLE
 
 TYPE_CHECKING = False
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .base import Facts
+    from .refusal import Refused
     from .spelling import Spelling
 
 
@@ -36,23 +36,11 @@ class Portable(Backend):
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield amounts of memory that forgot their unit, and impossible percentages."""
+        """Yield amounts of memory that forgot their unit, zeroes, and impossible percentages."""
         del facts
-        gpu = spelling.gpus.get(PORTABLE_MEMORY)
-        amount = None if gpu is None else gpu.quantity()
-        if amount is not None and not amount.is_negative and 0 < amount.ceil() < LEAST_MEMORY:
-            yield _without_suffix(amount.ceil())
+        yield from suspicious_bytes(spelling, PORTABLE_MEMORY)
+        yield from list(no_memory(spelling, PORTABLE_MEMORY, "8Gi")) or no_cards(spelling, PORTABLE_COUNT)
         yield from percents(spelling, PORTABLE_CORES)
-
-
-def _without_suffix(count: int) -> Refused:
-    """Return the doubt about a number of bytes that was hardly meant in bytes."""
-    meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
-    return Refused(
-        UNIT,
-        f"{in_words(count)}: {PORTABLE_MEMORY} counts bytes; did you mean {meant}?",
-        f"write {PORTABLE_MEMORY}: {meant}, or whatever the process needs, with its suffix",
-    )
 
 
 BACKEND = Portable()

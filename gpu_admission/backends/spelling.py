@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping, shown, text
 
 from .portable import listed
+from .refusal import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +75,14 @@ class Spelling:
     @property
     def asks(self) -> bool:
         """Whether anything more than zero is asked for; in the portable names a zero is a mistake, not nothing."""
-        return self.system == PORTABLE or bool(self.annotations) or any(not is_zero(gpu) for gpu in self.gpus.values())
+        if self.annotations or any(not is_zero(gpu) for gpu in self.gpus.values()):
+            return True
+        return self.system == PORTABLE and not all(map(_deletes, self.gpus.values()))
+
+    @property
+    def asks_for_zero(self) -> bool:
+        """Whether zero memory or compute is asked for: a mistake, where zero devices mean none."""
+        return all(is_zero(gpu) and gpu.resource.unit != "device" and not _deletes(gpu) for gpu in self.gpus.values())
 
     def amount(self, name: str) -> int | None:
         """Return what is asked of a resource in whole units, or None where it is not named.
@@ -86,6 +95,22 @@ class Spelling:
     def without(self, *names: str) -> list[str]:
         """Return the resources that are none of these names."""
         return [name for name in self.gpus if name not in names]
+
+
+def _deletes(gpu: GpuRequest) -> bool:
+    """Tell whether a null deletes a key of the container that a part of one is merged over (it has no image)."""
+    return gpu.value is None and not gpu.container.spec.get("image")
+
+
+def require_countable(said: Spelling) -> None:
+    """Raise Refused where more devices are asked for than any node has, in whatever words; Unreadable as below."""
+    for gpu in said.gpus.values():
+        if beyond_any_node(gpu.resource, whole_amount(gpu)):
+            raise Refused(
+                UNTRANSLATABLE,
+                "more GPUs than any node has: it would wait for ever",
+                f"ask for the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
+            )
 
 
 def is_zero(gpu: GpuRequest) -> bool:
@@ -151,10 +176,9 @@ def _of_container(container: Container) -> Iterator[Spelling]:
         groups["hami"] = {"nvidia.com/gpu": plain.pop("nvidia.com/gpu"), **groups["hami"]}
         if plain:
             groups[NVIDIA] = plain
-    for system, gpus in groups.items():
-        found = Spelling(system, container, gpus)
-        if found.asks:
-            yield found
+    found = [Spelling(system, container, gpus) for system, gpus in groups.items()]
+    asking = [said for said in found if said.asks]
+    yield from asking or [said for said in found if said.asks_for_zero]
 
 
 def _system(gpu: GpuRequest) -> str:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 
 from .base import Backend, Page
-from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus, suspicious
+from .checks import (
+    card_affinity,
+    in_init_containers,
+    in_units,
+    no_cores,
+    no_memory,
+    one_container,
+    several_gpus,
+    suspicious,
+)
 from .gpushare import pod_sum
 from .portable import Emission, Request, in_words
 from .refusal import UNTRANSLATABLE, Refused
@@ -51,7 +60,9 @@ class Volcano(Backend):
         return Request((memory or 0) * facts.factor * MIB)
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield doubtful units."""
+        """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""
+        if _NUMBER not in spelling.gpus:
+            yield from no_memory(spelling, _MEMORY, str(8192 // facts.factor))
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
 
     def write(self, request: Request, facts: Facts) -> Emission:

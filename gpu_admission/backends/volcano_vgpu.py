@@ -5,7 +5,16 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 
 from .base import Backend, Page
-from .checks import in_init_containers, in_units, only_count, percents, suspicious, whole_cards_fit
+from .checks import (
+    in_init_containers,
+    in_units,
+    no_cards,
+    only_count,
+    percents,
+    suspicious,
+    whole_cards_fit,
+    zero_is_all,
+)
 from .portable import SEVENTHS, Emission, Request, in_words
 from .refusal import UNTRANSLATABLE, Refused
 
@@ -44,7 +53,9 @@ class VolcanoVgpu(Backend):
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield doubtful units and impossible percentages."""
+        """Yield doubtful units, zeroes and impossible percentages."""
+        yield from no_cards(spelling, _NUMBER)
+        yield from zero_is_all(spelling, _MEMORY, self.title)
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
         yield from percents(spelling, _CORES, _PERCENTAGE)
 
@@ -71,7 +82,7 @@ class VolcanoVgpu(Backend):
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
         """Yield a refusal of memory as a percentage besides what holds for every backend."""
-        if asked.native and _PERCENTAGE in asked.spelling.gpus:
+        if asked.native and 1 <= (asked.spelling.amount(_PERCENTAGE) or 0) <= 100:  # others are GPU108's
             yield Refused(
                 UNTRANSLATABLE,
                 f"and {_PERCENTAGE} does not work in any release of Volcano",

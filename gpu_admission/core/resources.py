@@ -147,6 +147,15 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"iluvatar\.ai/[\w-]+-vgpu", "iluvatar", "iluvatar", "device", "shared"),
     (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
 )
+MOST_DEVICES = 1024  # no node has a tenth of it
+
+
+def beyond_any_node(resource: Resource, count: int) -> bool:
+    """Tell whether so many devices are more than any node has; ``koordinator.sh/gpu`` counts percents of them."""
+    most = MOST_DEVICES * (100 if resource.name == "koordinator.sh/gpu" else 1)
+    return resource.unit == "device" and count > most
+
+
 _LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short
 _PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
 

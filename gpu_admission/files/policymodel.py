@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # RFC 1123: the name of an object
 
 
 class _Model(BaseModel):
@@ -47,6 +48,8 @@ def _quantity(value: Any) -> Any:
         raise ValueError(str(error)) from error
     if value is None or amount.is_zero or amount.is_negative:
         raise ValueError("a card's memory is more than zero, such as 80Gi")
+    if isinstance(value, float):
+        raise ValueError("a card's memory is written with its unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
     return value
 
 
@@ -140,7 +143,7 @@ class Dra(_Model):
     """Dynamic resource allocation."""
 
     name: Literal["dra"]
-    template: Annotated[str, Field(min_length=1, max_length=253)] | None = Field(
+    template: Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)] | None = Field(
         None, description="an existing ResourceClaimTemplate"
     )
 

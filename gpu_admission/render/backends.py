@@ -45,8 +45,10 @@ Amounts are rounded up to the backend's unit, never down. A pod is translated wh
 must be refused, GPU102 to GPU109 say what, and nothing is written. `schedulerName` is set where none was chosen
 (GPU202), tolerations follow the taint of the nodes (GPU201), not the name of the resource.
 
-`gpu-lint --fix` and `gpu-admission translate --to BACKEND` write the same into files. That matters where a quota is
-taken from the template: Kueue and ResourceQuotas count the name that stands there.
+`gpu-lint --fix` and `gpu-admission translate --to BACKEND` write the same into files. That matters where a queue
+reads the template: Kueue counts the name that stands there (of Jobs and their kin; of Pods and Deployments it counts
+Pods as they were admitted), unless its `resources.transformations` map it to another. A ResourceQuota counts Pods as
+they were admitted, by the translated names (`requests.volcano.sh/vgpu-memory`).
 
 What arrives, in the table of each backend, is what its shipped policy (`gpu-admission policy show NAME`) makes of it.
 """

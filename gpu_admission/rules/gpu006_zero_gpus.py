@@ -17,11 +17,13 @@ if TYPE_CHECKING:
 
 ID = "GPU006"
 
+_SHARED_BY_COUNT = frozenset({"hami", "volcano-vgpu", "koordinator"})  # so many cards, so much memory of each
+
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find limits of zero devices; a null counts where it is not a patch's way to delete a key."""
     for gpu in common.gpus(workload):
-        if gpu.resource.unit != "device" or not _is_zero(gpu):
+        if gpu.resource.unit != "device" or not _is_zero(gpu) or _contradicted(gpu):
             continue
         if gpu.limit is None and common.is_patch(workload, gpu.container):
             continue
@@ -31,6 +33,13 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             f"{common.asking(gpu, gpu.limit)}, {said}; under the NVIDIA runtime it may still see every GPU of the node",
             f"leave {gpu.name} out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or ask for 1",
         )
+
+
+def _contradicted(gpu: GpuRequest) -> bool:
+    """Tell whether a share is asked for on zero cards: a mistake of its own (GPU102), as every portable zero is."""
+    system = "hami" if gpu.name == "nvidia.com/gpu" else gpu.resource.system
+    shares = [other for other in gpu.container.gpus if other.resource.system == system and other is not gpu]
+    return system == "portable" or (system in _SHARED_BY_COUNT and any(other.asks for other in shares))
 
 
 def _is_zero(gpu: GpuRequest) -> bool:

@@ -82,10 +82,10 @@ How much GPU memory a container needs can be written once, in portable names (`g
 wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
 labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
 `gpu-admission translate` write it into files. What must be refused is never written halfway: see GPU102 to GPU109.
-Quotas that are taken from a template (Kueue) or from names (ResourceQuota) count the name that stands there.""",
+Kueue reads templates and counts the name that stands there; a ResourceQuota counts Pods, by the translated names.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
-        "https://kueue.sigs.k8s.io/docs/concepts/cluster_queue/",
+        "https://kueue.sigs.k8s.io/docs/tasks/manage/administer_cluster_quotas/",
     ),
     bad="""\
 apiVersion: v1

@@ -1,4 +1,4 @@
-"""GPU306: an annotation that makes the container runtime inject CDI devices."""
+"""GPU306: an annotation that makes the container runtime inject devices."""
 
 from __future__ import annotations
 
@@ -6,34 +6,44 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
-from . import occasions
-from .common import all_metadata
-from .markers import CDI_DOMAIN
+from . import injection, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Workload
 
 ID = "GPU306"
 
+_NRI = (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS)
 
-def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find annotations in the domain cdi.k8s.io or below it."""
-    for place, metadata in all_metadata(workload):
-        for key, value in mapping(metadata.get("annotations")).items():
-            if CDI_DOMAIN not in text(key):
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find annotations in the domain cdi.k8s.io or below it, and those by which an NRI plugin injects cards."""
+    pods = {pod.metadata_pointer: pod for pod in workload.pods}
+    for place, pod in pods.items():
+        for key, value in mapping(pod.metadata.get("annotations")).items():
+            name = text(key)
+            if markers.CDI_DOMAIN not in name and not name.startswith(_NRI):
                 continue
-            domain, slash, _ = key.partition("/")
-            if slash and (domain == CDI_DOMAIN or domain.endswith(f".{CDI_DOMAIN}")):
-                yield Problem(
-                    (*place, "annotations", key),
-                    f"the annotation {shown(key)}: {shown(value)} makes the container runtime "
-                    "inject devices that were not requested",
-                    "remove the annotation and request devices under resources.limits, or by a resource claim",
-                )
+            if injection.brings_cdi(name):
+                yield _problem(place, key, value, "devices that were not requested")
+            else:
+                shown_cards = injection.cards(name, value)
+                if shown_cards and not injection.takes_all(pod, shown_cards, policy):
+                    few = ", ".join(shown_cards[:3]) + (" and more" if len(shown_cards) > 3 else "")
+                    yield _problem(place, key, value, f"cards that were not requested ({few})")
+
+
+def _problem(place: Pointer, key: str, value: object, what: str) -> Problem:
+    return Problem(
+        (*place, "annotations", key),
+        f"the annotation {shown(key)}: {shown(value)} makes the container runtime inject {what}",
+        "remove the annotation and request devices under resources.limits, or by a resource claim",
+    )
 
 
 _POD = """\
@@ -55,15 +65,18 @@ RULE = Rule(
     name="cdi-annotation",
     severity="error",
     since="0.1.0",
-    summary="CDI device annotations from a user",
+    summary="annotations of a user that make the container runtime inject devices",
     rationale="""\
 Container runtimes inject the devices that annotations in the domain `cdi.k8s.io` name, and NVIDIA's toolkit reads
 `nvidia.cdi.k8s.io` likewise. They are the channel between device plugin and runtime: the kubelet writes them, no
 user needs to. On a pod they hand out any device that the node has a definition of, `nvidia.com/gpu=all` among
-them.""",
+them. Where the device injector of the Node Resource Interface runs (GKE has one), the annotations
+`cdi-devices.noderesource.dev`, `devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same: device
+nodes of cards are found in them, unless the pod asks for all cards of a node anyway.""",
     references=(
         "https://github.com/cncf-tags/container-device-interface#how-to-configure-cdi",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
+        "containerd/nri: plugins/device-injector/README.md",
     ),
     bad=_POD.format(annotations="  annotations:\n    cdi.k8s.io/gpus: nvidia.com/gpu=all\n"),
     good=_POD.format(annotations=""),

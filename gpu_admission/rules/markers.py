@@ -95,6 +95,10 @@ KAI_CONFIG_MAP = "runai/shared-gpu-configmap"  # begins the names of the ConfigM
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).
 # cncf-tags/container-device-interface: pkg/cdi/annotations.go; NVIDIA/nvidia-container-toolkit: internal/config/image
 CDI_DOMAIN = "cdi.k8s.io"
+# and those that make an NRI plugin inject CDI devices, or device nodes by their paths.
+# containerd/nri: plugins/device-injector; GoogleCloudPlatform/container-engine-accelerators: nri_device_injector
+NRI_CDI_DOMAINS = ("cdi-devices.noderesource.dev", "cdi-devices.nri.io")
+NRI_DEVICE_DOMAINS = ("devices.noderesource.dev", "devices.nri.io", "devices.gke.io")
 
 # What a scheduler writes on a pod and a device plugin believes: key, or prefix with a trailing *; whose it is.
 # Not here: what users set to ask for something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
@@ -105,6 +109,7 @@ TRUSTED_ANNOTATIONS = Owners(
         "ALIYUN_COM_GPU_*": "gpushare",  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
         "scheduler.framework.gpushare.allocation": "gpushare",
         "volcano.sh/gpu-index": "Volcano",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
+        "volcano.sh/gpu-assigned": "Volcano",  # volcano-sh/devices: pkg/plugin/nvidia/const.go
         "volcano.sh/predicate-time": "Volcano",
         "volcano.sh/vgpu-time": "Volcano",
         "volcano.sh/vgpu-ids-new": "Volcano",
@@ -121,6 +126,10 @@ TRUSTED_ANNOTATIONS = Owners(
         "4pd.io/devices-to-allocate": "HAMi",
         "received-resource-type": "KAI",  # NVIDIA/KAI-Scheduler: pkg/common/constants
         "runai-gpu-limit": "KAI",
+        # KAI's NvFractions: the agent on the node makes NVIDIA_VISIBLE_DEVICES and an MPS limit of what the binder
+        # wrote (gpu-memory.request, gpu-memory.limit and gpu-compute.mode of the same prefix are the user's).
+        "nvidia.com/container.*.gpus.devices": "KAI",  # kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md
+        "nvidia.com/container.*.gpu-compute.portion": "KAI",  # kai-scheduler/gpu-fractioning: CHANGELOG.md
         "scheduling.koordinator.sh/device-allocated": "Koordinator",  # koordinator-sh/koordinator: apis/extension
         "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
         "tencent.com/gpu-assigned": "GPU Manager",
@@ -189,8 +198,10 @@ ENV_PREFIXES: tuple[str, ...] = (
 )
 # annotations and labels with these keys, or that begin so,
 ANNOTATION_KEYS: tuple[str, ...] = (*KAI_REQUESTS, *(key for key in TRUSTED_ANNOTATIONS if "*" not in key))
-ANNOTATION_PREFIXES: tuple[str, ...] = tuple(
-    dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key)
+ANNOTATION_PREFIXES: tuple[str, ...] = (
+    *dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key),
+    *NRI_CDI_DOMAINS,
+    *NRI_DEVICE_DOMAINS,
 )
 LABEL_KEYS: tuple[str, ...] = (
     *(key for key in TRUSTED_LABELS if "*" not in key),

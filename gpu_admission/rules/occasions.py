@@ -6,7 +6,7 @@ names it has a finding (a test compares both ways on random objects); where it h
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping
+from gpu_admission.core.shape import mapping, text
 
 from . import markers, sharing
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
 _FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
 _OPT_OUTS = frozenset([key for key, _, _ in markers.OPT_OUT_LABELS])
+_INJECTORS = (markers.CDI_DOMAIN, *markers.NRI_DEVICE_DOMAINS)  # those of CDI through NRI hold one of the latter
 _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 
@@ -69,7 +70,10 @@ def bears_marks(workload: Workload, _policy: Policy) -> bool:
     """Tell whether a pod's annotations or labels are of those that schedulers and container runtimes believe."""
     for pod in workload.pods:
         for field, owners in _FIELDS:
-            keys = [key for key in mapping(pod.metadata.get(field)) if isinstance(key, str)]
-            if owners.may_be(keys) or markers.CDI_DOMAIN in " ".join(keys) or not _OPT_OUTS.isdisjoint(keys):
+            keys = list(map(text, mapping(pod.metadata.get(field))))  # a file may have other keys than texts
+            if owners.may_be(keys) or not _OPT_OUTS.isdisjoint(keys):
+                return True
+            joined = " ".join(keys)
+            if any([domain in joined for domain in _INJECTORS]):
                 return True
     return False

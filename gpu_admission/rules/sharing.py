@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
 
 from . import markers
@@ -17,9 +18,10 @@ if TYPE_CHECKING:
     from gpu_admission.backends.refusal import Kind
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.core.workload import GpuRequest, Pod, Workload
 
 _KUEUE = "kueue.x-k8s.io/queue-name"
+_QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
 _WHOLE = frozenset({"nvidia", "mig", "amd", "intel"})  # systems whose words the backend exclusive reads or leaves
 
 
@@ -55,9 +57,14 @@ def _is_plain(pod: Pod, metadata: Mapping[str, Any], policy: Policy) -> bool:
     exclusive = policy.backend.name == "exclusive" and not policy.scheduler_name and "translateFrom" not in policy.spec
     for container in pod.containers:
         gpus = container.gpus
-        if gpus and not (exclusive and len(gpus) == 1 and gpus[0].resource.system in _WHOLE):
+        if gpus and not (exclusive and len(gpus) == 1 and _is_plainly_whole(gpus[0])):
             return False
     return True
+
+
+def _is_plainly_whole(gpu: GpuRequest) -> bool:
+    amount = gpu.quantity()
+    return gpu.resource.system in _WHOLE and (amount is None or not beyond_any_node(gpu.resource, amount.ceil()))
 
 
 def metadata_place(pod: Pod) -> Pointer | None:
@@ -89,9 +96,21 @@ def _other_policy(policy: Policy, verdict: Verdict) -> str:
 
 
 def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
-    """Return a clause on where a quota would count the old name: Kueue reads the template before there are pods."""
+    """Return a clause on where Kueue would count the old name: it reads the template before there are pods.
+
+    Of a Pod, and of a Deployment, whose Pods it queues one by one, it counts what admission has left. Sources:
+    kubernetes-sigs/kueue pkg/workload/workload.go (totalRequestsFromPodSets), pkg/controller/jobs, and
+    site/content/en/docs/tasks/manage/administer_cluster_quotas.md.
+    """
     own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    if workload.kind in _QUEUED_AS_PODS:
+        return ""
     if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
         return ""
-    old = ", ".join(asked.spelling.gpus) or "no GPU at all"
-    return f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name"
+    if not asked.spelling.gpus:
+        return "; Kueue counts what stands here, no GPU at all: translate the file"
+    old = ", ".join(asked.spelling.gpus)
+    return (
+        f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name, "
+        "or map it by resources.transformations in Kueue's configuration"
+    )

@@ -155,7 +155,7 @@ WRITERS = {
         ["kube-system:gpushare-schd-extender", "kube-system:gpushare-device-plugin"],
         "ALIYUN_COM_GPU_MEM_IDX",
     ),
-    "volcano": (["volcano-system:volcano-scheduler"], "volcano.sh/gpu-index"),
+    "volcano": (["volcano-system:volcano-scheduler", "kube-system:volcano-device-plugin"], "volcano.sh/gpu-index"),
     "volcano-vgpu": (
         ["volcano-system:volcano-scheduler", "kube-system:volcano-device-plugin"],
         "volcano.sh/vgpu-ids-new",

@@ -136,6 +136,8 @@ TOUCHING = {
     "runtime class": pod(runtimeClassName="nvidia"),
     "CDI": with_metadata(annotations={"cdi.k8s.io/x": "nvidia.com/gpu=0"}),
     "CDI below a domain": with_metadata(annotations={"nvidia.cdi.k8s.io/x": "nvidia.com/gpu=0"}),
+    "devices by NRI": with_metadata(annotations={"devices.gke.io/container.x": "- path: /dev/nvidia0"}),
+    "CDI by NRI": with_metadata(annotations={"cdi-devices.noderesource.dev/pod": "- nvidia.com/gpu=0"}),
     "KAI's share": with_metadata(annotations={"gpu-fraction": "0.5"}),
     "spoofed": with_metadata(annotations={"hami.io/vgpu-node": "n"}),
     "opted out": with_metadata(labels={"hami.io/webhook": "ignore"}),

@@ -35,6 +35,9 @@ BAD = [
     ),
     ("{model: mine, profiles: [{name: six, memory: 5Gi}]}", "cards.0.profiles.0.name:", ""),
     ("{model: A100-80, memory: eighty}", "cards.0.memory:", ""),
+    ("{model: A100-80, memory: -1Gi}", "cards.0.memory: a card's memory is more than zero", ""),
+    ("{model: A100-80, memory: 1e30}", "cards.0.memory: a card's memory is written with its unit", "such as 80Gi"),
+    ("{model: A100-80, perNode: 0}", "cards.0.perNode:", ""),
 ]
 
 

@@ -78,6 +78,7 @@ def test_off_is_what_yaml_reads_as_false():
         ("spec:\n  rules: {GPU001: denny}\n", "did you mean 'deny'?"),
         ("spec:\n  backend: {name: hamii}\n", "there is no backend \"hamii\"; did you mean 'hami'?"),
         ("spec:\n  backend: {}\n", "spec.backend"),
+        ("spec:\n  backend: {name: dra, template: GPU_large}\n", "spec.backend.template"),
         ("spec:\n  backend: {name: hami, memoryfactor: 2}\n", "did you mean 'memoryFactor'?"),
         ("spec:\n  backend: {name: kai, memoryFactor: 2}\n", "unknown key 'memoryFactor'; valid are: name, queue"),
         ("spec:\n  resources: {extra: [gpu]}\n", "no name of an extended resource"),

@@ -21,6 +21,11 @@ def limits(said, **fields):
     return container(gpu=said, **fields)
 
 
+def queued(kind, one):
+    made = template(kind, one, api_version="batch/v1" if kind == "Job" else "apps/v1")
+    return {**made, "metadata": {"name": "w", "labels": {"kueue.x-k8s.io/queue-name": "q"}}}
+
+
 def both(limits, requests=None):
     return {**BARE, "resources": {"limits": dict(limits), "requests": dict(requests or limits)}}
 
@@ -90,16 +95,10 @@ ROWS = [
     ),
     Row(
         "Kueue counts what stands in the template",
-        {
-            **template("Deployment", limits({MEM: "8Gi"})),
-            "metadata": {"name": "w", "labels": {"kueue.x-k8s.io/queue-name": "q"}},
-        },
-        (safe("/spec/template" + AT, "Kueue counts what stands here, gpu-admission.io/gpu-mem"),),
+        queued("Job", limits({MEM: "8Gi"})),
+        (safe("/spec/template" + AT, f"Kueue counts what stands here, {MEM}", "resources.transformations"),),
         VGPU,
-        {
-            **template("Deployment", limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192})),
-            "metadata": {"name": "w", "labels": {"kueue.x-k8s.io/queue-name": "q"}},
-        },
+        queued("Job", limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192})),
     ),
     Row(
         "requests only",
@@ -202,3 +201,13 @@ def test_a_kserve_model_is_translated_where_only_resources_are_written():
         "volcano.sh/vgpu-number": 1,
         "volcano.sh/vgpu-memory": 8192,
     }
+
+
+def test_of_pods_kueue_counts_what_admission_has_left():
+    engine = Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU101"})))
+    labelled = pod(limits({MEM: "8Gi"}), labels={"kueue.x-k8s.io/queue-name": "q"})
+    for document in (labelled, queued("Deployment", limits({MEM: "8Gi"}))):
+        (finding,) = engine.validate(document)
+        assert "Kueue" not in finding.advice
+    (finding,) = engine.validate(queued("StatefulSet", limits({MEM: "8Gi"})))
+    assert "Kueue counts what stands here" in finding.advice

@@ -25,18 +25,11 @@ ROWS = [
     Row("zero GPUs", pod(limits({COUNT: 0})), refused(COUNT, "asks for no GPU at all"), VGPU),
     Row("a tebibyte and more", pod(limits({MEM: "8Ti"})), refused(MEM, "which no GPU has", "8Gi would be"), VGPU),
     Row("more than int64", pod(limits({MEM: "1e1000000"})), refused(MEM, "which no GPU has"), VGPU),
-    Row("eight bytes", pod(limits({MEM: 8})), refused(MEM, "8 bytes", "such as 8Gi"), VGPU),
     Row("more GPUs than there are", pod(limits({COUNT: "9e18"})), refused(COUNT, "than any node has"), VGPU),
     Row(
         "words of another backend are told of its policy",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 30})),
         refused("nvidia.com/gpu", "30 percent", "words of HAMi, for which there is the policy hami"),
-    ),
-    Row(
-        "a foreign amount in doubt",
-        pod(limits({"aliyun.com/gpu-mem": 8192})),
-        refused("aliyun.com/gpu-mem", "which no GPU has"),
-        VGPU,
     ),
     Row(
         "privileged under HAMi",
@@ -48,12 +41,6 @@ ROWS = [
         "a node chosen by name under HAMi",
         pod(limits({MEM: "8Gi"}), nodeName="n1"),
         refused(MEM, "nodeName", "kubernetes.io/hostname"),
-        {"backend": {"name": "hami"}},
-    ),
-    Row(
-        "HAMi's overflow",
-        pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": "16Gi"})),
-        refused("nvidia.com/gpu", "overflows"),
         {"backend": {"name": "hami"}},
     ),
     Row(

@@ -78,6 +78,12 @@ EXCEEDS = [
         (at("aliyun.com/gpu-mem", "makes 60 for the pod", "counts 40 on the largest card", index=1),),
         cards(GPUSHARE, "A100-40"),
     ),
+    Row(
+        "a suffix on a number of units",
+        pod(limits({"aliyun.com/gpu-mem": "8Gi"})),
+        (at("aliyun.com/gpu-mem", "was 8Gi meant?"),),
+        cards(GPUSHARE, "A100-40"),
+    ),
     Row("on each of two GPUs", pod(limits({MEM: "80Gi", COUNT: 2})), (), cards(VGPU, "A100-80")),
     Row("no cards, no verdict", pod(limits({MEM: "500Gi"})), (), VGPU),
     Row("all of a card", pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 81920})), (), cards(HAMI, "A100-80")),
@@ -99,7 +105,7 @@ UNITS = [
     Row(
         "a suffix where GiB are counted",
         pod(limits({"aliyun.com/gpu-mem": "8Gi"})),
-        (at("aliyun.com/gpu-mem", "did you mean 8?", severity="warning"),),
+        (at("aliyun.com/gpu-mem", "did you mean 8?"),),
         GPUSHARE,
     ),
     Row(
@@ -111,10 +117,25 @@ UNITS = [
     Row(
         "a suffix where MiB are counted",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": "16Gi"})),
-        (at("nvidia.com/gpu", "counts MiB here; did you mean 16384?", severity="warning"),),
+        (at("nvidia.com/gpu", "counts MiB here; did you mean 16384?"),),
         HAMI,
     ),
-    Row("bytes without a suffix", pod(limits({MEM: 8})), (at(MEM, "8 bytes", severity="warning"),), VGPU),
+    Row("bytes without a suffix", pod(limits({MEM: 8})), (at(MEM, "8 bytes", "did you mean 8Gi?"),), VGPU),
+    Row("not in foreign words", pod(limits({"aliyun.com/gpu-mem": 8192})), (at("aliyun.com/gpu-mem"),), VGPU),
+    Row(
+        "Koordinator's bytes without a suffix",
+        pod(limits({"koordinator.sh/gpu.shared": 1, "koordinator.sh/gpu-memory": 8})),
+        (at("koordinator.sh/gpu.shared", "counts bytes; did you mean 8Gi?"),),
+        {"backend": {"name": "koordinator"}},
+    ),
+    Row(
+        "a zero that is all",
+        pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 0})),
+        (at("nvidia.com/gpu", "HAMi takes nvidia.com/gpumem: 0 for no limit", severity="warning"),),
+        HAMI,
+    ),
+    Row("no GPU and none of its memory", pod(limits({"nvidia.com/gpu": 0, "nvidia.com/gpumem": 0})), (), HAMI),
+    Row("what GPU105 says already", pod(limits({"aliyun.com/gpu-mem": 8192})), (), cards(GPUSHARE, "A100-40")),
     Row(
         "MiB where the plugin counts MiB",
         pod(limits({"aliyun.com/gpu-mem": 8192})),

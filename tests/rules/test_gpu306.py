@@ -22,6 +22,9 @@ def injects(key=KEY, holder=""):
     )
 
 
+NODES = {
+    "devices.gke.io/container.x": "".join(f"- path: /dev/nvidia{n}\n" for n in range(8)) + "- path: /dev/nvidiactl\n"
+}
 DEPLOYMENT = template("Deployment", container())
 KSERVE = {
     "apiVersion": "serving.kserve.io/v1beta1",
@@ -42,6 +45,35 @@ ROWS = [
         Row(key, annotated({key: "x=y"}), injects(key))
         for key in ("nvidia.cdi.k8s.io/container.a", "vendor.cdi.k8s.io/x", "cdi.k8s.io/")
     ),
+    *(
+        Row(f"{key}: {value!r}"[:60], annotated({key: value}), injects(key))
+        for key, value in (
+            ("cdi-devices.noderesource.dev/container.a", "- nvidia.com/gpu=all"),
+            ("cdi-devices.nri.io", "- nvidia.com/gpu=0"),
+            ("devices.noderesource.dev/pod", "- path: /dev/nvidia0\n  type: c\n  major: 195\n  minor: 0"),
+            ("devices.noderesource.dev", '[{"path":"/dev/nvidia3"}]'),
+            ("devices.nri.io/container.a", "- path: /dev//./nvidia11\n"),
+            ("devices.nri.io/container.a", "- {path: '/dev/dri/renderD128', type: c}"),
+            ("devices.gke.io/container.a", "- path: /dev/kfd"),
+            ("devices.gke.io/container.a", "- path: /dev/null2\n  type: c\n  major: 195\n  minor: 0"),
+        )
+    ),
+    Row(
+        "of a pod that asks for one card",
+        pod(container(gpu=1), annotations=NODES),
+        injects("devices.gke.io/container.x"),
+    ),
+    Row("of a pod that asks for all cards of a node", pod(container(gpu=8), annotations=NODES)),
+    Row(
+        "of a pod that asks for half a node",
+        pod(container(gpu=8), annotations=NODES),
+        injects("devices.gke.io/container.x"),
+        {"cluster": {"cards": [{"model": "A100-80", "perNode": 16}]}},
+    ),
+    *(
+        Row(f"no cards: {value!r}"[:60], annotated({"devices.noderesource.dev/pod": value}))
+        for value in ("- path: /dev/fuse", "- path: /dev/nvidiactl\n- path: /dev/nvidia-uvm", "", "x", "- major: 195x")
+    ),
     Row(
         "a template",
         {**DEPLOYMENT, "spec": {"template": {**DEPLOYMENT["spec"]["template"], "metadata": {"annotations": ALL}}}},
@@ -52,7 +84,16 @@ ROWS = [
     Row("a Deployment's own do not reach its pods", {**DEPLOYMENT, "metadata": {"annotations": ALL}}),
     *(
         Row(f"{key} is something else", annotated({key: "x"}))
-        for key in ("cdi.k8s.io", "cdi.kubevirt.io/x", "notcdi.k8s.io/x", "cdi.k8s.io.evil/x", "", "/")
+        for key in (
+            "cdi.k8s.io",
+            "cdi.kubevirt.io/x",
+            "devices.nri.io.evil/x",
+            "my-devices.nri.io/x",
+            "notcdi.k8s.io/x",
+            "cdi.k8s.io.evil/x",
+            "",
+            "/",
+        )
     ),
     *(Row(f"shapes: {said}", annotated(said)) for said in ("cdi.k8s.io/x", [KEY], 3, {1: 2, None: 3})),
     Row("labels are no annotations", pod(container(), labels=ALL)),
