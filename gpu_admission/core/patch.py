@@ -168,7 +168,7 @@ class Claims:
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
-        return bool(self._places) and any([self._meets(operation) for operation in operations])
+        return bool(self._places) and any(map(self._meets, operations))
 
     def _meets(self, operation: Operation) -> bool:
         place = _reach(operation)

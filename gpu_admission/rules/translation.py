@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import chain
+
 from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.shape import mapping, mappings
@@ -63,7 +65,7 @@ class Writer:
         affinity = [self._affinity(expression) for expression in emission.affinity]
         if None in affinity or not self._all_apply(operations):
             return ()
-        return (*operations, *(operation for each in affinity for operation in each or ()))
+        return tuple(chain(operations, *[each or () for each in affinity]))
 
     def _all_apply(self, operations: list[Operation]) -> bool:
         return all(self._applies(operation) for operation in operations)
