@@ -37,22 +37,31 @@ _PASSES = 4  # with unsafe fixes; two are enough for all that is known
 class Mutation:
     """What the safe fixes made of an object.
 
-    ``object`` is the result, ``patch`` the operations that lead to it; ``judged`` are the views of the result,
-    each with the rules that can have findings on it, for whoever judges it next.
+    ``object`` is the result, ``patch`` the operations that lead to it. ``judged`` are views, each with the rules
+    that can have findings on it, for whoever judges the result: of the result itself, or of what it was before
+    repairs that make no difference to anything that is left to find.
     """
 
-    __slots__ = ("found", "judged", "object", "patch")
+    __slots__ = ("_object", "_pending", "found", "judged", "patch")
 
     def __init__(self, obj: Any, operations: tuple[Operation, ...], judged: Judged) -> None:
-        self.object = obj
+        self._object = obj
+        self._pending: list[Operation] = []
         self.patch = operations
         self.judged = judged
         self.found: Found = {}  # what rules said of this very object, while a fix was looked for
 
     @property
-    def workloads(self) -> list[Workload]:
-        """The views of the result."""
-        return [workload for workload, _ in self.judged]
+    def object(self) -> Any:
+        """The result; who only sends the patch on never asks for it."""
+        if self._pending:
+            self._object, self._pending = patch.apply(self._object, self._pending), []
+        return self._object
+
+    def settle(self, operations: list[Operation]) -> None:
+        """Add operations after which what was found still holds."""
+        self._pending += operations
+        self.patch = (*self.patch, *operations)
 
     @property
     def applied(self) -> tuple[str, ...]:
@@ -77,12 +86,18 @@ class Engine:
     between objects.
     """
 
-    __slots__ = ("_fixable", "_rules_for", "policy", "rules")
+    __slots__ = ("_fixable", "_rules_for", "_silenced", "policy", "rules")
 
     def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
         self.policy = policy
         self.rules = tuple(rule for rule in rules if policy.in_force(rule))
         self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
+        by_id = {rule.id: rule for rule in self.rules}
+        self._silenced = {
+            rule: [by_id[each] for each in rule.silences if each in by_id]
+            for rule in self.rules
+            if rule.silences is not None
+        }
         self._rules_for = {
             (sight, holds): _Choice([rule for rule in self.rules if _can_judge(rule, sight, holds)])
             for sight in (_FILE, POD, TEMPLATE)
@@ -198,22 +213,46 @@ class Engine:
     def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
         """Apply the fixes of rules until they rest; those that get in one another's way are worked out anew."""
         for _ in range(_ROUNDS):
-            batch = self._batch(rules, state, unsafe=unsafe)
+            batch, repaired = self._batch(rules, state, unsafe=unsafe)
             if not batch:
                 break
-            state = self._state(patch.apply(state.object, batch), (*state.patch, *batch), origin, state.workloads)
+            if repaired and not unsafe and self._is_calm(repaired, state):
+                state.found.update(repaired)
+                state.settle(batch)
+                break
+            before = [workload for workload, _ in state.judged]
+            state = self._state(patch.apply(state.object, batch), (*state.patch, *batch), origin, before)
         return state
 
-    def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> list[Operation]:
-        """Return the operations of all fixes that can be applied together, in the order of the rules."""
+    def _is_calm(self, repaired: Iterable[Rule], state: Mutation) -> bool:
+        """Tell whether repairs of these rules make no difference to what else was found, or will be."""
+        for rule in repaired:
+            silenced = self._silenced.get(rule)
+            if silenced is None or any([each in rules for each in silenced for _, rules in state.judged]):
+                return False
+        return True
+
+    def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> tuple[list[Operation], Found]:
+        """Return the operations of all fixes that can be applied together, in the order of the rules.
+
+        Beside them, what the rules that are repaired still find; nothing where some fix has to wait.
+        """
         batch: list[Operation] = []
+        repaired: Found = {}
         claims = patch.Claims()
+        waiting = False
         for rule in rules:
-            for _, problem in self._find(rule, state):
-                if self._applies(rule, problem, unsafe=unsafe) and not claims.conflict(problem.fix):
+            found = self._find(rule, state)
+            fixable = [problem for _, problem in found if self._applies(rule, problem, unsafe=unsafe)]
+            for problem in fixable:
+                if claims.conflict(problem.fix):
+                    waiting = True
+                else:
                     claims.take(problem.fix)
                     batch += problem.fix
-        return batch
+            if fixable:
+                repaired[rule] = [each for each in found if each[1] not in fixable]
+        return batch, {} if waiting else repaired
 
     def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:
         """Return the problems of a rule in what a mutation has come to, looked for once."""

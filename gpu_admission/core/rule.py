@@ -37,9 +37,10 @@ class Rule:
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must have; rules
-    that share it are asked together. ``default`` is the action where the
-    policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy
-    ``spec`` that the examples need.
+    that share it are asked together. ``silences`` are the IDs of other rules that its safe
+    fix may leave without a finding, where it makes none speak: unless one of them is judged, nobody has to look
+    again. None is for fixes that can change anything. ``default`` is the action where the policy says nothing and
+    the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that the examples need.
 
     Raises RuleError where a field is missing or malformed.
     """
@@ -58,6 +59,7 @@ class Rule:
         "references",
         "sees",
         "severity",
+        "silences",
         "since",
         "summary",
         "when",
@@ -80,6 +82,7 @@ class Rule:
         sees: frozenset[str] = frozenset({POD, TEMPLATE}),
         needs: Needs = "pod",
         when: Occasion | None = None,
+        silences: frozenset[str] | None = None,
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
@@ -97,6 +100,7 @@ class Rule:
         self.sees = sees
         self.needs: Needs = needs
         self.when: Occasion | None = when
+        self.silences: frozenset[str] | None = silences
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}
         self._complete()

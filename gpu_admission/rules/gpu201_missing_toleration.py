@@ -110,4 +110,5 @@ several.""",
     needs="request",
     check=check,
     fix="safe",
+    silences=frozenset(),
 )

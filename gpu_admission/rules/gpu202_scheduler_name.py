@@ -118,5 +118,6 @@ spec:
     check=check,
     when=occasions.concerns_backend,
     fix="safe",
+    silences=frozenset(),
     policy={"backend": {"name": "volcano-vgpu"}},
 )
