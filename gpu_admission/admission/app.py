@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -209,7 +210,15 @@ def _essence(media: bytes) -> bytes:
 
 def review_target(head: Head) -> Target | None:
     """Which review a request asks for; None for every other path."""
-    path = head.path
+    return _target(head.raw_path) if b"%" not in head.raw_path else _of_path(head.path)
+
+
+@lru_cache(maxsize=64)  # each policy's two
+def _target(raw_path: bytes) -> Target | None:
+    return _of_path(raw_path.decode("utf-8", "replace"))
+
+
+def _of_path(path: str) -> Target | None:
     endpoint, slash, name = path[1:].partition("/")
     if endpoint not in ENDPOINTS or path[:1] != "/":
         return None
@@ -218,6 +227,7 @@ def review_target(head: Head) -> Target | None:
     return Target(endpoint, name) if name and "/" not in name else None
 
 
+@lru_cache(maxsize=64)  # a cluster has a few timeouts
 def deadline(query: bytes) -> float:
     """Seconds that the API server waits, from the Go duration in ``timeout=10s``; PATIENCE when not given."""
     found = GO_DURATION.search(query)

@@ -27,6 +27,7 @@ NAME = "gpu_admission"
 LONGEST = 256
 FRAMES = 12
 PLAIN = re.compile(r"[A-Za-z0-9._:/@,+\-]+")
+_PLAIN_NUMBERS = frozenset({int, float})  # of ours, which are finite: Python and JSON write them alike
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
 _quote = json.encoder.encode_basestring_ascii
 
@@ -77,7 +78,9 @@ def _json_line(when: float, level: str, message: str, fields: Iterable[tuple[str
 def _json(value: Any) -> str:
     if type(value) is str and len(value) <= LONGEST:  # nearly always, and four times as fast
         return _quote(value)
-    return _encode(cut(value)) if value or not isinstance(value, (list, tuple)) else "[]"
+    if not value and isinstance(value, (list, tuple)):
+        return "[]"
+    return repr(value) if type(value) in _PLAIN_NUMBERS else _encode(cut(value))
 
 
 def _text_line(when: float, level: str, message: str, fields: Iterable[tuple[str, Any]]) -> str:
@@ -126,8 +129,7 @@ class Decisions:
     def write(self, endpoint: str, policy: str, status: int, seconds: float, record: Mapping[str, Any]) -> None:
         """Write one line to standard error."""
         if self._enabled:
-            fields = {"endpoint": endpoint, "policy": policy, **record, "status": status}
-            fields["seconds"] = round(seconds, 6)
+            fields = {"endpoint": endpoint, "policy": policy, **record, "status": status, "seconds": round(seconds, 6)}
             with contextlib.suppress(OSError):  # nobody reads our log: that must not fail a review
                 sys.stderr.write(self._render(time.time(), "INFO", "review answered", fields.items()) + "\n")
 

@@ -69,6 +69,7 @@ class Hooks:
 
     def post_fork(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
         """In the worker: count for its slot."""
+        gc.set_threshold(10_000, 20, 50)
         self._service.enter_worker(worker.slot)
 
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:

@@ -76,8 +76,8 @@ def _first_clauses(said: str) -> str:
 
 def audit(verdict: Verdict) -> dict[str, str]:
     """Return the audit annotations: the IDs of the rules that found something, and of the fixes applied."""
-    found = _ids(finding.rule for finding, _ in verdict.findings)
-    applied = _ids(operation.rule for operation in verdict.patch) if verdict.allowed else ""
+    found = _ids([finding.rule for finding, _ in verdict.findings])
+    applied = _ids([operation.rule for operation in verdict.patch]) if verdict.patch and verdict.allowed else ""
     return {key: ids for key, ids in (("rules", found), ("applied", applied)) if ids}
 
 

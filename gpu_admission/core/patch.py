@@ -150,24 +150,30 @@ class Claims:
     Asking costs what a path is long, however many places there are.
     """
 
-    __slots__ = ("_above", "_items", "_places")
+    __slots__ = ("_above", "_items", "_places", "_taken")
 
     def __init__(self) -> None:
+        self._taken: list[Operation] = []  # since somebody last asked: most fixes are the only one
         self._items: set[tuple[Pointer, str]] = set()
         self._places: set[Pointer] = set()
         self._above: set[Pointer] = set()
 
     def take(self, operations: Iterable[Operation]) -> None:
         """Claim the places of a fix."""
-        for operation in operations:
+        self._taken += operations
+
+    def _note(self) -> None:
+        for operation in self._taken:
             place = _reach(operation)
             self._places.add(place)
             if place[-1:] == (APPEND,):
                 self._items.add((place, repr(operation.value)))
             self._above.update([place[:depth] for depth in range(len(place))])
+        self._taken.clear()
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
         """Tell whether a fix conflicts with what is claimed."""
+        self._note()
         return bool(self._places) and any(map(self._meets, operations))
 
     def _meets(self, operation: Operation) -> bool:

@@ -400,10 +400,11 @@ def _is_pod(document: Any) -> bool:
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 
-def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
-    """Yield the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
-    own = _own_places(workload, policy)
+def _pods(workload: Workload, policy: Policy) -> list[Pod]:
+    """Return the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
+    own = _own_places(workload, policy) if policy.workloads else None
     places = own if own is not None else kinds.places_in(workload.group, workload.kind)
+    pods: list[Pod] = []
     found = False
     for place in places or ():
         if place.what == "object":  # its pods belong to the object inside
@@ -412,11 +413,12 @@ def _pods(workload: Workload, policy: Policy) -> Iterator[Pod]:
         for path, value in pointers.expand(workload.object, place.path):
             if isinstance(value, dict):
                 found = True
-                yield _pod(workload, value, path, place, policy)
+                pods.append(_pod(workload, value, path, place, policy))
     if not found and own is None and not kinds.never(workload.api_version, workload.kind):
         for spot in discovery.by_shape(workload.object, policy.classify):
             value = pointers.resolve(workload.object, spot.path)
-            yield _pod(workload, value, spot.path, spot, policy, certain=False)  # type: ignore[arg-type]
+            pods.append(_pod(workload, value, spot.path, spot, policy, certain=False))  # type: ignore[arg-type]
+    return pods
 
 
 def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:

@@ -28,10 +28,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
-            if len(key) > _LONGEST or policy.classify(key):
-                continue
-            meant = _meant(key, taints)
-            if meant:
+            meant = _meant(key, taints) if len(key) <= _LONGEST else None
+            if meant and not policy.classify(key):
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(
                     place,

@@ -22,7 +22,8 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         if pod.asks:
             for container in pod.containers:
-                yield from _problems(container)
+                if "securityContext" in container.spec:
+                    yield from _problems(container)
 
 
 def _problems(container: Container) -> Iterator[Problem]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mappings, shown, text
+from gpu_admission.core.shape import shown, text
 
 from . import hostpaths, markers
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.core.workload import Container, Workload
 
 ID = "GPU305"
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
@@ -22,19 +22,23 @@ _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the pat
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find volume mounts at or below the folder whose entries are read as a list of cards."""
     for _, container in workload.containers():
-        for index, mount in mappings(container.spec.get("volumeMounts")):
-            said = text(mount.get("mountPath"))
-            if (
-                _FOLDER in said
-                and said.startswith("/")
-                and hostpaths.inside(hostpaths.normal(said), markers.DEVICE_LIST_MOUNT)
-            ):
+        for index, said in _suspects(container):
+            if said.startswith("/") and hostpaths.inside(hostpaths.normal(said), markers.DEVICE_LIST_MOUNT):
                 yield Problem(
                     (*container.pointer, "volumeMounts", index, "mountPath"),
                     f"{container.label} mounts a volume at {shown(said)}, "
                     "which NVIDIA's container toolkit reads as a request for that card",
                     "remove the mount and request GPUs under resources.limits",
                 )
+
+
+def _suspects(container: Container) -> list[tuple[int, str]]:
+    """Return the mounts whose path names the folder somewhere."""
+    mounts = container.spec.get("volumeMounts")
+    if not isinstance(mounts, list):
+        return []
+    said = [text(mount.get("mountPath")) if isinstance(mount, dict) else "" for mount in mounts]
+    return [(index, path) for index, path in enumerate(said) if _FOLDER in path]
 
 
 _HEAD = """\
