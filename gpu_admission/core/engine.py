@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .finding import Problem, Safety
     from .patch import Operation
     from .policy import Policy
-    from .rule import Needs, Occasion, Rule
+    from .rule import Needs, Rule, Survey
     from .workload import Origin, Workload
 
     Found = dict[Rule, list[tuple[Workload, Problem]]]
@@ -272,25 +272,25 @@ class Engine:
 class _Choice:
     """Of the rules that can judge a sort of object, those that have anything to say on a certain one.
 
-    It depends on nothing but which occasions hold: every combination that is met is remembered, and there are no
-    more of them than pods can differ in, however many pods come.
+    It depends on nothing but what the surveys of their occasions return: every combination that is met is
+    remembered, and there are no more of them than pods can differ in, however many pods come.
     """
 
-    __slots__ = ("_occasions", "_rules", "_rules_on")
+    __slots__ = ("_rules", "_rules_on", "_surveys")
 
     def __init__(self, rules: list[Rule]) -> None:
         self._rules = rules
-        self._occasions: list[Occasion] = list(dict.fromkeys(rule.when for rule in rules if rule.when is not None))
-        self._rules_on: dict[tuple[bool, ...], Rules] = {}
+        self._surveys: list[Survey] = list(dict.fromkeys(rule.when.survey for rule in rules if rule.when is not None))
+        self._rules_on: dict[tuple[int, ...], Rules] = {}
 
     def of(self, workload: Workload, policy: Policy) -> Rules:
         """Return the rules that can have findings on an object."""
-        held = tuple([occasion(workload, policy) for occasion in self._occasions])
-        rules = self._rules_on.get(held)
+        told = tuple([survey(workload, policy) for survey in self._surveys])
+        rules = self._rules_on.get(told)
         if rules is None:
-            given = {occasion for occasion, holds in zip(self._occasions, held, strict=True) if holds}
-            rules = dict.fromkeys(rule for rule in self._rules if rule.when is None or rule.when in given)
-            self._rules_on[held] = rules
+            flags = dict(zip(self._surveys, told, strict=True))
+            speaking = [rule for rule in self._rules if rule.when is None or flags[rule.when.survey] & rule.when.flag]
+            rules = self._rules_on[told] = dict.fromkeys(speaking)
         return rules
 
 

@@ -14,13 +14,26 @@ if TYPE_CHECKING:
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
-    Occasion = Callable[[Workload, Policy], bool]
+    Survey = Callable[[Workload, Policy], int]
     Needs = Literal["object", "pod", "request"]
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
 
 NEEDS: tuple[Needs, ...] = ("object", "pod", "request")  # each includes those before it
+
+
+class Occasion:
+    """What an object must have for a rule to find anything in it: a flag among those that a survey returns.
+
+    A survey is asked once an object, for all the rules that go by it.
+    """
+
+    __slots__ = ("flag", "survey")
+
+    def __init__(self, survey: Survey, flag: int) -> None:
+        self.survey = survey
+        self.flag = flag
 
 
 class RuleError(ValueError):
@@ -36,8 +49,8 @@ class Rule:
     there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
-    named by a container's resources or asked for by annotation. ``when`` is what else an object must have; rules
-    that share it are asked together. ``silences`` are the IDs of other rules that its safe
+    named by a container's resources or asked for by annotation. ``when`` is what else an object must
+    have. ``silences`` are the IDs of other rules that its safe
     fix may leave without a finding, where it makes none speak: unless one of them is judged, nobody has to look
     again. None is for fixes that can change anything. ``default`` is the action where the policy says nothing and
     the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that the examples need.

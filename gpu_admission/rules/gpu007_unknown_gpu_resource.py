@@ -8,7 +8,7 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import printable, shown
 from gpu_admission.core.workload import MISSING
 
-from . import common, names
+from . import common, names, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,5 +111,6 @@ spec:
           nvidia.com/gpu: 1
 """,
     check=check,
+    when=occasions.unknown_name,
     fix="unsafe",
 )

@@ -116,7 +116,7 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.concerns_backend,
+    when=occasions.backend_concerned,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},
 )

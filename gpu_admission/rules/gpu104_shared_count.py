@@ -65,6 +65,6 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.concerns_backend,
+    when=occasions.backend_concerned,
     policy={"backend": {"name": "time-slicing"}},
 )

@@ -67,6 +67,6 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.concerns_backend,
+    when=occasions.backend_concerned,
     policy={"backend": {"name": "hami"}, "cluster": {"cards": [{"model": "A100-40"}]}},
 )

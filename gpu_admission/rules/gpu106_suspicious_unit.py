@@ -68,6 +68,6 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.concerns_backend,
+    when=occasions.backend_concerned,
     policy={"backend": {"name": "gpushare"}},
 )

@@ -6,6 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
+from . import occasions
 from .common import dumped
 
 TYPE_CHECKING = False
@@ -85,4 +86,5 @@ spec:
 """,
     needs="request",
     check=check,
+    when=occasions.node_name,
 )

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
-from . import tolerations
+from . import occasions, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +26,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
-            meant = _meant(key, taints) if len(key) <= _LONGEST else None
+            meant = tolerations.meant(key, taints) if len(key) <= _LONGEST else None
             if meant and not policy.classify(key):
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(
@@ -38,44 +36,6 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     fix=(patch.replace(ID, place, meant),),
                     safety="unsafe",
                 )
-
-
-@lru_cache(maxsize=1024)  # the same few keys stand in every pod
-def _meant(key: str, taints: tuple[str, ...]) -> str | None:
-    """Return the taint that a key nearly names, or None where it is one or resembles none.
-
-    A key without a domain (``nvidia-gpu``, ``gpu``) may well be the cluster's own.
-    """
-    if key in taints or not ("/" in key or "." in key):
-        return None
-    return next((taint for taint in taints if taint and _near(key, taint)), None)
-
-
-def _near(key: str, taint: str) -> bool:
-    if _bare(key) == _bare(taint):
-        return True
-    domain, _, name = key.partition("/")
-    other, _, meant = taint.partition("/")
-    if name == meant:
-        return len(other) > 6 and _one_slip(domain, other)
-    return domain == other and name[:1].lower() == meant[0] and _one_slip(name.lower(), meant)
-
-
-def _bare(key: str) -> str:
-    """Return a key without what people get wrong about it: case, punctuation, ``.com``, a plural."""
-    letters = "".join(char for char in key.lower().replace(".com", "") if char.isalnum())
-    return letters.removesuffix("s")
-
-
-def _one_slip(said: str, meant: str) -> bool:
-    """Tell whether two texts differ by one letter too many or too few, by two swapped, or in long ones by one wrong."""
-    start = 0
-    while start < min(len(said), len(meant)) and said[start] == meant[start]:
-        start += 1
-    a, b = said[start:], meant[start:]
-    if len(meant) > 4 and a[1:] == b[1:]:
-        return True
-    return (a[:1].isalpha() and a[1:] == b) or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
 
 
 _POD = """\
@@ -108,5 +68,6 @@ taints of their own.""",
     bad=f"{_POD}    - key: nvidia/gpu\n      operator: Exists\n",
     good=f"{_POD}    - key: nvidia.com/gpu\n      operator: Exists\n",
     check=check,
+    when=occasions.odd_toleration,
     fix="unsafe",
 )

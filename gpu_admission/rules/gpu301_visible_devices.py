@@ -125,6 +125,6 @@ stands there, is put together from other variables, or comes from a ConfigMap th
     bad=f"{_POD}        - name: NVIDIA_VISIBLE_DEVICES\n          value: all\n{_LIMITS}",
     good=f"{_POD}{_LIMITS}",
     check=check,
-    when=occasions.sets_gpu_variables,
+    when=occasions.gpu_variable,
     fix="unsafe",
 )

@@ -6,6 +6,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
+from . import occasions
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,4 +80,5 @@ A GPU needs no privileges: the device plugin hands over the devices that belong 
     good=_POD,
     needs="request",
     check=check,
+    when=occasions.privilege,
 )

@@ -77,5 +77,5 @@ Parents and sockets are ordinary life in pods without a GPU: there they are info
     bad=f"{_POD}  volumes:\n    - name: dev\n      hostPath: {{path: /dev/nvidia0}}\n",
     good=_POD,
     check=check,
-    when=occasions.mounts_node,
+    when=occasions.host_path,
 )

@@ -6,7 +6,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
-from . import hostpaths, markers
+from . import hostpaths, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,4 +76,5 @@ mounts something there itself, be it an empty volume, gets cards that it did not
 """,
     good=f"{_HEAD}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
     check=check,
+    when=occasions.device_list_mount,
 )

@@ -81,5 +81,5 @@ nodes of cards are found in them, unless the pod asks for all cards of a node an
     bad=_POD.format(annotations="  annotations:\n    cdi.k8s.io/gpus: nvidia.com/gpu=all\n"),
     good=_POD.format(annotations=""),
     check=check,
-    when=occasions.bears_marks,
+    when=occasions.scheduler_mark,
 )

@@ -82,5 +82,5 @@ none of this.""",
     bad=_POD.format(annotations='  annotations:\n    ALIYUN_COM_GPU_MEM_IDX: "0"\n'),
     good=_POD.format(annotations=""),
     check=check,
-    when=occasions.bears_marks,
+    when=occasions.scheduler_mark,
 )

@@ -104,5 +104,5 @@ the same variables are harmless and not reported.""",
     good=_POD,
     needs="request",
     check=check,
-    when=occasions.sets_gpu_variables,
+    when=occasions.gpu_variable,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
-from . import environment, markers
+from . import environment, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,4 +74,5 @@ MPS does ask for hostIPC (GKE's GPU sharing): there switch the rule off in the p
     good=f"{_HEAD}{_CONTAINERS}",
     policy={"backend": {"name": "mps", "replicas": 4}},
     check=check,
+    when=occasions.host_namespace,
 )

@@ -1,79 +1,140 @@
 """Occasions: what an object must have for certain rules to find anything in it, looked up once for all of them.
 
-Most pods give most rules nothing to say. An occasion is cheap and necessary: where it does not hold, no rule that
-names it has a finding (a test compares both ways on random objects); where it holds, the rules themselves look.
+Most pods give most rules nothing to say, and asking each of them costs more than anything else in a review. So one
+survey of a pod notes what is out of the ordinary in it, and the rules name what they need of that. An occasion is
+cheap and necessary: where it does not hold, no rule that names it has a finding (a test compares both ways on
+random objects); where it holds, the rules themselves look.
 """
 
 from __future__ import annotations
 
+from gpu_admission.core.rule import Occasion
 from gpu_admission.core.shape import mapping, text
 
-from . import markers, sharing
+from . import markers, sharing, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Container, Workload
 
+(_AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK) = (
+    1 << place for place in range(10)
+)
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
+_PREFIXES = markers.ISOLATION_PREFIXES
+_FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
 _FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
 _OPT_OUTS = frozenset([key for key, _, _ in markers.OPT_OUT_LABELS])
 _INJECTORS = (markers.CDI_DOMAIN, *markers.NRI_DEVICE_DOMAINS)  # those of CDI through NRI hold one of the latter
 _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 
-def amount_in_doubt(workload: Workload, _policy: Policy) -> bool:
-    """Tell whether any GPU is asked for in another way than by a limit of a whole number above zero."""
-    return any([not gpu.sound for pod in workload.pods for gpu in pod.gpus])
+def _survey(workload: Workload, policy: Policy) -> int:
+    """Return all that is out of the ordinary in an object's pods."""
+    found = 0
+    for pod in workload.pods:
+        found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
+        for container in pod.containers:
+            noted = container.memo.get("survey")
+            if noted is None:
+                noted = container.memo["survey"] = _of_resources(container) | _of_container(container)
+            found |= noted
+    return found
 
 
-def concerns_backend(workload: Workload, policy: Policy) -> bool:
-    """Tell whether the policy's backend has anything to say on a pod: most ask for whole cards where none is shared."""
+def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
+    found = _NODE_NAME if spec.get("nodeName") else 0
+    if spec.get("hostPID") or spec.get("hostIPC"):
+        found |= _HOST_NAMESPACE
+    volumes = spec.get("volumes")
+    if isinstance(volumes, list) and any(["hostPath" in volume for volume in volumes if isinstance(volume, dict)]):
+        found |= _HOST_PATH
+    given = spec.get("tolerations")
+    if isinstance(given, list):
+        keys = [text(each.get("key")) for each in given if isinstance(each, dict)]
+        if not tolerations.ordinary(policy).issuperset(keys):
+            found |= _TAINT
+    return found
+
+
+def _of_metadata(metadata: Mapping[str, Any]) -> int:
+    for field, owners in _FIELDS:
+        keys = list(map(text, mapping(metadata.get(field))))  # a file may have other keys than texts
+        if owners.may_be(keys) or not _OPT_OUTS.isdisjoint(keys):
+            return _MARK
+        joined = " ".join(keys)
+        if any([domain in joined for domain in _INJECTORS]):
+            return _MARK
+    return 0
+
+
+def _of_resources(container: Container) -> int:
+    if not container.resources:
+        return 0
+    found = 0
+    if any([not gpu.sound for gpu in container.gpus]):
+        found |= _AMOUNT
+    known = len(container.gpus)
+    if known and any([gpu.resource.system == "mig" for gpu in container.gpus]):  # not every card offers a profile
+        found |= _NAME
+    if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
+        found |= _NAME
+    return found
+
+
+def _of_container(container: Container) -> int:
+    spec, names, found = container.spec, container.env_names, 0
+    if spec.get("envFrom") or not _VARIABLES.isdisjoint(names):
+        found |= _VARIABLE
+    elif names:
+        joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
+        if any([prefix in joined for prefix in _PREFIXES]):
+            found |= _VARIABLE
+    context = spec.get("securityContext")
+    if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
+        found |= _PRIVILEGE
+    mounts = spec.get("volumeMounts")
+    if isinstance(mounts, list):
+        paths = [text(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)]
+        if _FOLDER in " ".join(paths):
+            found |= _LIST_MOUNT
+    return found
+
+
+def _backend(workload: Workload, policy: Policy) -> int:
     return any(sharing.of_pods(workload, policy))
 
 
-def serverless(workload: Workload, _policy: Policy) -> bool:
-    """Tell whether the kind is one that Knative may run."""
+def _kind(workload: Workload, _policy: Policy) -> int:
     return workload.group in _SERVERLESS
 
 
-def sets_gpu_variables(workload: Workload, _policy: Policy) -> bool:
-    """Tell whether a container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
-    for pod in workload.pods:
-        for container in pod.containers:
-            said = container.memo.get("sets GPU variables")
-            if said is None:
-                said = container.memo["sets GPU variables"] = _sets_gpu_variables(container)
-            if said:
-                return True
-    return False
-
-
-def _sets_gpu_variables(container: Container) -> bool:
-    names = container.env_names
-    if container.spec.get("envFrom") or not _VARIABLES.isdisjoint(names):
-        return True
-    joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
-    return any([prefix in joined for prefix in markers.ISOLATION_PREFIXES])
-
-
-def mounts_node(workload: Workload, _policy: Policy) -> bool:
-    """Tell whether a pod mounts a path of its node."""
-    for pod in workload.pods:
-        volumes = pod.spec.get("volumes")
-        if isinstance(volumes, list) and any(["hostPath" in volume for volume in volumes if isinstance(volume, dict)]):
-            return True
-    return False
-
-
-def bears_marks(workload: Workload, _policy: Policy) -> bool:
-    """Tell whether a pod's annotations or labels are of those that schedulers and container runtimes believe."""
-    for pod in workload.pods:
-        for field, owners in _FIELDS:
-            keys = list(map(text, mapping(pod.metadata.get(field))))  # a file may have other keys than texts
-            if owners.may_be(keys) or not _OPT_OUTS.isdisjoint(keys):
-                return True
-            joined = " ".join(keys)
-            if any([domain in joined for domain in _INJECTORS]):
-                return True
-    return False
+amount_in_doubt = Occasion(_survey, _AMOUNT)
+"""A GPU is asked for in another way than by a limit of a whole number above zero."""
+unknown_name = Occasion(_survey, _NAME)
+"""Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+gpu_variable = Occasion(_survey, _VARIABLE)
+"""A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
+privilege = Occasion(_survey, _PRIVILEGE)
+"""A container is privileged, or adds or drops capabilities."""
+device_list_mount = Occasion(_survey, _LIST_MOUNT)
+"""A container mounts something below the folder whose entries are read as a list of cards."""
+host_path = Occasion(_survey, _HOST_PATH)
+"""A pod mounts a path of its node."""
+host_namespace = Occasion(_survey, _HOST_NAMESPACE)
+"""A pod shares its node's processes or memory."""
+node_name = Occasion(_survey, _NODE_NAME)
+"""A pod names its node."""
+odd_toleration = Occasion(_survey, _TAINT)
+"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes."""
+scheduler_mark = Occasion(_survey, _MARK)
+"""A pod's annotations or labels are of those that schedulers and container runtimes believe."""
+backend_concerned = Occasion(_backend, 1)
+"""The policy's backend has anything to say: most pods ask for whole cards where none is shared."""
+serverless = Occasion(_kind, 1)
+"""The kind is one that Knative may run."""

@@ -25,6 +25,14 @@ TAINT_KEYS = (
     "gpu.intel.com/i915",
     "gpu.intel.com/xe",
 )
+# Taints that Kubernetes itself puts on nodes: k8s.io/api core/v1, well_known_taints.go
+_NODE_KEYS = tuple(
+    f"node.kubernetes.io/{state}"
+    for state in (
+        "not-ready", "unreachable", "unschedulable", "memory-pressure", "disk-pressure", "pid-pressure",
+        "network-unavailable",
+    )
+)  # fmt: skip
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 
 
@@ -33,6 +41,13 @@ def taints(policy: Policy) -> tuple[str, ...]:
     """Return the keys of taints that are known to keep pods off GPU nodes, the policy's own first."""
     own = [text(entry.get("key")) for entry in policy.tolerations]
     return tuple(dict.fromkeys([*own, *TAINT_KEYS]))
+
+
+@lru_cache(maxsize=32)
+def ordinary(policy: Policy) -> frozenset[str]:
+    """Return keys that a toleration may have without being a slip: nearly all that there are."""
+    known = taints(policy)
+    return frozenset([key for key in (*_NODE_KEYS, *known, "") if meant(key, known) is None])
 
 
 @lru_cache(maxsize=32)
@@ -80,3 +95,41 @@ def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str)
     if operator == "Exists" or wish["operator"] == "Exists":
         return True
     return text(toleration.get("value")) == text(wish.get("value"))
+
+
+@lru_cache(maxsize=1024)  # the same few keys stand in every pod
+def meant(key: str, taints: tuple[str, ...]) -> str | None:
+    """Return the taint that a key nearly names, or None where it is one or resembles none.
+
+    A key without a domain (``nvidia-gpu``, ``gpu``) may well be the cluster's own.
+    """
+    if key in taints or not ("/" in key or "." in key):
+        return None
+    return next((taint for taint in taints if taint and _near(key, taint)), None)
+
+
+def _near(key: str, taint: str) -> bool:
+    if _bare(key) == _bare(taint):
+        return True
+    domain, _, name = key.partition("/")
+    other, _, meant = taint.partition("/")
+    if name == meant:
+        return len(other) > 6 and _one_slip(domain, other)
+    return domain == other and name[:1].lower() == meant[0] and _one_slip(name.lower(), meant)
+
+
+def _bare(key: str) -> str:
+    """Return a key without what people get wrong about it: case, punctuation, ``.com``, a plural."""
+    letters = "".join(char for char in key.lower().replace(".com", "") if char.isalnum())
+    return letters.removesuffix("s")
+
+
+def _one_slip(said: str, meant: str) -> bool:
+    """Tell whether two texts differ by one letter too many or too few, by two swapped, or in long ones by one wrong."""
+    start = 0
+    while start < min(len(said), len(meant)) and said[start] == meant[start]:
+        start += 1
+    a, b = said[start:], meant[start:]
+    if len(meant) > 4 and a[1:] == b[1:]:
+        return True
+    return (a[:1].isalpha() and a[1:] == b) or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])
