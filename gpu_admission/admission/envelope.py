@@ -6,10 +6,11 @@ Only the envelope is taken apart here; the object inside stays raw.
 from __future__ import annotations
 
 import binascii
-import json
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from gpu_admission.core.shape import mapping, text
+
+from . import jsontext
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,7 +19,6 @@ API_VERSION = "admission.k8s.io/v1"
 KIND = "AdmissionReview"
 
 _OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid": '
-_quote = json.encoder.encode_basestring_ascii
 
 
 class NotAReview(ValueError):
@@ -64,7 +64,7 @@ def read(body: bytes) -> Request:
     a uid.
     """
     try:
-        review = _DECODER.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+        review = jsontext.read(body)
     except RecursionError:
         raise NotAReview("the body is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
@@ -81,14 +81,6 @@ def read(body: bytes) -> Request:
     return Request(request)
 
 
-def _no_constant(word: str) -> NoReturn:
-    raise ValueError(f"{word} is no JSON")
-
-
-_encode = json.JSONEncoder(check_circular=False).encode  # what is written here holds no cycles
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for every body
-
-
 def write(
     uid: str,
     *,
@@ -102,16 +94,16 @@ def write(
 
     Put together from pieces, of which only the patch needs an encoder of JSON: nearly every review is answered so.
     """
-    parts = [_OPEN, _quote(uid), ', "allowed": true' if allowed else ', "allowed": false']
+    parts = [_OPEN, jsontext.quote(uid), ', "allowed": true' if allowed else ', "allowed": false']
     if not allowed:
-        parts += (', "status": {"code": 403, "reason": "Forbidden", "message": ', _quote(message), "}")
+        parts += (', "status": {"code": 403, "reason": "Forbidden", "message": ', jsontext.quote(message), "}")
     if warnings:
-        parts += (', "warnings": ', _encode(list(warnings)))
+        parts += (', "warnings": [', ", ".join(map(jsontext.quote, warnings)), "]")
     if patch:
-        encoded = binascii.b2a_base64(_encode(patch).encode(), newline=False).decode()
+        encoded = binascii.b2a_base64(jsontext.write(patch), newline=False).decode()
         parts += (', "patchType": "JSONPatch", "patch": "', encoded, '"')
     if audit:
-        noted = ", ".join([f"{_quote(key)}: {_quote(value)}" for key, value in audit.items()])
+        noted = ", ".join([f"{jsontext.quote(key)}: {jsontext.quote(value)}" for key, value in audit.items()])
         parts += (', "auditAnnotations": {', noted, "}")
     parts.append("}}")
     return "".join(parts).encode()

@@ -17,7 +17,7 @@ import mutator
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.admission import wording
+from gpu_admission.admission import jsontext, wording
 from gpu_admission.admission.decision import Decider
 from gpu_admission.files import policyfile
 
@@ -75,7 +75,7 @@ def check_error(answer):
 
 def check_review(endpoint, body, answer):
     """Return the review of the object as patched, if it was."""
-    request = json.loads(body)["request"]
+    request = jsontext.read(body)["request"]  # which takes deeper ones than Python's reader does from here
     said = json.loads(answer.body)
     response = said.pop("response")
     assert said == {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}
@@ -91,7 +91,7 @@ def check_review(endpoint, body, answer):
         jsonpatch.apply_patch(request["object"], operations, in_place=True)
     assert set(response) <= {"allowed", "status", "warnings", "auditAnnotations"}
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    return json.dumps(review).encode() if patch is not None else None
+    return jsontext.write(review) if patch is not None else None
 
 
 def check_words(response):
