@@ -63,18 +63,20 @@ class Decider:
 def _response(request: Request, judged: Verdict, policy: Policy) -> bytes:
     if not (judged.findings or judged.patch):
         return envelope.write(request.uid, allowed=True)
+    allowed = judged.allowed
     return envelope.write(
         request.uid,
-        allowed=judged.allowed,
-        message="" if judged.allowed else wording.denial(judged, policy),
-        warnings=wording.warnings(judged),
+        allowed=allowed,
+        message="" if allowed else wording.denial(judged, policy),
+        warnings=wording.warnings(judged) if judged.findings else (),
         patch=verdict.patch_document(judged),
         audit=wording.audit(judged),
     )
 
 
 def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
-    decision = "denied" if not judged.allowed else "mutated" if judged.patch else "allowed"
+    allowed = judged.allowed
+    decision = "denied" if not allowed else "mutated" if judged.patch else "allowed"
     return Record(
         uid=request.uid,
         operation=request.operation,
@@ -84,7 +86,7 @@ def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
         policy=policy.name,
         decision=decision,
         rules=[(finding.rule, action) for finding, action in judged.findings],
-        applied=sorted({operation.rule for operation in judged.patch}) if judged.allowed else (),
+        applied=sorted({operation.rule for operation in judged.patch}) if judged.patch and allowed else (),
     )
 
 

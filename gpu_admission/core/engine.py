@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _FILE = "file"
 _ROUNDS = 64  # fixes that had to wait for one another; a pod has no more containers than that
 
+_SAFE: tuple[Safety, ...] = ("safe",)
+_ANY_SAFETY: tuple[Safety, ...] = ("safe", "unsafe")
 _PASSES = 4  # with unsafe fixes; two are enough for all that is known
 
 
@@ -86,12 +88,13 @@ class Engine:
     between objects.
     """
 
-    __slots__ = ("_fixable", "_rules_for", "_silenced", "policy", "rules")
+    __slots__ = ("_fixable", "_repairs", "_rules_for", "_silenced", "policy", "rules")
 
     def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
         self.policy = policy
         self.rules = tuple(rule for rule in rules if policy.in_force(rule))
         self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
+        self._repairs: dict[tuple[bool, bool, bool], tuple[Rule, ...]] = {}
         by_id = {rule.id: rule for rule in self.rules}
         self._silenced = {
             rule: [by_id[each] for each in rule.silences if each in by_id]
@@ -137,13 +140,7 @@ class Engine:
         ``nvidia.com/gpu``).
         """
         state = self._state(document, (), origin)
-        repairing = tuple(
-            [
-                rule
-                for rule, allowed in self._fixable
-                if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
-            ]
-        )
+        repairing = self._repairing(unsafe=unsafe, consent=consent, admitted=admitted)
         turns = [(rule,) for rule in repairing] if unsafe else [repairing]
         for _ in range(_PASSES if unsafe else 1):
             before = len(state.patch)
@@ -152,6 +149,17 @@ class Engine:
             if len(state.patch) == before:
                 break
         return state
+
+    def _repairing(self, *, unsafe: bool, consent: bool, admitted: bool) -> tuple[Rule, ...]:
+        known = self._repairs.get((unsafe, consent, admitted))
+        if known is None:
+            known = tuple(
+                rule
+                for rule, allowed in self._fixable
+                if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
+            )
+            self._repairs[unsafe, consent, admitted] = known
+        return known
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
@@ -243,6 +251,8 @@ class Engine:
         waiting = False
         for rule in rules:
             found = self._find(rule, state)
+            if not found:
+                continue
             fixable = [problem for _, problem in found if self._applies(rule, problem, unsafe=unsafe)]
             for problem in fixable:
                 if claims.conflict(problem.fix):
@@ -265,7 +275,7 @@ class Engine:
         return found
 
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:
-        wanted: tuple[Safety, ...] = ("safe", "unsafe") if unsafe else ("safe",)
+        wanted = _ANY_SAFETY if unsafe else _SAFE
         return problem.safety in wanted and self.policy.action(rule, problem.severity or rule.severity) != "off"
 
 

@@ -40,6 +40,12 @@ _ROLES: tuple[tuple[str, Role], ...] = (
     ("containers", "app"),
     ("ephemeralContainers", "ephemeral"),
 )
+_LABELS: dict[Role, str] = {
+    "app": "container",
+    "init": "init container",
+    "sidecar": "sidecar container",
+    "ephemeral": "ephemeral container",
+}
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
@@ -170,11 +176,9 @@ class Container:
     @property
     def label(self) -> str:
         """How messages name it: ``container "train"``, ``init container "setup"``, ``"model"``."""
-        kind = {"app": "container", "init": "init container", "sidecar": "sidecar container"}.get(
-            self.role, "ephemeral container"
-        )
-        if self.name:
-            return f'{kind} "{printable(self.name[:63])}"'
+        kind, name = _LABELS[self.role], self.name
+        if name:
+            return f'{kind} "{printable(name[:63])}"'
         last = self.pointer[-1] if self.pointer else ""
         return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{printable(last[:63])}"'
 

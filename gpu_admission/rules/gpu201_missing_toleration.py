@@ -34,7 +34,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         given = pod.spec.get("tolerations")
         if given is not None and not isinstance(given, list):
             continue  # does not decode: no pod will come of it
-        present = tolerations.of(pod)
+        present = [each for each in given or () if isinstance(each, dict)]
         missing = [
             wish
             for wish in tolerations.wanted(policy, asked_vendors(pod, policy))
@@ -60,7 +60,7 @@ def _operations(workload: Workload, pod: Pod, missing: list[dict[str, Any]]) -> 
     place = (*pod.pointer, "tolerations")
     if not isinstance(pod.spec.get("tolerations"), list):
         return (patch.add(ID, workload.document, place, missing),)
-    return tuple(patch.add(ID, workload.document, (*place, patch.APPEND), wish) for wish in missing)
+    return tuple([patch.Operation(ID, "add", (*place, patch.APPEND), wish) for wish in missing])
 
 
 def _shown(wish: Mapping[str, Any]) -> str:

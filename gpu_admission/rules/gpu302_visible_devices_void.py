@@ -53,6 +53,7 @@ def _unsaid(container: Container) -> bool:
 def _problem(workload: Workload, container: Container, value: str, *, served: bool) -> Problem:
     place = (*container.pointer, "env")
     has_list = isinstance(container.spec.get("env"), list)
+    end = (*place, patch.APPEND)
     entry = {"name": devices.NVIDIA, "value": value}
     why = "asks for a GPU" if served else "asks for no GPU"
     so = "the policy wants a value there" if served else "an image that sets it to all would see every card of the node"
@@ -60,7 +61,7 @@ def _problem(workload: Workload, container: Container, value: str, *, served: bo
         place if has_list else container.pointer,
         f"{container.label} {why} and does not set {devices.NVIDIA}, and {so}",
         f"add {devices.NVIDIA} with the value {shown(value)} to its env",
-        fix=(patch.add(ID, workload.document, (*place, patch.APPEND), entry),),
+        fix=(patch.Operation(ID, "add", end, entry) if has_list else patch.add(ID, workload.document, end, entry),),
         safety="safe",
     )
 

@@ -74,23 +74,26 @@ def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
     return list(mappings(pod.spec.get("tolerations")))
 
 
-def tolerated(wish: Mapping[str, Any], present: list[tuple[int, Mapping[str, Any]]]) -> bool:
+def tolerated(wish: Mapping[str, Any], present: list[dict[str, Any]]) -> bool:
     """Tell whether a pod already tolerates what a policy's toleration stands for, effect by effect.
 
-    Where the policy takes any value, an author's value counts: it may pick one pool of several.
+    ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may pick
+    one pool of several.
     """
+    wanted_key = wish.get("key")
+    near = [each for each in present if text(each.get("key")) in ("", wanted_key)]
+    if not near:
+        return False
     effects = (wish["effect"],) if wish.get("effect") else EFFECTS
-    return all([any([_covers(toleration, wish, effect) for _, toleration in present]) for effect in effects])
+    return all([any([_covers(toleration, wish, effect) for toleration in near]) for effect in effects])
 
 
 def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str) -> bool:
-    key = text(toleration.get("key"))
-    if key and key != wish.get("key"):
-        return False
+    """Tell whether a toleration of the wish's key, or of none, covers one effect of it."""
     if text(toleration.get("effect")) not in {"", effect}:
         return False
     operator = text(toleration.get("operator")) or "Equal"
-    if not key:
+    if not text(toleration.get("key")):
         return operator == "Exists"
     if operator == "Exists" or wish["operator"] == "Exists":
         return True
