@@ -10,29 +10,19 @@ from gpu_admission.core import resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from gpu_admission.core.finding import Severity
-
-
-_BEGINNING = 4  # letters; every pattern has more before its star
 
 
 class Owners(dict[str, str]):
     """Whose a key is, by patterns in which one ``*`` stands for any text (but not for none)."""
 
-    __slots__ = ("_beginnings", "_patterns", "_starts")
+    __slots__ = ("_patterns", "_starts")
 
     def __init__(self, owners: dict[str, str]) -> None:
         super().__init__(owners)
         parts = [(*pattern.partition("*"), owner) for pattern, owner in owners.items()]
         self._patterns = [(start, end, owner) for start, star, end, owner in parts if star]
         self._starts = tuple([start for start, _, _ in self._patterns])
-        self._beginnings = frozenset([key[:_BEGINNING] for key in owners])
-
-    def may_be(self, keys: Iterable[str]) -> bool:
-        """Tell whether any of the keys begins like a pattern, which few do: ``of`` then looks closer."""
-        return not self._beginnings.isdisjoint([key[:_BEGINNING] for key in keys])
 
     def of(self, key: str) -> str | None:
         """Return whose a key is, None where nobody's pattern matches it."""

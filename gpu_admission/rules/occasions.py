@@ -28,9 +28,20 @@ _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
 _PREFIXES = markers.ISOLATION_PREFIXES
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
-_FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
-_OPT_OUTS = frozenset([key for key, _, _ in markers.OPT_OUT_LABELS])
-_INJECTORS = (markers.CDI_DOMAIN, *markers.NRI_DEVICE_DOMAINS)  # those of CDI through NRI hold one of the latter
+_LETTERS = 4  # that tell most keys from those that matter; every pattern has more before its star
+_BEGINNINGS = frozenset(
+    [
+        key[:_LETTERS]
+        for keys in (
+            markers.TRUSTED_ANNOTATIONS,
+            markers.TRUSTED_LABELS,
+            [key for key, _, _ in markers.OPT_OUT_LABELS],
+            markers.NRI_CDI_DOMAINS,
+            markers.NRI_DEVICE_DOMAINS,
+        )
+        for key in keys
+    ]
+)
 _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 
@@ -63,13 +74,10 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
 
 
 def _of_metadata(metadata: Mapping[str, Any]) -> int:
-    for field, owners in _FIELDS:
-        keys = list(map(text, mapping(metadata.get(field))))  # a file may have other keys than texts
-        if owners.may_be(keys) or not _OPT_OUTS.isdisjoint(keys):
-            return _MARK
-        joined = " ".join(keys)
-        if any([domain in joined for domain in _INJECTORS]):
-            return _MARK
+    # A file may have other keys than texts.
+    keys = list(map(text, (*mapping(metadata.get("annotations")), *mapping(metadata.get("labels")))))
+    if not _BEGINNINGS.isdisjoint([key[:_LETTERS] for key in keys]) or markers.CDI_DOMAIN in " ".join(keys):
+        return _MARK
     return 0
 
 
