@@ -134,10 +134,10 @@ class Engine:
         from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
         template is shown as its Pods will be. The document given is left as it was.
 
-        Safe fixes of all rules are applied together where they do not get in one another's way, and what they
-        made is looked at again until nothing is left to repair. Unsafe ones go rule after rule: what one makes
-        of an object may change what another means to do (what was ``nvidia.com/gpus`` is counted once it is
-        ``nvidia.com/gpu``).
+        Safe fixes go rule after rule, or together where they make no difference to one another, and what they made
+        is looked at again until nothing is left to repair. With unsafe ones the rules are gone through until they
+        rest: what one makes of an object may wake an earlier one (what was ``nvidia.com/gpus`` is counted once it
+        is ``nvidia.com/gpu``).
         """
         state = self._state(document, (), origin)
         repairing = self._repairing(unsafe=unsafe, consent=consent, admitted=admitted)
@@ -262,6 +262,8 @@ class Engine:
                     batch += problem.fix
             if fixable:
                 repaired[rule] = [each for each in found if each[1] not in fixable]
+                if rule not in self._silenced:
+                    break  # what comes after it may mean something else then
         return batch, {} if waiting else repaired
 
     def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:

@@ -116,7 +116,7 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.backend_concerned,
+    when=occasions.backend_writes,
     fix="safe",
     policy={"backend": {"name": "volcano-vgpu"}},
 )

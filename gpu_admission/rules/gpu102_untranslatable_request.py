@@ -68,6 +68,6 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.backend_concerned,
+    when=occasions.backend_refuses,
     policy={"backend": {"name": "gpushare"}},
 )

@@ -67,6 +67,6 @@ spec:
 """,
     needs="request",
     check=check,
-    when=occasions.backend_concerned,
+    when=occasions.backend_refuses,
     policy={},
 )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 (_AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK) = (
     1 << place for place in range(10)
 )
+_PLAN, _REFUSAL, _WRITING = 1, 2, 4
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
 _PREFIXES = markers.ISOLATION_PREFIXES
@@ -115,7 +116,14 @@ def _of_container(container: Container) -> int:
 
 
 def _backend(workload: Workload, policy: Policy) -> int:
-    return any(sharing.of_pods(workload, policy))
+    found = 0
+    for _, plan in sharing.of_pods(workload, policy):
+        found |= _PLAN
+        if plan.verdicts:
+            found |= _REFUSAL
+        if plan.translations or plan.completion.touches_pod:
+            found |= _WRITING
+    return found
 
 
 def _kind(workload: Workload, _policy: Policy) -> int:
@@ -142,7 +150,11 @@ odd_toleration = Occasion(_survey, _TAINT)
 """A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes."""
 scheduler_mark = Occasion(_survey, _MARK)
 """A pod's annotations or labels are of those that schedulers and container runtimes believe."""
-backend_concerned = Occasion(_backend, 1)
+backend_concerned = Occasion(_backend, _PLAN)
 """The policy's backend has anything to say: most pods ask for whole cards where none is shared."""
+backend_refuses = Occasion(_backend, _REFUSAL)
+"""The policy's backend finds something wrong with a request."""
+backend_writes = Occasion(_backend, _WRITING)
+"""The policy's backend would have something written differently, or besides."""
 serverless = Occasion(_kind, 1)
 """The kind is one that Knative may run."""
