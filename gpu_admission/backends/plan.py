@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
 _MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
+_MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
 _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
@@ -104,6 +105,10 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
     found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
+    foreign = [said for said in found if said.system not in own]
+    if len(foreign) > _MOST_TRANSLATED:
+        plan.refuse(foreign[0], _too_many(len(foreign)))
+        return plan
     mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
     for said in found:
         if said.container.pointer not in mixed:
@@ -112,6 +117,15 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
         _judge_together(plan, pod, found)
         _complete(plan, pod, metadata, metadata_at)
     return plan
+
+
+def _too_many(count: int) -> Refused:
+    return Refused(
+        UNTRANSLATABLE,
+        f"in a pod where {count} containers ask for GPUs in other words than this cluster's, "
+        f"and at most {_MOST_TRANSLATED} of a pod are translated",
+        "spread the containers over several pods",
+    )
 
 
 def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
