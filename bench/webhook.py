@@ -82,7 +82,7 @@ def bodies() -> dict[str, bytes]:
     }
 
 
-def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
+def pod_review(resources: dict[str, str], *, tolerated: bool, scheduler: str = "default-scheduler") -> bytes:
     """Make an AdmissionReview of a defaulted pod with managed fields, as the API server does."""
     amounts = {"cpu": "4", "memory": "16Gi", **resources}
     container = {
@@ -130,7 +130,7 @@ def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
         "spec": {
             "containers": [container, sidecar],
             "tolerations": tolerations,
-            "schedulerName": "default-scheduler",
+            "schedulerName": scheduler,
             "restartPolicy": "Never",
             "volumes": [{"name": "data", "emptyDir": {}}, {"name": "token", "projected": {"sources": []}}],
         },
@@ -154,7 +154,7 @@ def pod_review(resources: dict[str, str], *, tolerated: bool) -> bytes:
 @contextlib.contextmanager
 def our_server(folder: Path, engine: str) -> Iterator[tuple[int, int]]:
     """Run gpu-admission; (port, process id). Its log goes to a file, as a container's does."""
-    with webhook_server.Server(folder, engine=engine, reload_interval=1.0) as server:
+    with webhook_server.Server(folder, engine=engine, reload_interval=1.0, policy="default,hami") as server:
         yield server.port, server.process.pid
 
 
@@ -230,6 +230,32 @@ def compare(ours: tuple[int, int], echo: tuple[int, int], seconds: float, rounds
     return missed
 
 
+def sharing(ours: tuple[int, int], seconds: float, rounds: int) -> None:
+    """Measure and print what sharing adds to a review: a share in HAMi's words, and one that is translated to them.
+
+    Beside a pod with a whole card that is fine, and one that is repaired, under the default policy.
+    """
+    native = {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "8192"}
+    pairs = {
+        "share in the backend's words": (
+            pod_review(native, tolerated=True, scheduler="hami-scheduler"),
+            "GPU pod, fine",
+        ),
+        "share in portable words": (
+            pod_review({"gpu-admission.io/gpu-mem": "8Gi"}, tolerated=False),
+            "GPU pod, mutated",
+        ),
+    }
+    for label, (body, like) in pairs.items():
+        rows: dict[str, list[Row]] = {"with": [], "without": []}
+        for _ in range(rounds):
+            rows["with"].append(measure(*ours, "/mutate/hami", body, 1, seconds))
+            rows["without"].append(measure(*ours, "/mutate", bodies()[like], 1, seconds))
+        whole, rest = (median(each) for each in rows.values())
+        show(f"{label}, 1 client", whole)
+        print(f"  {(whole.cpu / rest.cpu - 1) * 100:+.0f} % beside: {like} ({rest.cpu * 1e6:.0f} µs)")
+
+
 def path_of(label: str) -> str:
     """Where the API server would send it."""
     return "/mutate" if "mutated" in label else "/validate"
@@ -257,6 +283,7 @@ def main() -> int:
         echo = stack.enter_context(echo_server(folder))
         time.sleep(1)
         missed = compare(ours, echo, options.seconds, options.rounds)
+        sharing(ours, options.seconds, options.rounds)
         pids = tree(ours[1])
         total, workers = memory(pids), memory(pids[1:])
         print(f"memory after the load: {total:.1f} MiB the whole server, {workers:.1f} MiB its two workers")

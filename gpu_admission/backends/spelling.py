@@ -124,6 +124,8 @@ def whole_amount(gpu: GpuRequest) -> int:
 
     Raises Unreadable where it is no whole number of at least zero, or the two sides differ.
     """
+    if gpu.sound and (amount := gpu.quantity()) is not None:  # as nearly all are
+        return amount.ceil()
     amounts = [gpu.quantity(side) for side, _ in gpu.sides()]
     first = amounts[0]
     if first is None or first.is_negative or not first.is_integer or any(other != first for other in amounts):
