@@ -13,6 +13,7 @@ from . import registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
 from .portable import Emission, Request
+from .readings import Readings
 from .refusal import MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
@@ -59,11 +60,12 @@ class Plan:
     lacks besides its resources.
     """
 
-    __slots__ = ("asked", "backend", "completion", "facts", "unreadable", "verdicts")
+    __slots__ = ("asked", "backend", "completion", "facts", "readings", "unreadable", "verdicts")
 
-    def __init__(self, backend: Backend, facts: Facts) -> None:
+    def __init__(self, backend: Backend, facts: Facts, readings: Readings) -> None:
         self.backend = backend
         self.facts = facts
+        self.readings = readings
         self.asked: list[Asked] = []
         self.verdicts: list[Verdict] = []
         self.unreadable = False
@@ -92,15 +94,15 @@ class Plan:
 
 
 @lru_cache(maxsize=32)
-def chosen(policy: Policy) -> tuple[Backend, Facts]:
-    """Return the policy's backend and what the policy tells it."""
-    return registry.named(policy.backend.name), Facts.of(policy)
+def chosen(policy: Policy) -> tuple[Backend, Facts, Readings]:
+    """Return the policy's backend, what the policy tells it, and what requests have been read under it."""
+    return registry.named(policy.backend.name), Facts.of(policy), Readings()
 
 
 def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None, policy: Policy) -> Plan:
     """Return what becomes of a pod; ``metadata_at`` is None where its pods' metadata is not to be seen."""
-    backend, facts = chosen(policy)
-    plan = Plan(backend, facts)
+    backend, facts, readings = chosen(policy)
+    plan = Plan(backend, facts, readings)
     own = backend.own(facts)
     found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
@@ -131,13 +133,12 @@ def _too_many(count: int) -> Refused:
 def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
     """Read one container's request, and translate it where it is not in the backend's own words."""
     source = plan.backend if native else _reader(plan, said)
-    facts = plan.facts if native else plan.facts.elsewhere()
     try:
-        spelling.require_countable(said)
         if source is None:
+            spelling.require_countable(said)
             return
-        asked = Asked(said, source, source.read(said, facts), native=native)
-        doubts = list(source.inspect(said, facts))
+        request, doubts = _read(plan, said, source, native=native)
+        asked = Asked(said, source, request, native=native)
         for doubt in doubts:
             doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
             plan.refuse(said, doubt)
@@ -158,6 +159,21 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         plan.unreadable = True
     except Refused as refused_outright:
         plan.refuse(said, refused_outright)
+
+
+def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
+    """Return what a request means to a backend, and what is doubtful about it."""
+    key = plan.readings.key(said, source, native=native)
+    known = plan.readings.get(key)
+    if known is not None:
+        return known, []
+    facts = plan.facts if native else plan.facts.elsewhere()
+    spelling.require_countable(said)
+    request = source.read(said, facts)
+    doubts = list(source.inspect(said, facts))
+    if not doubts:
+        plan.readings.keep(key, request)
+    return request, doubts
 
 
 def _sized(plan: Plan, request: Request) -> Request:
