@@ -251,17 +251,17 @@ class Engine:
         waiting = False
         for rule in rules:
             found = self._find(rule, state)
-            if not found:
-                continue
-            fixable = [problem for _, problem in found if self._applies(rule, problem, unsafe=unsafe)]
-            for problem in fixable:
-                if claims.conflict(problem.fix):
+            kept = []
+            for each in found:
+                if not self._applies(rule, each[1], unsafe=unsafe):
+                    kept.append(each)
+                elif claims.conflict(each[1].fix):
                     waiting = True
                 else:
-                    claims.take(problem.fix)
-                    batch += problem.fix
-            if fixable:
-                repaired[rule] = [each for each in found if each[1] not in fixable]
+                    claims.take(each[1].fix)
+                    batch += each[1].fix
+            if len(kept) < len(found):
+                repaired[rule] = kept
                 if rule not in self._silenced:
                     break  # what comes after it may mean something else then
         return batch, {} if waiting else repaired

@@ -213,6 +213,13 @@ def with_terms(count):
     return pod
 
 
+def beside_one(count):
+    """One container with a GPU, and so many that the policy wants to be shown none."""
+    containers = [{"name": f"c{n}", "image": "i"} for n in range(count)]
+    containers[0]["resources"] = GPU
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": containers}}
+
+
 def within_one(key, value):
     """A pod with one container that has so many of something."""
 
@@ -256,6 +263,7 @@ MANY = {
     "containers to repair": many({"requests": {"nvidia.com/gpu": 1}}),
     "containers to refuse": many({"limits": {"nvidia.com/gpu": 1.5}}),
     "containers that mix": many({"limits": {"nvidia.com/gpu": 1, "aliyun.com/gpu-mem": 4}}),
+    "containers beside one with a GPU": beside_one,
     "containers to translate": many(PORTABLE),
     "containers to translate and terms": with_terms,
     "claims": many(PORTABLE, resourceClaims=lambda n: {"name": f"gpu-{n}"}),
