@@ -76,7 +76,7 @@ def refusals(api, seed):
     pod, name = pods(rng), rng.choice(list(ENGINES))
     engine = ENGINES[name]
     mutation = engine.mutate(pod, "admission")
-    if any(finding.action == "deny" for finding in engine.judge(mutation.workloads)):
+    if any(finding.action == "deny" for finding in engine.validate(mutation.object, "admission")):
         return None
     reply = api.create(mutation.object, dryRun="All")
     return f"seed {seed}, {name}: {reply}\n{patch.to_json(mutation.patch)}\n{pod}" if reply.refused else ""
