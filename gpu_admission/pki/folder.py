@@ -193,10 +193,18 @@ def _read(directory: Path, version: str, name: str) -> bytes | None:
     if not os.path.lexists(path):
         return None
     data = read_small_file(path)
-    if name in KEYS and path.stat().st_uid not in {0, os.geteuid()} and os.geteuid() != 0:
+    if name in KEYS and _owner(path) not in {0, os.geteuid()} and os.geteuid() != 0:
         # In a directory that others may write, a key laid out for us is one that somebody knows.
         raise PairError(f"{path}: belongs to another user")
     return data
+
+
+def _owner(path: Path) -> int:
+    """Return whose a file is; raises PairError where it has gone since it was read, as its version was replaced."""
+    try:
+        return path.stat().st_uid
+    except OSError as error:
+        raise PairError(f"{path}: {(error.strerror or 'failed').lower()}") from None
 
 
 def _digest(files: Mapping[str, bytes]) -> str:

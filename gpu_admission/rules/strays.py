@@ -122,9 +122,11 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
 def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
     """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
 
-    Such a card, not that very resource: what the request is called may change with the sharing backend (GPU101).
+    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the request is called may change with the sharing backend (GPU101).
     """
-    asked = {gpu.resource.vendor for gpu in pod.gpus}
+    if pod.spec.get("resourceClaims"):
+        return
+    asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shares is not None else set())
     if "any" in asked:
         asked.add(common.backend_vendor(policy))
     place = (*pod.pointer, "nodeSelector")

@@ -151,6 +151,10 @@ CASES = [
         "a count in the nodeSelector of a pod that asks", pod(container({"limits": {GPU: 1}}), nodeSelector={GPU: "1"})
     ),
     Case(
+        "a count in the nodeSelector of a pod with a resource claim",
+        pod(container({}), nodeSelector={GPU: 1}, resourceClaims=[{"name": "gpu", "resourceClaimName": "c"}]),
+    ),
+    Case(
         "a count in the nodeSelector of a pod that asks for such a card by another name",
         pod(container({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
     ),
