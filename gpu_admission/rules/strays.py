@@ -122,7 +122,8 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
 def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
     """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
 
-    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the request is called may change with the sharing backend (GPU101).
+    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the
+    request is called may change with the sharing backend (GPU101).
     """
     if pod.spec.get("resourceClaims"):
         return
