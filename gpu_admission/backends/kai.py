@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.workload import Container, Pod
+    from gpu_admission.core.container import Container
+    from gpu_admission.core.workload import Pod
 
     from .base import Asked, Facts
     from .spelling import Spelling

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from gpu_admission.core.container import Container, GpuRequest
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.workload import Container, GpuRequest, Pod
+    from gpu_admission.core.workload import Pod
 
 PORTABLE = "portable"
 NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says

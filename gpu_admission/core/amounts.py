@@ -6,8 +6,8 @@ this is it: ``ValidateResourceRequirements`` of k8s.io/kubernetes ``pkg/apis/cor
 
 from __future__ import annotations
 
+from .container import MISSING
 from .quantity import QuantityError, parse
-from .workload import MISSING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

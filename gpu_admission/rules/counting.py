@@ -6,8 +6,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Pod
+    from gpu_admission.core.workload import Pod
 
 # Under the other backends one nvidia.com/gpu may be a share or a slice of a card.
 _ONE_CARD_EACH = frozenset({"exclusive", "gpushare", "volcano", "volcano-vgpu", "kai", "koordinator", "dra"})

@@ -8,8 +8,9 @@ from . import environment, markers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod
+    from gpu_admission.core.workload import Pod
 
     from .environment import Variable
 

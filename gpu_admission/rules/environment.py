@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.workload import Container
 
 _LONGEST = 4096  # a device list is shorter; references to references could make values of any length
 

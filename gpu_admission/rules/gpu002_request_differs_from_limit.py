@@ -13,8 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU002"
 

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.quantity import Quantity
-    from gpu_admission.core.workload import GpuRequest, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU003"
 

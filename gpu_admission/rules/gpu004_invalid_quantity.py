@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Literal
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU004"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.container import MISSING
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.workload import MISSING
 
 from . import common, occasions
 
@@ -12,8 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU006"
 

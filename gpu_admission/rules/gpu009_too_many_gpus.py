@@ -11,8 +11,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Pod, Workload
+    from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU009"
 

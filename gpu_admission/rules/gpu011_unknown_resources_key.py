@@ -15,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU011"
 

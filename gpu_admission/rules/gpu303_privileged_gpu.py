@@ -12,8 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU303"
 _CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})

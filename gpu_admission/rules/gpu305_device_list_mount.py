@@ -12,8 +12,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Workload
+    from gpu_admission.core.workload import Workload
 
 ID = "GPU305"
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it

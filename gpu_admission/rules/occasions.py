@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Workload
+    from gpu_admission.core.workload import Workload
 
 (_AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK) = (
     1 << place for place in range(10)

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from gpu_admission.backends.base import Asked
     from gpu_admission.backends.plan import Plan, Verdict
     from gpu_admission.backends.refusal import Kind
+    from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import GpuRequest, Pod, Workload
+    from gpu_admission.core.workload import Pod, Workload
 
 _KUEUE = "kueue.x-k8s.io/queue-name"
 _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any, Literal
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Container, Pod, Workload
+    from gpu_admission.core.workload import Pod, Workload
 
     Side = Literal["limits", "requests"]
 

@@ -3,8 +3,8 @@
 import pytest
 
 from gpu_admission.core.amounts import refused
+from gpu_admission.core.container import MISSING
 from gpu_admission.core.quantity import parse
-from gpu_admission.core.workload import MISSING
 
 GPU, NATIVE = "nvidia.com/gpus", "alpha.kubernetes.io/nvidia-gpu"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.core import kinds, workload
+from gpu_admission.core import container, kinds, workload
 from gpu_admission.core.policy import Policy
 
 POLICY = Policy("p", {"resources": {"extra": ["example.com/gpu"]}})
@@ -217,7 +217,7 @@ class TestGpuRequest:
 
     def test_requests_only(self):
         gpu = self.request({"requests": {"nvidia.com/gpu": "2"}})
-        assert (gpu.value, gpu.side, gpu.limit) == ("2", "requests", workload.MISSING)
+        assert (gpu.value, gpu.side, gpu.limit) == ("2", "requests", container.MISSING)
 
     @pytest.mark.parametrize(
         ("amount", "asks"),
