@@ -7,7 +7,10 @@ import selectors
 import socket
 import ssl
 import time
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class Result(NamedTuple):
@@ -28,9 +31,9 @@ class Result(NamedTuple):
 
 
 class Client:
-    """One connection: sends a prepared request, reads the answer by its Content-Length, and again."""
+    """One connection: sends a prepared request, reads the answer by its Content-Length, and sends the next."""
 
-    def __init__(self, port: int, request: bytes, expected: int = 200) -> None:
+    def __init__(self, port: int, requests: Iterator[bytes], expected: int = 200) -> None:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -38,7 +41,7 @@ class Client:
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock = context.wrap_socket(raw)
         self.sock.setblocking(False)
-        self._request = request
+        self._requests = requests
         self._expected = b"HTTP/1.1 %d " % expected
         self._buffer = b""
         self._begun = 0.0
@@ -51,8 +54,9 @@ class Client:
     def send(self) -> None:
         """Begin a request; small enough to fit the socket's buffer."""
         self._buffer, self._missing = b"", -1
+        request = next(self._requests)
         self._begun = time.perf_counter()
-        self.sock.sendall(self._request)
+        self.sock.sendall(request)
 
     def warm(self) -> None:
         """Send one request and wait for its answer."""
@@ -96,12 +100,12 @@ def post(path: str, body: bytes) -> bytes:
     return head.encode() + body
 
 
-def run(port: int, request: bytes, clients: int, seconds: float) -> Result:
-    """Keep ``clients`` connections busy for so long."""
+def run(port: int, requests: Iterator[bytes], clients: int, seconds: float) -> Result:
+    """Keep ``clients`` connections busy for so long, with whatever requests come next."""
     selector = selectors.DefaultSelector()
     pool = []
     for _ in range(clients):
-        client = Client(port, request)
+        client = Client(port, requests)
         pool.append(client)
         selector.register(client, selectors.EVENT_READ, client)
         # Ask and wait at once: gunicorn's threads wait inside a connection that is silent, eight of them stop

@@ -14,8 +14,10 @@ from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.kinds import known
 from gpu_admission.files import policyfile
+from gpu_admission.rules import essence
 
-from . import envelope, seam, verdict, wording
+from . import envelope, jsontext, rulings, seam, verdict
+from .rulings import Rulings
 from .seam import Answer, Record
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
 
     from .envelope import Request
-    from .verdict import Verdict
+    from .rulings import Ruling
 
     Lookup = Callable[[str | None], Policy | None]
 
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
-    Thread-safe: the only state is a cache of engines, one a policy, which may be filled twice but never
-    wrongly.
+    Thread-safe: the only state is a bench of judges, one a policy, which may be filled twice but never wrongly.
+    Without ``remember``, every Pod is judged from scratch, which only measurements want.
     """
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, *, remember: bool = True) -> None:
         self._lookup = lookup
-        self._engines: dict[str, tuple[Policy, Engine]] = {}
+        self._remember = remember
+        self._judges: dict[str, _Judge] = {}
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Answer:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
@@ -49,34 +52,50 @@ class Decider:
             request = envelope.read(body)
         except envelope.NotAReview as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
-        judged = verdict.judge(request, endpoint, self._engine(policy))
-        return Answer(HTTPStatus.OK, _response(request, judged, policy), record=_record(request, judged, policy))
+        ruling, remembered = self._judge(policy).rule(request, endpoint)
+        written = envelope.write(request.uid, ruling.rest)
+        return Answer(HTTPStatus.OK, written, record=_record(request, ruling, policy), remembered=remembered)
 
-    def _engine(self, policy: Policy) -> Engine:
-        kept = self._engines.get(policy.name)
-        if kept is None or kept[0] is not policy:
-            kept = (policy, Engine(rules.ALL, policy))
-            self._engines[policy.name] = kept
-        return kept[1]
-
-
-def _response(request: Request, judged: Verdict, policy: Policy) -> bytes:
-    if not (judged.findings or judged.patch):
-        return envelope.write(request.uid, allowed=True)
-    allowed = judged.allowed
-    return envelope.write(
-        request.uid,
-        allowed=allowed,
-        message="" if allowed else wording.denial(judged, policy),
-        warnings=wording.warnings(judged) if judged.findings else (),
-        patch=verdict.patch_document(judged),
-        audit=wording.audit(judged),
-    )
+    def _judge(self, policy: Policy) -> _Judge:
+        judge = self._judges.get(policy.name)
+        if judge is None or judge.policy is not policy:
+            judge = self._judges[policy.name] = _Judge(policy, remember=self._remember)
+        return judge
 
 
-def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
-    allowed = judged.allowed
-    decision = "denied" if not allowed else "mutated" if judged.patch else "allowed"
+class _Judge:
+    """An engine under one policy, and what it ruled of late on new Pods."""
+
+    __slots__ = ("_engine", "_rulings", "policy")
+
+    def __init__(self, policy: Policy, *, remember: bool) -> None:
+        self.policy = policy
+        self._engine = Engine(rules.ALL, policy)
+        self._rulings = {"mutate": Rulings(), "validate": Rulings()} if remember else {}
+
+    def rule(self, request: Request, endpoint: str) -> tuple[Ruling, bool]:
+        """Rule on one request, and tell whether an earlier ruling was found: on a Pod of which rules read the same."""
+        if not verdict.concerns(request, self.policy):
+            return rulings.NOTHING_TO_SAY, False
+        if not request.is_new_pod:
+            return self._anew(request, endpoint), False
+        request.object = essence.of(request.object)
+        memory = self._rulings.get(endpoint)
+        key = jsontext.packed(request.object) if memory is not None else None
+        if memory is None or key is None:
+            return self._anew(request, endpoint), False
+        known = memory.get(key)
+        if known is not None:
+            return known, True
+        ruling = self._anew(request, endpoint)
+        memory.keep(key, ruling)
+        return ruling, False
+
+    def _anew(self, request: Request, endpoint: str) -> Ruling:
+        return rulings.rule(verdict.judge(request, endpoint, self._engine), self.policy)
+
+
+def _record(request: Request, ruling: Ruling, policy: Policy) -> Record:
     return Record(
         uid=request.uid,
         operation=request.operation,
@@ -84,9 +103,9 @@ def _record(request: Request, judged: Verdict, policy: Policy) -> Record:
         namespace=request.namespace,
         name=request.name,
         policy=policy.name,
-        decision=decision,
-        rules=[(finding.rule, action) for finding, action in judged.findings],
-        applied=sorted({operation.rule for operation in judged.patch}) if judged.patch and allowed else (),
+        decision=ruling.decision,
+        rules=ruling.rules,
+        applied=ruling.applied,
     )
 
 

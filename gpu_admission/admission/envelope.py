@@ -44,6 +44,11 @@ class Request:
         self.name = text(raw.get("name")) or text(mapping(mapping(self.object).get("metadata")).get("name"))
 
     @property
+    def is_new_pod(self) -> bool:
+        """Whether the object of this request is a Pod that is about to be created."""
+        return self.operation == "CREATE" and self.is_pod
+
+    @property
     def is_pod(self) -> bool:
         """Whether the object of this request is a Pod (and not one of its subresources)."""
         return self.kind == "Pod" and not self.subresource and not text(mapping(self.raw.get("kind")).get("group"))
@@ -81,20 +86,19 @@ def read(body: bytes) -> Request:
     return Request(request)
 
 
-def write(
-    uid: str,
+def rest(
     *,
     allowed: bool,
     message: str = "",
     warnings: Sequence[str] = (),
     patch: Sequence[Mapping[str, Any]] = (),
     audit: Mapping[str, str] | None = None,
-) -> bytes:
-    """Return the AdmissionReview that answers a request; a denial is 403 Forbidden with the message.
+) -> str:
+    """Return what an answer says beside the request's uid; a denial is 403 Forbidden with the message.
 
     Put together from pieces, of which only the patch needs an encoder of JSON: nearly every review is answered so.
     """
-    parts = [_OPEN, jsontext.quote(uid), ', "allowed": true' if allowed else ', "allowed": false']
+    parts = [', "allowed": true' if allowed else ', "allowed": false']
     if not allowed:
         parts += (', "status": {"code": 403, "reason": "Forbidden", "message": ', jsontext.quote(message), "}")
     if warnings:
@@ -106,4 +110,9 @@ def write(
         noted = ", ".join([f"{jsontext.quote(key)}: {jsontext.quote(value)}" for key, value in audit.items()])
         parts += (', "auditAnnotations": {', noted, "}")
     parts.append("}}")
-    return "".join(parts).encode()
+    return "".join(parts)
+
+
+def write(uid: str, said: str) -> bytes:
+    """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
+    return f"{_OPEN}{jsontext.quote(uid)}{said}".encode()

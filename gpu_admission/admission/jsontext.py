@@ -20,6 +20,7 @@ def _no_constant(word: str) -> NoReturn:
 _PYTHONS = json.JSONDecoder(parse_constant=_no_constant)  # json.loads would make one for every body
 _quick: Callable[[bytes], Any] | None = None
 _encoder: Callable[[Any], bytes] | None = None
+_packer: Callable[[Any], bytes] | None = None
 try:
     import msgspec
 except ImportError:  # `gpu-admission review` works without the server's libraries
@@ -27,6 +28,7 @@ except ImportError:  # `gpu-admission review` works without the server's librari
 else:
     _quick = msgspec.json.Decoder().decode
     _encoder = msgspec.json.Encoder().encode
+    _packer = msgspec.msgpack.Encoder().encode
 
 quote = json.encoder.encode_basestring_ascii
 """Write a text as JSON, in ASCII."""
@@ -53,3 +55,17 @@ def write(value: Any) -> bytes:
         except (ValueError, OverflowError):  # lone surrogates, integers of over 64 bits
             pass
     return json.dumps(value, separators=(",", ":")).encode()
+
+
+def packed(value: Any) -> bytes | None:
+    """Return a value of JSON's types as bytes that tell it from every other, or None where that cannot be done.
+
+    MessagePack keeps apart what Python's ``==`` does not (1, 1.0 and true) and JSON cannot say (infinity, which is
+    what Python's reader makes of 1e999).
+    """
+    if _packer is None:
+        return None
+    try:
+        return _packer(value)
+    except (ValueError, OverflowError, RecursionError):  # lone surrogates, integers of over 64 bits, too deep
+        return None

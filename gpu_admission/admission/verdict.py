@@ -14,11 +14,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from gpu_admission import rules
 from gpu_admission.core import engine as engines
-from gpu_admission.core import patch as patches
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -56,11 +55,9 @@ _NOTHING = Verdict()
 
 
 def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
-    """Judge one request at ``mutate`` or ``validate`` under the engine's policy."""
-    if not concerns(request, engine.policy):
-        return _NOTHING
+    """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
-        return _mutate(request, engine) if request.is_pod and request.operation == "CREATE" else _NOTHING
+        return _mutate(request, engine) if request.is_new_pod else _NOTHING
     findings = engine.validate(request.object, "admission")
     if request.operation == "UPDATE":
         findings = engines.worsened(findings, engine.validate(request.old_object, "admission"))
@@ -125,8 +122,3 @@ def _of_template(finding: Finding, policy: Policy) -> Action:
     if finding.fix == "safe" and finding.action == "deny" and policy.fixes(rules.BY_ID[finding.rule]):
         return "warn"
     return finding.action
-
-
-def patch_document(verdict: Verdict) -> list[dict[str, Any]]:
-    """Return the JSON Patch of a verdict; empty where it denies or changes nothing."""
-    return patches.to_json(verdict.patch) if verdict.allowed else []

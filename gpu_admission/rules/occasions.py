@@ -15,7 +15,7 @@ from . import markers, sharing, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from typing import Any
 
     from gpu_admission.core.container import Container
@@ -83,6 +83,11 @@ def _of_metadata(metadata: Mapping[str, Any]) -> int:
     return 0
 
 
+def may_be_mark(key: str) -> bool:
+    """Tell whether a label or annotation may be one that schedulers and container runtimes believe."""
+    return key[:_LETTERS] in _BEGINNINGS
+
+
 def _of_resources(container: Container) -> int:
     if not container.resources:
         return 0
@@ -98,22 +103,33 @@ def _of_resources(container: Container) -> int:
 
 
 def _of_container(container: Container) -> int:
-    spec, names, found = container.spec, container.env_names, 0
-    if spec.get("envFrom") or not _VARIABLES.isdisjoint(names):
+    spec, found = container.spec, 0
+    if spec.get("envFrom") or names_gpu_variable(container.env_names):
         found |= _VARIABLE
-    elif names:
-        joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
-        if any([prefix in joined for prefix in _PREFIXES]):
-            found |= _VARIABLE
     context = spec.get("securityContext")
     if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
         found |= _PRIVILEGE
-    mounts = spec.get("volumeMounts")
-    if isinstance(mounts, list):
-        paths = [text(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)]
-        if _FOLDER in " ".join(paths):
-            found |= _LIST_MOUNT
+    if mounts_device_list(spec):
+        found |= _LIST_MOUNT
     return found
+
+
+def names_gpu_variable(names: Collection[str]) -> bool:
+    """Tell whether any of a container's variables may have to do with GPUs."""
+    if not names:
+        return False
+    if not _VARIABLES.isdisjoint(names):
+        return True
+    joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
+    return any([prefix in joined for prefix in _PREFIXES])
+
+
+def mounts_device_list(container: Mapping[str, Any]) -> bool:
+    """Tell whether a raw container may mount something below the folder whose entries are read as cards."""
+    mounts = container.get("volumeMounts")
+    if not isinstance(mounts, list):
+        return False
+    return _FOLDER in " ".join([text(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)])
 
 
 def _backend(workload: Workload, policy: Policy) -> int:

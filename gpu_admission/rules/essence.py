@@ -1,0 +1,134 @@
+"""The essence of a Pod: what any rule reads of it. Two Pods that agree in it are judged alike.
+
+Pods come in crowds: a controller's replicas are one pod many times over, and the jobs of a day differ in what they
+run, not in how they ask for GPUs. What tells them apart is taken out here, so that a verdict can be found again.
+
+Nothing moves: lists keep their length and mappings their keys wherever a rule may point or write, so the operations
+that mend the essence mend the Pod. A new rule that reads what is left out finds nothing at admission, which the
+tests notice: every rule's own examples are judged both ways.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.shape import text
+
+from . import occasions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+_WHOSE = frozenset(
+    {
+        "creationTimestamp",
+        "generateName",
+        "generation",
+        "managedFields",
+        "name",
+        "namespace",
+        "resourceVersion",
+        "selfLink",
+        "uid",
+    }
+)
+# Whose labels and annotations number and name pods, and ask for nothing: Kubernetes' own controllers (k8s.io/api
+# batch/v1, apps/v1) and the tools that people deploy and watch with.
+_BOOKKEEPERS = frozenset(
+    {
+        "app.kubernetes.io",
+        "apps.kubernetes.io",
+        "batch.kubernetes.io",
+        "checksum",
+        "helm.sh",
+        "kubectl.kubernetes.io",
+        "prometheus.io",
+        "statefulset.kubernetes.io",
+    }
+)
+_IDENTITY = frozenset({"hostname", "imagePullSecrets", "serviceAccount", "serviceAccountName", "subdomain"})
+_PROGRAM = frozenset(
+    {
+        "args",
+        "command",
+        "image",
+        "lifecycle",
+        "livenessProbe",
+        "ports",
+        "readinessProbe",
+        "startupProbe",
+        "workingDir",
+    }
+)
+_CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
+
+
+def of(pod: dict[str, Any]) -> dict[str, Any]:
+    """Return the essence of a raw Pod: a Pod again, which shares with the given one whatever it keeps whole.
+
+    What is not shaped as a Pod should be is kept as it is.
+    """
+    slim = dict(pod)
+    if isinstance(metadata := pod.get("metadata"), dict):
+        slim["metadata"] = _metadata(metadata)
+    if isinstance(spec := pod.get("spec"), dict):
+        slim["spec"] = _spec(spec)
+    return slim
+
+
+def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
+    slim = {key: value for key, value in metadata.items() if key not in _WHOSE}
+    labels, annotations = slim.get("labels"), slim.get("annotations")
+    if isinstance(labels, dict):
+        slim["labels"] = {key: "" if _is_name(key) or _is_kept_book(key) else labels[key] for key in labels}
+    if isinstance(annotations, dict):
+        slim["annotations"] = {key: "" if _is_kept_book(key) else annotations[key] for key in annotations}
+    owners = slim.get("ownerReferences")
+    if isinstance(owners, list):
+        slim["ownerReferences"] = [{"kind": each.get("kind")} if isinstance(each, dict) else each for each in owners]
+    return slim
+
+
+def _is_kept_book(key: str) -> bool:
+    return key.partition("/")[0] in _BOOKKEEPERS
+
+
+def _is_name(key: str) -> bool:
+    """Tell whether a label without a domain is one by which people and controllers find their pods."""
+    return "/" not in key and not occasions.may_be_mark(key)
+
+
+def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    slim = {key: value for key, value in spec.items() if key not in _IDENTITY}
+    volumes = slim.get("volumes")
+    if isinstance(volumes, list):
+        slim["volumes"] = [{} if isinstance(each, dict) and "hostPath" not in each else each for each in volumes]
+    for key in _CONTAINERS:
+        items = slim.get(key)
+        if isinstance(items, list):
+            slim[key] = [_container(each) if isinstance(each, dict) else each for each in items]
+    return slim
+
+
+def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+    slim = {key: value for key, value in container.items() if key not in _PROGRAM}
+    if container.get("image"):
+        slim["image"] = "-"  # a container without one is a fragment
+    env = container.get("env")
+    if isinstance(env, list) and not container.get("envFrom"):
+        slim["env"] = _variables(env)
+    if "volumeMounts" in container and not occasions.mounts_device_list(container):
+        del slim["volumeMounts"]
+    return slim
+
+
+def _variables(env: list[Any]) -> list[Any]:
+    """Return variables without the values of those that have nothing to do with GPUs, nor are referred to by others."""
+    try:
+        names = [each["name"] for each in env]
+        if not occasions.names_gpu_variable(names):
+            return [{"name": name} for name in names]
+        kept = [each if occasions.names_gpu_variable((each["name"],)) else {"name": each["name"]} for each in env]
+    except (KeyError, TypeError):  # no variables as they should be
+        return env
+    return env if any(["$" in text(each.get("value")) for each in kept]) else kept
