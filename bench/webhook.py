@@ -98,12 +98,12 @@ def crowd(path: str, body: bytes, *, alike: bool) -> Iterator[bytes]:
     ``alike`` ones agree in all that rules read, so a ruling is found again; of the others there are so many
     that none is remembered until it comes again.
     """
-    mark = b'"SETTING_0"'
+    mark = b'"example.com/note-0":"'
     requests = []
     for number in range(200 if alike else 6000):
         told = body.replace(b"train-0", b"train-%05d" % number).replace(b"value-", b"value-%05d-" % number)
         told = told.replace(b"train:1.2.3", b"train:1.2.%05d" % number)
-        requests.append(load.post(path, told if alike else told.replace(mark, b'"SETTING_%05d"' % number)))
+        requests.append(load.post(path, told if alike else told.replace(mark, b"%b%05d" % (mark, number))))
     return itertools.cycle(requests)
 
 

@@ -52,14 +52,18 @@ _PROGRAM = frozenset(
         "args",
         "command",
         "image",
+        "imagePullPolicy",
         "lifecycle",
         "livenessProbe",
         "ports",
         "readinessProbe",
         "startupProbe",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
         "workingDir",
     }
 )
+_BLANK: Mapping[str, Any] = {}
 _CONTAINERS = ("containers", "initContainers", "ephemeralContainers")
 
 
@@ -102,7 +106,7 @@ def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     slim = {key: value for key, value in spec.items() if key not in _IDENTITY}
     volumes = slim.get("volumes")
     if isinstance(volumes, list):
-        slim["volumes"] = [{} if isinstance(each, dict) and "hostPath" not in each else each for each in volumes]
+        slim["volumes"] = [_BLANK if isinstance(each, dict) and "hostPath" not in each else each for each in volumes]
     for key in _CONTAINERS:
         items = slim.get(key)
         if isinstance(items, list):
@@ -123,12 +127,11 @@ def _container(container: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _variables(env: list[Any]) -> list[Any]:
-    """Return variables without the values of those that have nothing to do with GPUs, nor are referred to by others."""
+    """Return variables with nothing left of those that have to do neither with GPUs nor with variables that do."""
     try:
-        names = [each["name"] for each in env]
-        if not occasions.names_gpu_variable(names):
-            return [{"name": name} for name in names]
-        kept = [each if occasions.names_gpu_variable((each["name"],)) else {"name": each["name"]} for each in env]
+        if not occasions.names_gpu_variable([each["name"] for each in env]):
+            return [_BLANK] * len(env)
+        kept = [each if occasions.names_gpu_variable((each["name"],)) else _BLANK for each in env]
     except (KeyError, TypeError):  # no variables as they should be
         return env
     return env if any(["$" in text(each.get("value")) for each in kept]) else kept

@@ -199,7 +199,7 @@ def test_nothing_moves():
     assert len(slim["spec"]["volumes"]) == 1
     assert slim["spec"]["containers"][0]["env"] == [
         {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"},
-        {"name": "RANK"},
+        {},
     ]
 
 
@@ -208,6 +208,7 @@ TELLING = {
     "the type of an amount": ("containers", 0, "resources", "requests", "nvidia.com/gpu"),
     "the name of a container": ("containers", 0, "name"),
     "a variable's name": ("containers", 0, "env", 0, "name"),
+    "a variable's value": ("containers", 0, "env", 0, "value"),
     "a scheduler": ("schedulerName",),
     "a toleration": ("tolerations",),
     "a node selector": ("nodeSelector",),
