@@ -18,18 +18,20 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.glogging import Logger as GunicornLogger
 
+from gpu_admission.admission import jsontext
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from gunicorn.config import Config
 
 NAME = "gpu_admission"
 LONGEST = 256
+"""Characters of a value; in a line that is longer than SHORT as a whole."""
+SHORT = 512
 FRAMES = 12
 PLAIN = re.compile(r"[A-Za-z0-9._:/@,+\-]+")
-_PLAIN_NUMBERS = frozenset({int, float})  # of ours, which are finite: Python and JSON write them alike
 _encode = json.JSONEncoder(ensure_ascii=True, separators=(",", ":")).encode
-_quote = json.encoder.encode_basestring_ascii
 
 
 def get() -> logging.Logger:
@@ -60,7 +62,7 @@ class Lines(logging.Formatter):
         fields: dict[str, Any] = dict(getattr(record, "fields", ()))
         if record.exc_info and record.exc_info[1] is not None:
             fields.update(describe(record.exc_info[1]))
-        return self._render(record.created, record.levelname, record.getMessage(), fields.items())
+        return self._render(record.created, record.levelname, record.getMessage(), fields)
 
 
 def describe(error: BaseException) -> dict[str, str]:
@@ -70,21 +72,21 @@ def describe(error: BaseException) -> dict[str, str]:
     return {"error": type(error).__name__, "at": " < ".join(places)}
 
 
-def _json_line(when: float, level: str, message: str, fields: Iterable[tuple[str, Any]]) -> str:
-    pairs = "".join([f',"{name}":{_json(value)}' for name, value in fields])
-    return f'{{"time":"{_stamp(when)}","level":"{level.lower()}","message":{_json(message)}{pairs}}}'
+def _json_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
+    whole = {"time": _stamp(when), "level": level.lower(), "message": message, **fields}
+    return _encode({name: cut(value) for name, value in whole.items()})
 
 
-def _json(value: Any) -> str:
-    if type(value) is str and len(value) <= LONGEST:  # nearly always, and four times as fast
-        return _quote(value)
-    if not value and isinstance(value, (list, tuple)):
-        return "[]"
-    return repr(value) if type(value) in _PLAIN_NUMBERS else _encode(cut(value))
+def _plain_json_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
+    """Write a line at a third of the cost where nothing in it needs to be escaped, nor to be cut: nearly always."""
+    said = jsontext.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
+    if len(said) <= SHORT and said.isascii():
+        return said.decode()
+    return _json_line(when, level, message, fields)
 
 
-def _text_line(when: float, level: str, message: str, fields: Iterable[tuple[str, Any]]) -> str:
-    pairs = "".join([f" {name}={_plain(cut(value))}" for name, value in fields])
+def _text_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
+    pairs = "".join([f" {name}={_plain(cut(value))}" for name, value in fields.items()])
     return f"{_stamp(when)} {level} {_printable(cut(message))}{pairs}"
 
 
@@ -108,7 +110,8 @@ def _printable(text: str) -> str:
 
 
 def _stamp(when: float) -> str:
-    return f"{_second(int(when))}.{int(when % 1 * 1000):03d}Z"
+    second = int(when)
+    return f"{_second(second)}.{int((when - second) * 1000):03d}Z"
 
 
 @functools.lru_cache(maxsize=2)
@@ -123,7 +126,7 @@ class Decisions:
     """
 
     def __init__(self, style: str, level: str) -> None:
-        self._render = _json_line if style == "json" else _text_line
+        self._render = _plain_json_line if style == "json" else _text_line
         self._enabled = logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
 
     def write(self, endpoint: str, policy: str, status: int, seconds: float, record: Mapping[str, Any]) -> None:
@@ -131,7 +134,7 @@ class Decisions:
         if self._enabled:
             fields = {"endpoint": endpoint, "policy": policy, **record, "status": status, "seconds": round(seconds, 6)}
             with contextlib.suppress(OSError):  # nobody reads our log: that must not fail a review
-                sys.stderr.write(self._render(time.time(), "INFO", "review answered", fields.items()) + "\n")
+                sys.stderr.write(self._render(time.time(), "INFO", "review answered", fields) + "\n")
 
 
 class Throttle:

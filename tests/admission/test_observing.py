@@ -67,6 +67,25 @@ def test_a_decision_is_written_as_any_line(style, monkeypatch):
             "review answered", "u", [["GPU001", "deny"], ["GPU201", "warn"]], 0.000123)  # fmt: skip
 
 
+ODD_NAMES = ["p", HOSTILE, "é", "a\u2028b", '"', "\\", "\n", "\x7f", "\ud800", "x" * 200, "x" * 600, "x" * 100_000]
+
+
+@pytest.mark.parametrize("style", ["json", "text"])
+@pytest.mark.parametrize("name", ODD_NAMES, ids=lambda name: ascii(name)[:12])
+def test_a_decision_is_one_short_line_whatever_its_name(style, name, monkeypatch):
+    monkeypatch.setattr(sys, "stderr", io.StringIO())
+    many = [("GPU001", "deny")] * 500
+    logs.Decisions(style, "info").write("mutate", "default", 200, 0.1, {**RECORD, "name": name, "rules": many})
+    written = sys.stderr.getvalue()
+    assert written.isascii()
+    assert written.count("\n") == 1
+    assert len(written) < 4000
+    if style == "json":
+        made = json.loads(written)
+        assert made["name"] == (name if len(name) <= logs.LONGEST else name[: logs.LONGEST] + "…")
+        assert len(made["rules"]) == 32
+
+
 def test_decisions_are_not_written_above_info(monkeypatch):
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     logs.Decisions("json", "warning").write("mutate", "default", 200, 0.1, RECORD)
