@@ -9,28 +9,13 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import policies
 from gpu_admission import rules
 from gpu_admission.core import workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
 from gpu_admission.core.rule import NEEDS, POD, TEMPLATE
-from gpu_admission.files import policyfile
 
-SHIPPED = [policyfile.load(name) for name in policyfile.shipped()]
-ALL_ON = Policy(
-    "all-on",
-    {
-        "rules": {rule.id: "deny" for rule in rules.ALL},
-        "backend": {"name": "kai", "queue": "default"},
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "schedulerName": "kai-scheduler",
-        "runtimeClassName": "nvidia",
-        "visibleDevices": {"gpuLess": "void", "served": "void", "everyPod": True},
-        "limits": {"perContainer": 1, "perPod": 1, "counts": [1]},
-        "cluster": {"cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}]},
-    },
-)
-POLICIES = [*SHIPPED, ALL_ON]
 ORIGINS = ("file", "admission")
 
 
@@ -60,7 +45,9 @@ def same(policy, document, origin):
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-@given(st.one_of(strategies.workloads(), strategies.documents()), st.sampled_from(POLICIES), st.sampled_from(ORIGINS))
+@given(
+    st.one_of(strategies.workloads(), strategies.documents()), st.sampled_from(policies.ALL), st.sampled_from(ORIGINS)
+)
 def test_on_broken_and_arbitrary_objects(document, policy, origin):
     same(policy, document, origin)
 
@@ -74,7 +61,7 @@ def examples():
 
 @pytest.mark.parametrize(("document", "spec"), list(examples()))
 def test_on_the_examples_of_every_rule(document, spec):
-    for policy, origin in itertools.product((Policy("its own", spec), ALL_ON), ORIGINS):
+    for policy, origin in itertools.product((Policy("its own", spec), policies.ALL_ON), ORIGINS):
         same(policy, document, origin)
 
 
@@ -87,7 +74,7 @@ ANNOTATED = {
 
 
 @pytest.mark.parametrize("change", ["as it is", "only init containers", "no containers", "an odd amount"])
-@pytest.mark.parametrize("policy", POLICIES, ids=lambda policy: policy.name)
+@pytest.mark.parametrize("policy", policies.ALL, ids=lambda policy: policy.name)
 def test_on_requests_by_annotation(change, policy):
     pod = copy.deepcopy(ANNOTATED)
     if change == "only init containers":

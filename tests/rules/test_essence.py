@@ -9,27 +9,14 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import policies
 from gpu_admission import rules
 from gpu_admission.core import patch
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
 from gpu_admission.rules import essence, markers
 
-ALL_ON = Policy(
-    "all-on",
-    {
-        "rules": {rule.id: "deny" for rule in rules.ALL},
-        "backend": {"name": "kai", "queue": "default"},
-        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
-        "schedulerName": "kai-scheduler",
-        "runtimeClassName": "nvidia",
-        "visibleDevices": {"gpuLess": "void", "served": "void", "everyPod": True},
-        "limits": {"perContainer": 1, "perPod": 1, "counts": [1]},
-        "cluster": {"cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}]},
-    },
-)
-ENGINES = [Engine(rules.ALL, policy) for policy in (*map(policyfile.load, policyfile.shipped()), ALL_ON)]
+ENGINES = [Engine(rules.ALL, policy) for policy in policies.ALL]
 
 
 def told(findings):

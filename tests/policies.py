@@ -1,0 +1,21 @@
+"""Policies to judge things under: the shipped ones, and one in which every rule speaks."""
+
+from gpu_admission import rules
+from gpu_admission.core.policy import Policy
+from gpu_admission.files import policyfile
+
+SHIPPED = [policyfile.load(name) for name in policyfile.shipped()]
+ALL_ON = Policy(
+    "all-on",
+    {
+        "rules": {rule.id: "deny" for rule in rules.ALL},
+        "backend": {"name": "kai", "queue": "default"},
+        "tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}],
+        "schedulerName": "kai-scheduler",
+        "runtimeClassName": "nvidia",
+        "visibleDevices": {"gpuLess": "void", "served": "void", "everyPod": True},
+        "limits": {"perContainer": 1, "perPod": 1, "counts": [1]},
+        "cluster": {"cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}]},
+    },
+)
+ALL = [*SHIPPED, ALL_ON]
