@@ -92,7 +92,8 @@ class Cluster:
         """Start the scheduler and the controller-manager, once."""
         if "kube-scheduler" in self._processes:
             return
-        common = {"bind-address": "127.0.0.1", "leader-elect": "false"}
+        # -v=2 has a line for every pod that is bound, and for every one that is not and why.
+        common = {"bind-address": "127.0.0.1", "leader-elect": "false", "v": 2}
         ports = free_port(), free_port()
         self._run("kube-scheduler", **common, **{"kubeconfig": self._kubeconfig("scheduler"), "secure-port": ports[0]})
         self._run("kube-controller-manager", **common, **self._controller_flags(ports[1]))
@@ -112,10 +113,17 @@ class Cluster:
         self._processes.clear()
         shutil.rmtree(self.folder / "etcd", ignore_errors=True)
 
+    def ended(self):
+        """The processes that ended by themselves."""
+        return [name for name, process in self._processes.items() if process.poll() is not None]
+
+    def log(self, name, lines=20):
+        """The end of one process's log."""
+        return "\n".join((self.folder / f"{name}.log").read_text().splitlines()[-lines:])
+
     def logs(self, lines=20):
         """The ends of all logs, for a report."""
-        ends = ["\n".join(path.read_text().splitlines()[-lines:]) for path in sorted(self.folder.glob("*.log"))]
-        return "\n\n".join(ends)
+        return "\n\n".join(self.log(path.stem, lines) for path in sorted(self.folder.glob("*.log")))
 
     def _run(self, name, /, **flags):
         command = [str(self._assets / name), *(f"--{flag}={value}" for flag, value in flags.items())]
@@ -210,7 +218,7 @@ contexts: [{{name: t, context: {{cluster: t, user: u}}}}]
     def _until(self, check, seconds=60):
         deadline = time.monotonic() + seconds
         while not check():
-            ended = [name for name, process in self._processes.items() if process.poll() is not None]
+            ended = self.ended()
             if ended or time.monotonic() > deadline:
                 raise AssertionError(f"{', '.join(ended) or 'the control plane'} did not start:\n{self.logs()}")
             time.sleep(0.05)

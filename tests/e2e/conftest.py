@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 from e2e.cluster import Cluster, missing
+from e2e.objects import space
 from e2e.webhook import Server
 
 
@@ -38,11 +39,9 @@ _NUMBERS = itertools.count(1)
 
 @pytest.fixture
 def namespace(api):
-    """A namespace of the test's own; its deletion would take longer than the test, so it stays."""
-    name = f"t{next(_NUMBERS)}"
-    made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
-    assert made.status == 201, made
-    return name
+    """A namespace of the test's own; its pods go with the test."""
+    with space(api, f"t{next(_NUMBERS)}") as name:
+        yield name
 
 
 @pytest.fixture(scope="session")

@@ -1,11 +1,9 @@
 """Custom kinds with a pod template: the API server takes any GPU request there, and we are the only check."""
 
-import time
-
 import pytest
+from e2e.objects import define
 
 from gpu_admission.core import kinds
-from gpu_admission.render.webhook import plural
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("webhook")]
 
@@ -14,27 +12,10 @@ GPU = "nvidia.com/gpu"
 KNOWN, UNKNOWN = ("kubeflow.org", "PyTorchJob"), ("example.com", "Train")
 
 
-def definition(group, kind):
-    """A CRD that takes any object at all."""
-    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
-    names = {"kind": kind, "plural": plural(kind), "singular": kind.lower(), "listKind": f"{kind}List"}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural(kind)}.{group}"},
-        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
-    }
-
-
 @pytest.fixture(scope="module", autouse=True)
 def definitions(api):
     for group, kind in (KNOWN, UNKNOWN):
-        assert api.create(definition(group, kind), None).status == 201
-        deadline = time.monotonic() + 30
-        while api.get(f"/apis/{group}/v1/namespaces/default/{plural(kind)}").status != 200:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        define(api, group, kind)
 
 
 def job(amounts, kind=KNOWN):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from e2e.webhooks import settled
+from e2e.objects import define
 from webhook_server import ROOT
 
 from gpu_admission.render import webhook
@@ -32,26 +32,8 @@ def accepted(cluster, built):
     spaces = [obj for obj in built["self-signed"] if obj["kind"] == "Namespace"]
     cluster.kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(spaces))
     for kind in ("Issuer", "Certificate"):
-        cluster.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(definition("cert-manager.io", kind)))
-    settled(lambda: cluster.api.get("/apis/cert-manager.io/v1/certificates").status == 200)
-    settled(lambda: cluster.api.get("/apis/cert-manager.io/v1/issuers").status == 200)
+        define(cluster.api, "cert-manager.io", kind)
     return cluster
-
-
-def definition(group, kind):
-    plural = f"{kind.lower()}s"
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {
-            "group": group,
-            "scope": "Namespaced",
-            "names": {"kind": kind, "plural": plural, "singular": kind.lower()},
-            "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-        },
-    }
 
 
 def one(objects, kind):

@@ -6,6 +6,7 @@ Accounts are impersonated, as ``kubectl --as`` does it.
 import json
 
 import pytest
+from e2e.objects import space
 from e2e.webhooks import PROBE, Recorder, options, pod, registered, settled
 from webhook_server import free_port
 
@@ -86,25 +87,29 @@ def asked(api, spaces, tmp_path_factory):
 
 
 @pytest.fixture(scope="class")
-def old(api, tmp_path_factory):
-    namespace = "hami-users"
-    assert api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}, None).status == 201
+def users(api):
+    with space(api, "hami-users") as name:
+        yield name
+
+
+@pytest.fixture(scope="class")
+def old(api, users, tmp_path_factory):
     obj = pod("old", PROBE, schedulingGates=[{"name": "example.com/a"}, {"name": "example.com/b"}])
     obj["metadata"]["finalizers"] = ["example.com/wait"]
-    assert api.create(obj, namespace).status == 201
+    assert api.create(obj, users).status == 201
     huge = pod("huge", PROBE)
     huge["metadata"]["annotations"] = {f"annotations.example.com/{n}": "x" * 99 for n in range(1500)}
     huge["metadata"]["labels"] = {f"labels.example.com/some-longer-name-{n}": "x" for n in range(1500)}
     container = huge["spec"]["containers"][0]
     container["env"] = [{"name": f"SERVICE_{n}_PORT", "value": "10.0.0.1"} for n in range(5000)]
     huge["spec"]["volumes"] = [{"name": f"v{n}", "hostPath": {"path": f"/var/lib/some/path/{n}"}} for n in range(300)]
-    assert api.create(huge, namespace).status == 201
+    assert api.create(huge, users).status == 201
     with Recorder(tmp_path_factory.mktemp("recorder")) as recorder:
         ca = recorder.ca
     made = webhook.configurations(policyfile.load("hami"), options("hami-down", f"https://127.0.0.1:{free_port()}", ca))
     with registered(api, made):
-        settled(lambda: api.create(pod("x", PROBE), namespace, dryRun="All").status == 500)
-        yield f"/api/v1/namespaces/{namespace}/pods/old"
+        settled(lambda: api.create(pod("x", PROBE), users, dryRun="All").status == 500)
+        yield f"/api/v1/namespaces/{users}/pods/old"
 
 
 class TestAgreesWithTheEngine:

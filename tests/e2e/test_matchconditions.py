@@ -8,6 +8,7 @@ import random
 import disorder
 import pytest
 import yaml
+from e2e.objects import define
 from e2e.webhooks import PATHS, PROBE, Recorder, options, pod, registered, settled
 from webhook_server import free_port
 
@@ -264,8 +265,8 @@ def findings(obj, policy):
 
 class TestWhileTheWebhookIsDown:
     @pytest.mark.parametrize("case", ORDINARY)
-    def test_ordinary_pods_are_created(self, down, case):
-        answer = down.create(named(ORDINARY[case]))
+    def test_ordinary_pods_are_created(self, down, namespace, case):
+        answer = down.create(named(ORDINARY[case]), namespace)
         assert answer.status == 201, answer
 
     @pytest.mark.parametrize("case", TOUCHING)
@@ -293,28 +294,15 @@ class TestWhileTheWebhookIsDown:
             assert answer.status == 201, (obj["kind"], answer)
 
     def test_a_custom_resource_never_waits(self, down, namespace):
-        group, plural = "kubeflow.org", "pytorchjobs"
-        schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-        crd = {
-            "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-            "metadata": {"name": f"{plural}.{group}"},
-            "spec": {
-                "group": group, "scope": "Namespaced",
-                "names": {"kind": "PyTorchJob", "plural": plural, "singular": "pytorchjob"},
-                "versions": [{"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}],
-            },
-        }  # fmt: skip
-        made = down.create(crd, None)
-        assert made.status in {201, 409}, made
-        path = f"/apis/{group}/v1/namespaces/{namespace}/{plural}"
-        job = {"apiVersion": f"{group}/v1", "kind": "PyTorchJob", "metadata": {"name": "j"}, "spec": {
-            "pytorchReplicaSpecs": {"Master": {"template": {"spec": pod(resources=PROBE)["spec"]}}}}}  # fmt: skip
-        settled(lambda: down.get(path).status == 200)
-        answer = down.request("POST", path, job)
+        define(down, "kubeflow.org", "PyTorchJob")
+        template = {"spec": pod(resources=PROBE)["spec"]}
+        job = {"metadata": {"name": "j"}, "spec": {"pytorchReplicaSpecs": {"Master": {"template": template}}}}
+        job |= {"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob"}
+        answer = down.create(job, namespace)
         assert answer.status == 201, answer
 
     def test_exempt_namespaces_do_not_wait(self, down):
-        answer = down.create(named(pod(resources=PROBE)), "kube-system")
+        answer = down.create(named(pod(resources=PROBE)), "kube-system", dryRun="All")
         assert answer.status == 201, answer
 
 

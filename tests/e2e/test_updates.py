@@ -1,6 +1,7 @@
 """Pods that were there before the webhook: nobody is locked in with them."""
 
 import pytest
+from e2e.objects import space
 
 pytestmark = pytest.mark.e2e
 
@@ -30,12 +31,11 @@ BAD = {
 @pytest.fixture(scope="module")
 def old(api, server):
     """Where a bad pod stands that was created before the webhooks were registered."""
-    space = "before-us"
-    api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}}, None)
-    made = api.create(BAD, space)
-    assert made.status == 201, made
-    with server.registered(api):
-        yield f"/api/v1/namespaces/{space}/pods/old"
+    with space(api, "before-us") as name:
+        made = api.create(BAD, name)
+        assert made.status == 201, made
+        with server.registered(api):
+            yield f"/api/v1/namespaces/{name}/pods/old"
 
 
 def test_it_would_be_refused_today(api, old):

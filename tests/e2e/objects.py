@@ -1,0 +1,46 @@
+"""What tests make in the cluster that all of them share, and how it goes again.
+
+All files of a run share one cluster, in any order: what one of them leaves, the others find. A pod that asks for
+GPUs is bound to the first node that has some, by a scheduler that may be started only then.
+"""
+
+import contextlib
+
+from e2e.webhooks import settled
+
+from gpu_admission.render.webhook import plural
+
+
+@contextlib.contextmanager
+def space(api, name):
+    """A namespace, and its end: nothing can be made in it any more, and its pods are gone."""
+    made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
+    assert made.status == 201, made
+    try:
+        yield name
+    finally:
+        # The controllers delete the rest, in their own time; where none run it stays, and so does the namespace.
+        # First the namespace, for nobody may make its pods anew.
+        for path in (f"/api/v1/namespaces/{name}", f"/api/v1/namespaces/{name}/pods"):
+            gone = api.delete(path, gracePeriodSeconds=0)
+            assert gone.status == 200, gone
+
+
+def definition(group, kind):
+    """A custom kind that takes any object at all."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
+    names = {"kind": kind, "plural": plural(kind), "singular": kind.lower(), "listKind": f"{kind}List"}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural(kind)}.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+
+
+def define(api, group, kind):
+    """Have a custom kind served; several files need the same one, so it stays."""
+    made = api.create(definition(group, kind), None)
+    assert made.status in {201, 409}, made
+    settled(lambda: api.get(f"/apis/{group}/v1/{plural(kind)}").status == 200)
