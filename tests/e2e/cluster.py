@@ -92,10 +92,11 @@ class Cluster:
         """Start the scheduler and the controller-manager, once."""
         if "kube-scheduler" in self._processes:
             return
-        # -v=2 has a line for every pod that is bound, and for every one that is not and why.
-        common = {"bind-address": "127.0.0.1", "leader-elect": "false", "v": 2}
+        common = {"bind-address": "127.0.0.1", "leader-elect": "false"}
         ports = free_port(), free_port()
-        self._run("kube-scheduler", **common, **{"kubeconfig": self._kubeconfig("scheduler"), "secure-port": ports[0]})
+        # At 2 its log has a line for every pod that is bound, and for every one that is not and why.
+        own = {"kubeconfig": self._kubeconfig("scheduler"), "secure-port": ports[0], "v": 2}
+        self._run("kube-scheduler", **common, **own)
         self._run("kube-controller-manager", **common, **self._controller_flags(ports[1]))
         self._until(lambda: self._healthy(f"https://127.0.0.1:{ports[0]}/readyz"))
         # /healthz answers before the controllers run, so wait for what one of them does.
