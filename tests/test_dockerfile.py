@@ -1,6 +1,8 @@
-"""The Dockerfile by reading it: there is no engine here to build it with."""
+"""The Dockerfile by reading it: no engine is needed, and the build itself tries what it made."""
 
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -34,3 +36,23 @@ def test_it_runs_without_root_and_takes_no_tools_along():
 def test_the_manifests_run_the_same_user():
     (user,) = re.findall(r"^USER (\d+):\d+$", TEXT, re.MULTILINE)
     assert f"runAsUser: {user}" in (ROOT / "deploy" / "base" / "deployment.yaml").read_text()
+
+
+def test_the_build_tries_what_it_made_as_the_user_who_will_run_it():
+    last = STAGES[-1]
+    asuser = last[re.search(r"^USER ", last, re.MULTILINE).start() :]
+    (imported,) = re.findall(
+        r"^RUN gpu-admission policy list .*\\\n && python -c 'import ([^']*)'$", asuser, re.MULTILINE
+    )
+    left_out = re.findall(r"site-packages/(\S+)", STAGES[0])
+    assert left_out == ["kubernetes/aio"]
+    hidden = [name.replace("/", ".") for name in left_out]
+    code = f"import sys; sys.modules.update(dict.fromkeys({hidden})); import {imported}"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True, timeout=60)
+
+
+def test_bytecode_is_made_last_and_for_good():
+    steps = re.split(r"\s*&&\s*", STAGES[0].replace("\\\n", ""))
+    assert "compileall" in steps[-1]
+    assert "--invalidation-mode unchecked-hash" in steps[-1]
+    assert "PYTHONDONTWRITEBYTECODE=1" in STAGES[-1]
