@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 
 import yaml
@@ -14,7 +15,14 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
+    from gpu_admission.core.policy import Policy
+
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+# What the API server takes as names: of a Service or namespace, and of everything else here.
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
+# It refuses a URL with a user, a query or a fragment, and our path is put behind it.
+_URL = re.compile(r"https://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\s?#]*)?")
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -35,11 +43,12 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print the objects; return 2 where the policy or the CA cannot be read."""
+    """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
         policy = policyfile.load(options.policy)
+        _check(options, policy)
         bundle = _bundle(options.ca_bundle)
-    except (policyfile.PolicyError, OSError) as error:
+    except (policyfile.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
@@ -56,18 +65,39 @@ def run(options: argparse.Namespace) -> int:
     )
     objects = [] if options.only == "rbac" else webhook.configurations(policy, where)
     if options.only != "webhooks":
-        objects += webhook.access(where, options.secret)
+        objects += webhook.access(where, options.secret, keeps=not options.cert_manager)
     sys.stdout.write(to_yaml(objects))
     return 0
+
+
+def _check(options: argparse.Namespace, policy: Policy) -> None:
+    """Refuse what the API server would, or what would only fail when it calls. Raises ValueError."""
+    for flag, shape in (("name", _SUBDOMAIN), ("secret", _SUBDOMAIN), ("service", _LABEL), ("namespace", _LABEL)):
+        value = getattr(options, flag)
+        if not shape.fullmatch(value):
+            raise ValueError(f"--{flag}: {value!r} is not a name that Kubernetes takes")
+    if not 1 <= options.port <= 65535:
+        raise ValueError(f"--port: {options.port} is not between 1 and 65535")
+    if options.url and not _URL.fullmatch(options.url):
+        raise ValueError(f"--url: {options.url!r} is not https://HOST:PORT")
+    namespace, _, certificate = (options.cert_manager or "").partition("/")
+    if options.cert_manager and not (_LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(certificate)):
+        raise ValueError(f"--cert-manager: {options.cert_manager!r} is not NAMESPACE/CERTIFICATE")
+    if options.route not in {"", policy.name}:
+        # The server would answer 404, and under failurePolicy Fail no GPU pod could start.
+        raise ValueError(f"--route: {options.route!r} is not the name of this policy, which is {policy.name!r}")
 
 
 def _bundle(path: str | None) -> bytes:
     if path is None:
         return b""
-    with open(path, "rb") as file:
-        data = file.read(1 << 20)
+    try:
+        with open(path, "rb") as file:
+            data = file.read(1 << 20)
+    except OSError as error:
+        raise ValueError(f"--ca-bundle: {path}: {(error.strerror or str(error)).lower()}") from None
     if b"-----BEGIN CERTIFICATE-----" not in data or b"PRIVATE KEY" in data:
-        raise OSError(f"{path}: is no PEM bundle of certificates alone")
+        raise ValueError(f"--ca-bundle: {path}: is no PEM bundle of certificates alone")
     return data
 
 

@@ -1,0 +1,101 @@
+"""``gpu-admission manifests``: what it prints, and the mistakes that would only show in the cluster."""
+
+import pytest
+import yaml
+
+from gpu_admission.commands.main import main
+from gpu_admission.files import policyfile
+
+
+@pytest.fixture
+def manifests(capsys):
+    def say(*words):
+        code = main(["manifests", *map(str, words)])
+        said = capsys.readouterr()
+        return code, list(yaml.safe_load_all(said.out)), said.err
+
+    return say
+
+
+def kinds(objects):
+    return [each["kind"] for each in objects]
+
+
+def test_configurations_and_rights(manifests):
+    webhooks = ["MutatingWebhookConfiguration", "ValidatingWebhookConfiguration"]
+    rights = ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"]
+    assert kinds(manifests()[1]) == webhooks + rights
+    assert kinds(manifests("--only", "webhooks")[1]) == webhooks
+    assert kinds(manifests("--only", "rbac")[1]) == rights
+
+
+def test_with_cert_manager_it_asks_for_no_secret_and_only_reads(manifests):
+    code, objects, _ = manifests("--cert-manager", "gpu-admission/serving")
+    assert code == 0
+    assert "secrets" not in str(objects)
+    (role,) = (each for each in objects if each["kind"] == "ClusterRole")
+    assert [rule["verbs"] for rule in role["rules"]] == [["get"]]
+    for each in objects[:2]:
+        assert each["metadata"]["annotations"] == {"cert-manager.io/inject-ca-from": "gpu-admission/serving"}
+
+
+@pytest.mark.parametrize("url", ["https://10.0.0.1:8443", "https://gate.example.com/", "https://[fd00::1]:443/gpu"])
+def test_a_server_outside_of_the_cluster(manifests, url):
+    code, objects, _ = manifests("--url", url, "--only", "webhooks", "--fail-open")
+    assert code == 0
+    asked = [hook["clientConfig"]["url"] for each in objects for hook in each["webhooks"]]
+    assert set(asked) == {f"{url.rstrip('/')}/mutate", f"{url.rstrip('/')}/validate"}
+
+
+def test_the_route_is_the_policys_own_name(manifests, tmp_path):
+    path = tmp_path / "p.yaml"
+    path.write_text(policyfile.source("default").replace("  name: default", "  name: research", 1))
+    code, objects, _ = manifests("-p", path, "--route", "research", "--name", "gpu-research")
+    assert code == 0
+    assert objects[0]["webhooks"][0]["clientConfig"]["service"]["path"] == "/mutate/research"
+    assert objects[0]["metadata"]["name"] == "gpu-research"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-p", "nosuch"], "there is no shipped policy 'nosuch'"),
+        (["-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
+        (["--port", "0"], "--port: 0 is not between 1 and 65535"),
+        (["--port", "65536"], "--port: "),
+        (["--name", ""], "--name: '' is not a name that Kubernetes takes"),
+        (["--name", "Two Words"], "--name: "),
+        (["--name", "a\n"], "--name: "),
+        (["--name", "a" * 254], "--name: "),
+        (["--service", "a_b"], "--service: "),
+        (["--service", "a.b"], "--service: "),
+        (["--service", "a" * 64], "--service: "),
+        (["--namespace", "a-"], "--namespace: "),
+        (["--secret", "ns/name"], "--secret: "),
+        (["--url", "http://a:1"], "--url: 'http://a:1' is not https://HOST:PORT"),
+        (["--url", "gate:8443"], "--url: "),
+        (["--url", "https://"], "--url: "),
+        (["--url", "https://user:secret@a"], "--url: "),
+        (["--url", "https://a?b=c"], "--url: "),
+        (["--url", "https://a/#b"], "--url: "),
+        (["--cert-manager", "serving"], "--cert-manager: 'serving' is not NAMESPACE/CERTIFICATE"),
+        (["--cert-manager", "a/b/c"], "--cert-manager: "),
+        (["--route", "strict"], "--route: 'strict' is not the name of this policy, which is 'default'"),
+        (["--ca-bundle", "/no/such.crt"], "--ca-bundle: /no/such.crt: no such file or directory"),
+        (["--ca-bundle", "/"], "--ca-bundle: /: is a directory"),
+    ],
+)
+def test_mistakes_are_one_line_and_2(manifests, words, said):
+    code, objects, err = manifests(*words)
+    assert (code, objects) == (2, [])
+    assert err.startswith(f"gpu-admission manifests: {said}")
+    assert err.count("\n") == 1
+
+
+def test_a_bundle_is_of_certificates_alone(manifests, tmp_path):
+    path = tmp_path / "ca.crt"
+    for text in ("", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"):
+        path.write_text(text)
+        assert manifests("--ca-bundle", path)[2].endswith("is no PEM bundle of certificates alone\n")
+    path.write_text("-----BEGIN CERTIFICATE-----\n")
+    assert manifests("--ca-bundle", path, "--only", "webhooks")[0] == 0
