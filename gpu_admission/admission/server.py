@@ -14,7 +14,7 @@ from gunicorn.arbiter import Arbiter
 from gpu_admission.admission import logs
 from gpu_admission.admission.metrics import memory_directory
 from gpu_admission.admission.service import Service, load_engine
-from gpu_admission.admission.settings import Settings, address
+from gpu_admission.admission.settings import Settings, address, misspelt
 from gpu_admission.admission.worker import ReviewWorker
 from gpu_admission.pki.errors import PkiError
 
@@ -153,6 +153,8 @@ def prepare(
 ) -> Service | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
     logs.setup(settings.log_format, settings.log_level)
+    for mistake in misspelt(os.environ):
+        logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))
     try:
         service = Service(settings, load_engine(settings.engine), checks, keeper)
     except PkiError as error:

@@ -5,14 +5,23 @@ Every field can be given as the environment variable ``GPU_ADMISSION_<FIELD>``; 
 
 from __future__ import annotations
 
+import math
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from gpu_admission.core.nearest import meant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PREFIX = "GPU_ADMISSION_"
 MIB = 1 << 20
+_BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "": False, "0": False, "false": False, "no": False,
+             "off": False}  # fmt: skip
+_SERVICE_LINK = re.compile(r"_(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_\w+)?)$")
+# Zero of these means at once, or none at all; zero of any other number would mean that nothing works.
+_MAY_BE_ZERO = frozenset({"lame_duck", "graceful_timeout", "linger", "large_body", "large_body_wait", "max_discard"})
 
 
 class SettingsError(ValueError):
@@ -95,7 +104,9 @@ class Settings:
 
 def _parse(name: str, text: str, kind: type) -> Any:
     if kind is bool:
-        return text.strip().lower() in {"1", "true", "yes", "on"}
+        if text.strip().lower() not in _BOOLEANS:
+            raise SettingsError(f"{PREFIX}{name.upper()}: {text!r} is neither true nor false")
+        return _BOOLEANS[text.strip().lower()]
     if kind is tuple:
         return tuple(part for part in (piece.strip() for piece in text.split(",")) if part)
     try:
@@ -112,11 +123,33 @@ def address(text: str, name: str = "bind") -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+def misspelt(environ: Mapping[str, str]) -> list[str]:
+    """Name the variables that look as if they were meant to be a setting, each with the one that it may be.
+
+    Others that begin like ours are no mistake: Kubernetes sets some for each Service (GPU_ADMISSION_PORT, ...).
+    """
+    known = [f"{PREFIX}{field.name.upper()}" for field in fields(Settings)]
+    odd = sorted(name for name in environ if name.startswith(PREFIX) and name not in {*known, f"{PREFIX}STATE"})
+    odd = [name for name in odd if not _SERVICE_LINK.search(name)]
+    pairs = ((name, meant(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))) for name in odd)
+    return [f"{name} is no setting; did you mean {PREFIX}{near}?" for name, near in pairs if near]
+
+
+def _check_numbers(settings: Settings) -> None:
+    for field in fields(Settings):
+        value, name = getattr(settings, field.name), field.name.replace("_", "-")
+        if type(field.default) not in {int, float}:
+            continue
+        if not (math.isfinite(value) and 0 <= value < 2**31):
+            raise SettingsError(f"{name}: {value} is no number that can be used")
+        if value == 0 and field.name not in _MAY_BE_ZERO:
+            raise SettingsError(f"{name}: 0 is too little")
+
+
 def _check(settings: Settings) -> None:
     if not settings.policy:
         raise SettingsError("policy: at least one is needed")
-    if settings.workers < 1:
-        raise SettingsError(f"workers: {settings.workers} is less than one")
+    _check_numbers(settings)
     if settings.keepalive < 100:
         raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
     if settings.log_format not in {"json", "text"}:

@@ -6,6 +6,7 @@ own (keeper.py), so that neither the forking server nor a worker ever loads the 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import sys
@@ -88,8 +89,8 @@ def _settings(args: argparse.Namespace) -> Settings:
     settings = Settings.from_environment(os.environ, **given)
     for name in ("tls_cert", "tls_key", "client_ca"):
         path = getattr(settings, name)
-        if path and not os.access(path, os.R_OK):
-            reason = "cannot be read" if os.path.exists(path) else "there is no such file"
+        if path and (os.path.isdir(path) or not os.access(path, os.R_OK)):
+            reason = "cannot be read" if os.path.isfile(path) else "there is no such file"
             raise SettingsError(f"{name.replace('_', '-')}: {path}: {reason}")
     return settings
 
@@ -98,13 +99,15 @@ def _check_ports(settings: Settings) -> None:
     """See that nobody has our ports; raises SettingsError. gunicorn would try five times, then exit with 1."""
     from gpu_admission.admission.settings import SettingsError, address  # noqa: PLC0415
 
-    for name, text in (("bind", settings.bind), ("health-bind", settings.health_bind)):
-        if not text:
-            continue
-        host, port = address(text, name)
-        try:
-            family = socket.AF_INET6 if ":" in host else socket.AF_INET
-            socket.create_server((host, port), family=family).close()
-        except OSError as error:
-            reason = os.strerror(error.errno) if error.errno and error.errno > 0 else str(error)
-            raise SettingsError(f"{name}: {text}: {reason.lower()}") from None
+    with contextlib.ExitStack() as held:  # both at once: they must not be the same
+        for name, text in (("bind", settings.bind), ("health-bind", settings.health_bind)):
+            if not text:
+                continue
+            host, port = address(text, name)
+            try:
+                family = socket.AF_INET6 if ":" in host else socket.AF_INET
+                held.enter_context(socket.create_server((host, port), family=family))
+            except OSError as error:
+                code = error.errno or 0  # the resolver's own are below 0
+                reason = os.strerror(code).lower() if code > 0 else "there is no such host"
+                raise SettingsError(f"{name}: {text}: {reason}") from None

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from gpu_admission.admission.settings import Settings, SettingsError, address
+from gpu_admission.admission.settings import Settings, SettingsError, address, misspelt
 from gpu_admission.commands import main
 
 
@@ -34,6 +34,13 @@ def test_every_field_can_come_from_the_environment():
         ({"self_signed": "x", "http": True}, "exclude"),
         ({"client_ca": "x", "http": True}, "client-ca"),
         ({"policy": ()}, "policy"),
+        ({"lame_duck": -1.0}, "lame-duck"),
+        ({"lame_duck": float("nan")}, "lame-duck"),
+        ({"lame_duck": 1e300}, "lame-duck"),
+        ({"header_timeout": float("inf")}, "header-timeout"),
+        ({"reload_interval": 0.0}, "reload-interval: 0 is too little"),
+        ({"max_connections": 0}, "max-connections"),
+        ({"max_body": -1}, "max-body"),
     ],
 )
 def test_what_cannot_be_used_is_named(given, word):
@@ -44,6 +51,28 @@ def test_what_cannot_be_used_is_named(given, word):
 def test_a_number_that_is_none():
     with pytest.raises(SettingsError, match="GPU_ADMISSION_WORKERS"):
         Settings.from_environment({"GPU_ADMISSION_WORKERS": "many"})
+
+
+@pytest.mark.parametrize(("text", "meaning"), [("on", True), ("TRUE ", True), ("0", False), ("no", False), ("", False)])
+def test_switches(text, meaning):
+    assert Settings.from_environment({"GPU_ADMISSION_HTTP": text}).http is meaning
+
+
+def test_a_switch_that_is_neither_on_nor_off():
+    with pytest.raises(SettingsError, match="GPU_ADMISSION_HTTP: 'ture' is neither true nor false"):
+        Settings.from_environment({"GPU_ADMISSION_HTTP": "ture"})
+
+
+def test_misspelt_variables_are_named_and_those_of_kubernetes_are_not():
+    environ = dict.fromkeys(("GPU_ADMISSION_HELTH_BIND", "GPU_ADMISSION_WORKER", "GPU_ADMISSION_BIND"), "x")
+    environ |= dict.fromkeys(("GPU_ADMISSION_STATE", "GPU_ADMISSION_QQQ", "GPU_ADMISSIONS", "BIND"), "x")
+    for service in ("GPU_ADMISSION", "GPU_ADMISSION_HEALTH"):
+        for tail in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTPS", "PORT", "PORT_443_TCP", "PORT_443_TCP_ADDR"):
+            environ[f"{service}_{tail}"] = "x"
+    assert misspelt(environ) == [
+        "GPU_ADMISSION_HELTH_BIND is no setting; did you mean GPU_ADMISSION_HEALTH_BIND?",
+        "GPU_ADMISSION_WORKER is no setting; did you mean GPU_ADMISSION_WORKERS?",
+    ]
 
 
 @pytest.mark.parametrize(("text", "found"), [("[::]:8443", ("::", 8443)), ("localhost:1", ("localhost", 1))])

@@ -144,7 +144,10 @@ class TestRefusals:
             (["--secret", "x"], "secret: 'x' is not NAMESPACE/NAME"),
             (["--secret", "a/b/c"], "secret: 'a/b/c' is not NAMESPACE/NAME"),
             (["--http", "--webhook-configuration", "x"], "webhook-configuration: "),
+            (["--bind", "127.0.0.1:0", "--tls-cert", "/", "--tls-key", "k"], "tls-cert: /: there is no such file"),
+            (["--bind", "no.such.host.invalid:8443"], "bind: no.such.host.invalid:8443: there is no such host"),
             (["--workers", "0"], "workers: 0"),
+            (["--lame-duck", "nan"], "lame-duck: nan is no number that can be used"),
         ],
     )  # fmt: skip
     def test_of_settings(self, words, said):
@@ -162,6 +165,13 @@ class TestRefusals:
                 assert done.returncode == 2
                 assert f"{where}: address already in use" in done.stderr
                 assert len(done.stderr.splitlines()) == 1
+
+    def test_of_one_port_for_two(self):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            where = f"127.0.0.1:{free.getsockname()[1]}"
+        done = run("serve", "--http", "--bind", where, "--health-bind", where)
+        assert done.returncode == 2
+        assert done.stderr == f"gpu-admission serve: health-bind: {where}: address already in use\n"
 
     def test_of_what_is_no_directory(self, tmp_path):
         tmp_path.joinpath("file").write_text("")
