@@ -89,10 +89,11 @@ class TestPolicy:
         bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
         bad.write_text("kind: GPUPolicy\n")
         good.write_text(policyfile.source("default"))
-        assert main(["policy", "check", str(bad), str(tmp_path / "none.yaml"), str(good)]) == 1
+        assert main(["policy", "check", str(bad), str(tmp_path / "none.yaml"), str(tmp_path), str(good)]) == 1
         said = capsys.readouterr()
         assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in said.err
         assert "none.yaml: there is no such policy file" in said.err
+        assert f"{tmp_path}: is no regular file\n" in said.err
         assert "policy default is valid" in said.out
 
     def test_schema_is_json(self, capsys):
@@ -118,11 +119,19 @@ class TestReview:
         assert main(["review"]) == 2
         assert capsys.readouterr().err.count("\n") == 1
 
-    @pytest.mark.parametrize("argv", [["-p", "odd"], ["missing.json"]])
-    def test_what_cannot_be_read_is_2(self, argv, stdin, capsys):
+    @pytest.mark.parametrize(
+        ("argv", "said"),
+        [
+            (["-p", "odd"], "there is no shipped policy 'odd'"),
+            (["missing.json"], "missing.json: no such file or directory\n"),
+            (["/"], "/: is a directory\n"),
+            (["nul\0.json"], "embedded null byte\n"),
+        ],
+    )
+    def test_what_cannot_be_read_is_2(self, argv, said, stdin, capsys):
         stdin("{}")
         assert main(["review", *argv]) == 2
-        assert capsys.readouterr().err.startswith("gpu-admission review: ")
+        assert capsys.readouterr().err.startswith(f"gpu-admission review: {said}")
 
     def test_a_body_over_the_limit_is_2(self, stdin, capsys):
         stdin(" " * ((7 << 20) + 1))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
 from datetime import UTC, datetime
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Callable
 
     from gpu_admission.cluster.api import Api
@@ -44,9 +44,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _add_place(parser: argparse.ArgumentParser) -> None:
     place = parser.add_mutually_exclusive_group(required=True)
-    place.add_argument("--dir", type=Path, metavar="DIR", help="directory that holds the certificates")
+    place.add_argument("--dir", type=_directory, metavar="DIR", help="directory that holds the certificates")
     place.add_argument("--secret", metavar="NS/NAME", help="Secret that holds them; it must exist")
     parser.add_argument("--context", help="context of kubeconfig")
+
+
+def _directory(text: str) -> Path:
+    if not text:  # a variable that was not set, as a rule: Path would take it for the current directory
+        raise argparse.ArgumentTypeError("is empty")
+    return Path(text)
 
 
 def _add_names(parser: argparse.ArgumentParser) -> None:

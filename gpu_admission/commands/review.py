@@ -35,7 +35,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         policy = policyfile.load(options.policy)
         body = _body(options.file)
-    except (policyfile.PolicyError, OSError) as error:
+    except (policyfile.PolicyError, ValueError) as error:
         print(f"gpu-admission review: {error}", file=sys.stderr)
         return 2
     answer = Decider(lambda _: policy)(body, options.endpoint)
@@ -52,8 +52,11 @@ def _body(path: str) -> bytes:
     if path == "-":
         body = sys.stdin.buffer.read(_LARGEST + 1)
     else:
-        with open(path, "rb") as file:
-            body = file.read(_LARGEST + 1)
+        try:
+            with open(path, "rb") as file:
+                body = file.read(_LARGEST + 1)
+        except OSError as error:
+            raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     if len(body) > _LARGEST:
-        raise OSError(f"{path}: larger than the 7 MiB that the webhook takes")
+        raise ValueError(f"{path}: larger than the 7 MiB that the webhook takes")
     return body

@@ -103,7 +103,8 @@ def content(path: str) -> bytes:
     """
     try:
         if not os.path.isfile(path):
-            raise PolicyError(f"{path}: there is no such policy file")
+            reason = "is no regular file" if os.path.exists(path) else "there is no such policy file"
+            raise PolicyError(f"{path}: {reason}")
         with open(path, "rb") as file:
             data = file.read(_LARGEST + 1)
     except (OSError, ValueError) as error:

@@ -290,6 +290,7 @@ def test_mistakes_are_one_line(shell, tmp_path, words, code, text):
         ["issue"],
         ["issue", "--dir", "x", "--secret", "a/b"],
         ["issue", "--dir"],
+        ["issue", "--dir", ""],
         ["rotate", "--dir", "x", "--days", "y"],
     ],
 )
