@@ -59,6 +59,16 @@ class ServingCertificate:
         """The context for new connections, None while no pair has ever been good."""
         return self._context
 
+    def context_at(self, now: float) -> ssl.SSLContext | None:
+        """The context for a connection that comes ``now`` (Unix seconds).
+
+        Where there has never been one it is looked for at once: the first certificate may have come a moment ago,
+        another worker may have said since that we are ready, and every worker takes what that brings.
+        """
+        if self._context is None:
+            self.refresh(now)
+        return self._context
+
     @property
     def not_after(self) -> float:
         """When the certificate in service expires, in Unix seconds; 0 while there is none."""

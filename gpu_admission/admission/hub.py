@@ -112,8 +112,8 @@ class Hub:
     def _open(self, sock: socket.socket) -> None:
         if self._certificate is None:
             Connection(sock, self, None)
-        elif self._certificate.context is not None:
-            Connection(sock, self, self._certificate.context)
+        elif (context := self._certificate.context_at(time.time())) is not None:
+            Connection(sock, self, context)
         else:
             sock.close()  # no certificate yet: never plain HTTP instead
 

@@ -2,10 +2,13 @@
 
 import asyncio
 import socket
+import ssl
 import time
 
 import pytest
+from webhook_server import pair
 
+from gpu_admission.admission.certificates import ServingCertificate
 from gpu_admission.admission.http1 import Refusal
 from gpu_admission.admission.hub import Hub
 from gpu_admission.admission.lifecycle import Drain
@@ -204,14 +207,20 @@ def test_at_the_end_answers_close_and_the_idle_are_closed(stopping):
     run(scenario, linger=0.2)
 
 
-def test_without_a_certificate_nothing_is_served_in_plain():
-    class Nothing:
-        context = None
+def test_without_a_certificate_nothing_is_served_in_plain_and_the_first_one_at_once(tmp_path):
+    """Nobody refreshes here: another worker may have called us ready before this one looked again."""
 
     async def scenario(world):
-        world.hub._certificate = Nothing
+        world.hub._certificate = ServingCertificate(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))
         reader, _ = await world.client(GET)
         assert await reader.read() == b""
+        trusting = ssl.create_default_context(cafile=pair(tmp_path)[0])
+        reader, writer = await asyncio.open_connection(
+            *world.listening.getsockname(), ssl=trusting, server_hostname="localhost"
+        )
+        world.clients.append(writer)
+        writer.write(GET)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
 
     run(scenario)
 
