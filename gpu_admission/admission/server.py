@@ -178,8 +178,12 @@ def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = ()
     service = prepare(settings, checks, keeper)
     if service is None:
         return 2
+    arbiter = os.getpid()
     try:
         Arbiter(WebhookServer(gunicorn_options(settings, service), service)).run()
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 1
+    finally:
+        if os.getpid() == arbiter:  # workers are forks, and end here too
+            service.metrics.close()  # gunicorn calls on_exit only when it had begun
     return 0

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -36,17 +37,19 @@ LOOK = 1.0  # seconds between looks at whether the server still lives
 
 
 class Leash(threading.Event):
-    """Set by SIGTERM, or when the server that started us is gone."""
+    """Set by SIGTERM, or when the server that started us is gone, which makes us ``orphaned``."""
 
     def __init__(self, parent: int) -> None:
         super().__init__()
         self._parent = parent
+        self.orphaned = False
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait; True when it is time to end."""
         end = float("inf") if timeout is None else time.monotonic() + timeout
         while not super().wait(max(0.0, min(LOOK, end - time.monotonic()))):
             if os.getppid() != self._parent:
+                self.orphaned = True
                 return True
             if time.monotonic() >= end:
                 return False
@@ -66,6 +69,9 @@ def main(argv: Sequence[str]) -> int:
         _report(Event(str(error), failed=True))
         return 1
     run(keeper, leash, lambda: datetime.now(UTC), _report, options.interval)
+    if leash.orphaned and (options.secret or options.observe):
+        # The server would have done it, but it was killed. What lies there is a copy, and there is a key in it.
+        shutil.rmtree(options.directory, ignore_errors=True)
     return 0
 
 

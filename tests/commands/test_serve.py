@@ -221,6 +221,22 @@ def test_gunicorns_own_command_refuses_in_one_line_too(settings, said):
     assert said in done.stderr + done.stdout
 
 
+def test_a_server_that_cannot_begin_leaves_nothing_in_memory():
+    """Somebody may take the port between our look and gunicorn's, which then gives up without another word to us."""
+    code = (
+        "import os, sys; from gpu_admission.admission import server, settings\n"
+        "class Broken:\n"
+        "    def __init__(self, app): print(os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
+        "    def run(self): sys.exit(3)\n"
+        "server.Arbiter = Broken\n"
+        "print(server.serve(settings.Settings(http=True)), os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.split() == ["True", "3", "False"]
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """A small API server, and the kubeconfig that leads to it."""
@@ -292,8 +308,11 @@ class TestTheKeeper:
     def test_follows_a_server_that_was_killed(self, with_secret, start):
         server = start(*self.WORDS, env=with_secret.env)
         (pid,) = server.keepers()
+        folder = Path(argv(pid).split("\0")[argv(pid).split("\0").index("--directory") + 1])
+        assert (folder / "tls.key").exists()
         server.stop(signal.SIGKILL)
         until(lambda: not argv(pid), 20)
+        assert not folder.exists()  # there was a key in it
 
     def test_without_its_secret_the_server_waits_unready(self, cluster, tmp_path):
         with Served(tmp_path, *self.WORDS, env=cluster.env, wait=False) as server:
