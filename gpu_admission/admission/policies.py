@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     Failed = Callable[[str, str], None]
 
 
+RETRY = 10  # looks after which a source that was refused is tried again, though it looks the same
+
+
 def _ignore(_: str, __: object) -> None: ...
 
 
 class PolicySet:
     """Policies by name, the first source's first; ``refresh`` takes over what changed and keeps what got worse.
+
+    What was refused is tried again now and then: a file may become readable, or another policy give up its name,
+    and nothing shows in the file itself.
 
     ``loaded(name, unix_seconds)`` and ``failed(source, message)`` are told of every change.
     """
@@ -43,6 +49,8 @@ class PolicySet:
         self._failed = failed
         self._clock = clock
         self._seen: dict[str, Fingerprint] = {}
+        self._refused: dict[str, tuple[Fingerprint, str]] = {}
+        self._looks = 0
         self._by_source: dict[str, Policy] = {}
         self._current: Mapping[str, Policy] = MappingProxyType({})
         self._times: dict[str, float] = {}
@@ -74,10 +82,12 @@ class PolicySet:
     def refresh(self) -> bool:
         """Load every source that changed since it was last looked at; True when a policy was replaced."""
         changed = False
+        self._looks += 1
+        retrying = self._looks % RETRY == 0
         for source in self._sources:
             # Taken before the file is read: a write in between shows at the next look.
             mark = fingerprint((source,))
-            if self._seen.get(source) != mark:
+            if self._seen.get(source) != mark or (retrying and source in self._refused):
                 self._seen[source] = mark
                 changed |= self._take(source)
         return changed
@@ -87,11 +97,10 @@ class PolicySet:
             policy = self._load(source)
             self._refuse_namesake(source, policy)
         except PolicyError as error:
-            self._failed(source, str(error))
-            return False
+            return self._refuse(source, str(error))
         except Exception as error:  # noqa: BLE001 - a loader's own bug must not take the old policy down
-            self._failed(source, f"the loader failed: {type(error).__name__}")
-            return False
+            return self._refuse(source, f"the loader failed: {type(error).__name__}")
+        self._refused.pop(source, None)
         self._by_source[source] = policy
         ordered = (self._by_source[known] for known in self._sources if known in self._by_source)
         self._current = MappingProxyType({each.name: each for each in ordered})
@@ -99,6 +108,13 @@ class PolicySet:
         self._times[policy.name] = self._clock()
         self._loaded(policy.name, self._times[policy.name])
         return True
+
+    def _refuse(self, source: str, message: str) -> bool:
+        refused = self._seen[source], message
+        if self._refused.get(source) != refused:
+            self._refused[source] = refused
+            self._failed(source, message)
+        return False
 
     def _refuse_namesake(self, source: str, policy: Policy) -> None:
         for other, known in self._by_source.items():

@@ -4,7 +4,8 @@ import os
 import webhook_standin
 from webhook_server import replace
 
-from gpu_admission.admission.policies import PolicySet
+from gpu_admission.admission.policies import RETRY, PolicySet
+from gpu_admission.admission.seam import PolicyError
 
 
 class Told:
@@ -102,6 +103,43 @@ def test_two_of_one_name(tmp_path):
     policies, told = make(tmp_path / "a.json", tmp_path / "b.json")
     assert policies.missing == (str(tmp_path / "b.json"),)
     assert "already has a policy named" in told.failed[0][1]
+
+
+def test_what_could_not_be_read_is_tried_again_and_told_once(tmp_path):
+    path = tmp_path / "a.json"
+    write(path)
+    why = ["cannot be read: Too many open files", "cannot be read: Permission denied"]
+
+    def load(source):
+        if why:
+            raise PolicyError(why[0])
+        return webhook_standin.load(source)
+
+    policies, told = make(path, load=load)
+    for message in tuple(why):
+        for _ in range(3 * RETRY):
+            assert not policies.refresh()
+        assert told.failed[-1] == (str(path), message)
+        why.pop(0)
+    assert len(told.failed) == 2
+    assert [policies.refresh() for _ in range(RETRY)].count(True) == 1
+    assert policies.get(None).name == "research"
+    calls = len(told.loaded)
+    assert not any(policies.refresh() for _ in range(2 * RETRY))
+    assert len(told.loaded) == calls == 1
+
+
+def test_a_name_that_another_policy_gives_up_meanwhile(tmp_path):
+    one, two = tmp_path / "a.json", tmp_path / "b.json"
+    write(one, "a")
+    write(two, "b")
+    policies, told = make(one, two)
+    write(one, "b")
+    write(two, "c")
+    for _ in range(RETRY):
+        policies.refresh()
+    assert list(policies.current) == ["b", "c"]
+    assert [source for source, _ in told.failed] == [str(one)]
 
 
 def test_a_loader_with_a_bug_takes_nothing_down(tmp_path):
