@@ -57,6 +57,8 @@ def each(paths: list[str], made: Callable[[Input], File], *, diff: bool) -> int:
     for source, why in found.broken:
         print(f"{printed(source.name)}: {why}", file=sys.stderr)
         worst = 2
+    if not found.inputs and not found.broken:
+        print("gpu-admission: no YAML or JSON file to read", file=sys.stderr)
     several = len(found.inputs) > 1
     for source in found.inputs:
         worst = max(worst, made(source).show(diff=diff, several=several))

@@ -51,6 +51,13 @@ def test_a_diff_is_a_patch(file, capsys):
     assert "+        nvidia.com/gpu: 1\n" in shown
 
 
+@pytest.mark.parametrize("command", [["mutate"], ["translate", "--to", "hami"]])
+def test_nothing_to_read_is_said(tmp_path, capsys, command):
+    assert main([*command, str(tmp_path)]) == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "gpu-admission: no YAML or JSON file to read\n")
+
+
 def test_nothing_to_change_prints_the_file_and_an_empty_diff(file, capsys):
     name = file("apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}")
     assert main(["mutate", name]) == 0
