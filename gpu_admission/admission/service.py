@@ -46,10 +46,10 @@ class Service:
         self._throttle = logs.Throttle()
         self._decisions = logs.Decisions(settings.log_format, settings.log_level)
         self._worker = False
+        self.embedded = self._embedded_certificate()  # first of all: it may fail, and nothing else lies about yet
         self.metrics = Metrics()
         self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
-        self.embedded = self._embedded_certificate()
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
         self.refresh()

@@ -38,7 +38,8 @@ def denial(verdict: Verdict, policy: Policy) -> str:
         )
     if len(lines) == 1:
         return f"{lines[0]} (GPU policy {policy.name})"
-    return "\n".join([f"{len(denied)} findings of GPU policy {policy.name}:", *(f"- {line}" for line in lines)])
+    count = "1 finding" if len(denied) == 1 else f"{len(denied)} findings"
+    return "\n".join([f"{count} of GPU policy {policy.name}:", *(f"- {line}" for line in lines)])
 
 
 def _sentence(finding: Finding) -> str:

@@ -25,9 +25,9 @@ def _access(*, keeps: bool) -> str:
 def _audited() -> str:
     """Return the default policy with its mode turned down; raises ValueError when that line is gone."""
     text = policyfile.source("default")
-    if text.count("  mode: enforce ") != 1:
+    if text.count("\n  mode: enforce\n") != 1:
         raise ValueError("policies/default.yaml has no line 'mode: enforce'")
-    return text.replace("  mode: enforce ", "  mode: audit   ")
+    return text.replace("\n  mode: enforce\n", "\n  mode: audit\n")
 
 
 FILES: dict[str, Callable[[], str]] = {

@@ -72,6 +72,7 @@ class TestValidate:
         assert (status["code"], status["reason"]) == (403, "Forbidden")
         assert 'GPU001 container "train" asks for nvidia.com/gpu: "1" in requests' in status["message"]
         assert "mutating webhook did not run" in status["message"]
+        assert status["message"].startswith("1 finding of GPU policy default:\n- GPU001 ")
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
 
     @pytest.mark.parametrize(("said", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
