@@ -1,0 +1,58 @@
+"""DRA: claims of a template that exists."""
+
+import re
+
+import pytest
+from backends.sharing import COUNT, MEM, admitted, container, pod, policy
+
+
+class TestDra:
+    def test_a_claim_of_the_policys_template_is_referred_to(self):
+        after, findings = admitted(policy("dra"), pod({MEM: "8Gi"}))
+        assert findings == []
+        assert after["spec"]["containers"][0]["resources"] == {"claims": [{"name": "gpu"}]}
+        assert after["spec"]["resourceClaims"] == [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
+
+    def test_one_claim_a_gpu_under_names_that_are_free(self):
+        mine = [{"name": "gpu-1", "resourceClaimName": "mine"}]
+        containers = [container({MEM: "8Gi", COUNT: "2"}, "a"), container({MEM: "8Gi"}, "b")]
+        after, _ = admitted(policy("dra"), pod(containers=containers, resourceClaims=mine))
+        names = [claim["name"] for claim in after["spec"]["resourceClaims"]]
+        assert len(names) == len(set(names)) == 4
+        used = [claim["name"] for one in after["spec"]["containers"] for claim in one["resources"]["claims"]]
+        assert sorted(used) == sorted(names[1:])
+
+    def test_a_template_named_with_dots_makes_claims_named_without(self):
+        template = "gpu.large-memory.example.com-and-a-name-that-goes-on-for-a-while"
+        after, findings = admitted(policy("dra", template=template), pod({MEM: "8Gi", COUNT: "2"}))
+        assert findings == []
+        claims = after["spec"]["resourceClaims"]
+        assert {claim["resourceClaimTemplateName"] for claim in claims} == {template}
+        for claim in claims:
+            assert re.fullmatch("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?", claim["name"])
+        names = [claim["name"] for claim in claims]
+        assert after["spec"]["containers"][0]["resources"]["claims"] == [{"name": name} for name in names]
+
+    @pytest.mark.parametrize(
+        ("containers", "count", "refused"), [(1, 64, 0), (1, 65, 1), (2, 64, 0), (3, 43, 1), (129, 1, 1)]
+    )
+    def test_more_claims_than_any_node_can_meet_are_refused(self, containers, count, refused):
+        before = pod(containers=[container({COUNT: str(count)}, f"c{n}") for n in range(containers)])
+        after, findings = admitted(policy("dra"), before)
+        assert [finding.rule for finding in findings] == ["GPU102"] * refused
+        assert (after == before) is bool(refused)
+
+    @pytest.mark.parametrize(("length", "refused"), [(200, 0), (250, 1)])
+    def test_a_claim_whose_name_would_be_too_long_is_refused(self, length, refused):
+        before = pod({MEM: "8Gi"})
+        before["metadata"]["name"] = "p" * length
+        after, findings = admitted(policy("dra"), before)
+        assert [finding.rule for finding in findings] == ["GPU102"] * refused
+        assert (after == before) is bool(refused)
+
+    @pytest.mark.parametrize(("count", "refused"), [(32, 0), (33, 1)])
+    def test_a_template_per_request_gives_what_a_claim_can(self, count, refused):
+        one_for_all = policy("dra", templatePerRequest=True)
+        after, findings = admitted(one_for_all, pod({MEM: "8Gi", COUNT: str(count)}))
+        assert [finding.rule for finding in findings] == ["GPU102"] * refused
+        assert ("resourceClaims" in after["spec"]) is not bool(refused)
