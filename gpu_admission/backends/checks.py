@@ -53,8 +53,11 @@ def require_plausible(request: Request) -> None:
 def require_known_size(request: Request, facts: Facts) -> Request:
     """Return the request with its memory in bytes, where it was given as a part of a card.
 
-    Raises Refused where that takes a card that the policy does not name, and for a share of unknown size.
+    Raises Refused where that takes a card that the policy does not name, for a share of unknown size, and for what
+    only its own backend can do.
     """
+    if request.lost is not None:
+        raise Refused(UNTRANSLATABLE, *request.lost)
     if request.thousandths is not None:
         if facts.largest is None:
             raise Refused(
@@ -234,12 +237,29 @@ def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterat
 def suspicious_bytes(spelling: Spelling, name: str) -> Iterator[Refused]:
     """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
     amount = _said(spelling, name)
-    if amount is None or not 0 < (count := amount.ceil()) < LEAST_MEMORY:
-        return
-    meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
-    yield Refused(
+    if amount is not None:
+        yield from too_few_bytes(name, amount.ceil())
+
+
+def too_few_bytes(name: str, count: int) -> Iterator[Refused]:
+    """Yield an error for fewer bytes than any process needs on a GPU."""
+    if 0 < count < LEAST_MEMORY:
+        meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
+        yield _other_bytes(name, in_words(count), meant)
+
+
+def too_many_bytes(name: str, count: int) -> Iterator[Refused]:
+    """Yield an error for more bytes than any GPU has."""
+    if count > MOST_MEMORY:
+        guesses = [ceil_div(count, 1024**slip) for slip in range(1, 4)]
+        guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= MOST_MEMORY), 8 * GIB)
+        yield _other_bytes(name, f"{in_words(count)}, more than any GPU has", in_words(guess).removeprefix("about "))
+
+
+def _other_bytes(name: str, said: str, meant: str) -> Refused:
+    return Refused(
         UNIT,
-        f"{in_words(count)}: {name} counts bytes; did you mean {meant}?",
+        f"{said}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
         severity="error",
     )

@@ -3,22 +3,13 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.shape import shown, text
 
+from . import kai_words
 from .base import Backend, Page
-from .checks import card_affinity, no_cores, whole_cards_fit
+from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .portable import MOST_MEMORY, Emission, Request, ceil_div, in_words
-from .refusal import CONTAINERS, MIXED, PERCENT, QUEUE, UNTRANSLATABLE, Refused
-from .spelling import (
-    KAI,
-    KAI_CONTAINER,
-    KAI_DEVICES,
-    KAI_FRACTION,
-    KAI_MEMORY,
-    KAI_QUEUE,
-    KAI_SCHEDULER,
-    NVIDIA,
-)
+from .refusal import CONTAINERS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
+from .spelling import KAI, NVIDIA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +30,7 @@ class Kai(Backend):
 
     name = "kai"
     title = "KAI"
-    scheduler = KAI_SCHEDULER
+    scheduler = kai_words.SCHEDULER
     reads = frozenset({KAI, NVIDIA, "mig"})
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
@@ -49,36 +40,22 @@ class Kai(Backend):
             return Request(
                 None, sum(spelling.amount(name) or 0 for name in spelling.gpus), share=spelling.system != NVIDIA
             )
-        said = spelling.annotations
-        count = _number(said.get(KAI_DEVICES, "1"))
-        if count is None or count < 1:
-            raise _unreadable(KAI_DEVICES, said.get(KAI_DEVICES), 'a whole number in quotes, such as "2"')
-        if KAI_MEMORY in said and KAI_FRACTION in said:
-            raise Refused(
-                UNTRANSLATABLE,
-                "memory and a fraction, and KAI takes one of them",
-                f"keep {KAI_MEMORY} or {KAI_FRACTION}",
-            )
-        if KAI_MEMORY in said:
-            memory = _number(said[KAI_MEMORY])
-            if not memory:
-                raise _unreadable(KAI_MEMORY, said[KAI_MEMORY], 'a whole number of MiB in quotes, such as "8192"')
-            return Request(memory * MIB, count)
-        thousandths = _thousandths(text(said[KAI_FRACTION]))
-        if thousandths is None:
-            raise _unreadable(KAI_FRACTION, said[KAI_FRACTION], 'a part of a card in quotes, such as "0.5"', PERCENT)
-        return Request(None, count, thousandths=thousandths)
+        return kai_words.read(spelling.container.name, spelling.annotations)
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
-        """Yield memory that is no plausible number of MiB."""
+        """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
-        memory = _number(spelling.annotations.get(KAI_MEMORY))
-        if memory is not None and memory * MIB > MOST_MEMORY:
+        in_mib = kai_words.number(spelling.annotations.get(kai_words.MEMORY))
+        if in_mib is not None and in_mib * MIB > MOST_MEMORY:
+            meant = ceil_div(in_mib, 1024)
             yield Refused(
-                "suspicious-unit",
-                f"{memory} MiB: {KAI_MEMORY} counts MiB; did you mean {ceil_div(memory, 1024)}?",
-                f'write {KAI_MEMORY}: "{ceil_div(memory, 1024)}", or whatever the process needs in MiB',
+                UNIT,
+                f"{in_mib} MiB: {kai_words.MEMORY} counts MiB; did you mean {meant}?",
+                f'write {kai_words.MEMORY}: "{meant}", or whatever the process needs in MiB',
             )
+        for name, amount in kai_words.amounts(spelling.annotations).items():
+            yield from too_few_bytes(name, amount)
+            yield from too_many_bytes(name, amount)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is asked for whole."""
@@ -96,9 +73,9 @@ class Kai(Backend):
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return Emission({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,))
-        annotations = {KAI_MEMORY: str(ceil_div(request.memory, MIB))}
+        annotations = {kai_words.MEMORY: str(ceil_div(request.memory, MIB))}
         if request.count > 1:
-            annotations[KAI_DEVICES] = str(request.count)
+            annotations[kai_words.DEVICES] = str(request.count)
         return Emission(annotations=annotations)
 
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
@@ -129,8 +106,8 @@ class Kai(Backend):
     def address(self, emission: Emission, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which KAI takes by itself."""
         first = next((one for one in pod.containers if one.role == "app"), None)
-        if KAI_MEMORY in emission.annotations and (first is None or first.name != container.name):
-            emission.annotations[KAI_CONTAINER] = container.name
+        if kai_words.MEMORY in emission.annotations and (first is None or first.name != container.name):
+            emission.annotations[kai_words.CONTAINER] = container.name
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
         """Add the policy's queue to a pod that names none.
@@ -138,71 +115,68 @@ class Kai(Backend):
         Raises Refused where the policy has none either.
         """
         del pod
-        if labels.get(KAI_QUEUE):
+        if labels.get(kai_words.QUEUE):
             return Emission()
         queue = facts.parameters.get("queue")
         if not queue:
             raise Refused(
                 QUEUE,
-                f"and the pod has no label {KAI_QUEUE}, without which KAI never schedules it",
-                f"label the pod {KAI_QUEUE}: <your queue>",
+                f"and the pod has no label {kai_words.QUEUE}, without which KAI never schedules it",
+                f"label the pod {kai_words.QUEUE}: <your queue>",
             )
-        return Emission(labels={KAI_QUEUE: queue})
+        return Emission(labels={kai_words.QUEUE: queue})
 
 
 def _is_share(one: Asked) -> bool:
     if one.emission is not None:
-        return KAI_MEMORY in one.emission.annotations
+        return kai_words.MEMORY in one.emission.annotations
     return one.spelling.system == KAI
-
-
-def _number(said: object) -> int | None:
-    """Return a number as KAI reads it from an annotation: plain decimal digits."""
-    digits = said if isinstance(said, str) else ""
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
-
-
-def _thousandths(said: str) -> int | None:
-    """Return a fraction between 0 and 1 in thousandths, rounded up; None where it is none."""
-    whole, _, part = said.partition(".")
-    if not (said.isascii() and (whole or "0").isdigit() and (part or "0").isdigit() and whole + part):
-        return None
-    if int(whole or "0") or not part.strip("0") or len(part) > 18:
-        return None
-    return ceil_div(int(part) * 1000, 10 ** len(part))
-
-
-def _unreadable(name: str, said: object, example: str, kind: Any = UNTRANSLATABLE) -> Refused:
-    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}")
 
 
 BACKEND = Kai()
 BACKEND.page = Page(
     summary="""\
-KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; whole
-cards are asked for as `nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Every pod needs a queue, as the label
+KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; from
+release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes
+with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are asked for as
+`nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Every pod needs a queue, as the label
 `kai.scheduler/queue` (the policy's `queue` where the pod names none, else GPU109), and `schedulerName: kai-scheduler`
 (GPU202).""",
     refuses=(
         ("a percentage of compute", "KAI shares memory"),
         ("a second GPU container", "the annotations speak for one"),
+        (
+            "annotations that contradict each other, or name a container that the pod does not have",
+            "KAI's own webhook refuses the pod",
+        ),
         ("a share together with a whole GPU or a MIG device", "KAI serves a pod with one or the other"),
         ("a pod without a queue, where the policy names none", "KAI never schedules it"),
     ),
     install="""\
 KAI's own webhooks and binder run in the namespace `kai-scheduler`; exempt it as the shipped policy does. Start KAI with
-GPU sharing enabled (`global.gpuSharing=true`). Ours may run before or after its webhooks: neither writes what the
-other reads first.""",
+GPU sharing enabled (`global.gpuSharing=true`; from release 0.18 on `global.gpuSharingMode`). Ours may run before or
+after its webhooks: neither writes what the other reads first.""",
     traps=(
         (
             "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card "
             "rounded down to 100 MiB: all of a card never fits as an amount."
         ),
         "There is no isolation unless KAI's hamicore plugin is on.",
+        (
+            "Of a pod that asks in KAI's words, another backend is not told how far its memory may grow "
+            "(`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "
+            "others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
+        ),
+        (
+            "`nvidia.com/container.<name>.gpus.devices` and `.gpu-compute.portion` are KAI's binder's own: from a user "
+            "they are GPU307."
+        ),
         "A pod that asks by annotation has no GPU among its resources: quotas do not see it.",
     ),
     sources=(
         "NVIDIA/KAI-Scheduler: docs/gpu-sharing/README.md",
         "NVIDIA/KAI-Scheduler: pkg/common/constants/constants.go",
+        "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_nvfractions.go",
+        "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go",
     ),
 )

@@ -26,10 +26,11 @@ class Request:
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for.
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for. ``lost`` is
+    what no other backend has a word for: the reason why, and what to do about it.
     """
 
-    __slots__ = ("cores", "count", "memory", "modifier", "share", "thousandths")
+    __slots__ = ("cores", "count", "lost", "memory", "modifier", "share", "thousandths")
 
     def __init__(
         self,
@@ -40,6 +41,7 @@ class Request:
         share: bool = False,
         thousandths: int | None = None,
         modifier: str = "",
+        lost: tuple[str, str] | None = None,
     ) -> None:
         self.memory = memory
         self.count = count
@@ -47,6 +49,7 @@ class Request:
         self.share = share
         self.thousandths = thousandths
         self.modifier = modifier
+        self.lost = lost
 
     @property
     def percent(self) -> int | None:

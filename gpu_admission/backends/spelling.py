@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from gpu_admission.core.resources import beyond_any_node
-from gpu_admission.core.shape import mapping, shown, text
+from gpu_admission.core.shape import shown
 
+from . import kai_words
 from .portable import listed
 from .refusal import UNTRANSLATABLE, Refused
 
@@ -21,16 +22,7 @@ PORTABLE = "portable"
 NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says
 NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share whatever the policy
 KAI = "kai"
-
-KAI_MEMORY = "gpu-memory"
-KAI_FRACTION = "gpu-fraction"
-KAI_DEVICES = "gpu-fraction-num-devices"
-KAI_CONTAINER = "gpu-fraction-container-name"
-KAI_QUEUE = "kai.scheduler/queue"
-KAI_SCHEDULER = "kai-scheduler"
-_KAI_AMOUNTS = (KAI_MEMORY, KAI_FRACTION)
 _HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
-_KAI_OWN = (KAI_FRACTION, KAI_DEVICES, KAI_CONTAINER)
 
 
 class Unreadable(Exception):
@@ -134,40 +126,15 @@ def whole_amount(gpu: GpuRequest) -> int:
     return first.ceil()
 
 
-def asks_by_annotation(metadata: Mapping[str, Any]) -> bool:
-    """Tell whether a pod's metadata asks KAI for a share of a card: no resource of any container shows it."""
-    annotations = mapping(metadata.get("annotations"))
-    return any(name in annotations for name in _KAI_AMOUNTS)
-
-
 def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[Spelling]:
     """Yield what each container says, one spelling a system; ``kai`` tells that KAI's words need no other mark."""
     for container in pod.containers:
         yield from _of_container(container)
-    annotations = mapping(metadata.get("annotations"))
-    if any(name in annotations for name in _KAI_AMOUNTS) and (kai or _marked(pod, metadata, annotations)):
-        served = _kai_container(pod, annotations)
+    if pod.annotated:
+        said = kai_words.asked(pod, metadata, certain=kai)
+        served = kai_words.served(pod, said) if said else None
         if served is not None:
-            said = {
-                name: annotations[name] for name in (*_KAI_AMOUNTS, KAI_DEVICES, KAI_CONTAINER) if name in annotations
-            }
             yield Spelling(KAI, served, {}, said, (*metadata_at, "annotations"))
-
-
-def _marked(pod: Pod, metadata: Mapping[str, Any], annotations: Mapping[str, Any]) -> bool:
-    """Tell whether a pod is meant for KAI: ``gpu-memory`` alone is anybody's annotation."""
-    return (
-        any(name in annotations for name in _KAI_OWN)
-        or KAI_QUEUE in mapping(metadata.get("labels"))
-        or pod.spec.get("schedulerName") == KAI_SCHEDULER
-    )
-
-
-def _kai_container(pod: Pod, annotations: Mapping[str, Any]) -> Container | None:
-    wanted = text(annotations.get(KAI_CONTAINER))
-    named = [container for container in pod.containers if wanted and container.name == wanted]
-    apps = [container for container in pod.containers if container.role == "app"]
-    return (named or apps or [None])[0]  # type: ignore[list-item]  # a pod spec without containers has none
 
 
 def _of_container(container: Container) -> Iterator[Spelling]:

@@ -10,8 +10,8 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Literal
+    from collections.abc import Iterable, Mapping
+    from typing import Any, Literal
 
     Unit = Literal["device", "memory", "cores", "percent", "other"]
     Sharing = Literal["exclusive", "shared", "partition"]
@@ -46,6 +46,10 @@ PORTABLE_CORES = "gpu-admission.io/gpu-core"
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
 CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
+# kai-scheduler/KAI-Scheduler: pkg/common/constants, pkg/common/resources/gpu_sharing_nvfractions.go; from release 0.18
+# on by an annotation whose key names the container: nvidia.com/container.<name>.<word>
+CONTAINER_PREFIX = "nvidia.com/container."
+CONTAINER_AMOUNTS = ("gpu-memory.request", "gpu-memory.limit")
 
 # vendor, system, unit, sharing: the names
 _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
@@ -148,6 +152,24 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
 )
 MOST_DEVICES = 1024  # no node has a tenth of it
+
+
+def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
+    """Tell whether any annotation may ask for a share of a card: files may have other keys than texts."""
+    if not annotations.keys().isdisjoint(REQUEST_ANNOTATIONS):
+        return True
+    return any([isinstance(key, str) and key.startswith(CONTAINER_PREFIX) for key in annotations])
+
+
+def for_container(key: object) -> tuple[str, str | None]:
+    """Return the container that an annotation's key names, and KAI's word for what it says; None for other keys.
+
+    The name of a container has no dot.
+    """
+    if not isinstance(key, str) or not key.startswith(CONTAINER_PREFIX):
+        return "", None
+    name, _, word = key[len(CONTAINER_PREFIX) :].partition(".")
+    return name, word
 
 
 def beyond_any_node(resource: Resource, count: int) -> bool:

@@ -45,13 +45,15 @@ class Pod:
     ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
     ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
-    ``shares`` is the container for which an annotation asks for a share of a card (KAI), and ``asks`` tells
-    whether the pod asks for a GPU in either way. ``holds`` is ``request`` where a GPU is so much as named.
+    ``shares`` is the container for which an annotation asks for a share of a card (KAI), ``annotated`` tells
+    whether there are such annotations at all, well made or not, and ``asks`` whether the pod asks for a GPU in
+    either way. ``holds`` is ``request`` where a GPU is so much as named.
     ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
     """
 
     __slots__ = (
+        "annotated",
         "asks",
         "complete",
         "containers",
@@ -89,10 +91,10 @@ class Pod:
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
         self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
         annotations = mapping(self.metadata.get("annotations"))
-        annotated = not annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS)
-        self.shares = self._shares(annotations) if annotated else None
+        self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
+        self.shares = self._shares(annotations) if self.annotated else None
         self.asks = self.served or self.shares is not None
-        self.holds: Needs = "request" if self.gpus or annotated else "pod"
+        self.holds: Needs = "request" if self.gpus or self.annotated else "pod"
         self.memo: dict[str, Any] = {}
 
     def serves(self, container: Container) -> bool:
@@ -100,9 +102,15 @@ class Pod:
         return container.served or container is self.shares
 
     def _shares(self, annotations: Mapping[str, Any]) -> Container | None:
-        wanted = text(annotations.get(resources.CONTAINER_ANNOTATION))
-        apps = [container for container in self.containers if container.role == "app"]
-        return next((container for container in apps if container.name == wanted), apps[0] if apps else None)
+        named = [
+            name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS
+        ]
+        if not named and annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
+            return None
+        wanted = named[0] if named else text(annotations.get(resources.CONTAINER_ANNOTATION))
+        found = [each for each in self.containers if each.name == wanted and each.role != "ephemeral"]
+        apps = [each for each in self.containers if each.role == "app"]
+        return next(iter(found or apps), None)
 
 
 class Workload:

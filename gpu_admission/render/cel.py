@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from gpu_admission.backends import spelling
+from gpu_admission.backends import kai_words
 from gpu_admission.core import resources
 from gpu_admission.rules import BY_ID, markers
 
@@ -34,10 +34,11 @@ _COMMON_WORDS = frozenset({"memory", "millicores", "monitoring", "shared", "tile
 _ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What rules read of a pod's metadata beside what markers.py names;
 _JUDGED_ANNOTATIONS = (
-    *(spelling.KAI_MEMORY, spelling.KAI_FRACTION, spelling.KAI_DEVICES, spelling.KAI_CONTAINER),
+    *kai_words.POD_WIDE,
     *(markers.KAI_CONFIG_MAP, "kubernetes.io/config.mirror"),
 )
-_JUDGED_LABELS = (spelling.KAI_QUEUE,)
+_JUDGED_PREFIXES = (*markers.ANNOTATION_PREFIXES, kai_words.PORTION_PREFIX)
+_JUDGED_LABELS = (kai_words.QUEUE,)
 # and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
@@ -173,7 +174,7 @@ def changed(spec: str, metadata: str) -> str:
     Without it, an object that is being deleted could not lose its finalizers while the webhook is down, nor a
     network plugin note the address of a pod.
     """
-    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), markers.ANNOTATION_PREFIXES)
+    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), _JUDGED_PREFIXES)
     labels = _key_pattern((*markers.LABEL_KEYS, *_JUDGED_LABELS), markers.LABEL_PREFIXES)
     return any_of([
         "request.operation != 'UPDATE'",

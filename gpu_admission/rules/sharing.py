@@ -6,12 +6,9 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
 
-from . import markers
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
     from gpu_admission.backends.base import Asked
     from gpu_admission.backends.plan import Plan, Verdict
@@ -41,20 +38,16 @@ def _work_out(pod: Pod, policy: Policy) -> Plan | None:
     if pod.holds != "request":
         return None
     place = metadata_place(pod)
-    metadata = pod.metadata if place else {}
-    if _is_plain(pod, metadata, policy):
+    if not (place and pod.annotated) and _is_plain(pod, policy):
         return None
     from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
 
-    plan = plans.work_out(pod, metadata, place, policy)
+    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy)
     return plan if plan.asked or plan.verdicts else None
 
 
-def _is_plain(pod: Pod, metadata: Mapping[str, Any], policy: Policy) -> bool:
-    """Tell whether a pod asks for no GPU, or for whole ones where the policy shares none: no backend need look."""
-    annotations = mapping(metadata.get("annotations"))
-    if any(name in annotations for name in markers.KAI_REQUESTS):
-        return False
+def _is_plain(pod: Pod, policy: Policy) -> bool:
+    """Tell whether containers ask for no GPU, or for whole ones where the policy shares none: no backend need look."""
     exclusive = policy.backend.name == "exclusive" and not policy.scheduler_name and "translateFrom" not in policy.spec
     for container in pod.containers:
         gpus = container.gpus

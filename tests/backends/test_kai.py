@@ -77,3 +77,202 @@ class TestKai:
         after, findings = admitted(policy("kai"), before)
         assert after["spec"]["containers"] == before["spec"]["containers"]
         assert [finding.rule for finding in findings if finding.severity == "error"] == ["GPU103"]
+
+
+QUEUE = {"kai.scheduler/queue": "q"}
+
+
+def of(container, word):
+    """The key of an annotation for one container."""
+    return f"nvidia.com/container.{container}.{word}"
+
+
+REQUEST, LIMIT = of("main", "gpu-memory.request"), of("main", "gpu-memory.limit")
+MODE, COMPUTE = of("main", "gpu-compute.mode"), of("main", "gpu-compute.request")
+PORTION = "kai.scheduler/container.main.gpu-memory.portion.limit"
+
+
+def kais(annotations, **fields):
+    return pod(annotations=annotations, labels=QUEUE, schedulerName="kai-scheduler", **fields)
+
+
+# what KAI itself takes: by the author, by KAI's webhook beside what the author wrote, and by its binder
+TAKEN = [
+    {REQUEST: "4Gi"},
+    {LIMIT: "4Gi"},
+    {REQUEST: "4Gi", LIMIT: "8Gi"},
+    {REQUEST: "7680Mi", "gpu-fraction-num-devices": "2"},
+    {REQUEST: "4Gi", "gpu-fraction-container-name": "main"},
+    {REQUEST: "4Gi", MODE: "sm-sharing"},
+    {REQUEST: "4Gi", COMPUTE: "0.5"},
+    {REQUEST: "4Gi", of("main", "gpu-compute.word-of-tomorrow"): "x"},
+    {"gpu-memory": "4096", REQUEST: "4Gi"},
+    {"gpu-memory": "4096", "gpu-memory.limit": "8Gi"},
+    {"gpu-memory": "4096", "gpu-memory.limit": "8Gi", REQUEST: "4Gi", LIMIT: "8Gi"},
+    {"gpu-fraction": "0.5", "gpu-fraction.limit": "0.75"},
+    {"gpu-fraction": "0.5", "gpu-fraction.limit": "0.75", PORTION: "0.75"},
+    {"gpu-fraction": "0.5", PORTION: "0.75", REQUEST: "40Gi", LIMIT: "60Gi"},
+    {"gpu-fraction": "0.5", REQUEST: "40Gi"},
+    {"gpu-fraction": "0.5", COMPUTE: "1"},
+]
+
+
+@pytest.mark.parametrize("annotations", TAKEN)
+def test_what_kai_takes_is_left_exactly_as_it_is(annotations):
+    before = kais(annotations)
+    assert admitted(policy("kai", ["A100-80"]), before) == (before, [])
+
+
+# annotations -> limits under HAMi's policy
+CARRIED = [
+    ({REQUEST: "4Gi"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({LIMIT: "4Gi"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", LIMIT: "4Gi"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4000M"}, {GPU: 1, "nvidia.com/gpumem": 3815}),
+    ({REQUEST: "4Gi", "gpu-fraction-num-devices": "2"}, {GPU: 2, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", "gpu-fraction-container-name": "main"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", "gpu-memory": "4096"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", "gpu-fraction": "0.5"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", MODE: "time-slicing"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
+    ({REQUEST: "4Gi", COMPUTE: "0.301"}, {GPU: 1, "nvidia.com/gpumem": 4096, "nvidia.com/gpucores": 31}),
+    ({REQUEST: "4Gi", COMPUTE: "1"}, {GPU: 1, "nvidia.com/gpumem": 4096, "nvidia.com/gpucores": 100}),
+    ({"gpu-fraction": "0.5", COMPUTE: ".5"}, {GPU: 1, "nvidia.com/gpumem": 40960, "nvidia.com/gpucores": 50}),
+]
+
+
+@pytest.mark.parametrize(("annotations", "arrives"), CARRIED)
+def test_requests_for_one_container_are_carried_to_another_backend(annotations, arrives):
+    target = policy("hami", ["A100-80"])
+    after, findings = admitted(target, pod(annotations={**annotations, "owner": "me"}))
+    assert findings == []
+    assert resources(after) == arrives
+    assert after["metadata"] == {"name": "pod", "annotations": {"owner": "me"}}
+    assert admitted(target, after)[0] == after
+
+
+def test_the_container_that_the_key_names_is_served():
+    before = pod(
+        annotations={of("train", "gpu-memory.request"): "4Gi"},
+        containers=[container(name="log"), container(name="train")],
+    )
+    after, _ = admitted(policy("hami"), before)
+    assert resources(after, 0) is None
+    assert resources(after, 1) == {GPU: 1, "nvidia.com/gpumem": 4096}
+
+
+def test_an_init_container_is_served_under_kai():
+    before = kais({of("setup", "gpu-memory.request"): "4Gi"}, initContainers=[container(name="setup")])
+    assert admitted(policy("kai"), before) == (before, [])
+    assert found(policy("gpushare"), before) == ["GPU107"]
+
+
+# annotations -> the one rule that speaks under KAI's policy, and what it says
+WRONG = [
+    ({REQUEST: "0"}, "GPU102", "above zero"),
+    ({REQUEST: "-4Gi"}, "GPU102", "above zero"),
+    ({REQUEST: "lots"}, "GPU102", "above zero"),
+    ({REQUEST: ""}, "GPU102", "above zero"),
+    ({REQUEST: None}, "GPU102", "above zero"),
+    ({REQUEST: 4096}, "GPU102", "above zero"),
+    ({REQUEST: "4GiB"}, "GPU102", "such as 8Gi"),
+    ({REQUEST: "4Gi", LIMIT: "x"}, "GPU102", "above zero"),
+    ({REQUEST: "8Gi", LIMIT: "4Gi"}, "GPU102", "allows less (4Gi) than the request asks for (8Gi)"),
+    ({"gpu-memory": "8192", "gpu-memory.limit": "4Gi"}, "GPU102", "allows less (4Gi)"),
+    ({"gpu-fraction": "0.5", "gpu-fraction.limit": "0.25"}, "GPU102", "allows less"),
+    ({"gpu-fraction": "0.5", "gpu-fraction.limit": "2"}, "GPU108", "a part of a card"),
+    ({"gpu-fraction": "0.5", PORTION: "2"}, "GPU108", "a part of a card"),
+    ({"gpu-memory": "4096", REQUEST: "8Gi"}, "GPU102", "4Gi and 8Gi at once"),
+    ({"gpu-memory": "4096", LIMIT: "8Gi"}, "GPU102", "in two ways"),
+    ({"gpu-fraction": "0.5", LIMIT: "8Gi"}, "GPU102", "in two ways"),
+    ({REQUEST: "4Gi", "gpu-fraction-container-name": "other"}, "GPU107", 'containers "main" and "other"'),
+    ({REQUEST: "4Gi", of("other", "gpu-memory.request"): "4Gi"}, "GPU107", 'containers "main" and "other"'),
+    ({of("tain", "gpu-memory.request"): "4Gi"}, "GPU102", 'for a container "tain", and the pod has none'),
+    ({"gpu-memory": "4096", "gpu-fraction-container-name": "tain"}, "GPU102", 'container "tain", and the pod has none'),
+    ({of("main", "gpu-memory.requests"): "4Gi"}, "GPU102", "KAI knows no annotation"),
+    ({of("main", "gpu-mem.request"): "4Gi"}, "GPU102", "KAI knows no annotation"),
+    ({of("main", "gpu-memory"): "4Gi"}, "GPU102", "KAI knows no annotation"),
+    ({REQUEST: "4Gi", of("main", "gpu-memory.limits"): "8Gi"}, "GPU102", "KAI knows no annotation"),
+    ({REQUEST: "4Gi", MODE: "mps"}, "GPU102", "is not time-slicing or sm-sharing"),
+    ({REQUEST: "4Gi", COMPUTE: "50"}, "GPU108", "a part of a card's compute"),
+    ({REQUEST: "4Gi", COMPUTE: "0"}, "GPU108", "a part of a card's compute"),
+    ({REQUEST: "4Gi", "gpu-fraction-num-devices": "0"}, "GPU102", "whole number"),
+    ({REQUEST: "8192"}, "GPU106", "counts bytes; did you mean 8192Mi?"),
+    ({REQUEST: "8"}, "GPU106", "did you mean 8Gi?"),
+    ({REQUEST: "8192Gi"}, "GPU106", "did you mean 8Gi?"),
+    ({REQUEST: "1e1000000"}, "GPU106", "more than any GPU has"),
+]
+
+
+@pytest.mark.parametrize(("annotations", "rule", "said"), WRONG)
+def test_what_kai_refuses_is_one_finding_that_says_so(annotations, rule, said):
+    before = kais(annotations)
+    after, findings = admitted(policy("kai"), before)
+    assert after == before
+    assert [finding.rule for finding in findings] == [rule]
+    assert said in findings[0].message
+    assert findings[0].advice
+
+
+@pytest.mark.parametrize(("annotations", "rule", "_said"), WRONG)
+def test_nothing_of_it_is_carried_elsewhere_either(annotations, rule, _said):
+    before = pod(annotations=annotations)
+    after, findings = admitted(policy("hami"), before)
+    assert after == before
+    assert [(finding.rule, finding.severity) for finding in findings] == [(rule, "error")]
+
+
+@pytest.mark.parametrize(
+    ("annotations", "said"),
+    [
+        ({REQUEST: "4Gi", LIMIT: "8Gi"}, "may grow from 4Gi to 8Gi"),
+        (
+            {"gpu-memory": "4096", "gpu-memory.limit": "8Gi", "gpu-fraction-num-devices": "1"},
+            "may grow from 4Gi to 8Gi",
+        ),
+        ({"gpu-fraction": "0.5", "gpu-fraction.limit": "0.75"}, "may grow from 0.5 of a card to 0.75"),
+        ({"gpu-fraction": "0.5", PORTION: "0.75"}, "may grow from 0.5 of a card to 0.75"),
+        ({REQUEST: "4Gi", MODE: "sm-sharing"}, "sm-sharing"),
+        ({REQUEST: "4Gi", of("main", "gpu-compute.word-of-tomorrow"): "x"}, "known to nobody but KAI"),
+    ],
+)
+def test_what_only_kai_can_do_is_refused_elsewhere_and_never_dropped(annotations, said):
+    before = pod(annotations=annotations)
+    after, findings = admitted(policy("hami", ["A100-80"]), before)
+    assert after == before
+    assert [finding.rule for finding in findings] == ["GPU102"]
+    assert said in findings[0].message
+
+
+@pytest.mark.parametrize("key", ["gpus.devices", "gpu-compute.portion"])
+def test_what_the_binder_writes_asks_for_nothing(key):
+    before = pod(annotations={of("main", key): "GPU-1"})
+    for name in ("hami", "kai", "exclusive"):
+        assert admitted(policy(name), before) == (before, [])
+    bound = kais({"gpu-fraction": "0.5", of("main", key): "GPU-1"})
+    assert admitted(policy("kai"), bound) == (bound, [])
+
+
+def test_a_part_of_a_pod_may_leave_the_container_out():
+    patch = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "d"},
+        "spec": {
+            "template": {
+                "metadata": {"annotations": {of("train", "gpu-memory.request"): "4Gi"}},
+                "spec": {"containers": [{"name": "log"}]},
+            }
+        },
+    }
+    assert found(policy("hami"), patch, "file") == []
+    patch["spec"]["template"]["spec"]["containers"][0]["image"] = "log:1"
+    assert found(policy("hami"), patch, "file") == ["GPU102"]
+
+
+@pytest.mark.parametrize("name", ["hami", "volcano-vgpu", "koordinator", "gpushare", "mig", "exclusive", "dra"])
+def test_it_means_the_same_as_the_older_annotation_to_every_backend(name):
+    target = policy(name)
+    old, _ = admitted(target, pod(annotations={"gpu-memory": "8192"}, labels=QUEUE))
+    new, _ = admitted(target, pod(annotations={REQUEST: "8Gi"}, labels=QUEUE))
+    assert new == old
+    assert new["spec"]["containers"] != [container()]

@@ -116,6 +116,31 @@ def test_what_was_written_for_one_backend_is_given_in_full_by_another_or_refused
         assert here["metadata"] == there["metadata"]
 
 
+@pytest.mark.parametrize("target", sorted(set(POLICIES) - {"kai"}))
+@settings(UNBOUND, max_examples=12)
+@given(asked=requests, older=st.booleans())
+def test_what_kais_annotations_ask_is_given_in_full_by_another_or_refused(target, asked, older):
+    said = {"gpu-fraction-num-devices": str(asked.count)}
+    if older:
+        said["gpu-memory"] = str((asked.memory or 100 * MIB) // MIB)
+    else:
+        said["nvidia.com/container.main.gpu-memory.request"] = str(asked.memory or 100 * MIB)
+    if asked.cores is not None:
+        said["nvidia.com/container.main.gpu-compute.request"] = str(asked.percent / 100)
+    before = pod(annotations=said)
+    (meant,) = understood(policy("kai"), before).values()
+    after, findings = admitted(policy(target), before)
+    given = given_by(target, policy(target), after)
+    if given is None:
+        assert after == before
+        assert [finding for finding in findings if finding.action == "deny"]
+    else:
+        assert meant.cores == asked.cores
+        assert enough(target, given, meant)
+        assert "annotations" not in after["metadata"]
+        assert admitted(policy(target), after)[0] == after
+
+
 def portable_meaning(source, document, written):
     """What a pod says once its node choice is forgotten: that part of exclusive's words no other reads."""
     if source in {"exclusive", "dra", "time-slicing", "mps"} and document["spec"].get("affinity"):

@@ -140,6 +140,7 @@ TOUCHING = {
     "devices by NRI": with_metadata(annotations={"devices.gke.io/container.x": "- path: /dev/nvidia0"}),
     "CDI by NRI": with_metadata(annotations={"cdi-devices.noderesource.dev/pod": "- nvidia.com/gpu=0"}),
     "KAI's share": with_metadata(annotations={"gpu-fraction": "0.5"}),
+    "KAI's share for one container": with_metadata(annotations={"nvidia.com/container.c.gpu-memory.request": "4Gi"}),
     "spoofed": with_metadata(annotations={"hami.io/vgpu-node": "n"}),
     "opted out": with_metadata(labels={"hami.io/webhook": "ignore"}),
     "GPU in a large pod": container(env=[{"name": "BIG", "value": BIG}], resources={"limits": PROBE}),

@@ -174,6 +174,12 @@ def test_the_annotations_of_kai(name, zero):
     is_one_error("kai", None, annotations={**besides, name: zero})
 
 
+@pytest.mark.parametrize("amount", [0, "0", "-1", "1.5", "abc", "1e30", str(2**63 - 1), "", None, 4000, [], {}])
+@pytest.mark.parametrize("backend", ["kai", "hami", "exclusive"])
+def test_the_annotations_of_kai_for_one_container(backend, amount):
+    is_one_error(backend, None, annotations={"nvidia.com/container.main.gpu-memory.request": amount})
+
+
 @pytest.mark.parametrize(
     ("limits", "requests"),
     [

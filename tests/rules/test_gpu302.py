@@ -117,6 +117,23 @@ ROWS = [
             annotations={"gpu-memory": "2000", "gpu-fraction-container-name": "log"},
         ),
     ),
+    Row(
+        "the container that an annotation's key names is served",
+        pod(container(), container("log"), annotations={"nvidia.com/container.log.gpu-memory.limit": "2Gi"}),
+        (lacks("/spec/containers/0"),),
+        POLICY,
+        pod(
+            container(env=VOID),
+            container("log"),
+            annotations={"nvidia.com/container.log.gpu-memory.limit": "2Gi"},
+        ),
+    ),
+    Row(
+        "what KAI's binder writes serves nobody",
+        pod(container(), container("log"), annotations={"nvidia.com/container.log.gpus.devices": "GPU-1"}),
+        (),
+        POLICY,
+    ),
 ]
 
 

@@ -54,6 +54,18 @@ ANNOTATED = {
     "metadata": {"annotations": KAI, "labels": {"kai.scheduler/queue": "q"}},
     "spec": {"schedulerName": "kai-scheduler", "containers": [{"name": "c", "image": "c"}]},
 }
+NAMED = {
+    **ANNOTATED,
+    "metadata": {
+        "annotations": {
+            "nvidia.com/container.c.gpu-memory.request": "4Gi",
+            "nvidia.com/container.c.gpu-memory.limit": "4Gi",
+            "nvidia.com/container.c.gpu-compute.request": "0.5",
+            "nvidia.com/container.c.gpu-compute.mode": "time-slicing",
+            "kai.scheduler/container.c.gpu-memory.portion.limit": "0.5",
+        }
+    },
+}
 DEPLOYMENT = {
     "apiVersion": "apps/v1",
     "kind": "Deployment",
@@ -81,7 +93,13 @@ def replaced(obj, place, strange):
     return made
 
 
-CASES = [(PORTABLE, "file"), (PORTABLE, "admission"), (ANNOTATED, "admission"), (DEPLOYMENT, "file")]
+CASES = [
+    (PORTABLE, "file"),
+    (PORTABLE, "admission"),
+    (ANNOTATED, "admission"),
+    (NAMED, "admission"),
+    (DEPLOYMENT, "file"),
+]
 
 
 @pytest.mark.parametrize("turn", range(len(POLICIES)))
