@@ -37,10 +37,13 @@ def require_plausible(request: Request) -> None:
             "write a percentage from 1 to 100 per GPU",
         )
     if request.memory is not None and request.memory > MOST_MEMORY:
+        less = ceil_div(request.memory, 1024)
         raise Refused(
             UNTRANSLATABLE,
             f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
-            f"check the unit: {in_words(ceil_div(request.memory, 1024))} would be 1024 times less",
+            f"check the unit: {in_words(less)} would be 1024 times less"
+            if less <= MOST_MEMORY
+            else "write the memory that the process needs, such as 8Gi",
         )
     if request.memory is not None and request.memory < LEAST_MEMORY:
         raise Refused(
@@ -282,7 +285,7 @@ def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refus
         if not 1 <= value <= most:
             yield Refused(
                 PERCENT,
-                f"{name} says {value} percent, and a percentage is from 1 to {most}",
+                f"and {name} says {value} percent: a percentage is from 1 to {most}",
                 f"write {name} as a number from 1 to {most}",
             )
 

@@ -79,7 +79,7 @@ class Koordinator(Backend):
             if value < 1 or (value > 100 * max(count, 1) and value % 100):
                 yield Refused(
                     PERCENT,
-                    f"{name} says {value} percent: it is from 1 to 100 per GPU, or a multiple of 100 for whole GPUs",
+                    f"and {name} says {value} percent: from 1 to 100 per GPU, or a multiple of 100 for whole GPUs",
                     f"write {name} as a number from 1 to {100 * max(count, 1)}",
                 )
 

@@ -136,6 +136,7 @@ class Emission:
         said += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
         said += [f"label {name}: {value}" for name, value in self.labels.items()]
         said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
+        said += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
         said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
         return listed(said)
 

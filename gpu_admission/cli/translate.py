@@ -75,11 +75,13 @@ def run(options: argparse.Namespace) -> int:
         return 2
     chosen = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id in _RULES]
     engine = Engine(chosen, policy)
-    templates: dict[str, Request] = {}
-    worst = mutate.each(options.paths, lambda source: _Translation(source, engine, templates), diff=options.diff)
+    found = _Found()
+    worst = mutate.each(options.paths, lambda source: _Translation(source, engine, found), diff=options.diff)
     sys.stdout.flush()
-    for name, request in sorted(templates.items()):
-        print(template_text(name, request), end="", file=sys.stderr if options.diff else sys.stdout)
+    # What is printed is to be used as it is: a patch, and JSON, end where they end.
+    aside = options.diff or not found.in_yaml
+    for name, request in sorted(found.templates.items()):
+        print(template_text(name, request), end="", file=sys.stderr if aside else sys.stdout)
     return worst
 
 
@@ -112,16 +114,27 @@ def template_text(name: str, request: Request) -> str:
     return f"---\n{comment}{body}"
 
 
+class _Found:
+    """What came up on the way: the templates that are needed, by name, and whether any document is YAML."""
+
+    __slots__ = ("in_yaml", "templates")
+
+    def __init__(self) -> None:
+        self.templates: dict[str, Request] = {}
+        self.in_yaml = False
+
+
 class _Translation(mutate.File):
-    """One input on its way to another backend; the templates that it comes to need are noted by name."""
+    """One input on its way to another backend."""
 
     command = "translate"
 
-    def __init__(self, source: Input, engine: Engine, templates: dict[str, Request]) -> None:
+    def __init__(self, source: Input, engine: Engine, found: _Found) -> None:
         super().__init__(source, engine)
-        self._templates = templates
+        self._found = found
 
     def _operations(self, document: Document) -> Sequence[Operation]:
+        self._found.in_yaml |= not document.is_json
         operations = super()._operations(document)
         for workload in workloads.read(document.object, self._engine.policy):
             for pod, plan in sharing.of_pods(workload, self._engine.policy):
@@ -139,7 +152,7 @@ class _Translation(mutate.File):
     def _note(self, translations: Sequence[Any]) -> None:
         for asked in translations:
             for template in asked.emission.claims.values():
-                self._templates[template] = asked.request
+                self._found.templates[template] = asked.request
 
     def _denies(self, finding: Finding) -> bool:
         return finding.action == "deny" or finding.rule == "GPU101"

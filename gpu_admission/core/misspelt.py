@@ -59,11 +59,12 @@ def _by_spelling() -> dict[str, str]:
 @cache
 def _by_system() -> dict[tuple[str, str], str]:
     """Return (backend, squashed name without its domain) -> name."""
-    return {
-        (resource.system, squashed(name.partition("/")[2])): name
-        for name in resources.known_names()
-        if (resource := resources.classify(name)) is not None
-    }
+    index: dict[tuple[str, str], str] = {}
+    for name in resources.known_names():  # of several makers' cards the first are NVIDIA's
+        resource = resources.classify(name)
+        if resource is not None:
+            index.setdefault((resource.system, squashed(name.partition("/")[2])), name)
+    return index
 
 
 @cache

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 _SIDES = ("limits", "requests")
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _MIG = "nvidia.com/mig-"
+_SUFFIXES = ("i", "M", "G", "T")  # of memory
 _MOST = 256  # unknown names of one object that are compared: who sends more has not mistyped them
 
 
@@ -31,7 +32,7 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
     A name without a domain counts only in containers of Kubernetes' own shape: a custom kind may define ``gpu``.
     """
     for container, name in islice(_unknown(workload, policy), _MOST):
-        near = _meant(name, policy)
+        near = _meant(name, container.limits.get(name, container.requests.get(name)), policy)
         if near is not None and near != name:
             yield container, name, near
 
@@ -47,10 +48,14 @@ def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
                 yield container, name
 
 
-def _meant(name: str, policy: Policy) -> str | None:
+def _meant(name: str, raw: object, policy: Policy) -> str | None:
     from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - only unknown names pay for its index
 
-    return spelling.meant(name, policy.extra, policy.backend.name)
+    near = spelling.meant(name, policy.extra, policy.backend.name)
+    if near is None or "/" in name or not text(raw).endswith(_SUFFIXES):
+        return near
+    resource = resources.classify(near)  # 8Gi is an amount of bytes, and most backends count MiB or GiB
+    return resources.PORTABLE_MEMORY if resource is not None and resource.unit == "memory" else near
 
 
 @lru_cache(maxsize=1024)  # a few profiles, in every pod

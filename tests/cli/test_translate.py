@@ -1,6 +1,7 @@
 """gpu-admission translate through its front door."""
 
 import io
+import json
 import sys
 
 import pytest
@@ -168,6 +169,13 @@ def test_claims_come_with_their_templates(file, capsys):
     assert names == {"gpu-10gi", "gpu-2x-10gi"}
     used = [one["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] for one in documents if one["kind"] == "Pod"]
     assert set(used) == names
+
+
+def test_json_stays_json_and_the_templates_are_shown_apart(file, capsys):
+    pod = json.dumps(yaml.safe_load(PORTABLE))
+    _, out, err = translated(capsys, "--to", "dra", file(pod, "p.json"))
+    assert json.loads(out)["spec"]["resourceClaims"]
+    assert "kind: ResourceClaimTemplate" in err
 
 
 def test_a_diff_shows_the_templates_apart(file, capsys):

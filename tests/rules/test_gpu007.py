@@ -131,6 +131,23 @@ CASES = [
         one({"limits": {"aliyun.com/gpu-mem": 8}}),
         policy={"backend": {"name": "gpushare"}},
     ),
+    *(
+        Case(
+            f"memory with a unit is an amount of bytes, which {name} does not count",
+            one({"limits": {"gpu-mem": "8Gi"}}),
+            (Expected(LIMITS + "gpu-mem", "error", "write gpu-admission.io/gpu-mem instead"),),
+            one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+            policy={"backend": {"name": name}},
+        )
+        for name in ("gpushare", "hami", "koordinator")
+    ),
+    Case(
+        "memory without a domain, and a backend that has the name for several makers' cards",
+        one({"limits": {"gpu-mem": 8192}}),
+        (Expected(LIMITS + "gpu-mem", "error", "write nvidia.com/gpumem instead"),),
+        one({"limits": {"nvidia.com/gpumem": 8192}}),
+        policy={"backend": {"name": "hami"}},
+    ),
     Case(
         "a kind that defines gpu for itself",
         {
