@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
+from gpu_admission.core.shape import mapping, printable, shown, text
 
 from . import kai_words
 from .base import Backend, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
-from .portable import MOST_MEMORY, Emission, Request, ceil_div, in_words
+from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
 from .refusal import CONTAINERS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA
 
@@ -46,8 +47,8 @@ class Kai(Backend):
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
         in_mib = kai_words.number(spelling.annotations.get(kai_words.MEMORY))
-        if in_mib is not None and in_mib * MIB > MOST_MEMORY:
-            meant = ceil_div(in_mib, 1024)
+        if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
+            meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
             yield Refused(
                 UNIT,
                 f"{in_mib} MiB: {kai_words.MEMORY} counts MiB; did you mean {meant}?",
@@ -112,11 +113,17 @@ class Kai(Backend):
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
         """Add the policy's queue to a pod that names none.
 
-        Raises Refused where the policy has none either.
+        Raises Refused where the policy has none either, and where the pod names one in the wrong place.
         """
-        del pod
         if labels.get(kai_words.QUEUE):
             return Emission()
+        misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_words.QUEUE))
+        if misplaced:
+            raise Refused(
+                QUEUE,
+                f"and the pod has {kai_words.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
+                f"write {kai_words.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
+            )
         queue = facts.parameters.get("queue")
         if not queue:
             raise Refused(

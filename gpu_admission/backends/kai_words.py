@@ -19,7 +19,7 @@ from gpu_admission.core.nearest import nearest
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping, printable, shown, text
 
-from .portable import WHOLE, Request, ceil_div, in_words
+from .portable import LEAST_MEMORY, MOST_MEMORY, WHOLE, Request, ceil_div, in_words
 from .refusal import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
@@ -106,7 +106,7 @@ def read(container: str, said: Said) -> Request:
         if most is not None and most > memory:
             lost = lost or _grows(in_words(memory), in_words(most))
         return Request(memory, count, cores, lost=lost)
-    thousandths = _part(FRACTION, said[FRACTION], 1000, "a card")
+    thousandths = _part(FRACTION, said[FRACTION], 1000, "a card", besides="; or ask for whole cards: nvidia.com/gpu: 1")
     for name in (FRACTION_LIMIT, *filter(_is_portion_limit, said)):
         if name in said:
             most = _part(name, said[name], 1000, "a card")
@@ -142,7 +142,9 @@ def _memory(said: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None,
     if MEMORY in said:
         in_mib = number(said[MEMORY])
         if not in_mib:
-            raise _unreadable(MEMORY, said[MEMORY], 'a whole number of MiB in quotes, such as "8192"')
+            raise _unreadable(
+                MEMORY, said[MEMORY], f'a whole number of MiB in quotes, such as "{_in_mib(said[MEMORY])}"'
+            )
         in_mib *= MIB
     request, limit = (_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
     shorthand = _bytes(MEMORY_LIMIT, said[MEMORY_LIMIT]) if MEMORY_LIMIT in said else None
@@ -264,13 +266,21 @@ def _bytes(name: str, said: object) -> int:
     return amount
 
 
+def _in_mib(said: object) -> int:
+    """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
+    if isinstance(said, int) and LEAST_MEMORY <= said * MIB <= MOST_MEMORY:
+        return said
+    meant = _parsed(said) or 0
+    return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
+
+
 def _parsed(said: object) -> int | None:
     """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is none above zero."""
     amount = quantity.decode(said) if isinstance(said, str) else None
     return None if amount is None or amount.is_negative else amount.ceil()
 
 
-def _part(name: str, said: object, of: int, what: str, *, up_to_all: bool = False) -> int:
+def _part(name: str, said: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
     """Return a part of one in units of which there are ``of``, rounded up.
 
     Raises Refused where it is no decimal number above 0 and below 1 (or up to it).
@@ -281,7 +291,7 @@ def _part(name: str, said: object, of: int, what: str, *, up_to_all: bool = Fals
         one, amount = 10 ** len(part), int(digits)
         if 0 < amount < one or (up_to_all and amount == one):
             return ceil_div(amount * of, one)
-    raise _unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT)
+    raise _unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
 
 
 def _less(name: str, limit: str, other: str, request: str) -> Refused:
@@ -292,5 +302,5 @@ def _less(name: str, limit: str, other: str, request: str) -> Refused:
     )
 
 
-def _unreadable(name: str, said: object, example: str, kind: Kind = UNTRANSLATABLE) -> Refused:
-    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}")
+def _unreadable(name: str, said: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = "") -> Refused:
+    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}{besides}")

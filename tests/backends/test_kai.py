@@ -276,3 +276,29 @@ def test_it_means_the_same_as_the_older_annotation_to_every_backend(name):
     new, _ = admitted(target, pod(annotations={REQUEST: "8Gi"}, labels=QUEUE))
     assert new == old
     assert new["spec"]["containers"] != [container()]
+
+
+@pytest.mark.parametrize(
+    ("written", "rule", "said"),
+    [
+        ({"gpu-memory": "8Gi"}, "GPU102", 'write gpu-memory as a whole number of MiB in quotes, such as "8192"'),
+        ({"gpu-memory": "10Gi"}, "GPU102", 'such as "10240"'),
+        ({"gpu-memory": 4096}, "GPU102", 'in quotes, such as "4096"'),
+        ({"gpu-memory": "lots"}, "GPU102", 'such as "8192"'),
+        ({"gpu-memory": "8"}, "GPU106", 'write gpu-memory: "8192"'),
+        ({"gpu-memory": "8388608"}, "GPU106", 'write gpu-memory: "8192"'),
+        ({"gpu-fraction": "1"}, "GPU108", "or ask for whole cards: nvidia.com/gpu: 1"),
+    ],
+)
+def test_the_advice_says_what_was_probably_meant(written, rule, said):
+    _, findings = admitted(policy("kai"), kais(written))
+    assert [finding.rule for finding in findings] == [rule]
+    assert said in findings[0].advice
+
+
+def test_a_queue_among_the_annotations_is_not_passed_over_for_the_policys():
+    before = pod({MEM: "8Gi"}, annotations={"kai.scheduler/queue": "team"})
+    after, findings = admitted(policy("kai"), before)
+    assert after["metadata"] == before["metadata"]
+    assert [finding.rule for finding in findings if finding.severity == "error"] == ["GPU109"]
+    assert findings[0].advice == "write kai.scheduler/queue: team among the labels of the pod"
