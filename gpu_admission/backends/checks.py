@@ -97,10 +97,11 @@ def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
     """Return memory in a backend's units, rounded up, and a note where that gives more than was asked for."""
     units = ceil_div(memory, unit)
     over = units * unit - memory
-    return units, (f"rounded up by {in_words(over)} to whole {_unit(unit)}",) if over >= MIB else ()
+    return units, (f"rounded up by {in_words(over)} to whole {unit_name(unit)}",) if over >= MIB else ()
 
 
-def _unit(unit: int) -> str:
+def unit_name(unit: int) -> str:
+    """Return what a backend counts memory in: ``GiB``, ``MiB``, ``units of 10Mi``."""
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {in_words(unit)}")
 
 
@@ -231,8 +232,8 @@ def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterat
     if guess is not None:
         yield Refused(
             UNIT,
-            f"{value} {_unit(unit)}: {name} counts {_unit(unit)} here; did you mean {guess}?",
-            f"write {name}: {guess}, or whatever the process needs in {_unit(unit)}",
+            f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
+            f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
             severity="error" if value * unit > 256 * MOST_MEMORY else None,
         )
 

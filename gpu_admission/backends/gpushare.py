@@ -5,7 +5,17 @@ from __future__ import annotations
 from gpu_admission.core.quantity import GIB, MIB
 
 from .base import Backend, Page
-from .checks import in_init_containers, in_units, no_cores, no_memory, one_container, percents, several_gpus, suspicious
+from .checks import (
+    in_init_containers,
+    in_units,
+    no_cores,
+    no_memory,
+    one_container,
+    percents,
+    several_gpus,
+    suspicious,
+    unit_name,
+)
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
@@ -92,7 +102,7 @@ def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator
                 EXCEEDS,
                 f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
                 "for ever",
-                f"ask for at most {most} in the whole pod",
+                f"ask for at most {most} {unit_name(size)} in the whole pod",
             ),
         )
 

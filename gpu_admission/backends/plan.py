@@ -218,6 +218,11 @@ def _makers(found: Iterable[Spelling]) -> set[str]:
     return {gpu.resource.vendor for said in found for gpu in said.gpus.values() if not spelling.is_zero(gpu)} & _MAKERS
 
 
+def _makers_to_be(plan: Plan) -> set[str]:
+    """Return the maker of the cards that translations will ask for: the portable names leave that to the policy."""
+    return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
+
+
 def _mixture(group: list[Spelling]) -> Verdict:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
@@ -246,7 +251,7 @@ def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
                 f'but container "{other.name[:63]}" asks for a share by {plan.backend.title}, and no node offers both'
             )
             plan.refuse(said, Refused(MIXED, reason, "move one of the two to a pod of its own"))
-    makers = sorted(_makers(found))
+    makers = sorted(_makers(found) | _makers_to_be(plan))
     if len(makers) > 1 and not plan.backend.spares_vendors and not any(v.kind == MIXED for v in plan.verdicts):
         reason = f"in a pod that asks for GPUs of two makers ({' and '.join(makers)}), and no node offers both"
         plan.refuse(found[-1], Refused(MIXED, reason, "move one of the two to a pod of its own"))

@@ -66,6 +66,15 @@ ROWS = [
         mixed("nvidia.com/gpu", "no node offers both", index=2),
         {"backend": {"name": "hami"}},
     ),
+    *(
+        Row(
+            f"two makers in a pod, one of them in the portable names: {name}",
+            pod(limits({"amd.com/gpu": 1}), limits({MEM: "8Gi"}, name="b")),
+            mixed(MEM, "two makers (amd and nvidia)", index=1),
+            {"backend": {"name": name}},
+        )
+        for name in ("hami", "volcano-vgpu", "koordinator")
+    ),
     Row(
         "whole GPUs beside a share of gpushare",
         pod(limits({"aliyun.com/gpu-mem": 3}), container("b", gpu=1)),
