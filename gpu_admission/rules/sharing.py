@@ -6,6 +6,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
 
+from . import common
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,20 +30,25 @@ def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
     for pod in workload.pods:
         plan = pod.memo.get("sharing", pod)
         if plan is pod:
-            plan = pod.memo["sharing"] = _work_out(pod, policy)
+            plan = pod.memo["sharing"] = _work_out(workload, pod, policy)
         if plan is not None:
             yield pod, plan
 
 
-def _work_out(pod: Pod, policy: Policy) -> Plan | None:
+def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
     """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
     if pod.holds != "request":
         return None
     place = metadata_place(pod)
     if not (place and pod.annotated) and _is_plain(pod, policy):
         return None
-    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
+    from gpu_admission.backends import kai_words  # noqa: PLC0415 - a run without GPUs never pays for it
+    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - as above
 
+    if pod.annotated:
+        said = kai_words.asked(pod, pod.metadata, certain=policy.backend.name == "kai")
+        if any(common.unfilled(workload, each) for each in (*said, *said.values())):
+            return None  # amounts of resources are passed over by the rules that know them
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy)
     return plan if plan.asked or plan.verdicts else None
 

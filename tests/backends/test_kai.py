@@ -302,3 +302,20 @@ def test_a_queue_among_the_annotations_is_not_passed_over_for_the_policys():
     assert after["metadata"] == before["metadata"]
     assert [finding.rule for finding in findings if finding.severity == "error"] == ["GPU109"]
     assert findings[0].advice == "write kai.scheduler/queue: team among the labels of the pod"
+
+
+@pytest.mark.parametrize(
+    "annotations",
+    [
+        {"gpu-memory": "${MEM}"},
+        {"gpu-fraction": "$(params.fraction)"},
+        {REQUEST: "${MEM}"},
+        {of("${NAME}", "gpu-memory.request"): "4Gi"},
+        {"gpu-memory": "4096", "gpu-fraction-container-name": "${NAME}"},
+    ],
+)
+@pytest.mark.parametrize("name", ["kai", "hami"])
+def test_nothing_is_said_of_what_is_yet_to_be_filled_in(name, annotations):
+    before = kais(annotations) if name == "kai" else pod(annotations=annotations, labels=QUEUE)
+    assert found(policy(name), before, "file") == []
+    assert found(policy(name), before, "admission") in (["GPU102"], ["GPU108"])
