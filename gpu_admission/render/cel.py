@@ -34,7 +34,7 @@ _COMMON_WORDS = frozenset({"memory", "millicores", "monitoring", "shared", "tile
 _ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What rules read of a pod's metadata beside what markers.py names;
 _JUDGED_ANNOTATIONS = (
-    *kai_words.POD_WIDE,
+    *(*kai_words.POD_WIDE, kai_words.QUEUE),
     *(markers.KAI_CONFIG_MAP, "kubernetes.io/config.mirror"),
 )
 _JUDGED_PREFIXES = (*markers.ANNOTATION_PREFIXES, kai_words.PORTION_PREFIX)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
 _MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
+_VOLCANO_JOB = ("batch.volcano.sh", "Job")
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
 
@@ -47,6 +48,20 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
     return text(policy.backend.parameters.get("vendor")) or "nvidia"
+
+
+def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
+    """Return where a pod's scheduler is named, and which it is.
+
+    A Job of Volcano's gives its own to the pods that name none: volcano-sh/volcano
+    pkg/controllers/job/job_controller_util.go, createJobPod.
+    """
+    said = text(pod.spec.get("schedulerName"))
+    if not said and (workload.group, workload.kind) == _VOLCANO_JOB:
+        own = text(mapping(workload.object.get("spec")).get("schedulerName"))
+        if own:
+            return (*workload.pointer, "spec", "schedulerName"), own
+    return (*pod.pointer, "schedulerName"), said
 
 
 def serverless(workload: Workload) -> str | None:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import TEMPLATE, Rule
-from gpu_admission.core.shape import mapping, shown
+from gpu_admission.core.shape import mapping
 
-from . import limitrange
+from . import limitrange, quotas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
+    from gpu_admission.core.finding import Problem
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Workload
@@ -39,25 +38,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
     kind = (workload.group, workload.kind)
     for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
-        yield from _quota((*workload.pointer, *path), mapping(hard), policy)
+        yield from quotas.problems((*workload.pointer, *path), mapping(hard), policy)
     for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
         yield from limitrange.problems(workload, (*workload.pointer, *path), mapping(item), policy)
-
-
-def _quota(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find GPU items that are not ``requests.<name>``, the only ones that Kubernetes counts.
-
-    HAMi's scheduler is an exception: it reads ``limits.<name>`` of NVIDIA's names itself.
-    """
-    bare = {key: key.removeprefix("limits.") for key in hard}
-    known = {key: resource for key, name in bare.items() if (resource := policy.classify(name)) is not None}
-    hami = policy.backend.name == "hami" or any(resource.system == "hami" for resource in known.values())
-    for key, resource in known.items():
-        if not (hami and key != resource.name and resource.vendor == "nvidia"):
-            counted, amount = f"requests.{resource.name}", shown(hard[key])
-            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
-            there = f"leave {key} out: {counted} stands there already"
-            yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
 
 
 RULE = Rule(
@@ -68,7 +51,8 @@ RULE = Rule(
     summary="a quota or LimitRange item on a GPU that does not do what it says",
     rationale="""\
 A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
-and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it).
+and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable
+name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in the words of the policy's backend.
 
 A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
 same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.shape import shown
 
 from . import common, occasions, sharing
 
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
@@ -25,11 +26,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find pods with no scheduler named, or another than the policy's; one that somebody chose is not overwritten."""
     for pod, plan in sharing.of_pods(workload, policy):
         wanted = policy.scheduler_name or plan.backend.scheduler
-        said = text(pod.spec.get("schedulerName"))
-        if not plan.served or wanted is None or said == wanted:
+        if not plan.served or wanted is None:
+            continue
+        place, said = common.scheduler(workload, pod)
+        if said == wanted:
             continue
         if said not in _UNSET:
-            yield _chosen(workload, pod, plan, wanted, overwrite=_overwrites(policy, said))
+            yield _chosen(workload, pod, plan, (place, said, wanted), overwrite=_overwrites(policy, said))
         elif pod.complete and not common.serverless(workload):
             yield _unset(workload, pod, plan, wanted)
 
@@ -53,15 +56,15 @@ def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
     )
 
 
-def _chosen(workload: Workload, pod: Pod, plan: Plan, wanted: str, *, overwrite: bool) -> Problem:
-    place = (*pod.pointer, "schedulerName")
-    fix = (patch.replace(ID, place, wanted),) if overwrite and not common.serverless(workload) else ()
+def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str, str], *, overwrite: bool) -> Problem:
+    place, said, wanted = names
+    own = (*pod.pointer, "schedulerName")
+    fix = (patch.replace(ID, own, wanted) if place == own else patch.add(ID, workload.document, own, wanted),)
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {shown(pod.spec.get('schedulerName'))}, but in this cluster {wanted} "
-        "shares out those GPUs",
+        f"{_asks(plan)}, and schedulerName is {shown(said)}, but in this cluster {wanted} shares out those GPUs",
         f"write schedulerName: {wanted}, or leave it out",
-        fix=fix,
+        fix=fix if overwrite and not common.serverless(workload) else (),
         safety="safe",
         severity="error",
     )

@@ -111,6 +111,11 @@ def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
     if not asked.spelling.gpus:
         return "; Kueue counts what stands here, no GPU at all: translate the file"
     old = ", ".join(asked.spelling.gpus)
+    if asked.emission is not None and not asked.emission.resources:
+        return (
+            f"; Kueue counts what stands here, {old}, and nothing of what it becomes: where it is to count this, leave "
+            "the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a quota for it"
+        )
     return (
         f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name, "
         "or map it by resources.transformations in Kueue's configuration"

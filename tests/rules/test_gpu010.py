@@ -75,6 +75,23 @@ CASES = [
         },
         (Expected("/items/1/spec/hard/limits.nvidia.com~1gpu"),),
     ),
+    Case(
+        "a portable name, under which no Pod is created",
+        quota({"requests.gpu-admission.io/gpu-mem": "80Gi", "requests.nvidia.com/gpu": 4}),
+        (
+            Expected(
+                "/spec/hard/requests.gpu-admission.io~1gpu-mem",
+                "warning",
+                ["limits nothing", "in the words of hami", "names that Pods arrive with"],
+            ),
+        ),
+        policy={"backend": {"name": "hami"}},
+    ),
+    Case(
+        "a portable name among limits is one finding",
+        quota({"limits.gpu-admission.io/gpu-count": 8}),
+        (Expected("/spec/hard/limits.gpu-admission.io~1gpu-count", "warning"),),
+    ),
     Case("equal defaults", limit_range(default={GPU: 1}, defaultRequest={GPU: "1"})),
     Case("a default alone is copied to the request", limit_range(default={GPU: 1})),
     Case("a range without gpus", limit_range(default={"cpu": 0.5}, max={"cpu": 4})),

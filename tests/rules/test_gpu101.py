@@ -21,8 +21,10 @@ def limits(said, **fields):
     return container(gpu=said, **fields)
 
 
-def queued(kind, one):
+def queued(kind, one, **metadata):
     made = template(kind, one, api_version="batch/v1" if kind == "Job" else "apps/v1")
+    if metadata:
+        made["spec"]["template"]["metadata"] = metadata
     return {**made, "metadata": {"name": "w", "labels": {"kueue.x-k8s.io/queue-name": "q"}}}
 
 
@@ -99,6 +101,13 @@ ROWS = [
         (safe("/spec/template" + AT, f"Kueue counts what stands here, {MEM}", "resources.transformations"),),
         VGPU,
         queued("Job", limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192})),
+    ),
+    Row(
+        "Kueue counts nothing of an annotation",
+        queued("Job", limits({MEM: "8Gi"})),
+        (safe("/spec/template" + AT, "nothing of what it becomes", "leave the file as it is"),),
+        KAI,
+        queued("Job", BARE, annotations={"gpu-memory": "8192"}, labels={"app": "w", "kai.scheduler/queue": "default"}),
     ),
     Row(
         "requests only",

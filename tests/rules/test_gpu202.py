@@ -14,6 +14,17 @@ KSERVE = {
 }
 
 
+def vcjob(name, **spec):
+    """A Job of Volcano's with a scheduler for all its pods."""
+    template = {"spec": {**spec, "containers": [vgpu()]}}
+    return {
+        "apiVersion": "batch.volcano.sh/v1alpha1",
+        "kind": "Job",
+        "metadata": {"name": "j"},
+        "spec": {"schedulerName": name, "tasks": [{"name": "t", "replicas": 1, "template": template}]},
+    }
+
+
 def vgpu(**fields):
     return container(gpu={"volcano.sh/vgpu-number": 1}, **fields)
 
@@ -39,6 +50,19 @@ ROWS = [
     ),
     Row("the backend's", pod(vgpu(), schedulerName="volcano"), (), VGPU),
     Row("the policy's own", pod(vgpu(), schedulerName="v2"), (), {**VGPU, "schedulerName": "v2"}),
+    Row("a Job of Volcano's names it for its pods", vcjob("volcano"), (), VGPU),
+    Row(
+        "a Job of Volcano's that names another one",
+        vcjob("mine"),
+        (Found("/spec/schedulerName", "error", ("mine", "volcano shares out")),),
+        VGPU,
+    ),
+    Row(
+        "a pod of such a Job that names its own",
+        vcjob("mine", schedulerName="volcano"),
+        (),
+        VGPU,
+    ),
     Row("no GPU", pod(container()), (), VGPU),
     Row("another maker's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),
     Row(

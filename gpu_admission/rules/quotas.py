@@ -1,0 +1,47 @@
+"""Items of a ResourceQuota that count no GPU (for GPU010)."""
+
+from __future__ import annotations
+
+from gpu_admission.core import resources
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.shape import shown
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+
+_PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES})
+
+
+def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
+    """Find GPU items that are not ``requests.<name>``, the only ones that Kubernetes counts.
+
+    HAMi's scheduler is an exception: it reads ``limits.<name>`` of NVIDIA's names itself.
+    """
+    bare = {key: key.removeprefix("limits.") for key in hard}
+    known = {key: found for key, name in bare.items() if (found := policy.classify(name)) and name not in _PORTABLE}
+    hami = policy.backend.name == "hami" or any(resource.system == "hami" for resource in known.values())
+    for key, resource in known.items():
+        if not (hami and key != resource.name and resource.vendor == "nvidia"):
+            counted, amount = f"requests.{resource.name}", shown(hard[key])
+            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
+            there = f"leave {key} out: {counted} stands there already"
+            yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
+    yield from _portable(place, hard, policy)
+
+
+def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
+    """Find items on the portable names: a quota counts Pods, which arrive in the words of the policy's backend."""
+    for key in hard:
+        if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:
+            yield Problem(
+                (*place, key),
+                f"the quota {key}: {shown(hard[key])} limits nothing: no Pod is created under that name, because "
+                f"admission writes the request in the words of {policy.backend.name}",
+                "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
+                severity="warning",
+            )
