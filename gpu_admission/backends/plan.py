@@ -232,11 +232,20 @@ def _mixture(group: list[Spelling]) -> Verdict:
     elif {said.system for said in group} <= _MIXABLE:
         why = f"and for {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.words}, or {second.words}"
+    elif _units(first).isdisjoint(_units(second)):
+        why = f"and for {second.words}: one request in the words of two systems, each of which reads its own"
+        advice = "say all of it in the words of one of the two"
     else:
         why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
         advice = f"keep one of the two: {first.words}, or {second.words}"
     subject = f"{first.container.label} asks for {first.words}"
     return Verdict(second.pointer, subject, Refused(MIXED, why, advice))
+
+
+def _units(said: Spelling) -> set[str]:
+    """Return what a spelling counts: KAI's annotations count memory, a number of cards by itself all of each."""
+    units = {str(gpu.resource.unit) for gpu in said.gpus.values()} or {"memory"}
+    return units | {"memory"} if units == {"device"} else units
 
 
 def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:

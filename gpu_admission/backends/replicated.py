@@ -20,11 +20,11 @@ class Replicated(Backend):
     """Shares of a card, all alike."""
 
     def own(self, facts: Facts) -> frozenset[str]:
-        """Return the one name that the plugin offers: the other is left to whoever offers it."""
-        return frozenset({_system(facts)})
+        """Return the name that the plugin offers, and the one that is a share wherever it is offered."""
+        return frozenset({_system(facts), NVIDIA_SHARED})
 
     def left(self, facts: Facts) -> frozenset[str]:
-        """Return the other names of NVIDIA's device plugin, which runs beside or on other nodes."""
+        """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
         return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import patch
+from gpu_admission.core import patch, resources
 from gpu_admission.core import quantity as quantities
 from gpu_admission.core.shape import mapping, mappings
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     Side = Literal["limits", "requests"]
 
 _SIDES: tuple[Side, ...] = ("limits", "requests")
+_PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
 
 
 class Stray:
@@ -108,16 +109,33 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
     apps = [container for container in pod.containers if container.role == "app"]
     home = apps[0] if len(apps) == 1 else None
     yield from _stray(pod.pointer, pod.spec, "in the pod's spec", home, policy)
-    resources = mapping(pod.spec.get("resources"))
+    given = mapping(pod.spec.get("resources"))
     place, own = (*pod.pointer, "resources"), "in the resources of the whole pod"
-    yield from _stray(place, resources, own, home, policy)
+    yield from _stray(place, given, own, home, policy)
     for side in _SIDES:
         yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
-        for stray in _stray((*place, side), resources.get(side), own, home, policy):
-            if stray.emptied is not None and len(resources) == 1:
+        for stray in _stray((*place, side), given.get(side), own, home, policy):
+            if stray.emptied is not None and len(given) == 1:
                 stray.emptied = place
             yield stray
     yield from _in_node_selector(pod, home, policy)
+    yield from _in_metadata(pod, home)
+
+
+def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
+    """Yield portable names among annotations or labels, where some systems are asked, in a pod that asks nowhere.
+
+    Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
+    """
+    if pod.asks or pod.spec.get("resourceClaims"):
+        return
+    for field in ("annotations", "labels"):
+        said = mapping(pod.metadata.get(field))
+        values = {name: said[name] for name in _PORTABLE if isinstance(said.get(name), str)}
+        if values:
+            place = (*pod.metadata_pointer, field)
+            emptied = place if len(values) == len(said) else None
+            yield Stray(place, values, f"among the {field}", home, emptied=emptied)
 
 
 def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:

@@ -14,6 +14,11 @@ def deployment(spec):
     return {**DEPLOYMENT, "spec": {"template": {"spec": spec}}}
 
 
+def annotated(field, said, resources=None):
+    made = pod(container(resources or {}))
+    return {**made, "metadata": {**made["metadata"], field: said}}
+
+
 CASES = [
     Case("in its place", one({"limits": {GPU: 1}, "requests": {GPU: 1}})),
     Case(
@@ -134,6 +139,20 @@ CASES = [
         pod(container({}), limits={GPU: 1}),
         (Expected("/spec/limits/nvidia.com~1gpu"),),
         GOOD,
+    ),
+    *(
+        Case(
+            f"a portable name among the {field}",
+            annotated(field, {"gpu-admission.io/gpu-mem": "8Gi", "owner": "me"}),
+            (Expected(f"/metadata/{field}/gpu-admission.io~1gpu-mem", "error", f"among the {field}"),),
+            annotated(field, {"owner": "me"}, {"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+        )
+        for field in ("annotations", "labels")
+    ),
+    Case("a label called like a resource", annotated("labels", {GPU: "1", "aliyun.com/gpu-mem": "8"})),
+    Case(
+        "an annotation that repeats what a container asks for",
+        annotated("annotations", {"gpu-admission.io/gpu-mem": "8Gi"}, {"limits": {GPU: 1}}),
     ),
     Case(
         "a number in the nodeSelector",

@@ -76,6 +76,12 @@ ROWS = [
         for name in ("hami", "volcano-vgpu", "koordinator")
     ),
     Row(
+        "one request in the words of two systems",
+        pod(limits({"nvidia.com/gpumem": 3000, "gpu-admission.io/gpu-core": 20})),
+        mixed("gpu-admission.io/gpu-core", "one request in the words of two systems"),
+        {"backend": {"name": "hami"}},
+    ),
+    Row(
         "whole GPUs beside a share of gpushare",
         pod(limits({"aliyun.com/gpu-mem": 3}), container("b", gpu=1)),
         mixed("nvidia.com/gpu", "no node offers both", index=1),
