@@ -63,7 +63,9 @@ def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str,
     return Problem(
         place,
         f"{_asks(plan)}, and schedulerName is {shown(said)}, but in this cluster {wanted} shares out those GPUs",
-        f"write schedulerName: {wanted}, or leave it out",
+        f"write schedulerName: {wanted}, or leave it out"
+        if place == own
+        else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
         fix=fix if overwrite and not common.serverless(workload) else (),
         safety="safe",
         severity="error",
