@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping, printable, shown, text
 
-from . import kai_words
+from . import kai_amounts, kai_words
 from .base import Backend, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
@@ -46,7 +46,7 @@ class Kai(Backend):
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
-        in_mib = kai_words.number(spelling.annotations.get(kai_words.MEMORY))
+        in_mib = kai_amounts.number(spelling.annotations.get(kai_words.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
             yield Refused(
@@ -54,7 +54,7 @@ class Kai(Backend):
                 f"{in_mib} MiB: {kai_words.MEMORY} counts MiB; did you mean {meant}?",
                 f'write {kai_words.MEMORY}: "{meant}", or whatever the process needs in MiB',
             )
-        for name, amount in kai_words.amounts(spelling.annotations).items():
+        for name, amount in kai_words.in_bytes(spelling.annotations).items():
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 

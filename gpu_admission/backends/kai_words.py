@@ -14,13 +14,14 @@ one name (``gpu-memory.limit``, ``gpu-fraction.limit``).
 
 from __future__ import annotations
 
-from gpu_admission.core import quantity, resources
+from gpu_admission.core import resources
 from gpu_admission.core.nearest import nearest
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping, printable, shown, text
 
-from .portable import LEAST_MEMORY, MOST_MEMORY, WHOLE, Request, ceil_div, in_words
-from .refusal import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
+from . import kai_amounts as amounts
+from .portable import WHOLE, Request, in_words
+from .refusal import CONTAINERS, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.container import Container
     from gpu_admission.core.workload import Pod
-
-    from .refusal import Kind
 
     Said = Mapping[str, Any]
 
@@ -48,7 +47,7 @@ _MARKS = (FRACTION, MEMORY_LIMIT, DEVICES, CONTAINER)
 
 REQUEST, LIMIT = resources.CONTAINER_AMOUNTS
 MODE = "gpu-compute.mode"
-COMPUTE = "gpu-compute.request"
+COMPUTE = "gpu-compute.request"  # of pull request 2368 of KAI-Scheduler, as its constant's name has it
 _WORDS = (REQUEST, LIMIT, MODE, COMPUTE)
 _PREFIX = resources.CONTAINER_PREFIX
 _BINDERS = ("gpus.devices", "gpu-compute.portion")  # written once a card is chosen: GPU307 speaks of a user's
@@ -56,6 +55,7 @@ _SIDE_BY_SIDE = "sm-sharing"
 _MODES = ("time-slicing", _SIDE_BY_SIDE)
 PORTION_PREFIX = "kai.scheduler/container."  # and the container's name, and:
 _PORTION_LIMIT = ".gpu-memory.portion.limit"  # what KAI's webhook makes of gpu-fraction.limit
+_FINE = 10**9  # parts of a card, to compare two of them: KAI reads floating point numbers
 _SLIPS = 3  # letters that a misspelt word may be away from one that is known
 
 
@@ -96,37 +96,32 @@ def read(container: str, said: Said) -> Request:
     Raises Refused for what KAI itself would refuse.
     """
     own = _of_container(container, said)
-    count = number(said.get(DEVICES, "1"))
+    count = amounts.number(said.get(DEVICES, "1"))
     if count is None or count < 1:
-        raise _unreadable(DEVICES, said.get(DEVICES), 'a whole number in quotes, such as "2"')
-    cores = None if COMPUTE not in own else _part(*own[COMPUTE], WHOLE, "a card's compute", up_to_all=True)
+        raise amounts.unreadable(DEVICES, said.get(DEVICES), 'a whole number in quotes, such as "2"')
+    cores = None if COMPUTE not in own else amounts.part_of(*own[COMPUTE], WHOLE, "a card's compute", up_to_all=True)
     memory, most = _memory(said, own)
     lost = _lost(own)
     if memory is not None:
         if most is not None and most > memory:
             lost = lost or _grows(in_words(memory), in_words(most))
         return Request(memory, count, cores, lost=lost)
-    thousandths = _part(FRACTION, said[FRACTION], 1000, "a card", besides="; or ask for whole cards: nvidia.com/gpu: 1")
+    whole = "; or ask for whole cards: nvidia.com/gpu: 1"
+    thousandths = amounts.part_of(FRACTION, said[FRACTION], 1000, "a card", besides=whole)
     for name in (FRACTION_LIMIT, *filter(_is_portion_limit, said)):
         if name in said:
-            most = _part(name, said[name], 1000, "a card")
-            if most < thousandths:
-                raise _less(name, shown(said[name]), FRACTION, shown(said[FRACTION]))
+            most, least = (amounts.part_of(each, said[each], _FINE, "a card") for each in (name, FRACTION))
+            if most <= least:
+                raise amounts.too_low(name, shown(said[name]), FRACTION, shown(said[FRACTION]), equal=True)
             lost = lost or _grows(f"{text(said[FRACTION])} of a card", text(said[name]))
     return Request(None, count, cores, thousandths=thousandths, lost=lost)
 
 
-def amounts(said: Said) -> dict[str, int]:
+def in_bytes(said: Said) -> dict[str, int]:
     """Return the readable amounts of memory in bytes, by the annotation that says them; those in MiB left out."""
     names = (MEMORY_LIMIT, *(key for key in said if _is_amount(key)))
-    found = {name: _parsed(said[name]) for name in names if name in said}
+    found = {name: amounts.parsed(said[name]) for name in names if name in said}
     return {name: amount for name, amount in found.items() if amount}
-
-
-def number(said: object) -> int | None:
-    """Return a number as KAI reads it from an annotation: plain decimal digits."""
-    digits = said if isinstance(said, str) else ""
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
 def _memory(said: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
@@ -140,14 +135,14 @@ def _memory(said: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None,
         )
     in_mib = None
     if MEMORY in said:
-        in_mib = number(said[MEMORY])
+        in_mib = amounts.number(said[MEMORY])
         if not in_mib:
-            raise _unreadable(
-                MEMORY, said[MEMORY], f'a whole number of MiB in quotes, such as "{_in_mib(said[MEMORY])}"'
+            raise amounts.unreadable(
+                MEMORY, said[MEMORY], f'a whole number of MiB in quotes, such as "{amounts.in_mib(said[MEMORY])}"'
             )
         in_mib *= MIB
-    request, limit = (_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
-    shorthand = _bytes(MEMORY_LIMIT, said[MEMORY_LIMIT]) if MEMORY_LIMIT in said else None
+    request, limit = (amounts.in_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
+    shorthand = amounts.in_bytes(MEMORY_LIMIT, said[MEMORY_LIMIT]) if MEMORY_LIMIT in said else None
     if limit is not None and _has_its_limit(said):
         old = MEMORY if MEMORY in said else FRACTION
         raise Refused(
@@ -165,7 +160,7 @@ def _memory(said: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None,
     memory = request or in_mib or (None if FRACTION in said else limit)
     if memory is not None and most is not None and most < memory:
         name = own[LIMIT][0] if limit is not None else MEMORY_LIMIT
-        raise _less(name, in_words(most), "the request", in_words(memory))
+        raise amounts.too_low(name, in_words(most), "the request", in_words(memory))
     return memory, most
 
 
@@ -245,7 +240,7 @@ def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
     """Return why annotations beside the amounts cannot be said in another backend's words, and what to do."""
     key, mode = own.get(MODE, ("", _MODES[0]))
     if mode not in _MODES:
-        raise _unreadable(key, mode, " or ".join(_MODES))
+        raise amounts.unreadable(key, mode, " or ".join(_MODES))
     if mode == _SIDE_BY_SIDE:
         return "and only KAI lets a single pod compute side by side with others (sm-sharing)", f"leave {key} out"
     other = next((own[word][0] for word in own if word not in _WORDS), None)
@@ -257,50 +252,3 @@ def _grows(memory: str, most: str) -> tuple[str, str]:
         f"which may grow from {memory} to {most} while others leave it free, and only KAI does that",
         f"ask for a fixed amount: {most}, or {memory}",
     )
-
-
-def _bytes(name: str, said: object) -> int:
-    amount = _parsed(said)
-    if not amount:
-        raise _unreadable(name, said, "an amount of memory above zero, such as 8Gi")
-    return amount
-
-
-def _in_mib(said: object) -> int:
-    """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
-    if isinstance(said, int) and LEAST_MEMORY <= said * MIB <= MOST_MEMORY:
-        return said
-    meant = _parsed(said) or 0
-    return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
-
-
-def _parsed(said: object) -> int | None:
-    """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is none above zero."""
-    amount = quantity.decode(said) if isinstance(said, str) else None
-    return None if amount is None or amount.is_negative else amount.ceil()
-
-
-def _part(name: str, said: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
-    """Return a part of one in units of which there are ``of``, rounded up.
-
-    Raises Refused where it is no decimal number above 0 and below 1 (or up to it).
-    """
-    whole, _, part = text(said).partition(".")
-    digits = whole + part
-    if digits.isascii() and digits.isdigit() and len(digits) <= 36:
-        one, amount = 10 ** len(part), int(digits)
-        if 0 < amount < one or (up_to_all and amount == one):
-            return ceil_div(amount * of, one)
-    raise _unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
-
-
-def _less(name: str, limit: str, other: str, request: str) -> Refused:
-    return Refused(
-        UNTRANSLATABLE,
-        f"and {name} allows less ({limit}) than {other} asks for ({request})",
-        f"write {name} at least as large, or leave it out",
-    )
-
-
-def _unreadable(name: str, said: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = "") -> Refused:
-    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}{besides}")

@@ -190,7 +190,7 @@ def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
     accounts, annotation = WRITERS[name]
     policy = policyfile.load(name)
     assert sorted(policy.exempt["users"]) == sorted(f"system:serviceaccount:{account}" for account in accounts)
-    (old,) = [document for document in documents(name) if document]
+    old = next(document for document in documents(name) if document)
     old = old if old["kind"] == "Pod" else {"apiVersion": "v1", "kind": "Pod", **old["spec"]["template"]}
     new = copy.deepcopy(old)
     new["metadata"].setdefault("annotations", {})[annotation] = "0"

@@ -1,0 +1,71 @@
+"""How KAI reads the amounts in its annotations, and what is said of those that it cannot read."""
+
+from __future__ import annotations
+
+from gpu_admission.core import quantity
+from gpu_admission.core.quantity import MIB
+from gpu_admission.core.shape import shown, text
+
+from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div
+from .refusal import PERCENT, UNTRANSLATABLE, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .refusal import Kind
+
+
+def number(said: object) -> int | None:
+    """Return a number as KAI reads it from an annotation: plain decimal digits."""
+    digits = said if isinstance(said, str) else ""
+    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
+
+
+def in_bytes(name: str, said: object) -> int:
+    """Return an amount of memory; raises Refused where it is none above zero."""
+    amount = parsed(said)
+    if not amount:
+        raise unreadable(name, said, "an amount of memory above zero, such as 8Gi")
+    return amount
+
+
+def in_mib(said: object) -> int:
+    """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
+    if isinstance(said, int) and LEAST_MEMORY <= said * MIB <= MOST_MEMORY:
+        return said
+    meant = parsed(said) or 0
+    return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
+
+
+def parsed(said: object) -> int | None:
+    """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is none above zero."""
+    amount = quantity.decode(said) if isinstance(said, str) else None
+    return None if amount is None or amount.is_negative else amount.ceil()
+
+
+def part_of(name: str, said: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
+    """Return a part of one in units of which there are ``of``, rounded up.
+
+    Raises Refused where it is no decimal number above 0 and below 1 (or up to it).
+    """
+    whole, _, part = text(said).partition(".")
+    digits = whole + part
+    if digits.isascii() and digits.isdigit() and len(digits) <= 36:
+        one, amount = 10 ** len(part), int(digits)
+        if 0 < amount < one or (up_to_all and amount == one):
+            return ceil_div(amount * of, one)
+    raise unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
+
+
+def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> Refused:
+    """Return the refusal of a limit below what is asked for; ``equal`` tells that it has to be above."""
+    allows = f"({limit}) allows no more" if equal else f"allows less ({limit})"
+    return Refused(
+        UNTRANSLATABLE,
+        f"and {name} {allows} than {other} asks for ({request})",
+        f"write a larger {name}, or leave it out",
+    )
+
+
+def unreadable(name: str, said: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = "") -> Refused:
+    """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
+    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}{besides}")
