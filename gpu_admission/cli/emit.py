@@ -54,7 +54,7 @@ def double_quoted(text: str) -> str:
 
 def flow(value: Any, layout: Layout) -> str:
     """Return a value on one line: YAML flow, or JSON."""
-    quotes = '"' if layout.is_json else ""
+    quotes = layout.quotes
     if isinstance(value, dict):
         pairs = [f"{scalar(key, quotes)}:{layout.space}{flow(item, layout)}" for key, item in value.items()]
         return "{" + f",{layout.space}".join(pairs) + "}"

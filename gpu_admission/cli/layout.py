@@ -20,15 +20,18 @@ class Layout:
     """The habits of one document.
 
     `unit` indents a map below its key, `list_indent` a list below its key (often not at all); `space` follows
-    colons and commas in flow collections (nothing, in minified JSON).
+    colons and commas in flow collections (nothing, in minified JSON). `quotes` stand around strings in those: in
+    JSON, and in a document of a YAML file that is JSON.
     """
 
-    __slots__ = ("is_json", "list_indent", "newline", "space", "unit")
+    __slots__ = ("is_json", "list_indent", "newline", "quotes", "space", "unit")
 
     def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
         first = text.find("\n")
         self.newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
         self.is_json = is_json
+        quoted = isinstance(root, Mapping) and root.flow and root.pairs and text[root.pairs[0].key.start] == '"'
+        self.quotes = '"' if is_json or quoted else ""
         self.space = "" if is_json and not _SPACED.search(text) else " "
         if is_json:
             indented = _INDENTED.search(text)

@@ -177,6 +177,8 @@ def test_one_operation(operation, old, new):
         ("--- # c\na: 1\n...\n---\nb: 1\n", add("c", value=1), "--- # c\na: 1\nc: 1\n...\n---\nb: 1\n"),
         ("a:\r\n  b: 1\r\n", add("a", "c", value={"d": 1}), "a:\r\n  b: 1\r\n  c:\r\n    d: 1\r\n"),
         ("\ufeffa: 1\r\nb: 2\r\n", remove("b"), "\ufeffa: 1\r\n"),
+        ('# c\n{"a": "x"}\n', add("b", value={"c": ["d", 1]}), '# c\n{"a": "x", "b": {"c": ["d", 1]}}\n'),
+        ('a:\n- {"b": x}\n', add("a", 0, "c", value="d"), 'a:\n- {"b": x, c: d}\n'),
         ("a:   1\n", replace("a", value=2), "a:   2\n"),
         ("\"a b\": 1\n'c': 2\n", replace("a b", value=2), "\"a b\": 2\n'c': 2\n"),
     ],
