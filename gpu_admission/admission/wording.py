@@ -23,6 +23,7 @@ GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
 _CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
+_REST = re.compile(r"; |, or ")  # and no comma of a list, of which a part would be another advice
 LONGEST_POINTER = 512
 
 
@@ -59,20 +60,26 @@ def warnings(verdict: Verdict) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
+    """Return what is wrong and what to write instead, as far as both fit; what is wrong, where only that does."""
     said = printable(f"{finding.rule} {finding.message}")
-    whole = printable(f"{said}; {finding.advice}")
-    if len(whole) <= GOOD_WARNING:
-        return whole
-    said = _first_clauses(said) if len(said) > GOOD_WARNING else said
-    return said if len(said) <= LONGEST_WARNING else f"{said[: LONGEST_WARNING - 1]}…"
+    advice = printable(finding.advice)
+    heads = _cuts(said, _CLAUSE)
+    for head in heads[:-1] or heads:  # the first clause alone says what is asked for, and not yet what is wrong
+        room = GOOD_WARNING - len(head) - 2
+        told = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
+        if told:
+            return f"{head}; {told}"
+    short = next((head for head in heads if len(head) <= GOOD_WARNING), heads[-1])
+    return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
 
 
-def _first_clauses(said: str) -> str:
-    """Return a sentence up to the last clause that fits, or to the first: what is wrong comes first, then why."""
-    ends = [found.start() for found in _CLAUSE.finditer(said)]
-    ends = [end for end in ends if said.count('"', 0, end) % 2 == 0]  # not within what the author wrote
-    fitting = [end for end in ends if end <= GOOD_WARNING]
-    return said[: fitting[-1] if fitting else ends[0]] if ends else said
+def _cuts(said: str, ends: re.Pattern[str]) -> list[str]:
+    """Return a sentence, and what is left of it where it is cut after a clause: the longest first.
+
+    What is wrong comes first in it, then why. It is not cut within what the author wrote.
+    """
+    places = [found.start() for found in ends.finditer(said)]
+    return [said, *[said[:end] for end in reversed(places) if said.count('"', 0, end) % 2 == 0]]
 
 
 def audit(verdict: Verdict) -> dict[str, str]:
