@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gpu_admission import rules
+from gpu_admission.core import workload as workloads
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.kinds import known
 from gpu_admission.files import policyfile
@@ -77,7 +78,7 @@ class _Judge:
         """Rule on one request, and tell whether an earlier ruling was found: on a Pod of which rules read the same."""
         if not verdict.concerns(request, self.policy):
             return rulings.NOTHING_TO_SAY, False
-        if not request.is_new_pod:
+        if not (request.is_new_pod and workloads.is_pod(request.object)):  # the object has its own say, too
             return self._anew(request, endpoint), False
         request.object = essence.of(request.object)
         memory = self._rulings.get(endpoint)

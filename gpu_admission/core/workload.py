@@ -223,12 +223,13 @@ def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequenc
     the same policy, of what the document was before a patch: views of containers that it left alone are used again.
     """
     seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
-    if _is_pod(document):  # what the webhook sees all day: nothing else to be found in it
+    if is_pod(document):  # what the webhook sees all day: nothing else to be found in it
         return [Workload(document, document, (), policy, origin, seen)]
     return [Workload(document, obj, pointer, policy, origin, seen) for pointer, obj in discovery.objects(document)]
 
 
-def _is_pod(document: Any) -> bool:
+def is_pod(document: Any) -> bool:
+    """Tell whether a document is a Pod by its own words."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 

@@ -17,8 +17,9 @@ import mutator
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.admission import jsontext, wording
+from gpu_admission.admission import envelope, jsontext, rulings, verdict, wording
 from gpu_admission.admission.decision import Decider
+from gpu_admission.core.engine import Engine
 from gpu_admission.files import policyfile
 
 REVIEWS = int(os.environ.get("FUZZ_REVIEWS", "3000"))
@@ -116,6 +117,25 @@ def test_mutated_reviews_are_answered(name):
     for _ in range(REVIEWS // len(POLICIES)):
         seen[check(decide, *make())] += 1
     assert min(seen.values()) > 0, seen  # the mutator reaches the rules, and the refusals
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_what_is_remembered_is_what_the_whole_pod_would_get(name):
+    policy = policyfile.load(name)
+    engine = Engine(rules.ALL, policy)
+    decide = Decider(lambda _: policy)
+    make = mutator.Mutator(random.Random(f"{SEED} whole {name}"))
+    remembered = 0
+    for _ in range(REVIEWS // len(POLICIES)):
+        endpoint, body = make()
+        answer = decide(body, endpoint)
+        if answer.status == 200:
+            remembered += answer.remembered
+            request = envelope.read(body)
+            if verdict.concerns(request, policy):
+                ruling = rulings.rule(verdict.judge(request, endpoint, engine), policy)
+                assert answer.body == envelope.write(request.uid, ruling.rest), (endpoint, body)
+    assert remembered > 0
 
 
 def test_nothing_is_kept_of_reviews():
