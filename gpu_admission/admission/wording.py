@@ -23,7 +23,7 @@ GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
 _CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
-_REST = re.compile(r"; |, or ")  # and no comma of a list, of which a part would be another advice
+_REST = re.compile(r"; |, or | \(")  # and no comma of a list, of which a part would be another advice
 LONGEST_POINTER = 512
 
 
@@ -60,11 +60,11 @@ def warnings(verdict: Verdict) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
-    """Return what is wrong and what to write instead, as far as both fit; what is wrong, where only that does."""
+    """Return what is wrong and what to write instead, and as much of the why as fits; no remedy where none does."""
     said = printable(f"{finding.rule} {finding.message}")
     advice = printable(finding.advice)
     heads = _cuts(said, _CLAUSE)
-    for head in heads[:-1] or heads:  # the first clause alone says what is asked for, and not yet what is wrong
+    for head in heads:
         room = GOOD_WARNING - len(head) - 2
         told = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
         if told:

@@ -43,10 +43,11 @@ class Verdict:
     __slots__ = ("advice", "kind", "message", "pointer", "severity", "system")
 
     def __init__(self, pointer: Pointer, subject: str, refused: Refused, system: str | None = None) -> None:
-        link = "" if refused.reason.startswith(_CONJUNCTIONS) else "that is "
+        link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
+        link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
         self.pointer = pointer
         self.kind: Kind = refused.kind
-        self.message = f"{subject}, {link}{refused.reason}"
+        self.message = f"{subject}{link}{refused.reason}"
         self.advice = refused.advice
         self.severity: Severity | None = refused.severity
         self.system = system

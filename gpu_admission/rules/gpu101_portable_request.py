@@ -63,7 +63,8 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
     advice = f"{where} {words}{sharing.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
-        f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} spells {words}{notes}",
+        f"{asked.container.label} asks for {asked.spelling.words} in words that {plan.backend.title} does not know: "
+        f"it spells them {words}{notes}",
         advice,
         fix=fix,
         safety="safe",

@@ -54,15 +54,15 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     value = pod.spec[field]
     said = f"{field}: {shown(value)}" if isinstance(value, str) else field
-    through = "Knative" if platform == "Knative" else "KServe deploys this through Knative, which"
+    why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
-        message, advice = f"{through} refuses {said} in a template", f"remove {field}"
+        message, advice = f"{said} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
     else:
-        message = f"{said} is set, and {through} refuses it unless the feature flag {flag} is on"
+        message = f"{said} needs Knative's feature flag {flag}, and {why} without"
         advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving, or remove {field}'
     if platform == "KServe":
         advice += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'
-    return Problem((*pod.pointer, field), message[0].lower() + message[1:], advice)
+    return Problem((*pod.pointer, field), message, advice)
 
 
 _HEAD = """\

@@ -35,10 +35,10 @@ FITS = [
         'GPU106 container "train" asks for aliyun.com/gpu-mem: "8192", that is 8192 GiB; write aliyun.com/gpu-mem: 8',
     ),
     (
-        "not before what is wrong",
-        'container "train" asks for nvidia.com/gpu: "4000", that is more than any node has: it would wait',
-        "ask for the number of GPUs of one node at most",
-        'GPU106 container "train" asks for nvidia.com/gpu: "4000", that is more than any node has: it would wait',
+        "even where no reason is left",
+        'container "train" asks for nvidia.com/gpus: "2", a resource that no device plugin is known to offer',
+        "write nvidia.com/gpu instead (a cluster that does offer the other name lists it in its policy)",
+        'GPU106 container "train" asks for nvidia.com/gpus: "2"; write nvidia.com/gpu instead',
     ),
     (
         "no part of a list is given as the remedy",

@@ -51,7 +51,13 @@ ROWS = [
     Row(
         "a claim is refused whatever the flags say",
         knative(resourceClaims=[{"name": "gpu"}]),
-        (Found("/spec/template/spec/resourceClaims", "warning", ("refuses resourceClaims", "remove resourceClaims")),),
+        (
+            Found(
+                "/spec/template/spec/resourceClaims",
+                "warning",
+                ("resourceClaims is allowed by no feature flag", "remove resourceClaims"),
+            ),
+        ),
     ),
     Row(
         "two fields, two findings",
