@@ -251,6 +251,8 @@ class Engine:
         waiting = False
         for rule in rules:
             found = self._find(rule, state)
+            if not found:
+                continue
             kept = []
             for each in found:
                 if not self._applies(rule, each[1], unsafe=unsafe):
