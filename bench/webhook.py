@@ -98,7 +98,7 @@ def crowd(path: str, body: bytes, *, alike: bool) -> Iterator[bytes]:
     ``alike`` ones agree in all that rules read, so a ruling is found again; of the others there are so many
     that none is remembered until it comes again.
     """
-    mark = b'"example.com/note-0":"'
+    mark = b'{"name":"train'
     requests = []
     for number in range(200 if alike else 6000):
         told = body.replace(b"train-0", b"train-%05d" % number).replace(b"value-", b"value-%05d-" % number)

@@ -10,9 +10,11 @@ tests notice: every rule's own examples are judged both ways.
 
 from __future__ import annotations
 
+from gpu_admission.backends import kai_words
+from gpu_admission.core import resources
 from gpu_admission.core.shape import text
 
-from . import occasions
+from . import markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,20 +34,14 @@ _WHOSE = frozenset(
         "uid",
     }
 )
-# Whose labels and annotations number and name pods, and ask for nothing: Kubernetes' own controllers (k8s.io/api
-# batch/v1, apps/v1) and the tools that people deploy and watch with.
-_BOOKKEEPERS = frozenset(
-    {
-        "app.kubernetes.io",
-        "apps.kubernetes.io",
-        "batch.kubernetes.io",
-        "checksum",
-        "helm.sh",
-        "kubectl.kubernetes.io",
-        "prometheus.io",
-        "statefulset.kubernetes.io",
-    }
-)
+# Whose labels and annotations can say something of GPUs: all others are the business of other people.
+_DOMAINS = resources.known_domains() | {
+    key.partition("/")[0]
+    for key in (
+        *(*markers.ANNOTATION_KEYS, *markers.ANNOTATION_PREFIXES, markers.KAI_CONFIG_MAP),
+        *(*markers.LABEL_KEYS, *markers.LABEL_PREFIXES, kai_words.QUEUE, kai_words.PORTION_PREFIX),
+    )
+}
 _IDENTITY = frozenset({"hostname", "imagePullSecrets", "serviceAccount", "serviceAccountName", "subdomain"})
 _PROGRAM = frozenset(
     {
@@ -83,23 +79,20 @@ def of(pod: dict[str, Any]) -> dict[str, Any]:
 def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
     slim = {key: value for key, value in metadata.items() if key not in _WHOSE}
     labels, annotations = slim.get("labels"), slim.get("annotations")
-    if isinstance(labels, dict):
-        slim["labels"] = {key: "" if _is_name(key) or _is_kept_book(key) else labels[key] for key in labels}
-    if isinstance(annotations, dict):
-        slim["annotations"] = {key: "" if _is_kept_book(key) else annotations[key] for key in annotations}
+    if isinstance(labels, dict):  # by most without a domain, people and controllers find their pods
+        slim["labels"] = {
+            key: value if key.partition("/")[0] in _DOMAINS or occasions.may_be_mark(key) else ""
+            for key, value in labels.items()
+        }
+    if isinstance(annotations, dict):  # KAI has some without a domain
+        slim["annotations"] = {
+            key: value if key.partition("/")[0] in _DOMAINS or "/" not in key or markers.CDI_DOMAIN in key else ""
+            for key, value in annotations.items()
+        }
     owners = slim.get("ownerReferences")
     if isinstance(owners, list):
         slim["ownerReferences"] = [{"kind": each.get("kind")} if isinstance(each, dict) else each for each in owners]
     return slim
-
-
-def _is_kept_book(key: str) -> bool:
-    return key.partition("/")[0] in _BOOKKEEPERS
-
-
-def _is_name(key: str) -> bool:
-    """Tell whether a label without a domain is one by which people and controllers find their pods."""
-    return "/" not in key and not occasions.may_be_mark(key)
 
 
 def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,7 +124,7 @@ def _variables(env: list[Any]) -> list[Any]:
     try:
         if not occasions.names_gpu_variable([each["name"] for each in env]):
             return [_BLANK] * len(env)
-        kept = [each if occasions.names_gpu_variable((each["name"],)) else _BLANK for each in env]
-    except (KeyError, TypeError):  # no variables as they should be
+        kept = [each if occasions.is_gpu_variable(each["name"]) else _BLANK for each in env]
+    except (AttributeError, KeyError, TypeError):  # no variables as they should be
         return env
     return env if any(["$" in text(each.get("value")) for each in kept]) else kept

@@ -124,6 +124,11 @@ def names_gpu_variable(names: Collection[str]) -> bool:
     return any([prefix in joined for prefix in _PREFIXES])
 
 
+def is_gpu_variable(name: str) -> bool:
+    """Tell whether a variable has to do with GPUs."""
+    return name in _VARIABLES or name.startswith(_PREFIXES)
+
+
 def mounts_device_list(container: Mapping[str, Any]) -> bool:
     """Tell whether a raw container may mount something below the folder whose entries are read as cards."""
     mounts = container.get("volumeMounts")

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import policies
 from gpu_admission import rules
+from gpu_admission.backends import kai_words
 from gpu_admission.core import patch
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
@@ -130,7 +131,11 @@ def replica(number=0):
                 "job-name": f"j{number}",
                 "pod-template-hash": f"h{number}",
             },
-            "annotations": {"note": "x", "batch.kubernetes.io/job-completion-index": str(number)},
+            "annotations": {
+                "note": "x",
+                "batch.kubernetes.io/job-completion-index": str(number),
+                "a.io/run": f"r{number}",
+            },
             "ownerReferences": [{"kind": "Job", "name": f"j{number}", "uid": f"o{number}"}],
             "managedFields": [{"time": f"2026-01-01T00:00:0{number}Z"}],
         },
@@ -201,7 +206,24 @@ TELLING = {
     "a node selector": ("nodeSelector",),
     "a host path": ("volumes", 0, "hostPath"),
 }
-MARKS = [*markers.LABEL_KEYS, *(f"{key}x" for key in markers.LABEL_PREFIXES), "kai.scheduler/queue", "example.com/x"]
+MARKS = [
+    *markers.LABEL_KEYS,
+    *(f"{key}x" for key in markers.LABEL_PREFIXES),
+    "kai.scheduler/queue",
+    "gpu-admission.io/gpu-mem",
+]
+ASKING = [
+    *(*markers.ANNOTATION_KEYS, *(f"{key}/x" for key in markers.NRI_CDI_DOMAINS), *kai_words.POD_WIDE),
+    *(*(f"{key}/x" for key in markers.NRI_DEVICE_DOMAINS), "cdi.k8s.io/x", "a.cdi.k8s.io/x", markers.KAI_CONFIG_MAP),
+    *("hami.io/gpu-devices-allocated", "nvidia.com/container.c.gpu-memory.request", "nvidia.com/use-gputype"),
+]
+
+
+@pytest.mark.parametrize("key", ASKING)
+def test_annotations_that_ask_for_something_are_kept(key):
+    pod = replica()
+    pod["metadata"]["annotations"][key] = "value"
+    assert essence.of(pod)["metadata"]["annotations"][key] == "value"
 
 
 @pytest.mark.parametrize("key", MARKS)
