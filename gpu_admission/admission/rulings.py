@@ -1,8 +1,8 @@
 """Rulings on new Pods, and a memory of them: a Pod that agrees with an earlier one in its essence is ruled alike.
 
 What is judged is the essence and what is looked up is the essence, written out to the last byte: no two Pods that
-could be judged differently can be taken for one another. Nothing of a Pod's own (its name, images, commands, the
-values of its variables) is in it, nor kept.
+could be judged differently can be taken for one another. What a Pod is called, what it runs and what its variables
+say (but for those that have to do with GPUs) is not in it, and so not kept.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from .verdict import Verdict
 
 LONGEST = 32 * 1024
+"""Bytes of essence and answer of a ruling that is worth remembering; usual ones have one or two thousand."""
 MOST = 256 * 1024
+"""Bytes of a generation of rulings."""
 
 
 class Ruling(NamedTuple):
