@@ -67,11 +67,20 @@ def dressed(pod, names):
             ]
             container["volumeMounts"] = [{"name": "v", "mountPath": names[4]}]
     if isinstance(spec, dict):
+        spec |= names[7]
         spec["volumes"] = [{"name": "w", "emptyDir": {}}, {"name": "v", "hostPath": {"path": names[5]}}]
     return pod
 
 
 VARIABLES = [*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES, "CUDA_MPS_PIPE_DIRECTORY", "OTHER"]
+_TERM = {"matchExpressions": [{"key": "gpu", "operator": "Exists"}]}
+_REQUIRED = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [_TERM]}}
+PLACEMENTS = [
+    {},
+    {"nodeSelector": {"nvidia.com/gpu": "1", "gpu": "on"}},
+    {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}], "tolerations": [{"operator": "Exists"}]},
+    {"affinity": {"nodeAffinity": _REQUIRED}},
+]
 NAMES = st.tuples(
     st.sampled_from([*markers.LABEL_KEYS, *markers.LABEL_PREFIXES, "kai.scheduler/queue", "x"]),
     st.sampled_from(["gpu-memory", "gpu-fraction", "hami.io/vgpu-devices-allocated", "cdi.k8s.io/x", "y"]),
@@ -80,7 +89,22 @@ NAMES = st.tuples(
     st.sampled_from([f"{markers.DEVICE_LIST_MOUNT}/0", "/data"]),
     st.sampled_from(["/dev", "/dev/nvidia0", "/data"]),
     st.sampled_from(["$(CARDS)", "all", "void", "$", ["$"], None]),
+    st.sampled_from(PLACEMENTS),
 )
+
+
+PLAIN = {"metadata": {}, "spec": {"containers": [{"name": "c", "image": "i", "resources": {}}]}}
+TAINT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
+
+
+@pytest.mark.parametrize("placement", PLACEMENTS, ids=lambda placement: next(iter(placement), "none"))
+@pytest.mark.parametrize("amounts", [{}, {"nvidia.com/gpu": "1"}, {"gpu-admission.io/gpu-mem": "8Gi"}], ids=str)
+def test_placement(placement, amounts):
+    pod = {"apiVersion": "v1", "kind": "Pod", **copy.deepcopy(PLAIN)}
+    pod["spec"] |= {"tolerations": [TAINT], **placement}
+    pod["spec"]["containers"][0]["resources"] = {"limits": amounts, "requests": amounts}
+    for engine in ENGINES:
+        same(engine, pod)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
@@ -204,6 +228,18 @@ TELLING = {
     "a scheduler": ("schedulerName",),
     "a toleration": ("tolerations",),
     "a node selector": ("nodeSelector",),
+    "a node affinity": ("affinity",),
+    "a claim": ("resourceClaims",),
+    "a node": ("nodeName",),
+    "a runtime class": ("runtimeClassName",),
+    "the node's processes": ("hostPID",),
+    "the node's memory": ("hostIPC",),
+    "an init container": ("initContainers",),
+    "resources of the whole pod": ("resources",),
+    "privileges": ("containers", 0, "securityContext"),
+    "variables from elsewhere": ("containers", 0, "envFrom"),
+    "claims of a container": ("containers", 0, "resources", "claims"),
+    "a restart policy": ("containers", 0, "restartPolicy"),
     "a host path": ("volumes", 0, "hostPath"),
 }
 MARKS = [
