@@ -1,6 +1,6 @@
 """Mutated reviews against the decision: none makes it fail or hang, and every answer is one the API server can use.
 
-``FUZZ_REVIEWS`` says how many there are in a run (3,000 unless told), ``FUZZ_SEED`` which.
+``FUZZ_REVIEWS`` says how many there are in a run (2,000 unless told), ``FUZZ_SEED`` which.
 """
 
 import base64
@@ -22,7 +22,7 @@ from gpu_admission.admission.decision import Decider
 from gpu_admission.core.engine import Engine
 from gpu_admission.files import policyfile
 
-REVIEWS = int(os.environ.get("FUZZ_REVIEWS", "3000"))
+REVIEWS = int(os.environ.get("FUZZ_REVIEWS", "2000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 POLICIES = ("default", "strict", "hami", "kai", "mig", "volcano-vgpu", "dra", "time-slicing")
 HANG = 60  # seconds: a hundred times what the slowest takes on a busy machine

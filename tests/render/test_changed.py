@@ -72,7 +72,15 @@ def with_keys(obj, field, keys, value):
     return made
 
 
-@pytest.mark.parametrize("policy", policyfile.shipped())
+POLICIES = list(policyfile.shipped())
+
+
+def share(policy):
+    """The pods that are judged under a policy: each is judged under a quarter of them, since each takes its time."""
+    return PODS[POLICIES.index(policy) % 4 :: 4]
+
+
+@pytest.mark.parametrize("policy", POLICIES)
 class TestNoRuleReads:
     @pytest.mark.parametrize(("number", "field"), [(0, "annotations"), (1, "labels")])
     def test_other_keys_of_metadata(self, policy, number, field):
@@ -80,7 +88,7 @@ class TestNoRuleReads:
         judged = patterns()[number]
         others = [key for key in KEYS if not judged.match(key) and not (number == 0 and "cdi.k8s.io/" in key)]
         assert len(others) > 1000
-        for obj in PODS:
+        for obj in share(policy):
             for value in ("true", "1"):
                 assert said(engine, with_keys(obj, field, others, value)) == said(engine, obj), obj
 
