@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class Drain:
-    """One byte of memory shared over fork: the arbiter raises it, every worker sees it at once."""
+    """Two bytes of memory shared over fork: the arbiter raises them, every worker sees it at once."""
 
     def __init__(self) -> None:
         self._shared = mmap.mmap(-1, mmap.PAGESIZE)
@@ -26,6 +26,15 @@ class Drain:
     def begun(self) -> bool:
         """Whether the server as a whole is going away (a worker that a reload replaces does not raise it)."""
         return self._shared[0] == 1
+
+    def end(self) -> None:
+        """From now on: no worker is needed any more."""
+        self._shared[1] = 1
+
+    @property
+    def ended(self) -> bool:
+        """Whether every worker should go, also one that was still starting when it was told by a signal."""
+        return self._shared[1] == 1
 
 
 class Readiness:

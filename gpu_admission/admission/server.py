@@ -97,6 +97,7 @@ class LameDuck:
     def __call__(self) -> None:
         """Handle one SIGTERM in the arbiter's main loop."""
         if self._service.drain.begun:
+            self._service.drain.end()
             raise StopIteration
         self._service.drain.begin()
         seconds = self._service.settings.lame_duck

@@ -63,7 +63,8 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             refreshing.cancel()
 
     async def _beat(self) -> None:
-        while self.alive:
+        # A signal that comes between the fork and the worker's own handlers goes to the arbiter's, and is lost.
+        while self.alive and not self.service.drain.ended:
             self.notify()
             if self.ppid != os.getppid():
                 self.log.error("The arbiter is gone")
