@@ -20,13 +20,12 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpu_admission import rules
-from gpu_admission.admission import envelope, jsontext
+from gpu_admission.admission import envelope
 from gpu_admission.admission.decision import Decider
 from gpu_admission.core import workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
-from gpu_admission.rules import essence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,19 +135,15 @@ def calls(act: Callable[[], object]) -> int:
 
 
 def decisions(policy: Policy, rounds: int) -> dict[str, float]:
-    """Print what each body costs, from scratch and when a pod like it came before; the seconds by label."""
-    scratch, again = Decider(lambda _: policy, remember=False), Decider(lambda _: policy)
-    units = f"{'µs':>8}{'x json':>8}"
-    print(f"{'one decision':34}{'bytes':>7}{units}{'calls':>7}{'again':>10}{units}")
+    """Print what each body costs; the seconds by label."""
+    decide = Decider(lambda _: policy)
+    print(f"{'one decision':34}{'bytes':>7}{'µs':>8}{'x json':>8}{'calls':>7}")
     spent = {}
     for label, (body, endpoint) in BODIES.items():
-        unit, seconds, known = least(
-            [partial(json.loads, body), partial(scratch, body, endpoint), partial(again, body, endpoint)], rounds
-        )
+        unit, seconds = least([partial(json.loads, body), partial(decide, body, endpoint)], rounds)
         spent[label] = seconds
-        count = calls(partial(scratch, body, endpoint))
-        row = f"{seconds * 1e6:8.0f}{seconds / unit:8.1f}{count:7}{'':10}{known * 1e6:8.0f}{known / unit:8.1f}"
-        print(f"{label:34}{len(body):7}{row}")
+        count = calls(partial(decide, body, endpoint))
+        print(f"{label:34}{len(body):7}{seconds * 1e6:8.0f}{seconds / unit:8.1f}{count:7}")
     return spent
 
 
@@ -170,7 +165,6 @@ def stages(policy: Policy, rounds: int) -> None:
     rows = {
         "json.loads": unit,
         "envelope": cost(lambda: envelope.read(body), rounds) - unit,
-        "essence": cost(lambda: jsontext.packed(essence.of(pod)), rounds),
         "views of pod and containers": looked,
         "rules that repair": mutated - looked,
         "all other rules": whole - mutated,
@@ -218,7 +212,7 @@ def translation(rounds: int) -> None:
         portable = review(PORTABLE, tolerates=True)
         row = f"{name:34}"
         for body in (_admitted(portable, policy), portable):
-            deciders = [Decider(partial(_always, each), remember=False) for each in (policy, without)]
+            deciders = [Decider(partial(_always, each)) for each in (policy, without)]
             whole, rest = least([partial(decide, body, "mutate") for decide in deciders], rounds)
             row += f"{whole * 1e6:8.0f}{rest * 1e6:8.0f}{(whole / rest - 1) * 100:+6.0f}%"
         print(row)

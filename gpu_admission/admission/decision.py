@@ -11,14 +11,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from gpu_admission import rules
-from gpu_admission.core import workload as workloads
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.kinds import known
 from gpu_admission.files import policyfile
-from gpu_admission.rules import essence
 
-from . import envelope, jsontext, rulings, seam, verdict
-from .rulings import Rulings
+from . import envelope, review_result, seam, verdict
 from .seam import Answer, Record
 
 if TYPE_CHECKING:
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
 
     from .envelope import Request
-    from .rulings import Ruling
+    from .review_result import ReviewResult
 
     Lookup = Callable[[str | None], Policy | None]
 
@@ -35,14 +32,12 @@ if TYPE_CHECKING:
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
-    Thread-safe: the only state is a bench of judges, one a policy, which may be filled twice but never wrongly.
-    Without ``remember``, every Pod is judged from scratch, which only measurements want.
+    Thread-safe: the only state is the engine of each policy, which may be made twice but is never wrong.
     """
 
-    def __init__(self, lookup: Lookup, *, remember: bool = True) -> None:
+    def __init__(self, lookup: Lookup) -> None:
         self._lookup = lookup
-        self._remember = remember
-        self._judges: dict[str, _Judge] = {}
+        self._engines: dict[str, Engine] = {}
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Answer:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
@@ -53,50 +48,21 @@ class Decider:
             request = envelope.read(body)
         except envelope.NotAReview as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
-        ruling, remembered = self._judge(policy).rule(request, endpoint)
-        written = envelope.write(request.uid, ruling.rest)
-        return Answer(HTTPStatus.OK, written, record=_record(request, ruling, policy), remembered=remembered)
+        result = review_result.ALLOWED
+        if verdict.concerns(request, policy):
+            result = review_result.from_verdict(verdict.judge(request, endpoint, self._engine(policy)), policy)
+        return Answer(
+            HTTPStatus.OK, envelope.write(request.uid, result.response), record=_record(request, result, policy)
+        )
 
-    def _judge(self, policy: Policy) -> _Judge:
-        judge = self._judges.get(policy.name)
-        if judge is None or judge.policy is not policy:
-            judge = self._judges[policy.name] = _Judge(policy, remember=self._remember)
-        return judge
-
-
-class _Judge:
-    """An engine under one policy, and what it ruled of late on new Pods."""
-
-    __slots__ = ("_engine", "_rulings", "policy")
-
-    def __init__(self, policy: Policy, *, remember: bool) -> None:
-        self.policy = policy
-        self._engine = Engine(rules.ALL, policy)
-        self._rulings = {"mutate": Rulings(), "validate": Rulings()} if remember else {}
-
-    def rule(self, request: Request, endpoint: str) -> tuple[Ruling, bool]:
-        """Rule on one request, and tell whether an earlier ruling was found: on a Pod of which rules read the same."""
-        if not verdict.concerns(request, self.policy):
-            return rulings.NOTHING_TO_SAY, False
-        if not (request.is_new_pod and workloads.is_pod(request.object)):  # the object has its own say, too
-            return self._anew(request, endpoint), False
-        request.object = essence.of(request.object)
-        memory = self._rulings.get(endpoint)
-        key = jsontext.packed(request.object) if memory is not None else None
-        if memory is None or key is None:
-            return self._anew(request, endpoint), False
-        known = memory.get(key)
-        if known is not None:
-            return known, True
-        ruling = self._anew(request, endpoint)
-        memory.keep(key, ruling)
-        return ruling, False
-
-    def _anew(self, request: Request, endpoint: str) -> Ruling:
-        return rulings.rule(verdict.judge(request, endpoint, self._engine), self.policy)
+    def _engine(self, policy: Policy) -> Engine:
+        engine = self._engines.get(policy.name)
+        if engine is None or engine.policy is not policy:
+            engine = self._engines[policy.name] = Engine(rules.ALL, policy)
+        return engine
 
 
-def _record(request: Request, ruling: Ruling, policy: Policy) -> Record:
+def _record(request: Request, result: ReviewResult, policy: Policy) -> Record:
     return Record(
         uid=request.uid,
         operation=request.operation,
@@ -104,9 +70,9 @@ def _record(request: Request, ruling: Ruling, policy: Policy) -> Record:
         namespace=request.namespace,
         name=request.name,
         policy=policy.name,
-        decision=ruling.decision,
-        rules=ruling.rules,
-        applied=ruling.applied,
+        decision=result.decision,
+        rules=result.rules,
+        applied=result.applied,
     )
 
 

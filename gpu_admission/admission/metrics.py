@@ -56,11 +56,6 @@ class Metrics:
             ("endpoint", "policy", "operation", "kind", "decision"),
             registry=None,
         )
-        self._remembered = Counter(
-            "gpu_admission_reviews_remembered_total",
-            "Reviews of Pods answered as an earlier one was that asks for GPUs in the same way.",
-            registry=None,
-        )
         self._duration = Histogram(
             "gpu_admission_review_duration_seconds",
             "Time from a complete request to its answer.",
@@ -115,10 +110,8 @@ class Metrics:
         """In the arbiter, at the end: remove the files."""
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def review(self, endpoint: str, policy: str, record: Record, seconds: float, *, remembered: bool = False) -> None:
+    def review(self, endpoint: str, policy: str, record: Record, seconds: float) -> None:
         """Count one answered review. ``policy`` must be a loaded policy's name: it is a label as it stands."""
-        if remembered:
-            self._remembered.inc()
         key = (
             endpoint,
             policy,

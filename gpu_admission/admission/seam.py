@@ -43,7 +43,6 @@ class Answer(NamedTuple):
     body: bytes
     headers: Headers = JSON
     record: Record = Record()
-    remembered: bool = False  # the ruling was one on an earlier Pod
 
 
 def error_body(status: int, sentence: str) -> bytes:

@@ -130,7 +130,7 @@ class Service:
         record = answer.record
         if answer.status >= 400:  # not an AdmissionReview, or our crash
             self.metrics.refused(answer.status)
-        self.metrics.review(endpoint, policy, record, seconds, remembered=answer.remembered)
+        self.metrics.review(endpoint, policy, record, seconds)
         self._decisions.write(endpoint, policy, answer.status, seconds, record)
 
     def refused(self, path: str, refusal: Refusal) -> None:

@@ -31,6 +31,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
 # The library whose absence means that an extra was not installed.
 EXTRAS = {
     "flask": "webhook",
+    "msgspec": "webhook",
     "gunicorn": "webhook",
     "cryptography": "webhook",
     "prometheus_client": "webhook",

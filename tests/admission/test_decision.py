@@ -164,7 +164,7 @@ class TestValidate:
         (b"\xff\xfe", "not JSON"),
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
-        (b'{"a": NaN}', "NaN is no JSON"),
+        (b'{"a": NaN}', "NaN is not valid JSON"),
         (b"null", "no AdmissionReview"),
         (b"[]", "no AdmissionReview"),
         (b'{"kind": "Pod"}', "no AdmissionReview"),

@@ -9,8 +9,6 @@ from hypothesis import strategies as st
 
 from gpu_admission.admission import jsontext
 
-pytest.importorskip("msgspec")
-
 LEAVES = (
     st.none() | st.booleans() | st.integers() | st.integers(-(10**40), 10**40) | st.floats(allow_nan=False) | st.text()
 )
@@ -26,7 +24,7 @@ def meant(body, read):
 
 
 def alone(body):
-    return jsontext._PYTHONS.decode(body.decode(json.detect_encoding(body), "surrogatepass"))
+    return jsontext._decode_slowly(body.decode(json.detect_encoding(body), "surrogatepass"))
 
 
 @given(VALUES, st.sampled_from(["utf-8", "utf-16", "utf-32", "utf-8-sig"]), st.booleans())
@@ -77,12 +75,3 @@ def finite(value):
 @given(st.text() | st.just("\ud800\x00\x1b"))
 def test_a_text_is_quoted_as_json_writes_it(said):
     assert jsontext.quote(said) == json.dumps(said)
-
-
-def test_without_the_library_pythons_own_reader_does_it(monkeypatch):
-    monkeypatch.setattr(jsontext, "_quick", None)
-    monkeypatch.setattr(jsontext, "_encoder", None)
-    assert jsontext.read(b'{"a": [1, 2.5, "\\u00e9"]}') == {"a": [1, 2.5, "é"]}
-    assert jsontext.write({"a": [1, "é"]}) == b'{"a":[1,"\\u00e9"]}'
-    with pytest.raises(ValueError, match="NaN"):
-        jsontext.read(b"NaN")

@@ -121,7 +121,7 @@ def samples(metrics):
 
 def test_the_names_of_the_interface(metrics):
     metrics.enter_slot(0)
-    metrics.review("mutate", "default", RECORD, 0.01, remembered=True)
+    metrics.review("mutate", "default", RECORD, 0.01)
     metrics.policy_loaded("default", 5.0)
     metrics.certificate_loaded(6.0)
     metrics.policy_failed()
@@ -131,7 +131,6 @@ def test_the_names_of_the_interface(metrics):
     assert found['gpu_admission_findings_total{action="deny",rule="GPU001"}'] == "1.0"
     assert found['gpu_admission_patches_total{rule="GPU201"}'] == "1.0"
     assert found["gpu_admission_review_duration_seconds_count"] == "1.0"
-    assert found["gpu_admission_reviews_remembered_total"] == "1.0"
     assert found['gpu_admission_policy_loaded_timestamp_seconds{policy="default"}'] == "5.0"
     assert found["gpu_admission_certificate_expiry_timestamp_seconds"] == "6.0"
     assert found["gpu_admission_policy_load_failures_total"] == "1.0"
