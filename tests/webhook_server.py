@@ -81,7 +81,7 @@ def review(name="p", uid="u-1", **request):
 class Server:
     """A server process and how to reach it."""
 
-    def __init__(self, folder, *, tls=True, conf=False, env=(), wait=True, **settings):
+    def __init__(self, folder, *, tls=True, conf=False, env=(), wait=True, prefix=(), stderr=None, **settings):
         self.folder = Path(folder)
         self.port = free_port()
         self.health_port = free_port()
@@ -107,7 +107,9 @@ class Server:
         if conf:
             command = [sys.executable, "-m", "gunicorn", "-c", "python:gpu_admission.admission.gunicorn_conf"]
         with self.log_path.open("ab") as log:
-            self.process = subprocess.Popen(command, env=environ, cwd=ROOT, stdout=log, stderr=log)
+            self.process = subprocess.Popen(
+                [*prefix, *command], env=environ, cwd=ROOT, stdout=log, stderr=log if stderr is None else stderr
+            )
         if wait:
             self.wait_ready()
 

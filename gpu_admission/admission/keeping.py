@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from gpu_admission.admission.child import Child
 from gpu_admission.admission.embedded import state_directory
-from gpu_admission.admission.metrics import memory_directory
+from gpu_admission.admission.metrics_memory import memory_directory
 
 if TYPE_CHECKING:
     from types import TracebackType

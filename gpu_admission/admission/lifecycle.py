@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import mmap
+import time
 from typing import TYPE_CHECKING
+
+from gpu_admission.admission.heartbeats import STALLED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_admission.admission.certificates import ServingCertificate
+    from gpu_admission.admission.heartbeats import Heartbeats
     from gpu_admission.admission.policies import PolicySet
 
 
@@ -46,10 +50,12 @@ class Readiness:
         certificate: ServingCertificate | None,
         drain: Drain,
         checks: Sequence[Callable[[], str | None]] = (),
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         self._policies = policies
         self._certificate = certificate
         self._drain = drain
+        self._heartbeats = heartbeats
         self._checks = tuple(checks)
 
     def reasons(self, now: float) -> list[str]:
@@ -65,6 +71,9 @@ class Readiness:
             found.append("the published CA bundle does not verify the certificate served")
         if self._drain.begun:
             found.append("draining")
+        stalled = self._heartbeats.stalled(time.monotonic()) if self._heartbeats is not None else 0
+        if stalled:
+            found.append(f"{stalled} of the workers did not run for {STALLED:g} s")
         found += filter(None, map(_verdict, self._checks))
         return found
 

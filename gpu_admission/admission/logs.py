@@ -1,17 +1,16 @@
 """One line a decision, as JSON or text: a constant message and fields, nothing of the object but its names.
 
+Lines go to standard error by way of ``log_writer``, which never waits for a reader.
 Whatever a client sent is escaped (no forged lines) and cut (no flooded disks). Exceptions are logged as type
 and places in the code, without their text: it may quote the object, and objects hold secrets.
 """
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import json
 import logging
 import re
-import sys
 import time
 import traceback
 from typing import TYPE_CHECKING, Any
@@ -19,13 +18,17 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.glogging import Logger as GunicornLogger
 
 from gpu_admission.admission import jsontext
+from gpu_admission.admission.log_writer import LogWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from gunicorn.config import Config
 
+    Render = Callable[[float, str, str, Mapping[str, Any]], str]
+
 NAME = "gpu_admission"
+STDERR = 2
 LONGEST = 256
 """Characters of a value; in a line that is longer than SHORT as a whole."""
 SHORT = 512
@@ -39,15 +42,36 @@ def get() -> logging.Logger:
     return logging.getLogger(NAME)
 
 
-def setup(style: str, level: str) -> None:
-    """Send the package's, gunicorn's and asyncio's lines to standard error in ``style`` (``json`` or ``text``)."""
-    handler = logging.StreamHandler(sys.stderr)
+def setup(style: str, level: str, fd: int = STDERR) -> LogWriter:
+    """Send the package's, gunicorn's and asyncio's lines to ``fd`` in ``style`` (``json`` or ``text``)."""
+    render = RENDERERS[style]
+    writer = LogWriter(fd, lambda count: render(time.time(), "WARNING", "log lines dropped", {"count": count}))
+    handler = _Handler(writer)
     handler.setFormatter(Lines(style))
     for name in (NAME, "gunicorn.error", "asyncio", "py.warnings"):
         logger = logging.getLogger(name)
         logger.handlers[:] = [handler]
         logger.propagate = False
         logger.setLevel(level.upper())
+    return writer
+
+
+class _Handler(logging.Handler):
+    """Hands records to a LogWriter; warnings and errors are written at once."""
+
+    def __init__(self, writer: LogWriter) -> None:
+        super().__init__()
+        self._writer = writer
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._writer.write(self.format(record), urgent=record.levelno >= logging.WARNING)
+        except Exception:  # noqa: BLE001 - as every handler
+            self.handleError(record)
+
+    def flush(self) -> None:
+        """Write what is queued, in the end: logging.shutdown calls this when the process exits."""
+        self._writer.finish()
 
 
 class Lines(logging.Formatter):
@@ -55,7 +79,7 @@ class Lines(logging.Formatter):
 
     def __init__(self, style: str) -> None:
         super().__init__()
-        self._render = _json_line if style == "json" else _text_line
+        self._render = RENDERERS[style]
 
     def format(self, record: logging.LogRecord) -> str:
         """Render one record; never more than one line."""
@@ -88,6 +112,9 @@ def _plain_json_line(when: float, level: str, message: str, fields: Mapping[str,
 def _text_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
     pairs = "".join([f" {name}={_plain(cut(value))}" for name, value in fields.items()])
     return f"{_stamp(when)} {level} {_printable(cut(message))}{pairs}"
+
+
+RENDERERS: Mapping[str, Render] = {"json": _json_line, "text": _text_line}
 
 
 def cut(value: Any) -> Any:
@@ -125,16 +152,16 @@ class Decisions:
     The same lines as ``Lines`` would write, without the logging machinery: that costs as much as deciding.
     """
 
-    def __init__(self, style: str, level: str) -> None:
+    def __init__(self, style: str, level: str, writer: LogWriter) -> None:
+        self._writer = writer
         self._render = _plain_json_line if style == "json" else _text_line
         self._enabled = logging.getLevelNamesMapping()[level.upper()] <= logging.INFO
 
     def write(self, endpoint: str, policy: str, status: int, seconds: float, record: Mapping[str, Any]) -> None:
-        """Write one line to standard error."""
+        """Write one line."""
         if self._enabled:
             fields = {"endpoint": endpoint, "policy": policy, **record, "status": status, "seconds": round(seconds, 6)}
-            with contextlib.suppress(OSError):  # nobody reads our log: that must not fail a review
-                sys.stderr.write(self._render(time.time(), "INFO", "review answered", fields) + "\n")
+            self._writer.write(self._render(time.time(), "INFO", "review answered", fields))
 
 
 class Throttle:

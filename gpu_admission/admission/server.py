@@ -6,13 +6,15 @@ import gc
 import os
 import signal
 import socket
+import tempfile
+import time
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from gpu_admission.admission import logs
-from gpu_admission.admission.metrics import memory_directory
+from gpu_admission.admission.metrics_memory import memory_directory
 from gpu_admission.admission.service import Service, load_engine
 from gpu_admission.admission.settings import Settings, address, misspelt
 from gpu_admission.admission.worker import ReviewWorker
@@ -65,6 +67,7 @@ class Hooks:
         worker.slot = min(set(range(len(taken) + 1)) - taken)
         worker.service = self._service
         worker.health_socket = self._health
+        self._service.heartbeats.beat(worker.slot, time.monotonic())
         gc.freeze()
 
     def post_fork(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
@@ -75,6 +78,7 @@ class Hooks:
     def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
         """Forget the gauges of a worker that is gone."""
         self._service.metrics.leave_slot(worker.slot)
+        self._service.heartbeats.forget(worker.slot)
 
     def on_exit(self, _arbiter: Arbiter) -> None:
         """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
@@ -107,6 +111,11 @@ class LameDuck:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
 
+def heartbeat_directory(settings: Settings) -> str | None:
+    """Where gunicorn keeps a file for each worker (twice as many during a reload); None: the usual place."""
+    return memory_directory(room=0, files=2 * settings.workers)
+
+
 def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
     """Everything that gunicorn must be told."""
     host, port = address(settings.bind)
@@ -123,7 +132,7 @@ def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
         "asgi_lifespan": "off",
         "asgi_loop": "asyncio",
         "control_socket_disable": True,
-        "worker_tmp_dir": memory_directory(),
+        "worker_tmp_dir": heartbeat_directory(settings),
         "logger_class": logs.ServerLogger,
         "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
         "proc_name": "gpu-admission",
@@ -153,11 +162,16 @@ def prepare(
     settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None
 ) -> Service | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
-    logs.setup(settings.log_format, settings.log_level)
+    log_writer = logs.setup(settings.log_format, settings.log_level)
     for mistake in misspelt(os.environ):
         logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))
     try:
-        service = Service(settings, load_engine(settings.engine), checks, keeper)
+        tempfile.TemporaryFile(dir=heartbeat_directory(settings)).close()
+    except OSError as error:
+        logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
+        return None
+    try:
+        service = Service(settings, load_engine(settings.engine), log_writer, checks, keeper)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return None

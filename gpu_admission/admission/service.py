@@ -12,6 +12,7 @@ from gpu_admission.admission import logs
 from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
 from gpu_admission.admission.embedded import EmbeddedCertificate, state_directory
+from gpu_admission.admission.heartbeats import Heartbeats
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
 from gpu_admission.admission.pages import create_pages
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.child import Child
     from gpu_admission.admission.http1 import Refusal
+    from gpu_admission.admission.log_writer import LogWriter
     from gpu_admission.admission.seam import Answer, Engine
     from gpu_admission.admission.settings import Settings
 
@@ -35,6 +37,7 @@ class Service:
         self,
         settings: Settings,
         engine: Engine,
+        log_writer: LogWriter,
         checks: Sequence[Callable[[], str | None]] = (),
         keeper: Child | None = None,
     ) -> None:
@@ -42,22 +45,33 @@ class Service:
         self.settings = settings
         self.keeper = keeper
         self.drain = Drain()
+        self.heartbeats = Heartbeats()
+        self.log_writer = log_writer
         self._log = logs.get()
         self._throttle = logs.Throttle()
-        self._decisions = logs.Decisions(settings.log_format, settings.log_level)
+        self._decisions = logs.Decisions(settings.log_format, settings.log_level, log_writer)
         self._worker = False
         self.embedded = self._embedded_certificate()  # first of all: it may fail, and nothing else lies about yet
-        self.metrics = Metrics()
+        self.metrics = self._make_metrics()
         self._kinds = engine.kinds
         self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
         self.certificate = self._serving_certificate() if settings.tls else None
-        self.readiness = Readiness(self.policies, self.certificate, self.drain, checks)
+        self.readiness = Readiness(self.policies, self.certificate, self.drain, checks, self.heartbeats)
         self.refresh()
         self._decide = engine.decider(self.policies)
         self._pool = ThreadPoolExecutor(4, "page")
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
         self.pages = self._make_pages(health=not settings.client_ca, index=True)
         self._health_pages = self._make_pages(health=True, index=False)
+
+    def _make_metrics(self) -> Metrics:
+        made = Metrics(slots=2 * self.settings.workers)
+        self.log_writer.dropped = made.log_lines_dropped
+        if made.without_room:
+            consequence = "kept elsewhere" if made.shared else "each worker counts by itself"
+            fields = {"directories": made.without_room, "metrics": consequence}
+            self._log.warning("no room for metrics", extra=logs.fields(fields))
+        return made
 
     def _make_pages(self, *, health: bool, index: bool) -> Flask:
         return create_pages(self.policies, self.readiness, self.metrics, health=health, index=index)

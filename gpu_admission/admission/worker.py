@@ -51,6 +51,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         self._stopping = asyncio.Event()
         sys.setswitchinterval(SWITCH)
         self.loop.set_exception_handler(_report)
+        service.log_writer.gather(self.loop)
         if self.health_socket is not None:
             threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
         hub = Hub(service.reviews(), service.settings, service.drain, service.certificate)
@@ -61,17 +62,23 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await self._drain(hub)
         finally:
             refreshing.cancel()
+            service.log_writer.gather(None)
+            service.log_writer.finish()
 
     async def _beat(self) -> None:
         # A signal that comes between the fork and the worker's own handlers goes to the arbiter's, and is lost.
         while self.alive and not self.service.drain.ended:
-            self.notify()
+            self._note_alive()
             if self.ppid != os.getppid():
                 self.log.error("The arbiter is gone")
                 self.alive = False
                 return
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), HEARTBEAT)
+
+    def _note_alive(self) -> None:
+        self.notify()  # to the arbiter, which replaces a worker that is silent for long
+        self.service.heartbeats.beat(self.slot, time.monotonic())
 
     async def _refresh(self) -> None:
         service = self.service
@@ -96,7 +103,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
                 break
             if waited >= patience:
                 hub.retire(newcomers=waited >= patience + NEWCOMER)
-            self.notify()
+            self._note_alive()
             await asyncio.sleep(0.02)
 
 

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from gpu_admission.admission.heartbeats import Heartbeats
 from gpu_admission.admission.lifecycle import Drain
 from gpu_admission.admission.worker import ReviewWorker
 
@@ -15,8 +16,9 @@ def worker():
     made = ReviewWorker.__new__(ReviewWorker)
     made.alive = True
     made.ppid = os.getppid()
-    made.service = SimpleNamespace(drain=Drain())
+    made.service = SimpleNamespace(drain=Drain(), heartbeats=Heartbeats())
     made.notify = lambda: None
+    made.slot = 0
     return made
 
 
