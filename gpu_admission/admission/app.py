@@ -9,14 +9,14 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from gpu_admission.admission.http1 import Refusal, busy
+from gpu_admission.admission.http_request import HttpError
 from gpu_admission.admission.seam import JSON, Answer
 from gpu_admission.admission.wsgi import call
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    from gpu_admission.admission.http1 import Head
+    from gpu_admission.admission.http_request import RequestHead
     from gpu_admission.admission.policies import PolicySet
     from gpu_admission.admission.seam import Decide
     from gpu_admission.admission.settings import Settings
@@ -30,7 +30,7 @@ GO_PART = re.compile(rb"([\d.]+)(h|ms|m|s)")
 SECONDS = {b"h": 3600.0, b"m": 60.0, b"s": 1.0, b"ms": 0.001}
 PAGES_WAITING = 32  # pages in threads or waiting for one; a flood of them is refused beyond
 LARGE_WAITING = 8
-NO_SUCH_POLICY = Refusal(HTTPStatus.NOT_FOUND, "no policy of that name is loaded")
+NO_SUCH_POLICY = HttpError(HTTPStatus.NOT_FOUND, "no policy of that name is loaded")
 
 
 class Responder(Protocol):
@@ -46,7 +46,7 @@ class Observer(Protocol):
     def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
         """Note that a review was answered ``seconds`` after its body was complete."""
 
-    def refused(self, path: str, refusal: Refusal) -> None:
+    def refused(self, path: str, refusal: HttpError) -> None:
         """Note that a request got an HTTP error instead of a review."""
 
     def crashed(self, uid: str, error: Exception) -> None:
@@ -64,26 +64,26 @@ class Pages:
         self._running = 0
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def admit(self, head: Head) -> Refusal | None:  # noqa: ARG002 - a review is more particular
+    def admit(self, head: RequestHead) -> HttpError | None:  # noqa: ARG002 - a review is more particular
         """Say before the body has come whether the request will be refused."""
         if self._running >= PAGES_WAITING:
-            return busy("too many requests")
+            return HttpError.busy("too many requests")
         return None
 
-    def patience(self, head: Head) -> float:  # noqa: ARG002 - as above
+    def patience(self, head: RequestHead) -> float:  # noqa: ARG002 - as above
         """How many seconds the client is going to wait."""
         return PATIENCE
 
-    def too_large(self) -> Refusal:
+    def too_large(self) -> HttpError:
         """Refuse a body over the limit."""
         sentence = f"the body is larger than {self._settings.max_body} bytes"
-        return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
+        return HttpError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, sentence)
 
-    def refused(self, head: Head | None, refusal: Refusal) -> None:
+    def refused(self, head: RequestHead | None, refusal: HttpError) -> None:
         """Note a refusal that was answered."""
         self._observer.refused(head.path if head is not None else "", refusal)
 
-    def handle(self, head: Head, body: bytes, responder: Responder) -> None:  # noqa: ARG002 - pages take no body
+    def handle(self, head: RequestHead, body: bytes, responder: Responder) -> None:  # noqa: ARG002 - pages take no body
         """Answer a complete request, at once or later; never raises."""
         self._spawn(self._page(head, responder))
 
@@ -92,14 +92,14 @@ class Pages:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _page(self, head: Head, responder: Responder) -> None:
+    async def _page(self, head: RequestHead, responder: Responder) -> None:
         self._running += 1
         try:
             loop = asyncio.get_running_loop()
             answer = await loop.run_in_executor(self._pool, call, self._wsgi, head)
         except Exception as error:  # noqa: BLE001 - whatever it is, it is our bug
             self._observer.crashed("", error)
-            answer = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
+            answer = HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
         finally:
             self._running -= 1
         responder.respond(answer)
@@ -130,31 +130,31 @@ class Reviews(Pages):
         self._large = asyncio.Lock()
         self._queued = 0
 
-    def admit(self, head: Head) -> Refusal | None:
+    def admit(self, head: RequestHead) -> HttpError | None:
         """404, 405, 413, 415 or 503 as far as the head tells."""
         target = review_target(head)
         if target is None:
             return super().admit(head)
         if self._policies.get(target.policy) is None:
-            return busy("no policy is loaded") if target.policy is None else NO_SUCH_POLICY
+            return HttpError.busy("no policy is loaded") if target.policy is None else NO_SUCH_POLICY
         return self._refuse(head)
 
-    def _refuse(self, head: Head) -> Refusal | None:
+    def _refuse(self, head: RequestHead) -> HttpError | None:
         if head.method != "POST":
-            return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", (*JSON, (b"allow", b"POST")))
+            return HttpError(HTTPStatus.METHOD_NOT_ALLOWED, "use POST", (*JSON, (b"allow", b"POST")))
         if head.media != b"application/json" and _essence(head.media) != b"application/json":
-            return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
+            return HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Type must be application/json")
         if head.encoding and head.encoding.lower() != b"identity":
-            return Refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported")
+            return HttpError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "Content-Encoding is not supported")
         if head.length is not None and head.length > self._settings.max_body:
             return self.too_large()
         return None
 
-    def patience(self, head: Head) -> float:
+    def patience(self, head: RequestHead) -> float:
         """Read the ``timeout=10s`` that the API server appends."""
         return deadline(head.query)
 
-    def handle(self, head: Head, body: bytes, responder: Responder) -> None:
+    def handle(self, head: RequestHead, body: bytes, responder: Responder) -> None:
         """Decide a review on the spot, or in a thread when it is large."""
         target = review_target(head)
         if target is None:
@@ -171,7 +171,7 @@ class Reviews(Pages):
         except Exception as error:  # noqa: BLE001 - whatever it is, it is our bug and no verdict
             found = UID.search(body, 0, 1 << 16)
             self._observer.crashed(found[1].decode() if found else "", error)
-            failure = Refusal(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
+            failure = HttpError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal error").answer
             answer = failure._replace(record={"decision": "error"})
         return answer, time.perf_counter() - started
 
@@ -180,7 +180,7 @@ class Reviews(Pages):
         policy = self._policies.get(target.policy)
         self._observer.reviewed(target.endpoint, policy.name if policy is not None else "", answer, seconds)
 
-    async def _review_large(self, head: Head, target: Target, body: bytes, responder: Responder) -> None:
+    async def _review_large(self, head: RequestHead, target: Target, body: bytes, responder: Responder) -> None:
         """One at a time: parsed, a body can take twenty times its size.
 
         In a thread, because it can take a second, and small reviews should not wait behind it.
@@ -190,7 +190,7 @@ class Reviews(Pages):
         try:
             await asyncio.wait_for(self._large.acquire(), patience if self._queued <= LARGE_WAITING else 0)
         except TimeoutError:
-            refusal = busy("busy with other large objects")
+            refusal = HttpError.busy("busy with other large objects")
             responder.respond(refusal.answer)
             self.refused(head, refusal)
             return
@@ -208,7 +208,7 @@ def _essence(media: bytes) -> bytes:
     return media.partition(b";")[0].strip().lower()
 
 
-def review_target(head: Head) -> Target | None:
+def review_target(head: RequestHead) -> Target | None:
     """Which review a request asks for; None for every other path."""
     return _target(head.raw_path) if b"%" not in head.raw_path else _of_path(head.path)
 

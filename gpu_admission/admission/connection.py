@@ -1,128 +1,251 @@
-"""One client connection: a non-blocking socket, TLS or plain, and where in its request it stands.
-
-It reads and writes the socket itself instead of going through asyncio's TLS transport, which copies every byte
-through two memory buffers in Python and costs more than all the rest of a review (bench/webhook.py).
-"""
+"""One client connection: where in its request it stands, and for how long it may stand there."""
 
 from __future__ import annotations
 
-import socket
-import ssl
+import asyncio
+from collections import deque
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
-from gpu_admission.admission.http1 import (
-    CONTINUE,
-    END,
-    MAX_HEAD,
-    Chunks,
-    Refusal,
-    busy,
-    malformed,
-    parse_head,
-    render,
-)
+from gpu_admission.admission.http_request import CONTINUE, HttpError, RequestParser, render
 
 if TYPE_CHECKING:
-    from gpu_admission.admission.http1 import Head
-    from gpu_admission.admission.hub import Hub
+    from gpu_admission.admission.connection_manager import ConnectionManager
+    from gpu_admission.admission.http_request import RequestHead
     from gpu_admission.admission.seam import Answer
 
-READ = 65536
 FOREVER = float("inf")
-NOT_YET = (ssl.SSLWantReadError, ssl.SSLWantWriteError, BlockingIOError, InterruptedError)
+UNSENT = 16384
+"""Bytes of answers that a client has not read above which it is taken for one that does not read."""
+PIPELINED = 16
+"""Requests that may come in one read; the cluster's clients wait for an answer before they send another."""
 
 HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
-class Connection:
-    """Takes bytes, frames requests, hands them to the application, sends its answers.
+class Connection(asyncio.Protocol):
+    """Takes bytes from a transport (which does TLS), hands requests to the application, sends its answers.
 
-    States: HANDSHAKE, IDLE (between requests), HEAD, BODY, ANSWERING, FLUSHING (the client does not read),
-    LINGERING (all is said; wait for the client's end so that our answer is not lost to a reset), CLOSED.
+    ========== ====================================== ======================== ===================================
+    state      waits for                              at most for              then
+    ========== ====================================== ======================== ===================================
+    HANDSHAKE  the TLS handshake                      ``handshake_timeout``    closed
+    HEAD       a request's head (the first one's too) ``header_timeout``       408 if it has begun, closed
+    BODY       the rest of a body                     ``body_timeout``, less   408, closed
+                                                      if the client waits less
+    ANSWERING  the application                        for ever                 never given up
+    FLUSHING   a client that does not read            ``write_timeout``        closed
+    IDLE       the next request                       ``keepalive``            closed
+    LINGERING  the client's end, so that a reset      ``linger``               closed
+               cannot overtake the last answer
+    ========== ====================================== ======================== ===================================
+
+    All but ANSWERING may be given up for another connection, those in IDLE last (see ConnectionManager).
     """
 
-    __slots__ = (
-        "_body", "_chunks", "_closing", "_fd", "_head", "_hub", "_in", "_out", "_paused", "_refusal", "_seen",
-        "_sock", "_tls", "deadline", "held", "progress", "served", "state",
-    )  # fmt: skip
-
-    def __init__(self, sock: socket.socket, hub: Hub, context: ssl.SSLContext | None) -> None:
-        self._hub = hub
-        self._tls = context is not None
-        if context is not None:
-            sock = context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False)
-        self._sock = sock
-        self._fd = sock.fileno()
-        self._in = b""
-        self._out = b""
-        self._head: Head | None = None
+    def __init__(self, manager: ConnectionManager, *, tls: bool) -> None:
+        self._manager = manager
+        self._tls = tls
+        self._transport: asyncio.Transport | None = None
+        self._parser = RequestParser(self)
+        self._head: RequestHead | None = None
+        self._refusal: HttpError | None = None
         self._body = bytearray()
-        self._chunks: Chunks | None = None
-        self._refusal: Refusal | None = None
+        self._whole = b""  # a body that came in one piece, as nearly all do
         self._seen = 0
-        self._closing = False
-        self._paused = False
+        self._requests: deque[tuple[RequestHead, bytes, HttpError | None]] = deque()
+        self._waiting = 0  # bytes of bodies in them
+        self._error: HttpError | None = None  # what follows them
+        self._closing = self._blocked = self._bodiless = False
+        self.opening: asyncio.Task[None] | None = None
+        """What makes the transport, while there is none."""
         self.held = 0
-        """Bytes of an unfinished body that this connection holds."""
+        """Bytes of bodies that this connection holds."""
         self.served = False
         """Whether a request was ever answered here."""
-        self.progress = hub.now()
-        """When bytes last came (the loop's clock)."""
-        settings = hub.settings
-        self.state = HANDSHAKE if self._tls else HEAD
-        self.deadline = self.progress + (settings.handshake_timeout if self._tls else settings.header_timeout)
-        """When the hub will call ``expire``."""
-        hub.open.add(self)
-        hub.loop.add_reader(self._fd, self._readable)
+        self.progress = self.deadline = 0.0
+        """When bytes last came, and when ``expire`` will be called (the loop's clock)."""
+        self._expect(HANDSHAKE, manager.settings.handshake_timeout)
+        manager.open.add(self)
 
-    # Events.
+    # Events of the transport.
 
-    def _readable(self) -> None:
-        if self._paused or self.state == CLOSED:
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # a socket's
+        self._transport = transport
+        if self.state == CLOSED:
+            transport.abort()
             return
+        transport.set_write_buffer_limits(high=UNSENT)
+        self._expect(HEAD, self._manager.settings.header_timeout)
+
+    def data_received(self, data: bytes) -> None:
+        if self.state >= LINGERING:
+            self._seen += len(data)
+            if self._seen > self._manager.settings.max_discard:
+                self.close()
+            return
+        if self.state == IDLE:
+            self._expect(HEAD, self._manager.settings.header_timeout)
+        elif self.state == BODY:
+            self.progress = self._manager.now()
         try:
-            if self.state == HANDSHAKE:
-                self._sock.do_handshake()  # type: ignore[attr-defined]
-                self._expect(HEAD, self._hub.settings.header_timeout)
-            data = self._sock.recv(READ)
-            while data:
-                self._take(data)
-                # What TLS has already decrypted will not make the socket readable again.
-                if not self._more:
-                    return
-                data = self._sock.recv(READ)
-        except NOT_YET:
-            return
-        except OSError:  # reset, no common cipher, a certificate the client distrusts: its business
-            pass
+            if self._parser.feed(data):
+                self._requests[-1][0].close = True
+            self._hold()
+        except HttpError as error:
+            self._error = error
+        if self.state <= BODY:
+            self._serve()
+
+    def eof_received(self) -> bool:
+        return False  # the transport sends what is to be sent and closes
+
+    def pause_writing(self) -> None:
+        self._blocked = True
+
+    def resume_writing(self) -> None:
+        self._blocked = False
+        if self.state == FLUSHING:
+            self._go_on()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        self._transport = None
         self.close()
 
-    @property
-    def _more(self) -> bool:
-        if not self._tls or self._paused or self.state == CLOSED:
-            return False
-        return bool(self._sock.pending())  # type: ignore[attr-defined]
+    # Events of the parser: see RequestSink.
 
-    def _writable(self) -> None:
-        self._hub.loop.remove_writer(self._fd)
-        self._send(b"")
+    def on_head(self, head: RequestHead) -> None:
+        if len(self._requests) >= PIPELINED:
+            raise HttpError.busy("too many requests at a time")
+        self._head = head
+        self._refusal = self._manager.admit(head)
+        self._seen = 0
+
+    def on_body(self, data: bytes) -> None:
+        self._seen += len(data)
+        settings = self._manager.settings
+        if self._refusal is None and self._seen > settings.max_body:
+            self._refusal = self._manager.app.too_large()
+        if self._refusal is not None:
+            # Read on to the end, or to a limit: a client that is still sending would not read our answer.
+            self._whole, self._body = b"", bytearray()
+            if self._seen >= settings.max_discard:
+                raise self._refusal
+        elif self._whole or self._body:
+            self._body = self._body or bytearray(self._whole)
+            self._whole = b""
+            self._body += data
+        else:
+            self._whole = data
+
+    def on_complete(self) -> None:
+        assert self._head is not None  # noqa: S101 - it comes first
+        body = self._whole or bytes(self._body)
+        self._requests.append((self._head, body, self._refusal))
+        self._waiting += len(body)
+        self._head, self._whole, self._body = None, b"", bytearray()
+
+    def _hold(self) -> None:
+        """Account for bodies that cannot be handed on yet; raises HttpError (503)."""
+        if self.held or self._whole or self._body or len(self._requests) > 1:
+            self._manager.hold(self, self._waiting + len(self._whole) + len(self._body))
+
+    # Answering.
+
+    def _serve(self) -> None:
+        """Answer the next request that is complete; the turns of other connections come between two of one client."""
+        if self.state not in {IDLE, HEAD, BODY}:
+            return
+        if self._requests:
+            head, body, refusal = self._requests.popleft()
+            self._waiting -= len(body)
+            if self.held:
+                self._hold()
+            self._answer(head, body, refusal)
+        elif self._error is not None:
+            self._fail(self._error)
+        else:
+            self._await_more()
+
+    def _answer(self, head: RequestHead, body: bytes, refusal: HttpError | None) -> None:
+        self._closing, self._bodiless = head.close, head.method == "HEAD"
+        self.state, self.deadline = ANSWERING, FOREVER
+        if refusal is not None:
+            self.respond(refusal.answer)
+            self._manager.app.refused(head, refusal)
+            return
+        self._manager.app.handle(head, body, self)
+        if self.state == ANSWERING:
+            self._pause()  # a thread makes the answer; until then nothing more is read
+
+    def respond(self, answer: Answer) -> None:
+        """Send the answer to the request under way. Call it once, on the loop."""
+        if self.state != ANSWERING or self._transport is None:
+            return
+        manager = self._manager
+        self._closing = self._closing or manager.closing
+        self._transport.write(render(answer, manager.date(), close=self._closing, bodiless=self._bodiless))
+        self.served = True
+        self._go_on()
+
+    def _fail(self, error: HttpError) -> None:
+        """Answer before the request is complete; the connection cannot go on after that."""
+        self._manager.app.refused(self._head, error)
+        self._closing, self._bodiless, self.state = True, False, ANSWERING
+        self._manager.hold(self, 0)
+        self.respond(error.answer)
+
+    def _go_on(self) -> None:
+        if self._blocked:
+            self._pause()
+            self._expect(FLUSHING, self._manager.settings.write_timeout)
+        elif self._closing:
+            self._finish()
+        else:
+            self._expect(IDLE, self._manager.settings.keepalive)
+            if self._requests or self._error is not None:
+                self._pause()
+                self._manager.loop.call_soon(self._serve)
+            else:
+                self._await_more()
+
+    def _await_more(self) -> None:
+        settings = self._manager.settings
+        if self._parser.begun and self._parser.in_head:
+            if self.state != HEAD:
+                self._expect(HEAD, settings.header_timeout)
+        elif self._head is not None and self.state != BODY:
+            self._expect(BODY, min(settings.body_timeout, self._manager.app.patience(self._head)))
+            if self._head.expects and not self._seen:
+                if self._refusal is not None:  # whoever waits for a 100 has sent nothing
+                    self._fail(self._refusal)
+                    return
+                assert self._transport is not None  # noqa: S101 - it brought the head
+                self._transport.write(CONTINUE)
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def _pause(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    # Ending.
 
     def expire(self) -> None:
         """End, because the deadline has passed: politely where the client can still listen, else at once."""
         if self.state == IDLE:
             self._finish()
         elif self.state == BODY:
-            self._abandon(Refusal(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time"))
-        elif self.state == HEAD and self._in:
-            self._abandon(Refusal(HTTPStatus.REQUEST_TIMEOUT, "the headers did not arrive in time"))
+            self._fail(HttpError(HTTPStatus.REQUEST_TIMEOUT, "the body did not arrive in time"))
+        elif self.state == HEAD and self._parser.begun:
+            self._fail(HttpError(HTTPStatus.REQUEST_TIMEOUT, "the headers did not arrive in time"))
         else:
             self.close()
 
     def evict(self) -> None:
-        """Give this one up for another."""
+        """Give up an unfinished body for another."""
         if self.state == BODY:
-            self._abandon(busy("too many unfinished bodies"))
+            self._fail(HttpError.busy("too many unfinished bodies"))
         else:
             self.close()
 
@@ -131,228 +254,36 @@ class Connection:
         if self.state in {HANDSHAKE, IDLE, HEAD}:
             self._finish()
 
-    # Reading.
-
-    def _take(self, data: bytes) -> None:
-        if self.state <= HEAD:
-            self._in = self._in + data if self._in else data
-            self._try_head()
-        elif self.state == BODY:
-            self.progress = self._hub.now()
-            self._try_body(data)
-        elif self.state == LINGERING:
-            self._seen += len(data)
-            if self._seen > self._hub.settings.max_discard:
-                self.close()
-        else:
-            self._in += data
-
-    def _try_head(self) -> None:
-        block = self._in
-        end = block.find(END)
-        try:
-            if end < 0 or end > MAX_HEAD:
-                self._await_head(block)
-                return
-            begin = 2 if block.startswith(b"\r\n") else 0
-            head = parse_head(block[begin : end + 4])
-        except Refusal as refusal:
-            self._abandon(refusal)
-            return
-        self._head = head
-        self._in = b""
-        self._begin_body(head, block[end + 4 :])
-
-    def _await_head(self, block: bytes) -> None:
-        if len(block) > MAX_HEAD:
-            raise Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request headers are too large")
-        if b"\n\n" in block:
-            raise malformed("malformed HTTP request")
-        if self.state == IDLE:
-            self._expect(HEAD, self._hub.settings.header_timeout)
-        self._unpause()
-
-    def _begin_body(self, head: Head, rest: bytes) -> None:
-        self._refusal = self._hub.admit(head)
-        length = head.length
-        if length is not None and len(rest) >= length:
-            self._in = rest[length:]
-            self._complete(rest[:length])
-            return
-        if head.expects and not rest:
-            if self._refusal is not None:
-                # Whoever waits for a 100 has sent nothing: the final answer comes instead of it.
-                self._abandon(self._refusal)
-                return
-            self._send(CONTINUE)
-        self._seen = 0
-        self._chunks = Chunks() if length is None else None
-        self._expect(BODY, min(self._hub.settings.body_timeout, self._hub.app.patience(head)))
-        self._unpause()
-        if rest:
-            self._try_body(rest)
-
-    def _try_body(self, data: bytes) -> None:
-        head, chunks = self._head, self._chunks
-        assert head is not None  # noqa: S101 - state BODY
-        try:
-            if chunks is not None:
-                part = chunks.feed(data)
-                done, rest = chunks.done, chunks.rest if chunks.done else b""
-            else:
-                missing = (head.length or 0) - self._seen
-                part, rest = data[:missing], data[missing:]
-                done = len(data) >= missing
-            self._keep(part, done=done)
-        except Refusal as refusal:
-            self._abandon(refusal)
-            return
-        if done:
-            self._in = rest
-            self._complete(bytes(self._body))
-
-    def _keep(self, part: bytes, *, done: bool) -> None:
-        settings = self._hub.settings
-        self._seen += len(part)
-        if self._seen > settings.max_body and self._refusal is None:
-            self._refusal = self._hub.app.too_large()
-        if self._refusal is None:
-            self._hub.hold(self, len(part))
-            self._body += part
-            return
-        # Read on to the end, or to a limit: a client that is still sending would not read our answer.
-        self._drop_body()
-        if self._seen >= settings.max_discard and not done:
-            raise self._refusal
-
-    def _drop_body(self) -> None:
-        self._body = bytearray()
-        self._hub.release(self)
-
-    # Answering.
-
-    def _complete(self, body: bytes) -> None:
-        head, refusal = self._head, self._refusal
-        assert head is not None  # noqa: S101 - a request is complete
-        self._drop_body()
-        self._closing = head.close
-        self.state, self.deadline = ANSWERING, FOREVER
-        if refusal is not None:
-            self.respond(refusal.answer)
-            self._hub.app.refused(head, refusal)
-            return
-        self._hub.app.handle(head, body, self)
-        if self.state == ANSWERING:
-            self._pause()  # a thread makes the answer; until then nothing more is read
-
-    def respond(self, answer: Answer) -> None:
-        """Send the answer to the request under way. Call it once, on the loop."""
-        if self.state != ANSWERING:
-            return
-        hub = self._hub
-        head = self._head
-        close = self._closing = self._closing or hub.closing
-        data = render(answer, hub.date(), close=close, bodiless=head is not None and head.method == "HEAD")
-        self.served = True
-        self._send(data)
-
-    def _abandon(self, refusal: Refusal) -> None:
-        """Answer before the request is complete; the connection cannot go on after that."""
-        self._drop_body()
-        self._hub.app.refused(self._head, refusal)
-        self._closing = True
-        self.state = ANSWERING
-        self.respond(refusal.answer)
-
-    def _send(self, data: bytes) -> None:
-        out = self._out + data if self._out else data
-        try:
-            while out:
-                out = out[self._sock.send(out) :]
-        except NOT_YET:
-            pass
-        except OSError:
-            self.close()
-            return
-        self._out = out
-        if out:
-            self._wait_for_reader()
-        elif self.state in {ANSWERING, FLUSHING}:
-            self._next()
-
-    def _wait_for_reader(self) -> None:
-        self._hub.loop.add_writer(self._fd, self._writable)
-        if self.state == ANSWERING:
-            self._pause()
-            self._expect(FLUSHING, self._hub.settings.write_timeout)
-
-    def _next(self) -> None:
-        if self._closing:
-            self._finish()
-            return
-        self._head = None
-        self._expect(IDLE, self._hub.settings.keepalive)
-        if self._in:
-            # A pipelined request: its turn comes after other connections', and nothing more is read before it.
-            self._pause()
-            self._hub.loop.call_soon(self._resume)
-        else:
-            self._unpause()
-
-    def _resume(self) -> None:
-        if self.state == IDLE:
-            self._try_head()
-
-    def _pause(self) -> None:
-        if not self._paused:
-            self._paused = True
-            self._hub.loop.remove_reader(self._fd)
-
-    def _unpause(self) -> None:
-        if self._paused:
-            self._paused = False
-            loop = self._hub.loop
-            loop.add_reader(self._fd, self._readable)
-            if self._tls:
-                loop.call_soon(self._readable)  # see there: TLS may hold what the socket will not announce
-
-    # Ending.
-
     def _expect(self, state: int, seconds: float) -> None:
         self.state = state
-        self.progress = self._hub.now()
+        self.progress = self._manager.now()
         self.deadline = self.progress + seconds
 
     def _finish(self) -> None:
-        """Say that we are done, and stay until the client has heard it."""
-        if self.state == HANDSHAKE:
+        """Tell the client that we are done, and stay until it has heard it."""
+        transport = self._transport
+        if transport is None:
             self.close()
             return
         self._seen = 0
-        self._expect(LINGERING, self._hub.settings.linger)
-        self._unpause()
-        try:
-            if self._tls:
-                self._sock.unwrap()  # type: ignore[attr-defined]
-        except NOT_YET:
-            pass
-        except OSError:
-            self.close()
-            return
-        try:
-            self._sock.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.close()
+        self._expect(LINGERING, self._manager.settings.linger)
+        transport.resume_reading()
+        if self._tls:
+            transport.close()  # flushes, tells the client, and waits for it
+        else:
+            transport.write_eof()
 
     def close(self) -> None:
         """Let go of everything, now."""
         if self.state == CLOSED:
             return
         self.state = CLOSED
-        self._drop_body()
-        self._in = self._out = b""
-        hub = self._hub
-        hub.loop.remove_reader(self._fd)
-        hub.loop.remove_writer(self._fd)
-        hub.open.discard(self)
-        self._sock.close()
+        self._requests.clear()
+        self._whole, self._body = b"", bytearray()
+        self._manager.hold(self, 0)
+        self._manager.open.discard(self)
+        self._parser.close()
+        if self._transport is not None:
+            self._transport.abort()
+        elif self.opening is not None:
+            self.opening.cancel()

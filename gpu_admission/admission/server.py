@@ -130,7 +130,7 @@ def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
         "graceful_timeout": int(settings.lame_duck) + settings.graceful_timeout,
         "timeout": 30,
         "asgi_lifespan": "off",
-        "asgi_loop": "asyncio",
+        "asgi_loop": "uvloop",
         "control_socket_disable": True,
         "worker_tmp_dir": heartbeat_directory(settings),
         "logger_class": logs.ServerLogger,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from gpu_admission.admission.child import Child
-    from gpu_admission.admission.http1 import Refusal
+    from gpu_admission.admission.http_request import HttpError
     from gpu_admission.admission.log_writer import LogWriter
     from gpu_admission.admission.seam import Answer, Engine
     from gpu_admission.admission.settings import Settings
@@ -147,7 +147,7 @@ class Service:
         self.metrics.review(endpoint, policy, record, seconds)
         self._decisions.write(endpoint, policy, answer.status, seconds, record)
 
-    def refused(self, path: str, refusal: Refusal) -> None:
+    def refused(self, path: str, refusal: HttpError) -> None:
         """Count a refused request; log it unless there is a flood of them."""
         self.metrics.refused(refusal.status)
         held = self._throttle.admit(time.monotonic())

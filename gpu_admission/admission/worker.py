@@ -10,10 +10,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import uvloop
 from gunicorn.workers.gasgi import ASGIWorker
 
 from gpu_admission.admission import logs
-from gpu_admission.admission.hub import Hub
+from gpu_admission.admission.connection_manager import ConnectionManager
 
 if TYPE_CHECKING:
     import socket
@@ -54,12 +55,12 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
         service.log_writer.gather(self.loop)
         if self.health_socket is not None:
             threading.Thread(target=serve_health, args=(self,), name="health", daemon=True).start()
-        hub = Hub(service.reviews(), service.settings, service.drain, service.certificate)
-        hub.listen([each.sock for each in self.sockets])
+        manager = ConnectionManager(service.reviews(), service.settings, service.drain, service.certificate)
+        manager.listen([each.sock for each in self.sockets])
         refreshing = self.loop.create_task(self._refresh())
         try:
             await self._beat()
-            await self._drain(hub)
+            await self._drain(manager)
         finally:
             refreshing.cancel()
             service.log_writer.gather(None)
@@ -86,41 +87,42 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
             await asyncio.sleep(service.settings.reload_interval)
             await asyncio.to_thread(service.refresh)
 
-    async def _drain(self, hub: Hub) -> None:
+    async def _drain(self, manager: ConnectionManager) -> None:
         """Answer what was accepted, then go.
 
         When the whole server goes away the lame duck time is over by now. When a reload replaces this worker,
         it begins now: each answer closes its connection, so clients move to the new workers by themselves,
         and only those that stay silent are closed at its end.
         """
-        hub.stop()
+        manager.stop()
         settings = self.service.settings
         begun = time.monotonic()
         patience = 0.0 if self.service.drain.begun else settings.lame_duck
-        while hub.open and not self._quick_shutdown:
+        while manager.open and not self._quick_shutdown:
             waited = time.monotonic() - begun
             if waited > patience + settings.graceful_timeout:
                 break
             if waited >= patience:
-                hub.retire(newcomers=waited >= patience + NEWCOMER)
+                manager.retire(newcomers=waited >= patience + NEWCOMER)
             self._note_alive()
             await asyncio.sleep(0.02)
 
 
 def serve_health(worker: ReviewWorker) -> None:
     """Serve the plain port in a thread of its own: it answers also while the reviews' loop is busy."""
-    asyncio.run(_serve_health(worker))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve_health(worker))
 
 
 async def _serve_health(worker: ReviewWorker) -> None:
     asyncio.get_running_loop().set_exception_handler(_report)
     assert worker.health_socket is not None  # noqa: S101 - see the caller
     service = worker.service
-    hub = Hub(service.health(), service.settings, service.drain)
-    hub.listen([worker.health_socket])
+    manager = ConnectionManager(service.health(), service.settings, service.drain)
+    manager.listen([worker.health_socket])
     while worker.alive:
         await asyncio.sleep(HEARTBEAT)
-    hub.stop()
+    manager.stop()
     await asyncio.Event().wait()  # answer to the end; the process takes the thread along
 
 

@@ -12,7 +12,7 @@ from gpu_admission.admission.seam import Answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from gpu_admission.admission.http1 import Head
+    from gpu_admission.admission.http_request import RequestHead
 
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
@@ -21,7 +21,7 @@ FRAMING = frozenset({"content-length", "connection", "transfer-encoding", "serve
 BODY = frozenset({b"content-length", b"content-type", b"transfer-encoding", b"expect"})
 
 
-def call(wsgi: Wsgi, head: Head) -> Answer:
+def call(wsgi: Wsgi, head: RequestHead) -> Answer:
     """Run the application to its end. Raises whatever it raises."""
     started: dict[str, Any] = {}
     written: list[bytes] = []
@@ -45,7 +45,7 @@ def call(wsgi: Wsgi, head: Head) -> Answer:
     return Answer(int(started["status"][:3]), b"".join(written), headers)
 
 
-def environ(head: Head) -> dict[str, Any]:
+def environ(head: RequestHead) -> dict[str, Any]:
     """Make the WSGI environment."""
     made = {
         "REQUEST_METHOD": head.method,

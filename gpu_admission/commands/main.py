@@ -31,10 +31,12 @@ COMMANDS: dict[str, tuple[str, str]] = {
 # The library whose absence means that an extra was not installed.
 EXTRAS = {
     "flask": "webhook",
+    "httptools": "webhook",
     "msgspec": "webhook",
     "gunicorn": "webhook",
     "cryptography": "webhook",
     "prometheus_client": "webhook",
+    "uvloop": "webhook",
     "kubernetes": "cluster",
 }
 

@@ -9,7 +9,7 @@ import webhook_standin
 from webhook_server import review
 
 from gpu_admission.admission.app import PAGES_WAITING, Pages, Reviews, deadline, review_target
-from gpu_admission.admission.http1 import parse_head
+from gpu_admission.admission.http_request import RequestHead
 from gpu_admission.admission.policies import PolicySet
 from gpu_admission.admission.seam import Answer
 from gpu_admission.admission.settings import Settings
@@ -17,8 +17,9 @@ from gpu_admission.admission.wsgi import call
 
 
 def head(path="/validate", method="POST", *lines):
-    fields = ("Host: x", "Content-Type: application/json", *lines)
-    return parse_head("\r\n".join([f"{method} {path} HTTP/1.1", *fields]).encode() + b"\r\n\r\n")
+    given = ("Host: x", "Content-Type: application/json", *lines)
+    fields = [(name.lower().encode(), value.encode()) for name, value in (line.split(": ") for line in given)]
+    return RequestHead(method, path.encode(), fields)
 
 
 class Noted:
@@ -122,7 +123,7 @@ def test_nothing_loaded_is_a_503_that_is_retried(make, tmp_path):
 
     refusal = asyncio.run(run())
     assert refusal.status == 503
-    assert (b"retry-after", b"1") in refusal.headers
+    assert (b"retry-after", b"1") in refusal.answer.headers
 
 
 def test_a_crash_is_a_500_with_nothing_in_it(make, noted):

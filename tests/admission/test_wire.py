@@ -94,12 +94,16 @@ def test_pages_never_redirect(server, path):
     assert "location" not in headers
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "FOO"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE"])
 def test_wrong_method(server, method):
     status, headers, body = only(server.raw(raw(method, "/validate", TYPE, "Connection: close", body=b"")))
     assert status == 405
     assert headers["allow"] == "POST"
     assert (body == b"") == (method == "HEAD")
+
+
+def test_a_method_that_http_does_not_know(server):
+    is_error(only(server.raw(raw("FOO", "/validate", TYPE))), 400)
 
 
 def test_wrong_method_on_a_page(server):
@@ -218,7 +222,7 @@ def test_a_body_longer_than_announced_cannot_become_a_request(server):
     data = raw("POST", "/validate", TYPE, f"Content-Length: {len(BODY)}", body=BODY + b"}}}", length=False)
     first, second = parse(server.raw(data))
     assert first[0] == 200
-    is_error(second, 408)
+    is_error(second, 400)
 
 
 def test_unfinished_headers(server):
@@ -313,6 +317,27 @@ def test_upgrades_are_ignored(server):
     with server.connect() as sock:
         sock.sendall(raw("GET", "/validate", *lines, body=b""))
         assert sock.recv(1000).startswith(b"HTTP/1.1 405 ")
+
+
+@pytest.mark.parametrize("framing", ["Content-Length: 3", "Transfer-Encoding: chunked"])
+def test_what_follows_an_upgrade_is_not_read(server, framing):
+    """Whoever asks for another protocol may speak it from then on: nothing more of that connection is HTTP to us."""
+    lines = ("Upgrade: h2c", "Connection: Upgrade", framing)
+    body = b"abc" if "Length" in framing else b"3\r\nabc\r\n0\r\n\r\n"
+    data = raw("POST", "/validate", TYPE, *lines, body=body, length=False) + raw("POST", "/validate", TYPE)
+    assert is_error(only(server.raw(data)), 400)["connection"] == "close"
+
+
+def test_what_follows_a_close_is_not_read(server):
+    data = raw("POST", "/validate", TYPE, "Connection: close") + raw("POST", "/validate", TYPE)
+    assert only(server.raw(data))[0] == 200
+
+
+def test_a_flood_of_pipelined_requests_is_cut_short(server):
+    statuses = [answer[0] for answer in parse(server.raw(raw("GET", "/nope", body=b"") * 200))]
+    assert 0 < len(statuses) < 200
+    assert set(statuses) == {404, 503}
+    assert statuses[-1] == 503
 
 
 def test_plain_http_on_the_tls_port_ends(server):

@@ -6,11 +6,12 @@ import ssl
 import time
 
 import pytest
+import uvloop
 from webhook_server import pair
 
 from gpu_admission.admission.certificates import ServingCertificate
-from gpu_admission.admission.http1 import Refusal
-from gpu_admission.admission.hub import Hub
+from gpu_admission.admission.connection_manager import ConnectionManager
+from gpu_admission.admission.http_request import HttpError
 from gpu_admission.admission.lifecycle import Drain
 from gpu_admission.admission.seam import Answer
 from gpu_admission.admission.settings import Settings
@@ -32,7 +33,7 @@ class App:
         return 30.0
 
     def too_large(self):
-        return Refusal(413, "too large")
+        return HttpError(413, "too large")
 
     def refused(self, head, refusal):
         self.refusals.append(refusal.status)
@@ -48,10 +49,10 @@ class World:
     def __init__(self, **settings):
         self.app = App()
         self.drain = Drain()
-        self.hub = Hub(self.app, Settings(http=True, **settings), self.drain)
+        self.manager = ConnectionManager(self.app, Settings(http=True, **settings), self.drain)
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.listening.setblocking(False)
-        self.hub.listen([self.listening])
+        self.manager.listen([self.listening])
         self.clients = []
 
     async def client(self, data=b""):
@@ -66,9 +67,9 @@ class World:
             await asyncio.sleep(0.005)
 
     def close(self):
-        for each in tuple(self.hub.open):
+        for each in tuple(self.manager.open):
             each.close()
-        self.hub.stop()
+        self.manager.stop()
         self.listening.close()
         for writer in self.clients:
             writer.close()
@@ -83,7 +84,17 @@ def run(scenario, **settings):
             world.close()
             await asyncio.sleep(0.02)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=LOOP["factory"]) as runner:
+        runner.run(main())
+
+
+LOOP = {}
+
+
+@pytest.fixture(autouse=True, params=[asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def each_loop(request, monkeypatch):
+    """What is promised of connections is true on both loops."""
+    monkeypatch.setitem(LOOP, "factory", request.param)
 
 
 async def status(reader):
@@ -97,7 +108,7 @@ def test_the_oldest_idle_connection_makes_room():
         third, _ = await world.client(GET)
         assert [await status(each) for each in (first, second, third)] == [200, 200, 200]
         await first.read()  # to its end: it was closed
-        assert len(world.hub.open) == 2
+        assert len(world.manager.open) == 2
         writer.write(GET)
         await second.readuntil(b"\r\n\r\n0")
         assert await status(second) == 200
@@ -122,7 +133,7 @@ def test_a_request_being_answered_is_never_given_up():
         one, _ = await world.client(GET.replace(b"/ ", b"/wait "))
         two, _ = await world.client(GET.replace(b"/ ", b"/wait "))
         late, _ = await world.client(GET)  # there is no room for it yet
-        assert len(world.hub.open) == 2
+        assert len(world.manager.open) == 2
         for connection in world.app.waiting:
             connection.respond(Answer(200, b""))
         assert [await status(each) for each in (one, two, late)] == [200, 200, 200]
@@ -142,7 +153,7 @@ def test_unfinished_bodies_share_a_bound():
         assert await status(stalled) == 503  # now it has
         writer.write(b"x" * 100)
         assert await status(fresh) == 200
-        assert world.hub._held == 0
+        assert world.manager._held == 0
         assert world.app.refusals == [503, 503]
 
     run(scenario, max_buffered=1000)
@@ -191,17 +202,17 @@ def test_at_the_end_answers_close_and_the_idle_are_closed(stopping):
         waiting, _ = await world.client(GET.replace(b"/ ", b"/wait "))
         newcomer, writer = await world.client()
         if stopping:
-            world.hub.stop()
+            world.manager.stop()
         else:
             world.drain.begin()
-        world.hub.retire(newcomers=False)
+        world.manager.retire(newcomers=False)
         assert (await idle.read()).startswith(b"HTTP/1.1 200 ")
         writer.write(GET)
         assert b"connection: close" in await newcomer.read()
         world.app.waiting[0].respond(Answer(200, b""))
         assert b"connection: close" in await waiting.read()
         silent, _ = await world.client() if not stopping else (idle, None)
-        world.hub.retire(newcomers=True)
+        world.manager.retire(newcomers=True)
         assert await silent.read() == b""
 
     run(scenario, linger=0.2)
@@ -211,7 +222,7 @@ def test_without_a_certificate_nothing_is_served_in_plain_and_the_first_one_at_o
     """Nobody refreshes here: another worker may have called us ready before this one looked again."""
 
     async def scenario(world):
-        world.hub._certificate = ServingCertificate(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))
+        world.manager._certificate = ServingCertificate(str(tmp_path / "tls.crt"), str(tmp_path / "tls.key"))
         reader, _ = await world.client(GET)
         assert await reader.read() == b""
         trusting = ssl.create_default_context(cafile=pair(tmp_path)[0])
@@ -232,6 +243,6 @@ def test_a_client_that_is_gone_when_its_answer_comes():
         await world.turns()
         world.app.waiting[0].respond(Answer(200, b"x" * 10_000_000))
         await world.turns()
-        assert not world.hub.open
+        assert not world.manager.open
 
     run(scenario)

@@ -10,14 +10,15 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from gpu_admission.admission.connection import ANSWERING, IDLE, Connection
-from gpu_admission.admission.http1 import busy
+from gpu_admission.admission.http_request import HttpError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Sequence
 
     from gpu_admission.admission.app import Pages
     from gpu_admission.admission.certificates import ServingCertificate
-    from gpu_admission.admission.http1 import Head, Refusal
+    from gpu_admission.admission.http_request import RequestHead
     from gpu_admission.admission.lifecycle import Drain
     from gpu_admission.admission.settings import Settings
 
@@ -28,7 +29,7 @@ STALLED = 0.5  # seconds without a byte after which an unfinished body may be gi
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
-class Hub:
+class ConnectionManager:
     """Listening sockets, connections and their limits.
 
     Nobody who stalls can keep anybody else out: deadlines end what does not move, and when there are too many
@@ -97,6 +98,7 @@ class Hub:
         try:
             sock, _ = listening.accept()
         except OSError as error:
+            # What is given up frees its descriptor a moment later; the client waits in the kernel meanwhile.
             if error.errno in NO_ROOM and not self.evict():
                 self._hold_off(listening)
             return False
@@ -110,12 +112,26 @@ class Hub:
         return True
 
     def _open(self, sock: socket.socket) -> None:
-        if self._certificate is None:
-            Connection(sock, self, None)
-        elif (context := self._certificate.context_at(time.time())) is not None:
-            Connection(sock, self, context)
+        context = None
+        if self._certificate is not None:
+            context = self._certificate.context_at(time.time())
+            if context is None:
+                sock.close()  # no certificate yet: never plain HTTP instead
+                return
+        connection = Connection(self, tls=context is not None)
+        connection.opening = self.loop.create_task(self._connect(connection, sock, context))
+
+    async def _connect(self, connection: Connection, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+        """Make the connection's transport, which owns the socket from then on."""
+        # Our own deadlines come first; these are for what they cannot see.
+        handshake, shutdown = self.settings.handshake_timeout + SWEEP, self.settings.linger + SWEEP
+        timeouts = {"ssl_handshake_timeout": handshake, "ssl_shutdown_timeout": shutdown} if context else {}
+        try:
+            await self.loop.connect_accepted_socket(lambda: connection, sock, ssl=context, **timeouts)
+        except (OSError, asyncio.CancelledError):  # reset, no common cipher, a certificate it distrusts; or given up
+            connection.close()
         else:
-            sock.close()  # no certificate yet: never plain HTTP instead
+            connection.opening = None
 
     def _hold_off(self, listening: socket.socket) -> None:
         if not self.stopping:
@@ -138,28 +154,23 @@ class Hub:
         return True
 
     def hold(self, connection: Connection, size: int) -> None:
-        """Account for bytes of an unfinished body; raises Refusal (503) when there is no room to be made."""
-        while self._held + size > self.settings.max_buffered:
+        """Account for ``size`` bytes that a connection holds; raises HttpError (503) when there is no room to make."""
+        while size > connection.held and self._held + size - connection.held > self.settings.max_buffered:
             others = (each for each in self.open if each is not connection and each.held)
             slowest = min(others, key=lambda each: each.progress, default=None)
             if slowest is None or self.now() - slowest.progress < STALLED:
-                raise busy("too many unfinished bodies")
+                raise HttpError.busy("too many unfinished bodies")
             slowest.evict()
-        connection.held += size
-        self._held += size
+        self._held += size - connection.held
+        connection.held = size
 
-    def release(self, connection: Connection) -> None:
-        """Forget a connection's bytes."""
-        self._held -= connection.held
-        connection.held = 0
-
-    def admit(self, head: Head) -> Refusal | None:
+    def admit(self, head: RequestHead) -> HttpError | None:
         """Say before the body has come whether the request will be refused.
 
         Whoever waits in a queue that takes longer than the API server's patience costs us all the same and is
         answered in vain; refused at once, it comes back in a second, and the queue is short again.
         """
-        return busy("overloaded") if self._late >= LATE else self.app.admit(head)
+        return HttpError.busy("overloaded") if self._late >= LATE else self.app.admit(head)
 
     def _sweep(self) -> None:
         now = self.now()
