@@ -15,6 +15,7 @@ def test_every_file_that_the_package_is_built_from_is_copied():
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())
     needed = {"pyproject.toml", built["project"]["readme"], *built["project"]["license-files"]}
     needed |= set(built["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]) | {"gpu_admission"}
+    needed |= {"requirements"}  # which say what is installed beside it
     copied = {
         word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", STAGES[0], re.MULTILINE) for word in line.split()
     }
@@ -22,6 +23,14 @@ def test_every_file_that_the_package_is_built_from_is_copied():
     sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert {path.partition("/")[0] for path in needed} == sent
     assert all((ROOT / path).exists() for path in needed)
+
+
+def test_what_pip_fetches_is_checked_by_its_hash():
+    installs = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) [^&]*", STAGES[0].replace("\\\n", ""))
+    assert len(installs) == 4
+    for command in installs:
+        fetches_nothing = "--no-index --no-deps" in command or "--no-deps --no-build-isolation" in command
+        assert fetches_nothing or re.search(r"--require-hashes +-r requirements/\w+\.txt\s*$", command), command
 
 
 def test_it_runs_without_root_and_takes_no_tools_along():
