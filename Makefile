@@ -6,7 +6,7 @@ WORKERS ?= auto
 DIRS := gpu_admission tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench e2e lock newest clean
+.PHONY: help demo test check fix docs bench e2e image lock newest clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,13 @@ bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that 
 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)
 	$(BIN)/pytest -m e2e tests/e2e
+
+IMAGE ?=
+image: ## build the image, push it to IMAGE=REGISTRY/NAME, and write its digest into deploy/image
+	@test -n '$(IMAGE)' || { echo 'make image IMAGE=REGISTRY/NAME: where is it to be pushed?' >&2; exit 2; }
+	docker build --file deploy/Dockerfile --tag '$(IMAGE)' .
+	docker push '$(IMAGE)'
+	$(PYTHON) deploy/image/pin.py "$$(docker image inspect --format '{{join .RepoDigests "\n"}}' '$(IMAGE)')" '$(IMAGE)'
 
 # One resolution for every Python and platform that pyproject.toml names; the smaller locks agree with the largest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
