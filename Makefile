@@ -6,24 +6,35 @@ WORKERS ?= auto
 DIRS := gpu_admission tests bench
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench e2e clean
+.PHONY: help demo test check fix docs bench e2e image lock newest clean
 
 help: ## show the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-# The stamps: what is installed depends on pyproject.toml alone.
+# What is installed: the versions of requirements/*.txt, each file checked by its hash. `make LOCKED= ...` takes the
+# newest that pyproject.toml allows instead.
+LOCKED ?= yes
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+ifneq ($(LOCKED),)
+install = $(PIP) --require-hashes -r requirements/build.txt -r requirements/$(1).txt && \
+  $(PIP) --no-deps --no-build-isolation --editable .
+else
+install = $(PIP) --upgrade --upgrade-strategy eager --editable '.[$(1)]'
+endif
+
+# The stamps: what is installed depends on these files alone.
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "gpu-admission needs Python 3.11 or newer; choose one with: make PYTHON=python3.12 ..." >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-$(VENV)/.webhook: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[webhook]'
+$(VENV)/.webhook: $(VENV)/.created pyproject.toml requirements/build.txt requirements/webhook.txt
+	$(call install,webhook)
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.created pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/.created pyproject.toml requirements/build.txt requirements/dev.txt
+	$(call install,dev)
 	@touch $@ $(VENV)/.webhook
 
 demo: $(VENV)/.webhook ## see it work: the webhook on loopback, then the linter
@@ -60,5 +71,26 @@ bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)
 	$(BIN)/pytest -m e2e tests/e2e
 
+IMAGE ?=
+image: ## build the image, push it to IMAGE=REGISTRY/NAME, and write its digest into deploy/image
+	@test -n '$(IMAGE)' || { echo 'make image IMAGE=REGISTRY/NAME: where is it to be pushed?' >&2; exit 2; }
+	docker build --file deploy/Dockerfile --tag '$(IMAGE)' .
+	docker push '$(IMAGE)'
+	$(PYTHON) deploy/image/pin.py "$$(docker image inspect --format '{{join .RepoDigests "\n"}}' '$(IMAGE)')" '$(IMAGE)'
+
+# One resolution for every Python and platform that pyproject.toml names; the smaller locks agree with the largest.
+COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-config --custom-compile-command 'make lock'
+lock: $(VENV)/.created ## update requirements/*.txt to the newest releases that pyproject.toml allows
+	$(PIP) 'uv>=0.9'
+	$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements/dev.txt
+	$(COMPILE) --upgrade --constraints requirements/dev.txt --extra all pyproject.toml -o requirements/all.txt
+	$(COMPILE) --upgrade --constraints requirements/dev.txt --extra webhook pyproject.toml -o requirements/webhook.txt
+	$(COMPILE) --upgrade --constraints requirements/dev.txt requirements/build.in -o requirements/build.txt
+
+newest: ## the tests once more, with the newest releases of everything (in .venv-newest)
+	rm -rf .venv-newest
+	$(MAKE) VENV=.venv-newest LOCKED= test
+
 clean: ## forget everything that was built
-	rm -rf $(VENV) .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf $(VENV) .venv-newest .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build

@@ -1,13 +1,17 @@
 """The Dockerfile by reading it: no engine is needed, and the build itself tries what it made."""
 
+import importlib.util
 import re
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+from gpu_admission.commands import healthcheck
+
 ROOT = Path(__file__).resolve().parent.parent
 TEXT = (ROOT / "deploy" / "Dockerfile").read_text()
+DEPLOYMENT = (ROOT / "deploy" / "base" / "deployment.yaml").read_text()
 STAGES = re.split(r"^FROM ", TEXT, flags=re.MULTILINE)[1:]
 
 
@@ -15,6 +19,7 @@ def test_every_file_that_the_package_is_built_from_is_copied():
     built = tomllib.loads((ROOT / "pyproject.toml").read_text())
     needed = {"pyproject.toml", built["project"]["readme"], *built["project"]["license-files"]}
     needed |= set(built["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]) | {"gpu_admission"}
+    needed |= {"requirements"}  # which say what is installed beside it
     copied = {
         word for line in re.findall(r"^COPY (?!--from)(.*) \S+$", STAGES[0], re.MULTILINE) for word in line.split()
     }
@@ -24,18 +29,41 @@ def test_every_file_that_the_package_is_built_from_is_copied():
     assert all((ROOT / path).exists() for path in needed)
 
 
+def test_what_pip_fetches_is_checked_by_its_hash():
+    installs = re.findall(r"pip (?:--python \S+ )?(?:install|wheel) [^&]*", STAGES[0].replace("\\\n", ""))
+    assert len(installs) == 4
+    for command in installs:
+        fetches_nothing = "--no-index --no-deps" in command or "--no-deps --no-build-isolation" in command
+        assert fetches_nothing or re.search(r"--require-hashes +-r requirements/\w+\.txt\s*$", command), command
+
+
 def test_it_runs_without_root_and_takes_no_tools_along():
     last = STAGES[-1]
     assert re.search(r"^USER \d+:\d+$", last, re.MULTILINE)
     assert last.index("USER") < last.index("ENTRYPOINT")
     assert not re.search(r"\b(pip|apt-get|curl)\b", last)
-    assert all(re.match(r"python:3\.\d+-slim\b", stage) for stage in STAGES)
+    assert all(stage.startswith("${PYTHON}") for stage in STAGES)
+    assert re.search(r"^ARG PYTHON=python:3\.\d+-slim@sha256:[0-9a-f]{64}$", TEXT, re.MULTILINE)
     assert re.search(r'^ENTRYPOINT \["gpu-admission"\]$', last, re.MULTILINE)
+
+
+def test_the_healthcheck_asks_where_the_server_answers():
+    last = STAGES[-1]
+    (module,) = re.findall(r'^HEALTHCHECK .* CMD \["python", "-m", "([\w.]+)"\]$', last, re.MULTILINE)
+    assert importlib.util.find_spec(module) is not None
+    assert re.search(rf"^ENV {healthcheck.VARIABLE}=127\.0\.0\.1:(\d+)$", last, re.MULTILINE)[1] in DEPLOYMENT
+    assert "--health-bind=" in DEPLOYMENT  # for kubelet and Prometheus, which do not come from loopback
+
+
+def test_the_manifests_name_the_image_in_one_place():
+    component = (ROOT / "deploy" / "image" / "kustomization.yaml").read_text()
+    assert f"image: {re.search('name: (.*)', component)[1]}:" in DEPLOYMENT
+    assert "../image" in (ROOT / "deploy" / "base" / "kustomization.yaml").read_text()
 
 
 def test_the_manifests_run_the_same_user():
     (user,) = re.findall(r"^USER (\d+):\d+$", TEXT, re.MULTILINE)
-    assert f"runAsUser: {user}" in (ROOT / "deploy" / "base" / "deployment.yaml").read_text()
+    assert f"runAsUser: {user}" in DEPLOYMENT
 
 
 def test_the_build_tries_what_it_made_as_the_user_who_will_run_it():

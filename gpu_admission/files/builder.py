@@ -89,12 +89,10 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
         yield from Builder(library.events(data), budget, _memos(len(data))).documents()
     except library.error as error:
         raise _syntax_problem(error, data) from None
-    except (
-        ValueError,
-        OverflowError,
-        RecursionError,
-    ) as error:  # PyYAML's parser in Python, on absurd escapes
-        raise Problem(f"cannot be read as YAML ({error})", 0) from None
+    except RecursionError:  # PyYAML's parser in Python
+        raise Problem(_too_deep(), 0) from None
+    except (ValueError, OverflowError):  # the same, on absurd escapes
+        raise Problem("an escape sequence that is not a Unicode character", 0) from None
 
 
 _PLAIN, _KEYS = Plain(), Keys()
@@ -113,16 +111,23 @@ def _memos(size: int) -> tuple[Plain, Keys]:
 
 
 def _syntax_problem(error: Any, data: bytes) -> Problem:
-    """Return what the parser says, in one line, and where: where it noticed, or what the end of the text left open."""
+    """Return the parser's error in our words, and where: where it noticed, or what the end of the text left open."""
+    from gpu_admission.files.syntax_errors import yaml_message  # noqa: PLC0415 - most files can be read
+
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
-        position = getattr(error, "position", 0)
-        return Problem(str(getattr(error, "reason", error)), len(data[:position].decode(errors="replace")))
-    what = error.problem or "not YAML"
-    last = len(data.decode(errors="replace").rstrip()) - 1
+        problem, context, position = str(getattr(error, "reason", error)), "", getattr(error, "position", 0)
+        return Problem(yaml_message(problem, context, "", MAX_DEPTH), len(data[:position].decode(errors="replace")))
+    text = data.decode(errors="replace")
+    last = len(text.rstrip()) - 1
+    message = yaml_message(error.problem or "", error.context or "", text[mark.index : mark.index + 1], MAX_DEPTH)
     if mark.index > last and error.context_mark is not None:
         mark = error.context_mark
-    return Problem(f"{what} {error.context}" if error.context else what, max(min(mark.index, last), 0))
+    return Problem(message, max(min(mark.index, last), 0))
+
+
+def _too_deep() -> str:
+    return f"nested deeper than {MAX_DEPTH} levels"
 
 
 class Builder:
@@ -170,7 +175,7 @@ class Builder:
 
     def _collection(self, event: Any, depth: int) -> dict[str, Any] | list[Any]:
         if depth > MAX_DEPTH:
-            raise Problem(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.index)
+            raise Problem(_too_deep(), event.start_mark.index)
         return self._mapping(depth + 1) if event.__class__ is self._mapping_start else self._sequence(depth + 1)
 
     def _sequence(self, depth: int) -> list[Any]:
@@ -245,7 +250,7 @@ class Builder:
         if not isinstance(value, dict | list):
             return value
         if depth > MAX_DEPTH:
-            raise Problem(f"nested deeper than {MAX_DEPTH} levels", event.start_mark.index)
+            raise Problem(_too_deep(), event.start_mark.index)
         if isinstance(value, dict):
             return {key: self._copy(item, depth + 1, event) for key, item in value.items()}
         return [self._copy(item, depth + 1, event) for item in value]
@@ -296,5 +301,5 @@ def _binary(text: str) -> str:
 
     try:
         return a2b_base64(text.replace("\r", "").replace("\n", ""), strict_mode=True).decode(errors="replace")
-    except ValueError as error:
-        raise ScalarError(f"!!binary holds no base64: {error}") from None
+    except ValueError:
+        raise ScalarError("!!binary is not valid base64") from None

@@ -45,7 +45,7 @@ def build(text: str) -> Iterator[Built]:
             value, end = decoder.raw_decode(text, at)
             value = _checked(value, 1, surrogates=surrogates)
         except json.JSONDecodeError as error:
-            raise Problem(f"not JSON: {error.msg}", error.pos) from None
+            raise _syntax_problem(error.msg, error.pos) from None
         except (ValueError, RecursionError) as error:
             _Composer(text).value(at, 1)  # which meets the same, and knows where
             raise Problem(f"cannot be read as JSON ({error})", at) from None
@@ -105,6 +105,12 @@ def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
 
 def _whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _syntax_problem(message: str, at: int) -> Problem:
+    from gpu_admission.files.syntax_errors import json_message  # noqa: PLC0415 - most files can be read
+
+    return Problem(json_message(message), at)
 
 
 class _Composer:
@@ -169,12 +175,12 @@ class _Composer:
             try:
                 value, node.end = scanstring(self._text, at + 1, True)
             except json.JSONDecodeError as error:
-                raise Problem(f"not JSON: {error.msg}", error.pos) from None
+                raise _syntax_problem(error.msg, error.pos) from None
             node.value, node.style = _whole(value), '"'
             return node, node.end
         word = self._word.match(self._text, at)
         if not word:
-            raise Problem("not JSON: Expecting value", at)
+            raise _syntax_problem("Expecting value", at)
         node.style, node.end = "", word.end()
         try:
             node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
@@ -184,4 +190,4 @@ class _Composer:
 
     def _expect(self, character: str, at: int) -> None:
         if self._text[at : at + 1] != character:
-            raise Problem(f"not JSON: Expecting {character!r} delimiter", at)
+            raise _syntax_problem(f"Expecting {character!r}", at)

@@ -48,11 +48,11 @@ HOSTILE = {
     "recursion two levels up": ("&a {b: {c: *a}}", "the anchor 'a' contains itself"),
     "too many directives": ("%FOO\n" * 1000 + "---\na: 1\n", None),
     "too large": ("#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES // MIB} MiB"),
-    "surrogate escape": ('a: "\\ud800"', "found invalid Unicode character escape code while parsing a quoted scalar"),
-    "absurd escape": ('a: "\\UFFFFFFFF"', "found invalid Unicode character escape code while parsing a quoted scalar"),
-    "unclosed quote": ('a: "' + "x\n" * MIB, "found unexpected end of stream while scanning a quoted scalar"),
-    "long key": ("x" * 2000 + ": 1\n", "mapping values are not allowed in this context"),
-    "base64 that is none": ("a: !!binary " + "a" * 1001, "!!binary holds no base64"),
+    "surrogate escape": ('a: "\\ud800"', "an escape sequence that is not a Unicode character"),
+    "absurd escape": ('a: "\\UFFFFFFFF"', "an escape sequence that is not a Unicode character"),
+    "unclosed quote": ('a: "' + "x\n" * MIB, "this quoted text is not closed before the end of the file"),
+    "long key": ("x" * 2000 + ": 1\n", "unexpected ':' here"),
+    "base64 that is none": ("a: !!binary " + "a" * 1001, "!!binary is not valid base64"),
 }
 
 
