@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gpu_admission.admission.file_watch import fingerprint
 from gpu_admission.pki.errors import PairError
 from gpu_admission.pki.serving_pair import load_pair, read_pem_file
-from gpu_admission.pki.trust_status import read_status
+from gpu_admission.pki.trust_status import read_status, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,8 +79,13 @@ class ServingCertificate:
 
     def valid_at(self, now: float) -> bool:
         """Whether a certificate is served and ``now`` (Unix seconds) is inside its life."""
-        at = datetime.fromtimestamp(now, UTC)
+        at = self._time(now)
         return self._pair is not None and self._pair.not_before <= at < self._pair.not_after
+
+    def _time(self, now: float) -> datetime:
+        """Return the API server's time where the certificate sidecar knows it, else that of our clock (``now``)."""
+        told = read_time(self._status, self._monotonic())
+        return datetime.fromtimestamp(now if told is None else told, UTC)
 
     def refresh(self, now: float) -> bool:
         """Take over a pair that changed on disk; True when it is served from now on, else the old one stays.
@@ -92,7 +97,7 @@ class ServingCertificate:
         if self._seen == (mark, ""):
             return False
         try:
-            pair = load_pair(self._cert, self._key, datetime.fromtimestamp(now, UTC))
+            pair = load_pair(self._cert, self._key, self._time(now))
             context = server_context(pair, self._client_ca)
         except PairError as error:
             if self._seen != (mark, str(error)):

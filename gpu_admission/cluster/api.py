@@ -9,6 +9,9 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import Any
 from urllib.parse import quote
@@ -44,7 +47,7 @@ class KubernetesApi:
 
     def __init__(self, api_client: Any) -> None:
         self._api_client = api_client
-        self.server_date: str | None = None  # of the last answer, as HTTP has it
+        self._heard: tuple[datetime, float] | None = None  # the time that the last answer told, and when (monotonic)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read an object as the API server sends it."""
@@ -58,6 +61,19 @@ class KubernetesApi:
     def replace(self, kind: str, body: Object) -> Object:
         """Replace an object; its metadata names it and holds the resourceVersion that was read."""
         return self._call("PUT", kind, body["metadata"]["name"], body["metadata"].get("namespace"), body)
+
+    def time(self) -> datetime | None:
+        """Tell the API server's time, to the second: what its last answer told, and what has passed since."""
+        if self._heard is None:
+            return None
+        told, heard = self._heard
+        return told + timedelta(seconds=time.monotonic() - heard)
+
+    def _note_time(self, date: str | None) -> None:
+        try:
+            self._heard = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
+        except (ValueError, OverflowError):
+            return  # something in between answered
 
     def _call(
         self,
@@ -90,7 +106,7 @@ class KubernetesApi:
                 _request_timeout=TIMEOUT,
             )
             data = response.read() if response.data is None else response.data
-            self.server_date = response.getheader("Date")
+            self._note_time(response.getheader("Date"))
         except refused as error:
             raise _translated(error.status, error.reason, method, what) from None
         except (unreachable, OSError) as error:

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,12 +28,13 @@ from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from gpu_admission.cluster.api import KubernetesApi
     from gpu_admission.pki.certificate_set import CertificateStore
 
 LOOK = 1.0  # seconds between looks at whether the server still lives
+TOLERATED = timedelta(minutes=5)  # between two clocks; certificates are backdated by an hour
 
 
 class ParentWatch(threading.Event):
@@ -56,6 +57,33 @@ class ParentWatch(threading.Event):
         return True
 
 
+class ServerClock:
+    """The API server's time: it is the one that looks at certificates, and nodes with a wrong clock share its Secret.
+
+    Our own clock counts where the API server cannot be asked. ``report`` is told when the two begin to differ.
+    """
+
+    def __init__(
+        self, api: KubernetesApi, rotator: Rotator | CertificateObserver, report: Callable[[Event], None]
+    ) -> None:
+        self._api = api
+        self._rotator = rotator
+        self._report = report
+        self._differs = False
+
+    def __call__(self) -> datetime:
+        """Tell the time, UTC."""
+        self._rotator.has_news()  # which asks the API server, if only for a version
+        ours = datetime.now(UTC)
+        theirs = self._api.time() or ours
+        differs = abs(theirs - ours) > TOLERATED
+        if differs and not self._differs:
+            text = f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, the API server's {theirs:%Y-%m-%d %H:%M} UTC"
+            self._report(Event(f"{text}; the API server's counts", failed=True))
+        self._differs = differs
+        return theirs
+
+
 def main(argv: Sequence[str]) -> int:
     """Keep certificates until told to stop; 1 when that cannot begin (whoever started us tries again)."""
     options = _parser().parse_args(argv)
@@ -64,11 +92,12 @@ def main(argv: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, lambda *_: watch.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the server says when
     try:
-        rotator = _rotator(options, connect())
+        api = connect()
+        rotator = _rotator(options, api)
     except PkiError as error:
         _report(Event(str(error), failed=True))
         return 1
-    run(rotator, watch, lambda: datetime.now(UTC), _report, options.interval)
+    run(rotator, watch, ServerClock(api, rotator, _report), _report, options.interval)
     if watch.orphaned and (options.secret or options.observe):
         # The server would have done it, but it was killed. What lies there is a copy, and there is a key in it.
         shutil.rmtree(options.directory, ignore_errors=True)

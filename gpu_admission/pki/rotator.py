@@ -78,7 +78,7 @@ class Rotator:
         self._serving = serving
         self._monotonic = monotonic
         self._since: dict[tuple[int, str], float] = {}
-        self._versions: tuple[str, ...] | None = None
+        self._versions: tuple[str, ...] = ()
         self.leaf: x509.Certificate | None = None  # what is served, as far as is known
 
     def reconcile(self, at: datetime) -> list[Event]:
@@ -94,9 +94,9 @@ class Rotator:
     def has_news(self) -> bool:
         """Tell whether the store or a target holds another version than `reconcile` saw; cheap, and raises nothing.
 
-        Where that cannot be told there is no news: `reconcile` says what is wrong, in its own time.
+        Each is asked, also before the first `reconcile`. Where that cannot be told there is no news: `reconcile` says what is wrong, in its own time.
         """
-        return self._versions is not None and _has_changed(self._versions, (self._store, *self._targets))
+        return _has_changed(self._versions, (self._store, *self._targets))
 
     def step(self, at: datetime) -> list[Event]:
         """Do the one thing that is next, and tell about it; nothing to tell when nothing is to do.
@@ -193,7 +193,7 @@ class Rotator:
             events.append(Event(f"took over the serving certificate into {self._serving}"))
         leaf = certificates.leaf.certificate
         verified = judge(seen, (leaf,), at)
-        write_status(self._serving, fingerprint(leaf), verified, self._monotonic())
+        write_status(self._serving, fingerprint(leaf), verified, self._monotonic(), at)
 
 
 class CertificateObserver:
@@ -216,7 +216,7 @@ class CertificateObserver:
         self._certificate = certificate
         self._status = status
         self._monotonic = monotonic
-        self._versions: tuple[str, ...] | None = None
+        self._versions: tuple[str, ...] = ()
 
     def reconcile(self, at: datetime) -> list[Event]:
         """Compare what is served with what is published, and leave the answer for the workers."""
@@ -227,7 +227,7 @@ class CertificateObserver:
             chain = parse_bundle(read_small_file(self._certificate))
             if chain:
                 verified = judge(observations, chain, at)
-                write_status(self._status, fingerprint(chain[0]), verified, self._monotonic())
+                write_status(self._status, fingerprint(chain[0]), verified, self._monotonic(), at)
         except FileReadError as error:
             events.append(Event(f"{self._certificate}: {error}", failed=True))
         except PkiError as error:
@@ -236,16 +236,16 @@ class CertificateObserver:
 
     def has_news(self) -> bool:
         """Tell whether a target holds another version than `reconcile` saw; as of `Rotator`."""
-        return self._versions is not None and _has_changed(self._versions, self._targets)
+        return _has_changed(self._versions, self._targets)
 
 
 def _versions(observations: Sequence[BundleState | None]) -> tuple[str, ...]:
     return tuple("" if found is None else found.version for found in observations)
 
 
-def _has_changed(versions: tuple[str, ...], sources: Sequence[CertificateStore | CaBundleTarget]) -> bool:
+def _has_changed(seen: tuple[str, ...], sources: Sequence[CertificateStore | CaBundleTarget]) -> bool:
     try:
-        return any(source.version() != seen for source, seen in zip(sources, versions, strict=True))
+        return tuple(source.version() for source in sources) != seen
     except PkiError:
         return False
 

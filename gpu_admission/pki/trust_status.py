@@ -8,7 +8,7 @@ about the very certificate a worker serves may make it not ready: not knowing ne
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gpu_admission.pki.bundle import verifies
 from gpu_admission.pki.errors import StoreError
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 NAME = "published.json"
 RECENT = 600.0  # seconds
+LATEST = 253402300800  # the year 10000, which no datetime holds
 
 
 def judge(observations: Iterable[BundleState | None], chain: Sequence[x509.Certificate], at: datetime) -> bool | None:
@@ -46,9 +47,12 @@ def judge(observations: Iterable[BundleState | None], chain: Sequence[x509.Certi
     return True if answers and None not in answers else None
 
 
-def write_status(directory: Path, leaf: str, verified: bool | None, now: float) -> None:
-    """Leave the answer about a leaf (its fingerprint) for the workers; `now` is monotonic. Raises StoreError."""
-    text = json.dumps({"leaf": leaf, "verifies": verified, "monotonic": now})
+def write_status(directory: Path, leaf: str, verified: bool | None, now: float, at: datetime) -> None:
+    """Leave the answer about a leaf (its fingerprint) for the workers; `now` is monotonic, `at` the time.
+
+    Raises StoreError.
+    """
+    text = json.dumps({"leaf": leaf, "verifies": verified, "monotonic": now, "time": at.timestamp()})
     try:
         write_atomically(directory / NAME, text.encode() + b"\n", mode=0o644, follow=False)
     except OSError as error:
@@ -60,10 +64,28 @@ def read_status(directory: Path, leaf: str, now: float) -> bool | None:
 
     `now` is monotonic: no change of the clock makes an answer younger or older.
     """
+    found = _read(directory, now)
+    answer = found.get("verifies") if found.get("leaf") == leaf else None
+    return answer if isinstance(answer, bool) else None
+
+
+def read_time(directory: Path, now: float) -> float | None:
+    """Return the time (Unix seconds) as the API server has it, None where nobody asked it lately.
+
+    Where our clock and its differ, its counts: it is the one that looks at our certificate.
+    """
+    found = _read(directory, now)
+    told = found.get("time")
+    if not isinstance(told, int | float) or isinstance(told, bool) or not 0 <= told < LATEST:
+        return None
+    passed: float = now - found["monotonic"]
+    return told + passed
+
+
+def _read(directory: Path, now: float) -> dict[str, Any]:
+    """Return what was left, empty when there is nothing, something old, or something unreadable."""
     try:
         found = json.loads(read_small_file(directory / NAME))
-        recent = 0 <= now - found["monotonic"] <= RECENT
-        answer = found["verifies"] if found["leaf"] == leaf and recent else None
+        return found if 0 <= now - found["monotonic"] <= RECENT else {}
     except (FileReadError, ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return answer if isinstance(answer, bool) else None
+        return {}

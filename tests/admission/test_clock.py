@@ -177,12 +177,29 @@ def test_a_pair_of_somebody_else_is_taken_when_the_clock_is_right(tmp_path, mach
 def test_an_answer_about_the_bundle_outlives_any_change_of_the_clock(machine):
     from gpu_admission.pki.trust_status import write_status
 
-    write_status(machine.folder, machine.served._pair.fingerprint, False, machine.elapsed)
+    right = datetime.fromtimestamp(machine.now, UTC)
+    write_status(machine.folder, machine.served._pair.fingerprint, False, machine.elapsed, right)
     for ahead in (0.0, 10 * DAY, -4 * DAY):
         machine.ahead = ahead
         assert machine.served.distrusted
     machine.elapsed += 11 * MINUTE
     assert not machine.served.distrusted
+
+
+@pytest.mark.parametrize("ahead", [-365 * DAY, 31 * DAY, 5 * 365 * DAY])
+def test_where_the_api_server_tells_the_time_its_time_counts(machine, ahead):
+    from gpu_admission.pki.trust_status import write_status
+
+    right = datetime.fromtimestamp(machine.now, UTC)
+    write_status(machine.folder, machine.served._pair.fingerprint, True, machine.elapsed, right)
+    machine.ahead = ahead
+    machine.elapsed += 5 * MINUTE
+    assert machine.ready
+    paths = str(machine.folder / "tls.crt"), str(machine.folder / "tls.key")
+    fresh = ServingCertificate(*paths, monotonic=lambda: machine.elapsed)  # a worker that starts only now
+    assert fresh.refresh(machine.clock)
+    machine.elapsed += 6 * MINUTE  # nobody has asked it lately
+    assert not machine.ready
 
 
 def test_it_looks_soon_while_its_certificate_is_not_valid(machine):

@@ -1,6 +1,7 @@
 """The server as processes: reload, drain, kill, rotation, under load over TLS. Counted is what got lost."""
 
 import contextlib
+import datetime as dt
 import json
 import os
 import signal
@@ -147,7 +148,7 @@ def test_its_own_certificate(tmp_path):
         # What the process that publishes the CA bundle has seen counts for this very certificate only.
         leaf = x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
         for answer, status in ((True, 200), (False, 503), (None, 200)):
-            write_status(folder, fingerprint(leaf), answer, time.monotonic())
+            write_status(folder, fingerprint(leaf), answer, time.monotonic(), dt.datetime.now(dt.UTC))
             assert server.get("/readyz", health=True)[0] == status
 
 

@@ -417,7 +417,7 @@ def test_what_an_observer_of_somebody_elses_certificate_tells(tmp_path, bundles,
 
 
 def test_an_answer_that_is_old_or_about_another_certificate_is_none(tmp_path):
-    write_status(tmp_path, "a", False, 1000.0)
+    write_status(tmp_path, "a", False, 1000.0, AT)
     assert read_status(tmp_path, "a", 1000.0 + RECENT) is False
     assert read_status(tmp_path, "a", 1001.0 + RECENT) is None
     assert read_status(tmp_path, "a", 999.0) is None  # of before the machine was started again
@@ -439,7 +439,7 @@ def test_an_answer_that_cannot_be_read_is_none(tmp_path, text):
 def test_a_status_file_planted_as_a_link_is_replaced_and_its_target_left_alone(tmp_path):
     (tmp_path / "victim").write_text("x")
     (tmp_path / "published.json").symlink_to("victim")
-    write_status(tmp_path, "a", True, 1.0)
+    write_status(tmp_path, "a", True, 1.0, AT)
     assert (tmp_path / "victim").read_text() == "x"
     assert read_status(tmp_path, "a", 1.0) is True
 
