@@ -94,7 +94,8 @@ class Rotator:
     def has_news(self) -> bool:
         """Tell whether the store or a target holds another version than `reconcile` saw; cheap, and raises nothing.
 
-        Each is asked, also before the first `reconcile`. Where that cannot be told there is no news: `reconcile` says what is wrong, in its own time.
+        Each is asked, also before the first `reconcile`. Where that cannot be told there is no news: `reconcile` says
+        what is wrong, in its own time.
         """
         return _has_changed(self._versions, (self._store, *self._targets))
 

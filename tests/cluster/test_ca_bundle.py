@@ -9,7 +9,7 @@ from gpu_admission.pki.authority import certificate_pem, create_authority
 from gpu_admission.pki.bundle import parse_bundle
 from gpu_admission.pki.errors import ConflictError, StoreError
 from gpu_admission.pki.rotation import RotationPlan
-from gpu_admission.pki.rotator import Rotator
+from gpu_admission.pki.rotator import Rotator, run
 from gpu_admission.pki.subject_alt_names import serving_names
 from gpu_admission.pki.trust_status import judge, read_status
 
@@ -154,3 +154,54 @@ def test_an_api_server_that_forbids_looking_is_an_error_and_no_verdict(api, fake
     pair = ensure(tmp_path / "d", PLAN.names, AT).pair
     assert judge([None], pair.chain, AT) is None
     assert judge([], pair.chain, AT) is None
+
+
+def test_a_bundle_that_somebody_takes_out_is_put_back_at_the_next_look(api, fake, tmp_path):
+    """Between two looks a minute apart, `run` looks every few seconds, at versions only."""
+    path = fake.add_webhooks(KINDS[0], "hooks", [None])
+    fake.add_secret("ns", "certs")
+    store = SecretStore(api, "ns", "certs")
+    rotator = Rotator(store, PLAN, targets=ca_bundle_targets(api, "hooks"), serving=tmp_path)
+
+    class Stop:
+        def __init__(self):
+            self.waits = []
+
+        def wait(self, seconds):
+            self.waits.append(seconds)
+            if len(self.waits) == 5:
+                fake.add_webhooks(KINDS[0], "hooks", [None])
+            return len(self.waits) == 10
+
+    stop = Stop()
+    run(rotator, stop, lambda: AT, lambda _: None, interval=60.0, look=3.0)
+    assert bundles_of(fake, path) == [store.read().certificates.trusted]
+    assert set(stop.waits) == {3.0}  # it never came to the end of the minute
+
+
+@pytest.mark.parametrize("look", ["quiet", "unreadable"])
+def test_looks_that_show_nothing_new_read_no_object(api, fake, tmp_path, look):
+    path = fake.add_webhooks(KINDS[0], "hooks", [None])
+    fake.add_secret("ns", "certs")
+    rotator = Rotator(SecretStore(api, "ns", "certs"), PLAN, targets=ca_bundle_targets(api, "hooks"), serving=tmp_path)
+    rotator.reconcile(AT)
+    if look == "unreadable":
+        fake.refuse["GET", path] = 403
+    assert not rotator.has_news()
+    if look == "quiet":
+        certificates = SecretStore(api, "ns", "certs").read()
+        SecretStore(api, "ns", "certs").write(certificates.certificates, certificates.version)
+        assert rotator.has_news()  # another replica wrote the Secret
+
+
+def test_a_configuration_that_comes_and_goes_is_news(api, fake, tmp_path):
+    fake.add_secret("ns", "certs")
+    rotator = Rotator(SecretStore(api, "ns", "certs"), PLAN, targets=ca_bundle_targets(api, "hooks"), serving=tmp_path)
+    rotator.reconcile(AT)
+    assert not rotator.has_news()
+    path = fake.add_webhooks(KINDS[0], "hooks", [None])
+    assert rotator.has_news()
+    rotator.reconcile(AT)
+    assert len(bundles_of(fake, path)[0]) == 1
+    del fake.objects[path]
+    assert rotator.has_news()

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -312,6 +313,42 @@ def test_of_two_writers_that_read_the_same_version_one_wins(tmp_path):
     with pytest.raises(ConflictError):
         store.write(second, version)
     assert store.read().certificates.trusted == first.trusted
+
+
+@pytest.mark.skipif(shutil.which("cp") is None, reason="there is no cp")
+@pytest.mark.parametrize("options", ["-rL", "-a", "-r", "-rLp"])
+@pytest.mark.parametrize("days", [0, 21])
+def test_a_copy_of_the_directory_works_like_the_original(tmp_path, options, days):
+    original = ensure(tmp_path / "d", NAMES, AT)
+    ensure(tmp_path / "d", NAMES, AT + DAY * 20)  # two versions lie there
+    before = (tmp_path / "d" / "tls.crt").read_bytes()
+    subprocess.run(["cp", options, tmp_path / "d", tmp_path / "copy"], check=True)
+    at = AT + DAY * (20 + days)
+    made = ensure(tmp_path / "copy", NAMES, at)
+    assert (made.tls_crt.read_bytes() == before) == (days == 0)
+    assert verifies(parse_bundle(original.ca_crt.read_bytes()), made.pair.chain, at)
+    for _ in range(3):
+        at += DAY * 21
+        made = ensure(tmp_path / "copy", NAMES, at)
+        assert load_pair(made.tls_crt, made.tls_key, at)
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir() if not path.name.startswith("..v-")) == [
+        "..data", ".lock", "ca.crt", "ca.key", "old.crt", "tls.crt", "tls.key",
+    ]  # fmt: skip
+    assert len(list((tmp_path / "copy").glob("..v-*"))) == 2
+    assert mode(tmp_path / "copy" / "tls.key") == mode(tmp_path / "copy" / "ca.key") == 0o600
+
+
+def test_what_stands_where_the_link_belongs_is_an_error_without_leftovers(tmp_path, monkeypatch):
+    ensure(tmp_path / "d", NAMES, AT)
+    names = sorted(os.listdir(tmp_path / "d"))
+
+    def refuse(self, target):
+        raise OSError(1, "Operation not permitted", str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StoreError, match="operation not permitted"):
+        ensure(tmp_path / "d", NAMES, AT + DAY * 21)
+    assert sorted(os.listdir(tmp_path / "d")) == names
 
 
 def test_files_that_are_no_more_disappear(tmp_path):
