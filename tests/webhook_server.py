@@ -111,7 +111,7 @@ class Server:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, seconds=20):
+    def wait_ready(self, seconds=90):
         until(lambda: self.get("/readyz", health=True)[0] == 200 or None, seconds, self)
 
     @property

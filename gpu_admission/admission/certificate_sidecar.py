@@ -1,4 +1,4 @@
-"""The certificate keeper beside the server: where a certificate is kept in a Secret, or published in configurations.
+"""The certificate sidecar beside the server: where a certificate is kept in a Secret, or published in configurations.
 
 It is a program of its own, which the setting ``keeper`` names: neither the forking server nor a worker ever loads
 the Kubernetes client, and this package imports nothing of it.
@@ -32,12 +32,12 @@ STOP_TIMEOUT = 5.0  # seconds to end by itself after SIGTERM
 
 
 def is_wanted(settings: Settings) -> bool:
-    """Tell whether these settings need a keeper."""
+    """Tell whether these settings need a sidecar."""
     return bool(settings.webhook_configuration or settings.secret)
 
 
 class CertificateSidecar:
-    """A keeper, and the ``settings`` with which the server serves what it leaves.
+    """A sidecar, and the ``settings`` with which the server serves what it leaves.
 
     That is in a directory in memory, or in the directory given. Whoever makes one closes it, in the process that
     made it: workers are forks, and their end comes by there too.
@@ -57,7 +57,7 @@ class CertificateSidecar:
             self._awaited = cert
 
     def begin(self) -> None:
-        """Start the keeper where the server waits for what it brings, and wait for a while."""
+        """Start the sidecar where the server waits for what it brings, and wait for a while."""
         if not self._awaited:
             return
         self.process.watch(time.monotonic())
@@ -66,7 +66,7 @@ class CertificateSidecar:
             time.sleep(0.05)
 
     def close(self) -> None:
-        """End the keeper and remove what lies in memory; nothing in a fork, or when done already."""
+        """End the sidecar and remove what lies in memory; nothing in a fork, or when done already."""
         if os.getpid() == self._owner:
             self.process.stop()
             shutil.rmtree(self._directory, ignore_errors=True)
@@ -79,7 +79,7 @@ class CertificateSidecar:
 
 
 def _command(settings: Settings, directory: str) -> list[str]:
-    """Return the command line of a keeper that leaves what it has to say, or to serve, in ``directory``."""
+    """Return the command line of a sidecar that leaves what it has to say, or to serve, in ``directory``."""
     words = [sys.executable, "-m", settings.keeper, "--directory", directory]
     words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
     words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]

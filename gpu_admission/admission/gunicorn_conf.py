@@ -1,7 +1,7 @@
 """The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
 Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
-keeper here too. What cannot be used is said in one line, and gunicorn ends with 2.
+sidecar here too. What cannot be used is said in one line, and gunicorn ends with 2.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _settings() -> Settings:
 
 
 def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
-    """Load everything, and return it with what gunicorn must be told; a keeper is started once gunicorn starts."""
+    """Load everything, and return it with what gunicorn must be told; a sidecar is started once gunicorn starts."""
     sidecar = CertificateSidecar(settings) if is_wanted(settings) else None
     if sidecar is not None:
         atexit.register(sidecar.close)

@@ -1,4 +1,4 @@
-"""The certificate keeper, ``python -m gpu_admission.commands.cert_sidecar``: the process that ``serve`` starts for it.
+"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: the process that ``serve`` starts for it.
 
 It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.trust_status.
 """

@@ -150,7 +150,7 @@ def _rotate_authority(task: Task, *, stage_only: bool) -> list[str]:
     def promoted(stored: CertificateSet | None) -> CertificateSet | None:
         found = _ours(task, stored)
         if found.successor is None:
-            return None  # a replica's maintainer was first
+            return None  # a replica was first
         return perform(RotationStep.PROMOTE, found, task.clock(), _plan(task, found))
 
     return lines + _summary(task, _ours(task, _change(task, promoted)))

@@ -1,7 +1,7 @@
 """``gpu-admission serve``: flags and environment to settings, and the server started with them.
 
-A certificate that is kept in a Secret, or published in webhook configurations, gets a keeper: a process of its
-own (keeper.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
+A certificate that is kept in a Secret, or published in webhook configurations, gets a sidecar: a process of its
+own (cert_sidecar.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
 """
 
 from __future__ import annotations

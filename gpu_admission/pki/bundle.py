@@ -29,7 +29,7 @@ BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERT
 
 @dataclass(frozen=True, slots=True)
 class BundleState:
-    """What a publication holds: a bundle for each webhook, none where the object does not exist.
+    """What a target holds: a bundle for each webhook, none where the object does not exist.
 
     blank says of each whether it holds not one byte: the API server then trusts what its host trusts,
     which we cannot see.

@@ -185,7 +185,7 @@ def test_a_bundle_that_is_taken_out_comes_back_long_before_the_minute(cluster, r
         found = cluster.api.get(path).object
         for hook in found["webhooks"]:
             del hook["clientConfig"]["caBundle"]
-        assert cluster.api.replace(path, found).status == 200
+        assert cluster.api.request("PUT", path, found).status == 200
     until(lambda: published(cluster, 2) or published(cluster, 1), 45)
     print(f"put back after {time.monotonic() - began:.1f} s")
     settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201, 30)
