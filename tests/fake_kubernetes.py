@@ -18,6 +18,8 @@ class FakeKubernetes:
         self.tokens = set()
         self.refuse = {}  # (method, path) -> status
         self.before_put = []  # called once each, outside the lock, before the next PUT is looked at
+        self.query, self.accept = "", ""  # of the last request
+        self.date = None  # what answers say instead of the right time
         self._lock = threading.Lock()
         self._version = 100
 
@@ -84,9 +86,11 @@ def _handler(fake):
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
             fake.tokens.add(self.headers.get("Authorization"))
+            fake.query, fake.accept = self.path.partition("?")[2], self.headers.get("Accept")
             code, answer = fake.handle(self.command, self.path.partition("?")[0], body)
             data = json.dumps(answer).encode()
-            self.send_response(code)
+            self.send_response_only(code)
+            self.send_header("Date", self.date_time_string() if fake.date is None else fake.date)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()

@@ -52,10 +52,10 @@ class Served(Server):
         return ssl.create_default_context(cafile=self.ca) if self.ca else super().context()
 
     def workers(self):
-        return [pid for pid in super().workers() if "gpu_admission.commands.keeper" not in argv(pid)]
+        return [pid for pid in super().workers() if "gpu_admission.commands.cert_sidecar" not in argv(pid)]
 
     def keepers(self):
-        return [pid for pid in super().workers() if "gpu_admission.commands.keeper" in argv(pid)]
+        return [pid for pid in super().workers() if "gpu_admission.commands.cert_sidecar" in argv(pid)]
 
 
 class UnderGunicorn(Served):

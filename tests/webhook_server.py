@@ -113,7 +113,7 @@ class Server:
         if wait:
             self.wait_ready()
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=90):
         until(lambda: self.get("/readyz", health=True)[0] == 200 or None, seconds, self)
 
     @property

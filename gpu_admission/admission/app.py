@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from gpu_admission.admission.http_request import RequestHead
-    from gpu_admission.admission.policies import PolicySet
+    from gpu_admission.admission.policy_store import PolicyStore
     from gpu_admission.admission.seam import Decide
     from gpu_admission.admission.settings import Settings
     from gpu_admission.admission.wsgi import Wsgi
@@ -118,7 +118,7 @@ class Reviews(Pages):
     def __init__(
         self,
         decide: Decide,
-        policies: PolicySet,
+        policies: PolicyStore,
         wsgi: Wsgi,
         settings: Settings,
         pool: Executor,

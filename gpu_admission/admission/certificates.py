@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import ssl
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_admission.admission.watch import fingerprint
+from gpu_admission.admission.file_watch import fingerprint
 from gpu_admission.pki.errors import PairError
-from gpu_admission.pki.pair import load_pair, read_small_file
-from gpu_admission.pki.status import read_status
+from gpu_admission.pki.serving_pair import load_pair, read_pem_file
+from gpu_admission.pki.trust_status import read_status, read_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_admission.admission.watch import Fingerprint
-    from gpu_admission.pki.pair import Pair
+    from gpu_admission.admission.file_watch import Fingerprint
+    from gpu_admission.pki.serving_pair import ServingPair
 
 
 def _ignore(_: object) -> None: ...
@@ -29,7 +30,7 @@ class ServingCertificate:
     Loading a new pair into the old context would not be able to change the type of key (OpenSSL keeps one
     certificate a type and would go on offering the old one), nor whose client certificates are trusted.
 
-    ``status`` is the directory of pki.status, the certificate's own when not given.
+    ``status`` is the directory of pki.trust_status, the certificate's own when not given.
     ``loaded(unix_seconds_of_expiry)`` and ``failed(message)`` are told of every change, not of every look.
     """
 
@@ -42,6 +43,7 @@ class ServingCertificate:
         status: str = "",
         loaded: Callable[[float], None] = _ignore,
         failed: Callable[[str], None] = _ignore,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._cert = Path(cert)
         self._key = Path(key)
@@ -50,8 +52,9 @@ class ServingCertificate:
         self._paths = tuple(path for path in (cert, key, client_ca) if path)
         self._loaded = loaded
         self._failed = failed
+        self._monotonic = monotonic
         self._seen: tuple[Fingerprint, str] | None = None
-        self._pair: Pair | None = None
+        self._pair: ServingPair | None = None
         self._context: ssl.SSLContext | None = None
 
     @property
@@ -76,8 +79,13 @@ class ServingCertificate:
 
     def valid_at(self, now: float) -> bool:
         """Whether a certificate is served and ``now`` (Unix seconds) is inside its life."""
-        at = datetime.fromtimestamp(now, UTC)
+        at = self._time(now)
         return self._pair is not None and self._pair.not_before <= at < self._pair.not_after
+
+    def _time(self, now: float) -> datetime:
+        """Return the API server's time where the certificate sidecar knows it, else that of our clock (``now``)."""
+        told = read_time(self._status, self._monotonic())
+        return datetime.fromtimestamp(now if told is None else told, UTC)
 
     def refresh(self, now: float) -> bool:
         """Take over a pair that changed on disk; True when it is served from now on, else the old one stays.
@@ -89,7 +97,7 @@ class ServingCertificate:
         if self._seen == (mark, ""):
             return False
         try:
-            pair = load_pair(self._cert, self._key, datetime.fromtimestamp(now, UTC))
+            pair = load_pair(self._cert, self._key, self._time(now))
             context = server_context(pair, self._client_ca)
         except PairError as error:
             if self._seen != (mark, str(error)):
@@ -101,15 +109,15 @@ class ServingCertificate:
         self._loaded(self.not_after)
         return True
 
-    def distrusted_at(self, now: float) -> bool:
-        """Whether the published CA bundle was seen, lately, not to verify what is served (see pki.status)."""
+    @property
+    def distrusted(self) -> bool:
+        """Whether the published CA bundle was seen, lately, not to verify what is served (see pki.trust_status)."""
         if self._pair is None:
             return False
-        at = datetime.fromtimestamp(now, UTC)
-        return read_status(self._status, self._pair.fingerprint, at) is False
+        return read_status(self._status, self._pair.fingerprint, self._monotonic()) is False
 
 
-def server_context(pair: Pair, client_ca: str = "") -> ssl.SSLContext:
+def server_context(pair: ServingPair, client_ca: str = "") -> ssl.SSLContext:
     """Make a TLS 1.2+ context, demanding client certificates when ``client_ca`` names a PEM file.
 
     Raises PairError. HTTP/2 is not offered on purpose: it would pin an API server's whole load to one worker.
@@ -123,7 +131,7 @@ def server_context(pair: Pair, client_ca: str = "") -> ssl.SSLContext:
     if client_ca:
         context.verify_mode = ssl.CERT_REQUIRED
         try:
-            context.load_verify_locations(cadata=read_small_file(Path(client_ca)).decode("ascii"))
+            context.load_verify_locations(cadata=read_pem_file(Path(client_ca)).decode("ascii"))
         except (ssl.SSLError, ValueError):
             raise PairError(f"{client_ca}: no PEM certificate in it") from None
     return context

@@ -1,7 +1,7 @@
 """The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.admission.gunicorn_conf``.
 
 Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
-keeper here too. What cannot be used is said in one line, and gunicorn ends with 2.
+sidecar here too. What cannot be used is said in one line, and gunicorn ends with 2.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from gpu_admission.admission.keeping import Keeping, is_wanted
+from gpu_admission.admission.certificate_sidecar import CertificateSidecar, is_wanted
 from gpu_admission.admission.server import gunicorn_options, prepare
 from gpu_admission.admission.settings import Settings, SettingsError
 
@@ -32,25 +32,27 @@ def _settings() -> Settings:
 
 
 def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
-    """Load everything, and return it with what gunicorn must be told; a keeper is started once gunicorn starts."""
-    keeping = Keeping(settings) if is_wanted(settings) else None
-    if keeping is not None:
-        atexit.register(keeping.close)
-        settings = keeping.settings
-    service = prepare(settings, keeper=None if keeping is None else keeping.child)
+    """Load everything, and return it with what gunicorn must be told; a sidecar is started once gunicorn starts."""
+    sidecar = CertificateSidecar(settings) if is_wanted(settings) else None
+    if sidecar is not None:
+        atexit.register(sidecar.close)
+        settings = sidecar.settings
+    service = prepare(settings, keeper=None if sidecar is None else sidecar.process)
     if service is None:
         raise SystemExit(2)
     options = gunicorn_options(settings, service)
-    if keeping is not None:
-        options["on_starting"] = _after(keeping, service, options["on_starting"])
+    if sidecar is not None:
+        options["on_starting"] = _after(sidecar, service, options["on_starting"])
     return service, options
 
 
-def _after(keeping: Keeping, service: Service, on_starting: Callable[[Arbiter], None]) -> Callable[[Arbiter], None]:
+def _after(
+    sidecar: CertificateSidecar, service: Service, on_starting: Callable[[Arbiter], None]
+) -> Callable[[Arbiter], None]:
     """Return the hook that has the workers find the first certificate when they begin, all of them."""
 
     def start(arbiter: Arbiter) -> None:
-        keeping.begin()
+        sidecar.begin()
         service.refresh()
         on_starting(arbiter)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.certificates import ServingCertificate
     from gpu_admission.admission.heartbeats import Heartbeats
-    from gpu_admission.admission.policies import PolicySet
+    from gpu_admission.admission.policy_store import PolicyStore
 
 
 class Drain:
@@ -46,7 +46,7 @@ class Readiness:
 
     def __init__(
         self,
-        policies: PolicySet,
+        policies: PolicyStore,
         certificate: ServingCertificate | None,
         drain: Drain,
         checks: Sequence[Callable[[], str | None]] = (),
@@ -67,7 +67,7 @@ class Readiness:
         found = [f"policy not loaded: {source}" for source in self._policies.missing]
         if self._certificate is not None and not self._certificate.valid_at(now):
             found.append("no certificate that is valid now")
-        elif self._certificate is not None and self._certificate.distrusted_at(now):
+        elif self._certificate is not None and self._certificate.distrusted:
             found.append("the published CA bundle does not verify the certificate served")
         if self._drain.begun:
             found.append("draining")

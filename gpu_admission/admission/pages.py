@@ -17,7 +17,7 @@ from gpu_admission.admission.seam import error_body
 if TYPE_CHECKING:
     from gpu_admission.admission.lifecycle import Readiness
     from gpu_admission.admission.metrics import Metrics
-    from gpu_admission.admission.policies import PolicySet
+    from gpu_admission.admission.policy_store import PolicyStore
 
 JSON = "application/json"
 PAGE = Markup(
@@ -30,7 +30,7 @@ PAGE = Markup(
 ITEM = Markup("<li><code>{name}</code> loaded {when}</li>")
 
 
-def create_pages(policies: PolicySet, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool) -> Flask:
+def create_pages(policies: PolicyStore, readiness: Readiness, metrics: Metrics, *, health: bool, index: bool) -> Flask:
     """Make the Flask application. ``health`` adds /healthz, /readyz and /metrics; ``index`` adds /."""
     app = Flask(__name__, static_folder=None)
     # A webhook that redirects can be used against the API server (CVE-2020-8561); both of these would.
@@ -65,7 +65,7 @@ def _add_health(app: Flask, readiness: Readiness, metrics: Metrics) -> None:
     app.add_url_rule("/metrics", view_func=scrape)
 
 
-def _index(policies: PolicySet) -> Response:
+def _index(policies: PolicyStore) -> Response:
     items = Markup("").join(
         ITEM.format(name=name, when=time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(when)))
         for name, when in policies.times.items()

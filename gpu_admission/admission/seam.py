@@ -14,7 +14,7 @@ from gpu_admission.core.policy import Policy as Policy  # noqa: PLC0414
 from gpu_admission.files.policyfile import PolicyError as PolicyError  # noqa: PLC0414 - what Load raises
 
 if TYPE_CHECKING:
-    from gpu_admission.admission.policies import PolicySet
+    from gpu_admission.admission.policy_store import PolicyStore
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -61,6 +61,6 @@ class Engine(NamedTuple):
     """The decision as the server takes it: how to load policies, and how to judge under a set of them."""
 
     load: Load
-    decider: Callable[[PolicySet], Decide]
+    decider: Callable[[PolicyStore], Decide]
     kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
     """Kinds that metrics may name: a bounded number, whatever clients send."""

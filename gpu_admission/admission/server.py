@@ -23,7 +23,7 @@ from gpu_admission.pki.errors import PkiError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gpu_admission.admission.child import Child
+    from gpu_admission.admission.certificate_sidecar import SupervisedProcess
 
 
 class Hooks:
@@ -159,7 +159,7 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
 
 
 def prepare(
-    settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None
+    settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
 ) -> Service | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
     log_writer = logs.setup(settings.log_format, settings.log_level)
@@ -183,7 +183,9 @@ def prepare(
     return service
 
 
-def serve(settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: Child | None = None) -> int:
+def serve(
+    settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
     ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,

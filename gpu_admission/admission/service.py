@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 from gpu_admission.admission import logs
 from gpu_admission.admission.app import Pages, Reviews
 from gpu_admission.admission.certificates import ServingCertificate
-from gpu_admission.admission.embedded import EmbeddedCertificate, state_directory
 from gpu_admission.admission.heartbeats import Heartbeats
 from gpu_admission.admission.lifecycle import Drain, Readiness
 from gpu_admission.admission.metrics import Metrics
 from gpu_admission.admission.pages import create_pages
-from gpu_admission.admission.policies import PolicySet
+from gpu_admission.admission.policy_store import PolicyStore
+from gpu_admission.admission.self_signed import SelfSignedCertificate, state_directory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from flask import Flask
 
-    from gpu_admission.admission.child import Child
+    from gpu_admission.admission.certificate_sidecar import SupervisedProcess
     from gpu_admission.admission.http_request import HttpError
     from gpu_admission.admission.log_writer import LogWriter
     from gpu_admission.admission.seam import Answer, Engine
@@ -39,7 +39,7 @@ class Service:
         engine: Engine,
         log_writer: LogWriter,
         checks: Sequence[Callable[[], str | None]] = (),
-        keeper: Child | None = None,
+        keeper: SupervisedProcess | None = None,
     ) -> None:
         """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
@@ -54,7 +54,9 @@ class Service:
         self.embedded = self._embedded_certificate()  # first of all: it may fail, and nothing else lies about yet
         self.metrics = self._make_metrics()
         self._kinds = engine.kinds
-        self.policies = PolicySet(settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed)
+        self.policies = PolicyStore(
+            settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed
+        )
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks, self.heartbeats)
         self.refresh()
@@ -84,13 +86,13 @@ class Service:
         """Make the application of the health port, for its own event loop."""
         return Pages(self._health_pages, self.settings, self._pool, self)
 
-    def _embedded_certificate(self) -> EmbeddedCertificate | None:
+    def _embedded_certificate(self) -> SelfSignedCertificate | None:
         settings = self.settings
         if settings.http or settings.tls_cert:
             return None
         directory = settings.self_signed or state_directory(os.environ)
         names = (settings.service_name, settings.service_namespace)
-        made = EmbeddedCertificate(directory, *names, time.time(), settings.san)
+        made = SelfSignedCertificate(directory, *names, time.time(), settings.san)
         self._log.info("own certificate", extra=logs.fields({"ca": str(made.serving.ca_crt)}))
         return made
 

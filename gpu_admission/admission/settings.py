@@ -57,7 +57,7 @@ class Settings:
     log_format: str = "json"
     log_level: str = "info"
     engine: str = "gpu_admission.admission.decision:ENGINE"
-    keeper: str = "gpu_admission.commands.keeper"
+    keeper: str = "gpu_admission.commands.cert_sidecar"
     """The program (a module) that keeps certificates in a Secret or in webhook configurations."""
 
     # The API server keeps idle connections for 90 s: whoever closes first must not be us.

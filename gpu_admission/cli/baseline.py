@@ -6,6 +6,7 @@ import json
 import os
 
 from gpu_admission.render import identity
+from gpu_admission.safe_files import FileReadError, read_small_file
 
 from .words import UsageError, printed
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from .inputs import Input
 
 VERSION = 1
+_LARGEST = 64 << 20  # bytes
 _FIELDS = ("rule", "file", "apiVersion", "kind", "namespace", "name", "pointer")
 
 
@@ -69,10 +71,9 @@ def load(path: str) -> Baseline:
     """
     name = printed(path)
     try:
-        with open(path, "rb") as file:
-            said = json.load(file)
-    except OSError as error:
-        raise UsageError(f"{name}: the baseline cannot be read: {(error.strerror or '').lower()}") from error
+        said = json.loads(read_small_file(path, _LARGEST))
+    except FileReadError as error:
+        raise UsageError(f"{name}: the baseline cannot be read: {error}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: the baseline is not JSON: {error}") from error
     entries = said.get("findings") if isinstance(said, dict) and said.get("version") == VERSION else None

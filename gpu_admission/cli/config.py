@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 
+from gpu_admission.safe_files import FileReadError, read_small_file
+
 from .options import OPTIONS, split
 from .words import UsageError, nearest, printed
 
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from .options import Option
 
 FILE = ".gpu-lint.yaml"
-_LARGEST = 1 << 20  # bytes
 _BY_PATH = "per-file-ignores"  # a mapping from a glob to rules; it has no flag
 _PATHS = {"baseline", "output", "policy"}  # stand relative to the file that names them
 
@@ -67,10 +68,9 @@ def _relative(path: str) -> str:
 
 def _content(path: str) -> bytes:
     try:
-        with open(path, "rb") as file:
-            return file.read(_LARGEST)
-    except OSError as error:
-        raise UsageError(f"{_relative(path)}: cannot be read: {error.strerror}") from error
+        return read_small_file(path)
+    except FileReadError as error:
+        raise UsageError(f"{_relative(path)}: cannot be read: {error}") from error
 
 
 def _yaml(data: bytes, name: str, folder: str) -> dict[str, Any]:

@@ -116,19 +116,9 @@ def save(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
-    temporary = f"{real}.{os.getpid()}.tmp"
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if os.path.exists(real):
-            os.chmod(temporary, os.stat(real).st_mode & 0o7777)
-        os.replace(temporary, real)
-    except BaseException:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
-        raise
+    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who asks for a file
+
+    write_atomically(path, data)
 
 
 def tell(line: str) -> None:

@@ -7,9 +7,10 @@ import copy
 from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import Place, Remark
+from gpu_admission.safe_files import write_atomically
 
 from .edit import EditRefused, edit
-from .write import unified_diff, write_atomically
+from .write import unified_diff
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

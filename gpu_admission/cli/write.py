@@ -1,8 +1,7 @@
-"""Putting an edited file back, or showing what would change."""
+"""Showing what an edit would change, as a patch."""
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 
@@ -13,40 +12,6 @@ if TYPE_CHECKING:
 _CONTEXT: Final = 3
 _QUOTED = re.compile(rb'[\x00-\x1f"\\\x7f-\xff]')
 _SHORT: Final = {b"\n": b"\\n", b"\t": b"\\t", b'"': b'\\"', b"\\": b"\\\\"}
-
-
-class FileChangedError(OSError):
-    """The file no longer holds what was read."""
-
-
-def write_atomically(path: str, data: bytes, read: bytes) -> None:
-    """Replace a file that held `read` when it was read: whoever looks sees the old bytes or the new ones, whole.
-
-    Permissions stay, and so does the owner where we may set it. A symbolic link stays one: its target is written.
-    Raises FileChangedError where the file holds something else by now, and OSError where it cannot be written.
-    """
-    import tempfile  # noqa: PLC0415 - only --fix writes
-
-    target = os.path.realpath(path)
-    with open(target, "rb") as file:
-        status = os.fstat(file.fileno())
-        if file.read() != read:
-            raise FileChangedError(f"{path} has changed since it was read")
-    folder, name = os.path.split(target)
-    handle, temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            with contextlib.suppress(OSError):
-                os.fchown(file.fileno(), status.st_uid, status.st_gid)
-            os.fchmod(file.fileno(), status.st_mode & 0o7777)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def unified_diff(old: bytes, new: bytes, path: str) -> bytes:

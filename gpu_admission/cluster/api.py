@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import time
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import quote
 
 from gpu_admission.pki.errors import ConflictError, StoreError
@@ -23,20 +26,6 @@ class NotFoundError(StoreError):
     """The object does not exist."""
 
 
-class Api(Protocol):
-    """Reads and replaces objects of the kinds in `PATHS`.
-
-    Raises ConflictError when what is replaced has another resourceVersion by now, NotFoundError when
-    it does not exist, and StoreError for anything else.
-    """
-
-    def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
-        """Read an object as the API server sends it."""
-
-    def replace(self, kind: str, body: Object) -> Object:
-        """Replace an object; its metadata names it and holds the resourceVersion that was read."""
-
-
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 PATHS = {
     "Secret": "/api/v1/namespaces/{namespace}/secrets/{name}",
@@ -45,27 +34,64 @@ PATHS = {
 }
 
 
+# What is asked for where only the version counts: a few hundred bytes, which the API server takes from its cache.
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+
 class KubernetesApi:
-    """`Api` through the official client's connection (its TLS, tokens, proxies and timeouts)."""
+    """Reads and replaces objects of the kinds in `PATHS`.
+
+    It uses the official client's connection (its TLS, tokens, proxies and timeouts). Raises ConflictError when what is
+    replaced has another resourceVersion by now, NotFoundError when it does not exist, and StoreError for anything else.
+    """
 
     def __init__(self, api_client: Any) -> None:
         self._api_client = api_client
+        self._heard: tuple[datetime, float] | None = None  # the time that the last answer told, and when (monotonic)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read an object as the API server sends it."""
         return self._call("GET", kind, name, namespace)
 
+    def version(self, kind: str, name: str, namespace: str | None = None) -> str:
+        """Read an object's resourceVersion, which may be a moment old; needs no more rights than `get`."""
+        found = self._call("GET", kind, name, namespace, accept=METADATA_ONLY, query="?resourceVersion=0")
+        return str(found["metadata"]["resourceVersion"])
+
     def replace(self, kind: str, body: Object) -> Object:
         """Replace an object; its metadata names it and holds the resourceVersion that was read."""
         return self._call("PUT", kind, body["metadata"]["name"], body["metadata"].get("namespace"), body)
 
-    def _call(self, method: str, kind: str, name: str, namespace: str | None, body: Object | None = None) -> Object:
+    def time(self) -> datetime | None:
+        """Tell the API server's time, to the second: what its last answer told, and what has passed since."""
+        if self._heard is None:
+            return None
+        told, heard = self._heard
+        return told + timedelta(seconds=time.monotonic() - heard)
+
+    def _note_time(self, date: str | None) -> None:
+        try:
+            self._heard = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
+        except (ValueError, OverflowError):
+            return  # something in between answered
+
+    def _call(
+        self,
+        method: str,
+        kind: str,
+        name: str,
+        namespace: str | None,
+        body: Object | None = None,
+        *,
+        accept: str = "application/json",
+        query: str = "",
+    ) -> Object:
         refused = import_module("kubernetes.client.exceptions").ApiException
         unreachable = import_module("urllib3.exceptions").HTTPError
         what = f"{kind} {name if namespace is None else f'{namespace}/{name}'}"
         configuration = self._api_client.configuration
         path = PATHS[kind].format(name=quote(name, safe=""), namespace=quote(namespace or "", safe=""))
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers = {"Accept": accept, "Content-Type": "application/json"}
         token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
         if token is not None:
             headers[token["key"]] = token["value"]
@@ -74,12 +100,13 @@ class KubernetesApi:
             # they are called changes from release to release. The connection below them does not.
             response = self._api_client.rest_client.request(
                 method=method,
-                url=configuration.host + path,
+                url=configuration.host + path + query,
                 headers=headers,
                 body=body,
                 _request_timeout=TIMEOUT,
             )
             data = response.read() if response.data is None else response.data
+            self._note_time(response.getheader("Date"))
         except refused as error:
             raise _translated(error.status, error.reason, method, what) from None
         except (unreachable, OSError) as error:

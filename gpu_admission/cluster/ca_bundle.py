@@ -7,25 +7,24 @@ import binascii
 from typing import TYPE_CHECKING, Any
 
 from gpu_admission.cluster.api import NotFoundError
-from gpu_admission.pki.bundle import dump_bundle, parse_bundle
+from gpu_admission.pki.bundle import BundleState, dump_bundle, parse_bundle
 from gpu_admission.pki.errors import ConflictError
-from gpu_admission.pki.store import Found
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_admission.cluster.api import Api, Object
+    from gpu_admission.cluster.api import KubernetesApi, Object
     from gpu_admission.pki.bundle import Bundle
 
 KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 
 
-class WebhookPublication:
-    """A `pki.store.Publication`: every webhook of one configuration object."""
+class WebhookCaBundle:
+    """A `CaBundleTarget`: every webhook of one configuration object."""
 
     __slots__ = ("_api", "_kind", "_name")
 
-    def __init__(self, api: Api, kind: str, name: str) -> None:
+    def __init__(self, api: KubernetesApi, kind: str, name: str) -> None:
         self._api = api
         self._kind = kind
         self._name = name
@@ -33,14 +32,21 @@ class WebhookPublication:
     def __str__(self) -> str:
         return f"{self._kind} {self._name}"
 
-    def read(self) -> Found:
+    def version(self) -> str:
+        """Read the configuration's version; empty where it does not exist."""
+        try:
+            return self._api.version(self._kind, self._name)
+        except NotFoundError:
+            return ""
+
+    def read(self) -> BundleState:
         """Read the bundle of each webhook; no bundle at all where the object does not exist."""
         try:
             found = self._api.get(self._kind, self._name)
         except NotFoundError:
-            return Found((), (), "")
+            return BundleState((), (), "")
         raw = [_caBundle(webhook) for webhook in _webhooks(found)]
-        return Found(
+        return BundleState(
             tuple(parse_bundle(data) for data in raw),
             tuple(data == b"" for data in raw),
             str(found["metadata"]["resourceVersion"]),
@@ -60,9 +66,9 @@ class WebhookPublication:
             self._api.replace(self._kind, {**found, "webhooks": changed})
 
 
-def publications(api: Api, name: str) -> tuple[WebhookPublication, ...]:
+def ca_bundle_targets(api: KubernetesApi, name: str) -> tuple[WebhookCaBundle, ...]:
     """Name both configurations of a name; one that does not exist publishes nothing."""
-    return tuple(WebhookPublication(api, kind, name) for kind in KINDS)
+    return tuple(WebhookCaBundle(api, kind, name) for kind in KINDS)
 
 
 def _webhooks(configuration: Object) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Material in a Secret that all replicas share: it decides which of two writers was first.
+"""CertificateSet in a Secret that all replicas share: it decides which of two writers was first.
 
 The Secret is created empty by whoever installs us, so that RBAC has to grant nothing but get and
 update on this one name.
@@ -11,20 +11,19 @@ import binascii
 from typing import TYPE_CHECKING
 
 from gpu_admission.cluster.api import NotFoundError
-from gpu_admission.pki.errors import ConflictError, MaterialError, PkiError, StoreError
-from gpu_admission.pki.material import FILES, TLS_CRT, TLS_KEY, Material, from_files, to_files
-from gpu_admission.pki.store import Stored
+from gpu_admission.pki.certificate_set import FILES, TLS_CRT, TLS_KEY, CertificateSet, StoredSet, from_files, to_files
+from gpu_admission.pki.errors import CertificateSetError, ConflictError, PkiError, StoreError
 
 if TYPE_CHECKING:
-    from gpu_admission.cluster.api import Api, Object
+    from gpu_admission.cluster.api import KubernetesApi, Object
 
 
 class SecretStore:
-    """A `pki.store.Store` in a Secret; the API server's resourceVersion is the compare-and-swap."""
+    """A `CertificateStore` in a Secret; the API server's resourceVersion is the compare-and-swap."""
 
     __slots__ = ("_api", "_name", "_namespace")
 
-    def __init__(self, api: Api, namespace: str, name: str) -> None:
+    def __init__(self, api: KubernetesApi, namespace: str, name: str) -> None:
         self._api = api
         self._namespace = namespace
         self._name = name
@@ -33,18 +32,22 @@ class SecretStore:
         return f"Secret {self._namespace}/{self._name}"
 
     def files(self) -> dict[str, bytes]:
-        """Read the data as it is, whoever made it. Raises StoreError, MaterialError."""
+        """Read the data as it is, whoever made it. Raises StoreError, CertificateSetError."""
         return _decoded(self._get())
 
-    def read(self) -> Stored:
-        """Read what is there. Raises StoreError (also for a missing Secret), MaterialError, ForeignError."""
+    def version(self) -> str:
+        """Read the Secret's version. Raises StoreError."""
+        return self._api.version("Secret", self._name, self._namespace)
+
+    def read(self) -> StoredSet:
+        """Read what is there. Raises StoreError (also for a missing Secret), CertificateSetError, ForeignError."""
         found = self._get()
         try:
-            return Stored(from_files(_decoded(found)), str(found["metadata"]["resourceVersion"]))
+            return StoredSet(from_files(_decoded(found)), str(found["metadata"]["resourceVersion"]))
         except PkiError as error:
             raise type(error)(f"{self}: {error}") from None
 
-    def write(self, material: Material, version: str | None) -> None:
+    def write(self, certificates: CertificateSet, version: str | None) -> None:
         """Replace what `read` saw, keeping labels and other data. Raises ConflictError, StoreError."""
         found = self._get()
         if version is not None and found["metadata"]["resourceVersion"] != version:
@@ -52,7 +55,7 @@ class SecretStore:
         data = {key: value for key, value in (found.get("data") or {}).items() if key not in FILES}
         # Secrets of type kubernetes.io/tls must hold both keys, if only empty.
         data |= {TLS_CRT: "", TLS_KEY: ""}
-        data |= {key: base64.b64encode(value).decode() for key, value in to_files(material).items()}
+        data |= {key: base64.b64encode(value).decode() for key, value in to_files(certificates).items()}
         self._api.replace("Secret", {**found, "data": data})
 
     def _get(self) -> Object:
@@ -71,5 +74,5 @@ def _decoded(secret: Object) -> dict[str, bytes]:
         try:
             files[name] = base64.b64decode((secret.get("data") or {}).get(name) or "", validate=True)
         except (binascii.Error, TypeError, ValueError):
-            raise MaterialError(f"{name}: not base64") from None
+            raise CertificateSetError(f"{name}: not base64") from None
     return files

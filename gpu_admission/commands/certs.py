@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_admission.cluster.api import Api
+    from gpu_admission.cluster.api import KubernetesApi
 
 SERVICE = "gpu-admission"  # name and namespace in deploy/
 LONGEST = 365  # days
@@ -72,7 +72,7 @@ def run(
     args: argparse.Namespace,
     *,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    connect: Callable[[str | None], Api] | None = None,
+    connect: Callable[[str | None], KubernetesApi] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
     """Do what was parsed. Returns 0; 1 when it failed and 2 for misuse, with one line on standard error.

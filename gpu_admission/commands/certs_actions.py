@@ -7,23 +7,23 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from gpu_admission.cluster.api import connect as connect_cluster
-from gpu_admission.cluster.ca_bundle import publications
+from gpu_admission.cluster.ca_bundle import ca_bundle_targets
 from gpu_admission.cluster.secret_store import SecretStore
 from gpu_admission.pki.bundle import parse_bundle, unexpired, verifies
-from gpu_admission.pki.directory import DirectoryStore, pair_of
-from gpu_admission.pki.errors import ConflictError, ForeignError, MaterialError, PkiError, StoreError
-from gpu_admission.pki.material import CA_CRT, TLS_CRT, Material, from_files
-from gpu_admission.pki.names import Name, merged, names_of, parse_name, serving_names
-from gpu_admission.pki.rotation import Plan, Step, bring_up, perform, wanted
+from gpu_admission.pki.certificate_set import CA_CRT, TLS_CRT, CertificateSet, from_files
+from gpu_admission.pki.directory_store import DirectoryStore, pair_of
+from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, bring_up, perform, wanted
+from gpu_admission.pki.subject_alt_names import Name, merged, names_of, parse_name, serving_names
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
     from datetime import datetime
 
-    from gpu_admission.cluster.api import Api
-    from gpu_admission.pki.bundle import Bundle
-    from gpu_admission.pki.store import Publication, Store
+    from gpu_admission.cluster.api import KubernetesApi
+    from gpu_admission.pki.bundle import Bundle, CaBundleTarget
+    from gpu_admission.pki.certificate_set import CertificateStore
 
 SERVICE = "gpu-admission"  # name and namespace in deploy/
 TRIES = 5  # against other writers
@@ -38,9 +38,9 @@ class UsageError(Exception):
 class Task:
     """Where certificates are kept, where their CA is published, and what tells and passes the time."""
 
-    store: Store
-    plan: Plan
-    publications: tuple[Publication, ...]
+    store: CertificateStore
+    plan: RotationPlan
+    targets: tuple[CaBundleTarget, ...]
     clock: Callable[[], datetime]
     pause: Callable[[float], None]
 
@@ -48,15 +48,15 @@ class Task:
 def perform_action(
     args: argparse.Namespace,
     clock: Callable[[], datetime],
-    connect: Callable[[str | None], Api] | None,
+    connect: Callable[[str | None], KubernetesApi] | None,
     pause: Callable[[float], None],
 ) -> list[str]:
     """Do it, and return the lines to print. Raises UsageError, PkiError."""
     names = () if args.action == "inject" else _names(args)
-    plan = Plan(names, leaf_life=timedelta(days=getattr(args, "days", 30)))
+    plan = RotationPlan(names, leaf_life=timedelta(days=getattr(args, "days", 30)))
     configurations = getattr(args, "webhook_configuration", [])
     api = (connect or connect_cluster)(args.context) if configurations or args.secret else None
-    store: Store = DirectoryStore(args.dir) if args.dir else SecretStore(_api(api), *args.secret.split("/"))
+    store: CertificateStore = DirectoryStore(args.dir) if args.dir else SecretStore(_api(api), *args.secret.split("/"))
     places = [one for name in configurations for one in _existing(_api(api), name)]
     task = Task(store, plan, tuple(places), clock, pause)
     if args.action == "issue":
@@ -66,7 +66,7 @@ def perform_action(
     return _rotate_authority(task, stage_only=args.stage) if args.ca else _rotate(task)
 
 
-def _api(api: Api | None) -> Api:
+def _api(api: KubernetesApi | None) -> KubernetesApi:
     if api is None:
         raise StoreError("no cluster to talk to")
     return api
@@ -85,20 +85,20 @@ def _names(args: argparse.Namespace) -> tuple[Name, ...]:
         raise UsageError(str(error)) from None
 
 
-def _existing(api: Api, name: str) -> tuple[Publication, ...]:
-    places = publications(api, name)
+def _existing(api: KubernetesApi, name: str) -> tuple[CaBundleTarget, ...]:
+    places = ca_bundle_targets(api, name)
     if not any(one.read().version for one in places):
         raise StoreError(f"there is no Mutating- or ValidatingWebhookConfiguration {name} with webhooks")
     return places
 
 
-def _change(task: Task, change: Callable[[Material | None], Material | None]) -> Material | None:
+def _change(task: Task, change: Callable[[CertificateSet | None], CertificateSet | None]) -> CertificateSet | None:
     """Read, change and write, again when somebody else wrote meanwhile; a change to None is none."""
     for _ in range(TRIES):
         stored = task.store.read()
-        changed = change(stored.material)
+        changed = change(stored.certificates)
         if changed is None:
-            return stored.material
+            return stored.certificates
         try:
             task.store.write(changed, stored.version)
         except ConflictError:
@@ -109,24 +109,24 @@ def _change(task: Task, change: Callable[[Material | None], Material | None]) ->
 
 def _issue(task: Task, *, force: bool) -> list[str]:
     if force:
-        material = perform(Step.CREATE, None, task.clock(), _plan(task, None))
-        task.store.write(material, None)
-        return _summary(task, material)
+        certificates = perform(RotationStep.CREATE, None, task.clock(), _plan(task, None))
+        task.store.write(certificates, None)
+        return _summary(task, certificates)
 
-    def issued(stored: Material | None) -> Material | None:
+    def issued(stored: CertificateSet | None) -> CertificateSet | None:
         made = bring_up(stored, task.clock(), _plan(task, stored))
         return None if made is stored else made
 
     try:
         return _summary(task, _ours(task, _change(task, issued)))
-    except (ForeignError, MaterialError) as error:
+    except (ForeignError, CertificateSetError) as error:
         raise type(error)(f"{error}; --force replaces it with a new CA and certificate") from None
 
 
 def _rotate(task: Task) -> list[str]:
-    def rotated(stored: Material | None) -> Material:
+    def rotated(stored: CertificateSet | None) -> CertificateSet:
         found = _ours(task, stored)
-        return perform(Step.RENEW, found, task.clock(), _plan(task, found))
+        return perform(RotationStep.RENEW, found, task.clock(), _plan(task, found))
 
     return _summary(task, _ours(task, _change(task, rotated)))
 
@@ -134,40 +134,40 @@ def _rotate(task: Task) -> list[str]:
 def _rotate_authority(task: Task, *, stage_only: bool) -> list[str]:
     """Introduce a new CA: into ca.crt, into the webhook configurations, and only then into use."""
 
-    def staged(stored: Material | None) -> Material | None:
+    def staged(stored: CertificateSet | None) -> CertificateSet | None:
         found = _ours(task, stored)
-        return perform(Step.STAGE, found, task.clock(), task.plan) if found.successor is None else None
+        return perform(RotationStep.STAGE, found, task.clock(), task.plan) if found.successor is None else None
 
-    material = _ours(task, _change(task, staged))
+    certificates = _ours(task, _change(task, staged))
     if stage_only:
         return [f"{task.store}: ca.crt holds the next CA too; publish it, then rotate --ca signs with it"]
     lines = []
-    if task.publications:
+    if task.targets:
         lines = _inject(task, replacing=False)
         task.pause(SETTLES)
-        _confirm(task, material)
+        _confirm(task, certificates)
 
-    def promoted(stored: Material | None) -> Material | None:
+    def promoted(stored: CertificateSet | None) -> CertificateSet | None:
         found = _ours(task, stored)
         if found.successor is None:
-            return None  # a replica's maintainer was first
-        return perform(Step.PROMOTE, found, task.clock(), _plan(task, found))
+            return None  # a replica was first
+        return perform(RotationStep.PROMOTE, found, task.clock(), _plan(task, found))
 
     return lines + _summary(task, _ours(task, _change(task, promoted)))
 
 
-def _confirm(task: Task, material: Material) -> None:
+def _confirm(task: Task, certificates: CertificateSet) -> None:
     """Read back that the next CA is trusted wherever it has to be. Raises StoreError."""
-    for place in task.publications:
-        if any(not set(material.trusted) <= set(bundle) for bundle in place.read().bundles):
+    for place in task.targets:
+        if any(not set(certificates.trusted) <= set(bundle) for bundle in place.read().bundles):
             raise StoreError(f"{place}: somebody else takes our CA out again; the old CA stays in use")
 
 
 def _inject(task: Task, *, replacing: bool) -> list[str]:
-    return [_inject_into(task, place, replacing=replacing) for place in task.publications if place.read().version]
+    return [_inject_into(task, place, replacing=replacing) for place in task.targets if place.read().version]
 
 
-def _inject_into(task: Task, place: Publication, *, replacing: bool) -> str:
+def _inject_into(task: Task, place: CaBundleTarget, *, replacing: bool) -> str:
     for _ in range(TRIES):
         # In this order: a CA is stored before it is published, so none just published looks unknown.
         found = place.read()
@@ -188,13 +188,13 @@ def _to_publish(task: Task) -> tuple[Bundle, Bundle]:
     files, at = task.store.files(), task.clock()
     bundle = parse_bundle(files.get(CA_CRT, b""))
     if not bundle:
-        raise MaterialError(f"{task.store}: ca.crt is missing or holds no PEM certificate")
+        raise CertificateSetError(f"{task.store}: ca.crt is missing or holds no PEM certificate")
     trusted = unexpired(bundle, at)
     if not trusted:
-        raise MaterialError(f"{task.store}: every CA in ca.crt has expired")
+        raise CertificateSetError(f"{task.store}: every CA in ca.crt has expired")
     chain = parse_bundle(files.get(TLS_CRT, b""))
     if chain and not verifies(trusted, chain, at):
-        raise MaterialError(
+        raise CertificateSetError(
             f"{task.store}: tls.crt does not verify against ca.crt now; publishing it would stop every call"
         )
     try:
@@ -204,28 +204,28 @@ def _to_publish(task: Task) -> tuple[Bundle, Bundle]:
     return trusted, () if ours is None else ours.dropped
 
 
-def _ours(task: Task, material: Material | None) -> Material:
-    if material is None:
-        raise MaterialError(f"{task.store}: nothing there, run gpu-admission certs issue first")
-    return material
+def _ours(task: Task, certificates: CertificateSet | None) -> CertificateSet:
+    if certificates is None:
+        raise CertificateSetError(f"{task.store}: nothing there, run gpu-admission certs issue first")
+    return certificates
 
 
-def _plan(task: Task, material: Material | None) -> Plan:
+def _plan(task: Task, certificates: CertificateSet | None) -> RotationPlan:
     if task.plan.names:
         return task.plan
-    leaf = None if material is None else material.leaf
+    leaf = None if certificates is None else certificates.leaf
     present = () if leaf is None else names_of(leaf.certificate)
     return replace(task.plan, names=present or serving_names(SERVICE, SERVICE))
 
 
-def _summary(task: Task, material: Material) -> list[str]:
-    pair = pair_of(material, task.clock())
+def _summary(task: Task, certificates: CertificateSet) -> list[str]:
+    pair = pair_of(certificates, task.clock())
     names = ", ".join(str(name.value) for name in pair.names)
     return [
         f"{task.store}: tls.crt for {names}, valid until {pair.not_after:%Y-%m-%d %H:%M} UTC",
         *(
             f"{task.store}: ca.crt holds {one.subject.rfc4514_string()},"
             f" valid until {one.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
-            for one in material.trusted
+            for one in certificates.trusted
         ),
     ]

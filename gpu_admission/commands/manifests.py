@@ -9,6 +9,7 @@ import yaml
 
 from gpu_admission.files import policyfile
 from gpu_admission.render import webhook
+from gpu_admission.safe_files import FileReadError, read_small_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,10 +93,9 @@ def _bundle(path: str | None) -> bytes:
     if path is None:
         return b""
     try:
-        with open(path, "rb") as file:
-            data = file.read(1 << 20)
-    except OSError as error:
-        raise ValueError(f"--ca-bundle: {path}: {(error.strerror or str(error)).lower()}") from None
+        data = read_small_file(path)
+    except FileReadError as error:
+        raise ValueError(f"--ca-bundle: {path}: {error}") from None
     if b"-----BEGIN CERTIFICATE-----" not in data or b"PRIVATE KEY" in data:
         raise ValueError(f"--ca-bundle: {path}: is no PEM bundle of certificates alone")
     return data

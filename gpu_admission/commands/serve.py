@@ -1,7 +1,7 @@
 """``gpu-admission serve``: flags and environment to settings, and the server started with them.
 
-A certificate that is kept in a Secret, or published in webhook configurations, gets a keeper: a process of its
-own (keeper.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
+A certificate that is kept in a Secret, or published in webhook configurations, gets a sidecar: a process of its
+own (cert_sidecar.py), so that neither the forking server nor a worker ever loads the Kubernetes client.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says otherwise; 2 when the settings, a port or what they name cannot be used."""
     # Only now: gunicorn and Flask are not there without the extra, and take a moment to import.
-    from gpu_admission.admission.keeping import Keeping, is_wanted  # noqa: PLC0415
+    from gpu_admission.admission.certificate_sidecar import CertificateSidecar, is_wanted  # noqa: PLC0415
     from gpu_admission.admission.server import serve  # noqa: PLC0415
     from gpu_admission.admission.settings import SettingsError  # noqa: PLC0415
 
@@ -76,9 +76,9 @@ def run(args: argparse.Namespace) -> int:
         return 2
     if not is_wanted(settings):
         return serve(settings)
-    with Keeping(settings) as keeping:
-        keeping.begin()
-        return serve(keeping.settings, keeper=keeping.child)
+    with CertificateSidecar(settings) as sidecar:
+        sidecar.begin()
+        return serve(sidecar.settings, keeper=sidecar.process)
 
 
 def _settings(args: argparse.Namespace) -> Settings:

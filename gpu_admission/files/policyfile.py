@@ -6,6 +6,7 @@ import os
 
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.policy import Policy
+from gpu_admission.safe_files import FileReadError, read_small_file
 
 from . import reader
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from .reader import Document
 
-_LARGEST = 1 << 20  # bytes; a ConfigMap holds no more
 _MOST_ERRORS = 10
 _HERE = os.path.dirname(os.path.abspath(__file__))
 # In an installed wheel the shipped policies stand in the package, in a checkout beside it.
@@ -99,19 +99,12 @@ def _looks_like_path(said: str) -> bool:
 def content(path: str) -> bytes:
     """Return the bytes of a policy file.
 
-    Raises PolicyError where it is missing, unreadable, no regular file, or absurdly large.
+    Raises PolicyError where it is missing, unreadable, not a regular file, or larger than 1 MiB.
     """
     try:
-        if not os.path.isfile(path):
-            reason = "is no regular file" if os.path.exists(path) else "there is no such policy file"
-            raise PolicyError(f"{path}: {reason}")
-        with open(path, "rb") as file:
-            data = file.read(_LARGEST + 1)
-    except (OSError, ValueError) as error:
-        raise PolicyError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > _LARGEST:
-        raise PolicyError(f"{path}: a policy file of over 1 MiB is none")
-    return data
+        return read_small_file(path)
+    except FileReadError as error:
+        raise PolicyError(f"{path}: {error if os.path.lexists(path) else 'there is no such policy file'}") from error
 
 
 def _document(data: bytes, name: str) -> Document:

@@ -1,49 +1,22 @@
 """Certificates of the webhook: an own CA, a serving certificate, and their rotation without a gap.
 
-A shell package: it reads and writes files, and it knows neither Kubernetes nor a server. Every
-function takes the time as an argument (``at``, an aware datetime in UTC); none reads a clock.
-Everything raised for bad material is a `PkiError` whose text is one line that can be shown to a user
-and never holds a key.
+It reads and writes files, and knows neither Kubernetes nor a server. Every function takes the time as an argument
+(``at``, an aware datetime in UTC); how long something has lasted is told by a monotonic clock, which tests replace.
+Everything that goes wrong is a `PkiError`, whose text is one line for a user and never holds a key.
 
-What a server needs::
+=================== ===============================================================================
+authority           makes CAs and serving certificates, and says when they are valid
+subject_alt_names   what a serving certificate is valid for
+bundle              trusted CA certificates, and `CaBundleTarget`, where clients find them
+serving_pair        a certificate chain and its key, checked as TLS will check them
+certificate_set     everything stored as one value, its files, and `CertificateStore`, where it is kept
+atomic_directory    a directory whose files change all at once
+directory_store     a certificate set in such a directory (``serve --self-signed``): `ensure`, `mirror`
+rotation            what to do next, as a pure decision: `decide`, `perform`
+rotator             does it again and again: `Rotator.reconcile`, `CertificateObserver`, `run`
+trust_status        what the process that looks tells the workers: does the bundle verify, what time is it
+=================== ===============================================================================
 
-    from gpu_admission.pki.directory import ensure       # the embedded default, serve --self-signed DIR
-    from gpu_admission.pki.names import serving_names
-    from gpu_admission.pki.pair import Pair, load_pair   # any certificate from disk, checked
-    from gpu_admission.pki.watch import PairWatcher      # a bad pair on disk keeps the last good one
-
-    serving_names(service: str, namespace: str) -> tuple[Name, ...]
-        the service's names, localhost and 127.0.0.1
-    ensure(directory: Path, names: Sequence[Name], at: datetime) -> Serving
-        makes what is missing or due (CA, certificate), keeps what is good, refuses what is not ours.
-        Several processes may call it at once: all see the same result.
-        Serving: .ca_crt .tls_crt .tls_key (paths), .pair
-    load_pair(certificate: Path, key: Path, at: datetime, *, like: Pair | None = None) -> Pair
-        raises PairError: not PEM, key of another certificate, expired, not yet valid, another type of
-        key than the pair in use (a running SSLContext takes only the same type), too large, unreadable
-    Pair: .not_before .not_after .names .fingerprint .key_type .certificate
-        .install(context: ssl.SSLContext) -> None    load_cert_chain from memory, no race with the disk
-    PairWatcher(certificate: Path, key: Path)
-        .poll(at) -> Pair | None     a new good pair, or None: nothing changed, or what is there is bad
-        .pair                        the last good one
-        .error                       what is wrong with what is on disk now, or None
-
-What keeps it alive for years, in one process of each replica (sparing workers the Kubernetes client)::
-
-    from gpu_admission.pki.maintain import Maintainer, Observer, run
-    from gpu_admission.pki.rotation import Plan
-    from gpu_admission.pki.directory import DirectoryStore
-    from gpu_admission.cluster.secret_store import SecretStore          # a Secret shared by replicas
-    from gpu_admission.cluster.ca_bundle import publications            # webhook configurations
-
-    Maintainer(store, Plan(names, jitter=0..1), publications=[...], serving=DIR)
-        .settle(at) -> list[Event]     what was done, what failed; tls.crt, tls.key, ca.crt in DIR
-    Observer(publications, certificate, status=DIR)     certificates that others make
-    run(maintainer, stop, clock, report, interval=60.0) calls settle for ever, whatever happens
-
-and what each worker asks for its readiness::
-
-    from gpu_admission.pki.status import read_status
-    read_status(DIR, pair.fingerprint, at) -> bool | None
-        False: seen not to verify, be not ready. None: not known, which is no reason
+A server makes or finds its certificate with `ensure` or `load_pair`, keeps it alive with a `Rotator` in one process of
+each replica, and asks `trust_status` for its readiness.
 """

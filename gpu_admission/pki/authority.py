@@ -7,8 +7,9 @@ with ``-x509_strict`` and Python 3.13's default context accept the chain.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from gpu_admission.pki.errors import PkiError
-from gpu_admission.pki.names import Name, merged
+from gpu_admission.pki.subject_alt_names import Name, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +28,8 @@ ORGANIZATION = "gpu-admission"  # in the CA's subject: how we know our own
 CA_LIFE = timedelta(days=365)
 LEAF_LIFE = timedelta(days=30)
 BACKDATED = timedelta(hours=1)  # clocks of nodes differ; a certificate is valid everywhere at once
+# When a certificate was made stands in its common name: its notBefore is that of the first CA (see `issue_leaf`).
+_MADE = re.compile(r" (\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +40,24 @@ class KeyPair:
     key: ec.EllipticCurvePrivateKey = field(repr=False)
 
 
-def create_authority(at: datetime, life: timedelta = CA_LIFE) -> KeyPair:
+def create_authority(at: datetime, life: timedelta = CA_LIFE, predecessor: x509.Certificate | None = None) -> KeyPair:
     """Make a self-signed CA that may sign leaves only.
 
     Its subject carries a part of its serial number: two CAs of one rotation never share a name, so
-    no verifier has to try both keys.
+    no verifier has to try both keys. One that follows a `predecessor` is valid from the same moment,
+    so that it stays valid when the clock by which it was made turns out to have been ahead.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission CA {serial & 0xFFFFFFFF:08x}"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission CA {serial & 0xFFFFFFFF:08x} {_stamp(at)}"),
         ]
     )
     start, end = _period(at, life)
+    if predecessor is not None:
+        start = min(start, predecessor.not_valid_before_utc)
     key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
     builder = (
         x509.CertificateBuilder(issuer_name=subject, subject_name=subject, serial_number=serial)
@@ -69,6 +75,8 @@ def create_authority(at: datetime, life: timedelta = CA_LIFE) -> KeyPair:
 def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: timedelta = LEAF_LIFE) -> KeyPair:
     """Sign a new serving certificate, with a new key, that does not outlive its CA.
 
+    It is valid from the CA's first moment: a clock that is ahead for a while renews certificates, and
+    those must be good to verifiers with the right time, then and after the clock has been put back.
     Raises PkiError without a name, or when the CA is not valid at that time.
     """
     subject_names = merged(names)
@@ -78,14 +86,14 @@ def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: ti
     if not is_valid(issuer, at):
         raise PkiError(f"the CA is not valid now: {describe_validity(issuer, at)}")
     key = ec.generate_private_key(ec.SECP256R1())
-    start, end = _period(at, life)
+    _, end = _period(at, life)
     issuer_id = issuer.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value
     builder = (
         x509.CertificateBuilder(issuer_name=issuer.subject, serial_number=x509.random_serial_number())
         # A service's DNS name may be longer than the 64 characters of a common name: SANs have it.
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "gpu-admission webhook")]))
+        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission webhook {_stamp(at)}")]))
         .public_key(key.public_key())
-        .not_valid_before(max(start, issuer.not_valid_before_utc))
+        .not_valid_before(issuer.not_valid_before_utc)
         .not_valid_after(min(end, issuer.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_usage(certificates=False), critical=True)
@@ -102,6 +110,25 @@ def _period(at: datetime, life: timedelta) -> tuple[datetime, datetime]:
         raise ValueError("a time without a zone")
     now = at.replace(microsecond=0)  # X.509 counts whole seconds
     return now - BACKDATED, now + life
+
+
+def _stamp(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def made_at(certificate: x509.Certificate) -> datetime:
+    """Return when a certificate of ours was made, by the clock of whoever made it.
+
+    Of one that does not say so: an hour after its notBefore, or its end if that is earlier.
+    """
+    for attribute in certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME):
+        found = _MADE.search(str(attribute.value))
+        if found:
+            try:
+                return datetime.strptime(found[1], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)
+            except ValueError:
+                break
+    return min(certificate.not_valid_before_utc + BACKDATED, certificate.not_valid_after_utc)
 
 
 def _usage(*, certificates: bool) -> x509.KeyUsage:

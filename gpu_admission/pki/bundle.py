@@ -8,7 +8,8 @@ blocks that do not parse are passed over, so that what we judge is what it will 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 
@@ -24,6 +25,32 @@ LARGEST = 1 << 20  # bytes; etcd takes 1.5 MiB for a whole object
 MOST = 256  # certificates considered: a bound on time, far beyond any real bundle
 LONGEST_CHAIN = 8
 BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----[A-Za-z0-9+/=\s]+?-----END CERTIFICATE-----")
+
+
+@dataclass(frozen=True, slots=True)
+class BundleState:
+    """What a target holds: a bundle for each webhook, none where the object does not exist.
+
+    blank says of each whether it holds not one byte: the API server then trusts what its host trusts,
+    which we cannot see.
+    """
+
+    bundles: tuple[Bundle, ...]
+    blank: tuple[bool, ...]
+    version: str
+
+
+class CaBundleTarget(Protocol):
+    """A place where clients find the bundle, such as a webhook configuration. Its str names it."""
+
+    def version(self) -> str:
+        """Return the version that `read` would give, at little cost. Raises StoreError."""
+
+    def read(self) -> BundleState:
+        """Read what is there. Raises StoreError."""
+
+    def write(self, bundles: Sequence[Bundle], version: str) -> None:
+        """Replace what `read` saw. Raises ConflictError, StoreError."""
 
 
 def parse_bundle(data: bytes) -> Bundle:

@@ -9,12 +9,12 @@ class PairError(PkiError):
     """A certificate and key that cannot be served."""
 
 
-class MaterialError(PkiError):
-    """Stored material that is broken: not PEM, a part missing, parts that do not belong together."""
+class CertificateSetError(PkiError):
+    """StoredSet certificates that is broken: not PEM, a part missing, parts that do not belong together."""
 
 
 class ForeignError(PkiError):
-    """Stored material that somebody else made; it is never overwritten unasked."""
+    """StoredSet certificates that somebody else made; it is never overwritten unasked."""
 
 
 class StoreError(PkiError):

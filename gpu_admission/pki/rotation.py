@@ -8,6 +8,10 @@ A CA is replaced without an instant in which something served does not verify::
 Each arrow is one step and each step one write, so a crash between any two, or another replica that
 does the same, changes nothing: the next decision starts from what is stored.
 
+Clocks are wrong at times. Whatever a wrong one makes us do is undone, or does no harm, once it is right: each CA is
+valid from its predecessor's first moment and each certificate from its CA's, a CA that was replaced because the clock
+said it is not valid is kept and comes back, and what must last a while (`seen_for`) is measured in time that passed.
+
 Where nobody lets us look at what is published (no webhook configuration was named, or it cannot be
 read), the new CA waits as long as the old one lasts: people copy ca.crt by hand.
 """
@@ -29,10 +33,11 @@ from gpu_admission.pki.authority import (
     is_valid,
     issue_leaf,
     issued,
+    made_at,
 )
 from gpu_admission.pki.bundle import Bundle, merge, unexpired
-from gpu_admission.pki.material import Material
-from gpu_admission.pki.names import Name, merged, names_of
+from gpu_admission.pki.certificate_set import CertificateSet
+from gpu_admission.pki.subject_alt_names import Name, merged, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -45,10 +50,11 @@ JITTER = 1 / 20  # of a life, earlier: replicas do not renew in the same second
 LAST_MOMENT = timedelta(hours=1)  # before the end: clocks differ
 
 
-class Step(Enum):
+class RotationStep(Enum):
     """One thing to do; `WAIT` is none."""
 
-    CREATE = auto()  # nothing stored, or a CA that is of no use any more: a new CA and certificate
+    CREATE = auto()  # nothing stored, or no CA that is valid now: a new CA and certificate
+    RESTORE = auto()  # a CA that gave way to a wrong clock is valid again: sign with it
     REISSUE = auto()  # no certificate, or one that nobody would accept
     PUBLISH = auto()  # a published bundle lacks a CA of ours, or holds a dropped or expired one
     PROMOTE = auto()  # the next CA is trusted everywhere: sign with it, retire the old one
@@ -59,7 +65,7 @@ class Step(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RotationPlan:
     """How long things last and what certificates are valid for.
 
     jitter   0 to 1, drawn once a replica: how much before two thirds of a life it renews
@@ -74,57 +80,69 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Published:
+class PublishedBundle:
     """A bundle as it was read back from where clients find it.
 
-    bundle   None when it could not be read
-    since    when this process first saw the next CA in it; None if it does not hold that
+    bundle    None when it could not be read
+    seen_for  how long this process has seen the CA in it that is to sign next; None if it does not hold that
     """
 
     bundle: Bundle | None
-    since: datetime | None = None
+    seen_for: timedelta | None = None
 
 
-def decide(stored: Material | None, published: Sequence[Published], at: datetime, plan: Plan) -> Step:
+def decide(
+    stored: CertificateSet | None, published: Sequence[PublishedBundle], at: datetime, plan: RotationPlan
+) -> RotationStep:
     """Choose the next step. Doing it and deciding again leads to `WAIT` in a few rounds."""
     if stored is None:
-        return Step.CREATE
-    if at > stored.authority.certificate.not_valid_after_utc:
-        successor = stored.successor
-        usable = successor is not None and is_valid(successor.certificate, at)
-        return Step.PROMOTE if usable else Step.CREATE
+        return RotationStep.CREATE
     if not is_valid(stored.authority.certificate, at):
-        return Step.WAIT  # our clock is behind the one that made it: nothing we signed would be better
+        if _comes_back(stored, at):
+            return RotationStep.RESTORE
+        return RotationStep.PROMOTE if _is_usable(stored.successor, at) else RotationStep.CREATE
     if not _is_served(stored, at, plan):
-        return Step.REISSUE
+        return RotationStep.REISSUE
     found = [one.bundle for one in published if one.bundle is not None]
     if any(wanted(stored.trusted, stored.dropped, bundle, at) != bundle for bundle in found):
-        return Step.PUBLISH
+        return RotationStep.PUBLISH
     return _decide_renewal(stored, published, at, plan)
 
 
-def _decide_renewal(stored: Material, published: Sequence[Published], at: datetime, plan: Plan) -> Step:
+def _decide_renewal(
+    stored: CertificateSet, published: Sequence[PublishedBundle], at: datetime, plan: RotationPlan
+) -> RotationStep:
     assert stored.leaf is not None  # noqa: S101 - for the type checker, `_is_served` saw it
     authority = stored.authority.certificate
+    if stored.displaced is not None and _comes_back(stored, at) and _is_settled(stored.displaced, published, plan):
+        return RotationStep.RESTORE
     if stored.successor is not None and _may_promote(stored, published, at, plan):
-        return Step.PROMOTE
+        return RotationStep.PROMOTE
     gains = stored.leaf.certificate.not_valid_after_utc < authority.not_valid_after_utc
     if gains and at >= due(stored.leaf.certificate, plan.jitter):
-        return Step.RENEW
+        return RotationStep.RENEW
     if stored.successor is None and at >= due(authority, plan.jitter):
-        return Step.STAGE
+        return RotationStep.STAGE
     if _droppable(stored, at):
-        return Step.DROP
-    return Step.WAIT
+        return RotationStep.DROP
+    return RotationStep.WAIT
+
+
+def next_signer(stored: CertificateSet | None, at: datetime) -> x509.Certificate | None:
+    """Return the CA that is to sign once every API server knows it: one that comes back, or the next one."""
+    if stored is None:
+        return None
+    coming = stored.displaced if _comes_back(stored, at) else stored.successor
+    return None if coming is None else coming.certificate
 
 
 def due(certificate: x509.Certificate, jitter: float) -> datetime:
     """When a certificate is to be replaced: at two thirds of its life, or up to a twentieth before.
 
-    Its life begins when it was made, not at the backdated start: one made for a minute lasts that.
+    Its life begins when it was made, not at its notBefore: one made for a minute lasts that.
     """
     end = certificate.not_valid_after_utc
-    made = min(certificate.not_valid_before_utc + BACKDATED, end)
+    made = min(made_at(certificate), end)
     return made + (end - made) * (RENEWED_AT - JITTER * jitter)
 
 
@@ -140,54 +158,101 @@ def wanted(trusted: Bundle, dropped: Bundle, found: Bundle, at: datetime) -> Bun
     return kept if set(alive) <= set(kept) else merge(alive, kept)
 
 
-def perform(step: Step, stored: Material | None, at: datetime, plan: Plan) -> Material:
-    """Carry a step out on the stored material (`PUBLISH` and `WAIT` change none).
+def perform(step: RotationStep, stored: CertificateSet | None, at: datetime, plan: RotationPlan) -> CertificateSet:
+    """Carry a step out on the stored certificates (`PUBLISH` and `WAIT` change none).
 
     Keys and serial numbers come from the system's randomness; all else is a function of the arguments.
     """
-    if stored is None or step is Step.CREATE:
+    if stored is None or step is RotationStep.CREATE:
         return _create(stored, at, plan)
-    if step in {Step.REISSUE, Step.RENEW}:
-        return _replace_leaf(stored, at, plan, prolong=step is Step.REISSUE)
-    if step is Step.STAGE:
-        return replace(stored, successor=create_authority(at, plan.ca_life))
-    if step is Step.PROMOTE and stored.successor is not None:
-        retired = merge((stored.authority.certificate,), stored.retired)
-        promoted = replace(stored, authority=stored.successor, successor=None, retired=retired)
-        return _replace_leaf(promoted, at, plan, prolong=True)
-    if step is Step.DROP:
+    if step in {RotationStep.REISSUE, RotationStep.RENEW}:
+        return _replace_leaf(stored, at, plan, prolong=step is RotationStep.REISSUE)
+    if step is RotationStep.STAGE:
+        return replace(stored, successor=create_authority(at, plan.ca_life, stored.authority.certificate))
+    coming = {RotationStep.PROMOTE: stored.successor, RotationStep.RESTORE: stored.displaced}.get(step)
+    if coming is not None:
+        return _promote(stored, coming, at, plan)
+    if step is RotationStep.DROP:
         out = _droppable(stored, at)
         kept = tuple(one for one in stored.retired if one not in out)
         return replace(stored, retired=kept, old=_pruned(merge(stored.old, out), at))
     return stored
 
 
-def bring_up(stored: Material | None, at: datetime, plan: Plan) -> Material:
+def bring_up(stored: CertificateSet | None, at: datetime, plan: RotationPlan) -> CertificateSet:
     """Take every step that needs nobody's consent; returns the same object when there is none.
 
     A next CA signs only if the old one is dead already: whether it is published is not known here.
     """
     while True:
         step = decide(stored, (), at, plan)
-        dead = stored is not None and at > stored.authority.certificate.not_valid_after_utc
-        if stored is not None and step in {Step.WAIT, Step.PROMOTE} and not (dead and step is Step.PROMOTE):
+        dead = stored is not None and not is_valid(stored.authority.certificate, at)
+        if (
+            stored is not None
+            and step in {RotationStep.WAIT, RotationStep.PROMOTE}
+            and not (dead and step is RotationStep.PROMOTE)
+        ):
             return stored
         stored = perform(step, stored, at, plan)
 
 
-def _create(stored: Material | None, at: datetime, plan: Plan) -> Material:
-    authority = create_authority(at, plan.ca_life)
+def _create(stored: CertificateSet | None, at: datetime, plan: RotationPlan) -> CertificateSet:
+    before = None if stored is None else stored.authority.certificate
+    authority = create_authority(at, plan.ca_life, before)
     leaf = issue_leaf(authority, plan.names, at, plan.leaf_life)
-    return Material(authority, leaf, old=_pruned(stored.old, at) if stored else ())
+    if stored is None:
+        return CertificateSet(authority, leaf)
+    displaced, old = _displaced(stored, at), merge(_leaf_of(stored), stored.old)
+    return CertificateSet(authority, leaf, displaced=displaced, retired=stored.retired, old=_pruned(old, at))
 
 
-def _replace_leaf(stored: Material, at: datetime, plan: Plan, *, prolong: bool) -> Material:
+def _promote(stored: CertificateSet, authority: KeyPair, at: datetime, plan: RotationPlan) -> CertificateSet:
+    """Sign with another of our CAs; the key of the present one is kept only where just the clock ends its life."""
+    present = replace(stored, displaced=None) if stored.displaced is authority else stored
+    displaced = _displaced(present, at, near=plan.leaf_life)
+    kept = None if displaced is None else displaced.certificate
+    retired = tuple(one for one in merge((stored.authority.certificate,), stored.retired) if one != kept)
+    successor = None if stored.successor is authority else stored.successor
+    signed = replace(stored, authority=authority, successor=successor, displaced=displaced, retired=retired)
+    return _replace_leaf(signed, at, plan, prolong=True)
+
+
+def _displaced(stored: CertificateSet, at: datetime, near: timedelta = timedelta(0)) -> KeyPair | None:
+    """Choose the CA that comes back when the clock turns out to have been wrong.
+
+    That is the one that gave way first, as long as it is not seen to have expired; else the present one if it is not
+    valid by this clock, or only for so long.
+    """
+    if stored.displaced is not None and at <= stored.displaced.certificate.not_valid_after_utc:
+        return stored.displaced
+    certificate = stored.authority.certificate
+    valid = certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc - near
+    return None if valid else stored.authority
+
+
+def _comes_back(stored: CertificateSet, at: datetime) -> bool:
+    """Tell whether a CA gave way to a clock that was wrong, as is known by now.
+
+    It is valid again: either it was not when the present CA was made, or the clock has been put back since then.
+    """
+    displaced, leaf = stored.displaced, stored.leaf
+    if displaced is None or not is_valid(displaced.certificate, at):
+        return False
+    put_back = leaf is not None and at + BACKDATED < made_at(leaf.certificate)
+    return put_back or not is_valid(displaced.certificate, made_at(stored.authority.certificate))
+
+
+def _leaf_of(stored: CertificateSet) -> Bundle:
+    return () if stored.leaf is None else (stored.leaf.certificate,)
+
+
+def _replace_leaf(stored: CertificateSet, at: datetime, plan: RotationPlan, *, prolong: bool) -> CertificateSet:
     """Sign a new certificate; with `prolong`, for the names of the present one too.
 
     Replicas of two releases may want different names while one replaces the other: the union keeps
     them from taking turns.
     """
-    present = () if stored.leaf is None else (stored.leaf.certificate,)
+    present = _leaf_of(stored)
     names = merged(plan.names, *(names_of(one) for one in present if prolong))
     leaf = issue_leaf(stored.authority, names, at, plan.leaf_life)
     return replace(stored, leaf=leaf, old=_pruned(merge(present, stored.old), at))
@@ -208,7 +273,7 @@ def _slot(certificate: x509.Certificate) -> bytes:
     return bytes([is_authority(certificate)]) + own.public_bytes()
 
 
-def _is_served(stored: Material, at: datetime, plan: Plan) -> bool:
+def _is_served(stored: CertificateSet, at: datetime, plan: RotationPlan) -> bool:
     """Tell whether the stored certificate would be accepted: valid, from a trusted CA, all names."""
     leaf: KeyPair | None = stored.leaf
     return (
@@ -219,25 +284,34 @@ def _is_served(stored: Material, at: datetime, plan: Plan) -> bool:
     )
 
 
-def _may_promote(stored: Material, published: Sequence[Published], at: datetime, plan: Plan) -> bool:
+def _may_promote(
+    stored: CertificateSet, published: Sequence[PublishedBundle], at: datetime, plan: RotationPlan
+) -> bool:
     assert stored.successor is not None  # noqa: S101 - for the type checker, the caller looked
     end = stored.authority.certificate.not_valid_after_utc
     if not is_valid(stored.successor.certificate, at):
         return False
     if not published:
         return at >= end - plan.leaf_life
-    if at >= end - LAST_MOMENT:
-        return True
+    return at >= end - LAST_MOMENT or _is_settled(stored.successor, published, plan)
+
+
+def _is_settled(authority: KeyPair, published: Sequence[PublishedBundle], plan: RotationPlan) -> bool:
+    """Tell whether every API server must know a CA by now; nothing published means that nobody has to."""
     return all(
         one.bundle is not None
-        and stored.successor.certificate in one.bundle
-        and one.since is not None
-        and at >= one.since + plan.settles
+        and authority.certificate in one.bundle
+        and one.seen_for is not None
+        and one.seen_for >= plan.settles
         for one in published
     )
 
 
-def _droppable(stored: Material, at: datetime) -> Bundle:
+def _is_usable(authority: KeyPair | None, at: datetime) -> bool:
+    return authority is not None and is_valid(authority.certificate, at)
+
+
+def _droppable(stored: CertificateSet, at: datetime) -> Bundle:
     """Find retired CAs none of whose certificates can still be in use."""
     leaves = [one for one in unexpired(stored.old, at) if not is_authority(one)]
     if stored.leaf is not None:

@@ -10,7 +10,7 @@ from webhook_server import review
 
 from gpu_admission.admission.app import PAGES_WAITING, Pages, Reviews, deadline, review_target
 from gpu_admission.admission.http_request import RequestHead
-from gpu_admission.admission.policies import PolicySet
+from gpu_admission.admission.policy_store import PolicyStore
 from gpu_admission.admission.seam import Answer
 from gpu_admission.admission.settings import Settings
 from gpu_admission.admission.wsgi import call
@@ -65,7 +65,7 @@ def noted():
 @pytest.fixture
 def make(noted):
     def build(decide=None, sources=("default",), **settings):
-        policies = PolicySet(sources, webhook_standin.load)
+        policies = PolicyStore(sources, webhook_standin.load)
         policies.refresh()
         made = Settings(http=True, **settings)
         return Reviews(decide or webhook_standin.decider(policies), policies, wsgi, made, pool, noted)

@@ -16,7 +16,7 @@ from cryptography import x509
 from webhook_server import ROOT, Load, Server, pair, read_all, replace, review, until
 
 from gpu_admission.pki.authority import fingerprint
-from gpu_admission.pki.status import write_status
+from gpu_admission.pki.trust_status import write_status
 
 pytestmark = pytest.mark.slow
 
@@ -148,7 +148,7 @@ def test_its_own_certificate(tmp_path):
         # What the process that publishes the CA bundle has seen counts for this very certificate only.
         leaf = x509.load_pem_x509_certificate((folder / "tls.crt").read_bytes())
         for answer, status in ((True, 200), (False, 503), (None, 200)):
-            write_status(folder, fingerprint(leaf), answer, dt.datetime.now(dt.UTC))
+            write_status(folder, fingerprint(leaf), answer, time.monotonic(), dt.datetime.now(dt.UTC))
             assert server.get("/readyz", health=True)[0] == status
 
 

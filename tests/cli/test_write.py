@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_admission.cli import write
-from gpu_admission.cli.write import FileChangedError, unified_diff, write_atomically
+from gpu_admission.cli.write import unified_diff
+from gpu_admission.safe_files import FileChangedError, write_atomically
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def test_a_failure_leaves_the_file_and_no_litter(file, monkeypatch):
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(write.os, "fsync", full)
+    monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space"):
         write_atomically(str(file), b"new", b"old")
     assert file.read_bytes() == b"old"

@@ -6,13 +6,13 @@ import pytest
 
 from gpu_admission.cluster.secret_store import SecretStore
 from gpu_admission.pki.authority import fingerprint
-from gpu_admission.pki.errors import ConflictError, ForeignError, MaterialError, StoreError
-from gpu_admission.pki.maintain import Maintainer
-from gpu_admission.pki.names import serving_names
-from gpu_admission.pki.rotation import Plan, Step, perform
+from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, StoreError
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotator import Rotator
+from gpu_admission.pki.subject_alt_names import serving_names
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
-PLAN = Plan(serving_names("gpu-admission", "gpu-admission"))
+PLAN = RotationPlan(serving_names("gpu-admission", "gpu-admission"))
 
 
 @pytest.mark.parametrize(
@@ -28,12 +28,12 @@ def test_an_empty_secret_is_filled_and_read_back(api, fake, data, fields):
     path = fake.add_secret("ns", "certs", data, **fields)
     store = SecretStore(api, "ns", "certs")
     empty = store.read()
-    assert empty.material is None
-    material = perform(Step.CREATE, None, AT, PLAN)
-    store.write(material, empty.version)
+    assert empty.certificates is None
+    certificates = perform(RotationStep.CREATE, None, AT, PLAN)
+    store.write(certificates, empty.version)
     found = store.read()
-    assert found.material.trusted == material.trusted
-    assert found.material.leaf.certificate == material.leaf.certificate
+    assert found.certificates.trusted == certificates.trusted
+    assert found.certificates.leaf.certificate == certificates.leaf.certificate
     assert found.version != empty.version
     kept = fake.objects[path]
     assert kept["metadata"]["labels"] == {"keep": "me"}
@@ -46,36 +46,36 @@ def test_of_two_writers_that_read_the_same_version_one_wins(api, fake):
     fake.add_secret("ns", "certs")
     store = SecretStore(api, "ns", "certs")
     version = store.read().version
-    first, second = (perform(Step.CREATE, None, AT, PLAN) for _ in range(2))
+    first, second = (perform(RotationStep.CREATE, None, AT, PLAN) for _ in range(2))
     store.write(first, version)
     with pytest.raises(ConflictError):
         store.write(second, version)
-    assert store.read().material.trusted == first.trusted
+    assert store.read().certificates.trusted == first.trusted
 
 
 def test_a_write_between_our_last_look_and_our_put_is_a_conflict(api, fake):
     path = fake.add_secret("ns", "certs")
     store = SecretStore(api, "ns", "certs")
     version = store.read().version
-    winner = perform(Step.CREATE, None, AT, PLAN)
+    winner = perform(RotationStep.CREATE, None, AT, PLAN)
 
     def race():
         SecretStore(api, "ns", "certs").write(winner, version)
 
     fake.before_put.append(race)
     with pytest.raises(ConflictError):
-        store.write(perform(Step.CREATE, None, AT, PLAN), version)
-    assert store.read().material.trusted == winner.trusted
+        store.write(perform(RotationStep.CREATE, None, AT, PLAN), version)
+    assert store.read().certificates.trusted == winner.trusted
     assert fake.requests.count(("PUT", path)) == 2
 
 
 def test_many_replicas_that_start_at_once_agree_on_one_authority(api, fake, tmp_path):
     fake.add_secret("ns", "certs")
     maintainers = [
-        Maintainer(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / str(number)) for number in range(6)
+        Rotator(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / str(number)) for number in range(6)
     ]
     with ThreadPoolExecutor(6) as pool:
-        outcomes = list(pool.map(lambda one: one.settle(AT), maintainers))
+        outcomes = list(pool.map(lambda one: one.reconcile(AT), maintainers))
     assert not [event for events in outcomes for event in events if event.failed]
     served = {(tmp_path / str(number) / "tls.crt").read_bytes() for number in range(6)}
     trusted = {(tmp_path / str(number) / "ca.crt").read_bytes() for number in range(6)}
@@ -86,7 +86,7 @@ def test_many_replicas_that_start_at_once_agree_on_one_authority(api, fake, tmp_
 
 def test_a_replica_never_gets_the_authority_key_on_its_disk(api, fake, tmp_path):
     fake.add_secret("ns", "certs")
-    Maintainer(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / "serving").settle(AT)
+    Rotator(SecretStore(api, "ns", "certs"), PLAN, serving=tmp_path / "serving").reconcile(AT)
     names = {path.name for path in (tmp_path / "serving").rglob("*")}
     assert {"tls.crt", "tls.key", "ca.crt"} <= names
     assert not names & {"ca.key", "ca-next.key"}
@@ -103,7 +103,7 @@ def test_a_refusal_is_one_clear_line_and_changes_nothing(api, fake, status, word
     before = dict(fake.objects[path])
     fake.refuse[method, path] = status
     with pytest.raises(StoreError, match=word) as caught:
-        store.write(perform(Step.CREATE, None, AT, PLAN), store.read().version)
+        store.write(perform(RotationStep.CREATE, None, AT, PLAN), store.read().version)
     assert "\n" not in str(caught.value)
     assert "ns/certs" in str(caught.value)
     assert fake.objects[path] == before
@@ -123,7 +123,7 @@ def test_an_api_server_that_is_away_is_an_error_and_what_is_served_stays(fake, t
     with client.ApiClient(configuration) as connection:
         store = SecretStore(KubernetesApi(connection), "ns", "certs")
         (tmp_path / "tls.crt").write_text("as it was")
-        events = Maintainer(store, PLAN, serving=tmp_path).settle(AT)
+        events = Rotator(store, PLAN, serving=tmp_path).reconcile(AT)
     assert [event.failed for event in events] == [True]
     assert "cannot be reached" in events[0].message
     assert (tmp_path / "tls.crt").read_text() == "as it was"
@@ -132,10 +132,10 @@ def test_an_api_server_that_is_away_is_an_error_and_what_is_served_stays(fake, t
 @pytest.mark.parametrize(
     "case",
     [
-        ({"ca.crt": "%%%"}, MaterialError, "base64"),
-        ({"ca.crt": base64.b64encode(b"hello").decode()}, MaterialError, "no PEM"),
+        ({"ca.crt": "%%%"}, CertificateSetError, "base64"),
+        ({"ca.crt": base64.b64encode(b"hello").decode()}, CertificateSetError, "no PEM"),
         ({"tls.crt": base64.b64encode(b"hello").decode()}, ForeignError, "not made by gpu-admission"),
-        ({"ca.crt": 7}, MaterialError, "base64"),
+        ({"ca.crt": 7}, CertificateSetError, "base64"),
     ],
 )
 def test_hostile_data_is_refused_and_never_overwritten(api, fake, tmp_path, case):
@@ -144,7 +144,7 @@ def test_hostile_data_is_refused_and_never_overwritten(api, fake, tmp_path, case
     store = SecretStore(api, "ns", "certs")
     with pytest.raises(error, match=word):
         store.read()
-    events = Maintainer(store, PLAN, serving=tmp_path).settle(AT)
+    events = Rotator(store, PLAN, serving=tmp_path).reconcile(AT)
     assert [event.failed for event in events] == [True]
     assert fake.objects[path]["data"] == data
 
@@ -152,9 +152,9 @@ def test_hostile_data_is_refused_and_never_overwritten(api, fake, tmp_path, case
 def test_keys_are_in_no_message_and_no_repr(api, fake, tmp_path):
     path = fake.add_secret("ns", "certs")
     store = SecretStore(api, "ns", "certs")
-    events = Maintainer(store, PLAN, serving=tmp_path).settle(AT)
+    events = Rotator(store, PLAN, serving=tmp_path).reconcile(AT)
     told = repr((events, store.read(), str(store)))
     key = base64.b64decode(fake.objects[path]["data"]["ca.key"]).decode().splitlines()[1]
     assert key not in told
     assert "PRIVATE" not in told
-    assert fingerprint(store.read().material.leaf.certificate)
+    assert fingerprint(store.read().certificates.leaf.certificate)

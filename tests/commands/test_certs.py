@@ -13,10 +13,10 @@ from fake_kubernetes import FakeKubernetes, served
 from gpu_admission.commands import certs
 from gpu_admission.pki.authority import certificate_pem, create_authority
 from gpu_admission.pki.bundle import parse_bundle, verifies
-from gpu_admission.pki.directory import DirectoryStore
-from gpu_admission.pki.names import names_of, serving_names
-from gpu_admission.pki.pair import load_pair
-from gpu_admission.pki.rotation import Plan, Step, perform
+from gpu_admission.pki.directory_store import DirectoryStore
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.serving_pair import load_pair
+from gpu_admission.pki.subject_alt_names import names_of, serving_names
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -189,7 +189,9 @@ def test_a_maintainer_that_promotes_the_next_ca_meanwhile_is_no_error(shell, fak
 
     def maintainer(seconds):
         found = store.read()
-        store.write(perform(Step.PROMOTE, found.material, AT, Plan(serving_names("s", "n"))), found.version)
+        store.write(
+            perform(RotationStep.PROMOTE, found.certificates, AT, RotationPlan(serving_names("s", "n"))), found.version
+        )
 
     shell.pause = maintainer
     code, _, _ = shell("rotate", "--ca", "--dir", tmp_path / "d", "--webhook-configuration", "hooks")

@@ -19,10 +19,10 @@ from fake_kubernetes import ADMISSION, FakeKubernetes, served
 from serve_process import Served, UnderGunicorn, argv, environment, run
 from webhook_server import pair, review, until
 
-from gpu_admission.admission.child import Child
-from gpu_admission.commands import keeper
-from gpu_admission.pki.maintain import Event
-from gpu_admission.pki.maintain import run as run_maintainer
+from gpu_admission.admission.certificate_sidecar import SupervisedProcess
+from gpu_admission.commands import cert_sidecar
+from gpu_admission.pki.rotator import Event
+from gpu_admission.pki.rotator import run as run_maintainer
 
 pytestmark = pytest.mark.slow
 
@@ -380,7 +380,7 @@ class TestTheKeeper:
         words = ["--parent", str(os.getppid()), "--directory", str(tmp_path), "--service", "s", "--namespace", "n"]
         before = {sig: signal.getsignal(sig) for sig in (signal.SIGTERM, signal.SIGINT)}
         try:
-            assert keeper.main([*words, "--secret", "a/b"]) == 1
+            assert cert_sidecar.main([*words, "--secret", "a/b"]) == 1
         finally:
             for sig, handler in before.items():
                 signal.signal(sig, handler)
@@ -389,7 +389,7 @@ class TestTheKeeper:
 
 class TestAChild:
     def test_pauses_grow_while_it_crashes(self):
-        child = Child([sys.executable, "-c", ""])
+        child = SupervisedProcess([sys.executable, "-c", ""])
         assert child.watch(0.0)
         starts, now = [], 0.0
         while now < 200:
@@ -402,12 +402,12 @@ class TestAChild:
         assert max(pauses) > 30
 
     def test_one_that_does_not_listen_is_killed(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("gpu_admission.admission.child.PATIENCE", 0.2)
+        monkeypatch.setattr("gpu_admission.admission.certificate_sidecar.STOP_TIMEOUT", 0.2)
         said = tmp_path / "said"
         code = (
             f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(said)!r}, 'w').close(); time.sleep(60)"
         )
-        child = Child([sys.executable, "-c", code])
+        child = SupervisedProcess([sys.executable, "-c", code])
         child.watch(0.0)
         until(said.exists, 10)
         child.stop()
@@ -426,16 +426,19 @@ def test_after_a_failure_it_looks_again_sooner():
     outcomes = iter([[Event("x", failed=True)]] * 8 + [[]] + [[Event("x", failed=True)]] + [[Event("done")]] * 2)
 
     class Settles:
-        def settle(self, _):
+        def reconcile(self, _):
             return next(outcomes)
 
-    run_maintainer(Settles(), Stop(), lambda: None, lambda _: None)
+        def has_news(self):
+            return False
+
+    run_maintainer(Settles(), Stop(), lambda: None, lambda _: None, look=60.0)
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60, 1, 60, 60]
 
 
-def test_the_leash():
-    assert keeper.Leash(os.getppid()).wait(0.01) is False
-    assert keeper.Leash(-1).wait(60) is True
-    leash = keeper.Leash(os.getppid())
-    leash.set()
-    assert leash.wait() is True
+def test_the_parent_watch():
+    assert cert_sidecar.ParentWatch(os.getppid()).wait(0.01) is False
+    assert cert_sidecar.ParentWatch(-1).wait(60) is True
+    watch = cert_sidecar.ParentWatch(os.getppid())
+    watch.set()
+    assert watch.wait() is True

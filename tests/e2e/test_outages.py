@@ -33,7 +33,7 @@ class Replica(Served):
     def __init__(self, folder, policy, env):
         folder.mkdir()
         self._words = ("--policy", policy, "--secret", f"kube-system/{NAME}", "--webhook-configuration", NAME)
-        self._env = {**env, "GPU_ADMISSION_KEEPER_INTERVAL": "1"}
+        self._env = env
         self._folder = folder
         super().__init__(folder, *self._words, "--lame-duck", "2", env=self._env)
 
@@ -176,6 +176,19 @@ def test_leaf_and_authority_are_rotated(creating, cluster, replicas):
         until(taken, 60)
         creating.wait(30)
     assert published(cluster, 2)
+
+
+def test_a_bundle_that_is_taken_out_comes_back_long_before_the_minute(cluster, replicas):
+    began = time.monotonic()
+    for kind in ("mutating", "validating"):
+        path = f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}"
+        found = cluster.api.get(path).object
+        for hook in found["webhooks"]:
+            del hook["clientConfig"]["caBundle"]
+        assert cluster.api.request("PUT", path, found).status == 200
+    until(lambda: published(cluster, 2) or published(cluster, 1), 45)
+    print(f"put back after {time.monotonic() - began:.1f} s")
+    settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201, 30)
 
 
 def test_one_replica_after_the_other_goes_and_comes_back(creating, replicas):

@@ -151,7 +151,7 @@ def test_a_missing_file_is_named(path):
 def test_what_is_no_regular_file_is_never_opened(tmp_path):
     fifo = tmp_path / "p.yaml"
     os.mkfifo(fifo)
-    with pytest.raises(policyfile.PolicyError, match="is no regular file"):
+    with pytest.raises(policyfile.PolicyError, match="not a regular file"):
         policyfile.load(str(fifo))
 
 

@@ -16,9 +16,9 @@ from gpu_admission.pki.authority import (
     issue_leaf,
 )
 from gpu_admission.pki.bundle import dump_bundle, parse_bundle, unexpired, verifies
-from gpu_admission.pki.directory import ensure
+from gpu_admission.pki.directory_store import ensure
 from gpu_admission.pki.errors import PkiError
-from gpu_admission.pki.names import parse_name, serving_names
+from gpu_admission.pki.subject_alt_names import parse_name, serving_names
 
 NOW = datetime.now(UTC)  # handshakes and openssl read the clock, so these certificates must be valid now
 AT = datetime(2030, 1, 1, tzinfo=UTC)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -13,25 +14,23 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from gpu_admission.pki import folder
+from gpu_admission.pki import atomic_directory
+from gpu_admission.pki.atomic_directory import locked, read_directory, write_directory
 from gpu_admission.pki.authority import certificate_pem, create_authority, issue_leaf, key_pem
-from gpu_admission.pki.bundle import parse_bundle, verifies
-from gpu_admission.pki.directory import DirectoryStore, ensure, mirror
-from gpu_admission.pki.errors import ConflictError, ForeignError, MaterialError, PkiError, StoreError
-from gpu_admission.pki.folder import locked, read_folder, write_folder
-from gpu_admission.pki.maintain import Maintainer, Observer, run
-from gpu_admission.pki.material import FILES, KEYS, from_files, to_files
-from gpu_admission.pki.names import serving_names
-from gpu_admission.pki.pair import load_pair
-from gpu_admission.pki.rotation import Plan, Step, perform
-from gpu_admission.pki.status import RECENT, judge, read_status, write_status
-from gpu_admission.pki.store import Found
-from gpu_admission.pki.watch import PairWatcher
+from gpu_admission.pki.bundle import BundleState, parse_bundle, verifies
+from gpu_admission.pki.certificate_set import FILES, KEYS, from_files, to_files
+from gpu_admission.pki.directory_store import DirectoryStore, ensure, mirror
+from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotator import CertificateObserver, Rotator, run
+from gpu_admission.pki.serving_pair import load_pair
+from gpu_admission.pki.subject_alt_names import serving_names
+from gpu_admission.pki.trust_status import RECENT, judge, read_status, write_status
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 NAMES = serving_names("gpu-admission", "gpu-admission")
-PLAN = Plan(NAMES)
+PLAN = RotationPlan(NAMES)
 ROOT = Path(__file__).parents[2]
 
 
@@ -86,7 +85,7 @@ def test_a_damaged_certificate_is_replaced_and_a_damaged_ca_is_refused(tmp_path)
     made.tls_crt.write_bytes(b"garbage")
     assert ensure(tmp_path / "d", NAMES, AT).pair.fingerprint != made.pair.fingerprint
     (tmp_path / "d" / "ca.key").write_bytes(b"garbage")
-    with pytest.raises(MaterialError, match=r"ca\.key: not an unencrypted EC private key"):
+    with pytest.raises(CertificateSetError, match=r"ca\.key: not an unencrypted EC private key"):
         ensure(tmp_path / "d", NAMES, AT)
 
 
@@ -115,12 +114,12 @@ FOREIGN = {
         {"ca.crt": certificate_pem(CA.certificate, strangers_ca()), "ca.key": key_pem(CA.key)},
         ForeignError,
     ),
-    "our CA without its key": ({"ca.crt": certificate_pem(CA.certificate)}, MaterialError),
+    "our CA without its key": ({"ca.crt": certificate_pem(CA.certificate)}, CertificateSetError),
     "our CA with another key": (
         {"ca.crt": certificate_pem(CA.certificate), "ca.key": key_pem(LEAF.key)},
-        MaterialError,
+        CertificateSetError,
     ),
-    "garbage": ({"ca.crt": b"hello", "ca.key": key_pem(CA.key)}, MaterialError),
+    "garbage": ({"ca.crt": b"hello", "ca.key": key_pem(CA.key)}, CertificateSetError),
     "a huge ca.crt": ({"ca.crt": b"A" * (10 << 20)}, StoreError),
 }
 
@@ -139,13 +138,13 @@ def test_what_is_not_ours_or_broken_is_never_overwritten(tmp_path, case):
 
 
 def test_our_own_files_laid_down_plainly_are_taken_over(tmp_path):
-    material = perform(Step.CREATE, None, AT, PLAN)
-    for name, data in to_files(material).items():
+    certificates = perform(RotationStep.CREATE, None, AT, PLAN)
+    for name, data in to_files(certificates).items():
         (tmp_path / name).write_bytes(data)
-    assert ensure(tmp_path, NAMES, AT).pair.certificate == material.leaf.certificate
-    assert read_folder(tmp_path).files == to_files(material)
+    assert ensure(tmp_path, NAMES, AT).pair.certificate == certificates.leaf.certificate
+    assert read_directory(tmp_path).files == to_files(certificates)
     renewed = ensure(tmp_path, NAMES, AT + DAY * 21)
-    assert verifies(material.trusted, renewed.pair.chain, AT + DAY * 21)
+    assert verifies(certificates.trusted, renewed.pair.chain, AT + DAY * 21)
     assert mode(tmp_path / "ca.key") == 0o600
 
 
@@ -153,7 +152,7 @@ def test_a_certificate_copied_over_ours_is_seen_and_not_hidden_by_the_link(tmp_p
     made = ensure(tmp_path / "d", NAMES, AT)
     made.tls_crt.unlink()
     made.tls_crt.write_bytes(certificate_pem(LEAF.certificate))
-    files = read_folder(tmp_path / "d").files
+    files = read_directory(tmp_path / "d").files
     assert files["tls.crt"] == certificate_pem(LEAF.certificate)
 
 
@@ -231,7 +230,7 @@ def test_a_crash_before_any_rename_or_file_leaves_a_whole_pair(tmp_path, monkeyp
             ensure(tmp_path / "d", NAMES, AT + DAY * 20)
     at = AT + DAY * 20
     assert load_pair(tmp_path / "d" / "tls.crt", tmp_path / "d" / "tls.key", at)
-    assert from_files(read_folder(tmp_path / "d").files).leaf is not None
+    assert from_files(read_directory(tmp_path / "d").files).leaf is not None
     made = ensure(tmp_path / "d", NAMES, at)
     assert verifies(parse_bundle(made.ca_crt.read_bytes()), made.pair.chain, at)
     assert len(list((tmp_path / "d").glob("..v-*"))) <= 3
@@ -240,20 +239,16 @@ def test_a_crash_before_any_rename_or_file_leaves_a_whole_pair(tmp_path, monkeyp
 def test_readers_never_see_a_certificate_beside_the_key_of_another(tmp_path):
     target = tmp_path / "d"
     store = DirectoryStore(target)
-    materials = [perform(Step.CREATE, None, AT, PLAN) for _ in range(8)]
+    materials = [perform(RotationStep.CREATE, None, AT, PLAN) for _ in range(8)]
     store.write(materials[0], None)
     done = threading.Event()
     failures = []
 
     def read():
-        watcher = PairWatcher(target / "tls.crt", target / "tls.key")
         while not done.is_set():
-            files = read_folder(target).files
+            files = read_directory(target).files
             if from_files(files).leaf is None:
                 failures.append("mixed snapshot")
-            watcher.poll(AT)
-            if watcher.pair is None:
-                failures.append("no pair")
 
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
@@ -272,8 +267,8 @@ def test_readers_never_see_a_certificate_beside_the_key_of_another(tmp_path):
 def test_several_processes_that_start_at_once_agree(tmp_path):
     code = (
         "import sys; from datetime import UTC, datetime; from pathlib import Path\n"
-        "from gpu_admission.pki.directory import ensure\n"
-        "from gpu_admission.pki.names import serving_names\n"
+        "from gpu_admission.pki.directory_store import ensure\n"
+        "from gpu_admission.pki.subject_alt_names import serving_names\n"
         "made = ensure(Path(sys.argv[1]), serving_names('s', 'n'), datetime(2030, 1, 1, tzinfo=UTC))\n"
         "print(made.pair.fingerprint)\n"
     )
@@ -285,7 +280,7 @@ def test_several_processes_that_start_at_once_agree(tmp_path):
 
 
 def test_a_lock_that_is_never_let_go_is_an_error_and_no_hang(tmp_path, monkeypatch):
-    monkeypatch.setattr(folder, "PATIENCE", (2, 0.01))
+    monkeypatch.setattr(atomic_directory, "PATIENCE", (2, 0.01))
     ensure(tmp_path / "d", NAMES, AT)
     with (tmp_path / "d" / ".lock").open() as held:
         fcntl.flock(held, fcntl.LOCK_EX)
@@ -313,38 +308,74 @@ def test_a_data_link_that_leads_elsewhere_is_not_followed_for_writing(tmp_path):
 def test_of_two_writers_that_read_the_same_version_one_wins(tmp_path):
     store = DirectoryStore(tmp_path / "d")
     version = store.read().version
-    first, second = (perform(Step.CREATE, None, AT, PLAN) for _ in range(2))
+    first, second = (perform(RotationStep.CREATE, None, AT, PLAN) for _ in range(2))
     store.write(first, version)
     with pytest.raises(ConflictError):
         store.write(second, version)
-    assert store.read().material.trusted == first.trusted
+    assert store.read().certificates.trusted == first.trusted
+
+
+@pytest.mark.skipif(shutil.which("cp") is None, reason="there is no cp")
+@pytest.mark.parametrize("options", ["-rL", "-a", "-r", "-rLp"])
+@pytest.mark.parametrize("days", [0, 21])
+def test_a_copy_of_the_directory_works_like_the_original(tmp_path, options, days):
+    original = ensure(tmp_path / "d", NAMES, AT)
+    ensure(tmp_path / "d", NAMES, AT + DAY * 20)  # two versions lie there
+    before = (tmp_path / "d" / "tls.crt").read_bytes()
+    subprocess.run(["cp", options, tmp_path / "d", tmp_path / "copy"], check=True)
+    at = AT + DAY * (20 + days)
+    made = ensure(tmp_path / "copy", NAMES, at)
+    assert (made.tls_crt.read_bytes() == before) == (days == 0)
+    assert verifies(parse_bundle(original.ca_crt.read_bytes()), made.pair.chain, at)
+    for _ in range(3):
+        at += DAY * 21
+        made = ensure(tmp_path / "copy", NAMES, at)
+        assert load_pair(made.tls_crt, made.tls_key, at)
+    assert sorted(path.name for path in (tmp_path / "copy").iterdir() if not path.name.startswith("..v-")) == [
+        "..data", ".lock", "ca.crt", "ca.key", "old.crt", "tls.crt", "tls.key",
+    ]  # fmt: skip
+    assert len(list((tmp_path / "copy").glob("..v-*"))) == 2
+    assert mode(tmp_path / "copy" / "tls.key") == mode(tmp_path / "copy" / "ca.key") == 0o600
+
+
+def test_what_stands_where_the_link_belongs_is_an_error_without_leftovers(tmp_path, monkeypatch):
+    ensure(tmp_path / "d", NAMES, AT)
+    names = sorted(os.listdir(tmp_path / "d"))
+
+    def refuse(self, target):
+        raise OSError(1, "Operation not permitted", str(target))
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.raises(StoreError, match="operation not permitted"):
+        ensure(tmp_path / "d", NAMES, AT + DAY * 21)
+    assert sorted(os.listdir(tmp_path / "d")) == names
 
 
 def test_files_that_are_no_more_disappear(tmp_path):
-    material = perform(Step.CREATE, None, AT, PLAN)
-    staged = perform(Step.STAGE, material, AT, PLAN)
+    certificates = perform(RotationStep.CREATE, None, AT, PLAN)
+    staged = perform(RotationStep.STAGE, certificates, AT, PLAN)
     write = DirectoryStore(tmp_path / "d").write
     write(staged, None)
     assert (tmp_path / "d" / "ca-next.key").exists()
-    write(perform(Step.PROMOTE, staged, AT, PLAN), None)
+    write(perform(RotationStep.PROMOTE, staged, AT, PLAN), None)
     assert not os.path.lexists(tmp_path / "d" / "ca-next.key")
 
 
 def test_a_mirror_holds_no_key_of_a_ca(tmp_path):
-    material = perform(Step.CREATE, None, AT, PLAN)
-    assert mirror(tmp_path / "m", material)
-    assert not mirror(tmp_path / "m", material)
-    assert set(read_folder(tmp_path / "m").files) == {"ca.crt", "tls.crt", "tls.key"}
+    certificates = perform(RotationStep.CREATE, None, AT, PLAN)
+    assert mirror(tmp_path / "m", certificates)
+    assert not mirror(tmp_path / "m", certificates)
+    assert set(read_directory(tmp_path / "m").files) == {"ca.crt", "tls.crt", "tls.key"}
     assert set(FILES) >= KEYS
 
 
 def test_a_maintainer_of_a_directory_lives_for_years_and_never_serves_what_its_ca_crt_denies(tmp_path):
     target = tmp_path / "d"
-    maintainer = Maintainer(DirectoryStore(target), PLAN, serving=target)
+    maintainer = Rotator(DirectoryStore(target), PLAN, serving=target)
     seen = set()
     for day in range(0, 800, 4):
         at = AT + DAY * day
-        events = maintainer.settle(at)
+        events = maintainer.reconcile(at)
         assert not [event for event in events if event.failed]
         pair = load_pair(target / "tls.crt", target / "tls.key", at)
         bundle = parse_bundle((target / "ca.crt").read_bytes())
@@ -355,8 +386,11 @@ def test_a_maintainer_of_a_directory_lives_for_years_and_never_serves_what_its_c
 
 def test_the_loop_outlives_any_error(tmp_path):
     class Broken:
-        def settle(self, at):
+        def reconcile(self, at):
             raise RuntimeError("secret detail")
+
+        def has_news(self):
+            return False
 
     stop, told = threading.Event(), []
 
@@ -373,7 +407,7 @@ def test_the_loop_outlives_any_error(tmp_path):
 
 def test_writing_into_a_directory_that_vanished_is_an_error(tmp_path):
     with pytest.raises(PkiError):
-        write_folder(tmp_path / "gone", {})
+        write_directory(tmp_path / "gone", {})
 
 
 # ---------------------------------------------------------------- what workers are told
@@ -388,7 +422,7 @@ class Board:
     def read(self):
         if self.bundles == ("forbidden",):
             raise StoreError("not allowed to look")
-        return Found(self.bundles, tuple(not one for one in self.bundles), "1")
+        return BundleState(self.bundles, tuple(not one for one in self.bundles), "1")
 
 
 OURS, THEIRS = (CA.certificate,), (create_authority(AT).certificate,)
@@ -411,31 +445,40 @@ OURS, THEIRS = (CA.certificate,), (create_authority(AT).certificate,)
 def test_what_an_observer_of_somebody_elses_certificate_tells(tmp_path, bundles, expected):
     (tmp_path / "tls.crt").write_bytes(certificate_pem(LEAF.certificate))
     (tmp_path / "status").mkdir()
-    observer = Observer([Board(*one) for one in bundles], tmp_path / "tls.crt", tmp_path / "status")
-    events = observer.settle(AT)
+    boards = [Board(*one) for one in bundles]
+    observer = CertificateObserver(boards, tmp_path / "tls.crt", tmp_path / "status", lambda: 5.0)
+    events = observer.reconcile(AT)
     leaf = LEAF.certificate.fingerprint(SHA256()).hex()
-    assert read_status(tmp_path / "status", leaf, AT) is expected
+    assert read_status(tmp_path / "status", leaf, 5.0) is expected
     assert bool(events) == (["forbidden"] in bundles)
 
 
 def test_an_answer_that_is_old_or_about_another_certificate_is_none(tmp_path):
-    write_status(tmp_path, "a", False, AT)
-    assert read_status(tmp_path, "a", AT + RECENT) is False
-    assert read_status(tmp_path, "a", AT + RECENT + timedelta(seconds=1)) is None
-    assert read_status(tmp_path, "a", AT - timedelta(seconds=1)) is None
-    assert read_status(tmp_path, "b", AT) is None
+    write_status(tmp_path, "a", False, 1000.0, AT)
+    assert read_status(tmp_path, "a", 1000.0 + RECENT) is False
+    assert read_status(tmp_path, "a", 1001.0 + RECENT) is None
+    assert read_status(tmp_path, "a", 999.0) is None  # of before the machine was started again
+    assert read_status(tmp_path, "b", 1000.0) is None
 
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "null", '{"leaf": "a"}', '{"leaf": "a", "verifies": 0, "at": "2030-01-01T00:00:00+00:00"}',
-     '{"leaf": "a", "verifies": false, "at": "2030-01-01T00:00:00"}', '{"leaf": "a", "verifies": false, "at": 7}',
-     "[" * 100_000, "x" * (2 << 20), "\udcff"],
-    ids=range(11),
+    ["", "[]", "{}", "null", '{"leaf": "a"}', '{"leaf": "a", "verifies": 0, "monotonic": 1000.0}',
+     '{"leaf": "a", "verifies": false, "monotonic": "1000"}', '{"leaf": "a", "verifies": false, "monotonic": NaN}',
+     '{"leaf": "a", "verifies": false, "monotonic": 1e999}', "[" * 100_000, "x" * (2 << 20), "\udcff"],
+    ids=range(12),
 )  # fmt: skip
 def test_an_answer_that_cannot_be_read_is_none(tmp_path, text):
     (tmp_path / "published.json").write_bytes(text.encode("utf-8", "surrogateescape"))
-    assert read_status(tmp_path, "a", AT) is None
+    assert read_status(tmp_path, "a", 1000.0) is None
+
+
+def test_a_status_file_planted_as_a_link_is_replaced_and_its_target_left_alone(tmp_path):
+    (tmp_path / "victim").write_text("x")
+    (tmp_path / "published.json").symlink_to("victim")
+    write_status(tmp_path, "a", True, 1.0, AT)
+    assert (tmp_path / "victim").read_text() == "x"
+    assert read_status(tmp_path, "a", 1.0) is True
 
 
 def test_nothing_seen_is_no_verdict():

@@ -1,7 +1,6 @@
 """Pairs on disk, good, bad and hostile."""
 
 import os
-import shutil
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,9 +12,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from gpu_admission.pki.authority import certificate_pem, create_authority, issue_leaf, key_pem
 from gpu_admission.pki.errors import PairError
-from gpu_admission.pki.names import serving_names
-from gpu_admission.pki.pair import check_pair, load_pair
-from gpu_admission.pki.watch import PairWatcher
+from gpu_admission.pki.serving_pair import check_pair, load_pair
+from gpu_admission.pki.subject_alt_names import serving_names
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -23,7 +21,6 @@ NAMES = serving_names("gpu-admission", "gpu-admission")
 CA = create_authority(AT)
 LEAF, OTHER = issue_leaf(CA, NAMES, AT), issue_leaf(CA, NAMES, AT)
 CERT, KEY = certificate_pem(LEAF.certificate), key_pem(LEAF.key)
-LATE = issue_leaf(CA, NAMES, AT + DAY * 10)
 
 
 def self_signed(key, algorithm):
@@ -135,13 +132,13 @@ def test_paths_that_are_no_files(tmp_path):
         ("loop", "a loop of symbolic links"),
         ("dangling", "no such file"),
         ("missing", "no such file"),
-        ("fifo", "not a file"),
-        (".", "not a file|is a directory"),
+        ("fifo", "not a regular file"),
+        (".", "not a regular file|is a directory"),
         ("k/below", "not a directory"),
     ]:
         with pytest.raises(PairError, match=word):
             load_pair(tmp_path / name, tmp_path / "k", AT)
-    with pytest.raises(PairError, match="not a file"):
+    with pytest.raises(PairError, match="not a regular file"):
         load_pair(Path("/dev/zero"), tmp_path / "k", AT)
 
 
@@ -158,14 +155,6 @@ def test_both_ends_of_a_life_belong_to_it():
     pair = check_pair(CERT, KEY, AT)
     for at in (pair.not_before, pair.not_after):
         assert check_pair(CERT, KEY, at).fingerprint == pair.fingerprint
-
-
-def test_another_type_of_key_takes_a_restart():
-    pair = check_pair(CERT, KEY, AT)
-    assert check_pair(certificate_pem(OTHER.certificate), key_pem(OTHER.key), AT, like=pair)
-    for chain, key in (RSA, P384, ED25519):
-        with pytest.raises(PairError, match="another type takes a restart"):
-            check_pair(chain, key, AT, like=pair)
 
 
 def test_a_pair_shows_no_key():
@@ -186,80 +175,3 @@ def test_install_leaves_no_file_behind_and_works_without_memfd(tmp_path, monkeyp
         before = len(list(descriptors.iterdir()))
         pair.install(context)
         assert len(list(descriptors.iterdir())) == before
-
-
-# ---------------------------------------------------------------- the watcher
-
-
-def put(tmp_path, chain, key):
-    (tmp_path / "c").write_bytes(chain)
-    (tmp_path / "k").write_bytes(key)
-
-
-def test_the_watcher_tells_of_a_new_pair_once(tmp_path):
-    watcher = PairWatcher(tmp_path / "c", tmp_path / "k")
-    assert watcher.poll(AT) is None
-    assert "no such file" in watcher.error
-    put(tmp_path, CERT, KEY)
-    assert watcher.poll(AT).certificate == LEAF.certificate
-    assert watcher.error is None
-    assert watcher.poll(AT) is None
-    put(tmp_path, certificate_pem(OTHER.certificate), key_pem(OTHER.key))
-    assert watcher.poll(AT).certificate == OTHER.certificate
-    os.utime(tmp_path / "c", (1, 1))
-    assert watcher.poll(AT) is None  # touched, not changed
-
-
-@pytest.mark.parametrize("case", HOSTILE.values(), ids=HOSTILE.keys())
-def test_a_bad_pair_on_disk_keeps_the_last_good_one(tmp_path, case):
-    put(tmp_path, CERT, KEY)
-    watcher = PairWatcher(tmp_path / "c", tmp_path / "k")
-    good = watcher.poll(AT)
-    put(tmp_path, *case[:2])
-    assert watcher.poll(AT) is None
-    assert watcher.pair is good
-    assert watcher.error
-    put(tmp_path, certificate_pem(OTHER.certificate), key_pem(OTHER.key))
-    assert watcher.poll(AT).certificate == OTHER.certificate
-    assert watcher.error is None
-
-
-def test_files_that_vanish_or_change_one_by_one_keep_the_last_good_pair(tmp_path):
-    put(tmp_path, CERT, KEY)
-    watcher = PairWatcher(tmp_path / "c", tmp_path / "k")
-    watcher.poll(AT)
-    (tmp_path / "c").write_bytes(certificate_pem(OTHER.certificate))
-    assert watcher.poll(AT) is None
-    assert "does not belong" in watcher.error
-    (tmp_path / "k").write_bytes(key_pem(OTHER.key))
-    assert watcher.poll(AT).certificate == OTHER.certificate
-    (tmp_path / "c").unlink()
-    assert watcher.poll(AT) is None
-    assert watcher.pair.certificate == OTHER.certificate
-
-
-def test_a_pair_that_becomes_valid_without_changing_is_taken_then(tmp_path):
-    put(tmp_path, CERT, KEY)
-    watcher = PairWatcher(tmp_path / "c", tmp_path / "k")
-    watcher.poll(AT)
-    put(tmp_path, certificate_pem(LATE.certificate), key_pem(LATE.key))
-    assert watcher.poll(AT) is None
-    assert "not valid before" in watcher.error
-    assert watcher.poll(AT + DAY * 10).certificate == LATE.certificate
-
-
-def test_a_secret_mounted_by_the_kubelet_is_noticed(tmp_path):
-    def version(name, leaf):
-        (tmp_path / name).mkdir()
-        put(tmp_path / name, certificate_pem(leaf.certificate), key_pem(leaf.key))
-        (tmp_path / "..fresh").symlink_to(name)
-        (tmp_path / "..fresh").replace(tmp_path / "..data")
-
-    version("..1", LEAF)
-    for name in ("c", "k"):
-        (tmp_path / name).symlink_to(f"..data/{name}")
-    watcher = PairWatcher(tmp_path / "c", tmp_path / "k")
-    assert watcher.poll(AT).certificate == LEAF.certificate
-    version("..2", OTHER)
-    shutil.rmtree(tmp_path / "..1")
-    assert watcher.poll(AT).certificate == OTHER.certificate

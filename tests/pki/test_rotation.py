@@ -9,22 +9,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpu_admission.pki.authority import create_authority, issue_leaf
-from gpu_admission.pki.bundle import verifies
+from gpu_admission.pki.bundle import BundleState, verifies
+from gpu_admission.pki.certificate_set import StoredSet, from_files, to_files
 from gpu_admission.pki.errors import ConflictError, StoreError
-from gpu_admission.pki.maintain import Maintainer
-from gpu_admission.pki.material import from_files, to_files
-from gpu_admission.pki.names import names_of, parse_name, serving_names
-from gpu_admission.pki.rotation import Plan, Published, Step, bring_up, decide, due, perform, wanted
-from gpu_admission.pki.store import Found, Stored
+from gpu_admission.pki.rotation import (
+    PublishedBundle,
+    RotationPlan,
+    RotationStep,
+    bring_up,
+    decide,
+    due,
+    perform,
+    wanted,
+)
+from gpu_admission.pki.rotator import Rotator
+from gpu_admission.pki.subject_alt_names import names_of, parse_name, serving_names
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 NAMES = serving_names("gpu-admission", "gpu-admission")
-PLAN = Plan(NAMES)
+PLAN = RotationPlan(NAMES)
 
 
 def made(at=START, plan=PLAN):
-    return perform(Step.CREATE, None, at, plan)
+    return perform(RotationStep.CREATE, None, at, plan)
 
 
 # ---------------------------------------------------------------- single decisions
@@ -33,14 +41,14 @@ def made(at=START, plan=PLAN):
 @pytest.mark.parametrize(
     ("days", "step"),
     [
-        (-400, Step.WAIT),  # our clock is wrong: nothing we signed would be better
-        (0, Step.WAIT),
-        (19.9, Step.WAIT),
-        (20, Step.RENEW),
-        (29.9, Step.RENEW),
-        (30.1, Step.REISSUE),
-        (300, Step.REISSUE),
-        (365.1, Step.CREATE),
+        (-400, RotationStep.CREATE),  # our clock is wrong, or was when it was made
+        (0, RotationStep.WAIT),
+        (19.9, RotationStep.WAIT),
+        (20, RotationStep.RENEW),
+        (29.9, RotationStep.RENEW),
+        (30.1, RotationStep.REISSUE),
+        (300, RotationStep.REISSUE),
+        (365.1, RotationStep.CREATE),
     ],
 )
 def test_a_certificate_as_time_goes_by(days, step):
@@ -48,8 +56,8 @@ def test_a_certificate_as_time_goes_by(days, step):
 
 
 def test_nothing_stored_means_create_and_then_rest():
-    assert decide(None, [], START, PLAN) is Step.CREATE
-    assert decide(made(), [], START, PLAN) is Step.WAIT
+    assert decide(None, [], START, PLAN) is RotationStep.CREATE
+    assert decide(made(), [], START, PLAN) is RotationStep.WAIT
 
 
 def test_jitter_only_renews_earlier_and_by_a_twentieth_of_the_life():
@@ -61,8 +69,8 @@ def test_jitter_only_renews_earlier_and_by_a_twentieth_of_the_life():
 def test_a_certificate_without_a_wanted_name_is_replaced_and_keeps_the_names_it_had():
     other = replace(PLAN, names=(parse_name("other.example.com"),))
     stored = made()
-    assert decide(stored, [], START, other) is Step.REISSUE
-    leaf = perform(Step.REISSUE, stored, START, other).leaf.certificate
+    assert decide(stored, [], START, other) is RotationStep.REISSUE
+    leaf = perform(RotationStep.REISSUE, stored, START, other).leaf.certificate
     assert set(names_of(leaf)) == {*NAMES, *other.names}
 
 
@@ -76,8 +84,8 @@ def test_a_certificate_nobody_would_accept_is_replaced_at_once(lost):
     }
     at = START + timedelta(minutes=2)
     broken = replace(stored, leaf=leaves[lost])
-    assert decide(broken, [], at, PLAN) is Step.REISSUE
-    repaired = perform(Step.REISSUE, broken, at, PLAN)
+    assert decide(broken, [], at, PLAN) is RotationStep.REISSUE
+    repaired = perform(RotationStep.REISSUE, broken, at, PLAN)
     assert repaired.authority == stored.authority
     assert verifies(repaired.trusted, (repaired.leaf.certificate,), at)
 
@@ -90,33 +98,33 @@ def staged(at=START + DAY * 244):
 
 def test_a_ca_is_followed_by_the_next_at_two_thirds_of_its_life_and_signs_on_meanwhile():
     stored, at = staged()
-    assert decide(stored, [Published(None)], at, PLAN) is Step.WAIT
+    assert decide(stored, [PublishedBundle(None)], at, PLAN) is RotationStep.WAIT
     later = at + DAY * 21
-    assert decide(stored, [Published(None)], later, PLAN) is Step.RENEW
-    leaf = perform(Step.RENEW, stored, later, PLAN).leaf.certificate
+    assert decide(stored, [PublishedBundle(None)], later, PLAN) is RotationStep.RENEW
+    leaf = perform(RotationStep.RENEW, stored, later, PLAN).leaf.certificate
     assert verifies((stored.authority.certificate,), (leaf,), later)
 
 
 @pytest.mark.parametrize(
     ("published", "step"),
     [
-        ([("both", -6)], Step.PROMOTE),
-        ([("both", -5)], Step.PROMOTE),
-        ([("both", -4)], Step.WAIT),  # not every API server has seen it
-        ([("both", None)], Step.WAIT),
-        ([("both", -6), ("unread", None)], Step.WAIT),
-        ([("both", -6), ("old", None)], Step.PUBLISH),
-        ([("both", -6), ("both", -1)], Step.WAIT),
-        ([("both", -6), ("both", -6)], Step.PROMOTE),
-        ([("unread", None)], Step.WAIT),
-        ([], Step.WAIT),  # nobody tells what is published: later
+        ([("both", -6)], RotationStep.PROMOTE),
+        ([("both", -5)], RotationStep.PROMOTE),
+        ([("both", -4)], RotationStep.WAIT),  # not every API server has seen it
+        ([("both", None)], RotationStep.WAIT),
+        ([("both", -6), ("unread", None)], RotationStep.WAIT),
+        ([("both", -6), ("old", None)], RotationStep.PUBLISH),
+        ([("both", -6), ("both", -1)], RotationStep.WAIT),
+        ([("both", -6), ("both", -6)], RotationStep.PROMOTE),
+        ([("unread", None)], RotationStep.WAIT),
+        ([], RotationStep.WAIT),  # nobody tells what is published: later
     ],
 )
 def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step):
     stored, at = staged()
     bundles = {"both": stored.trusted, "old": (stored.authority.certificate,), "unread": None}
     seen = [
-        Published(bundles[kind], None if minutes is None else at + timedelta(minutes=minutes))
+        PublishedBundle(bundles[kind], None if minutes is None else timedelta(minutes=-minutes))
         for kind, minutes in published
     ]
     assert decide(stored, seen, at, PLAN) is step
@@ -125,10 +133,10 @@ def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step
 @pytest.mark.parametrize(
     ("published", "days_before_the_end", "step"),
     [
-        ([], 30.5, Step.WAIT),
-        ([], 29.5, Step.PROMOTE),  # while a certificate of the old one is still good
-        ([Published(None)], 29.5, Step.WAIT),
-        ([Published(None)], 0.03, Step.PROMOTE),  # no more to lose
+        ([], 30.5, RotationStep.WAIT),
+        ([], 29.5, RotationStep.PROMOTE),  # while a certificate of the old one is still good
+        ([PublishedBundle(None)], 29.5, RotationStep.WAIT),
+        ([PublishedBundle(None)], 0.03, RotationStep.PROMOTE),  # no more to lose
     ],
 )
 def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(published, days_before_the_end, step):
@@ -136,9 +144,9 @@ def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(publish
     end = stored.authority.certificate.not_valid_after_utc
     while at < end - DAY * 31:
         at += DAY * 10
-        stored = perform(Step.RENEW, stored, at, PLAN)
+        stored = perform(RotationStep.RENEW, stored, at, PLAN)
     at = end - DAY * days_before_the_end
-    stored = perform(Step.RENEW, stored, min(at, end - DAY), PLAN)
+    stored = perform(RotationStep.RENEW, stored, min(at, end - DAY), PLAN)
     assert stored.leaf.certificate.not_valid_after_utc <= end
     assert decide(stored, published, at, PLAN) is step
 
@@ -146,7 +154,7 @@ def test_without_a_look_at_what_is_published_the_old_ca_signs_to_its_end(publish
 def test_the_old_ca_is_dropped_after_its_last_certificate_and_not_before():
     stored, at = staged()
     last = stored.leaf.certificate
-    stored = perform(Step.PROMOTE, stored, at, PLAN)
+    stored = perform(RotationStep.PROMOTE, stored, at, PLAN)
     assert stored.successor is None
     assert len(stored.trusted) == 2
     assert verifies(stored.trusted, (last,), at)
@@ -162,7 +170,7 @@ def test_renewing_many_times_keeps_what_is_stored_small():
     stored, at = made(), START
     for _ in range(50):
         at += timedelta(minutes=1)
-        stored = perform(Step.RENEW, stored, at, PLAN)
+        stored = perform(RotationStep.RENEW, stored, at, PLAN)
     assert len(stored.old) == 1
     assert sum(map(len, to_files(stored).values())) < 8192
 
@@ -179,12 +187,12 @@ def test_a_bundle_is_wanted_with_ours_without_dropped_ones_and_with_strangers_th
 def test_short_lives_come_to_rest(life):
     plan = replace(PLAN, leaf_life=life, ca_life=life * 3)
     stored = bring_up(None, START, plan)
-    assert decide(stored, [], START, plan) is Step.WAIT
+    assert decide(stored, [], START, plan) is RotationStep.WAIT
 
 
 def test_every_state_survives_being_written_and_read():
     stored, at = staged()
-    promoted = perform(Step.PROMOTE, stored, at, PLAN)
+    promoted = perform(RotationStep.PROMOTE, stored, at, PLAN)
     dropped = bring_up(promoted, at + DAY * 31, PLAN)
     assert dropped.old
     for state in (made(), stored, promoted, dropped):
@@ -208,12 +216,15 @@ class World:
     def __init__(self, plan, replicas, lag):
         self.now = START
         self.lag = lag
-        self.material, self.version = None, 0
+        self.certificates, self.version = None, 0
         self.history = [[(START - DAY, ())], [(START - DAY, ())]]
         self.crash = None  # (which write from now on, before or after it happens)
         self.unreadable = set()
         self.plan = plan
         self.replicas = [Replica(self, number) for number in range(replicas)]
+
+    def monotonic(self):
+        return (self.now - START).total_seconds()
 
     def write(self, effect):
         if self.crash is not None:
@@ -240,13 +251,16 @@ class WorldStore:
         self.world = world
 
     def read(self):
-        return Stored(self.world.material, str(self.world.version))
+        return StoredSet(self.world.certificates, str(self.world.version))
 
-    def write(self, material, version):
+    def version(self):
+        return str(self.world.version)
+
+    def write(self, certificates, version):
         def effect():
             if str(self.world.version) != version:
                 raise ConflictError("changed meanwhile")
-            self.world.material, self.world.version = material, self.world.version + 1
+            self.world.certificates, self.world.version = certificates, self.world.version + 1
 
         self.world.write(effect)
 
@@ -259,7 +273,7 @@ class WorldPublication:
         if self.number in self.world.unreadable:
             raise StoreError("not now")
         history = self.world.history[self.number]
-        return Found((history[-1][1],), (not history[-1][1],), str(len(history)))
+        return BundleState((history[-1][1],), (not history[-1][1],), str(len(history)))
 
     def write(self, bundles, version):
         history = self.world.history[self.number]
@@ -282,7 +296,7 @@ class Replica:
         world = self.world
         plan = replace(world.plan, jitter=self.number / 4)
         places = [WorldPublication(world, number) for number in range(2)]
-        self.maintainer = Maintainer(WorldStore(world), plan, publications=places)
+        self.maintainer = Rotator(WorldStore(world), plan, targets=places, monotonic=world.monotonic)
 
     def work(self, steps=8):
         try:
@@ -294,7 +308,7 @@ class Replica:
             return
         finally:
             self.world.crash = None
-        self.served = self.world.material.leaf.certificate
+        self.served = self.world.certificates.leaf.certificate
         self.seen = self.world.now
 
 

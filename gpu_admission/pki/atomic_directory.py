@@ -4,6 +4,9 @@
 never changed once it is linked. Swapping ``..data`` is one rename, so no reader and no crash ever
 sees a certificate beside another one's key. The directory before the present one is kept: who is
 reading it may finish.
+
+A copy that followed the links (``cp -rL``, some backups) holds plain files and a plain directory ``..data``: the
+files count, and the first write makes links of them again.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gpu_admission.pki.certificate_set import FILES, KEYS
 from gpu_admission.pki.errors import PairError, StoreError
-from gpu_admission.pki.material import FILES, KEYS
-from gpu_admission.pki.pair import read_small_file
+from gpu_admission.pki.serving_pair import read_pem_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +47,7 @@ class Snapshot:
         return f"Snapshot({sorted(self.files)}, {self.version!r})"
 
 
-def read_folder(directory: Path) -> Snapshot:
+def read_directory(directory: Path) -> Snapshot:
     """Read the files of `FILES` that exist, all of one version; none where there is no directory.
 
     A plain file that somebody put in a link's place counts instead of what it replaced. Raises
@@ -63,16 +66,16 @@ def read_folder(directory: Path) -> Snapshot:
     raise StoreError(f"{directory}: keeps changing while it is read")
 
 
-def write_folder(directory: Path, files: Mapping[str, bytes]) -> None:
+def write_directory(directory: Path, files: Mapping[str, bytes]) -> None:
     """Replace all files at once; names of `FILES` that are not given are removed.
 
     Keys have mode 0600 whatever the umask; the directory, if it is made here, 0700. Call it under
     `locked`. Raises StoreError.
     """
+    before, version = _current(directory), f"..v-{secrets.token_hex(8)}"
     try:
-        before = _current(directory)
-        version = f"..v-{secrets.token_hex(8)}"
         _write_version(directory / version, files)
+        _set_aside(directory / DATA)
         _relink(directory, DATA, version)
         _link_files(directory, files)
         _sync(directory)
@@ -80,11 +83,19 @@ def write_folder(directory: Path, files: Mapping[str, bytes]) -> None:
             if VERSION.fullmatch(entry.name) and entry.name not in {version, before}:
                 shutil.rmtree(entry, ignore_errors=True)
     except OSError as error:
+        if _current(directory) != version:
+            shutil.rmtree(directory / version, ignore_errors=True)
         raise StoreError(_describe(directory, error)) from None
 
 
+def _set_aside(data: Path) -> None:
+    """Make room for the link ``..data`` where a copy left a directory of that name; what is in it goes with the old."""
+    if data.is_dir() and not data.is_symlink():
+        data.rename(data.with_name(f"..v-{secrets.token_hex(8)}"))
+
+
 def is_tidy(directory: Path, names: Iterable[str]) -> bool:
-    """Tell whether a directory is laid out as `write_folder` leaves it, no link deleted or replaced."""
+    """Tell whether a directory is laid out as `write_directory` leaves it, no link deleted or replaced."""
     return bool(_current(directory)) and all(_is_link(directory, name) for name in names)
 
 
@@ -166,7 +177,11 @@ def _relink(directory: Path, name: str, target: str) -> None:
     """Point a name somewhere else in one rename."""
     fresh = directory / f"..link-{secrets.token_hex(8)}"
     fresh.symlink_to(target)
-    fresh.replace(directory / name)
+    try:
+        fresh.replace(directory / name)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
 
 
 def _sync(directory: Path) -> None:
@@ -192,7 +207,7 @@ def _read(directory: Path, version: str, name: str) -> bytes | None:
         path = directory / version / name
     if not os.path.lexists(path):
         return None
-    data = read_small_file(path)
+    data = read_pem_file(path)
     if name in KEYS and _owner(path) not in {0, os.geteuid()} and os.geteuid() != 0:
         # In a directory that others may write, a key laid out for us is one that somebody knows.
         raise PairError(f"{path}: belongs to another user")

@@ -4,7 +4,7 @@ import os
 import webhook_standin
 from webhook_server import replace
 
-from gpu_admission.admission.policies import RETRY, PolicySet
+from gpu_admission.admission.policy_store import RETRY, PolicyStore
 from gpu_admission.admission.seam import PolicyError
 
 
@@ -16,7 +16,7 @@ class Told:
 
 def make(*sources, load=webhook_standin.load, clock=lambda: 7.0):
     told = Told()
-    policies = PolicySet(
+    policies = PolicyStore(
         [str(source) for source in sources],
         load,
         loaded=lambda name, when: told.loaded.append((name, when)),

@@ -6,6 +6,7 @@ file       what it holds (a key of a Secret's data, or a file in a directory)
 ca.crt     what clients trust: the signing CA, then the next one, then retired ones
 ca.key     key of the signing CA
 ca-next.key  key of the next CA while one is being introduced
+ca-displaced.key  key of a CA that gave way because the clock said it was not valid: it comes back if it is
 tls.crt    the serving certificate
 tls.key    its key
 old.crt    no one trusts it: the last replaced certificate of each CA (a retired CA is dropped when
@@ -18,7 +19,7 @@ Which certificate in ca.crt plays which part follows from the keys, not from the
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
@@ -33,23 +34,25 @@ from gpu_admission.pki.authority import (
     matches,
 )
 from gpu_admission.pki.bundle import LARGEST, Bundle, merge, parse_bundle
-from gpu_admission.pki.errors import ForeignError, MaterialError
+from gpu_admission.pki.errors import CertificateSetError, ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-CA_CRT, CA_KEY, NEXT_KEY = "ca.crt", "ca.key", "ca-next.key"
+CA_CRT, CA_KEY, NEXT_KEY, DISPLACED_KEY = "ca.crt", "ca.key", "ca-next.key", "ca-displaced.key"
 TLS_CRT, TLS_KEY, OLD_CRT = "tls.crt", "tls.key", "old.crt"
-FILES = (CA_CRT, CA_KEY, NEXT_KEY, TLS_CRT, TLS_KEY, OLD_CRT)
-KEYS = frozenset({CA_KEY, NEXT_KEY, TLS_KEY})
+FILES = (CA_CRT, CA_KEY, NEXT_KEY, DISPLACED_KEY, TLS_CRT, TLS_KEY, OLD_CRT)
+KEYS = frozenset({CA_KEY, NEXT_KEY, DISPLACED_KEY, TLS_KEY})
 
 
 @dataclass(frozen=True, slots=True)
-class Material:
+class CertificateSet:
     """Our CAs and our serving certificate. Its repr shows no key.
 
     authority  signs serving certificates
     successor  the next CA, already published, signing nothing yet
+    displaced  a CA that was replaced because it was not valid by the clock of that moment. Clocks are wrong at
+               times: it is trusted, and signs again as soon as it is valid
     retired    CAs that sign nothing any more, trusted until their last certificate has expired
     leaf       what is served; None when it is missing or broken, and then simply made again
     old        replaced leaves and dropped CAs, trusted by nobody
@@ -58,14 +61,15 @@ class Material:
     authority: KeyPair
     leaf: KeyPair | None = None
     successor: KeyPair | None = None
+    displaced: KeyPair | None = None
     retired: Bundle = ()
     old: Bundle = ()
 
     @property
     def trusted(self) -> Bundle:
         """What clients must trust now, the signing CA first."""
-        successor = () if self.successor is None else (self.successor.certificate,)
-        return merge((self.authority.certificate,), successor, self.retired)
+        others = (one.certificate for one in (self.successor, self.displaced) if one is not None)
+        return merge((self.authority.certificate,), others, self.retired)
 
     @property
     def dropped(self) -> Bundle:
@@ -73,26 +77,52 @@ class Material:
         return tuple(one for one in self.old if is_authority(one) and one not in self.trusted)
 
 
-def to_files(material: Material) -> dict[str, bytes]:
-    """Write material as the contents of its files; files that would be empty are left out."""
+@dataclass(frozen=True, slots=True)
+class StoredSet:
+    """A certificate set as it was read; `version` is what a write must still find there."""
+
+    certificates: CertificateSet | None
+    version: str
+
+
+class CertificateStore(Protocol):
+    """Where certificates is kept. Of several writers that read the same version, one succeeds."""
+
+    def files(self) -> dict[str, bytes]:
+        """Read the files of `FILES` as they are, whoever made them. Raises StoreError."""
+
+    def version(self) -> str:
+        """Return the version that `read` would give, at little cost. Raises StoreError."""
+
+    def read(self) -> StoredSet:
+        """Read what is there. Raises StoreError, CertificateSetError, ForeignError."""
+
+    def write(self, certificates: CertificateSet, version: str | None) -> None:
+        """Replace what `read` saw, or with None whatever is there. Raises ConflictError, StoreError."""
+
+
+def to_files(certificates: CertificateSet) -> dict[str, bytes]:
+    """Write certificates as the contents of its files; files that would be empty are left out."""
     files = {
-        CA_CRT: certificate_pem(*material.trusted),
-        CA_KEY: key_pem(material.authority.key),
+        CA_CRT: certificate_pem(*certificates.trusted),
+        CA_KEY: key_pem(certificates.authority.key),
     }
-    if material.successor is not None:
-        files[NEXT_KEY] = key_pem(material.successor.key)
-    if material.leaf is not None:
-        files[TLS_CRT] = certificate_pem(material.leaf.certificate)
-        files[TLS_KEY] = key_pem(material.leaf.key)
-    if material.old:
-        files[OLD_CRT] = certificate_pem(*material.old)
+    if certificates.successor is not None:
+        files[NEXT_KEY] = key_pem(certificates.successor.key)
+    if certificates.displaced is not None:
+        files[DISPLACED_KEY] = key_pem(certificates.displaced.key)
+    if certificates.leaf is not None:
+        files[TLS_CRT] = certificate_pem(certificates.leaf.certificate)
+        files[TLS_KEY] = key_pem(certificates.leaf.key)
+    if certificates.old:
+        files[OLD_CRT] = certificate_pem(*certificates.old)
     return files
 
 
-def from_files(files: Mapping[str, bytes]) -> Material | None:
-    """Read material; None when there is nothing at all (no file, or only empty ones).
+def from_files(files: Mapping[str, bytes]) -> CertificateSet | None:
+    """Read certificates; None when there is nothing at all (no file, or only empty ones).
 
-    Raises ForeignError when what is there was made by somebody else, MaterialError when it is ours
+    Raises ForeignError when what is there was made by somebody else, CertificateSetError when it is ours
     but the CA cannot be used. A serving certificate that is missing or broken is no error: the CA
     can sign another.
     """
@@ -101,23 +131,25 @@ def from_files(files: Mapping[str, bytes]) -> Material | None:
         return None
     for name, data in files.items():
         if len(data) > LARGEST:
-            raise MaterialError(f"{name}: larger than 1 MiB")
+            raise CertificateSetError(f"{name}: larger than 1 MiB")
     trusted = parse_bundle(files.get(CA_CRT, b""))
     if CA_CRT not in files:
         raise ForeignError("there is a certificate or key here, but no ca.crt: not made by gpu-admission")
     if not trusted:
-        raise MaterialError("ca.crt: no PEM certificate in it")
+        raise CertificateSetError("ca.crt: no PEM certificate in it")
     if not all(is_ours(one) for one in trusted):
         raise ForeignError("ca.crt: this CA was not made by gpu-admission")
     if CA_KEY not in files:
-        raise MaterialError("ca.key is missing: the CA in ca.crt cannot sign")
+        raise CertificateSetError("ca.key is missing: the CA in ca.crt cannot sign")
     authority = _authority(files[CA_KEY], CA_KEY, trusted)
     successor = _authority(files[NEXT_KEY], NEXT_KEY, trusted) if NEXT_KEY in files else None
-    in_use = (authority, successor)
-    return Material(
+    displaced = _authority(files[DISPLACED_KEY], DISPLACED_KEY, trusted) if DISPLACED_KEY in files else None
+    in_use = (authority, successor, displaced)
+    return CertificateSet(
         authority=authority,
         leaf=_leaf(files),
         successor=successor,
+        displaced=displaced,
         retired=tuple(one for one in trusted if all(ca is None or ca.certificate != one for ca in in_use)),
         old=parse_bundle(files.get(OLD_CRT, b"")),
     )
@@ -126,11 +158,11 @@ def from_files(files: Mapping[str, bytes]) -> Material | None:
 def _authority(data: bytes, name: str, trusted: Bundle) -> KeyPair:
     key = _key(data)
     if key is None:
-        raise MaterialError(f"{name}: not an unencrypted EC private key in PEM")
+        raise CertificateSetError(f"{name}: not an unencrypted EC private key in PEM")
     for certificate in trusted:
         if matches(certificate, key):
             return KeyPair(certificate, key)
-    raise MaterialError(f"{name}: the key does not match any certificate in ca.crt")
+    raise CertificateSetError(f"{name}: the key does not match any certificate in ca.crt")
 
 
 def _leaf(files: Mapping[str, bytes]) -> KeyPair | None:

@@ -5,10 +5,8 @@ The check happens on a scratch SSLContext, so that a running one never sees half
 
 from __future__ import annotations
 
-import errno
 import os
 import ssl
-import stat
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,13 +14,12 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from gpu_admission.pki.authority import describe_validity, fingerprint, is_authority, is_valid
 from gpu_admission.pki.bundle import BLOCK
 from gpu_admission.pki.errors import PairError
-from gpu_admission.pki.names import Name, names_of
+from gpu_admission.pki.subject_alt_names import Name, names_of
+from gpu_admission.safe_files import FileReadError, read_small_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,11 +27,10 @@ if TYPE_CHECKING:
 
 # What OpenSSL says of a key of another certificate; the last, when it is of another type as well.
 MISMATCHES = frozenset({"KEY_VALUES_MISMATCH", "KEY_TYPE_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
-LARGEST_FILE = 1 << 20  # bytes; a chain of ten RSA certificates is 20 KB
 
 
 @dataclass(frozen=True, slots=True)
-class Pair:
+class ServingPair:
     """What a server presents: a chain (leaf first) and the leaf's key. Its repr shows no key."""
 
     chain: tuple[x509.Certificate, ...]
@@ -66,11 +62,6 @@ class Pair:
         """SHA-256 of the leaf, hex."""
         return fingerprint(self.certificate)
 
-    @property
-    def key_type(self) -> str:
-        """``EC secp256r1``, ``RSA``, …: an SSLContext holds one pair for each type."""
-        return key_type(self.certificate)
-
     def install(self, context: ssl.SSLContext) -> None:
         """Put the pair into a context, from memory: what is on disk by now does not matter.
 
@@ -98,13 +89,12 @@ def _in_memory(data: bytes) -> Iterator[str]:
         yield str(path)
 
 
-def load_pair(certificate: Path, key: Path, at: datetime, *, like: Pair | None = None) -> Pair:
+def load_pair(certificate: Path, key: Path, at: datetime) -> ServingPair:
     """Read and check a pair of PEM files. Raises PairError, which names the file and what is wrong."""
     return check_pair(
-        read_small_file(certificate),
-        read_small_file(key),
+        read_pem_file(certificate),
+        read_pem_file(key),
         at,
-        like=like,
         where=(str(certificate), str(key)),
     )
 
@@ -114,20 +104,15 @@ def check_pair(
     key_pem: bytes,
     at: datetime,
     *,
-    like: Pair | None = None,
     where: tuple[str, str] = ("the certificate", "the key"),
-) -> Pair:
+) -> ServingPair:
     """Check a pair in memory; `where` is what messages call its two halves. Raises PairError."""
     chain = _parse_chain(chain_pem, where[0])
-    pair = Pair(chain, chain_pem, key_pem)
+    pair = ServingPair(chain, chain_pem, key_pem)
     if is_authority(chain[0]) and len(chain) > 1:
         raise PairError(f"{where[0]}: the serving certificate must come first, a CA certificate does")
     if not is_valid(chain[0], at):
         raise PairError(f"{where[0]}: {describe_validity(chain[0], at)}")
-    if like is not None and pair.key_type != like.key_type:
-        raise PairError(
-            f"{where[0]}: its key is {pair.key_type}, the one in use {like.key_type}; another type takes a restart"
-        )
     _try_out(pair, where)
     return pair
 
@@ -145,7 +130,7 @@ def _parse_chain(chain_pem: bytes, where: str) -> tuple[x509.Certificate, ...]:
         raise PairError(f"{where}: a certificate in it cannot be read") from None
 
 
-def _try_out(pair: Pair, where: tuple[str, str]) -> None:
+def _try_out(pair: ServingPair, where: tuple[str, str]) -> None:
     if not pair.key_pem.strip():
         raise PairError(f"{where[1]}: empty")
     if b"PRIVATE KEY-----" not in pair.key_pem:
@@ -166,47 +151,9 @@ def _no_password() -> bytes:
     return b""
 
 
-def key_type(certificate: x509.Certificate) -> str:
-    """Name a certificate's type of key as an SSLContext tells types apart."""
+def read_pem_file(path: Path) -> bytes:
+    """Read a file of at most 1 MiB. Raises PairError with the path and the reason."""
     try:
-        key = certificate.public_key()
-    except (ValueError, UnsupportedAlgorithm):
-        return "unknown"
-    if isinstance(key, ec.EllipticCurvePublicKey):
-        return f"EC {key.curve.name}"
-    if isinstance(key, rsa.RSAPublicKey):
-        return "RSA"
-    return "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else type(key).__name__.strip("_")
-
-
-def read_small_file(path: Path) -> bytes:
-    """Read a regular file of at most 1 MiB, through symlinks; a FIFO or device never blocks us.
-
-    Raises PairError with the path and the reason.
-    """
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise PairError(f"{path}: not a file")
-            data = _read(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise PairError(f"{path}: {_reason(error)}") from None
-    if len(data) > LARGEST_FILE:
-        raise PairError(f"{path}: larger than 1 MiB, no certificate or key is")
-    return data
-
-
-def _read(descriptor: int) -> bytes:
-    data = b""
-    while len(data) <= LARGEST_FILE and (more := os.read(descriptor, LARGEST_FILE + 1)):
-        data += more
-    return data
-
-
-def _reason(error: OSError) -> str:
-    if error.errno == errno.ELOOP:
-        return "a loop of symbolic links"
-    return (error.strerror or "cannot be read").lower()
+        return read_small_file(path)
+    except FileReadError as error:
+        raise PairError(f"{path}: {error}") from None

@@ -1,6 +1,6 @@
-"""The certificate keeper, ``python -m gpu_admission.commands.keeper``: the process that ``serve`` starts for it.
+"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: the process that ``serve`` starts for it.
 
-It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.status.
+It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.trust_status.
 """
 
 from __future__ import annotations
@@ -13,30 +13,31 @@ import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpu_admission.admission import logs
 from gpu_admission.cluster.api import connect
-from gpu_admission.cluster.ca_bundle import publications
+from gpu_admission.cluster.ca_bundle import ca_bundle_targets
 from gpu_admission.cluster.secret_store import SecretStore
-from gpu_admission.pki.directory import DirectoryStore
+from gpu_admission.pki.directory_store import DirectoryStore
 from gpu_admission.pki.errors import PkiError
-from gpu_admission.pki.maintain import Event, Maintainer, Observer, run
-from gpu_admission.pki.names import merged, parse_name, serving_names
-from gpu_admission.pki.rotation import Plan
+from gpu_admission.pki.rotation import RotationPlan
+from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
+from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-    from gpu_admission.cluster.api import Api
-    from gpu_admission.pki.store import Store
+    from gpu_admission.cluster.api import KubernetesApi
+    from gpu_admission.pki.certificate_set import CertificateStore
 
 LOOK = 1.0  # seconds between looks at whether the server still lives
+TOLERATED = timedelta(minutes=5)  # between two clocks; certificates are backdated by an hour
 
 
-class Leash(threading.Event):
+class ParentWatch(threading.Event):
     """Set by SIGTERM, or when the server that started us is gone, which makes us ``orphaned``."""
 
     def __init__(self, parent: int) -> None:
@@ -56,20 +57,48 @@ class Leash(threading.Event):
         return True
 
 
+class ServerClock:
+    """The API server's time: it is the one that looks at certificates, and nodes with a wrong clock share its Secret.
+
+    Our own clock counts where the API server cannot be asked. ``report`` is told when the two begin to differ.
+    """
+
+    def __init__(
+        self, api: KubernetesApi, rotator: Rotator | CertificateObserver, report: Callable[[Event], None]
+    ) -> None:
+        self._api = api
+        self._rotator = rotator
+        self._report = report
+        self._differs = False
+
+    def __call__(self) -> datetime:
+        """Tell the time, UTC."""
+        self._rotator.has_news()  # which asks the API server, if only for a version
+        ours = datetime.now(UTC)
+        theirs = self._api.time() or ours
+        differs = abs(theirs - ours) > TOLERATED
+        if differs and not self._differs:
+            text = f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, the API server's {theirs:%Y-%m-%d %H:%M} UTC"
+            self._report(Event(f"{text}; the API server's counts", failed=True))
+        self._differs = differs
+        return theirs
+
+
 def main(argv: Sequence[str]) -> int:
     """Keep certificates until told to stop; 1 when that cannot begin (whoever started us tries again)."""
     options = _parser().parse_args(argv)
     logs.setup(options.log_format, "info")
-    leash = Leash(options.parent)
-    signal.signal(signal.SIGTERM, lambda *_: leash.set())
+    watch = ParentWatch(options.parent)
+    signal.signal(signal.SIGTERM, lambda *_: watch.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the server says when
     try:
-        keeper = _keeper(options, connect())
+        api = connect()
+        rotator = _rotator(options, api)
     except PkiError as error:
         _report(Event(str(error), failed=True))
         return 1
-    run(keeper, leash, lambda: datetime.now(UTC), _report, options.interval)
-    if leash.orphaned and (options.secret or options.observe):
+    run(rotator, watch, ServerClock(api, rotator, _report), _report, options.interval)
+    if watch.orphaned and (options.secret or options.observe):
         # The server would have done it, but it was killed. What lies there is a copy, and there is a key in it.
         shutil.rmtree(options.directory, ignore_errors=True)
     return 0
@@ -90,17 +119,17 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _keeper(options: argparse.Namespace, api: Api) -> Maintainer | Observer:
+def _rotator(options: argparse.Namespace, api: KubernetesApi) -> Rotator | CertificateObserver:
     """Make what keeps our own certificate, or what watches somebody else's. Raises PkiError."""
-    published = [place for name in options.webhook_configuration for place in publications(api, name)]
+    published = [place for name in options.webhook_configuration for place in ca_bundle_targets(api, name)]
     if options.observe is not None:
-        return Observer(published, options.observe, options.directory)
+        return CertificateObserver(published, options.observe, options.directory)
     names = merged(serving_names(options.service, options.namespace), map(parse_name, options.san))
-    plan = Plan(names, random.random())  # noqa: S311 - only so that replicas do not renew in the same minute
-    store: Store = DirectoryStore(options.directory)
+    plan = RotationPlan(names, random.random())  # noqa: S311 - only so that replicas do not renew in the same minute
+    store: CertificateStore = DirectoryStore(options.directory)
     if options.secret:
         store = SecretStore(api, *options.secret.split("/"))
-    return Maintainer(store, plan, publications=published, serving=options.directory)
+    return Rotator(store, plan, targets=published, serving=options.directory)
 
 
 def _report(event: Event) -> None:

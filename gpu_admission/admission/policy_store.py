@@ -6,14 +6,14 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from gpu_admission.admission.file_watch import fingerprint
 from gpu_admission.admission.seam import PolicyError
-from gpu_admission.admission.watch import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from gpu_admission.admission.file_watch import Fingerprint
     from gpu_admission.admission.seam import Load, Policy
-    from gpu_admission.admission.watch import Fingerprint
 
     Loaded = Callable[[str, float], None]
     Failed = Callable[[str, str], None]
@@ -25,7 +25,7 @@ RETRY = 10  # looks after which a source that was refused is tried again, though
 def _ignore(_: str, __: object) -> None: ...
 
 
-class PolicySet:
+class PolicyStore:
     """Policies by name, the first source's first; ``refresh`` takes over what changed and keeps what got worse.
 
     What was refused is tried again now and then: a file may become readable, or another policy give up its name,

@@ -1,0 +1,127 @@
+"""Reading small files and replacing files, for every package that touches the disk.
+
+One reader that no FIFO, device or endless file can stop, and one writer that nobody sees half of what it writes.
+What goes wrong with a read is a `FileReadError`, whose text is the reason alone: whoever asks knows the path, and
+raises an error of its own.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import stat
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+SMALL_FILE: Final = 1 << 20  # bytes; no certificate, policy or ConfigMap is larger
+
+
+class FileReadError(Exception):
+    """Why a file cannot be read, in a few words that name no path."""
+
+
+class FileChangedError(OSError):
+    """The file no longer holds what was read."""
+
+
+def read_small_file(path: str | os.PathLike[str], limit: int = SMALL_FILE) -> bytes:
+    """Read a regular file, through symbolic links; a FIFO or device never makes us wait.
+
+    Raises FileReadError: missing, not allowed, not a regular file, or larger than `limit` bytes.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise FileReadError("not a regular file")
+            data = _read(descriptor, limit)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise FileReadError(explain(error)) from None
+    except ValueError:  # a path that holds a null byte
+        raise FileReadError("not a valid path") from None
+    if len(data) > limit:
+        raise FileReadError(f"larger than {limit >> 20} MiB")
+    return data
+
+
+def _read(descriptor: int, limit: int) -> bytes:
+    data = b""
+    while len(data) <= limit and (more := os.read(descriptor, limit + 1)):
+        data += more
+    return data
+
+
+def explain(error: OSError) -> str:
+    """Return in a few words why the system refused."""
+    if error.errno == errno.ELOOP:
+        return "a loop of symbolic links"
+    return (error.strerror or "cannot be read").lower()
+
+
+def write_atomically(
+    path: str | os.PathLike[str],
+    data: bytes,
+    expected: bytes | None = None,
+    *,
+    mode: int | None = None,
+    follow: bool = True,
+) -> None:
+    """Replace a file, or make it: whoever looks sees the old bytes or the new ones, whole, also after a crash.
+
+    Permissions stay, and so does the owner where we may set it; `mode` is for a file that must have one whatever it
+    had. A symbolic link stays one: its target is written, or the link itself replaced where we do not `follow` it, in a
+    folder where others may plant one. With `expected`, the file must still hold those bytes.
+    Raises FileChangedError where it does not, and OSError where it cannot be written.
+    """
+    target = os.path.realpath(path) if follow else os.path.abspath(path)
+    before = _status(target) if follow else None
+    if expected is not None:
+        _check_unchanged(path, target, expected)
+    folder, name = os.path.split(target)
+    temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
+    # The umask decides over a new file, as it does for every other program.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    descriptor = os.open(temporary, flags, 0o666 if mode is None else mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            _like(file.fileno(), before, mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+    except BaseException:
+        _discard(temporary)
+        raise
+
+
+def _status(target: str) -> os.stat_result | None:
+    try:
+        return os.stat(target)
+    except FileNotFoundError:
+        return None
+
+
+def _check_unchanged(path: str | os.PathLike[str], target: str, expected: bytes) -> None:
+    with open(target, "rb") as file:
+        if file.read() != expected:
+            raise FileChangedError(f"{os.fspath(path)} has changed since it was read")
+
+
+def _like(descriptor: int, before: os.stat_result | None, mode: int | None) -> None:
+    """Give a new file the owner and permissions of the one that it replaces."""
+    if before is not None:
+        with contextlib.suppress(OSError):  # only root gives files away
+            os.fchown(descriptor, before.st_uid, before.st_gid)
+        mode = before.st_mode & 0o7777 if mode is None else mode
+    if mode is not None:
+        os.fchmod(descriptor, mode)
+
+
+def _discard(path: str) -> None:
+    with contextlib.suppress(OSError):
+        os.unlink(path)
