@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod
@@ -38,14 +38,20 @@ _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Verdict:
-    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands."""
+    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands.
 
-    __slots__ = ("advice", "kind", "message", "pointer", "severity", "system")
+    ``evidence`` are the raw amounts that were refused.
+    """
 
-    def __init__(self, pointer: Pointer, subject: str, refused: Refused, system: str | None = None) -> None:
+    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
+
+    def __init__(
+        self, pointer: Pointer, subject: str, refused: Refused, evidence: Evidence, system: str | None = None
+    ) -> None:
         link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
         link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
         self.pointer = pointer
+        self.evidence = evidence
         self.kind: Kind = refused.kind
         self.message = f"{subject}{link}{refused.reason}"
         self.advice = refused.advice
@@ -90,7 +96,7 @@ class Plan:
     def refuse(self, said: Spelling, refused: Refused) -> None:
         """Note a refusal of one container's request."""
         self.verdicts.append(
-            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.system)
+            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.evidence, said.system)
         )
 
 
@@ -240,7 +246,7 @@ def _mixture(group: list[Spelling]) -> Verdict:
         why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
         advice = f"keep one of the two: {first.words}, or {second.words}"
     subject = f"{first.container.label} asks for {first.words}"
-    return Verdict(second.pointer, subject, Refused(MIXED, why, advice))
+    return Verdict(second.pointer, subject, Refused(MIXED, why, advice), (first.evidence, second.evidence))
 
 
 def _units(said: Spelling) -> set[str]:

@@ -93,8 +93,17 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
     pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
-    pods["matchConditions"] += [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
+    touching = [
+        _condition(one["name"], f"{one['expression']} ||\n{cel.marked_before()}")
+        for one in _pod_conditions(policy, *where)
+    ]
+    pods["matchConditions"] += [*touching, _condition("changed", cel.changed(*where))]
     yield pods
+    # A status carries the pod's metadata, and a binding's is copied to the pod.
+    rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
+    marks = _webhook("marks", options, policy, "validate", closed, 5, rules)
+    marks["matchConditions"] += [_condition("writes-marks", cel.marks_written())]
+    yield marks
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
     yield _templates("templates", options, policy, rules, *_TEMPLATES)
