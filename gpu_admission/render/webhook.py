@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from gpu_admission.core import kinds
+from gpu_admission.rules import BY_ID
 
 from . import cel, globs
 
@@ -99,11 +100,8 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     ]
     pods["matchConditions"] += [*touching, _condition("changed", cel.changed(*where))]
     yield pods
-    # A status carries the pod's metadata, and a binding's is copied to the pod.
-    rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
-    marks = _webhook("marks", options, policy, "validate", closed, 5, rules)
-    marks["matchConditions"] += [_condition("writes-marks", cel.marks_written())]
-    yield marks
+    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307")):
+        yield _marks(policy, options, closed)
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
     yield _templates("templates", options, policy, rules, *_TEMPLATES)
@@ -119,6 +117,14 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     )
     quotas["matchConditions"] += [_condition("names-a-gpu", cel.quota(policy))]
     yield quotas
+
+
+def _marks(policy: Policy, options: Options, failure: str) -> dict[str, Any]:
+    """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
+    rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
+    marks = _webhook("marks", options, policy, "validate", failure, 5, rules)
+    marks["matchConditions"] += [_condition("writes-marks", cel.marks_written())]
+    return marks
 
 
 def _templates(

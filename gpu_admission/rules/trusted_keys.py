@@ -10,7 +10,8 @@ from . import markers, sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
@@ -24,26 +25,27 @@ def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
 
     Removing a label that opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
     """
+    place: Pointer = (*new.pointer, "metadata")
+    held, given = (mapping(workload.object.get("metadata")) for workload in (old, new))
+    for field, owners in FIELDS:
+        yield from _in_field((*place, field), mapping(held.get(field)), mapping(given.get(field)), owners)
+    before, now = mapping(held.get("labels")), mapping(given.get("labels"))
+    for key, value, system in markers.OPT_OUT_LABELS:
+        if now.get(key) == value and before.get(key) != value:
+            yield opted_out((*place, "labels", key), value, system)
     for pod, was in zip(new.pods, old.pods, strict=False):
-        for field, _ in FIELDS:
-            yield from _in_field(pod, was, field)
-        held, given = mapping(was.metadata.get("labels")), mapping(pod.metadata.get("labels"))
-        for key, value, system in markers.OPT_OUT_LABELS:
-            if given.get(key) == value and held.get(key) != value:
-                yield opted_out((*pod.metadata_pointer, "labels", key), value, system)
         yield from _in_request(pod, was, policy)
 
 
-def _in_field(pod: Pod, was: Pod, field: str) -> Iterator[Problem]:
-    owners = dict(FIELDS)[field]
-    held, given = mapping(was.metadata.get(field)), mapping(pod.metadata.get(field))
+def _in_field(
+    at: Pointer, held: Mapping[str, Any], given: Mapping[str, Any], owners: markers.Owners
+) -> Iterator[Problem]:
     for key in changes.differing(held, given):
         system = owners.of(text(key))
-        place = (*pod.metadata_pointer, field, key)
         if system and key in held:
-            yield _rewritten(place, held[key], system, removed=key not in given)
+            yield _rewritten((*at, key), held[key], system, removed=key not in given)
         elif system:
-            yield written(place, given[key], system)
+            yield written((*at, key), given[key], system)
 
 
 def _in_request(pod: Pod, was: Pod, policy: Policy) -> Iterator[Problem]:
