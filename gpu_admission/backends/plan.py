@@ -12,14 +12,14 @@ from gpu_admission.core.shape import mapping, shown
 from . import registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
-from .portable import Emission, Request
+from .portable import Emission, Request, listed
 from .readings import Readings
 from .refusal import MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from gpu_admission.core.finding import Evidence, Severity
@@ -169,7 +169,12 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
 
 
 def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
-    """Return what a request means to a backend, and what is doubtful about it."""
+    """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
+    request, doubts = _meaning(plan, said, source, native=native)
+    return request, doubts if native else [*doubts, *_dropped(said, request)]
+
+
+def _meaning(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
     key = plan.readings.key(said, source, native=native)
     known = plan.readings.get(key)
     if known is not None:
@@ -181,6 +186,31 @@ def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple
     if not doubts:
         plan.readings.keep(key, request)
     return request, doubts
+
+
+def _dropped(said: Spelling, request: Request) -> Iterator[Refused]:
+    """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
+
+    That is what the reader of its words did not consume, and what else stands there in words of the same domain.
+    """
+    left = [f"{name}: {shown(gpu.value)}" for name, gpu in said.gpus.items() if name not in request.consumed]
+    left += [f"{key}: {shown(value)}" for key, value in said.annotations.items() if key not in request.consumed]
+    domains = {_domain(name) for name in said.gpus}
+    left += [
+        f"{gpu.name}: {shown(gpu.value)}"
+        for gpu in said.container.gpus
+        if gpu.name not in said.gpus and _domain(gpu.name) in domains and not spelling.is_zero(gpu)
+    ]
+    if left:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and of that {listed(left)} would be lost, because the rest says already how much is wanted",
+            "leave out what does not count, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
+        )
+
+
+def _domain(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _sized(plan: Plan, request: Request) -> Request:
