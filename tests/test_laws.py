@@ -18,7 +18,8 @@ from hypothesis import strategies as st
 from gpu_admission import rules
 from gpu_admission.admission.decision import Decider
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.engine import Engine, worsened
+from gpu_admission.core.changes import introduced
+from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
 from gpu_admission.core.rule import POD, TEMPLATE
 from gpu_admission.files import policyfile
@@ -88,7 +89,7 @@ class TestRepair:
             mutation = alone.mutate(obj, origin, unsafe=True, consent=True)
             assert [finding for finding in alone.validate(mutation.object, origin) if finding.fix] == []
             if rule.fix == "safe" and mutation.patch:
-                anew = worsened(engine.validate(mutation.object, origin), before)
+                anew = introduced(engine.validate(mutation.object, origin), before, mutation.object, obj)
                 earlier = [finding for finding in anew if ORDER[finding.rule] < ORDER[rule.id]]
                 assert [finding for finding in earlier if (rule.id, finding.rule) not in MAY_WAKE] == []
 

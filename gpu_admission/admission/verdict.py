@@ -7,6 +7,24 @@ Pod at ``/mutate``                      repaired                                
 Pod at ``/validate``                    GPU001, GPU101, GPU202 deny, others warn    the policy's action
 template of any kind at ``/validate``   warn at most: its Pods will be repaired     the policy's action
 ======================================  ==========================================  ===================
+
+An update is judged for what it brings, whichever way it comes: by the Pod itself or by one of its subresources. What
+each of them can change (Kubernetes 1.36, pkg/registry/core/pod: strategy.go, storage/storage.go):
+
+=======================  ========================================  =============================================
+``pods``                 labels, annotations, images, tolerations  judged
+``pods/status``          status, labels, annotations               judged: the scheduler and kubelets may write it
+``pods/binding``         nodeName, and labels and annotations      judged: what the Binding brings to the Pod
+                         that are copied from the Binding
+``bindings``             the same                                  judged likewise
+``ephemeralcontainers``  ephemeral containers                      judged
+``pods/resize``          cpu and memory of containers              judged if asked: no rule reads them, so the
+                                                                   webhook is not registered for it
+``pods/eviction``,       nothing of the Pod                        never judged
+exec, attach, …
+=======================  ========================================  =============================================
+
+The built-in role *edit* may write ``pods`` and create ``pods/eviction``, and none of the others.
 """
 
 from __future__ import annotations
@@ -14,10 +32,11 @@ from __future__ import annotations
 import fnmatch
 import re
 from functools import lru_cache
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission import rules
-from gpu_admission.core import engine as engines
+from gpu_admission.core import changes
+from gpu_admission.core.shape import mapping
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -32,7 +51,8 @@ if TYPE_CHECKING:
 # A Pod that these rules would have repaired does not run as its author meant: mutation was skipped or failed.
 MUST_BE_REPAIRED = frozenset({"GPU001", "GPU101", "GPU202"})
 
-_JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers"})
+_JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers", "status", "binding", "resize"})
+_PODS = frozenset({"Pod", "Binding"})
 
 
 class Verdict(NamedTuple):
@@ -58,14 +78,24 @@ def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
     """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
         return _mutate(request, engine) if request.is_new_pod else _NOTHING
-    findings = engine.validate(request.object, "admission")
-    if request.operation == "UPDATE":
-        findings = engines.worsened(findings, engine.validate(request.old_object, "admission"))
-    consequence = _of_pod if request.kind == "Pod" else _of_template
+    if request.kind == "Binding":
+        findings = engine.introduced(_pod_with(mapping(request.object).get("metadata")), _pod_with({}))
+    elif request.operation == "UPDATE":
+        if request.kind == "Pod" and changes.is_terminal(request.old_object):
+            return _NOTHING
+        findings = engine.introduced(request.object, request.old_object)
+    else:
+        findings = engine.validate(request.object, "admission")
+    consequence = _of_pod if request.kind in _PODS else _of_template
     found = [(finding, consequence(finding, engine.policy)) for finding in findings]
     return Verdict(
         found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
     )
+
+
+def _pod_with(metadata: Any) -> dict[str, Any]:
+    """Return a Pod of which nothing is known but metadata that it is given."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
 
 
 def concerns(request: Request, policy: Policy) -> bool:

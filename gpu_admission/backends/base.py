@@ -145,9 +145,11 @@ class Backend:
         return self.leaves
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
-        """Return the portable request of what is spelled in this backend's words.
+        """Return the portable request of what is spelled in this backend's words, and which of them it consumed.
 
-        Raises Refused where it means nothing, Unreadable where another rule speaks of the amounts.
+        A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
+        is refused, because a translation would drop it. Raises Refused where the request means nothing, Unreadable
+        where another rule speaks of the amounts.
         """
         raise NotImplementedError
 

@@ -29,7 +29,7 @@ class Exclusive(Backend):
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
         del facts
-        return Request(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0))
+        return Request(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0), consumed=spelling.gpus)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Ask for whole cards that have the memory asked for: by the node's label where the cards differ."""

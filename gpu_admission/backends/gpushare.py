@@ -51,7 +51,7 @@ class Gpushare(Backend):
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
                 f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
             )
-        return Request(memory * unit(facts), 1, None if cores is None else cores * SEVENTHS)
+        return Request(memory * unit(facts), 1, None if cores is None else cores * SEVENTHS, consumed=(_MEMORY, _CORES))
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Ask for memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""

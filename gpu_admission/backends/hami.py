@@ -42,6 +42,7 @@ class Hami(Backend):
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
             thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
+            consumed=(_NUMBER, _CORES, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:

@@ -39,7 +39,10 @@ class Kai(Backend):
         del facts
         if spelling.system != KAI:
             return Request(
-                None, sum(spelling.amount(name) or 0 for name in spelling.gpus), share=spelling.system != NVIDIA
+                None,
+                sum(spelling.amount(name) or 0 for name in spelling.gpus),
+                share=spelling.system != NVIDIA,
+                consumed=spelling.gpus,
             )
         return kai_words.read(spelling.container.name, spelling.annotations)
 

@@ -25,7 +25,7 @@ from .refusal import CONTAINERS, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from gpu_admission.core.container import Container
@@ -105,7 +105,7 @@ def read(container: str, said: Said) -> Request:
     if memory is not None:
         if most is not None and most > memory:
             lost = lost or _grows(in_words(memory), in_words(most))
-        return Request(memory, count, cores, lost=lost)
+        return Request(memory, count, cores, lost=lost, consumed=_consumed(said, MEMORY, MEMORY_LIMIT))
     whole = "; or ask for whole cards: nvidia.com/gpu: 1"
     thousandths = amounts.part_of(FRACTION, said[FRACTION], 1000, "a card", besides=whole)
     for name in (FRACTION_LIMIT, *filter(_is_portion_limit, said)):
@@ -114,7 +114,14 @@ def read(container: str, said: Said) -> Request:
             if most <= least:
                 raise amounts.too_low(name, shown(said[name]), FRACTION, shown(said[FRACTION]), equal=True)
             lost = lost or _grows(f"{text(said[FRACTION])} of a card", text(said[name]))
-    return Request(None, count, cores, thousandths=thousandths, lost=lost)
+    consumed = _consumed(said, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, said))
+    return Request(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
+
+
+def _consumed(said: Said, *amount: str) -> Iterator[str]:
+    """Yield the annotations that a request was read from: those of the amount, and all that name the container."""
+    yield from (DEVICES, CONTAINER, *amount)
+    yield from (key for key in said if _split(key) is not None)
 
 
 def in_bytes(said: Said) -> dict[str, int]:

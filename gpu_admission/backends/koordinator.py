@@ -46,7 +46,7 @@ class Koordinator(Backend):
         """Read totals and divide them by the number of cards."""
         del facts
         if spelling.system == NVIDIA:
-            return Request(None, only_count(spelling, "nvidia.com/gpu"))
+            return Request(None, only_count(spelling, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
         both, ratio, cores = spelling.amount(_BOTH), spelling.amount(_RATIO), spelling.amount(_CORES)
         memory = spelling.amount(_MEMORY)
         percent = cores or both
@@ -54,14 +54,17 @@ class Koordinator(Backend):
         count = spelling.amount(_SHARED)
         if count is None:
             count = max(ceil_div(parts or percent or 0, 100), 1) if memory is None else 1
+        consumed = {_SHARED, _CORES, _MEMORY if memory else _RATIO} | (
+            {_BOTH} if not (cores or ratio or memory) else set()
+        )
         if count < 1:
-            return Request(memory, count)
+            return Request(memory, count, consumed=consumed)
         per_gpu = None if percent is None else ceil_div(percent * SEVENTHS, count)
         if memory:
-            return Request(ceil_div(memory, count), count, per_gpu)
-        if parts is not None and parts % (100 * count) == 0:
-            return Request(None, count, per_gpu)
-        return Request(None, count, per_gpu, thousandths=None if parts is None else ceil_div(parts * 10, count))
+            return Request(ceil_div(memory, count), count, per_gpu, consumed=consumed)
+        whole = parts is None or parts % (100 * count) == 0
+        thousandths = None if whole else ceil_div((parts or 0) * 10, count)
+        return Request(None, count, per_gpu, thousandths=thousandths, consumed=consumed)
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""

@@ -38,17 +38,17 @@ class Mig(Backend):
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a profile's usable memory and slices: of the cards of the policy, else the least of all cards."""
         if spelling.system == NVIDIA:
-            return Request(None, only_count(spelling, "nvidia.com/gpu"), share=True)
+            return Request(None, only_count(spelling, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",))
         names = [name for name in spelling.gpus if spelling.amount(name)]
         count = sum(spelling.amount(name) or 0 for name in names)
         if len(names) != 1:
-            return Request(None, count, share=True)
+            return Request(None, count, share=True, consumed=spelling.gpus)
         profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
         if profile is None:
-            return Request(None, count, share=True)
+            return Request(None, count, share=True, consumed=spelling.gpus)
         slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
         cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
-        return Request(profile.memory, count, cores, modifier=profile.modifier)
+        return Request(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Choose the smallest profile with the memory and the slices."""

@@ -12,17 +12,17 @@ from gpu_admission.core.shape import mapping, shown
 from . import registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
-from .portable import Emission, Request
+from .portable import Emission, Request, listed
 from .readings import Readings
 from .refusal import MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod
@@ -38,14 +38,20 @@ _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Verdict:
-    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands."""
+    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands.
 
-    __slots__ = ("advice", "kind", "message", "pointer", "severity", "system")
+    ``evidence`` are the raw amounts that were refused.
+    """
 
-    def __init__(self, pointer: Pointer, subject: str, refused: Refused, system: str | None = None) -> None:
+    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
+
+    def __init__(
+        self, pointer: Pointer, subject: str, refused: Refused, evidence: Evidence, system: str | None = None
+    ) -> None:
         link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
         link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
         self.pointer = pointer
+        self.evidence = evidence
         self.kind: Kind = refused.kind
         self.message = f"{subject}{link}{refused.reason}"
         self.advice = refused.advice
@@ -90,7 +96,7 @@ class Plan:
     def refuse(self, said: Spelling, refused: Refused) -> None:
         """Note a refusal of one container's request."""
         self.verdicts.append(
-            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.system)
+            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.evidence, said.system)
         )
 
 
@@ -163,7 +169,12 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
 
 
 def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
-    """Return what a request means to a backend, and what is doubtful about it."""
+    """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
+    request, doubts = _meaning(plan, said, source, native=native)
+    return request, doubts if native else [*doubts, *_dropped(said, request)]
+
+
+def _meaning(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
     key = plan.readings.key(said, source, native=native)
     known = plan.readings.get(key)
     if known is not None:
@@ -175,6 +186,31 @@ def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple
     if not doubts:
         plan.readings.keep(key, request)
     return request, doubts
+
+
+def _dropped(said: Spelling, request: Request) -> Iterator[Refused]:
+    """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
+
+    That is what the reader of its words did not consume, and what else stands there in words of the same domain.
+    """
+    left = [f"{name}: {shown(gpu.value)}" for name, gpu in said.gpus.items() if name not in request.consumed]
+    left += [f"{key}: {shown(value)}" for key, value in said.annotations.items() if key not in request.consumed]
+    domains = {_domain(name) for name in said.gpus}
+    left += [
+        f"{gpu.name}: {shown(gpu.value)}"
+        for gpu in said.container.gpus
+        if gpu.name not in said.gpus and _domain(gpu.name) in domains and not spelling.is_zero(gpu)
+    ]
+    if left:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and of that {listed(left)} would be lost, because the rest says already how much is wanted",
+            "leave out what does not count, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
+        )
+
+
+def _domain(name: str) -> str:
+    return name.partition("/")[0]
 
 
 def _sized(plan: Plan, request: Request) -> Request:
@@ -240,7 +276,7 @@ def _mixture(group: list[Spelling]) -> Verdict:
         why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
         advice = f"keep one of the two: {first.words}, or {second.words}"
     subject = f"{first.container.label} asks for {first.words}"
-    return Verdict(second.pointer, subject, Refused(MIXED, why, advice))
+    return Verdict(second.pointer, subject, Refused(MIXED, why, advice), (first.evidence, second.evidence))
 
 
 def _units(said: Spelling) -> set[str]:

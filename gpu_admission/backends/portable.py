@@ -10,7 +10,7 @@ from gpu_admission.core.quantity import GIB, KIB, MIB, format_bytes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
 SEVENTHS = 7  # of a percent, in which compute is counted
@@ -27,10 +27,12 @@ class Request:
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
     percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for. ``lost`` is
-    what no other backend has a word for: the reason why, and what to do about it.
+    what no other backend has a word for: the reason why, and what to do about it. ``consumed`` are the names, of
+    resources and annotations, that this was read from: a translation would drop whatever else the container says, so
+    it is refused. Two requests are equal whatever they were read from.
     """
 
-    __slots__ = ("cores", "count", "lost", "memory", "modifier", "share", "thousandths")
+    __slots__ = ("consumed", "cores", "count", "lost", "memory", "modifier", "share", "thousandths")
 
     def __init__(
         self,
@@ -42,7 +44,9 @@ class Request:
         thousandths: int | None = None,
         modifier: str = "",
         lost: tuple[str, str] | None = None,
+        consumed: Iterable[str] = (),
     ) -> None:
+        self.consumed = frozenset(consumed)
         self.memory = memory
         self.count = count
         self.cores = cores
@@ -89,7 +93,7 @@ class Request:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Request):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in Request.__slots__)
+        return all(getattr(self, field) == getattr(other, field) for field in Request.__slots__ if field != "consumed")
 
     def __hash__(self) -> int:
         return hash((self.memory, self.count, self.cores))

@@ -33,6 +33,7 @@ class Portable(Backend):
             spelling.amount(PORTABLE_MEMORY),
             only_count(spelling, PORTABLE_COUNT),
             None if cores is None else cores * SEVENTHS,
+            consumed=(PORTABLE_MEMORY, PORTABLE_COUNT, PORTABLE_CORES),
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:

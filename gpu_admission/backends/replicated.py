@@ -29,7 +29,9 @@ class Replicated(Backend):
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of shares: their size is known where the policy tells cards and replicas."""
-        request = Request(self._share(facts), only_count(spelling, *spelling.gpus), share=True)
+        request = Request(
+            self._share(facts), only_count(spelling, *spelling.gpus), share=True, consumed=[*spelling.gpus][:1]
+        )
         if request.memory is not None:
             request.share = False
         return request

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.container import Container, GpuRequest
+    from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.workload import Pod
 
@@ -64,6 +65,12 @@ class Spelling:
         said = [f"{name}: {shown(gpu.value)}" for name, gpu in self.gpus.items()]
         said += [f"{name}: {shown(value)} (annotation)" for name, value in self.annotations.items()]
         return listed(said)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The request as it stands, raw: each resource with its sides, each annotation with its value."""
+        amounts = [(name, *gpu.sides()) for name, gpu in self.gpus.items()]
+        return (*amounts, dict(self.annotations))
 
     @property
     def asks(self) -> bool:

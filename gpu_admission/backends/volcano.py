@@ -56,8 +56,8 @@ class Volcano(Backend):
                 f"write {_MEMORY} or {_NUMBER}",
             )
         if number is not None and not memory:
-            return Request(None, number)
-        return Request((memory or 0) * facts.factor * MIB)
+            return Request(None, number, consumed=(_MEMORY, _NUMBER))
+        return Request((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""

@@ -6,8 +6,7 @@ Three questions, all pure: what is wrong with the object (``validate``), what wo
 
 from __future__ import annotations
 
-from . import patch
-from . import pointer as pointers
+from . import changes, patch
 from . import workload as workloads
 from .finding import Finding
 from .policy import level
@@ -115,6 +114,25 @@ class Engine:
         """Return the findings on objects already read, sorted by place and rule."""
         return self._judge([(workload, self._judges(workload)) for workload in views], {})
 
+    def introduced(self, new: Any, old: Any) -> list[Finding]:
+        """Return the findings that an update brought to an object at admission, sorted by place and rule.
+
+        What was wrong with the old object is not held against its update. Of Pods, rules that ``compare`` judge
+        themselves what became of the old one.
+        """
+        now, before = (workloads.read(each, self.policy, "admission") for each in (new, old))
+        comparing: Found = {}
+        compared: list[Finding | None] = []
+        if _is_pod(now) and _is_pod(before):
+            comparing = {rule: [] for rule in self.rules if rule.compare is not None}
+            for rule in comparing:
+                compared += [
+                    self._finding(rule, now[0], each) for each in _compared(rule, now[0], before[0], self.policy)
+                ]
+        found, known = ([(view, self._judges(view)) for view in views] for views in (now, before))
+        brought = changes.introduced(self._judge(found, comparing), self._judge(known, comparing), new, old)
+        return sorted([*brought, *[finding for finding in compared if finding is not None]])
+
     def left(self, mutation: Mutation) -> list[Finding]:
         """Return the findings that a mutation by this engine left, sorted by place and rule."""
         return self._judge(mutation.judged, mutation.found)
@@ -216,6 +234,7 @@ class Engine:
             container=workload.container_at(problem.pointer),
             ref=workload.ref,
             fix=problem.safety,
+            evidence=problem.evidence,
         )
 
     def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
@@ -312,16 +331,9 @@ def _can_judge(rule: Rule, sight: str, holds: Needs) -> bool:
     return NEEDS.index(rule.needs) <= NEEDS.index(holds) and (sight == _FILE or sight in rule.sees)
 
 
-def worsened(now: Iterable[Finding], before: Iterable[Finding]) -> list[Finding]:
-    """Return the findings that an update brought: those that the old object did not have already.
-
-    Two findings are the same when rule and words agree and they name the same place; places that moved
-    because a list grew are compared by the container's name.
-    """
-    old = {_lasting(finding) for finding in before}
-    return [finding for finding in now if _lasting(finding) not in old]
+def _is_pod(views: Sequence[Workload]) -> bool:
+    return len(views) == 1 and views[0].defaulted
 
 
-def _lasting(finding: Finding) -> tuple[str, str, str | None, str]:
-    place = "" if finding.container else pointers.to_text(finding.pointer)
-    return (finding.rule, finding.message, finding.container, place)
+def _compared(rule: Rule, new: Workload, old: Workload, policy: Policy) -> Iterable[Problem]:
+    return () if rule.compare is None else rule.compare(new, old, policy)

@@ -6,7 +6,7 @@ from . import pointer as pointers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Literal
+    from typing import Any, Literal
 
     from .patch import Operation
     from .pointer import Pointer
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Severity = Literal["error", "warning", "info"]
     Action = Literal["deny", "warn", "audit", "off"]
     Safety = Literal["safe", "unsafe"]
+    Evidence = tuple[Any, ...]
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 ACTIONS: tuple[Action, ...] = ("deny", "warn", "audit", "off")
@@ -29,9 +30,15 @@ class Problem:
     ``advice`` says in the next what to write instead. ``fix`` holds the operations that repair it, as they
     apply to the object that was checked; ``safety`` is None where there is no repair. ``severity`` is
     given only where it differs from the rule's own.
+
+    ``evidence`` are the raw values that the rule judged. An update is judged only for problems that were not there
+    before, and a problem is the same one where rule, place and evidence agree (``core/changes.py``); its wording plays
+    no part. Left out, the evidence is the value at ``pointer``. A rule gives its own where that is not it: where it
+    judged more than this value (a request and its limit), or points to a mapping because something is missing there
+    (``()`` then: whatever else stands in it, the problem remains the same).
     """
 
-    __slots__ = ("advice", "fix", "message", "pointer", "safety", "severity")
+    __slots__ = ("advice", "evidence", "fix", "message", "pointer", "safety", "severity")
 
     def __init__(
         self,
@@ -42,8 +49,10 @@ class Problem:
         fix: tuple[Operation, ...] = (),
         safety: Safety | None = None,
         severity: Severity | None = None,
+        evidence: Evidence | None = None,
     ) -> None:
         self.pointer = pointer
+        self.evidence = evidence
         self.message = message
         self.advice = advice
         self.fix = fix
@@ -80,13 +89,15 @@ class Finding:
 
     ``severity`` is the level of the policy's action for it (deny is error, warn warning, audit info);
     ``action`` is what admission would do, the policy's mode applied; ``fix`` tells whether the rule can
-    repair it and how safely; ``repaired`` is set only where admission's safe fixes have mended it.
+    repair it and how safely; ``repaired`` is set only where admission's safe fixes have mended it. ``evidence`` is the
+    problem's own.
     """
 
     __slots__ = (
         "action",
         "advice",
         "container",
+        "evidence",
         "fix",
         "message",
         "name",
@@ -111,6 +122,7 @@ class Finding:
         ref: ObjectRef,
         fix: Safety | None = None,
         repaired: bool = False,
+        evidence: Evidence | None = None,
     ) -> None:
         self.rule = rule
         self.name = name
@@ -123,6 +135,7 @@ class Finding:
         self.object = ref
         self.fix = fix
         self.repaired = repaired
+        self.evidence = evidence
 
     def marked_repaired(self) -> Finding:
         """Return the same finding as one that admission repairs."""
@@ -138,6 +151,7 @@ class Finding:
             ref=self.object,
             fix=self.fix,
             repaired=True,
+            evidence=self.evidence,
         )
 
     def identity(self) -> tuple[str, str, Pointer]:

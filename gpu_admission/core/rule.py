@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
+    Compare = Callable[[Workload, Workload, Policy], Iterator[Problem]]
     Survey = Callable[[Workload, Policy], int]
     Needs = Literal["object", "pod", "request"]
 
@@ -52,7 +53,9 @@ class Rule:
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
     have. ``silences`` are the IDs of other rules that its safe
     fix may leave without a finding, where it makes none speak: unless one of them is judged, nobody has to look
-    again. None is for fixes that can change anything. ``default`` is the action where the policy says nothing and
+    again. None is for fixes that can change anything. ``compare`` is for rules that also mind what an update takes
+    away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of Pods, where of other rules
+    those problems count that were not there before. ``default`` is the action where the policy says nothing and
     the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that the examples need.
 
     Raises RuleError where a field is missing or malformed.
@@ -61,6 +64,7 @@ class Rule:
     __slots__ = (
         "bad",
         "check",
+        "compare",
         "default",
         "fix",
         "good",
@@ -91,6 +95,7 @@ class Rule:
         bad: str,
         good: str,
         check: Check,
+        compare: Compare | None = None,
         fix: Safety | None = None,
         sees: frozenset[str] = frozenset({POD, TEMPLATE}),
         needs: Needs = "pod",
@@ -109,6 +114,7 @@ class Rule:
         self.bad = bad
         self.good = good
         self.check = check
+        self.compare: Compare | None = compare
         self.fix: Safety | None = fix
         self.sees = sees
         self.needs: Needs = needs

@@ -174,14 +174,49 @@ def changed(spec: str, metadata: str) -> str:
     Without it, an object that is being deleted could not lose its finalizers while the webhook is down, nor a
     network plugin note the address of a pod.
     """
-    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), _JUDGED_PREFIXES)
-    labels = _key_pattern((*markers.LABEL_KEYS, *_JUDGED_LABELS), markers.LABEL_PREFIXES)
     return any_of([
         "request.operation != 'UPDATE'",
         _differs(spec, f"!(k in {texts(UNJUDGED)})"),
-        _differs(f"{metadata}.?annotations", f"(k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))"),
-        _differs(f"{metadata}.?labels", f"k.matches({text(labels)})"),
+        *_marks_differ(metadata),
     ])  # fmt: skip
+
+
+def _marks_differ(metadata: str) -> list[str]:
+    """Return the conditions that the old and the new metadata differ in a key that rules read, which may be gone."""
+    return [
+        _differs(f"{metadata}.?annotations", _is_judged_annotation()),
+        _differs(f"{metadata}.?labels", _is_judged_label()),
+    ]
+
+
+def _is_judged_annotation() -> str:
+    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), _JUDGED_PREFIXES)
+    return f"(k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))"
+
+
+def _is_judged_label() -> str:
+    return f"k.matches({text(_key_pattern((*markers.LABEL_KEYS, *_JUDGED_LABELS), markers.LABEL_PREFIXES))})"
+
+
+def marked_before() -> str:
+    """Return the condition that an update finds a pod with marks of GPUs, which it may be about to remove."""
+    annotations, labels = ("oldObject.?metadata.?" + field for field in ("annotations", "labels"))
+    held = [
+        f"{annotations}.orValue({{}}).exists(k, {_is_judged_annotation()})",
+        f"{labels}.orValue({{}}).exists(k, {_is_judged_label()})",
+    ]
+    return f"request.operation == 'UPDATE' && (\n{_indent(any_of(held))})"
+
+
+def marks_written() -> str:
+    """Return the condition that a pod's status or binding brings, changes or removes marks of GPUs.
+
+    Kubelets write the status of every pod all the time: what they write is compared before any pattern is tried.
+    """
+    fields = (("annotations", _is_judged_annotation()), ("labels", _is_judged_label()))
+    brought = [f"object.?metadata.?{field}.orValue({{}}).exists(k, {key})" for field, key in fields]
+    updated = f"request.operation == 'UPDATE' && (\n{_indent(any_of(_marks_differ('object.?metadata')))})"
+    return f"{updated} ||\nrequest.operation == 'CREATE' && (\n{_indent(any_of(brought))})"
 
 
 def _differs(field: str, key: str) -> str:

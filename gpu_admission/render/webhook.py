@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from gpu_admission.core import kinds
+from gpu_admission.rules import BY_ID
 
 from . import cel, globs
 
@@ -93,8 +94,14 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
     pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
-    pods["matchConditions"] += [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
+    touching = [
+        _condition(one["name"], f"{one['expression']} ||\n{cel.marked_before()}")
+        for one in _pod_conditions(policy, *where)
+    ]
+    pods["matchConditions"] += [*touching, _condition("changed", cel.changed(*where))]
     yield pods
+    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307")):
+        yield _marks(policy, options, closed)
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
     yield _templates("templates", options, policy, rules, *_TEMPLATES)
@@ -110,6 +117,14 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     )
     quotas["matchConditions"] += [_condition("names-a-gpu", cel.quota(policy))]
     yield quotas
+
+
+def _marks(policy: Policy, options: Options, failure: str) -> dict[str, Any]:
+    """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
+    rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
+    marks = _webhook("marks", options, policy, "validate", failure, 5, rules)
+    marks["matchConditions"] += [_condition("writes-marks", cel.marks_written())]
+    return marks
 
 
 def _templates(

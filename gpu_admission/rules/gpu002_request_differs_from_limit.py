@@ -42,6 +42,7 @@ def _problem(gpu: GpuRequest) -> Problem:
         f"leave {gpu.name} out of resources.requests, or write {shown(gpu.limit)} there as well",
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
         safety="unsafe",
+        evidence=(gpu.limit, gpu.request),
     )
 
 

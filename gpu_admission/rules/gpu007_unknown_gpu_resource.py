@@ -48,6 +48,7 @@ def _problem(workload: Workload, container: Container, name: str, near: str, *, 
         f"{container.label} asks for {printable(name[:80])}: {shown(container.resources[side][name])}, {wrong}",
         instead,
         fix=tuple(names.rename(ID, workload, container, name, near)),
+        evidence=(container.limits.get(name), container.requests.get(name)),
         safety="unsafe",
         severity="error" if uncounted or resources.is_refused(name) else "warning",
     )

@@ -60,13 +60,14 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
         message = (
             f"the containers of the pod ask for {total} GPUs together, and this cluster's policy allows {most} per pod"
         )
-        return Problem(last.pointer(), message, f"ask for {most} at most")
+        return Problem(last.pointer(), message, f"ask for {most} at most", evidence=(total,))
     largest = counting.largest_node(policy)
     cards = {gpu for gpu in devices if counting.takes_cards(gpu, policy)}
     whole = counting.needed(pod, cards.__contains__)
     if largest and whole > largest:
         message = f"the containers of the pod ask for {whole} GPUs together, and the largest node has {largest}"
-        return Problem(last.pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most")
+        message = f"{message}: it would wait for ever"
+        return Problem(last.pointer(), message, f"ask for {largest} at most", evidence=(whole,))
     return None
 
 

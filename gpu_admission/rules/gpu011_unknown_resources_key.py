@@ -66,6 +66,7 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
         f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",
+        evidence=(),
     )
 
 

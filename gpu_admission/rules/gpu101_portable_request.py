@@ -52,6 +52,7 @@ def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
             f"write the {words}, as this policy does to Pods that name none",
             fix=fix,
             safety="safe",
+            evidence=(words,),
         )
 
 
@@ -68,6 +69,7 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
         advice,
         fix=fix,
         safety="safe",
+        evidence=asked.spelling.evidence,
     )
 
 

@@ -53,6 +53,7 @@ def _problem(workload: Workload, pod: Pod, missing: list[dict[str, Any]]) -> Pro
         "add the toleration to the pod's tolerations",
         fix=_operations(workload, pod, missing),
         safety="safe",
+        evidence=(missing,),
     )
 
 

@@ -53,6 +53,7 @@ def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="safe",
         severity="info",
+        evidence=(),
     )
 
 

@@ -53,6 +53,7 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
         f"write runtimeClassName: {wanted}",
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="safe",
+        evidence=(),
     )
 
 

@@ -62,7 +62,7 @@ def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
         advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving, or remove {field}'
     if platform == "KServe":
         advice += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'
-    return Problem((*pod.pointer, field), message, advice)
+    return Problem((*pod.pointer, field), message, advice, evidence=())
 
 
 _HEAD = """\

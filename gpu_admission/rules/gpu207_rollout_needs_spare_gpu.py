@@ -35,6 +35,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             f"a rollout of this Deployment (maxSurge {shown(surge)}) starts a further GPU pod "
             "before it stops an old one, and hangs where no GPU is free",
             "set strategy.rollingUpdate to {maxSurge: 0, maxUnavailable: 1}, or strategy.type to Recreate",
+            evidence=(surge,),
         )
 
 

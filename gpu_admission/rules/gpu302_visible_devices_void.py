@@ -64,6 +64,7 @@ def _problem(workload: Workload, container: Container, value: str, *, served: bo
         f"add {devices.NVIDIA} with the value {shown(value)} to its env",
         fix=(patch.Operation(ID, "add", end, entry) if has_list else patch.add(ID, workload.document, end, entry),),
         safety="safe",
+        evidence=(served,),
     )
 
 

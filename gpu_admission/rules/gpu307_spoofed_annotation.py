@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, shown, text
+from gpu_admission.core.shape import mapping, text
 
-from . import markers, occasions
+from . import markers, occasions, trusted_keys
 from .common import all_metadata, dumped
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.finding import Problem
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Workload
 
 ID = "GPU307"
-_FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -25,25 +24,15 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if dumped(workload):
         return
     for place, metadata in all_metadata(workload):
-        for field, owners in _FIELDS:
+        for field, owners in trusted_keys.FIELDS:
             for key, value in mapping(metadata.get(field)).items():
                 system = owners.of(text(key))
                 if system:
-                    yield Problem(
-                        (*place, field, key),
-                        f"the {field[:-1]} {shown(key)}: {shown(value)} is written by the scheduler of {system} "
-                        "to say which card a pod gets, and is believed whoever wrote it",
-                        f"remove it: {system} sets it by itself when the pod is scheduled",
-                    )
+                    yield trusted_keys.written((*place, field, key), value, system)
         labels = mapping(metadata.get("labels"))
         for key, value, system in markers.OPT_OUT_LABELS:
             if labels.get(key) == value:
-                yield Problem(
-                    (*place, "labels", key),
-                    f"the label {key}: {value} hides the pod from the webhook of {system}, "
-                    "so it runs without the limits on shared GPUs",
-                    "remove the label",
-                )
+                yield trusted_keys.opted_out((*place, "labels", key), value, system)
 
 
 _POD = """\
@@ -70,8 +59,10 @@ RULE = Rule(
 Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much
 of it, that it was paid for. Nobody signs them. A pod that is created with them gets the card it names, whoever
 has it, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make a backend
-overlook the pod altogether. What users set to ask for something (a queue, a type of card, `gpu-memory` for KAI) is
-none of this.""",
+overlook the pod altogether. Until a pod has ended nobody but the backend may change or remove them either: the share
+that they name would be given to others while the pod still uses it. What users set to ask for something (a queue, a
+type of card, `gpu-memory` for KAI) is none of this; but once the pod is bound to a node, its scheduler counts by the
+amounts that it asked for, and they stay as they are.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",
         "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go",
@@ -82,5 +73,6 @@ none of this.""",
     bad=_POD.format(annotations='  annotations:\n    ALIYUN_COM_GPU_MEM_IDX: "0"\n'),
     good=_POD.format(annotations=""),
     check=check,
+    compare=trusted_keys.compare,
     when=occasions.scheduler_mark,
 )

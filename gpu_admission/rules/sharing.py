@@ -10,7 +10,8 @@ from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from gpu_admission.backends.base import Asked
     from gpu_admission.backends.plan import Plan, Verdict
@@ -42,15 +43,23 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
     place = metadata_place(pod)
     if not (place and pod.annotated) and _is_plain(pod, policy):
         return None
-    from gpu_admission.backends import kai_words  # noqa: PLC0415 - a run without GPUs never pays for it
-    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - as above
+    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
 
     if pod.annotated:
-        said = kai_words.asked(pod, pod.metadata, certain=policy.backend.name == "kai")
+        said = asked_by_annotation(pod, policy)
         if any(common.unfilled(workload, each) for each in (*said, *said.values())):
             return None  # amounts of resources are passed over by the rules that know them
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy)
     return plan if plan.asked or plan.verdicts else None
+
+
+def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
+    """Return the annotations by which a pod asks for a share of a card; none where it does not."""
+    if not pod.annotated:
+        return {}
+    from gpu_admission.backends import kai_words  # noqa: PLC0415 - as above
+
+    return kai_words.asked(pod, pod.metadata, certain=policy.backend.name == "kai")
 
 
 def _is_plain(pod: Pod, policy: Policy) -> bool:
@@ -81,7 +90,8 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
         for verdict in plan.verdicts:
             if verdict.kind == kind:
                 advice = verdict.advice + _other_policy(policy, verdict)
-                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity)
+                evidence = verdict.evidence
+                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity, evidence=evidence)
 
 
 def _other_policy(policy: Policy, verdict: Verdict) -> str:

@@ -127,7 +127,7 @@ class TestValidate:
     def test_other_operations_are_allowed(self, operation):
         assert decide(pod(REQUESTED_ONLY), "validate", operation=operation)[0] == {"uid": UID, "allowed": True}
 
-    @pytest.mark.parametrize("subresource", ["status", "binding", "resize", "exec", "scale"])
+    @pytest.mark.parametrize("subresource", ["exec", "attach", "portforward", "proxy", "eviction", "log", "scale", "x"])
     def test_other_subresources_are_allowed(self, subresource):
         sent = pod(REQUESTED_ONLY)
         assert decide(sent, "validate", subresource=subresource)[0]["allowed"] is True

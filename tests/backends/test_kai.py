@@ -133,7 +133,6 @@ CARRIED = [
     ({REQUEST: "4Gi", "gpu-fraction-num-devices": "2"}, {GPU: 2, "nvidia.com/gpumem": 4096}),
     ({REQUEST: "4Gi", "gpu-fraction-container-name": "main"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
     ({REQUEST: "4Gi", "gpu-memory": "4096"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
-    ({REQUEST: "4Gi", "gpu-fraction": "0.5"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
     ({REQUEST: "4Gi", MODE: "time-slicing"}, {GPU: 1, "nvidia.com/gpumem": 4096}),
     ({REQUEST: "4Gi", COMPUTE: "0.301"}, {GPU: 1, "nvidia.com/gpumem": 4096, "nvidia.com/gpucores": 31}),
     ({REQUEST: "4Gi", COMPUTE: "1"}, {GPU: 1, "nvidia.com/gpumem": 4096, "nvidia.com/gpucores": 100}),

@@ -5,7 +5,7 @@ import copy
 import pytest
 
 from gpu_admission.core import patch
-from gpu_admission.core.engine import Engine, worsened
+from gpu_admission.core.engine import Engine
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.policy import Policy
 from gpu_admission.core.rule import Rule, RuleError
@@ -190,11 +190,10 @@ class TestReview:
         assert [(f.rule, f.repaired) for f in found] == [("GPU001", True), ("GPU002", False)]
 
 
-class TestWorsened:
+class TestIntroduced:
     def test_only_what_is_new_counts(self):
         engine = Engine([rule("GPU001", wants_label("one"))], Policy("p"))
-        before, now = engine.validate(pod("a")), engine.validate(pod("new", "a"))
-        assert [f.container for f in worsened(now, before)] == ["new"]
+        assert [f.container for f in engine.introduced(pod("new", "a"), pod("a"))] == ["new"]
 
 
 @pytest.mark.parametrize(

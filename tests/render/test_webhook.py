@@ -28,7 +28,10 @@ def hooks(policy="default", **options):
 @pytest.mark.parametrize("policy", SHIPPED)
 class TestEveryShippedPolicy:
     def test_only_validation_of_pods_fails_closed(self, policy):
-        assert [hook["name"] for hook in hooks(policy) if hook["failurePolicy"] == "Fail"] == ["pods.gpu-admission.io"]
+        assert [hook["name"] for hook in hooks(policy) if hook["failurePolicy"] == "Fail"] == [
+            "pods.gpu-admission.io",
+            "marks.gpu-admission.io",
+        ]
 
     def test_every_webhook_has_a_condition_and_is_harmless(self, policy):
         for hook in hooks(policy):
@@ -124,8 +127,8 @@ class TestThePolicyShapesThem:
         """The engine looks at nothing that they do, so no webhook is told of it."""
         name = "request.?userInfo.?username.orValue('')"
         said = self.exempting(Policy("p", {"exempt": {"users": ["b", "a:*", "", "b"]}}))
-        assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 6
-        assert self.exempting(Policy("p", {"exempt": {"users": ["it's"]}})) == [[rf"!({name} in ['it\'s'])"]] * 6
+        assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 7
+        assert self.exempting(Policy("p", {"exempt": {"users": ["it's"]}})) == [[rf"!({name} in ['it\'s'])"]] * 7
 
     def test_namespaces_that_are_exempt_by_a_pattern(self):
         policy = Policy("p", {"exempt": {"namespaces": ["plain", "gpu-?"]}})
@@ -138,7 +141,7 @@ class TestThePolicyShapesThem:
 
     @pytest.mark.parametrize("exempt", [{}, {"users": [], "namespaces": []}, {"namespaces": ["plain"]}])
     def test_nobody_is_exempt(self, exempt):
-        assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 6
+        assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 7
 
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
@@ -147,6 +150,11 @@ class TestThePolicyShapesThem:
     def test_tolerations_count_only_where_a_rule_looks_at_them(self):
         assert "tolerations" not in hooks()[0]["matchConditions"][0]["expression"]
         assert "tolerations" in hooks("strict")[0]["matchConditions"][0]["expression"]
+
+    def test_marks_count_only_where_a_rule_looks_at_them(self):
+        off = Policy("p", {"rules": {"GPU306": "off", "GPU307": "off"}})
+        assert "marks.gpu-admission.io" not in {hook["name"] for hook in hooks(off)}
+        assert "marks.gpu-admission.io" in {hook["name"] for hook in hooks(Policy("p", {"rules": {"GPU306": "off"}}))}
 
     def test_workloads(self):
         entry = {"apiVersion": "example.com/v1", "kind": "Policy", "podSpecs": ["/spec/template/spec"]}
