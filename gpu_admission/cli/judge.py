@@ -117,7 +117,7 @@ class Judged:
         settings = judge.settings
         self._judge = judge
         self.source = source
-        self._exempt = settings.policy.exempt.get("namespaces") or ()
+        self._exempt = settings.policy.exempt
         self.reading = reading
         self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
         self.left_out = _left_out(settings, source)
@@ -143,7 +143,7 @@ class Judged:
 
     def exempt(self, namespace: str | None) -> bool:
         """Tell whether the policy leaves the objects of a namespace alone."""
-        return namespace is not None and any(matches(namespace, pattern) for pattern in self._exempt)
+        return self._exempt.covers(namespace)
 
     def _finding(self, document: Document, finding: Finding, outcome: Outcome) -> None:
         settings = self._judge.settings
@@ -186,19 +186,6 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
         return line, 1
     start = max(0, column - 1 - _BEFORE)
     return line[start : start + _WIDEST], start + 1
-
-
-def matches(word: str, pattern: str) -> bool:
-    """Tell whether a word is the pattern, in which ``*`` stands for any text."""
-    head, star, tail = pattern.partition("*")
-    if not star:
-        return word == pattern
-    if not word.startswith(head):
-        return False
-    rest = word[len(head) :]
-    if "*" not in tail:
-        return rest.endswith(tail)
-    return any(matches(rest[at:], tail) for at in range(len(rest) + 1))
 
 
 def _left_out(settings: Settings, source: Input) -> frozenset[str]:

@@ -233,7 +233,7 @@ class Cluster(_Model):
 
 
 class Exempt(_Model):
-    """Who is never judged. ``*`` at the end of an entry matches any ending."""
+    """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
     namespaces: list[str] = []
     users: list[str] = []

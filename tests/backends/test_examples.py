@@ -119,7 +119,7 @@ def test_the_shipped_policies_pass_the_check_of_policy_files(name):
     data = Path(policyfile.path_of(name)).read_bytes()
     assert policyfile.parse(data, name).name == name
     assert policyfile.load(name).visible_devices.get("served") == "leave"
-    assert {"kube-system", "gpu-operator", "volcano-system"} <= set(policyfile.load(name).exempt["namespaces"])
+    assert {"kube-system", "gpu-operator", "volcano-system"} <= set(policyfile.load(name).exempt.namespaces.patterns)
 
 
 @pytest.mark.parametrize("name", sorted(set(backends.SHIPPED) | set(backends.CARDS)))
@@ -181,7 +181,7 @@ CREATORS = [
 
 
 def test_every_policy_whose_backend_writes_on_pods_says_who_does():
-    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.get("users")}
+    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.users}
     assert exempt == set(WRITERS)
 
 
@@ -189,7 +189,7 @@ def test_every_policy_whose_backend_writes_on_pods_says_who_does():
 def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
     accounts, annotation = WRITERS[name]
     policy = policyfile.load(name)
-    assert sorted(policy.exempt["users"]) == sorted(f"system:serviceaccount:{account}" for account in accounts)
+    assert sorted(policy.exempt.users.patterns) == sorted(f"system:serviceaccount:{account}" for account in accounts)
     old = next(document for document in documents(name) if document)
     old = old if old["kind"] == "Pod" else {"apiVersion": "v1", "kind": "Pod", **old["spec"]["template"]}
     new = copy.deepcopy(old)
