@@ -8,9 +8,9 @@ import os
 import sys
 
 from gpu_admission import rules
-from gpu_admission.commands import deployed
+from gpu_admission.commands import deployed, exempted
 from gpu_admission.files import policymodel
-from gpu_admission.render import backends, catalogue
+from gpu_admission.render import backends, catalogue, known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
+    "gpu_admission/backends/known.py": known.page,
+    **exempted.FILES,
     **deployed.FILES,
 }
 
@@ -53,9 +55,10 @@ def main(argv: Sequence[str]) -> int:
             print(f"{path} is stale: run make docs", file=sys.stderr)
         return 1 if found else 0
     for path in found:
+        text = GENERATED[path]()  # before the file is emptied: a policy is made of what stands in it
         os.makedirs(os.path.dirname(path), exist_ok=True)
         with open(path, "w", encoding="utf-8") as file:
-            file.write(GENERATED[path]())
+            file.write(text)
         print(f"wrote {path}")
     return 0
 
