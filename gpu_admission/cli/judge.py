@@ -8,13 +8,14 @@ from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
+from . import peers
 from .suppress import Suppressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.core.finding import Finding
+    from gpu_admission.core.finding import Finding, ObjectRef
     from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document, Reading
 
@@ -135,15 +136,26 @@ class Judged:
         if not views:
             return
         judged = engine.review(document.object) if settings.as_admitted else None
+        by_trade: dict[ObjectRef, bool] = {}
         for finding in engine.judge(views) if judged is None else judged.findings:
-            if finding.rule in self.left_out or self.exempt(finding.object.namespace):
+            if finding.rule in self.left_out or self.exempt(finding, views, by_trade):
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
                 self._finding(document, finding, outcome)
 
-    def exempt(self, namespace: str | None) -> bool:
-        """Tell whether the policy leaves the objects of a namespace alone."""
-        return self._exempt.covers(namespace)
+    def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
+        """Tell whether the policy leaves an object alone, or the object does by trade what was found.
+
+        ``by_trade`` remembers the latter for each object of a document.
+        """
+        found = finding.object
+        if self._exempt.covers(found.namespace):
+            return True
+        if finding.rule[3] not in peers.BY_TRADE:
+            return False
+        if found not in by_trade:
+            by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
+        return by_trade[found]
 
     def _finding(self, document: Document, finding: Finding, outcome: Outcome) -> None:
         settings = self._judge.settings
