@@ -21,11 +21,12 @@ def _schema() -> str:
     return json.dumps(policymodel.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+_KNOWN = "gpu_admission/backends/known.py"
 GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
-    "gpu_admission/backends/known.py": known.page,
+    _KNOWN: known.page,
     **exempted.FILES,
     **deployed.FILES,
 }
@@ -54,13 +55,21 @@ def main(argv: Sequence[str]) -> int:
         for path in found:
             print(f"{path} is stale: run make docs", file=sys.stderr)
         return 1 if found else 0
+    if _KNOWN in found:
+        # What rules and conditions are made of was read when they were imported: begin anew with it.
+        _write(_KNOWN, GENERATED[_KNOWN]())
+        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *argv])  # noqa: S606 - this program itself
     for path in found:
-        text = GENERATED[path]()  # before the file is emptied: a policy is made of what stands in it
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-        print(f"wrote {path}")
+        _write(path, GENERATED[path]())
     return 0
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file whole; its text was made before, perhaps of what stands in it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {path}", flush=True)
 
 
 if __name__ == "__main__":
