@@ -29,9 +29,6 @@ The built-in role *edit* may write ``pods`` and create ``pods/eviction``, and no
 
 from __future__ import annotations
 
-import fnmatch
-import re
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission import rules
@@ -39,7 +36,7 @@ from gpu_admission.core import changes
 from gpu_admission.core.shape import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from gpu_admission.core.engine import Engine
     from gpu_admission.core.finding import Action, Finding
@@ -104,19 +101,7 @@ def concerns(request: Request, policy: Policy) -> bool:
         return False
     if not isinstance(request.object, dict):
         return False
-    return not (
-        _matches(request.namespace, policy.exempt.get("namespaces") or ())
-        or _matches(request.user, policy.exempt.get("users") or ())
-    )
-
-
-def _matches(name: str, patterns: Collection[str]) -> bool:
-    return bool(name and patterns) and (name in patterns or _any_of(tuple(patterns)).match(name) is not None)
-
-
-@lru_cache(maxsize=64)  # two lists a policy
-def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
-    return re.compile("|".join(map(fnmatch.translate, patterns)))
+    return not policy.exempt.covers(request.namespace, request.user)
 
 
 def _mutate(request: Request, engine: Engine) -> Verdict:

@@ -9,15 +9,19 @@ from .refusal import EXCEEDS, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from typing import Any
+    from typing import Any, Literal
 
     from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod
 
     from .cards import Card
+    from .components import Component
+    from .parameter import Parameter
     from .portable import Request
     from .spelling import Spelling
+
+    Sharing = Literal["whole", "count", "memory"]
 
 
 class Facts:
@@ -113,8 +117,31 @@ class Page:
         self.sources = sources
 
 
+class Marks:
+    """What a system writes on pods and believes whoever wrote it, in keys in which one ``*`` stands for any text.
+
+    ``owner`` is how messages call the system; ``opt_out`` are labels, key and value, by which a pod evades its webhook.
+    """
+
+    __slots__ = ("annotations", "labels", "opt_out", "owner")
+
+    def __init__(
+        self,
+        owner: str = "",
+        annotations: tuple[str, ...] = (),
+        labels: tuple[str, ...] = (),
+        opt_out: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.owner = owner
+        self.annotations = annotations
+        self.labels = labels
+        self.opt_out = opt_out
+
+
 class Backend:
-    """A sharing backend.
+    """A sharing backend: every fact about one is an attribute of its class.
+
+    What has to be known without loading the class stands in ``known.py``, which ``make docs`` writes from these.
 
     ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None
     leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
@@ -122,6 +149,17 @@ class Backend:
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
     ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
     for any part of a card is given all of one.
+
+    ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
+    ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
+    software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` tells that one
+    ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that says of how many cards the other
+    amounts are asked. ``plain`` are systems whose words, one in a container, need neither translation nor judgement.
+    ``reads_annotations`` tells that shares are asked for by annotations, ``counts_quota_limits`` that its scheduler
+    reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose words it reads for other backends
+    (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
+    ``vendors`` the makers of the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
+    ``sample_cards`` what its shipped policy does say, as far as the examples of the docs need it.
     """
 
     name: str
@@ -133,6 +171,21 @@ class Backend:
     excludes: frozenset[str] = frozenset()
     spares_vendors = False
     whole_cards = False
+    sharing: Sharing = "memory"
+    shares_cards = False
+    uses_mps = False
+    gpu_is_card = False
+    card_counter: str | None = None
+    plain: frozenset[str] = frozenset()
+    reads_annotations = False
+    counts_quota_limits = False
+    translates: frozenset[str] | None = None
+    marks = Marks()
+    components: tuple[Component, ...] = ()
+    vendors: tuple[str, ...] = ("nvidia",)
+    parameters: tuple[Parameter, ...] = ()
+    sample: Mapping[str, Any] = {}
+    sample_cards: tuple[Mapping[str, Any], ...] = ()
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""

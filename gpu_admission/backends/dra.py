@@ -6,13 +6,14 @@ from gpu_admission.core.quantity import MIB, exact_bytes
 from gpu_admission.core.shape import text
 
 from .base import Backend, Page
+from .parameter import Parameter
 from .portable import Emission, Request, ceil_div
 from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from gpu_admission.core.workload import Pod
@@ -34,6 +35,9 @@ class Dra(Backend):
     name = "dra"
     whole_cards = True
     title = "dynamic resource allocation"
+    gpu_is_card = True
+    parameters = (Parameter("template", "object", "an existing ResourceClaimTemplate"),)
+    sample: Mapping[str, Any] = {"template": "gpu"}
     leaves = frozenset({NVIDIA})  # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
 
     def write(self, request: Request, facts: Facts) -> Emission:
@@ -131,8 +135,8 @@ make templates nor look into them. `gpu-admission translate --to dra` prints tem
         ("any request, where the policy names no `template`", "creating claims is not admission's to do"),
     ),
     install="""\
-Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `nvidia-dra-driver-gpu`, which the shipped policy exempts).
-Create the template in every namespace that uses GPUs.""",
+Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
+`nvidia-dra-driver-gpu`; the shipped policy exempts both). Create the template in every namespace that uses GPUs.""",
     traps=(
         "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
         (

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .base import Backend, Page
 from .checks import card_affinity, whole_cards_fit
+from .components import OF_VENDOR
+from .parameter import Parameter
 from .portable import Emission, Request, in_words
 from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
@@ -25,6 +27,17 @@ class Exclusive(Backend):
     leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
     spares_vendors = True
     whole_cards = True
+    sharing = "whole"
+    gpu_is_card = True
+    plain = frozenset({NVIDIA, "mig", "amd", "intel"})
+    translates = frozenset({NVIDIA})
+    vendors = tuple(OF_VENDOR)  # of any maker
+    parameters = (
+        Parameter(
+            "vendor", "text", "whose GPUs portable requests are given", default="nvidia", choices=tuple(_RESOURCES)
+        ),
+        Parameter("resource", "resource", "another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import (
     in_init_containers,
     in_units,
@@ -16,6 +16,8 @@ from .checks import (
     suspicious,
     unit_name,
 )
+from .components import Component
+from .parameter import Parameter
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
@@ -41,6 +43,23 @@ class Gpushare(Backend):
     reads = frozenset({"gpushare"})
     leaves = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
     excludes = frozenset({NVIDIA})
+    shares_cards = True
+    gpu_is_card = True
+    parameters = (
+        Parameter("unit", "text", "the device plugin's --memory-unit", default="GiB", choices=("GiB", "MiB")),
+    )
+    marks = Marks(  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
+        "gpushare", annotations=("ALIYUN_COM_GPU_*", "scheduler.framework.gpushare.allocation")
+    )
+    components = (
+        Component(
+            "gpushare",
+            source="AliyunContainerService/gpushare-scheduler-extender: config/gpushare-schd-extender.yaml; "
+            "AliyunContainerService/gpushare-device-plugin: device-plugin-rbac.yaml",
+            accounts=("kube-system:gpushare-schd-extender", "kube-system:gpushare-device-plugin"),
+            images=("registry.cn-hangzhou.aliyuncs.com/acs/k8s-gpushare-plugin",),
+        ),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read memory in the unit of the device plugin, always of one card."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
+from .components import Component
+from .parameter import memory_factor
 from .portable import SEVENTHS, Emission, Request
 from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
@@ -33,6 +35,37 @@ class Hami(Backend):
     title = "HAMi"
     scheduler = "hami-scheduler"
     reads = frozenset({"hami", NVIDIA})
+    shares_cards = True
+    card_counter = _NUMBER
+    counts_quota_limits = True
+    parameters = (memory_factor(_MEMORY, "memoryFactor of HAMi's device configuration"),)
+    marks = Marks(  # Project-HAMi/HAMi: pkg/util/types.go, pkg/device, charts/hami/templates/scheduler/webhook.yaml
+        "HAMi",
+        annotations=(
+            "hami.io/vgpu-*",
+            "hami.io/bind-*",
+            "hami.io/*-devices-to-allocate",
+            "hami.io/*-devices-allocated",
+            "4pd.io/vgpu-*",
+            "4pd.io/bind-*",
+            "4pd.io/devices-to-allocate",
+        ),
+        opt_out=(("hami.io/webhook", "ignore"), ("4pd.io/webhook", "ignore")),
+    )
+    components = (
+        Component(
+            "HAMi",
+            source="Project-HAMi/HAMi: charts/hami/templates/_helpers.tpl (release hami), README.md",
+            namespaces=("hami-system",),
+            accounts=(
+                "hami-system:hami-scheduler",
+                "hami-system:hami-device-plugin",
+                "kube-system:hami-scheduler",
+                "kube-system:hami-device-plugin",
+            ),
+            images=("docker.io/projecthami/hami",),
+        ),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""
@@ -113,7 +146,8 @@ HAMi's own webhook sets, and so do we (GPU202).""",
     install="""\
 HAMi's own mutating webhook sets schedulerName on pods that ask for its resources. Webhooks run in the order of their
 configurations' names; either order works, since ours writes what HAMi's would and sets `reinvocationPolicy: IfNeeded`.
-Exempt HAMi's namespace (`hami-system` or `kube-system`).""",
+The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler and device plugin there and in
+`kube-system`: keep those of the one in which yours runs.""",
     traps=(
         "`nvidia.com/gpumem: 16Gi` is no 16 GiB: the unit is MiB, and the number overflows.",
         "A request above the card's memory stays Pending for ever.",

@@ -6,8 +6,10 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping, printable, shown, text
 
 from . import kai_amounts, kai_words
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
+from .components import Component
+from .parameter import Parameter
 from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
 from .refusal import CONTAINERS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA
@@ -33,6 +35,43 @@ class Kai(Backend):
     title = "KAI"
     scheduler = kai_words.SCHEDULER
     reads = frozenset({KAI, NVIDIA, "mig"})
+    shares_cards = True
+    gpu_is_card = True
+    reads_annotations = True
+    parameters = (Parameter("queue", "text", "the queue of pods that name none", least=1, most=63),)
+    sample: Mapping[str, Any] = {"queue": "default"}
+    marks = Marks(
+        "KAI",
+        annotations=(
+            "received-resource-type",  # NVIDIA/KAI-Scheduler: pkg/common/constants
+            "runai-gpu-limit",
+            # NvFractions: the agent on the node makes NVIDIA_VISIBLE_DEVICES and an MPS limit of what the binder
+            # wrote (gpu-memory.request, gpu-memory.limit and gpu-compute.mode of the same prefix are the user's).
+            "nvidia.com/container.*.gpus.devices",  # kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md
+            "nvidia.com/container.*.gpu-compute.portion",  # kai-scheduler/gpu-fractioning: CHANGELOG.md
+        ),
+        labels=("runai-gpu-group", "runai-gpu-group/*"),  # NVIDIA/KAI-Scheduler: the card that pods share
+    )
+    components = (
+        Component(
+            "KAI",
+            # The binder makes the pods that hold shared cards (kai-resource-reservation), the scale adjuster those
+            # for which the autoscaler adds nodes (kai-scale-adjust): their accounts cover both namespaces.
+            source="NVIDIA/KAI-Scheduler: pkg/common/constants, deployments/kai-scheduler/templates",
+            namespaces=("kai-scheduler",),
+            accounts=("kai-scheduler:binder", "kai-scheduler:node-scale-adjuster"),
+        ),
+        Component(
+            "KAI resource isolator",
+            source="Project-HAMi/KAI-resource-isolator: README.md",
+            namespaces=("kai-resource-isolator",),
+        ),
+        Component(
+            "NVIDIA Run:ai",
+            source="https://run-ai-docs.nvidia.com (cluster and control plane installation)",
+            namespaces=("runai", "runai-backend"),
+        ),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import exact_bytes
 
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import (
     card_affinity,
     in_init_containers,
@@ -14,6 +14,7 @@ from .checks import (
     only_count,
     suspicious_bytes,
 )
+from .components import Component
 from .portable import MOST_MEMORY, SEVENTHS, Emission, Request, ceil_div, in_words
 from .refusal import PERCENT, UNIT, Refused
 from .spelling import NVIDIA
@@ -41,6 +42,21 @@ class Koordinator(Backend):
     title = "Koordinator"
     scheduler = "koord-scheduler"
     reads = frozenset({"koordinator", NVIDIA})  # the latter as whole cards
+    shares_cards = True
+    gpu_is_card = True
+    card_counter = _SHARED
+    marks = Marks(  # koordinator-sh/koordinator: apis/extension
+        "Koordinator", annotations=("scheduling.koordinator.sh/device-allocated",)
+    )
+    components = (
+        Component(
+            "Koordinator",
+            source="koordinator-sh/charts: versions/v1.8.0/templates/rbac/koord-scheduler.yaml",
+            namespaces=("koordinator-system",),
+            accounts=("koordinator-system:koord-scheduler",),
+            images=("docker.io/koordinatorsh/koordlet", "ghcr.io/koordinator-sh/koordlet"),
+        ),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read totals and divide them by the number of cards."""

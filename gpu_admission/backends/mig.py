@@ -7,13 +7,15 @@ from gpu_admission.core.resources import MIG_NAME
 from . import cards as tables
 from .base import Backend, Page, too_much
 from .checks import memory_needed, only_count
+from .parameter import Parameter
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
 from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from .base import Asked, Facts
     from .cards import Card, Profile
@@ -26,6 +28,17 @@ class Mig(Backend):
     name = "mig"
     title = "MIG"
     reads = frozenset({"mig"})
+    parameters = (
+        Parameter(
+            "strategy",
+            "text",
+            "a resource a profile, or nvidia.com/gpu for partitions that are all alike",
+            default="mixed",
+            choices=("mixed", "single"),
+        ),
+        Parameter("allowSeveral", "yes-no", "more than one MIG device per container", default=False),
+    )
+    sample_cards: tuple[Mapping[str, Any], ...] = ({"model": "A100-80"},)
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return MIG's names, or ``nvidia.com/gpu``, which is a partition under strategy single."""

@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from gpu_admission.core.shape import mapping, shown
 
-from . import registry, spelling
+from . import known, registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
 from .portable import Emission, Request, listed
@@ -247,7 +247,7 @@ def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Pointer]:
 
 
 def _clash(group: list[Spelling]) -> bool:
-    translated = [said for said in group if said.system in registry.READERS]
+    translated = [said for said in group if said.system in known.READERS]
     return len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == spelling.PORTABLE for said in group)
 
 

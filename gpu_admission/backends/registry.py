@@ -1,4 +1,4 @@
-"""Every backend, one line each.
+"""Every backend, one line each; the module of a name has its dashes as underscores.
 
 A policy chooses one of them, and the linter's start-up pays for every module it loads: so they are loaded by name.
 """
@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import cache
 from importlib import import_module
 
-from .spelling import KAI, NVIDIA, NVIDIA_SHARED, PORTABLE
+from .known import READERS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,29 +17,20 @@ if TYPE_CHECKING:
     ALL: tuple[Backend, ...]
     BY_NAME: dict[str, Backend]
 
-_MODULES = {
-    "exclusive": "exclusive",
-    "time-slicing": "time_slicing",
-    "mps": "mps",
-    "mig": "mig",
-    "gpushare": "gpushare",
-    "volcano": "volcano",
-    "volcano-vgpu": "volcano_vgpu",
-    "hami": "hami",
-    "kai": "kai",
-    "koordinator": "koordinator",
-    "dra": "dra",
-}
-NAMES = tuple(_MODULES)
-
-# Who reads a system's words where the policy's own backend does not.
-READERS = {
-    PORTABLE: "portable_names",
-    NVIDIA: "exclusive",
-    NVIDIA_SHARED: "time_slicing",
-    KAI: "kai",
-    **{name: _MODULES[name] for name in ("mig", "gpushare", "volcano", "volcano-vgpu", "hami", "koordinator")},
-}
+NAMES: tuple[str, ...] = (
+    "exclusive",
+    "time-slicing",
+    "mps",
+    "mig",
+    "gpushare",
+    "volcano",
+    "volcano-vgpu",
+    "hami",
+    "kai",
+    "koordinator",
+    "dra",
+)
+SOURCES = ("portable_names",)  # modules that read words which no cluster serves
 
 
 @cache
@@ -48,13 +39,20 @@ def _loaded(module: str) -> Backend:
     return backend
 
 
+def modules() -> list[tuple[str, Backend]]:
+    """Return every module that reads words, with its backend; the sources first."""
+    return [(module, _loaded(module)) for module in (*SOURCES, *(name.replace("-", "_") for name in NAMES))]
+
+
 def named(name: str) -> Backend:
     """Return the backend of that name. Raises KeyError."""
-    return _loaded(_MODULES[name])
+    if name not in NAMES:
+        raise KeyError(name)
+    return _loaded(name.replace("-", "_"))
 
 
 def reader(system: str) -> Backend | None:
-    """Return who reads a system's words, or None where nobody does."""
+    """Return who reads a system's words where the policy's own backend does not, or None where nobody does."""
     module = READERS.get(system)
     return None if module is None else _loaded(module)
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from .base import Backend, Facts
 from .checks import memory_needed, only_count
+from .parameter import Parameter
 from .portable import WHOLE, Emission, Request, in_words
 from .refusal import SHARED_COUNT, UNTRANSLATABLE, Refused
 from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from .base import Asked
     from .spelling import Spelling
@@ -18,6 +20,20 @@ if TYPE_CHECKING:
 
 class Replicated(Backend):
     """Shares of a card, all alike."""
+
+    sharing = "count"
+    shares_cards = True
+    parameters = (
+        Parameter("replicas", "whole", "shares per card", least=2, most=1024),
+        Parameter("renameByDefault", "yes-no", "the resource is nvidia.com/gpu.shared", default=False),
+        Parameter(
+            "memory",
+            "text",
+            "what to do with an amount nothing enforces",
+            default="refuse",
+            choices=("refuse", "advisory"),
+        ),
+    )
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the name that the plugin offers, and the one that is a share wherever it is offered."""
@@ -99,6 +115,8 @@ class TimeSlicing(Replicated):
 
     name = "time-slicing"
     title = "time-slicing"
+    translates = frozenset({NVIDIA_SHARED})
+    sample: Mapping[str, Any] = {"replicas": 4, "memory": "advisory"}
 
     def _require_memory(self, request: Request, facts: Facts) -> None:
         if request.memory is not None and not advisory(facts):
@@ -127,6 +145,9 @@ class Mps(Replicated):
 
     name = "mps"
     title = "MPS"
+    uses_mps = True
+    sample: Mapping[str, Any] = {"replicas": 4}
+    sample_cards: tuple[Mapping[str, Any], ...] = ({"model": "A100-80"},)
 
     def _require_memory(self, request: Request, facts: Facts) -> None:
         share = self._share(facts)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import (
     card_affinity,
     in_init_containers,
@@ -15,7 +15,9 @@ from .checks import (
     several_gpus,
     suspicious,
 )
+from .components import Component
 from .gpushare import pod_sum
+from .parameter import Parameter, memory_factor
 from .portable import Emission, Request, in_words
 from .refusal import UNTRANSLATABLE, Refused
 from .spelling import NVIDIA
@@ -31,6 +33,12 @@ if TYPE_CHECKING:
 
 _MEMORY = "volcano.sh/gpu-memory"
 _NUMBER = "volcano.sh/gpu-number"
+SCHEDULER = Component(
+    "Volcano",
+    source="volcano-sh/volcano: installer/helm/chart/volcano/templates/scheduler.yaml (release volcano)",
+    namespaces=("volcano-system",),
+    accounts=("volcano-system:volcano-scheduler",),
+)
 
 
 class Volcano(Backend):
@@ -41,6 +49,29 @@ class Volcano(Backend):
     scheduler = "volcano"
     reads = frozenset({"volcano"})
     excludes = frozenset({NVIDIA})
+    shares_cards = True
+    gpu_is_card = True
+    parameters = (
+        memory_factor(_MEMORY, "gpu-memory-factor of the device plugin"),
+        Parameter("mode", "text", "memory of one card, or whole cards", default="share", choices=("share", "number")),
+    )
+    marks = Marks(
+        "Volcano",
+        annotations=(
+            "volcano.sh/gpu-index",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
+            "volcano.sh/gpu-assigned",  # volcano-sh/devices: pkg/plugin/nvidia/const.go
+            "volcano.sh/predicate-time",
+        ),
+    )
+    components = (
+        SCHEDULER,
+        Component(
+            "Volcano device plugin",
+            source="volcano-sh/devices: volcano-device-plugin.yml",
+            accounts=("kube-system:volcano-device-plugin",),
+            images=("docker.io/volcanosh/volcano-device-plugin",),
+        ),
+    )
 
     def left(self, facts: Facts) -> frozenset[str]:
         """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin offers whole cards."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import Backend, Page
+from .base import Backend, Marks, Page
 from .checks import (
     in_init_containers,
     in_units,
@@ -15,8 +15,11 @@ from .checks import (
     whole_cards_fit,
     zero_is_all,
 )
+from .components import Component
+from .parameter import memory_factor
 from .portable import SEVENTHS, Emission, Request, in_words
 from .refusal import UNTRANSLATABLE, Refused
+from .volcano import SCHEDULER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,6 +43,30 @@ class VolcanoVgpu(Backend):
     title = "Volcano's vGPU"
     scheduler = "volcano"
     reads = frozenset({"volcano-vgpu"})
+    shares_cards = True
+    gpu_is_card = True
+    card_counter = _NUMBER
+    parameters = (memory_factor(_MEMORY, "gpu-memory-factor of the device plugin"),)
+    marks = Marks(  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go
+        "Volcano",
+        annotations=(
+            "volcano.sh/vgpu-time",
+            "volcano.sh/vgpu-ids-new",
+            "volcano.sh/vgpu-node",
+            "volcano.sh/devices-to-allocate",
+            "volcano.sh/bind-time",
+            "volcano.sh/bind-phase",
+        ),
+    )
+    components = (
+        SCHEDULER,
+        Component(
+            "Volcano vGPU device plugin",
+            source="Project-HAMi/volcano-vgpu-device-plugin: volcano-vgpu-device-plugin.yml",
+            accounts=("kube-system:volcano-device-plugin",),
+            images=("docker.io/projecthami/volcano-vgpu-device-plugin",),
+        ),
+    )
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

@@ -8,13 +8,14 @@ from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
+from . import peers
 from .suppress import Suppressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.core.finding import Finding
+    from gpu_admission.core.finding import Finding, ObjectRef
     from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document, Reading
 
@@ -117,7 +118,7 @@ class Judged:
         settings = judge.settings
         self._judge = judge
         self.source = source
-        self._exempt = settings.policy.exempt.get("namespaces") or ()
+        self._exempt = settings.policy.exempt
         self.reading = reading
         self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
         self.left_out = _left_out(settings, source)
@@ -135,15 +136,26 @@ class Judged:
         if not views:
             return
         judged = engine.review(document.object) if settings.as_admitted else None
+        by_trade: dict[ObjectRef, bool] = {}
         for finding in engine.judge(views) if judged is None else judged.findings:
-            if finding.rule in self.left_out or self.exempt(finding.object.namespace):
+            if finding.rule in self.left_out or self.exempt(finding, views, by_trade):
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
                 self._finding(document, finding, outcome)
 
-    def exempt(self, namespace: str | None) -> bool:
-        """Tell whether the policy leaves the objects of a namespace alone."""
-        return namespace is not None and any(matches(namespace, pattern) for pattern in self._exempt)
+    def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
+        """Tell whether the policy leaves an object alone, or the object does by trade what was found.
+
+        ``by_trade`` remembers the latter for each object of a document.
+        """
+        found = finding.object
+        if self._exempt.covers(found.namespace):
+            return True
+        if finding.rule[3] not in peers.BY_TRADE:
+            return False
+        if found not in by_trade:
+            by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
+        return by_trade[found]
 
     def _finding(self, document: Document, finding: Finding, outcome: Outcome) -> None:
         settings = self._judge.settings
@@ -186,19 +198,6 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
         return line, 1
     start = max(0, column - 1 - _BEFORE)
     return line[start : start + _WIDEST], start + 1
-
-
-def matches(word: str, pattern: str) -> bool:
-    """Tell whether a word is the pattern, in which ``*`` stands for any text."""
-    head, star, tail = pattern.partition("*")
-    if not star:
-        return word == pattern
-    if not word.startswith(head):
-        return False
-    rest = word[len(head) :]
-    if "*" not in tail:
-        return rest.endswith(tail)
-    return any(matches(rest[at:], tail) for at in range(len(rest) + 1))
 
 
 def _left_out(settings: Settings, source: Input) -> frozenset[str]:

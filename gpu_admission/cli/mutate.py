@@ -10,7 +10,6 @@ from gpu_admission.core.engine import Engine
 from gpu_admission.files import policyfile, reader
 
 from . import inputs, rewrite
-from .judge import matches
 from .words import printed
 from .write import unified_diff
 
@@ -73,7 +72,6 @@ class File:
     def __init__(self, source: Input, engine: Engine) -> None:
         self._source = source
         self._engine = engine
-        self._exempt: Sequence[str] = engine.policy.exempt.get("namespaces") or ()
         self._denied: list[tuple[Document, Finding]] = []
 
     def show(self, *, diff: bool, several: bool) -> int:
@@ -109,8 +107,7 @@ class File:
         return finding.action == "deny"
 
     def _is_exempt(self, workload: workloads.Workload) -> bool:
-        namespace = workload.ref.namespace
-        return namespace is not None and any(matches(namespace, pattern) for pattern in self._exempt)
+        return self._engine.policy.exempt.covers(workload.ref.namespace)
 
     def _deny(self) -> int:
         for document, finding in self._denied:

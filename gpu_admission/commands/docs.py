@@ -8,9 +8,9 @@ import os
 import sys
 
 from gpu_admission import rules
-from gpu_admission.commands import deployed
+from gpu_admission.commands import deployed, exempted
 from gpu_admission.files import policymodel
-from gpu_admission.render import backends, catalogue
+from gpu_admission.render import backends, catalogue, known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,13 @@ def _schema() -> str:
     return json.dumps(policymodel.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+_KNOWN = "gpu_admission/backends/known.py"
 GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
+    _KNOWN: known.page,
+    **exempted.FILES,
     **deployed.FILES,
 }
 
@@ -52,12 +55,21 @@ def main(argv: Sequence[str]) -> int:
         for path in found:
             print(f"{path} is stale: run make docs", file=sys.stderr)
         return 1 if found else 0
+    if _KNOWN in found:
+        # What rules and conditions are made of was read when they were imported: begin anew with it.
+        _write(_KNOWN, GENERATED[_KNOWN]())
+        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *argv])  # noqa: S606 - this program itself
     for path in found:
-        os.makedirs(os.path.dirname(path), exist_ok=True)
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(GENERATED[path]())
-        print(f"wrote {path}")
+        _write(path, GENERATED[path]())
     return 0
+
+
+def _write(path: str, text: str) -> None:
+    """Write a file whole; its text was made before, perhaps of what stands in it."""
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text)
+    print(f"wrote {path}", flush=True)
 
 
 if __name__ == "__main__":

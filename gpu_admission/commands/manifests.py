@@ -49,9 +49,15 @@ def run(options: argparse.Namespace) -> int:
         policy = policyfile.load(options.policy)
         _check(options, policy)
         bundle = _bundle(options.ca_bundle)
+        objects = _objects(options, policy, bundle)
     except (policyfile.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
+    sys.stdout.write(to_yaml(objects))
+    return 0
+
+
+def _objects(options: argparse.Namespace, policy: Policy, bundle: bytes) -> list[dict[str, Any]]:
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
     where = webhook.Options(
         name=options.name,
@@ -67,8 +73,7 @@ def run(options: argparse.Namespace) -> int:
     objects = [] if options.only == "rbac" else webhook.configurations(policy, where)
     if options.only != "webhooks":
         objects += webhook.access(where, options.secret, keeps=not options.cert_manager)
-    sys.stdout.write(to_yaml(objects))
-    return 0
+    return objects
 
 
 def _check(options: argparse.Namespace, policy: Policy) -> None:

@@ -7,6 +7,7 @@ This class is what the program works with. A policy file is read, checked and ex
 from __future__ import annotations
 
 from . import resources
+from .exemptions import Exemptions
 from .finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 
 TYPE_CHECKING = False
@@ -98,7 +99,7 @@ class Policy:
         self.visible_devices: Mapping[str, Any] = spec.get("visibleDevices") or {}
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
-        self.exempt: Mapping[str, Any] = spec.get("exempt") or {}
+        self.exempt = Exemptions(spec.get("exempt"))
         self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}

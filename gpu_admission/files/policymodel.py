@@ -6,14 +6,17 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
 
 from gpu_admission import rules
+from gpu_admission.backends import registry
 from gpu_admission.core import pointer, quantity, resources
 
 if TYPE_CHECKING:
+    from gpu_admission.backends.base import Backend as SharingBackend
+    from gpu_admission.backends.parameter import Parameter
     from gpu_admission.core.rule import Rule
 
 API_VERSION = "gpu-admission.io/v1alpha1"
@@ -75,87 +78,41 @@ class RuleSetting(_Model):
     fix: bool = True
 
 
-class Exclusive(_Model):
-    """Whole GPUs only."""
-
-    name: Literal["exclusive"]
-    vendor: Literal["nvidia", "amd", "intel"] = Field("nvidia", description="whose GPUs portable requests are given")
-    resource: Annotated[str, BeforeValidator(_resource_name)] | None = Field(
-        None, description="another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"
-    )
-
-
-class Replicated(_Model):
-    """Shares of a card handed out by the NVIDIA device plugin."""
-
-    name: Literal["time-slicing", "mps"]
-    replicas: Annotated[int, Field(ge=2, le=1024)] | None = Field(None, description="shares per card")
-    rename_by_default: bool = Field(False, alias="renameByDefault", description="the resource is nvidia.com/gpu.shared")
-    memory: Literal["refuse", "advisory"] = Field("refuse", description="what to do with an amount nothing enforces")
+_KINDS: dict[str, Any] = {
+    "text": str,
+    "whole": int,
+    "yes-no": bool,
+    "resource": Annotated[str, BeforeValidator(_resource_name)],
+    "object": Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)],
+}
 
 
-class Mig(_Model):
-    """Hardware partitions of NVIDIA cards."""
-
-    name: Literal["mig"]
-    strategy: Literal["mixed", "single"] = "mixed"
-    allow_several: bool = Field(False, alias="allowSeveral", description="more than one MIG device per container")
-
-
-class Gpushare(_Model):
-    """Aliyun's open source gpushare."""
-
-    name: Literal["gpushare"]
-    unit: Literal["GiB", "MiB"] = Field("GiB", description="the device plugin's --memory-unit")
+def _field(parameter: Parameter) -> Any:
+    """Return the type and the default of one parameter of a backend, as pydantic takes them."""
+    kind = Literal[parameter.choices] if parameter.choices else _KINDS[parameter.kind]
+    bounds = {"text": ("min_length", "max_length"), "whole": ("ge", "le")}.get(parameter.kind, ())
+    limits: dict[str, Any] = dict(zip(bounds, (parameter.least, parameter.most), strict=False))
+    limits = {name: value for name, value in limits.items() if value is not None}
+    if limits:
+        kind = Annotated[kind, Field(**limits)]
+    if parameter.default is None:
+        kind = kind | None
+    return (kind, Field(parameter.default, description=parameter.description))
 
 
-class Volcano(_Model):
-    """Volcano's legacy GPU sharing."""
-
-    name: Literal["volcano"]
-    memory_factor: Annotated[int, Field(ge=1, le=1048576)] = Field(1, alias="memoryFactor")
-    mode: Literal["share", "number"] = "share"
-
-
-class MemoryFactor(_Model):
-    """Volcano's vGPU, and HAMi."""
-
-    name: Literal["volcano-vgpu", "hami"]
-    memory_factor: Annotated[int, Field(ge=1, le=1048576)] = Field(1, alias="memoryFactor")
+def _backend(backend: SharingBackend) -> type[BaseModel]:
+    """Return the model of one backend: its name and its parameters, which are facts of its class."""
+    fields: dict[str, Any] = {"name": (Literal[backend.name], ...)}
+    fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
+    title = "".join(part.capitalize() for part in backend.name.split("-"))
+    return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
 
 
-class Kai(_Model):
-    """The KAI scheduler."""
-
-    name: Literal["kai"]
-    queue: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
-        None, description="the queue of pods that name none"
-    )
-
-
-class Koordinator(_Model):
-    """Koordinator."""
-
-    name: Literal["koordinator"]
-
-
-class Dra(_Model):
-    """Dynamic resource allocation."""
-
-    name: Literal["dra"]
-    template: Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)] | None = Field(
-        None, description="an existing ResourceClaimTemplate"
-    )
-
-
-Backend = Annotated[
-    Exclusive | Replicated | Mig | Gpushare | Volcano | MemoryFactor | Kai | Koordinator | Dra,
-    Field(discriminator="name"),
-]
-BACKENDS = (
-    "exclusive", "time-slicing", "mps", "mig", "gpushare", "volcano", "volcano-vgpu", "hami", "kai",
-    "koordinator", "dra",
-)  # fmt: skip
+BACKENDS = registry.NAMES
+if TYPE_CHECKING:
+    Backend = BaseModel
+else:
+    Backend = Annotated[Union[tuple(map(_backend, registry.ALL))], Field(discriminator="name")]  # noqa: UP007
 
 
 class Resources(_Model):
@@ -233,7 +190,7 @@ class Cluster(_Model):
 
 
 class Exempt(_Model):
-    """Who is never judged. ``*`` at the end of an entry matches any ending."""
+    """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
     namespaces: list[str] = []
     users: list[str] = []

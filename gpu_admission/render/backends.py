@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import registry
+from gpu_admission.backends import components, registry
 from gpu_admission.backends.base import Facts
 from gpu_admission.backends.cards import table
 from gpu_admission.backends.portable import SEVENTHS, Request
@@ -13,9 +13,6 @@ from . import links
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from typing import Any
-
     from gpu_admission.backends.base import Backend
 
 _INTRODUCTION = """\
@@ -58,19 +55,12 @@ _SAMPLES: tuple[tuple[str, Request], ...] = (
     ("gpu-mem: 8Gi, gpu-count: 2", Request(8 * GIB, 2)),
     ("gpu-count: 2", Request(None, 2)),
 )
-# What the shipped policies say that the samples need; a test compares it with them.
-SHIPPED: dict[str, Mapping[str, Any]] = {
-    "time-slicing": {"replicas": 4, "memory": "advisory"},
-    "mps": {"replicas": 4},
-    "kai": {"queue": "default"},
-    "dra": {"template": "gpu"},
-}
-CARDS: dict[str, tuple[Mapping[str, Any], ...]] = {"mps": ({"model": "A100-80"},), "mig": ({"model": "A100-80"},)}
 
 
 def page() -> str:
     """Return the page: the portable request, each backend, and the table of cards."""
-    parts = [_INTRODUCTION, "## Backends\n", _overview(), *(_chapter(backend) for backend in registry.ALL), _cards()]
+    chapters = (_chapter(backend) for backend in registry.ALL)
+    parts = [_INTRODUCTION, "## Backends\n", _overview(), *chapters, _exemptions(), _cards()]
     return "\n".join(parts)
 
 
@@ -106,7 +96,7 @@ def _chapter(backend: Backend) -> str:
 
 def _arrives(backend: Backend, request: Request) -> str:
     """Return what the backend makes of a request, or why it refuses it."""
-    facts = Facts(SHIPPED.get(backend.name), CARDS.get(backend.name, ()))
+    facts = Facts(backend.sample, backend.sample_cards)
     try:
         emission = backend.write(request, facts)
     except Refused as refused:
@@ -117,6 +107,47 @@ def _arrives(backend: Backend, request: Request) -> str:
     said += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
     said += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
     return ", ".join(said)
+
+
+_EXEMPT = """\
+## Exempt namespaces and accounts
+
+Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` by trade; schedulers write on pods
+which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by the names that
+their own installations give, and nothing else (`default` and `strict`: every vendor, no sharing system).
+
+**Who must own these names.** A pod in an exempt namespace, and whatever an exempt account writes anywhere, is not
+looked at. A namespace that does not exist is exempt for whoever may create it, and who creates `hami-system` may also
+make the account `hami-scheduler` there. So: only administrators may create namespaces with these names (where users
+create their own, reserve them, for instance by a ValidatingAdmissionPolicy on namespaces, or create them empty with
+no rights for anybody); nobody but administrators may create pods or service accounts in them; and the copy of a policy
+that your cluster runs loses the entries of what the cluster does not run. Pods of DaemonSets and Deployments are
+created by Kubernetes' own controllers, on behalf of whoever wrote the DaemonSet: exempting an account cannot cover
+them, so their namespace is exempt. What creates its pods itself, or only writes on those of others, is exempt by its
+account alone.
+
+In files, `gpu-lint` knows no user. A DaemonSet (or a Pod that one owns) that names no namespace, and all of whose
+images are those of one of these components, gets no findings of the ranges 2xx and 3xx. So it is in a namespace in
+brackets, where people run a component beside other things: none of these is exempt in any policy, and the pods are
+refused there until the administrator, having made sure that nobody else has rights in it, exempts it. At admission an
+image proves nothing, and is not looked at.
+
+| of | component | namespaces | accounts | sources |
+|---|---|---|---|---|
+"""
+
+
+def _exemptions() -> str:
+    """Return the table of what every vendor and every backend runs."""
+    rows = [_component(f"cards of {vendor}", part) for vendor, parts in components.OF_VENDOR.items() for part in parts]
+    rows += [_component(f"`{backend.name}`", part) for backend in registry.ALL for part in backend.components]
+    return _EXEMPT + "\n".join(rows) + "\n"
+
+
+def _component(owner: str, part: components.Component) -> str:
+    namespaces = [f"`{name}`" for name in part.namespaces] + [f"(`{name}`)" for name in part.elsewhere]
+    accounts = [f"`{name}`" for name in part.accounts]
+    return f"| {owner} | {part.name} | {', '.join(namespaces)} | {', '.join(accounts)} | {part.source} |"
 
 
 def _cards() -> str:

@@ -42,6 +42,9 @@ _JUDGED_LABELS = (kai_words.QUEUE,)
 # and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
+# Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,
+# and what it costs to match grows with it: a user's name of 100 characters spends a fifth of the budget at this size.
+MOST_EXEMPT = 1 << 16
 _LISTS = "_VISIBLE_DEVICES"  # how most names of variables end
 
 
@@ -149,18 +152,30 @@ def exempt(policy: Policy) -> str:
     """Return the condition that the policy exempts nobody here, neither the user nor the namespace; empty for always.
 
     It means what the engine's own test means. Namespaces without a pattern are left to the namespaceSelector.
+    Raises ValueError where there are more entries than the API server could compare.
     """
-    users = policy.exempt.get("users") or ()
-    namespaces = [name for name in policy.exempt.get("namespaces") or () if globs.is_pattern(name)]
+    users = policy.exempt.users.patterns
+    namespaces = [name for name in policy.exempt.namespaces.patterns if globs.is_pattern(name)]
     named = [_named("request.?userInfo.?username", users)] * bool(users)
     named += [_named("request.?namespace", namespaces)] * bool(namespaces)
-    return " &&\n".join(named)
+    expression = " &&\n".join(named)
+    require_few(len(users) + len(namespaces), len(expression))
+    return expression
+
+
+def require_few(entries: int, size: int) -> None:
+    """Raise ValueError where so many exemptions, written for the API server in so many characters, are too many."""
+    if size > MOST_EXEMPT:
+        raise ValueError(
+            f"spec.exempt has {entries} entries, which the API server would be told in {size} characters (at most "
+            f"{MOST_EXEMPT}); write patterns that match several names, such as system:serviceaccount:NAMESPACE:*"
+        )
 
 
 def _named(field: str, patterns: Iterable[str]) -> str:
     """Return the condition that a field is empty or none of these."""
     name = f"{field}.orValue('')"
-    plain = sorted({pattern for pattern in patterns if pattern})
+    plain = sorted(patterns)
     tests = [f"{name} in {texts(plain)}"]  # a pattern also stands for itself
     wild = [pattern for pattern in plain if globs.is_pattern(pattern)]
     if wild:

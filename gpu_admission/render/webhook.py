@@ -63,7 +63,10 @@ class Options:
 
 
 def configurations(policy: Policy, options: Options) -> list[dict[str, Any]]:
-    """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration."""
+    """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration.
+
+    Raises ValueError where the policy has more exemptions than they can hold.
+    """
     return [
         _configuration("MutatingWebhookConfiguration", options, [_mutate_pods(policy, options)]),
         _configuration("ValidatingWebhookConfiguration", options, list(_validate(policy, options))),
@@ -194,10 +197,11 @@ def _client(options: Options, endpoint: str) -> dict[str, Any]:
 def _elsewhere(policy: Policy, options: Options) -> dict[str, Any]:
     """Return the selector that leaves out kube-system, our own namespace and those that the policy exempts by name.
 
-    A pattern for names is a matchCondition's business.
+    A pattern for names is a matchCondition's business. Raises ValueError for too many names.
     """
-    named = {name for name in policy.exempt.get("namespaces") or () if not globs.is_pattern(name)}
+    named = {name for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
     left_out = sorted({"kube-system", options.namespace, *named})
+    cel.require_few(len(left_out), sum(map(len, left_out)))
     return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -9,9 +11,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod
-
-# Under the other backends one nvidia.com/gpu may be a share or a slice of a card.
-_ONE_CARD_EACH = frozenset({"exclusive", "gpushare", "volcano", "volcano-vgpu", "kai", "koordinator", "dra"})
 
 
 def count(gpu: GpuRequest) -> int:
@@ -47,4 +46,4 @@ def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
     """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
     if gpu.resource.sharing != "exclusive":
         return False
-    return policy.backend.name in _ONE_CARD_EACH or gpu.resource.vendor not in {"nvidia", "any"}
+    return policy.backend.name in known.GPU_IS_CARD or gpu.resource.vendor not in {"nvidia", "any"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import PORTABLE_MEMORY
 from gpu_admission.core.rule import Rule
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 ID = "GPU003"
 
 _COUNTABLE = (2**63 - 1) // 1000  # the API server's test multiplies by a thousand, in 64 bits
-_BY_MEMORY = frozenset({"mig", "gpushare", "volcano", "volcano-vgpu", "hami", "kai", "koordinator", "dra"})
-_BY_COUNT = frozenset({"time-slicing", "mps"})
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -68,9 +67,9 @@ def _advice(gpu: GpuRequest, policy: Policy) -> str:
     whole = f"write a whole number, say {gpu.name}: 1"
     if gpu.resource.vendor not in {"nvidia", "any"}:
         return whole
-    if backend.name in _BY_MEMORY:
+    if backend.name in known.SHARED_BY_MEMORY:
         return f"{whole}; to share one GPU, ask for memory instead: {PORTABLE_MEMORY}: 8Gi"
-    if backend.name in _BY_COUNT:
+    if backend.name in known.SHARED_BY_COUNT:
         shared = "nvidia.com/gpu.shared" if backend.parameters.get("renameByDefault") else "nvidia.com/gpu"
         return f"write {shared}: 1, which in this cluster is a share of a GPU already ({backend.name})"
     return f"{whole}; the policy in force shares no GPU between containers"

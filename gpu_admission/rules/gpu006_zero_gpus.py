@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.container import MISSING
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU006"
-
-_SHARED_BY_COUNT = frozenset({"hami", "volcano-vgpu", "koordinator"})  # so many cards, so much memory of each
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -38,9 +37,10 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 def _contradicted(gpu: GpuRequest) -> bool:
     """Tell whether a share is asked for on zero cards: a mistake of its own (GPU102), as every portable zero is."""
-    system = "hami" if gpu.name == "nvidia.com/gpu" else gpu.resource.system
+    system = known.CARD_COUNTERS.get(gpu.name, gpu.resource.system)
     shares = [other for other in gpu.container.gpus if other.resource.system == system and other is not gpu]
-    return system == "portable" or (system in _SHARED_BY_COUNT and any(other.asks for other in shares))
+    counted = system in known.CARD_COUNTERS.values()  # so many cards, so much memory of each
+    return system == "portable" or (counted and any(other.asks for other in shares))
 
 
 def _is_zero(gpu: GpuRequest) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
@@ -36,7 +37,6 @@ FLAGS: dict[str, str | None] = {
     "topologySpreadConstraints": "kubernetes.podspec-topologyspreadconstraints",
 }
 _PLATFORMS = frozenset({"Knative", "KServe"})
-_SHARING_SCHEDULERS = frozenset({"volcano", "hami-scheduler", "kai-scheduler", "koord-scheduler"})
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -45,7 +45,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if platform not in _PLATFORMS:
         return
     for pod in workload.pods:
-        if pod.asks or text(pod.spec.get("schedulerName")) in _SHARING_SCHEDULERS:
+        if pod.asks or text(pod.spec.get("schedulerName")) in known.SCHEDULERS:
             for field, flag in FLAGS.items():
                 if pod.spec.get(field):
                     yield _problem(platform, pod, field, flag)

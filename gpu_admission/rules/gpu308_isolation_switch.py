@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from .environment import Variable
 
 ID = "GPU308"
-_SHARING_BACKENDS = frozenset(
-    {"time-slicing", "mps", "gpushare", "volcano", "volcano-vgpu", "hami", "kai", "koordinator"}
-)
 _HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
     "LD_PRELOAD": frozenset({""}),
@@ -51,7 +49,7 @@ def _shares(pod: Pod, policy: Policy) -> bool:
     """Tell whether a pod gets shares of cards: by the resource's name, by annotation, or by the policy's backend."""
     if any(gpu.asks and gpu.resource.sharing == "shared" for gpu in pod.gpus) or pod.shares:
         return True
-    return policy.backend.name in _SHARING_BACKENDS and backend_vendor(policy) in asked_vendors(pod, policy)
+    return policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) in asked_vendors(pod, policy)
 
 
 def _is_harmless(variable: Variable) -> bool:

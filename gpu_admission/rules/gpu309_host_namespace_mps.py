@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
@@ -33,7 +34,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _uses_mps(pod: Pod, policy: Policy) -> bool:
-    if policy.backend.name == "mps" and pod.asks:
+    if policy.backend.name in known.USES_MPS and pod.asks:
         return True
     return any(environment.variables(container, prefixes=(markers.MPS_PREFIX,)) for container in pod.containers)
 

@@ -6,6 +6,7 @@ rule that judges a pod without a GPU request must find what it judges here.
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core import resources
 
 TYPE_CHECKING = False
@@ -90,37 +91,14 @@ CDI_DOMAIN = "cdi.k8s.io"
 NRI_CDI_DOMAINS = ("cdi-devices.noderesource.dev", "cdi-devices.nri.io")
 NRI_DEVICE_DOMAINS = ("devices.noderesource.dev", "devices.nri.io", "devices.gke.io")
 
-# What a scheduler writes on a pod and a device plugin believes: key, or prefix with a trailing *; whose it is.
+# What a scheduler writes on a pod and a device plugin believes: key, in which one * stands for any text; whose it is.
+# What the backends write is a fact of each (backends/base.py, Marks); here stand those of systems that are none.
 # Not here: what users set to ask for something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
 # nvidia.com/use-gputype, nvidia.com/use-gpuuuid, hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue,
 # huawei.com/vnpu-mode, scheduling.koordinator.sh/device-allocate-hint …).
 TRUSTED_ANNOTATIONS = Owners(
     {
-        "ALIYUN_COM_GPU_*": "gpushare",  # AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go
-        "scheduler.framework.gpushare.allocation": "gpushare",
-        "volcano.sh/gpu-index": "Volcano",  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia
-        "volcano.sh/gpu-assigned": "Volcano",  # volcano-sh/devices: pkg/plugin/nvidia/const.go
-        "volcano.sh/predicate-time": "Volcano",
-        "volcano.sh/vgpu-time": "Volcano",
-        "volcano.sh/vgpu-ids-new": "Volcano",
-        "volcano.sh/vgpu-node": "Volcano",
-        "volcano.sh/devices-to-allocate": "Volcano",
-        "volcano.sh/bind-time": "Volcano",
-        "volcano.sh/bind-phase": "Volcano",
-        "hami.io/vgpu-*": "HAMi",  # Project-HAMi/HAMi: pkg/util/types.go, pkg/device
-        "hami.io/bind-*": "HAMi",
-        "hami.io/*-devices-to-allocate": "HAMi",
-        "hami.io/*-devices-allocated": "HAMi",
-        "4pd.io/vgpu-*": "HAMi",
-        "4pd.io/bind-*": "HAMi",
-        "4pd.io/devices-to-allocate": "HAMi",
-        "received-resource-type": "KAI",  # NVIDIA/KAI-Scheduler: pkg/common/constants
-        "runai-gpu-limit": "KAI",
-        # KAI's NvFractions: the agent on the node makes NVIDIA_VISIBLE_DEVICES and an MPS limit of what the binder
-        # wrote (gpu-memory.request, gpu-memory.limit and gpu-compute.mode of the same prefix are the user's).
-        "nvidia.com/container.*.gpus.devices": "KAI",  # kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md
-        "nvidia.com/container.*.gpu-compute.portion": "KAI",  # kai-scheduler/gpu-fractioning: CHANGELOG.md
-        "scheduling.koordinator.sh/device-allocated": "Koordinator",  # koordinator-sh/koordinator: apis/extension
+        **known.TRUSTED_ANNOTATIONS,
         "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
         "tencent.com/gpu-assigned": "GPU Manager",
         "elasticgpu.io/assumed": "Elastic GPU",  # elastic-ai/elastic-gpu-scheduler: pkg/utils
@@ -134,18 +112,9 @@ TRUSTED_ANNOTATIONS = Owners(
         "CAMBRICON_DSMLU_*": "Cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
     }
 )
-TRUSTED_LABELS = Owners(
-    {
-        "runai-gpu-group": "KAI",  # NVIDIA/KAI-Scheduler: the card that pods share
-        "runai-gpu-group/*": "KAI",
-        "elasticgpu.io/assumed": "Elastic GPU",
-    }
-)
+TRUSTED_LABELS = Owners({**known.TRUSTED_LABELS, "elasticgpu.io/assumed": "Elastic GPU"})
 # Labels by which a pod evades a backend's own webhook: key, value, whose it is.
-OPT_OUT_LABELS: tuple[tuple[str, str, str], ...] = (
-    ("hami.io/webhook", "ignore", "HAMi"),  # Project-HAMi/HAMi: charts/hami/templates/scheduler/webhook.yaml
-    ("4pd.io/webhook", "ignore", "HAMi"),
-)
+OPT_OUT_LABELS = known.OPT_OUT_LABELS
 
 # Host paths, written with /run for /var/run; a trailing * matches the rest of the name.
 DEVICE_PATHS: dict[str, str] = {

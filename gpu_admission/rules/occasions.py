@@ -95,7 +95,9 @@ def _of_resources(container: Container) -> int:
     if any([not gpu.sound for gpu in container.gpus]):
         found |= _AMOUNT
     known = len(container.gpus)
-    if known and any([gpu.resource.system == "mig" for gpu in container.gpus]):  # not every card offers a profile
+    if known and any(
+        [gpu.resource.sharing == "partition" for gpu in container.gpus]
+    ):  # not every card offers a profile
         found |= _NAME
     if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
         found |= _NAME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known as facts
 from gpu_admission.core import resources
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import shown
@@ -24,9 +25,10 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
     """
     bare = {key: key.removeprefix("limits.") for key in hard}
     known = {key: found for key, name in bare.items() if (found := policy.classify(name)) and name not in _PORTABLE}
-    hami = policy.backend.name == "hami" or any(resource.system == "hami" for resource in known.values())
+    systems = {policy.backend.name, *(resource.system for resource in known.values())}
+    reads_limits = not systems.isdisjoint(facts.COUNTS_QUOTA_LIMITS)
     for key, resource in known.items():
-        if not (hami and key != resource.name and resource.vendor == "nvidia"):
+        if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", shown(hard[key])
             message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
             there = f"leave {key} out: {counted} stands there already"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
@@ -10,7 +11,7 @@ from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
     from gpu_admission.backends.base import Asked
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 
 _KUEUE = "kueue.x-k8s.io/queue-name"
 _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
-_WHOLE = frozenset({"nvidia", "mig", "amd", "intel"})  # systems whose words the backend exclusive reads or leaves
 
 
 def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
@@ -59,22 +59,24 @@ def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
         return {}
     from gpu_admission.backends import kai_words  # noqa: PLC0415 - as above
 
-    return kai_words.asked(pod, pod.metadata, certain=policy.backend.name == "kai")
+    return kai_words.asked(pod, pod.metadata, certain=policy.backend.name in known.READS_ANNOTATIONS)
 
 
 def _is_plain(pod: Pod, policy: Policy) -> bool:
     """Tell whether containers ask for no GPU, or for whole ones where the policy shares none: no backend need look."""
-    exclusive = policy.backend.name == "exclusive" and not policy.scheduler_name and "translateFrom" not in policy.spec
+    plain = known.PLAIN.get(policy.backend.name, ())
+    if policy.scheduler_name or "translateFrom" in policy.spec:
+        plain = ()
     for container in pod.containers:
         gpus = container.gpus
-        if gpus and not (exclusive and len(gpus) == 1 and _is_plainly_whole(gpus[0])):
+        if gpus and not (len(gpus) == 1 and _is_plain_request(gpus[0], plain)):
             return False
     return True
 
 
-def _is_plainly_whole(gpu: GpuRequest) -> bool:
+def _is_plain_request(gpu: GpuRequest, plain: Collection[str]) -> bool:
     amount = gpu.quantity()
-    return gpu.resource.system in _WHOLE and (amount is None or not beyond_any_node(gpu.resource, amount.ceil()))
+    return gpu.resource.system in plain and (amount is None or not beyond_any_node(gpu.resource, amount.ceil()))
 
 
 def metadata_place(pod: Pod) -> Pointer | None:

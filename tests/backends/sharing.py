@@ -4,6 +4,7 @@ import copy
 
 from gpu_admission import rules
 from gpu_admission.backends import plan as plans
+from gpu_admission.backends import registry
 from gpu_admission.core import workload as workloads
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
@@ -14,19 +15,13 @@ CORE = "gpu-admission.io/gpu-core"
 
 SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
 
-# What each backend needs to say yes to most requests.
+# What each backend needs to say yes to most requests: what its shipped policy says of it.
 POLICIES = {
-    "exclusive": {"backend": {"name": "exclusive"}},
-    "time-slicing": {"backend": {"name": "time-slicing", "memory": "advisory"}},
-    "mps": {"backend": {"name": "mps", "replicas": 4}, "cluster": {"cards": [{"model": "A100-80"}]}},
-    "mig": {"backend": {"name": "mig"}, "cluster": {"cards": [{"model": "A100-80"}]}},
-    "gpushare": {"backend": {"name": "gpushare"}},
-    "volcano": {"backend": {"name": "volcano"}},
-    "volcano-vgpu": {"backend": {"name": "volcano-vgpu"}},
-    "hami": {"backend": {"name": "hami"}},
-    "kai": {"backend": {"name": "kai", "queue": "default"}},
-    "koordinator": {"backend": {"name": "koordinator"}},
-    "dra": {"backend": {"name": "dra", "template": "gpu"}},
+    backend.name: {
+        "backend": {"name": backend.name, **backend.sample},
+        "cluster": {"cards": list(backend.sample_cards)},
+    }
+    for backend in registry.ALL
 }
 
 

@@ -13,7 +13,6 @@ from gpu_admission.backends import registry
 from gpu_admission.commands import docs
 from gpu_admission.core.engine import Engine
 from gpu_admission.files import policyfile
-from gpu_admission.render import backends
 
 FOLDER = Path(__file__).parents[2] / "examples" / "sharing"
 # file -> the policy, and the rules that deny or warn
@@ -119,15 +118,15 @@ def test_the_shipped_policies_pass_the_check_of_policy_files(name):
     data = Path(policyfile.path_of(name)).read_bytes()
     assert policyfile.parse(data, name).name == name
     assert policyfile.load(name).visible_devices.get("served") == "leave"
-    assert {"kube-system", "gpu-operator", "volcano-system"} <= set(policyfile.load(name).exempt["namespaces"])
 
 
-@pytest.mark.parametrize("name", sorted(set(backends.SHIPPED) | set(backends.CARDS)))
+@pytest.mark.parametrize("name", [backend.name for backend in registry.ALL if backend.sample or backend.sample_cards])
 def test_the_page_shows_what_the_shipped_policies_do(name):
     policy = policyfile.load(name)
-    said = backends.SHIPPED.get(name, {})
+    backend = registry.named(name)
+    said = backend.sample
     assert {key: policy.backend.parameters[key] for key in said} == said
-    assert [card["model"] for card in policy.cards] == [card["model"] for card in backends.CARDS.get(name, ())]
+    assert [card["model"] for card in policy.cards] == [card["model"] for card in backend.sample_cards]
 
 
 def test_the_page_tells_everything_of_every_backend():
@@ -168,7 +167,7 @@ WRITERS = {
         ],
         "hami.io/vgpu-devices-allocated",
     ),
-    "kai": (["kai-scheduler:binder"], "received-resource-type"),
+    "kai": (["kai-scheduler:binder", "kai-scheduler:node-scale-adjuster"], "received-resource-type"),
     "koordinator": (["koordinator-system:koord-scheduler"], "scheduling.koordinator.sh/device-allocated"),
 }
 CREATORS = [
@@ -181,7 +180,7 @@ CREATORS = [
 
 
 def test_every_policy_whose_backend_writes_on_pods_says_who_does():
-    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.get("users")}
+    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.users}
     assert exempt == set(WRITERS)
 
 
@@ -189,7 +188,7 @@ def test_every_policy_whose_backend_writes_on_pods_says_who_does():
 def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
     accounts, annotation = WRITERS[name]
     policy = policyfile.load(name)
-    assert sorted(policy.exempt["users"]) == sorted(f"system:serviceaccount:{account}" for account in accounts)
+    assert sorted(policy.exempt.users.patterns) == sorted(f"system:serviceaccount:{account}" for account in accounts)
     old = next(document for document in documents(name) if document)
     old = old if old["kind"] == "Pod" else {"apiVersion": "v1", "kind": "Pod", **old["spec"]["template"]}
     new = copy.deepcopy(old)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_admission.admission import verdict
+from gpu_admission.core.exemptions import NamePatterns
 from gpu_admission.render import globs
 
 ACCOUNT = "system:serviceaccount:gpu-operator:driver"
@@ -50,7 +50,7 @@ def test_agrees_on_anything(pattern, names):
 def test_agrees_with_the_engine_on_lists(patterns, name):
     """The engine also takes a pattern for itself; the condition says that beside the expression."""
     ours = bool(name) and (name in patterns or bool(as_python(globs.expression(patterns)).match(name)))
-    assert ours == verdict._matches(name, patterns)
+    assert ours == NamePatterns(patterns).match(name)
 
 
 def test_only_what_re2_knows_is_written():
@@ -60,8 +60,3 @@ def test_only_what_re2_knows_is_written():
         special = re.sub(r"\\[^A-Za-z0-9]", "", written)  # without what stands for itself
         assert special.startswith("^(?s:"), pattern
         assert not re.search(r"\(\?[^s]|\\[^x]|\[.*\[", special), written
-
-
-@pytest.mark.parametrize(("text", "wild"), [("a", False), ("a*", True), ("?", True), ("[a]", True), ("a]\\", False)])
-def test_what_is_a_pattern(text, wild):
-    assert globs.is_pattern(text) == wild

@@ -143,6 +143,14 @@ class TestThePolicyShapesThem:
     def test_nobody_is_exempt(self, exempt):
         assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 7
 
+    def test_more_exemptions_than_a_condition_can_hold_are_refused(self):
+        users = [f"system:serviceaccount:team-{number}:*" for number in range(50_000)]
+        with pytest.raises(ValueError, match=r"spec\.exempt has 50000 entries.*write patterns"):
+            hooks(Policy("p", {"exempt": {"users": users}}))
+        with pytest.raises(ValueError, match=r"spec\.exempt has 50002 entries"):
+            hooks(Policy("p", {"exempt": {"namespaces": [f"team-{number}" for number in range(50_000)]}}))
+        assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 6
+
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
         assert "matchConditions" not in pods[0] or pods[0]["matchConditions"] == []

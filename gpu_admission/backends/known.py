@@ -1,0 +1,145 @@
+"""What has to be known of the backends without loading them: start-up is rationed.
+
+Written by ``make docs`` from the classes of the backends (``base.py`` says what each fact means): do not edit.
+"""
+
+from __future__ import annotations
+
+# system -> the module that reads its words for other backends
+READERS: dict[str, str] = {
+    "portable": "portable_names",
+    "nvidia": "exclusive",
+    "nvidia-shared": "time_slicing",
+    "mig": "mig",
+    "gpushare": "gpushare",
+    "volcano": "volcano",
+    "volcano-vgpu": "volcano_vgpu",
+    "hami": "hami",
+    "kai": "kai",
+    "koordinator": "koordinator",
+}
+# containers share a card by the memory they ask for
+SHARED_BY_MEMORY = frozenset(
+    {
+        "dra",
+        "gpushare",
+        "hami",
+        "kai",
+        "koordinator",
+        "mig",
+        "volcano",
+        "volcano-vgpu",
+    }
+)
+# and by the number of shares
+SHARED_BY_COUNT = frozenset(
+    {
+        "mps",
+        "time-slicing",
+    }
+)
+# several containers use a card at the same time
+SHARES_CARDS = frozenset(
+    {
+        "gpushare",
+        "hami",
+        "kai",
+        "koordinator",
+        "mps",
+        "time-slicing",
+        "volcano",
+        "volcano-vgpu",
+    }
+)
+# by NVIDIA's MPS daemon
+USES_MPS = frozenset(
+    {
+        "mps",
+    }
+)
+# one nvidia.com/gpu is a card of its own
+GPU_IS_CARD = frozenset(
+    {
+        "dra",
+        "exclusive",
+        "gpushare",
+        "kai",
+        "koordinator",
+        "volcano",
+        "volcano-vgpu",
+    }
+)
+# shares are asked for by annotations
+READS_ANNOTATIONS = frozenset(
+    {
+        "kai",
+    }
+)
+# the scheduler reads limits.<name> of quotas
+COUNTS_QUOTA_LIMITS = frozenset(
+    {
+        "hami",
+    }
+)
+# the schedulers of all of them
+SCHEDULERS = frozenset(
+    {
+        "hami-scheduler",
+        "kai-scheduler",
+        "koord-scheduler",
+        "volcano",
+    }
+)
+# the resource that counts cards -> the system whose amounts are asked of each
+CARD_COUNTERS: dict[str, str] = {
+    "volcano.sh/vgpu-number": "volcano-vgpu",
+    "nvidia.com/gpu": "hami",
+    "koordinator.sh/gpu.shared": "koordinator",
+}
+# systems whose words, one in a container, need neither translation nor judgement
+PLAIN: dict[str, frozenset[str]] = {
+    "exclusive": frozenset(
+        {
+            "amd",
+            "intel",
+            "mig",
+            "nvidia",
+        }
+    ),
+}
+# what a scheduler writes and a device plugin believes -> whose it is
+TRUSTED_ANNOTATIONS: dict[str, str] = {
+    "ALIYUN_COM_GPU_*": "gpushare",
+    "scheduler.framework.gpushare.allocation": "gpushare",
+    "volcano.sh/gpu-index": "Volcano",
+    "volcano.sh/gpu-assigned": "Volcano",
+    "volcano.sh/predicate-time": "Volcano",
+    "volcano.sh/vgpu-time": "Volcano",
+    "volcano.sh/vgpu-ids-new": "Volcano",
+    "volcano.sh/vgpu-node": "Volcano",
+    "volcano.sh/devices-to-allocate": "Volcano",
+    "volcano.sh/bind-time": "Volcano",
+    "volcano.sh/bind-phase": "Volcano",
+    "hami.io/vgpu-*": "HAMi",
+    "hami.io/bind-*": "HAMi",
+    "hami.io/*-devices-to-allocate": "HAMi",
+    "hami.io/*-devices-allocated": "HAMi",
+    "4pd.io/vgpu-*": "HAMi",
+    "4pd.io/bind-*": "HAMi",
+    "4pd.io/devices-to-allocate": "HAMi",
+    "received-resource-type": "KAI",
+    "runai-gpu-limit": "KAI",
+    "nvidia.com/container.*.gpus.devices": "KAI",
+    "nvidia.com/container.*.gpu-compute.portion": "KAI",
+    "scheduling.koordinator.sh/device-allocated": "Koordinator",
+}
+# the same among labels
+TRUSTED_LABELS: dict[str, str] = {
+    "runai-gpu-group": "KAI",
+    "runai-gpu-group/*": "KAI",
+}
+# labels by which a pod evades a webhook: key, value, whose it is
+OPT_OUT_LABELS: tuple[tuple[str, str, str], ...] = (
+    ("hami.io/webhook", "ignore", "HAMi"),
+    ("4pd.io/webhook", "ignore", "HAMi"),
+)
