@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from gpu_admission.core import kinds
+from gpu_admission.core.rule import POD, TEMPLATE
 
 from . import cel, globs
 
@@ -118,16 +119,16 @@ def _templates(
     hook = _webhook(name, options, policy, "validate", "Ignore", 3, rules)
     hook["matchConditions"] += [
         _own_word(),
-        *_pod_conditions(policy, spec, metadata),
+        *_pod_conditions(policy, spec, metadata, TEMPLATE),
         _condition("changed", cel.changed(spec, metadata)),
     ]
     return hook
 
 
-def _pod_conditions(policy: Policy, spec: str, metadata: str) -> list[dict[str, str]]:
+def _pod_conditions(policy: Policy, spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
     if policy.visible_devices.get("everyPod"):
         return []
-    return [_condition("touches-a-gpu", cel.pod(policy, spec, metadata))]
+    return [_condition("touches-a-gpu", cel.touches(policy, spec, metadata, sight))]
 
 
 def _of_nobody_exempt(policy: Policy) -> list[dict[str, str]]:

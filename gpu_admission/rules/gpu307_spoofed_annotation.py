@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
@@ -83,4 +84,9 @@ none of this.""",
     good=_POD.format(annotations=""),
     check=check,
     when=occasions.scheduler_mark,
+    reads=Reads(
+        annotations=markers.TRUSTED_ANNOTATIONS,
+        labels=markers.TRUSTED_LABELS,
+        label_values={key: value for key, value, _ in markers.OPT_OUT_LABELS},
+    ),
 )
