@@ -16,7 +16,7 @@ WHOLE_GPU = "nvidia.com/gpu"
 
 _LONGEST = 100
 # The name that Kubernetes 1.11 removed, and spellings (one is a node label) that mean whole cards.
-_REMOVED = "alpha.kubernetes.io/nvidia-gpu"
+REMOVED = "alpha.kubernetes.io/nvidia-gpu"
 _ALIASES = frozenset({"gpu", "nvidia", "nvidiacom", "nvidiacomgpucount", "nvidiagpucount"})  # squashed
 _WORDS = re.compile(r"gpu|nvidia|cuda")
 _QUOTA_PREFIXES = ("requests.", "limits.")
@@ -24,6 +24,8 @@ _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
 _MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)gb(.*)$", re.DOTALL)
+LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+gb"  # how such names begin, for RE2
+LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
 # Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose
 # names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator.
@@ -67,6 +69,11 @@ def _by_system() -> dict[tuple[str, str], str]:
     return index
 
 
+def respellings(extra: Iterable[str] = ()) -> frozenset[str]:
+    """Return every squashed spelling that stands for a known name where the name itself has a domain."""
+    return frozenset([*_by_spelling(), *map(squashed, extra), *_ALIASES])
+
+
 @cache
 def _halves() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
     by_domain: dict[str, list[str]] = {}
@@ -93,7 +100,7 @@ def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
     slices = _MIG.match(bare.lower())
     if slices is not None:
         return _mig(int(slices[1][:3]), int(slices[2][:4]), slices[3])
-    if bare == _REMOVED or squashed(bare) in _ALIASES:
+    if bare == REMOVED or squashed(bare) in _ALIASES:
         return WHOLE_GPU
     return _respelt(bare, extra, system) or _half_right(bare, extra) or _prefixed(name)
 
@@ -127,11 +134,11 @@ def _half_right(name: str, extra: Iterable[str]) -> str | None:
         return None
     own = [known.partition("/") for known in extra]
     rests = [*_halves()[0].get(domain, ()), *(its for of, _, its in own if of == domain)]
-    near = nearest(rest, (its for its in rests if _same_digits(its, rest)), 1 if len(rest) < 6 else 2)
+    near = nearest(rest, (its for its in rests if _same_digits(its, rest)), 1 if len(rest) <= LONGEST_SHORT_REST else 2)
     if near is not None and not rest.endswith(tuple(rests)):  # sgpu is another thing, no misspelt pgpu
         return f"{domain}/{near}"
     domains = [*_halves()[1].get(rest, ()), *(of for of, _, its in own if its == rest)]
-    near = nearest(domain, domains, 1 if len(domain) < 8 else 2)
+    near = nearest(domain, domains, 1 if len(domain) <= LONGEST_SHORT_DOMAIN else 2)
     return None if near is None else f"{near}/{rest}"
 
 

@@ -199,6 +199,11 @@ def known_names() -> Iterable[str]:
     return _KNOWN.keys()
 
 
+def patterns() -> tuple[str, ...]:
+    """Return the expressions for whole names that are known by their shape; Python's and RE2's agree on them."""
+    return tuple(pattern for pattern, *_ in _PATTERNS)
+
+
 def known_domains() -> frozenset[str]:
     """Return the domains of the table."""
     return frozenset(name.partition("/")[0] for name in _KNOWN)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .finding import SEVERITIES
+from .reads import NOTHING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,11 +12,13 @@ if TYPE_CHECKING:
 
     from .finding import Action, Problem, Safety, Severity
     from .policy import Policy
+    from .reads import Reads
     from .workload import Workload
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
     Compare = Callable[[Workload, Workload, Policy], Iterator[Problem]]
     Survey = Callable[[Workload, Policy], int]
+    Reading = Reads | Callable[[Policy], Reads]
     Needs = Literal["object", "pod", "request"]
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
@@ -51,7 +54,8 @@ class Rule:
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
-    have. ``silences`` are the IDs of other rules that its safe
+    have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are
+    made; a rule that judges such pods names them all, and one that ``needs`` a request has none. ``silences`` are the IDs of other rules that its safe
     fix may leave without a finding, where it makes none speak: unless one of them is judged, nobody has to look
     again. None is for fixes that can change anything. ``compare`` is for rules that also mind what an update takes
     away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of Pods, where of other rules
@@ -73,6 +77,7 @@ class Rule:
         "needs",
         "policy",
         "rationale",
+        "reads",
         "references",
         "sees",
         "severity",
@@ -100,6 +105,7 @@ class Rule:
         sees: frozenset[str] = frozenset({POD, TEMPLATE}),
         needs: Needs = "pod",
         when: Occasion | None = None,
+        reads: Reading = NOTHING,
         silences: frozenset[str] | None = None,
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
@@ -119,6 +125,7 @@ class Rule:
         self.sees = sees
         self.needs: Needs = needs
         self.when: Occasion | None = when
+        self.reads: Reading = reads
         self.silences: frozenset[str] | None = silences
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}

@@ -7,14 +7,13 @@ under ``failurePolicy: Fail`` refuses the object without asking us.
 
 from __future__ import annotations
 
-import re
-
 from gpu_admission.backends import kai_words
-from gpu_admission.core import resources
-from gpu_admission.rules import BY_ID, markers
+from gpu_admission.core.reads import Reads
+from gpu_admission.core.rule import POD
+from gpu_admission.rules import ALL, markers
 
-from . import globs
-from .alternatives import END, alternatives, quoted
+from . import globs, gpu_names, patterns, touching
+from .literals import any_of, group, indent, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,130 +21,18 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.policy import Policy
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'"})
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # among them all that ends a line
-# Domains that offer other things than accelerators too; there the first letter of the name decides.
-_MIXED_DOMAINS = frozenset({"aliyun.com", "alibabacloud.com", "koordinator.sh", "volcano.sh"})
-# What looks like an accelerator in any domain, misspelt or missing ones included, beside the words of known names
-# (_WORD) that do not mean anything else.
-_ANYWHERE = ("gpu", "nvidia", "cuda")
-_WORD = re.compile(r"[a-z]{3,}|.*")
-_COMMON_WORDS = frozenset({"memory", "millicores", "monitoring", "shared", "tiles", "vcore", "vmemory", "drs"})
-_ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What rules read of a pod's metadata beside what markers.py names;
 _JUDGED_ANNOTATIONS = (
     *(*kai_words.POD_WIDE, kai_words.QUEUE),
     *(markers.KAI_CONFIG_MAP, "kubernetes.io/config.mirror"),
+    f"{kai_words.PORTION_PREFIX}*",
 )
-_JUDGED_PREFIXES = (*markers.ANNOTATION_PREFIXES, kai_words.PORTION_PREFIX)
 _JUDGED_LABELS = (kai_words.QUEUE,)
 # and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
-_SLASHES = r"/+(\./+)*"  # how many ways there are to write one
 # Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,
 # and what it costs to match grows with it: a user's name of 100 characters spends a fifth of the budget at this size.
 MOST_EXEMPT = 1 << 16
-_LISTS = "_VISIBLE_DEVICES"  # how most names of variables end
-
-
-def text(value: str) -> str:
-    """Return a CEL string literal."""
-    escaped = _UNPRINTABLE.sub(lambda found: f"\\U{ord(found[0]):08X}", value.translate(_ESCAPES))
-    return f"'{escaped}'"
-
-
-def texts(values: Iterable[str]) -> str:
-    """Return a CEL list of string literals."""
-    return f"[{', '.join(text(value) for value in values)}]"
-
-
-def any_of(expressions: Iterable[str]) -> str:
-    """Return the disjunction, one line each."""
-    return " ||\n".join(expressions)
-
-
-def gpu_names(policy: Policy) -> str:
-    """Return a regular expression (RE2) for the resource names that bring an object to the webhook.
-
-    Besides the names that the policy knows it lets through what nearly is one (``nvidia.com/GPU``, ``gpu``),
-    because only we can tell the author.
-    """
-    names = [name.lower() for name in resources.known_names()]
-    parts = [name.partition("/") for name in names if not any(word in name for word in _ANYWHERE)]
-    words = {_WORD.match(rest)[0] for _, _, rest in parts} - _COMMON_WORDS | {"mig"}  # type: ignore[index]
-    begins = {name.partition("/")[0] + "/" for name in names} - {f"{domain}/" for domain in _MIXED_DOMAINS}
-    begins |= {name[: len(domain) + 2] for domain in _MIXED_DOMAINS for name in names if name.startswith(f"{domain}/")}
-    begins |= {name.lower() for name in policy.extra}
-    begins = {each for each in begins if not any(word in each for word in _ANYWHERE)}
-    anywhere = "|".join(_ANYWHERE)
-    return f"(?i){anywhere}|(^|/){alternatives(map(quoted, words))}|^{alternatives(map(quoted, begins))}"
-
-
-def _keys_match(holder: str, pattern: str) -> str:
-    return f"{holder}.exists(k, !(k in {texts(_ORDINARY)}) && k.matches({text(pattern)}))"
-
-
-def _path_pattern(prefixes: Iterable[str]) -> str:
-    """Return a regular expression for paths that begin with one of these, however the slashes are written."""
-    ways = ((_SLASHES, *_parts(prefix)) for prefix in prefixes)
-    return f"^{alternatives(ways)}"
-
-
-def _parts(path: str) -> Iterable[str]:
-    for number, name in enumerate(path.strip("/").split("/")):
-        yield from [_SLASHES] * (number > 0)
-        yield from quoted(name)
-
-
-def _key_pattern(keys: Iterable[str], prefixes: Iterable[str]) -> str:
-    return f"^{alternatives(map(quoted, [*(key + END for key in keys), *prefixes]))}"
-
-
-def _variables(names: Iterable[str]) -> str:
-    """Return a regular expression for variables that begin so; many end alike, which is written once."""
-    lists = {name.removesuffix(_LISTS) for name in names if name.endswith(_LISTS)}
-    words = [quoted(name) for name in names if not name.endswith(_LISTS)]
-    return f"^{alternatives([*words, [*alternatives(map(quoted, lists)), *_LISTS]])}"
-
-
-def _container(policy: Policy) -> str:
-    """Return the condition on one container ``c``."""
-    env = _variables(markers.ENV_PREFIXES)
-    mounts = _path_pattern([markers.DEVICE_LIST_MOUNT, "/var" + markers.DEVICE_LIST_MOUNT])
-    reaches = f"{texts(markers.ENV_PREFIXES)}.exists(p, p.startsWith(f.prefix) || f.prefix.startsWith(p))"
-    return any_of([
-        f"{_amounts('c', 'limits', 'requests')}.exists(m, {_keys_match('m', gpu_names(policy))})",
-        "c.?resources.?claims.orValue([]).size() > 0",
-        f"c.?env.orValue([]).exists(e, e.?name.orValue('').matches({text(env)}))",
-        f"c.?envFrom.orValue([]).exists(f, f.?prefix.orValue('') != '' && {reaches})",
-        f"c.?volumeMounts.orValue([]).exists(m, m.?mountPath.orValue('').matches({text(mounts)}))",
-    ])  # fmt: skip
-
-
-def pod(policy: Policy, spec: str, metadata: str) -> str:
-    """Return the condition under which a pod spec has to do with GPUs.
-
-    ``spec`` and ``metadata`` are CEL expressions of optional values, such as ``object.?spec``.
-    """
-    annotations = _key_pattern(markers.ANNOTATION_KEYS, markers.ANNOTATION_PREFIXES)
-    labels = _key_pattern(markers.LABEL_KEYS, markers.LABEL_PREFIXES)
-    paths = _path_pattern(markers.HOST_PATH_PREFIXES)
-    classes = sorted({*markers.NVIDIA_RUNTIME_CLASSES, *([policy.runtime_class] if policy.runtime_class else [])})
-    # The pod itself has resources and claims just as a container has.
-    lists = [f"{spec}.?{field}.orValue([])" for field in ("containers", "initContainers", "ephemeralContainers")]
-    holders = ", ".join([*lists, f"dyn([{spec}.orValue({{}})])"])
-    conditions = [
-        f"[{holders}].exists(list, list.exists(c,\n{_indent(_container(policy))}))",
-        f"{metadata}.?annotations.orValue({{}}).exists(k, k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))",
-        f"{metadata}.?labels.orValue({{}}).exists(k, k.matches({text(labels)}))",
-        f"{spec}.?volumes.orValue([]).exists(v, v.?hostPath.?path.orValue('').matches({text(paths)}))",
-        f"{spec}.?runtimeClassName.orValue('') in {texts(classes)}",
-        f"{spec}.?resourceClaims.orValue([]).size() > 0",
-    ]
-    if policy.in_force(BY_ID["GPU206"]):
-        keys = f"{gpu_names(policy)}|nvidia|amd\\.com"
-        conditions.append(f"{spec}.?tolerations.orValue([]).exists(t, t.?key.orValue('').matches({text(keys)}))")
-    return any_of(conditions)
 
 
 def exempt(policy: Policy) -> str:
@@ -183,6 +70,18 @@ def _named(field: str, patterns: Iterable[str]) -> str:
     return f"!({any_of(tests)})"
 
 
+def touches(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:
+    """Return the condition under which a pod spec has to do with GPUs, as ``touching`` makes it.
+
+    An update that takes away what a rule reads in the metadata counts too.
+    """
+    now = touching.pod(policy, spec, metadata, sight)
+    if sight != POD:
+        return now
+    before = any_of(touching.marks(policy, metadata.replace("object", "oldObject", 1)))
+    return f"{now} ||\nrequest.operation == 'UPDATE' && (\n{indent(before)})"
+
+
 def changed(spec: str, metadata: str) -> str:
     """Return the condition under which an update changed anything that the rules judge.
 
@@ -191,36 +90,15 @@ def changed(spec: str, metadata: str) -> str:
     """
     return any_of([
         "request.operation != 'UPDATE'",
-        _differs(spec, f"!(k in {texts(UNJUDGED)})"),
+        _differs(spec, [f"!(k in {texts(UNJUDGED)})"]),
         *_marks_differ(metadata),
     ])  # fmt: skip
 
 
 def _marks_differ(metadata: str) -> list[str]:
     """Return the conditions that the old and the new metadata differ in a key that rules read, which may be gone."""
-    return [
-        _differs(f"{metadata}.?annotations", _is_judged_annotation()),
-        _differs(f"{metadata}.?labels", _is_judged_label()),
-    ]
-
-
-def _is_judged_annotation() -> str:
-    annotations = _key_pattern((*markers.ANNOTATION_KEYS, *_JUDGED_ANNOTATIONS), _JUDGED_PREFIXES)
-    return f"(k.contains('cdi.k8s.io/') || k.matches({text(annotations)}))"
-
-
-def _is_judged_label() -> str:
-    return f"k.matches({text(_key_pattern((*markers.LABEL_KEYS, *_JUDGED_LABELS), markers.LABEL_PREFIXES))})"
-
-
-def marked_before() -> str:
-    """Return the condition that an update finds a pod with marks of GPUs, which it may be about to remove."""
-    annotations, labels = ("oldObject.?metadata.?" + field for field in ("annotations", "labels"))
-    held = [
-        f"{annotations}.orValue({{}}).exists(k, {_is_judged_annotation()})",
-        f"{labels}.orValue({{}}).exists(k, {_is_judged_label()})",
-    ]
-    return f"request.operation == 'UPDATE' && (\n{_indent(any_of(held))})"
+    fields = ("annotations", "labels")
+    return [_differs(f"{metadata}.?{field}", patterns.keys("k", _judged(field))) for field in fields]
 
 
 def marks_written() -> str:
@@ -228,34 +106,39 @@ def marks_written() -> str:
 
     Kubelets write the status of every pod all the time: what they write is compared before any pattern is tried.
     """
-    fields = (("annotations", _is_judged_annotation()), ("labels", _is_judged_label()))
-    brought = [f"object.?metadata.?{field}.orValue({{}}).exists(k, {key})" for field, key in fields]
-    updated = f"request.operation == 'UPDATE' && (\n{_indent(any_of(_marks_differ('object.?metadata')))})"
-    return f"{updated} ||\nrequest.operation == 'CREATE' && (\n{_indent(any_of(brought))})"
+    brought = [
+        f"object.?metadata.?{field}.orValue({{}}).exists(k, {group(patterns.keys('k', _judged(field)))})"
+        for field in ("annotations", "labels")
+    ]
+    updated = f"request.operation == 'UPDATE' && (\n{indent(any_of(_marks_differ('object.?metadata')))})"
+    return f"{updated} ||\nrequest.operation == 'CREATE' && (\n{indent(any_of(brought))})"
 
 
-def _differs(field: str, key: str) -> str:
+def _judged(field: str) -> set[str]:
+    """Return the keys of annotations or labels that any rule reads, under any policy."""
+    declared = [rule.reads for rule in ALL if isinstance(rule.reads, Reads)]
+    read = {key for reads in declared for key in getattr(reads, field)}
+    if field == "labels":
+        return {*read, *(key for reads in declared for key in reads.label_values), *_JUDGED_LABELS}
+    return {*read, *touching.REQUESTS, *_JUDGED_ANNOTATIONS}
+
+
+def _differs(field: str, keys: list[str]) -> str:
     """Return the condition that the old and the new mapping differ in a key ``k`` of this sort.
 
     Patterns cost most by far: they are tried on what differs only.
     """
     old = field.replace("object", "oldObject", 1)
-    return f"[{field}, {old}].exists(m, m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {key}))"
+    many = f"m.orValue({{}}).size() > {touching.MOST_KEYS}"
+    return f"[{field}, {old}].exists(m, {many} || m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {group(keys)}))"
 
 
 def quota(policy: Policy) -> str:
     """Return the condition under which a ResourceQuota or a LimitRange names a GPU."""
-    names = gpu_names(policy).replace("|^", "|^((requests|limits)\\.)?").replace("(^|", "(^|requests\\.|limits\\.|")
     fields = ", ".join(f"l.?{field}.orValue({{}})" for field in ("default", "defaultRequest", "max", "min"))
+    named = f"{gpu_names.without_quota_prefix('q')}.exists(k, !(k in {texts(gpu_names.ORDINARY)}) && {{}})"
+    near = named.replace("{}", f"(\n{indent(gpu_names.known_or_near(policy, 'k'))})")
     return any_of([
-        _keys_match("object.?spec.?hard.orValue({})", names),
-        f"object.?spec.?limits.orValue([]).exists(l, [{fields}].exists(m, {_keys_match('m', names)}))",
+        f"object.?spec.?hard.orValue({{}}).exists(q, {near})",
+        f"object.?spec.?limits.orValue([]).exists(l, [{fields}].exists(m, m.exists(q, {near})))",
     ])  # fmt: skip
-
-
-def _amounts(holder: str, *kinds: str) -> str:
-    return f"[{', '.join(f'{holder}.?resources.?{kind}.orValue({{}})' for kind in kinds)}]"
-
-
-def _indent(expression: str) -> str:
-    return "\n".join(f"  {line}" for line in expression.splitlines())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 
 from gpu_admission.core import kinds
+from gpu_admission.core.rule import POD, TEMPLATE
 from gpu_admission.rules import BY_ID
 
 from . import cel, globs
@@ -97,11 +98,7 @@ def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
     pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
-    touching = [
-        _condition(one["name"], f"{one['expression']} ||\n{cel.marked_before()}")
-        for one in _pod_conditions(policy, *where)
-    ]
-    pods["matchConditions"] += [*touching, _condition("changed", cel.changed(*where))]
+    pods["matchConditions"] += [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
     yield pods
     if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307")):
         yield _marks(policy, options, closed)
@@ -136,16 +133,16 @@ def _templates(
     hook = _webhook(name, options, policy, "validate", "Ignore", 3, rules)
     hook["matchConditions"] += [
         _own_word(),
-        *_pod_conditions(policy, spec, metadata),
+        *_pod_conditions(policy, spec, metadata, TEMPLATE),
         _condition("changed", cel.changed(spec, metadata)),
     ]
     return hook
 
 
-def _pod_conditions(policy: Policy, spec: str, metadata: str) -> list[dict[str, str]]:
+def _pod_conditions(policy: Policy, spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
     if policy.visible_devices.get("everyPod"):
         return []
-    return [_condition("touches-a-gpu", cel.pod(policy, spec, metadata))]
+    return [_condition("touches-a-gpu", cel.touches(policy, spec, metadata, sight))]
 
 
 def _of_nobody_exempt(policy: Policy) -> list[dict[str, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import amounts, resources
 from gpu_admission.core.container import MISSING
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import printable, shown
 
@@ -114,5 +115,6 @@ spec:
 """,
     check=check,
     when=occasions.unknown_name,
+    reads=Reads(resources=True),
     fix="unsafe",
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import TEMPLATE, Rule
 from gpu_admission.core.shape import shown
 
@@ -97,4 +98,5 @@ spec:
     check=check,
     fix="unsafe",
     sees=frozenset({TEMPLATE}),
+    reads=Reads(node_selector=True),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
@@ -102,6 +103,7 @@ its image says, and CUDA images say `all`: it works on cards that were given to 
     good=f"{_HEAD}  runtimeClassName: nvidia\n{_CONTAINERS}",
     policy={"runtimeClassName": "nvidia"},
     check=check,
+    reads=Reads(runtime_classes=NVIDIA_RUNTIME_CLASSES),
     fix="safe",
     silences=frozenset(),
 )

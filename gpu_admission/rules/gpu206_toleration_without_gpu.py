@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mappings, shown, text
 
@@ -20,7 +21,7 @@ ID = "GPU206"
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find tolerations of a GPU taint by its key on pods that ask for none; daemons belong on every node."""
-    keys = {*tolerations.TAINT_KEYS, *(text(entry.get("key")) for entry in policy.tolerations)} - {""}
+    keys = _keys(policy)
     for pod in workload.pods:
         if not pod.complete or pod.asks or _elsewhere(workload, pod):
             continue
@@ -33,6 +34,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     "so it can take the place of pods that need one",
                     "remove the toleration, or request the GPU under resources.limits",
                 )
+
+
+def _keys(policy: Policy) -> frozenset[str]:
+    return frozenset(tolerations.taints(policy)) - {""}
+
+
+def _reads(policy: Policy) -> Reads:
+    return Reads(tolerations=_keys(policy))
 
 
 def _elsewhere(workload: Workload, pod: Pod) -> bool:
@@ -72,4 +81,5 @@ default, because controllers, gateways and data loaders are put beside GPU pods 
     good=_POD,
     default="off",
     check=check,
+    reads=_reads,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
@@ -38,6 +39,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
+def _reads(policy: Policy) -> Reads:
+    return Reads(near_tolerations=frozenset(tolerations.taints(policy)) - {""})
+
+
 _POD = """\
 apiVersion: v1
 kind: Pod
@@ -69,5 +74,6 @@ taints of their own.""",
     good=f"{_POD}    - key: nvidia.com/gpu\n      operator: Exists\n",
     check=check,
     when=occasions.odd_toleration,
+    reads=_reads,
     fix="unsafe",
 )

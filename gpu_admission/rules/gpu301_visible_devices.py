@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 ID = "GPU301"
 _NAMES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES})
+_NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
+_OFF = ("", "disabled")
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -85,6 +88,17 @@ def _removal(variable: Variable) -> tuple[Operation, ...]:
     return tuple(patch.remove(ID, (*place, index)) for index in reversed(variable.indices))
 
 
+def _reads() -> Reads:
+    """Return the device lists and those switches that are more than a note to a pod without a GPU."""
+    lists = {name: [value for value in _NAUGHTS if devices.shows_none(value)] for name in markers.DEVICE_LISTS}
+    switches = {
+        name: _OFF if name in markers.FEATURES else _OFF[:1]
+        for name, (_, severity) in markers.SWITCHES.items()
+        if severity != "info"
+    }
+    return Reads(variables={**lists, **switches}, completed=markers.DEVICE_LISTS)
+
+
 _POD = """\
 apiVersion: v1
 kind: Pod
@@ -126,5 +140,6 @@ stands there, is put together from other variables, or comes from a ConfigMap th
     good=f"{_POD}{_LIMITS}",
     check=check,
     when=occasions.gpu_variable,
+    reads=_reads(),
     fix="unsafe",
 )

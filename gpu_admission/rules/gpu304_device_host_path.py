@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, mappings, shown, text
 
@@ -78,4 +79,5 @@ Parents and sockets are ordinary life in pods without a GPU: there they are info
     good=_POD,
     check=check,
     when=occasions.host_path,
+    reads=Reads(host_paths=markers.DEVICE_PATHS),  # parents and sockets are ordinary life
 )

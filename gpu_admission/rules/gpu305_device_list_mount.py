@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown, text
 
@@ -78,4 +79,5 @@ mounts something there itself, be it an empty volume, gets cards that it did not
     good=f"{_HEAD}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
     check=check,
     when=occasions.device_list_mount,
+    reads=Reads(mounts=(f"{markers.DEVICE_LIST_MOUNT}*",)),
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown, text
 
@@ -82,4 +83,5 @@ nodes of cards are found in them, unless the pod asks for all cards of a node an
     good=_POD.format(annotations=""),
     check=check,
     when=occasions.scheduler_mark,
+    reads=Reads(annotations=[f"{domain}/*" for domain in (markers.CDI_DOMAIN, f"*.{markers.CDI_DOMAIN}", *_NRI)]),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, text
 
@@ -75,4 +76,9 @@ amounts that it asked for, and they stay as they are.""",
     check=check,
     compare=trusted_keys.compare,
     when=occasions.scheduler_mark,
+    reads=Reads(
+        annotations=markers.TRUSTED_ANNOTATIONS,
+        labels=markers.TRUSTED_LABELS,
+        label_values={key: value for key, value, _ in markers.OPT_OUT_LABELS},
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 
 from . import environment, markers, occasions
@@ -76,4 +77,5 @@ MPS does ask for hostIPC (GKE's GPU sharing): there switch the rule off in the p
     policy={"backend": {"name": "mps", "replicas": 4}},
     check=check,
     when=occasions.host_namespace,
+    reads=Reads(variables={f"{markers.MPS_PREFIX}*": ()}, beside=tuple(_FIELDS)),
 )

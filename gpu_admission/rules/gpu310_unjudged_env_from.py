@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, mappings, shown, text
 
@@ -65,4 +66,5 @@ by default; a strict policy that wants every container to say which cards it see
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n{_ENV_FROM}",
     default="off",
     check=check,
+    reads=Reads(unprefixed=(devices.NVIDIA,)),
 )

@@ -112,7 +112,7 @@ def meant(key: str, taints: tuple[str, ...]) -> str | None:
 
 
 def _near(key: str, taint: str) -> bool:
-    if _bare(key) == _bare(taint):
+    if bare(key) == bare(taint):
         return True
     domain, _, name = key.partition("/")
     other, _, meant = taint.partition("/")
@@ -121,7 +121,7 @@ def _near(key: str, taint: str) -> bool:
     return domain == other and name[:1].lower() == meant[0] and _one_slip(name.lower(), meant)
 
 
-def _bare(key: str) -> str:
+def bare(key: str) -> str:
     """Return a key without what people get wrong about it: case, punctuation, ``.com``, a plural."""
     letters = "".join(char for char in key.lower().replace(".com", "") if char.isalnum())
     return letters.removesuffix("s")

@@ -1,0 +1,100 @@
+"""Names of resources in CEL: which are a GPU's under a policy, and which nearly are (for GPU007).
+
+Cheap tests come first: the API server evaluates all this for every pod, and charges a pattern by its length and by
+that of the name, whether the name resembles a GPU's or not.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core import misspelt, resources
+
+from . import slips
+from .alternatives import alternatives, quoted
+from .literals import any_of, pattern, text, texts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_admission.core.policy import Policy
+
+ORDINARY = ("cpu", "memory", "ephemeral-storage")
+# What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
+# but only we can tell the author what was meant.
+SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
+_QUOTA_PREFIXES = ("requests.", "limits.")
+
+
+def names(policy: Policy) -> list[str]:
+    """Return the names that are a GPU's under a policy, but for those that are known by their shape."""
+    return sorted({*resources.known_names(), *policy.extra})
+
+
+def shapes() -> str:
+    """Return an expression for the names that are known by their shape, or nearly (``nvidia/mig-1g-5gb``)."""
+    return f"^({'|'.join(resources.patterns())})$|^(?i:{misspelt.LIKE_MIG})"
+
+
+def known(policy: Policy, name: str) -> str:
+    """Return the condition that the CEL expression ``name`` holds the name of a GPU resource."""
+    return any_of([f"{name} in {texts(names(policy))}", f"{name}.matches({pattern(shapes())})"])
+
+
+def known_or_near(policy: Policy, name: str) -> str:
+    """Return the condition that ``name`` is a GPU's resource or what somebody may have meant by one."""
+    domains, rests = _halves(policy)
+    domain, rest = f"{name}.substring(0, {name}.indexOf('/'))", f"{name}.substring({name}.indexOf('/') + 1)"
+    return any_of([
+        known(policy, name),
+        f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
+        _any_prefix(name),
+        f"{squashed(name)}.exists(q, (q.endsWith('s') ? q.substring(0, q.size() - 1) : q) in "
+        f"{texts(sorted(misspelt.respellings(policy.extra)))})",
+        f"{name} == {text(misspelt.REMOVED)}",
+        f"({name}.contains('/') && ({domain} in {texts(sorted(domains))} || {rest} in {texts(sorted(rests))}) && "
+        f"{name}.matches({pattern(half_right(policy))}))",
+    ])  # fmt: skip
+
+
+def squashed(name: str) -> str:
+    """Return a list of one: ``name`` as ``misspelt.squashed`` leaves it, with its last ``s``."""
+    return f"[{name}.lowerAscii().findAll('[a-z0-9]+').join('').replace('memory', 'mem')]"
+
+
+def half_right(policy: Policy) -> str:
+    """Return an expression for names of which one half is a known one's and the other nearly is."""
+    domains, rests = _halves(policy)
+    found = []
+    for domain, its in sorted(domains.items()):
+        near = [slips.near(rest, misspelt.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
+        found.append(f"{_exactly([domain])}/({'|'.join(near)})")
+        found.append(f"({slips.near(domain, misspelt.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
+    return f"^({'|'.join(found)})$"
+
+
+def without_quota_prefix(name: str) -> str:
+    """Return a list of one: ``name`` without what a quota writes before the name of a resource."""
+    cut = name
+    for prefix in _QUOTA_PREFIXES:
+        cut = f"{name}.startsWith({text(prefix)}) ? {name}.substring({len(prefix)}) : {cut}"
+    return f"[{cut}]"
+
+
+def _any_prefix(name: str) -> str:
+    return any_of([f"{name}.startsWith({text(prefix)})" for prefix in _QUOTA_PREFIXES])
+
+
+def _exactly(words: Iterable[str]) -> str:
+    words = sorted(words)
+    return (
+        alternatives(map(quoted, [*words])) if len(words) == 1 else f"({'|'.join(''.join(quoted(w)) for w in words)})"
+    )
+
+
+def _halves(policy: Policy) -> tuple[dict[str, set[str]], set[str]]:
+    """Return domain -> what stands behind it, and all that stands behind any."""
+    domains: dict[str, set[str]] = {}
+    for name in names(policy):
+        domain, _, rest = name.partition("/")
+        domains.setdefault(domain, set()).add(rest)
+    return domains, {rest for its in domains.values() for rest in its}

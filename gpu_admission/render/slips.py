@@ -1,0 +1,96 @@
+"""Words that nearly are another, as a regular expression (RE2): what ``core.nearest`` finds by counting.
+
+One slip is written out exactly. Two would take hundreds of alternatives for every word, so a necessary condition
+stands for them: of three parts of a word, two slips leave one in its place, but for letters swapped across parts.
+"""
+
+from __future__ import annotations
+
+import re
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def near(word: str, threshold: int) -> str:
+    """Return an expression for texts that are a slip from a word, or two where they have ``threshold`` letters."""
+    size = len(word)
+    found = [] if size >= threshold else list(_one(word))
+    if size + 2 >= threshold:
+        found += _two(word, max(size - 2, threshold if size < threshold else 0), size + 2)
+    return "|".join(dict.fromkeys(found))
+
+
+def any_of(expressions: Iterable[str]) -> str:
+    """Return the alternatives in a group."""
+    return f"({'|'.join(expressions)})"
+
+
+def _one(word: str) -> Iterator[str]:
+    """Yield expressions for texts with a letter changed, too many, missing, or swapped with the next one.
+
+    Digits are right or the word is another: ``gpu0`` is no slip of ``gpu``.
+    """
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        yield f"{_quoted(before)}[^0-9]?{_quoted(after)}"
+        if after and not after[0].isdigit():
+            yield f"{_quoted(before)}[^0-9]?{_quoted(after[1:])}"
+        if len(after) > 1 and not (after[0].isdigit() and after[1].isdigit()) and after[0] != after[1]:
+            yield _quoted(before + after[1] + after[0] + after[2:])
+
+
+def _two(word: str, least: int, most: int) -> Iterator[str]:
+    """Yield expressions for texts of so many letters that hold a third of the word in its place."""
+    third = len(word) // 3
+    first, second, last = word[:third], word[third : 2 * third], word[2 * third :]
+    swapped = [_swapped(first, second), _swapped(second, last), _swapped(_swapped(first, second), last)]
+    for start in (first, swapped[0], swapped[2]):
+        yield _quoted(start) + _between(least - len(start), most - len(start))
+    for end in (last, swapped[1]):
+        yield _between(least - len(end), most - len(end)) + _quoted(end)
+    yield _around(first) + _quoted(second) + _around(last)
+
+
+def _swapped(one: str, other: str) -> str:
+    """Return two parts joined with the letters beside the seam swapped."""
+    return one[:-1] + other[0] + one[-1] + other[1:]
+
+
+def _around(part: str) -> str:
+    return _between(len(part) - 2, len(part) + 2)
+
+
+def _between(least: int, most: int) -> str:
+    return f".{{{max(least, 0)},{max(most, 0)}}}"
+
+
+def _quoted(text: str) -> str:
+    return re.escape(text).replace("\\-", "-")
+
+
+def taints(keys: Iterable[str]) -> str:
+    """Return an expression for keys that are one slip from a taint, in its domain or in its name."""
+    found = []
+    for key in sorted(keys):
+        domain, slash, name = key.partition("/")
+        if slash and name:
+            found.append(f"{_quoted(domain)}/(?i:{_slip(name)})")
+            if len(domain) > 6:
+                found.append(f"({_slip(domain)})/{_quoted(name)}")
+    return f"^({'|'.join(found)})$"
+
+
+def _slip(word: str) -> str:
+    """Return an expression for a letter too many, missing, swapped, or in words of five and more another one."""
+    found = []
+    for place in range(len(word) + 1):
+        before, after = word[:place], word[place:]
+        found.append(f"{_quoted(before)}[A-Za-z]{_quoted(after)}")
+        if after:
+            found.append(_quoted(before + after[1:]))
+            found += [f"{_quoted(before)}.{_quoted(after[1:])}"] * (len(word) > 4)
+        if len(after) > 1:
+            found.append(_quoted(before + after[1] + after[0] + after[2:]))
+    return "|".join(dict.fromkeys(found))

@@ -1,0 +1,34 @@
+"""What the rules in force under a policy read of pods that name no GPU: what has to bring such pods to the webhook."""
+
+from __future__ import annotations
+
+from gpu_admission.core import reads
+
+from . import ALL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.reads import Reads
+    from gpu_admission.core.rule import Rule
+
+
+def by_rules(policy: Policy, sight: str) -> list[Reads]:
+    """Return the markers of all rules that matter on what admission sees (``pod`` or ``template``)."""
+    found = [
+        rule.reads(policy) if callable(rule.reads) else rule.reads for rule in ALL if _matters(rule, policy, sight)
+    ]
+    return reads.union(found)
+
+
+def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
+    """Tell whether a rule denies, warns of or repairs what it finds, or is one that the policy itself asks for.
+
+    What would only be noted (``audit``) because nobody said otherwise is no reason to be asked about every pod. The
+    policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.
+    """
+    if sight not in rule.sees or not policy.in_force(rule):
+        return False
+    setting = policy.settings.get(rule.id)
+    asked_for = setting is not None and setting.action is not None
+    return asked_for or policy.action(rule, rule.severity) != "audit" or (rule.fix == "safe" and policy.fixes(rule))
