@@ -11,7 +11,7 @@ import re
 
 from gpu_admission.backends import kai_words
 from gpu_admission.core import resources
-from gpu_admission.rules import BY_ID, markers
+from gpu_admission.rules import BY_ID, hostpaths, markers
 
 from . import globs
 from .alternatives import END, alternatives, quoted
@@ -142,7 +142,22 @@ def pod(policy: Policy, spec: str, metadata: str) -> str:
     if policy.in_force(BY_ID["GPU206"]):
         keys = f"{gpu_names(policy)}|nvidia|amd\\.com"
         conditions.append(f"{spec}.?tolerations.orValue([]).exists(t, t.?key.orValue('').matches({text(keys)}))")
+    if policy.in_force(BY_ID["GPU507"]):
+        conditions += _in_hand(spec)
     return any_of(conditions)
+
+
+def _in_hand(spec: str) -> list[str]:
+    """Return the conditions under which a pod spec holds its node in hand (GPU507)."""
+    lists = ", ".join(f"{spec}.?{field}.orValue([])" for field in ("containers", "initContainers"))
+    context = "c.?securityContext"
+    adds = f"{context}.?capabilities.?add.orValue([]).exists(a, a.matches('(?i)^(CAP_)?(SYS_ADMIN|ALL)$'))"
+    sockets = "|".join(hostpaths.spellings(place) for place in markers.SOCKET_PATHS)
+    paths = f"^({hostpaths.above()}|{hostpaths.ROOT_LINKS}({sockets}))"
+    return [
+        f"[{lists}].exists(l, l.exists(c, {context}.?privileged.orValue(false) || {adds}))",
+        f"{spec}.?volumes.orValue([]).exists(v, v.?hostPath.?path.orValue('').matches({text(paths)}))",
+    ]
 
 
 def exempt(policy: Policy) -> str:

@@ -98,23 +98,31 @@ def _metadata(metadata: Mapping[str, Any]) -> dict[str, Any]:
 def _spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     slim = {key: value for key, value in spec.items() if key not in _IDENTITY}
     volumes = slim.get("volumes")
-    if isinstance(volumes, list):
+    containers = [each for key in _CONTAINERS if isinstance(items := slim.get(key), list) for each in items]
+    mounts = _mounts_matter(volumes, containers)
+    if isinstance(volumes, list) and not mounts:
         slim["volumes"] = [_BLANK if isinstance(each, dict) and "hostPath" not in each else each for each in volumes]
     for key in _CONTAINERS:
         items = slim.get(key)
         if isinstance(items, list):
-            slim[key] = [_container(each) if isinstance(each, dict) else each for each in items]
+            slim[key] = [_container(each, mounts=mounts) if isinstance(each, dict) else each for each in items]
     return slim
 
 
-def _container(container: Mapping[str, Any]) -> dict[str, Any]:
+def _mounts_matter(volumes: Any, containers: list[Any]) -> bool:
+    """Tell whether rules may look at where volumes are mounted: at a device list, or at parts of the node's paths."""
+    host = isinstance(volumes, list) and any([isinstance(each, dict) and "hostPath" in each for each in volumes])
+    return host or any([isinstance(each, dict) and occasions.mounts_device_list(each) for each in containers])
+
+
+def _container(container: Mapping[str, Any], *, mounts: bool) -> dict[str, Any]:
     slim = {key: value for key, value in container.items() if key not in _PROGRAM}
     if container.get("image"):
         slim["image"] = "-"  # a container without one is a fragment
     env = container.get("env")
-    if isinstance(env, list) and not container.get("envFrom"):
+    if isinstance(env, list) and not mounts and not container.get("envFrom"):
         slim["env"] = _variables(env)
-    if "volumeMounts" in container and not occasions.mounts_device_list(container):
+    if "volumeMounts" in container and not mounts:
         del slim["volumeMounts"]
     return slim
 
