@@ -148,7 +148,8 @@ class Backend:
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
     ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
-    for any part of a card is given all of one.
+    for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
+    them, that the backend's documentation has the pods mount which it serves.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
@@ -186,6 +187,7 @@ class Backend:
     parameters: tuple[Parameter, ...] = ()
     sample: Mapping[str, Any] = {}
     sample_cards: tuple[Mapping[str, Any], ...] = ()
+    host_paths: frozenset[str] = frozenset()
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""

@@ -72,6 +72,7 @@ class Kai(Backend):
             namespaces=("runai", "runai-backend"),
         ),
     )
+    host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps/README.md
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
@@ -211,6 +212,10 @@ after its webhooks: neither writes what the other reads first.""",
             "rounded down to 100 MiB: all of a card never fits as an amount."
         ),
         "There is no isolation unless KAI's hamicore plugin is on.",
+        (
+            "KAI's way to MPS has pods mount `/tmp/nvidia-mps` of the node: a pod that KAI serves may (GPU304), and "
+            "shares the daemon with everybody on the card."
+        ),
         (
             "Of a pod that asks in KAI's words, another backend is not told how far its memory may grow "
             "(`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "

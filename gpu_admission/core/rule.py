@@ -158,7 +158,7 @@ class Rule:
 
 # Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.
 def _is_id(said: str) -> bool:
-    return len(said) == 6 and said[:3] == "GPU" and said[3:].isascii() and said[3:].isdigit() and said[3] in "0123"
+    return len(said) == 6 and said[:3] == "GPU" and said[3:].isascii() and said[3:].isdigit() and said[3] in "012345"
 
 
 def _is_name(said: str) -> bool:

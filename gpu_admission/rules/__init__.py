@@ -41,13 +41,14 @@ from . import (
     gpu308_isolation_switch,
     gpu309_host_namespace_mps,
     gpu310_unjudged_env_from,
+    gpu507_node_in_hand,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.rule import Rule
 
-# 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation
+# 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 5xx guardrails
 ALL: tuple[Rule, ...] = (
     gpu001_request_without_limit.RULE,
     gpu002_request_differs_from_limit.RULE,
@@ -87,6 +88,7 @@ ALL: tuple[Rule, ...] = (
     gpu308_isolation_switch.RULE,
     gpu309_host_namespace_mps.RULE,
     gpu310_unjudged_env_from.RULE,
+    gpu507_node_in_hand.RULE,
 )
 
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in ALL}

@@ -5,9 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, mappings, shown, text
+from gpu_admission.core.shape import shown
 
-from . import hostpaths, markers, occasions
+from . import hostpaths, markers, mounts, occasions, sharing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,33 +15,36 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Severity
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU304"
 
 
-def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find volumes of host paths to devices; a parent or a socket is an error only in a pod that asks for a GPU."""
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find mounts of host paths to devices; a parent or a socket is an error only in a pod that requests a GPU."""
     for pod in workload.pods:
-        for index, volume in mappings(pod.spec.get("volumes")):
-            said = text(mapping(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
-            if not said.startswith("/"):
+        for found in mounts.of_pod(workload, pod):
+            if found.devices and _is_licensed(workload, pod, found.path, policy):
                 continue
-            path = hostpaths.normal(said)
-            devices = hostpaths.within(path, markers.DEVICE_PATHS)
-            what = devices or hostpaths.within(path, markers.SOCKET_PATHS)
-            below = None if what else hostpaths.parent_of(path)
-            if what or below:
-                severity: Severity = "error" if devices or pod.asks else "info"
-                yield Problem(
-                    (*pod.pointer, "volumes", index, "hostPath", "path"),
-                    f"volume {shown(text(volume.get('name')))} mounts {shown(said)} of the node, "
-                    f"and with it {what or below}, so its containers can reach cards that they did not request",
-                    "remove the volume: a GPU that is requested under resources.limits brings its devices along"
-                    if devices
-                    else "mount only what is needed, such as one folder of its own for data",
-                    severity=severity,
-                )
+            severity: Severity = "error" if found.devices or pod.asks else "info"
+            yield Problem(
+                found.pointer,
+                f"volume {shown(found.volume)} mounts {shown(found.given)} of the node, "
+                f"and with it {found.devices or found.other}, so its containers can reach cards that they did not "
+                "request",
+                "remove the volume: a GPU that is requested under resources.limits brings its devices along"
+                if found.devices
+                else "mount only what is needed, such as one folder of its own for data",
+                severity=severity,
+            )
+
+
+def _is_licensed(workload: Workload, pod: Pod, path: str, policy: Policy) -> bool:
+    """Tell whether the backend that serves the pod has its pods mount this path, and the request is a valid one."""
+    for served, plan in sharing.of_pods(workload, policy):
+        if served is pod and plan.served and plan.translatable:
+            return any(hostpaths.inside(path, place) for place in plan.backend.host_paths)
+    return False
 
 
 _POD = """\
@@ -67,9 +70,12 @@ RULE = Rule(
     rationale="""\
 Devices come from the device plugin, which knows whose card is whose. A hostPath to `/dev/nvidia0`, `/dev/dri`, the
 CDI definitions, the pipe of the MPS daemon, the kubelet's device sockets or the container runtime's goes around it,
-and so does a folder above them. `..`, doubled slashes, `/var/run` for `/run` and `/proc/1/root` are seen through.
-Parents and sockets are ordinary life in pods without a GPU: there they are information only. `/dev/shm`,
-`/dev/infiniband`, `/dev/fuse` and the like are no GPUs.""",
+and so does a folder above them. `..`, doubled slashes, a missing first slash, `/var/run` for `/run`, the links
+`/proc/<pid>/root` and `/proc/<pid>/cwd`, `/dev/char`, the roots of containerised drivers, and a `subPath` or
+`subPathExpr` that leads from a folder to a device are seen through. Parents and sockets are ordinary life in pods
+without a GPU: there they are information only (GPU507 is for who wants them refused). `/dev/shm`, `/dev/infiniband`,
+`/dev/fuse` and the like are no GPUs. Where a sharing backend has the pods that it serves mount a path (KAI's
+`/tmp/nvidia-mps`), they may.""",
     references=(
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",
         "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",

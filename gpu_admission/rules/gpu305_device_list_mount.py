@@ -5,42 +5,60 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.shape import mapping, mappings, shown, text
 
 from . import hostpaths, markers, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
-    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU305"
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
+_BEGINNINGS = (markers.DEVICE_LIST_MOUNT, f"/var{markers.DEVICE_LIST_MOUNT}")
+# Volumes whose source is made by the kubelet or its plugins, never /dev/null of the node. A claim is not among them:
+# its volume may be any path that the cluster's administrators chose.
+_NEVER_NULL = frozenset({"configMap", "downwardAPI", "emptyDir", "image", "nfs", "projected", "secret"})
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find volume mounts at or below the folder whose entries are read as a list of cards."""
-    for _, container in workload.containers():
-        for index, said in _suspects(container):
-            if said.startswith("/") and hostpaths.inside(hostpaths.normal(said), markers.DEVICE_LIST_MOUNT):
-                yield Problem(
-                    (*container.pointer, "volumeMounts", index, "mountPath"),
-                    f"{container.label} mounts a volume at {shown(said)}, "
-                    "which NVIDIA's container toolkit reads as a request for that card",
-                    "remove the mount and request GPUs under resources.limits",
-                )
+    """Find mounts of node paths where the toolkit reads a list of cards."""
+    for pod in workload.pods:
+        sources: dict[str, str | None] | None = None
+        for container in pod.containers:
+            for index, mount in mappings(container.spec.get("volumeMounts")):
+                given = text(mount.get("mountPath"))
+                if _FOLDER not in given or not _names_card(given):
+                    continue
+                sources = _sources(pod) if sources is None else sources
+                source = sources.get(text(mount.get("name")), "a volume that the manifest does not show")
+                if source is not None:
+                    yield Problem(
+                        (*container.pointer, "volumeMounts", index, "mountPath"),
+                        f"{container.label} mounts {source} at {shown(given)}, which NVIDIA's container toolkit reads "
+                        "as a request for a card if the source is /dev/null or a link to it",
+                        "remove the mount and request GPUs under resources.limits",
+                    )
 
 
-def _suspects(container: Container) -> list[tuple[int, str]]:
-    """Return the mounts whose path names the folder somewhere."""
-    mounts = container.spec.get("volumeMounts")
-    if not isinstance(mounts, list):
-        return []
-    said = [text(mount.get("mountPath")) if isinstance(mount, dict) else "" for mount in mounts]
-    return [(index, path) for index, path in enumerate(said) if _FOLDER in path]
+def _names_card(path: str) -> bool:
+    """Tell whether a mount path is in the toolkit's list, as text or by the links that a node follows."""
+    return hostpaths.lexical(path).startswith(_BEGINNINGS) or hostpaths.normal(path).startswith(_BEGINNINGS)
+
+
+def _sources(pod: Pod) -> dict[str, str | None]:
+    """Return what a message calls each volume of a pod; None for those that can never be /dev/null."""
+    return {text(volume.get("name")): _source(volume) for _, volume in mappings(pod.spec.get("volumes"))}
+
+
+def _source(volume: Mapping[str, Any]) -> str | None:
+    if "hostPath" in volume:
+        return f"{shown(text(mapping(volume.get('hostPath')).get('path')))} of the node"
+    return "a volume" if _NEVER_NULL.isdisjoint(volume) else None
 
 
 _HEAD = """\
@@ -59,11 +77,14 @@ RULE = Rule(
     name="device-list-mount",
     severity="error",
     since="0.1.0",
-    summary="a mount under /var/run/nvidia-container-devices",
+    summary="a mount of a node path where NVIDIA's toolkit reads a list of cards",
     rationale="""\
-Where NVIDIA's toolkit takes device lists as volume mounts, each mount below `/var/run/nvidia-container-devices`
-names a card to hand over: `…/all` every card of the node. It is meant for the device plugin alone. A pod that
-mounts something there itself, be it an empty volume, gets cards that it did not request.""",
+Where NVIDIA's toolkit takes device lists as volume mounts, each mount of `/dev/null` whose path begins with
+`/var/run/nvidia-container-devices` names a card to hand over: `…/all` every card of the node. The text is compared
+without a slash, so `/var/run/nvidia-container-devicesall` does the same. It is meant for the device plugin alone.
+Container runtimes follow links before the toolkit looks, so any path of the node may turn out to be `/dev/null`: a
+hostPath is refused there whatever it names, and so is a claim. An empty volume, a ConfigMap and the like never count
+and are not reported.""",
     references=(
         "https://github.com/NVIDIA/k8s-device-plugin#configuration-option-details",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
@@ -74,7 +95,7 @@ mounts something there itself, be it an empty volume, gets cards that it did not
           mountPath: /var/run/nvidia-container-devices/all
   volumes:
     - name: devices
-      emptyDir: {{}}
+      hostPath: {{path: /dev/null}}
 """,
     good=f"{_HEAD}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
     check=check,

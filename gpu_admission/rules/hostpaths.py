@@ -1,4 +1,24 @@
-"""Host paths, compared as the node will resolve them."""
+"""Host paths and mount paths, compared as the node will resolve them.
+
+``normal`` sees through these spellings, and through nothing else; the expressions that ``spellings`` and
+``ROOT_LINKS`` give (RE2) match the same ones, so that a condition calls for whatever the rules would find:
+
+- a relative path (the kubelet and the container runtimes take it from the root), doubled slashes, ``.`` and a trailing
+  slash;
+- ``..``, resolved after links, as a kernel does it. The API server refuses ``..`` in a hostPath and in a subPath, but
+  not in a mountPath: no expression tries to match it;
+- ``/var/run`` for ``/run``;
+- links to a process's root or working folder, ``/proc/<pid>/root`` and ``/proc/<pid>/task/<tid>/cwd``, for any process
+  (a number, ``self`` or ``thread-self``): for all but containers it is the node's root;
+- ``dev`` and ``proc`` below the root of a driver that runs in a container (``DRIVER_ROOTS``);
+- the open files of a process (``/proc/<pid>/fd``), whichever process it is.
+
+Every function here takes time linear in the path's length.
+
+Sources: proc(5); kubernetes/kubernetes pkg/kubelet/kubelet_pods.go (makeMounts) and pkg/apis/core/validation
+(validateHostPathVolumeSource, ValidateVolumeMounts); containerd/containerd internal/cri/opts (WithMounts resolves
+links of the source).
+"""
 
 from __future__ import annotations
 
@@ -8,24 +28,66 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-# Links to the node's own root, as seen from a container's mounts: the node's first process, and whoever resolves them.
-_ROOTS = tuple(f"/proc/{who}/{link}/" for who in ("1", "self", "thread-self") for link in ("root", "cwd"))
+_OPEN_FILES = frozenset({"fd", "map_files"})
+_ROOTS = frozenset({"root", "cwd"})
+_DRIVER_ROOTS = frozenset([tuple(root.strip("/").split("/")) for root in markers.DRIVER_ROOTS])
+_LEADING = frozenset({"run", "dev", "proc"}) | _ROOTS | _OPEN_FILES  # names at which a known link may end
+_DEEPEST = 6  # parts of the longest known link
+
+_SLASHES = r"/+(\./+)*"  # how many ways there are to write one
+_PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?{_SLASHES}"
+ROOT_LINKS = rf"/*(\./+)*({_PROCESS}(root|cwd){_SLASHES})*"
+"""Matches (RE2) what may stand before the first name of a path: slashes, dots and links to the root."""
 
 
 def normal(path: str) -> str:
-    """Return an absolute path without ``.``, ``..``, doubled slashes and known links (``/var/run`` is ``/run``)."""
+    """Return an absolute path without ``.``, ``..``, doubled slashes and known links."""
+    return _joined(path, links=True)
+
+
+def lexical(path: str) -> str:
+    """Return an absolute path without ``.``, ``..`` and doubled slashes, as Go's ``filepath.Clean`` gives it."""
+    return _joined(path, links=False)
+
+
+def _joined(path: str, *, links: bool) -> str:
     parts: list[str] = []
     for part in path.split("/"):
         if part == "..":
             del parts[-1:]
         elif part not in {"", "."}:
             parts.append(part)
-    plain = "/" + "/".join([*parts, ""])
-    while plain.startswith(_ROOTS):
-        plain = "/" + plain.split("/", 4)[4]
-    if plain.startswith("/var/run/"):
-        plain = plain.removeprefix("/var")
-    return plain.rstrip("/") or "/"
+            if links and part in _LEADING and len(parts) <= _DEEPEST:
+                _follow(parts)
+    return "/" + "/".join(parts)
+
+
+def _follow(parts: list[str]) -> None:
+    """Replace parts that end with a known link by the place it leads to."""
+    last = parts[-1]
+    if parts == ["var", "run"]:
+        del parts[0]
+    elif last in _ROOTS:
+        if _is_process(parts[:-1]):
+            parts.clear()
+    elif last in _OPEN_FILES:
+        if _is_process(parts[:-1]):
+            parts[:] = ["proc", "self", "fd"]
+    elif last != "run" and tuple(parts[:-1]) in _DRIVER_ROOTS:
+        del parts[:-1]
+
+
+def _is_process(parts: list[str]) -> bool:
+    """Tell whether parts name a process or a thread in /proc."""
+    if len(parts) not in {2, 4} or parts[0] != "proc":
+        return False
+    if len(parts) == 4 and not (parts[2] == "task" and _is_number(parts[3])):
+        return False
+    return parts[1] in {"self", "thread-self"} or _is_number(parts[1])
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()
 
 
 def inside(path: str, folder: str) -> bool:
@@ -42,8 +104,51 @@ def within(path: str, table: Mapping[str, str]) -> str | None:
 
 def parent_of(path: str) -> str | None:
     """Return what of the tables lies below a normal path, or None."""
+    if path in markers.DRIVER_PARENTS:
+        return "the devices of the driver's container"
+    above = path.rstrip("/") + "/"
     for table in (markers.DEVICE_PATHS, markers.SOCKET_PATHS):
         for place, what in table.items():
-            if path == "/" or place.startswith(path + "/"):
+            if place.startswith(above):
                 return what
     return None
+
+
+def completes(beginning: str) -> str | None:
+    """Return what of the devices a path can lead to of which only the beginning is known, normal but for its end."""
+    for place, what in markers.DEVICE_PATHS.items():
+        if place.rstrip("*").startswith(beginning) or inside(beginning, place):
+            return what
+    return None
+
+
+def is_driver_root(path: str) -> bool:
+    """Tell whether a normal path is the root of a driver that runs in a container."""
+    return path in markers.DRIVER_ROOTS
+
+
+def spellings(place: str) -> str:
+    """Return an expression (RE2) for the ways to write a place of the tables or a path below it, but for ``..``.
+
+    It is to be anchored at the start, behind ``ROOT_LINKS``; ``place`` is written as in the tables.
+    """
+    names = place.rstrip("*").strip("/").split("/")
+    if names[:3] == ["proc", "self", "fd"]:
+        return f"{_PROCESS}(fd|map_files)({'/|$'})"
+    written = _SLASHES.join([name.replace("-", r"\-").replace(".", r"\.") for name in names])
+    if names[0] == "run":
+        written = f"(var{_SLASHES})?{written}"
+    if names[0] in {"dev", "proc"}:
+        roots = "|".join([spellings(root).removesuffix("(/|$)") for root in markers.DRIVER_ROOTS])
+        written = f"(({roots}){_SLASHES})?{written}"
+    return written if place.endswith("*") else f"{written}(/|$)"
+
+
+def above() -> str:
+    """Return an expression (RE2) for the absolute paths that ``parent_of`` knows, the root of the node among them."""
+    places = {place.rstrip("*") for table in (markers.DEVICE_PATHS, markers.SOCKET_PATHS) for place in table}
+    folders = {place.rpartition("/")[0] for place in places} | markers.DRIVER_PARENTS
+    while upper := {folder.rpartition("/")[0] for folder in folders} - folders:
+        folders |= upper
+    written = [spellings(folder).removesuffix("(/|$)") for folder in sorted(folders - {""})]
+    return rf"/{ROOT_LINKS}(\.?|({'|'.join([*written, f'{_PROCESS}(root|cwd)'])})(/+\.?)*)$"

@@ -119,14 +119,29 @@ OPT_OUT_LABELS = known.OPT_OUT_LABELS
 # Host paths, written with /run for /var/run; a trailing * matches the rest of the name.
 DEVICE_PATHS: dict[str, str] = {
     "/dev/nvidia*": "NVIDIA devices",
+    "/dev/nvhost*": "NVIDIA Tegra devices",  # NVIDIA/nvidia-container-toolkit: internal/platform-support/tegra
+    "/dev/nvmap": "NVIDIA Tegra devices",
+    "/dev/nvgpu*": "NVIDIA Tegra devices",
     "/dev/dri": "GPU render devices",
     "/dev/kfd": "AMD devices",
+    "/dev/mkfd": "Hygon devices",  # Project-HAMi/dcu-vgpu-device-plugin
     "/dev/dxg": "GPU devices of WSL",
     "/dev/accel*": "accelerator devices",  # Habana Gaudi, Google TPU
+    "/dev/hl*": "Habana Gaudi devices",  # HabanaAI/hl-thunk: drivers before Linux' accelerator subsystem
     "/dev/neuron*": "AWS Neuron devices",
     "/dev/davinci*": "Ascend devices",
     "/dev/cambricon*": "Cambricon devices",
     "/dev/iluvatar*": "Iluvatar devices",
+    "/dev/mtgpu*": "Moore Threads devices",
+    "/dev/mxc*": "MetaX devices",
+    "/dev/gcu*": "Enflame devices",  # the volumes of Enflame's device plugin
+    "/dev/biren*": "Biren devices",
+    "/dev/rbln*": "Rebellions devices",
+    "/dev/tenstorrent*": "Tenstorrent devices",
+    # Links by number to every character device. NVIDIA's cards have 195, render devices 226, accelerators 261, and
+    # nvidia-uvm, nvidia-caps, kfd and most others what is free: Documentation/admin-guide/devices.txt.
+    "/dev/char": "links to every device of the node",
+    "/proc/self/fd": "open files of the node's processes, devices among them",  # of any process: see hostpaths
     "/proc/driver/nvidia*": "the NVIDIA driver's controls",
     "/etc/cdi": "CDI device definitions",
     "/run/cdi": "CDI device definitions",
@@ -134,17 +149,38 @@ DEVICE_PATHS: dict[str, str] = {
     "/run/nvidia/mps": "the pipe of the MPS daemon",  # NVIDIA/k8s-device-plugin: --mps-root
 }
 SOCKET_PATHS: dict[str, str] = {
-    "/var/lib/kubelet/device-plugins": "the kubelet's device plugin sockets",
-    "/var/lib/kubelet/pod-resources": "the kubelet's pod resources socket",
+    **{
+        f"{folder}/{name}": what
+        for folder in ("/var/lib/kubelet", "/var/lib/k0s/kubelet", "/var/snap/microk8s/common/var/lib/kubelet")
+        for name, what in (
+            ("device-plugins", "the kubelet's device plugin sockets"),
+            ("pod-resources", "the kubelet's pod resources socket"),
+        )
+    },
+    "/run/nri": "the container runtime's plugin socket",  # containerd/nri: pkg/api; what it adds nobody checks
     "/run/containerd/containerd.sock": "the container runtime's socket",
     "/run/k3s/containerd/containerd.sock": "the container runtime's socket",
+    "/run/k0s/containerd.sock": "the container runtime's socket",
+    "/var/snap/microk8s/common/run/containerd.sock": "the container runtime's socket",
     "/run/crio/crio.sock": "the container runtime's socket",
     "/run/docker.sock": "the container runtime's socket",
     "/run/cri-dockerd.sock": "the container runtime's socket",
     "/run/podman/podman.sock": "the container runtime's socket",
 }
+# Where a driver that does not belong to the node's own system has its files, and some have devices below ``dev``.
+DRIVER_ROOTS: tuple[str, ...] = (
+    "/run/nvidia/driver",  # NVIDIA/gpu-operator: hostPaths.driverInstallDir
+    "/run/nvidia/vgpu-manager",  # the same, assets/state-vgpu-manager
+    "/home/kubernetes/bin/nvidia",  # GKE: GoogleCloudPlatform/container-engine-accelerators nvidia-driver-installer
+    "/opt/nvidia",  # GKE on Ubuntu
+    "/usr/local/nvidia",
+    "/var/lib/nvidia",  # Container-Optimized OS
+)
+# Those that are a whole root file system with all devices in it; the others are libraries, which GPU pods mount.
+DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 
-# NVIDIA/nvidia-container-toolkit: each mount below this folder names a card (device list strategy volume-mounts)
+# NVIDIA/nvidia-container-toolkit internal/config/image/cuda_image.go: each mount of /dev/null at a path that begins so
+# names a card (device list strategy volume-mounts); compared without a slash, and as /var/run.
 DEVICE_LIST_MOUNT = "/run/nvidia-container-devices"
 
 # What brings a pod without a GPU request to the webhook: variables that begin so,

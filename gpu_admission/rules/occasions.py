@@ -166,6 +166,8 @@ device_list_mount = Occasion(_survey, _LIST_MOUNT)
 """A container mounts something below the folder whose entries are read as a list of cards."""
 host_path = Occasion(_survey, _HOST_PATH)
 """A pod mounts a path of its node."""
+node_in_hand = Occasion(_survey, _PRIVILEGE | _HOST_PATH)
+"""A container has privileges, or a pod mounts a path of its node."""
 host_namespace = Occasion(_survey, _HOST_NAMESPACE)
 """A pod shares its node's processes or memory."""
 node_name = Occasion(_survey, _NODE_NAME)

@@ -13,7 +13,7 @@ from gpu_admission.rules import markers
 
 pytestmark = pytest.mark.e2e
 
-# Refused under the default policy: privileged with a GPU, and every card shown.
+# Refused under the default policy: a device of the node, and every card shown.
 BAD = {
     "apiVersion": "v1",
     "kind": "Pod",
@@ -28,10 +28,10 @@ BAD = {
                 "name": "train",
                 "image": "example.com/train:1",
                 "resources": {"limits": {"nvidia.com/gpu": 1}},
-                "securityContext": {"privileged": True},
                 "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}],
             }
-        ]
+        ],
+        "volumes": [{"name": "d", "hostPath": {"path": "/dev/nvidia0"}}],
     },
 }
 
@@ -50,7 +50,7 @@ class TestAnOldPod:
     def test_it_would_be_refused_today(self, api, old):
         refused = api.create({**BAD, "metadata": {"name": "new"}}, "before-us", dryRun="All")
         assert refused.status == 403
-        assert {rule for rule in ("GPU301", "GPU303") if rule in refused.message} == {"GPU301", "GPU303"}
+        assert {rule for rule in ("GPU301", "GPU304") if rule in refused.message} == {"GPU301", "GPU304"}
 
     def test_it_can_be_labelled(self, api, old):
         assert api.patch(old, {"metadata": {"labels": {"seen": "yes"}}}).status == 200
@@ -59,7 +59,7 @@ class TestAnOldPod:
         refused = api.patch(old, {"metadata": {"annotations": {"cdi.k8s.io/y": "nvidia.com/gpu=all"}}})
         assert refused.status == 403, refused
         assert "GPU306 " in refused.message
-        assert "GPU303" not in refused.message
+        assert "GPU304" not in refused.message
 
     def test_its_image_can_be_changed(self, api, old):
         change = {"spec": {"containers": [{"name": "train", "image": "example.com/train:2"}]}}

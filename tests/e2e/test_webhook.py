@@ -124,11 +124,11 @@ class TestTemplates:
         assert [warning[:7] for warning in made.warnings] == ["GPU007 "]
 
     def test_a_template_that_no_pod_could_come_of_is_refused(self, api, namespace):
-        privileged = pod(container({GPU: 1}, securityContext={"privileged": True}))
-        refused = api.create(deployment(privileged), namespace)
+        grasping = pod(container({GPU: 1}), volumes=[{"name": "d", "hostPath": {"path": "/dev/nvidia0"}}])
+        refused = api.create(deployment(grasping), namespace)
         assert refused.status == 403
         assert "templates.gpu-admission.io" in refused.message
-        assert "/spec/template/spec/containers/0/securityContext" in refused.message
+        assert "/spec/template/spec/volumes/0/hostPath/path" in refused.message
 
     def test_a_template_is_not_mutated(self, api, namespace):
         made = api.create(deployment(pod(container({GPU: 1}))), namespace)

@@ -80,15 +80,13 @@ class Server:
         return False
 
 
-PRIVILEGED = {
-    "name": "c",
-    "image": "example.com/c:1",
-    "resources": {"limits": {"nvidia.com/gpu": 1}},
-    "securityContext": {"privileged": True},
+SPEC = {
+    "containers": [{"name": "c", "image": "example.com/c:1", "resources": {"limits": {"nvidia.com/gpu": 1}}}],
+    "volumes": [{"name": "d", "hostPath": {"path": "/dev/nvidia0"}}],
 }
-TEMPLATE = {"metadata": {"labels": {"app": "probe"}}, "spec": {"containers": [PRIVILEGED]}}
+TEMPLATE = {"metadata": {"labels": {"app": "probe"}}, "spec": SPEC}
 PROBES = (
-    {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "probe-"}, "spec": TEMPLATE["spec"]},
+    {"apiVersion": "v1", "kind": "Pod", "metadata": {"generateName": "probe-"}, "spec": SPEC},
     {
         "apiVersion": "apps/v1",
         "kind": "Deployment",
@@ -100,4 +98,4 @@ PROBES = (
 
 def called(api):
     """How many of the two configurations the API server follows by now: mutating for Pods, validating for the rest."""
-    return sum("GPU303" in api.create(probe, dryRun="All").message for probe in PROBES)
+    return sum("GPU304" in api.create(probe, dryRun="All").message for probe in PROBES)

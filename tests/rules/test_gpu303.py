@@ -2,6 +2,10 @@
 
 import pytest
 
+from gpu_admission import rules
+from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import Policy
+from gpu_admission.files import policyfile
 from rules.table import Found, Row, container, pod, template, verify
 
 ROOT = {"privileged": True}
@@ -16,14 +20,34 @@ def secured(context, gpu=1):
 
 
 def added(said, index=0):
-    return Found(f"/spec/containers/0/securityContext/capabilities/add/{index}", "error", (f'"{said}"', "remove"))
+    return Found(f"/spec/containers/0/securityContext/capabilities/add/{index}", "warning", (f'"{said}"', "remove"))
 
 
 PRIVILEGED = Found(
-    "/spec/containers/0/securityContext/privileged", "error", ('container "train"', "privileged", "every card")
+    "/spec/containers/0/securityContext/privileged", "warning", ('container "train"', "privileged", "every card")
 )
 
+NODE = {"cluster": {"cards": [{"model": "A100-80", "perNode": 4}, {"model": "H100-80", "perNode": 8}]}}
+SHARED = {**NODE, "backend": {"name": "time-slicing", "replicas": 4}}
+INFO = PRIVILEGED._replace(severity="info")
+
 ROWS = [
+    Row("every card of the largest node", secured(ROOT, gpu=8), (INFO,), NODE),
+    Row(
+        "every card, by two containers",
+        pod(container(gpu=4, securityContext=ROOT), container("b", gpu=4)),
+        (INFO,),
+        NODE,
+    ),
+    Row("one card too few", secured(ROOT, gpu=7), (PRIVILEGED,), NODE),
+    Row("every card of a node that nobody described", secured(ROOT, gpu=8), (PRIVILEGED,)),
+    Row("eight shares are no whole node", secured(ROOT, gpu=8), (PRIVILEGED,), SHARED),
+    Row(
+        "cards of all sorts count together",
+        secured(ROOT, gpu={"amd.com/gpu": 8}),
+        (INFO,),
+        NODE,
+    ),
     Row("privileged", secured(ROOT), (PRIVILEGED,)),
     *(
         Row(said, secured(adds(said)), (added(said),))
@@ -34,12 +58,12 @@ ROWS = [
     Row(
         "a neighbour of the container with the GPU",
         pod(container(gpu=1), container("b", securityContext=ROOT)),
-        (Found("/spec/containers/1/securityContext/privileged", "error", ('container "b"',)),),
+        (Found("/spec/containers/1/securityContext/privileged", "warning", ('container "b"',)),),
     ),
     Row(
         "an init container",
         pod(container(gpu=1), initContainers=[container("a", securityContext=ROOT)]),
-        (Found("/spec/initContainers/0/securityContext/privileged", "error", ('init container "a"',)),),
+        (Found("/spec/initContainers/0/securityContext/privileged", "warning", ('init container "a"',)),),
     ),
     Row(
         "a template",
@@ -68,6 +92,21 @@ ROWS = [
         )
     ),
 ]
+
+
+def action(policy, gpu):
+    (found,) = [each for each in Engine(rules.ALL, policy).validate(secured(ROOT, gpu=gpu)) if each.rule == "GPU303"]
+    return found.action
+
+
+@pytest.mark.parametrize("name", policyfile.shipped())
+def test_only_strict_refuses(name):
+    assert action(policyfile.load(name), 1) == ("deny" if name == "strict" else "warn")
+
+
+def test_strict_lets_a_whole_node_through():
+    strict = policyfile.load("strict")
+    assert action(Policy("strict", {**strict.spec, **NODE}), 8) == "audit"
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)

@@ -1,9 +1,14 @@
 """GPU304: which host paths lead to GPUs, however they are spelled."""
 
-import pytest
+import re
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpu_admission.files import policyfile
 from gpu_admission.rules import hostpaths, markers
-from rules.table import Found, Row, container, pod, template, verify
+from rules.table import Found, Row, container, judge, pod, template, verify
 
 PLACE = "/spec/volumes/0/hostPath/path"
 
@@ -50,6 +55,28 @@ ROWS = [
             "/var/./run//cdi/",
             "/proc/1/root/dev/nvidia0",
             "/proc/self/root/proc/1/root/dev/nvidia0",
+            "/proc/1/task/1/root/dev/nvidia0",
+            "/proc/4711/root/dev/kfd",
+            "/proc/thread-self/cwd/dev/dri",
+            "/proc/1/root/proc/self/task/77/cwd/etc/cdi",
+            "/proc//self/./root//dev/nvidia0",
+            "/proc/1/fd/7",
+            "/proc/self/task/12/fd",
+            "/proc/2/map_files",
+            "/run/nvidia/driver/dev/nvidia0",
+            "/var/run/nvidia/driver/dev/nvidiactl",
+            "/home/kubernetes/bin/nvidia/dev/nvidia0",
+            "/run/nvidia/driver/proc/driver/nvidia",
+            "/run/nvidia/driver/proc/1/root/dev/nvidia0",
+            "/dev/char",
+            "/dev/char/195:0",
+            "/dev/char/226:128",
+            "/dev/hl0",
+            "/dev/mtgpu.0",
+            "/dev/nvhost-ctrl-gpu",
+            "dev/nvidia0",
+            "./dev/nvidia0",
+            "var/run/cdi",
         )
     ),
     *(
@@ -78,6 +105,11 @@ ROWS = [
             "/var/lib/kubelet/device-plugins",
             "/var/lib/kubelet/device-plugins/kubelet.sock",
             "/var/lib/kubelet/pod-resources",
+            "/run/nri/nri.sock",
+            "/run/nvidia/driver",
+            "/run/nvidia/driver/dev",
+            "/proc/1/task/1/root/",
+            "/proc/self",
         )
     ),
     *(
@@ -109,7 +141,18 @@ ROWS = [
             "/sys",
             "/data",
             "/mnt/dev/nvidia0",
-            "dev/nvidia0",
+            "/proc/1/task/x/root/dev/nvidia0",
+            "/proc/x/root/dev/nvidia0",
+            "/proc/1/roots/dev/nvidia0",
+            "/proc/1/task/1/task/1/root/dev/nvidia0",
+            "/proc/fd",
+            "/proc/1",
+            "/home/kubernetes/bin/nvidia/lib64",
+            "/opt/nvidia/device",
+            "/dev/chart",
+            "data",
+            ".",
+            "run",
             "",
             None,
             7,
@@ -132,14 +175,214 @@ ROWS = [
 ]
 
 
+def sub(root, *, role="containers", origin_env=(), annotations=None, gpu=None, **mount):
+    entry = container(
+        gpu=gpu if role == "containers" else None,
+        volumeMounts=[{"name": "v", "mountPath": "/x", **mount}],
+        env=list(origin_env),
+    )
+    made = pod(
+        entry if role == "containers" else container("other", gpu=gpu),
+        annotations=annotations,
+        volumes=[{"name": "v", "hostPath": {"path": root}}],
+    )
+    if role != "containers":
+        made["spec"][role] = [entry]
+    return made
+
+
+def sub_row(name, made, key, role="containers", parent="info"):
+    volume = (Found(PLACE, parent, ()),) if parent else ()
+    place = f"/spec/{role}/0/volumeMounts/0/{key}"
+    found = (Found(place, "error", ('volume "v"',)), *volume)
+    return Row(name, made, tuple(sorted(found, key=lambda each: each.pointer)))
+
+
+def no_sub(name, made, parent="info"):
+    return Row(name, made, (Found(PLACE, parent, ()),) if parent else ())
+
+
+def field(name, path):
+    return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}}
+
+
+FROM_CONFIG = {"name": "X", "valueFrom": {"configMapKeyRef": {"name": "c", "key": "k"}}}
+NOTED = field("X", "metadata.annotations['x']")
+SUB_PATHS = [
+    *(
+        sub_row(f"{root} with {path}", sub(root, subPath=path), "subPath", parent=parent)
+        for root, path, parent in (
+            ("/", "dev/nvidia0", "info"),
+            ("/", "proc/1/root/dev/nvidia0", "info"),
+            ("//", "./dev//kfd", "info"),
+            ("/dev", "nvidia0", "info"),
+            ("/dev/", "char/195:0", "info"),
+            ("/proc/1/root", "dev/dri", "info"),
+            ("/var/run/nvidia", "driver/dev/nvidia0", "info"),
+            ("/run/nvidia/driver", "dev/nvidia0", "info"),
+            ("/home/kubernetes/bin/nvidia", "dev/nvidia0", None),
+            ("/proc", "driver/nvidia", "info"),
+            ("/etc", "cdi", "info"),
+        )
+    ),
+    *(
+        sub_row(f"in {role}", sub("/", role=role, subPath="dev/nvidia0"), "subPath", role)
+        for role in ("initContainers", "ephemeralContainers")
+    ),
+    sub_row("with a GPU", sub("/", gpu=1, subPath="dev/nvidia0"), "subPath", parent="error"),
+    *(
+        sub_row(f"{root} with {path} and {env}", sub(root, subPathExpr=path, origin_env=env), "subPathExpr")
+        for root, path, env in (
+            ("/dev", "nvidia0", ()),
+            ("/dev", "$(X)", ({"name": "X", "value": "nvidia0"},)),
+            ("/", "d$(A)/nvidia$(B)", ({"name": "A", "value": "ev"}, {"name": "B", "value": "0"})),
+            ("/dev", "$(X)", ({"name": "Y", "value": "dri"}, {"name": "X", "value": "$(Y)"})),
+            ("/dev", "$(X)", (FROM_CONFIG,)),
+            ("/", "$(X)/nvidia0", (FROM_CONFIG,)),
+            ("/dev", "nv$(X)", (FROM_CONFIG,)),
+            ("/", "dev/nvidia$(X)", (field("X", "metadata.uid"),)),
+            ("/dev", "$(X)", (field("X", "metadata.namespace"),)),
+            ("/dev", "$(X)", (field("X", "spec.serviceAccountName"),)),
+            ("/dev", "./" * 3000 + "$(X)", (FROM_CONFIG,)),
+        )
+    ),
+    sub_row(
+        "an annotation of the pod",
+        sub("/dev", subPathExpr="$(X)", origin_env=[NOTED], annotations={"x": "nvidia0"}),
+        "subPathExpr",
+    ),
+    *(
+        no_sub(f"{root} with {mount}", sub(root, origin_env=env, **mount), parent)
+        for root, mount, env, parent in (
+            ("/", {"subPath": "var/log"}, (), "info"),
+            ("/dev", {"subPath": "shm"}, (), "info"),
+            ("/dev", {"subPath": "shm", "subPathExpr": ""}, (), "info"),
+            ("/data", {"subPath": "dev/nvidia0"}, (), None),
+            ("/home/kubernetes/bin/nvidia", {"subPath": "lib64"}, (), None),
+            ("/var", {"subPathExpr": "log/$(X)"}, (field("X", "metadata.name"),), "info"),
+            ("/var", {"subPathExpr": "log/$(X)"}, (FROM_CONFIG,), "info"),
+            ("/tmp", {"subPathExpr": "$(X)"}, (field("X", "metadata.name"),), "info"),
+            ("/dev", {"subPathExpr": "$(X)"}, (NOTED,), "info"),
+            ("/dev", {"subPathExpr": "$(UNSET)"}, (), "info"),
+            ("/dev", {"subPathExpr": "$$(X)"}, (FROM_CONFIG,), "info"),
+            ("/dev", {"subPath": ["nvidia0"]}, (), "info"),
+        )
+    ),
+]
+
+ROWS += SUB_PATHS
+MPS = {"name": "mps", "hostPath": {"path": "/tmp/nvidia-mps"}}
+SHARE = {"annotations": {"gpu-fraction": "0.5"}, "labels": {"kai.scheduler/queue": "q"}}
+KAI = {"backend": {"name": "kai", "queue": "q"}}
+
+
+def mps(policy=KAI, gpu=None, metadata=SHARE):
+    made = pod(container(gpu=gpu), volumes=[MPS], schedulerName="kai-scheduler")
+    return judge("GPU304", Row("", {**made, "metadata": {"name": "p", **metadata}}, policy=policy))
+
+
+def test_a_pod_that_kai_serves_may_mount_the_pipe_of_mps():
+    assert not mps()
+    assert not mps(gpu=1, metadata={"labels": {"kai.scheduler/queue": "q"}})
+
+
+@pytest.mark.parametrize("name", [name for name in policyfile.shipped() if name != "kai"])
+def test_nobody_but_kai_grants_it(name):
+    assert [each.rule for each in mps(policyfile.load(name).spec)] == ["GPU304"]
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"annotations": {"gpu-memory": "x"}, "labels": {"kai.scheduler/queue": "q"}},
+        {"annotations": {"gpu-fraction": "7"}, "labels": {"kai.scheduler/queue": "q"}},
+        {"annotations": {"gpu-fraction": "0.5", "gpu-memory": "1024"}, "labels": {"kai.scheduler/queue": "q"}},
+    ],
+    ids=str,
+)
+def test_kai_grants_it_for_a_valid_request_only(metadata):
+    assert [each.rule for each in mps(metadata=metadata)] == ["GPU304"]
+
+
+def test_kai_grants_no_other_path():
+    made = pod(container(), volumes=[{"name": "d", "hostPath": {"path": "/dev/nvidia0"}}, MPS])
+    made["metadata"] |= SHARE
+    assert [each.pointer[2] for each in judge("GPU304", Row("", made, policy=KAI))] == [0]
+
+
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
 def test_device_host_path(row):
     verify("GPU304", row)
 
 
-@pytest.mark.parametrize("path", [*markers.DEVICE_PATHS, *markers.SOCKET_PATHS])
+TABLE = [*markers.DEVICE_PATHS, *markers.SOCKET_PATHS]
+
+
+@pytest.mark.parametrize("path", [*TABLE, *markers.DRIVER_ROOTS])
 def test_the_tables_are_written_as_paths_are_compared(path):
     assert hostpaths.normal(path) == path
+
+
+def test_driver_parents_are_driver_roots():
+    assert set(markers.DRIVER_ROOTS) >= markers.DRIVER_PARENTS
+
+
+@pytest.mark.parametrize("place", markers.DEVICE_PATHS)
+@pytest.mark.parametrize("role", ["containers", "initContainers", "ephemeralContainers"])
+def test_every_device_path_is_found_in_every_way_to_mount_it(place, role):
+    path = place.rstrip("*") + ("0" if place.endswith("*") else "")
+    for origin in ("file", "admission"):
+        for made in (
+            mounting(path),
+            mounting(f"/proc/1/root{path}"),
+            mounting(path.lstrip("/")),
+            sub("/", role=role, subPath=path[1:]),
+            sub("/proc/9/cwd", role=role, subPathExpr=path[1:]),
+        ):
+            assert "error" in [each.severity for each in judge("GPU304", Row("", made), origin)], made
+            held = {"apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": made["spec"]}}}
+            assert "error" in [each.severity for each in judge("GPU304", Row("", held), origin)], made
+
+
+PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
+LINKS = st.lists(st.tuples(PROCESSES, st.sampled_from(["root", "cwd"])).map("/".join).map("proc/".__add__), max_size=3)
+SLASHES = st.sampled_from(["/", "//", "/./", "/.//./"])
+
+
+@st.composite
+def spelled(draw):
+    """Draw a place of the tables, and one of the ways to write it or a path below it."""
+    place = draw(st.sampled_from(TABLE))
+    names = place.rstrip("*").strip("/").split("/")
+    if names[0] == "run":
+        names = draw(st.sampled_from([names, ["var", *names]]))
+    if names[:2] == ["proc", "self"]:
+        names = ["proc", *draw(PROCESSES).split("/"), *names[2:]]
+    if names[0] in {"dev", "proc"}:
+        names = draw(st.sampled_from(["", *markers.DRIVER_ROOTS])).split("/")[1:] + names
+    if place.endswith("*"):
+        names[-1] += draw(st.sampled_from(["", "0", "-x"]))
+    names = [name for link in draw(LINKS) for name in link.split("/")] + names + draw(st.sampled_from([[], ["x"]]))
+    text = draw(st.sampled_from(["", "/", "//", "./", "/./"])) + names[0]
+    return place, "".join([text, *(draw(SLASHES) + name for name in names[1:])]) + draw(st.sampled_from(["", "/"]))
+
+
+@given(spelled())
+def test_every_spelling_is_seen_through_and_an_expression_can_match_it(drawn):
+    place, path = drawn
+    assert hostpaths.inside(hostpaths.normal(path), place)
+    assert re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)
+
+
+PARTS = ["dev", "nvidia0", "proc", "1", "self", "root", "cwd", "task", "var", "run", "cdi", "fd", ".", "", "driver"]
+
+
+@given(st.lists(st.sampled_from([*PARTS, "nvidia", "char", "kfd", "etc", "x"]), max_size=9), st.booleans())
+def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, absolute):
+    path = "/" * absolute + "/".join(parts)
+    found = [place for place in TABLE if re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)]
+    assert found == [place for place in TABLE if hostpaths.inside(hostpaths.normal(path), place)]
 
 
 def test_every_device_path_is_in_what_the_webhook_looks_for():

@@ -1,0 +1,122 @@
+"""Host paths that a pod mounts and that lead to devices: as volumes, and as sub-paths of volumes above them."""
+
+from __future__ import annotations
+
+from gpu_admission.core.shape import mapping, mappings, text
+
+from . import environment, hostpaths, markers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.container import Container
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.workload import Pod, Workload
+
+_UNKNOWN = "\0"  # stands in a path for what nobody can tell before the container starts
+_LONGEST = 4096  # of a sub-path expression whose variables are looked up
+
+
+class HostMount:
+    """A path of the node that a pod mounts, and what it leads to.
+
+    ``given`` is the path as the author wrote it. ``devices`` says which devices, device definitions or controls stand
+    there; ``other`` which socket stands there or what of all this lies below it. One of the two is None.
+    """
+
+    __slots__ = ("devices", "given", "other", "path", "pointer", "volume")
+
+    def __init__(self, pointer: Pointer, volume: str, given: str, path: str, devices: str | None) -> None:
+        self.pointer = pointer
+        self.volume = volume
+        self.given = given
+        self.path = path
+        self.devices = devices
+        self.other = None if devices else hostpaths.within(path, markers.SOCKET_PATHS) or hostpaths.parent_of(path)
+
+
+def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
+    """Yield what of a pod's host paths leads to devices or to the sockets that hand them out.
+
+    A sub-path that leads to devices is judged with its volume: ``dev/nvidia0`` of ``/`` is that device.
+    """
+    parents: dict[str, str] = {}
+    for index, volume in mappings(pod.spec.get("volumes")):
+        given = text(mapping(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
+        if not given:
+            continue
+        name, path = text(volume.get("name")), hostpaths.normal(given)
+        devices = hostpaths.within(path, markers.DEVICE_PATHS)
+        found = HostMount((*pod.pointer, "volumes", index, "hostPath", "path"), name, given, path, devices)
+        if devices or (found.other and given.startswith("/")):
+            yield found
+        if not devices and (hostpaths.parent_of(path) or hostpaths.is_driver_root(path)):
+            parents[name] = path  # a short one, so that judging each of its sub-paths costs no more than they do
+    if parents:
+        for container in pod.containers:
+            yield from _sub_paths(workload, pod, container, parents)
+
+
+def _sub_paths(workload: Workload, pod: Pod, container: Container, parents: Mapping[str, str]) -> Iterator[HostMount]:
+    for index, mount in mappings(container.spec.get("volumeMounts")):
+        name = text(mount.get("name"))
+        key = "subPathExpr" if text(mount.get("subPathExpr")) else "subPath"
+        given = text(mount.get(key))
+        if name not in parents or not given:
+            continue
+        sub_path = given if key == "subPath" else _expanded(workload, pod, container, given)
+        path = f"{parents[name]}/{sub_path}"
+        devices = _devices(path)
+        if devices:
+            place = (*container.pointer, "volumeMounts", index, key)
+            yield HostMount(place, name, f"{parents[name].rstrip('/')}/{given}", path, devices)
+
+
+def _devices(path: str) -> str | None:
+    """Return which devices a path leads to, or can lead to where its end is unknown."""
+    known, unknown, _ = path.partition(_UNKNOWN)
+    if not unknown:
+        return hostpaths.within(hostpaths.normal(path), markers.DEVICE_PATHS)
+    folder, _, start = known.rpartition("/")
+    return hostpaths.completes(f"{hostpaths.normal(folder).rstrip('/')}/{start}")
+
+
+def _expanded(workload: Workload, pod: Pod, container: Container, given: str) -> str:
+    """Return a sub-path with its ``$(NAME)`` replaced as the kubelet does it, as far as the manifest tells.
+
+    Source: kubernetes/kubernetes pkg/kubelet/container/helpers.go (ExpandContainerVolumeMounts).
+    """
+    if "$" not in given:
+        return given
+    if len(given) > _LONGEST:
+        return given[: given.index("$")] + _UNKNOWN
+    names = {part.partition(")")[0] for part in given.split("$(")[1:]}
+    values = {
+        variable.name: _value(workload, pod, variable) for variable in environment.variables(container, sorted(names))
+    }
+    if container.spec.get("envFrom"):
+        values = dict.fromkeys(names, _UNKNOWN) | values
+    expanded = environment.expand(given, values)
+    return given[: given.index("$")] + _UNKNOWN if expanded is None else expanded
+
+
+def _value(workload: Workload, pod: Pod, variable: environment.Variable) -> str:
+    """Return what a variable will hold; a pod's own name and numbers lead to no device."""
+    if variable.value is not None:
+        return variable.value
+    field = variable.field_path
+    if field.startswith(("metadata.annotations['", "metadata.labels['")) and field.endswith("']"):
+        kind, _, key = field.removeprefix("metadata.").removesuffix("']").partition("['")
+        return text(mapping(pod.metadata.get(kind)).get(key))
+    if field == "metadata.namespace":
+        return workload.ref.namespace or _UNKNOWN
+    if field == "metadata.name":
+        return text(pod.metadata.get("name")) or _plain(pod.metadata)
+    return _UNKNOWN if field in {"", "spec.serviceAccountName"} else "-"
+
+
+def _plain(metadata: Mapping[str, Any]) -> str:
+    """Return a stand-in for a generated name: it ends in characters that no device's name ends in."""
+    return f"{text(metadata.get('generateName'))}-"
