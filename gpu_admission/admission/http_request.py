@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from http import HTTPStatus
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
@@ -110,13 +110,12 @@ class RequestParser:
     ``begun`` tells whether a request has begun that is not complete, ``in_head`` whether its head is not.
     """
 
-    __slots__ = ("_blank", "_completed", "_error", "_fields", "_parser", "_raw", "_sink", "_size", "_spare", "_target",
+    __slots__ = ("_blank", "_completed", "_fields", "_parser", "_raw", "_sink", "_size", "_spare", "_target",
                  "begun", "in_head")  # fmt: skip
 
     def __init__(self, sink: RequestSink) -> None:
         self._sink = sink
         self._parser = HttpRequestParser(self)
-        self._error: HttpError | None = None
         self._raw = b""  # all that came since a head began that is not complete
         self._spare = 0  # bytes in it that came before
         self._blank = self._size = 0
@@ -135,8 +134,8 @@ class RequestParser:
             self._parser.feed_data(data)
         except HttpParserUpgrade:
             return True
-        except HttpParserError:
-            raise self._error or HttpError.malformed() from None
+        except HttpParserError as error:
+            raise error.__context__ or HttpError.malformed() from None  # what one of the methods below raised
         self._bound_head()
         return False
 
@@ -160,11 +159,7 @@ class RequestParser:
         if len(self._raw) - self._spare > MAX_HEAD:
             raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "the request headers are too large")
 
-    # Called by httptools, which reports every exception as one of its own.
-
-    def _refuse(self, error: HttpError) -> NoReturn:
-        self._error = error
-        raise error
+    # Called by httptools.
 
     def on_message_begin(self) -> None:
         self.begun = self.in_head = True
@@ -174,37 +169,28 @@ class RequestParser:
     def on_url(self, part: bytes) -> None:
         self._target += part
         if len(self._target) > MAX_TARGET:
-            self._refuse(HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, "the request target is too long"))
+            raise HttpError(HTTPStatus.REQUEST_URI_TOO_LONG, "the request target is too long")
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._size += len(name) + len(value) + 4
         self._fields.append((name.lower(), value.strip(b" \t")))
         if len(self._fields) > MAX_FIELDS or self._size > MAX_HEAD:  # trailers among them
-            self._refuse(HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers"))
+            raise HttpError(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "too many headers")
 
     def on_headers_complete(self) -> None:
         method, version = self._parser.get_method(), self._parser.get_http_version()
         line = b"%b %b HTTP/%b\r\n" % (method, self._target, version.encode())
         if version not in {"1.0", "1.1"} or not (self._raw.startswith(line) or line in self._raw):
-            self._refuse(HttpError.malformed())
+            raise HttpError.malformed()
         self.in_head = False
-        try:
-            self._sink.on_head(RequestHead(method.decode("ascii"), self._target, self._fields[:], version=version))
-        except HttpError as error:
-            self._refuse(error)
+        self._sink.on_head(RequestHead(method.decode("ascii"), self._target, self._fields[:], version=version))
 
     def on_body(self, data: bytes) -> None:
-        try:
-            self._sink.on_body(data)
-        except HttpError as error:
-            self._refuse(error)
+        self._sink.on_body(data)
 
     def on_message_complete(self) -> None:
         self.begun, self.in_head, self._completed = False, True, True
-        try:
-            self._sink.on_complete()
-        except HttpError as error:
-            self._refuse(error)
+        self._sink.on_complete()
 
 
 _STATUS_LINES = {

@@ -357,3 +357,14 @@ def test_an_answer_on_the_wire():
         b"content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\r\nno\n"
     )
     assert render(answer, b"", close=False, bodiless=True).endswith(b"retry-after: 1\r\n\r\n")
+
+
+@pytest.mark.parametrize("where", ["on_head", "on_body", "on_complete"])
+def test_our_own_bug_is_not_taken_for_a_malformed_request(where):
+    def broken(*_):
+        raise ZeroDivisionError
+
+    sink = Sink()
+    setattr(sink, where, broken)
+    with pytest.raises(ZeroDivisionError):
+        RequestParser(sink).feed(head(b"Content-Length: 3") + b"abc")
