@@ -1,6 +1,6 @@
 """The certificate keeper beside the server: where a certificate is kept in a Secret, or published in configurations.
 
-It is a program of its own, which the setting ``keeper`` names: neither the forking server nor a worker ever loads
+It is a program of its own, KEEPER: neither the forking server nor a worker ever loads
 the Kubernetes client, and this package imports nothing of it.
 """
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.settings import Settings
 
+KEEPER = "gpu_admission.commands.keeper"
 PATIENCE = 15.0  # seconds for the first certificate from a Secret; later it comes while we are not ready
 
 
@@ -76,7 +77,7 @@ class Keeping:
 
 def _command(settings: Settings, directory: str) -> list[str]:
     """Return the command line of a keeper that leaves what it has to say, or to serve, in ``directory``."""
-    words = [sys.executable, "-m", settings.keeper, "--directory", directory]
+    words = [sys.executable, "-m", KEEPER, "--directory", directory]
     words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
     words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
     for name in settings.san:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gpu_admission.admission import logs
+from gpu_admission.admission import decision, logs
 from gpu_admission.admission.metrics import memory_directory
-from gpu_admission.admission.service import Service, load_engine
+from gpu_admission.admission.service import Service
 from gpu_admission.admission.settings import Settings, address, misspelt
 from gpu_admission.admission.worker import ReviewWorker
 from gpu_admission.pki.errors import PkiError
@@ -157,7 +157,7 @@ def prepare(
     for mistake in misspelt(os.environ):
         logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))
     try:
-        service = Service(settings, load_engine(settings.engine), checks, keeper)
+        service = Service(settings, decision.ENGINE, checks, keeper)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return None
