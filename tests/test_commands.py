@@ -5,7 +5,9 @@ import json
 import sys
 
 import pytest
+from shells import check_syntax, completed
 
+from gpu_admission.commands import completion
 from gpu_admission.commands import main as commands
 from gpu_admission.commands.main import main
 from gpu_admission.files import policyfile
@@ -56,6 +58,39 @@ class TestParser:
         monkeypatch.setattr(commands.importlib, "import_module", absent)
         assert main(["serve"]) == 2
         assert "pip install 'gpu-admission[webhook]'" in capsys.readouterr().err
+
+    @pytest.mark.parametrize("shell", completion.SHELLS)
+    def test_completion_offers_every_command(self, shell, capsys):
+        assert main(["completion", shell]) == 0
+        script = capsys.readouterr().out
+        check_syntax(shell, script)
+        assert all(name in script for name in commands.COMMANDS)
+        assert "client-ca" in script
+
+    @pytest.mark.parametrize(
+        ("words", "offered"),
+        [(("tr",), {"translate"}), (("serve", "--log-format", "j"), {"json"}), (("policy", "sh"), {"show"})],
+    )
+    def test_bash_completes(self, words, offered, capsys):
+        main(["completion", "bash"])
+        assert completed(capsys.readouterr().out, "gpu-admission", *words) == offered
+
+    def test_completion_offers_what_is_installed(self, monkeypatch, capsys):
+        load = commands.importlib.import_module
+
+        def some(name):
+            if name.endswith(".certs"):
+                raise ModuleNotFoundError("No module named 'cryptography'", name="cryptography.x509")
+            return load(name)
+
+        monkeypatch.setattr(commands.importlib, "import_module", some)
+        assert main(["completion", "bash"]) == 0
+        assert "certs" in capsys.readouterr().out
+
+    def test_without_shtab_completion_says_what_to_install(self, monkeypatch, capsys):
+        monkeypatch.setitem(sys.modules, "shtab", None)
+        assert main(["completion", "bash"]) == 2
+        assert "pip install 'gpu-admission[completion]'" in capsys.readouterr().err
 
     def test_a_missing_module_of_ours_is_a_bug_and_stays_one(self, monkeypatch):
         def absent(_name):

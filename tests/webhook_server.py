@@ -89,7 +89,6 @@ class Server:
         given = {
             "bind": f"127.0.0.1:{self.port}",
             "health_bind": f"127.0.0.1:{self.health_port}",
-            "engine": "webhook_standin:ENGINE",
             "reload_interval": 0.2,
             "lame_duck": 0.5,
             "graceful_timeout": 5,
@@ -98,14 +97,15 @@ class Server:
             given["tls_cert"], given["tls_key"] = pair(folder)
         else:
             given["http"] = 1
+        engine = settings.pop("engine", "webhook_standin:ENGINE")
         given |= settings
         environ = dict(os.environ) | {f"GPU_ADMISSION_{name.upper()}": str(value) for name, value in given.items()}
         environ["PYTHONPATH"] = os.pathsep.join((str(ROOT), str(ROOT / "tests")))
-        environ |= dict(env)
+        environ |= {"TESTED_ENGINE": engine, **dict(env)}
         self.log_path = self.folder / "server.log"
         command = [sys.executable, "-c", SERVE]
         if conf:
-            command = [sys.executable, "-m", "gunicorn", "-c", "python:gpu_admission.admission.gunicorn_conf"]
+            command = [sys.executable, "-c", GUNICORN, "-c", "python:gpu_admission.admission.gunicorn_conf"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, *command], env=environ, cwd=ROOT, stdout=log, stderr=log if stderr is None else stderr
@@ -239,12 +239,23 @@ class Load:
         client.close()
 
 
-SERVE = """
-import os, sys
+# The server knows one decision; tests of what is around it put a simpler one (or one that fails) in its place.
+ENGINE = """
+import importlib, os
+from gpu_admission.admission import decision
+module, attribute = os.environ["TESTED_ENGINE"].split(":")
+decision.ENGINE = getattr(importlib.import_module(module), attribute)
+"""
+GUNICORN = ENGINE + "from gunicorn.app.wsgiapp import run; run()"
+SERVE = (
+    ENGINE
+    + """
+import sys
 from gpu_admission.admission.server import serve
 from gpu_admission.admission.settings import Settings
 sys.exit(serve(Settings.from_environment(os.environ)))
 """
+)
 
 
 def read_all(sock):

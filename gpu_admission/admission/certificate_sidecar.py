@@ -1,6 +1,6 @@
 """The certificate sidecar beside the server: where a certificate is kept in a Secret, or published in configurations.
 
-It is a program of its own, which the setting ``keeper`` names: neither the forking server nor a worker ever loads
+It is a program of its own, ``PROGRAM``: neither the forking server nor a worker ever loads
 the Kubernetes client, and this package imports nothing of it.
 """
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.admission.settings import Settings
 
+PROGRAM = "gpu_admission.commands.cert_sidecar"
 FIRST_CERTIFICATE = 15.0  # seconds to wait for the one in a Secret; later it comes while we are not ready
 LONGEST_PAUSE = 60.0  # seconds between two starts of a process that keeps crashing
 SETTLED = 60.0  # seconds after which a crash is a new one
@@ -80,7 +81,7 @@ class CertificateSidecar:
 
 def _command(settings: Settings, directory: str) -> list[str]:
     """Return the command line of a sidecar that leaves what it has to say, or to serve, in ``directory``."""
-    words = [sys.executable, "-m", settings.keeper, "--directory", directory]
+    words = [sys.executable, "-m", PROGRAM, "--directory", directory]
     words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
     words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
     for name in settings.san:

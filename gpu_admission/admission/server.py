@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
-from gpu_admission.admission import logs
+from gpu_admission.admission import decision, logs
 from gpu_admission.admission.memory import return_large_blocks
 from gpu_admission.admission.metrics_memory import memory_directory
-from gpu_admission.admission.service import Service, load_engine
+from gpu_admission.admission.service import Service
 from gpu_admission.admission.settings import Settings, address, misspelt
 from gpu_admission.admission.worker import ReviewWorker
 from gpu_admission.pki.errors import PkiError
@@ -173,7 +173,7 @@ def prepare(
         logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
         return None
     try:
-        service = Service(settings, load_engine(settings.engine), log_writer, checks, keeper)
+        service = Service(settings, decision.ENGINE, log_writer, checks, keeper)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return None

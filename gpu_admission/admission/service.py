@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -181,10 +180,3 @@ class Service:
             return
         self.metrics.certificate_failed()
         self._log.error("certificate refused", extra=logs.fields({"reason": message}))
-
-
-def load_engine(name: str) -> Engine:
-    """Import the engine that ``module:attribute`` names."""
-    module, _, attribute = name.partition(":")
-    engine: Engine = getattr(importlib.import_module(module), attribute)
-    return engine

@@ -56,9 +56,6 @@ class Settings:
     workers: int = 2
     log_format: str = "json"
     log_level: str = "info"
-    engine: str = "gpu_admission.admission.decision:ENGINE"
-    keeper: str = "gpu_admission.commands.cert_sidecar"
-    """The program (a module) that keeps certificates in a Secret or in webhook configurations."""
 
     # The API server keeps idle connections for 90 s: whoever closes first must not be us.
     keepalive: int = 120

@@ -1,107 +1,72 @@
-"""Completion scripts for shells, written from the table of options."""
+"""Completion scripts for shells, written by shtab from the table of options.
+
+Made when somebody asks for one and not before: shtab and argparse are no part of a run.
+"""
 
 from __future__ import annotations
 
+import argparse
+
 from .options import OPTIONS, Option
+from .words import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from typing import Any
 
     from gpu_admission.core.rule import Rule
 
 
 def script(shell: str, rules: Sequence[Rule], policies: Sequence[str]) -> str:
-    """Return the script for ``bash``, ``zsh`` or ``fish``; the help of gpu-lint tells how to load it."""
-    return {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell](rules, policies)
+    """Return the script for a shell; `source <(gpu-lint --completion bash)` loads it.
+
+    Raises UsageError where shtab is not installed.
+    """
+    try:
+        import shtab  # noqa: PLC0415
+    except ModuleNotFoundError:
+        needed = "--completion needs shtab, which is not installed: pip install 'gpu-admission[completion]'"
+        raise UsageError(needed) from None
+    preamble = _POLICIES_OF_BASH.format(" ".join(policies)) if shell == "bash" else ""
+    return shtab.complete(_parser(rules, policies, shtab.FILE), shell, preamble=preamble) + "\n"
 
 
-def _values(option: Option, rules: Sequence[Rule], policies: Sequence[str]) -> list[str]:
+# A policy is a name or a file, which shtab knows for neither shell.
+_POLICIES_OF_BASH = """\
+_gpu_lint_policies() {{
+  compgen -W "{}" -- "$1"
+  compgen -f -- "$1"
+}}
+"""
+
+
+def _policies(names: Sequence[str]) -> dict[str, str]:
+    """Return how each shell completes a policy."""
+    return {
+        "bash": "_gpu_lint_policies",
+        "zsh": f"{{_alternative 'policies:policy:({' '.join(names)})' 'files:file:_files'}}",
+        "fish": f"(string split ' ' '{' '.join(names)}'; __fish_complete_path (commandline -ct))",
+    }
+
+
+def _parser(rules: Sequence[Rule], policies: Sequence[str], files: Mapping[str, Any]) -> argparse.ArgumentParser:
+    """Return a parser that has the options of the table, for shtab to look at; it never parses anything."""
+    parser = argparse.ArgumentParser("gpu-lint", add_help=False, allow_abbrev=False)
+    for option in OPTIONS:
+        text = option.help.replace("%", "%%")
+        if option.kind == "switch":
+            parser.add_argument(*option.flags, action="store_true", help=text)
+            continue
+        action = parser.add_argument(*option.flags, help=text, choices=_values(option, rules) or None)
+        if "FILE" in option.metavar:  # an attribute is how shtab is told
+            action.complete = _policies(policies) if option.dest == "policy" else files  # type: ignore[attr-defined]
+    parser.add_argument("paths", nargs="*").complete = files  # type: ignore[attr-defined]
+    return parser
+
+
+def _values(option: Option, rules: Sequence[Rule]) -> list[str]:
     """Return the words that may follow an option; none where it takes a file or anything else."""
-    if option.choices:
-        return list(option.choices)
     if "RULE" in option.metavar:
         return [word for rule in rules for word in (rule.id, rule.name)]
-    return list(policies) if option.dest == "policy" else []
-
-
-def _takes_file(option: Option) -> bool:
-    return "FILE" in option.metavar
-
-
-def _bash(rules: Sequence[Rule], policies: Sequence[str]) -> str:
-    cases = []
-    for option in OPTIONS:
-        if option.kind == "switch":
-            continue
-        values = " ".join(_values(option, rules, policies))
-        files = ' $(compgen -f -- "$word")' if _takes_file(option) else ""
-        cases.append(
-            f"    {'|'.join(option.flags)})\n"
-            f"""      COMPREPLY=($(compgen -W "{values}" -- "$word"){files})\n      return ;;"""
-        )
-    flags = " ".join([flag for option in OPTIONS for flag in option.flags])
-    body = "\n".join(cases)
-    return f"""\
-# bash completion for gpu-lint: source <(gpu-lint --completion bash)
-_gpu_lint() {{
-  local word=${{COMP_WORDS[COMP_CWORD]}} before=${{COMP_WORDS[COMP_CWORD-1]}}
-  case $before in
-{body}
-  esac
-  if [[ $word == -* ]]; then
-    COMPREPLY=($(compgen -W "{flags}" -- "$word"))
-  else
-    COMPREPLY=($(compgen -f -- "$word"))
-  fi
-}}
-complete -o filenames -F _gpu_lint gpu-lint
-"""
-
-
-def _zsh(rules: Sequence[Rule], policies: Sequence[str]) -> str:
-    lines = []
-    for option in OPTIONS:
-        said = _zsh_text(option.help)
-        action = ""
-        if option.kind != "switch":
-            values = " ".join(_values(option, rules, policies))
-            if _takes_file(option) and values:
-                action = f":value:{{_alternative 'names:name:({values})' 'files:file:_files'}}"
-            else:
-                action = f":value:({values})" if values else ":file:_files" if _takes_file(option) else ":value: "
-        many = "*" if option.kind in {"words", "many"} else ""
-        lines += [f'  "{many}{flag}[{said}]{action}" \\' for flag in option.flags]
-    body = "\n".join(lines)
-    return f"""\
-#compdef gpu-lint
-# zsh completion for gpu-lint: source <(gpu-lint --completion zsh)
-_gpu_lint() {{
-  _arguments \\
-{body}
-  "*:file:_files"
-}}
-if [ "$funcstack[1]" = "_gpu_lint" ]; then
-  _gpu_lint "$@"
-else
-  compdef _gpu_lint gpu-lint
-fi
-"""
-
-
-def _zsh_text(said: str) -> str:
-    for char in '\\[]:"$`':
-        said = said.replace(char, "\\" + char)
-    return said
-
-
-def _fish(rules: Sequence[Rule], policies: Sequence[str]) -> str:
-    lines = ["# fish completion for gpu-lint: gpu-lint --completion fish | source"]
-    for option in OPTIONS:
-        said = option.help.replace("\\", "\\\\").replace("'", "\\'")
-        names = "".join(f" -l {flag[2:]}" if flag.startswith("--") else f" -s {flag[1:]}" for flag in option.flags)
-        values = " ".join(_values(option, rules, policies))
-        takes = "" if option.kind == "switch" else " -r" if _takes_file(option) else " -x"
-        words = f" -a '{values}'" if values else ""
-        lines.append(f"complete -c gpu-lint{names}{takes}{words} -d '{said}'")
-    return "\n".join(lines) + "\n"
+    return list(option.choices)

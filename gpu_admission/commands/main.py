@@ -13,7 +13,7 @@ from gpu_admission import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 # name -> module, which has add_parser(subparsers) and run(args) -> exit code; what --help says of it
@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
+    "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
 
@@ -38,6 +39,7 @@ EXTRAS = {
     "prometheus_client": "webhook",
     "uvloop": "webhook",
     "kubernetes": "cluster",
+    "shtab": "completion",
 }
 
 
@@ -46,7 +48,8 @@ def main(argv: Sequence[str]) -> int:
     asked = next((word for word in argv if not word.startswith("-")), None)
     try:
         module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
-        options = _parser(asked, module).parse_args(argv)
+        modules = {asked: module} if asked and module else {}
+        options = _parser(modules).parse_args(argv)
         return int(module.run(options)) if module is not None else 2
     except ModuleNotFoundError as error:
         return _missing(asked or "", error)
@@ -57,7 +60,20 @@ def main(argv: Sequence[str]) -> int:
         return 141
 
 
-def _parser(asked: str | None, module: ModuleType | None) -> argparse.ArgumentParser:
+def complete_parser() -> argparse.ArgumentParser:
+    """Return the parser with the flags of every command whose libraries are installed."""
+    modules = {}
+    for name, (path, _) in COMMANDS.items():
+        try:
+            modules[name] = importlib.import_module(path)
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] not in EXTRAS:
+                raise
+    return _parser(modules)
+
+
+def _parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+    """Return the parser of all commands, with the flags of those whose modules are given."""
     parser = argparse.ArgumentParser(
         prog="gpu-admission",
         description="GPU resource rules for Kubernetes: the admission webhook and its tools. See also gpu-lint.",
@@ -65,8 +81,8 @@ def _parser(asked: str | None, module: ModuleType | None) -> argparse.ArgumentPa
     parser.add_argument("--version", action="version", version=f"gpu-admission {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (_, said) in COMMANDS.items():
-        if name == asked and module is not None:
-            module.add_parser(commands)
+        if name in modules:
+            modules[name].add_parser(commands)
         else:
             commands.add_parser(name, help=said)
     return parser

@@ -183,17 +183,6 @@ class Workload:
         """
         return self.origin == "admission" and self.is_pod and not self.pointer
 
-    @property
-    def built_in(self) -> bool:
-        """Whether Kubernetes itself checks the pod specs of this kind when it is created."""
-        return self.group in kinds.BUILT_IN_GROUPS
-
-    def metadata(self, pod: Pod) -> Mapping[str, Any]:
-        """Return the metadata that the pods will carry."""
-        if pod.holder is None:
-            return {}
-        return mapping(mapping(pointers.resolve(self.document, pod.holder)).get("metadata"))
-
     def containers(self) -> list[tuple[Pod, Container]]:
         """Return every container of every pod."""
         return [(pod, container) for pod in self.pods for container in pod.containers]

@@ -12,6 +12,11 @@ def test_flags_win_over_the_environment():
     assert (settings.workers, settings.policy, settings.http, settings.bind) == (3, ("a", "b"), True, "0.0.0.0:8443")
 
 
+@pytest.mark.parametrize("name", ["GPU_ADMISSION_ENGINE", "GPU_ADMISSION_KEEPER"])
+def test_no_variable_names_a_module_to_run(name):
+    assert Settings.from_environment({name: "antigravity:fly"}) == Settings()
+
+
 def test_every_field_can_come_from_the_environment():
     for field in dataclasses.fields(Settings):
         value = {bool: "1", int: "150", float: "1.5", tuple: "x"}.get(type(field.default), "")

@@ -4,6 +4,7 @@ import json
 import sys
 
 import pytest
+from shells import check_syntax, completed
 
 from gpu_admission import __version__, rules
 from gpu_admission.cli.options import OPTIONS, SHELLS
@@ -143,28 +144,35 @@ def test_completion_offers_every_option_and_rule(lint, shell):
     assert "default" in said
 
 
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+@pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_itself_reads_its_completion(lint, shell):
-    import shutil
-    import subprocess
-
-    if shutil.which(shell) is None:
-        pytest.skip(f"{shell} is not installed")
-    script = lint("--completion", shell).out
-    flag = ["--no-execute"] if shell == "fish" else ["-n"]
-    assert subprocess.run([shell, *flag], input=script.encode(), check=False, capture_output=True).returncode == 0
+    check_syntax(shell, lint("--completion", shell).out)
 
 
-def test_bash_completes_values(lint):
-    import shutil
-    import subprocess
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        (("--format", "s"), {"sarif"}),
+        (("--policy", "volcano-"), {"volcano-vgpu"}),
+        (("--policy", "a."), {"a.yaml"}),
+        (("--select", "GPU00"), {rule.id for rule in rules.ALL if rule.id.startswith("GPU00")}),
+        (("--as",), {"--as-admitted"}),
+        (("a.",), {"a.yaml"}),
+    ],
+)
+def test_bash_completes(lint, words, offered):
+    lint.write("a.yaml")
+    assert completed(lint("--completion", "bash").out, "gpu-lint", *words) == offered
 
-    if shutil.which("bash") is None:
-        pytest.skip("bash is not installed")
-    script = lint("--completion", "bash").out
-    script += 'COMP_WORDS=(gpu-lint --format s); COMP_CWORD=2; _gpu_lint; echo "${COMPREPLY[@]}"\n'
-    done = subprocess.run(["bash", "--norc"], input=script.encode(), check=True, capture_output=True)
-    assert done.stdout == b"sarif\n"
+
+def test_without_shtab_completion_says_what_to_install(lint, monkeypatch):
+    monkeypatch.setitem(sys.modules, "shtab", None)
+    result = lint("--completion", "bash")
+    assert (result.code, result.out) == (2, "")
+    assert (
+        result.err
+        == "gpu-lint: --completion needs shtab, which is not installed: pip install 'gpu-admission[completion]'\n"
+    )
 
 
 def test_list_rules_names_every_rule(lint):

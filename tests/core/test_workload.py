@@ -51,16 +51,15 @@ def test_every_place_of_the_table_is_read(group, kind, place):
 
 def test_a_pod_carries_its_own_metadata_and_a_template_its_templates():
     [found] = read(obj("v1", "Pod", metadata={"labels": {"a": "1"}}, spec=POD_SPEC))
-    assert found.metadata(found.pods[0]) == {"labels": {"a": "1"}}
+    assert found.pods[0].metadata == {"labels": {"a": "1"}}
     template = {"metadata": {"labels": {"b": "2"}}, "spec": POD_SPEC}
     [found] = read(obj("apps/v1", "Deployment", metadata={"labels": {"c": "3"}}, spec={"template": template}))
-    assert found.metadata(found.pods[0]) == {"labels": {"b": "2"}}
+    assert found.pods[0].metadata == {"labels": {"b": "2"}}
 
 
 def test_a_serving_runtimes_own_metadata_is_not_its_pods():
     [found] = read(obj("serving.kserve.io/v1alpha1", "ServingRuntime", metadata={"name": "r"}, spec=POD_SPEC))
     assert found.pods[0].holder is None
-    assert found.metadata(found.pods[0]) == {}
 
 
 POD = obj("v1", "Pod", spec=POD_SPEC)
