@@ -35,8 +35,9 @@ def read_small_file(path: str | os.PathLike[str], limit: int = SMALL_FILE) -> by
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileReadError("not a regular file")
+            mode = os.fstat(descriptor).st_mode
+            if not stat.S_ISREG(mode):
+                raise FileReadError("is a directory" if stat.S_ISDIR(mode) else "not a regular file")
             data = _read(descriptor, limit)
         finally:
             os.close(descriptor)

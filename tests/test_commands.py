@@ -128,7 +128,7 @@ class TestPolicy:
         said = capsys.readouterr()
         assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in said.err
         assert "none.yaml: there is no such policy file" in said.err
-        assert f"{tmp_path}: not a regular file\n" in said.err
+        assert f"{tmp_path}: is a directory\n" in said.err
         assert "policy default is valid" in said.out
 
     def test_schema_is_json(self, capsys):

@@ -33,7 +33,7 @@ def hostile(tmp_path):
         ("large/below", "not a directory"),
         ("endless", "not a regular file"),
         ("fifo", "not a regular file"),
-        (".", "not a regular file"),
+        (".", "is a directory"),
         ("x" * 5000, "file name too long"),
         ("null\0byte", "not a valid path"),
     ],

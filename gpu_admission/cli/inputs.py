@@ -8,6 +8,7 @@ import stat
 import sys
 
 from gpu_admission.files.text import MAX_BYTES
+from gpu_admission.safe_files import FileReadError, read_small_file
 
 from .words import printed
 
@@ -22,7 +23,6 @@ STDIN = "<stdin>"
 _REPOSITORIES = frozenset({".git", ".hg", ".svn"})
 # What the shell names for `gpu-lint <(helm template …)`: a pipe, but one that somebody expressly hands over.
 _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
-_MOST_OF_A_GITIGNORE = 1 << 20
 
 
 class UnreadableError(Exception):
@@ -248,10 +248,9 @@ class Ignored:
 
 def _files_of(folder: str, name: str) -> tuple[tuple[str, Patterns], ...]:
     try:
-        with open(os.path.join(folder, name), encoding="utf-8", errors="surrogateescape") as file:
-            lines = file.read(_MOST_OF_A_GITIGNORE).split("\n")
-    except OSError:
+        data = read_small_file(os.path.join(folder, name))
+    except FileReadError:
         return ()
     from .globs import Patterns  # noqa: PLC0415 - only where there is such a file
 
-    return ((folder, Patterns(lines)),)
+    return ((folder, Patterns(data.decode("utf-8", "surrogateescape").replace("\r\n", "\n").split("\n"))),)

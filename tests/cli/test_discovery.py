@@ -1,5 +1,6 @@
 """Which files are read, and which are left out."""
 
+import os
 import subprocess
 
 import pytest
@@ -68,6 +69,14 @@ class TestGitignore:
         lint.write("a.yaml")
         lint.write(".gitignore", "a.yaml\n")
         assert files(lint, "a.yaml") == ["a.yaml"]
+
+    def test_an_ignore_file_that_is_a_fifo_or_a_device_never_makes_it_wait(self, lint):
+        lint.write("a.yaml")
+        os.mkfifo(lint.folder / ".gitignore")
+        assert files(lint) == ["a.yaml"]
+        lint.write("sub/b.yaml")
+        (lint.folder / "sub/.gitignore").symlink_to("/dev/zero")
+        assert files(lint) == ["a.yaml", "sub/b.yaml"]
 
     def test_the_repository_itself_is_not_read(self, lint):
         lint.write(".git/hooks/a.yaml")

@@ -178,16 +178,17 @@ def test_leaf_and_authority_are_rotated(creating, cluster, replicas):
     assert published(cluster, 2)
 
 
-def test_a_bundle_that_is_taken_out_comes_back_long_before_the_minute(cluster, replicas):
-    began = time.monotonic()
-    for kind in ("mutating", "validating"):
-        path = f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}"
+@pytest.mark.parametrize("kind", ["mutating", "validating"])
+def test_a_bundle_that_is_taken_out_comes_back_long_before_the_minute(cluster, replicas, kind):
+    path = f"/apis/admissionregistration.k8s.io/v1/{kind}webhookconfigurations/{NAME}"
+    for _ in range(3):
         found = cluster.api.get(path).object
         for hook in found["webhooks"]:
-            del hook["clientConfig"]["caBundle"]
+            hook["clientConfig"].pop("caBundle", None)
         assert cluster.api.request("PUT", path, found).status == 200
-    until(lambda: published(cluster, 2) or published(cluster, 1), 45)
-    print(f"put back after {time.monotonic() - began:.1f} s")
+        began = time.monotonic()
+        until(lambda: all("caBundle" in one["clientConfig"] for one in cluster.api.get(path).object["webhooks"]), 45)
+        print(f"{kind}: put back after {time.monotonic() - began:.1f} s")  # measured for docs/reliability.md
     settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201, 30)
 
 

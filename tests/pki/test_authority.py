@@ -14,6 +14,7 @@ from gpu_admission.pki.authority import (
     create_authority,
     is_ours,
     issue_leaf,
+    made_at,
 )
 from gpu_admission.pki.bundle import dump_bundle, parse_bundle, unexpired, verifies
 from gpu_admission.pki.directory_store import ensure
@@ -38,6 +39,33 @@ def test_lives_and_names():
     assert not is_ours(leaf)
     long_after = issue_leaf(authority, NAMES, AT + DAY * 350).certificate
     assert long_after.not_valid_after_utc == AT + DAY * 365  # no longer than its CA
+
+
+def test_what_we_make_says_when():
+    authority = create_authority(AT)
+    leaf = issue_leaf(authority, NAMES, AT + DAY * 40).certificate
+    assert made_at(authority.certificate) == AT
+    assert made_at(leaf) == AT + DAY * 40
+    assert leaf.not_valid_before_utc == authority.certificate.not_valid_before_utc
+    successor = create_authority(AT + DAY * 300, predecessor=authority.certificate).certificate
+    assert (made_at(successor), successor.not_valid_before_utc) == (AT + DAY * 300, AT - timedelta(hours=1))
+    earlier = create_authority(AT - DAY, predecessor=authority.certificate).certificate
+    assert earlier.not_valid_before_utc == AT - DAY - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[], ["gpu-admission CA 12345678"], ["x 2030-13-45T99:00:00Z"], ["x 2030-01-01T00:00:00"], ["", "2030"]],
+    ids=str,
+)
+def test_of_what_does_not_say_when_it_was_made_the_start_counts(names):
+    from cryptography.hazmat.primitives import hashes
+
+    key = create_authority(AT).key
+    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in names if name])
+    builder = x509.CertificateBuilder(subject, subject, key.public_key(), 7)
+    certificate = builder.not_valid_before(AT).not_valid_after(AT + DAY).sign(key, hashes.SHA256())
+    assert made_at(certificate) == AT + timedelta(hours=1)
 
 
 def test_serial_numbers_and_keys_are_fresh_each_time():

@@ -166,6 +166,81 @@ def test_the_old_ca_is_dropped_after_its_last_certificate_and_not_before():
     assert after.dropped == stored.retired
 
 
+# ---------------------------------------------------------------- clocks that were wrong
+
+
+@pytest.mark.parametrize("days", [-400, -20, 400, 2000])
+def test_a_ca_put_aside_by_a_wrong_clock_is_kept_and_comes_back(days):
+    first, at = made(), START + DAY * 10
+    wrong = bring_up(first, at + DAY * days, PLAN)
+    assert wrong.authority != first.authority
+    assert wrong.displaced == first.authority
+    assert first.authority.certificate in wrong.trusted
+    again = from_files(to_files(wrong))
+    assert to_files(again) == to_files(wrong)
+    right = bring_up(again, at, PLAN)
+    assert right.authority.certificate == first.authority.certificate
+    assert verifies(first.trusted, (right.leaf.certificate,), at)
+    assert decide(right, [], at, PLAN) is RotationStep.WAIT
+    later = bring_up(right, at + DAY * 60, PLAN)
+    assert later.authority.certificate == first.authority.certificate
+
+
+@pytest.mark.parametrize(
+    ("published", "step"),
+    [
+        ([], RotationStep.RESTORE),
+        ([("both", 6)], RotationStep.RESTORE),
+        ([("both", 4)], RotationStep.WAIT),  # not every API server has seen it
+        ([("both", None)], RotationStep.WAIT),
+        ([("both", 6), ("unread", None)], RotationStep.WAIT),
+        ([("only the present one", None)], RotationStep.PUBLISH),
+    ],
+)
+def test_it_signs_again_only_where_it_is_trusted(published, step):
+    at = START + DAY * 10
+    stored = bring_up(made(), START - DAY * 20, PLAN)  # certificates of a clock that was behind, valid at `at` no more
+    stored = replace(stored, leaf=issue_leaf(stored.authority, NAMES, at))
+    bundles = {"both": stored.trusted, "only the present one": (stored.authority.certificate,), "unread": None}
+    seen = [
+        PublishedBundle(bundles[kind], None if minutes is None else timedelta(minutes=minutes))
+        for kind, minutes in published
+    ]
+    assert decide(stored, seen, at, PLAN) is step
+
+
+def test_a_ca_that_has_really_expired_never_comes_back():
+    stored = bring_up(made(), START + DAY * 400, PLAN)
+    at = START + DAY * 400
+    for _ in range(100):
+        at += DAY * 10
+        stored = bring_up(stored, at, PLAN)
+        assert verifies(stored.trusted, (stored.leaf.certificate,), at)
+        assert decide(stored, [], at, PLAN) in {RotationStep.WAIT, RotationStep.PROMOTE}
+    assert len(stored.trusted) <= 3
+
+
+@pytest.mark.parametrize("days", [0, 100, 250, 360])
+def test_what_a_fast_clock_makes_is_valid_from_the_first_moment(days):
+    stored = made()
+    for step in (RotationStep.RENEW, RotationStep.STAGE, RotationStep.PROMOTE, RotationStep.REISSUE):
+        stored = perform(step, stored, START + DAY * days, PLAN)
+        for one in (stored.leaf, stored.authority):
+            assert one.certificate.not_valid_before_utc == START - timedelta(hours=1)
+    assert due(stored.leaf.certificate, 0.0) == START + DAY * (days + 20)
+
+
+def test_a_small_step_back_after_a_change_of_the_ca_changes_nothing():
+    stored = made()
+    at = stored.authority.certificate.not_valid_after_utc - DAY * 29
+    stored = bring_up(stored, at - DAY * 10, PLAN)
+    stored = perform(RotationStep.PROMOTE, stored, at, PLAN)
+    assert stored.displaced is not None  # it ends soon by this clock, so its key is worth nothing: unless that is wrong
+    for minutes in (0, -1, -59):
+        assert decide(stored, [], at + timedelta(minutes=minutes), PLAN) is RotationStep.WAIT
+    assert decide(stored, [], at - DAY * 200, PLAN) is RotationStep.RESTORE
+
+
 def test_renewing_many_times_keeps_what_is_stored_small():
     stored, at = made(), START
     for _ in range(50):
