@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
-from gpu_admission.core.nearest import meant
+from gpu_admission.core.nearest import meant, suggestion
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -129,7 +129,7 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
     odd = sorted(name for name in environ if name.startswith(PREFIX) and name not in {*known, f"{PREFIX}STATE"})
     odd = [name for name in odd if not _SERVICE_LINK.search(name)]
     pairs = ((name, meant(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))) for name in odd)
-    return [f"{name} is no setting; did you mean {PREFIX}{near}?" for name, near in pairs if near]
+    return [f"{name} is not a setting{suggestion(PREFIX + near)}" for name, near in pairs if near]
 
 
 def _check_numbers(settings: Settings) -> None:

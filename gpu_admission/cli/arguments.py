@@ -7,8 +7,10 @@ option. What is read here follows the same conventions: ``--name VALUE``, ``--na
 
 from __future__ import annotations
 
+from gpu_admission.core.nearest import did_you_mean
+
 from .options import OPTIONS
-from .words import UsageError, nearest
+from .words import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,4 +80,4 @@ _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 def _known(flag: str) -> Option:
     if flag in _BY_FLAG:
         return _BY_FLAG[flag]
-    raise UsageError(f"unknown option {flag!r}{nearest(flag, _BY_FLAG) if flag.startswith('--') else ''}")
+    raise UsageError(f"unknown option {flag!r}{did_you_mean(flag, _BY_FLAG) if flag.startswith('--') else ''}")

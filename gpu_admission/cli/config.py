@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 
+from gpu_admission.core.nearest import did_you_mean
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 from .options import OPTIONS, split
-from .words import UsageError, nearest, printed
+from .words import UsageError, printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,7 +126,7 @@ def _values(said: Mapping[str, Any], folder: str, where: Callable[[str], str]) -
         elif key in known:
             values[known[key].dest] = _value(known[key], value, folder, where(key))
         else:
-            raise UsageError(f"{where(key)}: unknown option {key!r}{nearest(key, [*known, _BY_PATH])}")
+            raise UsageError(f"{where(key)}: unknown option {key!r}{did_you_mean(key, [*known, _BY_PATH])}")
     return values
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .words import UsageError, nearest
+from gpu_admission.core.nearest import did_you_mean
+
+from .words import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ class Option:
         Raises UsageError.
         """
         if self.kind == "choice" and said not in self.choices:
-            raise UsageError(f"{flag}: {said!r} is none of its values{nearest(said, self.choices)}")
+            raise UsageError(f"{flag}: {said!r} is none of its values{did_you_mean(said, self.choices)}")
         if self.kind == "number":
             number = int(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0
             if number < 1:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 
+from gpu_admission.core.nearest import did_you_mean
 from gpu_admission.render.style import Style
 
 from .options import FORMATS
-from .words import UsageError, nearest, printed
+from .words import UsageError, printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ class Target:
         if equals and head in FORMATS:
             self.format, self.path = head, path
         elif equals and head.isalpha() and head.islower():
-            raise UsageError(f"--output: unknown format {head!r}{nearest(head, FORMATS)} (a file is named ./{said})")
+            raise UsageError(
+                f"--output: unknown format {head!r}{did_you_mean(head, FORMATS)} (a file is named ./{said})"
+            )
         else:
             self.format, self.path = default, said
         if not self.path or self.path == "-":

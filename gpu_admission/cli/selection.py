@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .words import UsageError, nearest
+from gpu_admission.core.nearest import did_you_mean
+
+from .words import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +12,6 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.rule import Rule
-
-_ALIKE = str.maketrans("OLI", "011")
 
 
 def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
@@ -24,10 +24,7 @@ def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
 
 def near(word: str, rules: Sequence[Rule]) -> str:
     """Return a clause that names the rule that an unknown word may have meant."""
-    alike = word.upper().translate(_ALIKE)
-    if any(rule.id == alike for rule in rules):
-        return f"; did you mean {alike!r}?"
-    return nearest(word, [said for rule in rules for said in (rule.id, rule.name)])
+    return did_you_mean(word, [said for rule in rules for said in (rule.id, rule.name)])
 
 
 def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:

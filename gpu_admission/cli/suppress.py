@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
+from gpu_admission.core.nearest import suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ class Suppressions:
         for prefix, key, said in carriers(document.object, policy, ANNOTATION):
             place = document.position((*prefix, "metadata", "annotations", key))
             if key != ANNOTATION:
-                self.notices.append((place.line, place.column, f"silences nothing; did you mean {ANNOTATION!r}?"))
+                self.notices.append((place.line, place.column, f"silences nothing{suggestion(ANNOTATION)}"))
                 continue
             if not isinstance(said, str):
                 self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .shape import mapping, text
+from .shape import is_one_of, mapping, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def is_terminal(pod: Any) -> bool:
     One that is being deleted may run until its grace period is over, and holds its card as long. The phase is the API
     server's own: an update of a Pod cannot change it, only one of its ``status`` can.
     """
-    return text(mapping(mapping(pod).get("status")).get("phase")) in _TERMINAL
+    return is_one_of(mapping(mapping(pod).get("status")).get("phase"), _TERMINAL)
 
 
 def introduced(now: Iterable[Finding], before: Iterable[Finding], new: Any, old: Any) -> list[Finding]:

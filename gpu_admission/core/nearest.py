@@ -7,6 +7,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _LONGEST = 64  # no word that we know is longer, and names come from strangers
+_FEW = 16  # words that a message can list
+_ALIKE = str.maketrans("oli", "011", "-_")  # what is read for something else, and what people leave out
 
 
 def distance(one: str, other: str, most: int) -> int:
@@ -38,16 +40,38 @@ def distance(one: str, other: str, most: int) -> int:
 def meant(word: str, words: Iterable[str]) -> str | None:
     """Return the word that somebody's slip was meant to be, whatever its case; None where none is near.
 
-    It is the one with the fewest changes; where all need many, the one that shares the most with it.
+    It is the one that only looks alike (``GPUOO1``, ``spot_reads``); else the one with the fewest changes; where all
+    need many, the one that shares the most with it.
     """
     known = {valid.lower(): valid for valid in words}
     folded = word.lower()
+    alike = folded.translate(_ALIKE)
+    for valid, its in known.items():
+        if valid.translate(_ALIKE) == alike:
+            return its
     close = nearest(folded, known, max(1, len(folded) // 3))
     if close is None:
         import difflib  # noqa: PLC0415 - only the wildest slips need it
 
         close = next(iter(difflib.get_close_matches(folded, list(known), n=1, cutoff=0.6)), None)
     return None if close is None else known[close]
+
+
+def did_you_mean(word: str, words: Iterable[str]) -> str:
+    """Return the clause that ends a message about an unknown word: the valid one that is near, or all if they are few.
+
+    It begins with a semicolon, and is empty where there is nothing to say.
+    """
+    known = list(words)
+    close = meant(word, known)
+    if close is not None:
+        return suggestion(close)
+    return f"; valid are: {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+
+
+def suggestion(valid: str) -> str:
+    """Return the clause that offers a valid word."""
+    return f"; did you mean {valid!r}?"
 
 
 def nearest(word: str, words: Iterable[str], most: int) -> str | None:

@@ -10,7 +10,7 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Container, Iterator, Mapping
     from typing import Any
 
 _EMPTY: dict[str, Any] = {}
@@ -29,6 +29,11 @@ def mapping(value: object) -> Mapping[str, Any]:
 def text(value: object) -> str:
     """Return the value if it is a text, else the empty one."""
     return value if isinstance(value, str) else ""
+
+
+def is_one_of(value: object, names: Container[str]) -> bool:
+    """Tell whether a raw value is one of some names; a list or a mapping is none, and would break a set's own test."""
+    return isinstance(value, str) and value in names
 
 
 def mappings(value: object) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gpu_admission.backends import cards, portable
-from gpu_admission.core import nearest as spelling
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity
+from gpu_admission.core.nearest import did_you_mean, suggestion
 from gpu_admission.core.pointer import Pointer
 from gpu_admission.core.shape import mapping, mappings, shown
 
@@ -29,15 +29,6 @@ _WANTED = {
     "string_type": "text",
 }  # by pydantic's name of the error; its own words speak of Python
 _LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
-
-
-def nearest(word: str, words: list[str]) -> str:
-    """Return a clause that names the nearest of the valid words, or all where they are few and none is near."""
-    folded = {known.lower().replace("-", ""): known for known in words}
-    close = folded.get(word.lower().replace("-", "").replace("_", "")) or spelling.meant(word, words)
-    if close is not None:
-        return f"; did you mean {close!r}?"
-    return f"; valid are: {', '.join(words)}" if 0 < len(words) <= 16 else ""
 
 
 def explain(errors: list[Any], document: object) -> list[Mistake]:
@@ -76,7 +67,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     kind, said = error["type"], error["input"]
     if kind == "extra_forbidden":
         word = str(place[-1])
-        return f"unknown key {word!r}{nearest(word, policymodel.words(error['loc'][:-1]))}"
+        return f"unknown key {word!r}{did_you_mean(word, policymodel.words(error['loc'][:-1]))}"
     if place[:2] == ("spec", "rules") and len(place) == 3 and "there is no rule" in str(error["msg"]):
         return _unknown_rule(str(place[2]))
     if kind == "missing":
@@ -85,7 +76,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
         return f"{shown(said)} is not valid here{_nearest_literal(said, error)}"
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = mapping(said).get("name")
-        return f"there is no backend {shown(name)}{nearest(str(name), list(policymodel.BACKENDS))}"
+        return f"there is no backend {shown(name)}{did_you_mean(str(name), list(policymodel.BACKENDS))}"
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind != "value_error":
         message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
@@ -96,13 +87,13 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
 def _unknown_rule(word: str) -> str:
     named = policymodel.rule_named(word)
     if named is not None:
-        return f"rules are named by their ID; did you mean {named.id!r}?"
-    return f"there is no rule {word!r}{nearest(word, policymodel.words(('spec', 'rules')))}"
+        return f"rules are named by their ID{suggestion(named.id)}"
+    return f"there is no rule {word!r}{did_you_mean(word, policymodel.words(('spec', 'rules')))}"
 
 
 def _nearest_literal(said: object, error: dict[str, Any]) -> str:
     expected = [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
-    return nearest(str(said), expected)
+    return did_you_mean(str(said), expected)
 
 
 def facts(document: object) -> list[Mistake]:
@@ -118,7 +109,9 @@ def _card(said: dict[str, Any]) -> list[Mistake]:
     """Return what is impossible about one card of ``cluster.cards``."""
     model = said["model"]
     if not cards.known(model) and said.get("memory") is None and not said.get("profiles"):
-        return [(("model",), f"there is no card {model!r} in the table: give its memory{nearest(model, _models())}")]
+        return [
+            (("model",), f"there is no card {model!r} in the table: give its memory{did_you_mean(model, _models())}")
+        ]
     card = cards.card(said)
     mistakes: list[Mistake] = []
     if not _LEAST_CARD <= card.memory <= portable.MOST_MEMORY:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gpu_admission.core import pointer as pointers
+from gpu_admission.core.nearest import did_you_mean
 from gpu_admission.core.policy import Policy
 from gpu_admission.safe_files import FileReadError, read_small_file
 
@@ -60,7 +61,7 @@ def source(name: str) -> str:
     """
     path = path_of(name)
     if path is None:
-        raise PolicyError(f"there is no shipped policy {name!r}{_nearest(name, shipped())}")
+        raise PolicyError(f"there is no shipped policy {name!r}{did_you_mean(name, shipped())}")
     return content(path).decode()
 
 
@@ -146,9 +147,3 @@ def _line(document: Document, name: str, place: Pointer, message: str) -> str:
     position = document.position(place)
     where = pointers.to_text(place).strip("/").replace("/", ".") or "the file"
     return f"{name}:{position.line}:{position.column}: {where}: {message}"
-
-
-def _nearest(word: str, words: list[str]) -> str:
-    from . import policycheck  # noqa: PLC0415
-
-    return policycheck.nearest(word, words)

@@ -242,12 +242,16 @@ class PolicyFile(_Model):
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of policy files."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **PolicyFile.model_json_schema(by_alias=True),
-        "title": "GPUPolicy of gpu-admission",
+    """Return the JSON Schema of policy files, with every rule by its ID: editors offer what a schema names."""
+    made = PolicyFile.model_json_schema(by_alias=True)
+    described = made["$defs"]["Spec"]["properties"]["rules"]
+    made["$defs"]["RuleConsequence"] = described["additionalProperties"]
+    described["additionalProperties"] = False
+    described["properties"] = {
+        rule.id: {"$ref": "#/$defs/RuleConsequence", "title": rule.name, "description": rule.summary}
+        for rule in rules.ALL
     }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "GPUPolicy of gpu-admission"}
 
 
 def words(location: tuple[str | int, ...]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import kinds
-from gpu_admission.core.shape import is_placeholder, mapping, shown, text
+from gpu_admission.core.shape import is_one_of, is_placeholder, mapping, shown, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def serverless(workload: Workload) -> str | None:
     if workload.group != "serving.kserve.io" or workload.kind != "InferenceService":
         return None
     annotations = mapping(mapping(workload.object.get("metadata")).get("annotations"))
-    raw = text(annotations.get("serving.kserve.io/deploymentMode")) in _RAW_MODES
+    raw = is_one_of(annotations.get("serving.kserve.io/deploymentMode"), _RAW_MODES)
     several = "workerSpec" in mapping(mapping(workload.object.get("spec")).get("predictor"))
     return None if raw or several else "KServe"
 

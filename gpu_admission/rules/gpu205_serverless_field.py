@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.shape import is_one_of, shown
 
 from . import occasions
 from .common import serverless
@@ -45,7 +45,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if platform not in _PLATFORMS:
         return
     for pod in workload.pods:
-        if pod.asks or text(pod.spec.get("schedulerName")) in known.SCHEDULERS:
+        if pod.asks or is_one_of(pod.spec.get("schedulerName"), known.SCHEDULERS):
             for field, flag in FLAGS.items():
                 if pod.spec.get(field):
                     yield _problem(platform, pod, field, flag)

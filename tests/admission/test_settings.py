@@ -75,8 +75,8 @@ def test_misspelt_variables_are_named_and_those_of_kubernetes_are_not():
         for tail in ("SERVICE_HOST", "SERVICE_PORT", "SERVICE_PORT_HTTPS", "PORT", "PORT_443_TCP", "PORT_443_TCP_ADDR"):
             environ[f"{service}_{tail}"] = "x"
     assert misspelt(environ) == [
-        "GPU_ADMISSION_HELTH_BIND is no setting; did you mean GPU_ADMISSION_HEALTH_BIND?",
-        "GPU_ADMISSION_WORKER is no setting; did you mean GPU_ADMISSION_WORKERS?",
+        "GPU_ADMISSION_HELTH_BIND is not a setting; did you mean 'GPU_ADMISSION_HEALTH_BIND'?",
+        "GPU_ADMISSION_WORKER is not a setting; did you mean 'GPU_ADMISSION_WORKERS'?",
     ]
 
 

@@ -1,9 +1,13 @@
 """Policy files: the shipped ones load, and a mistake is answered with its line and the nearest valid word."""
 
+import json
 import os
 
+import jsonschema
 import pytest
+import yaml
 
+from gpu_admission import rules
 from gpu_admission.files import policyfile, policymodel
 
 HEAD = "apiVersion: gpu-admission.io/v1alpha1\nkind: GPUPolicy\nmetadata:\n  name: mine\n"
@@ -165,3 +169,38 @@ def test_a_huge_file_is_refused(tmp_path):
 def test_every_backend_of_the_model_is_listed():
     schema = str(policymodel.PolicyFile.model_json_schema())
     assert all(f"'{name}'" in schema for name in policymodel.BACKENDS)
+
+
+class TestSchema:
+    def test_it_names_every_rule_so_that_editors_offer_them(self):
+        offered = policymodel.schema()["$defs"]["Spec"]["properties"]["rules"]["properties"]
+        assert {key: entry["title"] for key, entry in offered.items()} == {rule.id: rule.name for rule in rules.ALL}
+
+    @pytest.mark.parametrize(
+        ("settings", "valid"),
+        [
+            ({"GPU001": "deny"}, True),
+            ({"GPU001": False, "GPU301": {"action": "warn", "fix": False}}, True),
+            ({"GPU999": "deny"}, False),
+            ({"request-without-limit": "deny"}, False),
+            ({"GPU001": "denny"}, False),
+            ({"GPU001": {"fixx": False}}, False),
+        ],
+    )
+    def test_it_agrees_with_what_is_read(self, settings, valid, tmp_path):
+        said = {"apiVersion": "gpu-admission.io/v1alpha1", "kind": "GPUPolicy", "metadata": {"name": "p"}}
+        said["spec"] = {"rules": settings}
+        assert jsonschema.Draft202012Validator(policymodel.schema()).is_valid(said) is valid
+        path = tmp_path / "p.yaml"
+        path.write_text(json.dumps(said))
+        try:
+            policyfile.load(str(path))
+        except policyfile.PolicyError:
+            assert not valid
+        else:
+            assert valid
+
+    @pytest.mark.parametrize("name", policyfile.shipped())
+    def test_the_shipped_policies_are_valid(self, name):
+        said = yaml.safe_load(policyfile.content(policyfile.path_of(name)))
+        jsonschema.Draft202012Validator(policymodel.schema()).validate(said)
