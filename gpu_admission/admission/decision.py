@@ -22,25 +22,31 @@ from .rulings import Rulings
 from .seam import Answer, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gpu_admission.core.policy import Policy
 
     from .envelope import Request
+    from .policies import PolicySet
     from .rulings import Ruling
 
     Lookup = Callable[[str | None], Policy | None]
+    Policies = Callable[[], Iterable[Policy]]
 
 
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
+    Where a review names no policy, the first of ``all_policies`` judges that is for the request's namespace
+    (``spec.match``). A policy that is named judges nothing outside of its namespaces either.
+
     Thread-safe: the only state is a bench of judges, one a policy, which may be filled twice but never wrongly.
     Without ``remember``, every Pod is judged from scratch, which only measurements want.
     """
 
-    def __init__(self, lookup: Lookup, *, remember: bool = True) -> None:
+    def __init__(self, lookup: Lookup, *, all_policies: Policies | None = None, remember: bool = True) -> None:
         self._lookup = lookup
+        self._all = all_policies
         self._remember = remember
         self._judges: dict[str, _Judge] = {}
 
@@ -53,9 +59,16 @@ class Decider:
             request = envelope.read(body)
         except envelope.NotAReview as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
+        if name is None:
+            policy = self._first_for(request.namespace) or policy
         ruling, remembered = self._judge(policy).rule(request, endpoint)
         written = envelope.write(request.uid, ruling.rest)
         return Answer(HTTPStatus.OK, written, record=_record(request, ruling, policy), remembered=remembered)
+
+    def _first_for(self, namespace: str) -> Policy | None:
+        """Return the first policy that is for a namespace; None where none is, and nothing is judged."""
+        policies = self._all() if self._all is not None else ()
+        return next((policy for policy in policies if policy.governs(namespace)), None)
 
     def _judge(self, policy: Policy) -> _Judge:
         judge = self._judges.get(policy.name)
@@ -120,4 +133,11 @@ def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:
     return frozenset({kind for _, kind, _ in known()} | own)
 
 
-ENGINE = seam.Engine(load=policyfile.load, decider=lambda policies: Decider(policies.get), kinds=kinds)
+def _decider(policies: PolicySet) -> Decider:
+    def loaded() -> Iterable[Policy]:
+        return policies.current.values()  # of the moment: they are replaced as a whole
+
+    return Decider(policies.get, all_policies=loaded)
+
+
+ENGINE = seam.Engine(load=policyfile.load, decider=_decider, kinds=kinds)

@@ -112,13 +112,13 @@ class Judge:
 class Judged:
     """One input while it is judged, and what was found in it that is not to be repaired."""
 
-    __slots__ = ("_exempt", "_judge", "kept", "left_out", "reading", "source", "suppressions")
+    __slots__ = ("_judge", "_policy", "kept", "left_out", "reading", "source", "suppressions")
 
     def __init__(self, judge: Judge, source: Input, reading: Reading) -> None:
         settings = judge.settings
         self._judge = judge
         self.source = source
-        self._exempt = settings.policy.exempt
+        self._policy = settings.policy
         self.reading = reading
         self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
         self.left_out = _left_out(settings, source)
@@ -149,7 +149,7 @@ class Judged:
         ``by_trade`` remembers the latter for each object of a document.
         """
         found = finding.object
-        if self._exempt.covers(found.namespace):
+        if not self._policy.judges(found.namespace):
             return True
         if finding.rule[3] not in peers.BY_TRADE:
             return False
