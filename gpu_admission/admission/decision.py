@@ -19,24 +19,30 @@ from . import envelope, review_result, seam, verdict
 from .seam import Answer, Record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from gpu_admission.core.policy import Policy
 
     from .envelope import Request
+    from .policy_store import PolicyStore
     from .review_result import ReviewResult
 
     Lookup = Callable[[str | None], Policy | None]
+    Policies = Callable[[], Iterable[Policy]]
 
 
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
+    Where a review names no policy, the first of ``all_policies`` judges that is for the request's namespace
+    (``spec.match``). A policy that is named judges nothing outside of its namespaces either.
+
     Thread-safe: the only state is the engine of each policy, which may be made twice but is never wrong.
     """
 
-    def __init__(self, lookup: Lookup) -> None:
+    def __init__(self, lookup: Lookup, *, all_policies: Policies | None = None) -> None:
         self._lookup = lookup
+        self._all = all_policies
         self._engines: dict[str, Engine] = {}
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Answer:
@@ -48,12 +54,19 @@ class Decider:
             request = envelope.read(body)
         except envelope.NotAReview as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
+        if name is None:
+            policy = self._first_for(request.namespace) or policy
         result = review_result.ALLOWED
         if verdict.concerns(request, policy):
             result = review_result.from_verdict(verdict.judge(request, endpoint, self._engine(policy)), policy)
         return Answer(
             HTTPStatus.OK, envelope.write(request.uid, result.response), record=_record(request, result, policy)
         )
+
+    def _first_for(self, namespace: str) -> Policy | None:
+        """Return the first policy that is for a namespace; None where none is, and nothing is judged."""
+        policies = self._all() if self._all is not None else ()
+        return next((policy for policy in policies if policy.governs(namespace)), None)
 
     def _engine(self, policy: Policy) -> Engine:
         engine = self._engines.get(policy.name)
@@ -86,4 +99,11 @@ def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:
     return frozenset({kind for _, kind, _ in known()} | own)
 
 
-ENGINE = seam.Engine(load=policyfile.load, decider=lambda policies: Decider(policies.get), kinds=kinds)
+def _decider(policies: PolicyStore) -> Decider:
+    def loaded() -> Iterable[Policy]:
+        return policies.current.values()  # of the moment: they are replaced as a whole
+
+    return Decider(policies.get, all_policies=loaded)
+
+
+ENGINE = seam.Engine(load=policyfile.load, decider=_decider, kinds=kinds)

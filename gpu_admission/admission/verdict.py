@@ -96,12 +96,15 @@ def _pod_with(metadata: Any) -> dict[str, Any]:
 
 
 def concerns(request: Request, policy: Policy) -> bool:
-    """Tell whether a request is one that is judged at all: creation or change of an object, by nobody exempt."""
+    """Tell whether a request is one that is judged at all.
+
+    It creates or changes an object in a namespace that the policy is for, and nobody exempt asks for it.
+    """
     if request.operation not in {"CREATE", "UPDATE"} or request.subresource not in _JUDGED_SUBRESOURCES:
         return False
     if not isinstance(request.object, dict):
         return False
-    return not policy.exempt.covers(request.namespace, request.user)
+    return policy.judges(request.namespace, request.user)
 
 
 def _mutate(request: Request, engine: Engine) -> Verdict:

@@ -8,7 +8,6 @@ from gpu_admission.core.engine import Engine
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
-from . import peers
 from .suppress import Suppressions
 
 TYPE_CHECKING = False
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 TEMPLATE = "is a Go template, no YAML before it is rendered: try helm template CHART | gpu-lint -"
 _WIDEST = 2000  # a finding keeps this much of its line: a manifest may be one line of many megabytes
 _BEFORE = 200
+_BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers
 
 
 class Settings:
@@ -112,13 +112,13 @@ class Judge:
 class Judged:
     """One input while it is judged, and what was found in it that is not to be repaired."""
 
-    __slots__ = ("_exempt", "_judge", "kept", "left_out", "reading", "source", "suppressions")
+    __slots__ = ("_judge", "_policy", "kept", "left_out", "reading", "source", "suppressions")
 
     def __init__(self, judge: Judge, source: Input, reading: Reading) -> None:
         settings = judge.settings
         self._judge = judge
         self.source = source
-        self._exempt = settings.policy.exempt
+        self._policy = settings.policy
         self.reading = reading
         self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
         self.left_out = _left_out(settings, source)
@@ -149,11 +149,13 @@ class Judged:
         ``by_trade`` remembers the latter for each object of a document.
         """
         found = finding.object
-        if self._exempt.covers(found.namespace):
+        if not self._policy.judges(found.namespace):
             return True
-        if finding.rule[3] not in peers.BY_TRADE:
+        if finding.rule[3] not in _BY_TRADE:
             return False
         if found not in by_trade:
+            from . import peers  # noqa: PLC0415 - few files have such findings
+
             by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
         return by_trade[found]
 

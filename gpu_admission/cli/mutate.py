@@ -107,7 +107,7 @@ class File:
         return finding.action == "deny"
 
     def _is_exempt(self, workload: workloads.Workload) -> bool:
-        return self._engine.policy.exempt.covers(workload.ref.namespace)
+        return not self._engine.policy.judges(workload.ref.namespace)
 
     def _deny(self) -> int:
         for document, finding in self._denied:

@@ -12,8 +12,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
-BY_TRADE = frozenset("23")  # ranges of rules: where pods are placed, and how they reach cards
-
 
 def installs(workload: Workload) -> bool:
     """Tell whether an object is a DaemonSet (or a Pod that one owns) of nothing but one component's images."""

@@ -29,7 +29,13 @@ _URL = re.compile(r"https://([^\s/?#@:\[\]]+|\[[0-9a-fA-F:.]+\])(:\d{1,5})?(/[^\
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``manifests``; `run` takes what it parses."""
     manifests = subparsers.add_parser("manifests", help="webhook configurations and RBAC for a policy")
-    manifests.add_argument("-p", "--policy", default="default", metavar="NAME|FILE", help="the policy [default]")
+    manifests.add_argument(
+        "-p",
+        "--policy",
+        action="append",
+        metavar="NAME|FILE",
+        help="the policy; repeatable, in the order in which the server has them [default]",
+    )
     manifests.add_argument("--name", default="gpu-admission", help="name of the configurations [gpu-admission]")
     manifests.add_argument("--service", default="gpu-admission", help="the Service [gpu-admission]")
     manifests.add_argument("--namespace", default="gpu-admission", help="its namespace [gpu-admission]")
@@ -46,10 +52,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
-        policy = policyfile.load(options.policy)
-        _check(options, policy)
+        policies = [policyfile.load(name) for name in options.policy or ["default"]]
+        _check(options, policies)
         bundle = _bundle(options.ca_bundle)
-        objects = _objects(options, policy, bundle)
+        objects = _objects(options, policies, bundle)
     except (policyfile.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
@@ -57,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _objects(options: argparse.Namespace, policy: Policy, bundle: bytes) -> list[dict[str, Any]]:
+def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
     where = webhook.Options(
         name=options.name,
@@ -70,13 +76,13 @@ def _objects(options: argparse.Namespace, policy: Policy, bundle: bytes) -> list
         annotations=annotations,
         fail_open=options.fail_open,
     )
-    objects = [] if options.only == "rbac" else webhook.configurations(policy, where)
+    objects = [] if options.only == "rbac" else webhook.configurations(policies, where)
     if options.only != "webhooks":
         objects += webhook.access(where, options.secret, keeps=not options.cert_manager)
     return objects
 
 
-def _check(options: argparse.Namespace, policy: Policy) -> None:
+def _check(options: argparse.Namespace, policies: list[Policy]) -> None:
     """Refuse what the API server would, or what would only fail when it calls. Raises ValueError."""
     for flag, shape in (("name", _SUBDOMAIN), ("secret", _SUBDOMAIN), ("service", _LABEL), ("namespace", _LABEL)):
         value = getattr(options, flag)
@@ -89,9 +95,14 @@ def _check(options: argparse.Namespace, policy: Policy) -> None:
     namespace, _, certificate = (options.cert_manager or "").partition("/")
     if options.cert_manager and not (_LABEL.fullmatch(namespace) and _SUBDOMAIN.fullmatch(certificate)):
         raise ValueError(f"--cert-manager: {options.cert_manager!r} is not NAMESPACE/CERTIFICATE")
-    if options.route not in {"", policy.name}:
+    names = [policy.name for policy in policies]
+    if len(set(names)) < len(names):
+        raise ValueError(f"--policy: two policies have the same name, of {', '.join(names)}")
+    if options.route and len(policies) > 1:
+        raise ValueError("--route: names one policy, and several are given: they share the paths without a name")
+    if options.route not in {"", *names}:
         # The server would answer 404, and under failurePolicy Fail no GPU pod could start.
-        raise ValueError(f"--route: {options.route!r} is not the name of this policy, which is {policy.name!r}")
+        raise ValueError(f"--route: {options.route!r} is not the name of this policy, which is {names[0]!r}")
 
 
 def _bundle(path: str | None) -> bytes:

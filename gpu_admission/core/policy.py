@@ -7,7 +7,7 @@ This class is what the program works with. A policy file is read, checked and ex
 from __future__ import annotations
 
 from . import resources
-from .exemptions import Exemptions
+from .exemptions import Exemptions, NamePatterns
 from .finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 
 TYPE_CHECKING = False
@@ -70,6 +70,7 @@ class Policy:
         "exempt",
         "extra",
         "limits",
+        "match",
         "mode",
         "name",
         "runtime_class",
@@ -100,6 +101,7 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
         self.exempt = Exemptions(spec.get("exempt"))
+        self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
         self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}
@@ -132,6 +134,14 @@ class Policy:
     def fixes(self, rule: Rule) -> bool:
         """Tell whether admission may apply the rule's safe fix."""
         return self.settings.get(rule.id, _UNSET).fix and self.in_force(rule)
+
+    def governs(self, namespace: str | None) -> bool:
+        """Tell whether the policy is for a namespace; None is one that a file does not name, and may be any."""
+        return namespace is None or not self.match or self.match.match(namespace)
+
+    def judges(self, namespace: str | None, user: str | None = None) -> bool:
+        """Tell whether the policy judges what is asked for in a namespace: it is for that, and exempts nobody there."""
+        return self.governs(namespace) and not self.exempt.covers(namespace, user)
 
     def ceiling(self, action: Action) -> Action:
         """Return what is left of an action under the policy's mode."""

@@ -189,6 +189,14 @@ class Cluster(_Model):
     cards: list[Card] = []
 
 
+class Match(_Model):
+    """Where the policy judges. Of several policies in one server, the first that matches a namespace judges there."""
+
+    namespaces: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1, description="names, or shell patterns of names (team-*); leave match out for every namespace"
+    )
+
+
 class Exempt(_Model):
     """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
@@ -208,6 +216,7 @@ class Spec(_Model):
     """What the policy wants."""
 
     mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
+    match: Match | None = None
     backend: Backend | None = None
     rules: dict[Annotated[str, BeforeValidator(_rule_id)], Action | RuleSetting] = {}
     resources: Resources = Resources()

@@ -17,7 +17,7 @@ from .literals import any_of, group, indent, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from gpu_admission.core.policy import Policy
 
@@ -33,21 +33,35 @@ UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodS
 # Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,
 # and what it costs to match grows with it: a user's name of 100 characters spends a fifth of the budget at this size.
 MOST_EXEMPT = 1 << 16
+_USER, _NAMESPACE = "request.?userInfo.?username", "request.?namespace"
 
 
-def exempt(policy: Policy) -> str:
-    """Return the condition that the policy exempts nobody here, neither the user nor the namespace; empty for always.
+def judged(policies: Sequence[Policy], left_out: Collection[str]) -> str:
+    """Return the condition that the policy which judges here exempts nobody; empty for always.
 
-    It means what the engine's own test means. Namespaces without a pattern are left to the namespaceSelector.
-    Raises ValueError where there are more entries than the API server could compare.
+    The first policy that is for the namespace judges. It means what the engine's own tests mean; namespaces that the
+    namespaceSelector leaves out (``left_out``) need no mention. Raises ValueError where there are more entries than
+    the API server could compare.
     """
-    users = policy.exempt.users.patterns
-    namespaces = [name for name in policy.exempt.namespaces.patterns if globs.is_pattern(name)]
-    named = [_named("request.?userInfo.?username", users)] * bool(users)
-    named += [_named("request.?namespace", namespaces)] * bool(namespaces)
-    expression = " &&\n".join(named)
-    require_few(len(users) + len(namespaces), len(expression))
+    choices: list[str] = []
+    earlier: list[str] = []
+    for policy in policies:
+        here = [_is(_NAMESPACE, policy.match.patterns)] if policy.match else []
+        choices.append(" &&\n".join([*earlier, *(f"({each})" for each in here), *_not_exempt(policy, left_out)]))
+        if not here:
+            break  # it judges wherever none before it does: the rest never do
+        earlier += [f"!({each})" for each in here]
+    expression = choices[0] if len(choices) == 1 else any_of(f"({each})" for each in choices)
+    entries = [len(p.exempt.users.patterns + p.exempt.namespaces.patterns + p.match.patterns) for p in policies]
+    require_few(sum(entries), len(expression))
     return expression
+
+
+def _not_exempt(policy: Policy, left_out: Collection[str]) -> list[str]:
+    users = policy.exempt.users.patterns
+    namespaces = [name for name in policy.exempt.namespaces.patterns if name not in left_out]
+    named = [f"!({_is(_USER, users)})"] * bool(users)
+    return named + [f"!({_is(_NAMESPACE, namespaces)})"] * bool(namespaces)
 
 
 def require_few(entries: int, size: int) -> None:
@@ -59,15 +73,15 @@ def require_few(entries: int, size: int) -> None:
         )
 
 
-def _named(field: str, patterns: Iterable[str]) -> str:
-    """Return the condition that a field is empty or none of these."""
+def _is(field: str, patterns: Iterable[str]) -> str:
+    """Return the condition that a field is not empty and one of these."""
     name = f"{field}.orValue('')"
     plain = sorted(patterns)
     tests = [f"{name} in {texts(plain)}"]  # a pattern also stands for itself
     wild = [pattern for pattern in plain if globs.is_pattern(pattern)]
     if wild:
         tests.append(f"({name} != '' && {name}.matches({text(globs.expression(wild))}))")
-    return f"!({any_of(tests)})"
+    return any_of(tests)
 
 
 def touches(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:

@@ -10,17 +10,17 @@ from __future__ import annotations
 import base64
 
 from gpu_admission.core import kinds
+from gpu_admission.core.policy import Policy
 from gpu_admission.core.rule import POD, TEMPLATE
 from gpu_admission.rules import BY_ID
 
 from . import cel, globs
+from .literals import any_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
-
-    from gpu_admission.core.policy import Policy
 
 DOMAIN = "gpu-admission.io"
 LABELS = {"app.kubernetes.io/name": "gpu-admission"}
@@ -63,14 +63,18 @@ class Options:
         self.fail_open = fail_open
 
 
-def configurations(policy: Policy, options: Options) -> list[dict[str, Any]]:
+def configurations(policy: Policy | Sequence[Policy], options: Options) -> list[dict[str, Any]]:
     """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration.
+
+    Of several policies, in the order in which the server has them, the first that is for a namespace judges there:
+    what any of them wants to see is sent.
 
     Raises ValueError where the policy has more exemptions than they can hold.
     """
+    policies = (policy,) if isinstance(policy, Policy) else tuple(policy)
     return [
-        _configuration("MutatingWebhookConfiguration", options, [_mutate_pods(policy, options)]),
-        _configuration("ValidatingWebhookConfiguration", options, list(_validate(policy, options))),
+        _configuration("MutatingWebhookConfiguration", options, [_mutate_pods(policies, options)]),
+        _configuration("ValidatingWebhookConfiguration", options, list(_validate(policies, options))),
     ]
 
 
@@ -86,68 +90,73 @@ def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) 
     }
 
 
-def _mutate_pods(policy: Policy, options: Options) -> dict[str, Any]:
-    hook = _webhook("mutate", options, policy, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
+def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+    hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
-    hook["matchConditions"] += _pod_conditions(policy, "object.?spec", "object.?metadata")
+    hook["matchConditions"] += _pod_conditions(policies, "object.?spec", "object.?metadata")
     return hook
 
 
-def _validate(policy: Policy, options: Options) -> Iterable[dict[str, Any]]:
+def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str, Any]]:
     closed = "Ignore" if options.fail_open else "Fail"
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
-    pods = _webhook("pods", options, policy, "validate", closed, 5, rules)
+    pods = _webhook("pods", options, policies, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
-    pods["matchConditions"] += [*_pod_conditions(policy, *where), _condition("changed", cel.changed(*where))]
+    pods["matchConditions"] += [*_pod_conditions(policies, *where), _condition("changed", cel.changed(*where))]
     yield pods
-    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307")):
-        yield _marks(policy, options, closed)
+    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307") for policy in policies):
+        yield _marks(policies, options, closed)
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
-    yield _templates("templates", options, policy, rules, *_TEMPLATES)
-    yield _templates("cronjobs", options, policy, [_rule(["batch"], ["cronjobs"])], *_CRON)
-    custom = _webhook("custom", options, policy, "validate", "Ignore", 3, list(_custom(policy)))
+    yield _templates("templates", options, policies, rules, *_TEMPLATES)
+    yield _templates("cronjobs", options, policies, [_rule(["batch"], ["cronjobs"])], *_CRON)
+    custom = _webhook("custom", options, policies, "validate", "Ignore", 3, list(_custom(policies)))
     custom["matchConditions"] += [
         _own_word(),
         _condition("changed", "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"),
     ]
     yield custom
     quotas = _webhook(
-        "quotas", options, policy, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
+        "quotas", options, policies, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
     )
-    quotas["matchConditions"] += [_condition("names-a-gpu", cel.quota(policy))]
+    quotas["matchConditions"] += [_condition("names-a-gpu", _any(map(cel.quota, policies)))]
     yield quotas
 
 
-def _marks(policy: Policy, options: Options, failure: str) -> dict[str, Any]:
+def _marks(policies: Sequence[Policy], options: Options, failure: str) -> dict[str, Any]:
     """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
     rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
-    marks = _webhook("marks", options, policy, "validate", failure, 5, rules)
+    marks = _webhook("marks", options, policies, "validate", failure, 5, rules)
     marks["matchConditions"] += [_condition("writes-marks", cel.marks_written())]
     return marks
 
 
 def _templates(
-    name: str, options: Options, policy: Policy, rules: list[dict[str, Any]], spec: str, metadata: str
+    name: str, options: Options, policies: Sequence[Policy], rules: list[dict[str, Any]], spec: str, metadata: str
 ) -> dict[str, Any]:
-    hook = _webhook(name, options, policy, "validate", "Ignore", 3, rules)
+    hook = _webhook(name, options, policies, "validate", "Ignore", 3, rules)
     hook["matchConditions"] += [
         _own_word(),
-        *_pod_conditions(policy, spec, metadata, TEMPLATE),
+        *_pod_conditions(policies, spec, metadata, TEMPLATE),
         _condition("changed", cel.changed(spec, metadata)),
     ]
     return hook
 
 
-def _pod_conditions(policy: Policy, spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
-    if policy.visible_devices.get("everyPod"):
+def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
+    if any(policy.visible_devices.get("everyPod") for policy in policies):
         return []
-    return [_condition("touches-a-gpu", cel.touches(policy, spec, metadata, sight))]
+    return [_condition("touches-a-gpu", _any(cel.touches(policy, spec, metadata, sight) for policy in policies))]
 
 
-def _of_nobody_exempt(policy: Policy) -> list[dict[str, str]]:
-    """Return the condition on who asks: while the webhook is down, whom the policy exempts does not wait for it."""
-    expression = cel.exempt(policy)
+def _any(expressions: Iterable[str]) -> str:
+    """Return the disjunction of what several policies want to see, each thing once."""
+    return any_of(dict.fromkeys(expressions))
+
+
+def _of_nobody_exempt(policies: Sequence[Policy], options: Options) -> list[dict[str, str]]:
+    """Return the condition on who asks and where: while the webhook is down, what no policy judges does not wait."""
+    expression = cel.judged(policies, _left_out(policies, options))
     return [_condition("not-exempt", expression)] if expression else []
 
 
@@ -161,7 +170,13 @@ def _condition(name: str, expression: str) -> dict[str, str]:
 
 
 def _webhook(
-    name: str, options: Options, policy: Policy, endpoint: str, failure: str, seconds: int, rules: list[dict[str, Any]]
+    name: str,
+    options: Options,
+    policies: Sequence[Policy],
+    endpoint: str,
+    failure: str,
+    seconds: int,
+    rules: list[dict[str, Any]],
 ) -> dict[str, Any]:
     return {
         "name": f"{name}.{DOMAIN}",
@@ -169,11 +184,11 @@ def _webhook(
         "clientConfig": _client(options, endpoint),
         "failurePolicy": failure,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _elsewhere(policy, options),
+        "namespaceSelector": _elsewhere(policies, options),
         "rules": rules,
         "sideEffects": "None",
         "timeoutSeconds": seconds,
-        "matchConditions": _of_nobody_exempt(policy),
+        "matchConditions": _of_nobody_exempt(policies, options),
     }
 
 
@@ -191,15 +206,25 @@ def _client(options: Options, endpoint: str) -> dict[str, Any]:
     return client
 
 
-def _elsewhere(policy: Policy, options: Options) -> dict[str, Any]:
-    """Return the selector that leaves out kube-system, our own namespace and those that the policy exempts by name.
-
-    A pattern for names is a matchCondition's business. Raises ValueError for too many names.
-    """
-    named = {name for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
-    left_out = sorted({"kube-system", options.namespace, *named})
+def _elsewhere(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+    """Return the selector of the namespaces that are not left out by name. Raises ValueError for too many names."""
+    left_out = sorted(_left_out(policies, options))
     cel.require_few(len(left_out), sum(map(len, left_out)))
     return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
+
+
+def _left_out(policies: Sequence[Policy], options: Options) -> set[str]:
+    """Return kube-system, our own namespace and those that the policy which judges there exempts by name.
+
+    A pattern for names is a matchCondition's business.
+    """
+    named = {name for policy in policies for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
+    return {"kube-system", options.namespace, *(name for name in named if _is_left_alone(policies, name))}
+
+
+def _is_left_alone(policies: Sequence[Policy], namespace: str) -> bool:
+    judge = next((policy for policy in policies if policy.governs(namespace)), None)
+    return judge is None or judge.exempt.namespaces.match(namespace)
 
 
 def _rule(groups: list[str], resources: list[str], operations: list[str] | None = None) -> dict[str, Any]:
@@ -212,13 +237,13 @@ def _rule(groups: list[str], resources: list[str], operations: list[str] | None 
     }
 
 
-def _custom(policy: Policy) -> Iterable[dict[str, Any]]:
-    """Yield a rule a group of custom kinds: those of the table and those that the policy adds. Never ``*/*``."""
+def _custom(policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
+    """Yield a rule a group of custom kinds: those of the table and those that the policies add. Never ``*/*``."""
     groups: dict[str, set[str]] = {}
     for group, kind, _ in kinds.known():
         if group not in kinds.BUILT_IN_GROUPS:
             groups.setdefault(group, set()).add(plural(kind))
-    for entry in policy.workloads:
+    for entry in [entry for policy in policies for entry in policy.workloads]:
         groups.setdefault(kinds.split_group(entry["apiVersion"]), set()).add(plural(entry["kind"]))
     for group in sorted(groups):
         yield _rule([group], sorted(groups[group]))

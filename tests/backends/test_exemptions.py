@@ -34,10 +34,10 @@ EVERY_NAME = set().union(*OF_VENDORS.values(), *OF_BACKENDS.values())
 BY_CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 
 
-def plugin(name="plugin"):
+def plugin(name="plugin", image="example.com/driver:1"):
     """A pod as device plugins and DRA drivers have it: refused to everybody who is not exempt."""
     container = {
-        "name": name, "image": "example.com/driver:1", "securityContext": {"privileged": True},
+        "name": name, "image": image, "securityContext": {"privileged": True},
         "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}, {"name": "NVIDIA_MIG_CONFIG_DEVICES", "value": "all"}],
         "volumeMounts": [{"name": "cdi", "mountPath": "/var/run/cdi"}],
     }  # fmt: skip
@@ -48,10 +48,10 @@ def plugin(name="plugin"):
     }  # fmt: skip
 
 
-def allowed(policy, namespace, user=BY_CONTROLLER, endpoint="validate"):
+def allowed(policy, namespace, user=BY_CONTROLLER, endpoint="validate", obj=None):
     request = {
         "uid": "1", "kind": {"group": "", "version": "v1", "kind": "Pod"}, "operation": "CREATE", "namespace": namespace,
-        "userInfo": {"username": user}, "object": plugin(),
+        "userInfo": {"username": user}, "object": obj or plugin(),
     }  # fmt: skip
     body = json.dumps({"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}).encode()
     response = json.loads(Decider(lambda _: policy)(body, endpoint).body)["response"]
@@ -85,6 +85,15 @@ def test_the_newest_dra_driver_starts_under_every_policy():
         if exempt.BEGIN in policyfile.source(name):
             assert allowed(policyfile.load(name), "dra-driver-nvidia-gpu"), name
             assert allowed(policyfile.load(name), "dra-driver-nvidia-gpu", endpoint="mutate"), name
+
+
+def test_an_image_proves_nothing_at_admission():
+    owner = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "plugin", "uid": "u", "controller": True}
+    for part in components.every(registry.ALL):
+        for image in part.images:
+            obj = plugin(image=image.replace("*", "x"))
+            obj["metadata"]["ownerReferences"] = [owner]
+            assert not allowed(policyfile.load("default"), "research", obj=obj), image
 
 
 def test_no_controller_that_creates_pods_of_users_is_exempt():

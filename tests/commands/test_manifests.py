@@ -80,6 +80,8 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["--url", "https://a/#b"], "--url: "),
         (["--cert-manager", "serving"], "--cert-manager: 'serving' is not NAMESPACE/CERTIFICATE"),
         (["--cert-manager", "a/b/c"], "--cert-manager: "),
+        (["-p", "default", "-p", "default"], "--policy: two policies have the same name"),
+        (["-p", "default", "-p", "strict", "--route", "strict"], "--route: names one policy, and several are given"),
         (["--route", "strict"], "--route: 'strict' is not the name of this policy, which is 'default'"),
         (["--ca-bundle", "/no/such.crt"], "--ca-bundle: /no/such.crt: no such file or directory"),
         (["--ca-bundle", "/"], "--ca-bundle: /: is a directory"),

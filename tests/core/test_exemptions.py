@@ -116,6 +116,19 @@ spec:
 """
 
 
+@pytest.mark.parametrize(("line", "found"), [("namespace: team-a", 1), ("namespace: rest", 0), ("labels: {}", 1)])
+def test_files_are_judged_where_the_policy_is_for_and_where_they_name_no_namespace(
+    tmp_path, monkeypatch, capsys, line, found
+):
+    monkeypatch.chdir(tmp_path)
+    spec = POLICY.replace("exempt: {namespaces:", "match: {namespaces:")
+    (tmp_path / "policy.yaml").write_text(spec)
+    (tmp_path / "p.yaml").write_text(POD.format(namespace="x").replace("namespace: x", line))
+    assert lint(["-p", "policy.yaml", "p.yaml"]) == found
+    assert main(["mutate", "-p", "policy.yaml", "p.yaml"]) == found
+    capsys.readouterr()
+
+
 @pytest.mark.parametrize(
     ("namespace", "exempt"), [("team-a", True), ("team-ab", False), ("b-x", True), ("d-x", False), ("team-", False)]
 )

@@ -129,6 +129,38 @@ class TestAgreesWithTheEngine:
         assert ask("bob", namespace) == (set() if exempt else {"/mutate", "/validate"})
 
 
+FIRST = Policy(
+    "first", {"match": {"namespaces": ["gpu-*", "one-7"]}, "exempt": {"users": ["ops-?"], "namespaces": ["gpu-b"]}}
+)
+SECOND = Policy("second", {"match": {"namespaces": ["one-*", "gpu-b", "exactly"]}, "exempt": {"users": ["alice"]}})
+LAST = Policy("last", {"exempt": {"users": ["bob"], "namespaces": ["exactly", "exactly-*"]}})
+
+
+@pytest.mark.parametrize(
+    "policies", [(FIRST, SECOND), (FIRST, SECOND, LAST), (SECOND, FIRST, LAST), (LAST, FIRST), (SECOND,)],
+    ids=lambda policies: "-".join(policy.name for policy in policies),
+)  # fmt: skip
+def test_the_condition_of_several_policies_agrees_with_the_engine(api, spaces, tmp_path, policies):
+    """Asked is whoever the first policy that is for the namespace does not exempt, and nobody where none is for it."""
+    places = [(namespace, user) for namespace in (*SPACES, "default") for user in ("alice", "bob", "ops-1", "carol")]
+
+    def judged(namespace, user):
+        judge = next((policy for policy in policies if policy.governs(namespace)), None)
+        return judge is not None and judge.judges(namespace, user)
+
+    with Recorder(tmp_path) as recorder:
+        made = webhook.configurations(policies, options("several", recorder.url, recorder.ca))
+        with registered(api, made):
+
+            def called(namespace, user):
+                del recorder.seen[:]
+                assert api.create(pod("asked", PROBE), namespace, dryRun="All", headers=by(user)).status == 201
+                return bool(recorder.seen)
+
+            settled(lambda: called(*next(place for place in places if judged(*place))))
+            assert {place: called(*place) for place in places} == {place: judged(*place) for place in places}
+
+
 def concerns(policy, user, namespace):
     """What the engine says of a request of this user's."""
     request = {

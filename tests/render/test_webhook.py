@@ -236,3 +236,72 @@ class TestTexts:
     )
     def test_literals(self, said, written):
         assert cel.text(said) == written
+
+
+class TestSeveralPolicies:
+    """One configuration for all of them: what any wants to see is sent, unless the one that judges exempts it."""
+
+    TEAMS = Policy("teams", {"match": {"namespaces": ["team-*", "lab"]}, "exempt": {"namespaces": ["lab", "a"]}})
+    REST = Policy(
+        "rest",
+        {
+            "exempt": {"namespaces": ["lab", "gpu-operator", "team-x"], "users": ["bob"]},
+            "resources": {"extra": ["x.y/z"]},
+        },
+    )
+
+    def judged(self, *policies):
+        return [
+            {each["name"]: each["expression"] for each in hook["matchConditions"]}.get("not-exempt", "")
+            for hook in configured_hooks(*policies)
+        ]
+
+    def left_out(self, *policies):
+        (values,) = {
+            tuple(hook["namespaceSelector"]["matchExpressions"][0]["values"]) for hook in configured_hooks(*policies)
+        }
+        return set(values) - {"kube-system", "gpu-admission"}
+
+    def test_a_namespace_is_left_out_where_its_own_policy_says_so(self):
+        assert self.left_out(self.TEAMS, self.REST) == {"lab", "gpu-operator"}
+        assert self.left_out(self.REST, self.TEAMS) == {"lab", "gpu-operator", "team-x"}
+        assert self.left_out(self.TEAMS) == {"lab", "a"}, "what it is not for is not sent either"
+
+    def test_the_condition_follows_the_order(self):
+        (expression,) = set(self.judged(self.TEAMS, self.REST))
+        inside = "request.?namespace.orValue('') in ['lab', 'team-*']"
+        assert expression.startswith(f"(({inside} ||")
+        assert f"(!({inside} ||" in expression
+        assert expression.endswith("!(request.?namespace.orValue('') in ['team-x']))")
+        assert "['bob']" in expression
+        (expression,) = set(self.judged(self.REST, self.TEAMS))
+        assert "team-*" not in expression, "the second never judges"
+
+    def test_one_policy_for_some_namespaces(self):
+        (expression,) = set(self.judged(self.TEAMS))
+        assert expression.startswith("(request.?namespace.orValue('') in ['lab', 'team-*'] ||")
+        assert "bob" not in expression
+
+    def test_what_any_of_them_reads_is_sent(self):
+        first = configured_hooks(self.TEAMS, self.REST)[0]["matchConditions"]
+        touches = next(each["expression"] for each in first if each["name"] == "touches-a-gpu")
+        alone = next(
+            each["expression"] for each in hooks(self.TEAMS)[0]["matchConditions"] if "touches" in each["name"]
+        )
+        assert alone in touches
+        assert "x\\\\.y" in touches
+        same = configured_hooks(self.TEAMS, Policy("copy", {}))[0]["matchConditions"]
+        assert next(each["expression"] for each in same if "touches" in each["name"]) == alone
+
+    def test_workloads_of_all(self):
+        entry = {"apiVersion": "example.com/v1", "kind": "Train", "podSpecs": ["/spec"]}
+        rules = configured_hooks(self.TEAMS, Policy("w", {"workloads": [entry]}))[-2]["rules"]
+        assert {"example.com": ["trains"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in rules}.items()
+
+    def test_every_pod_of_one_is_every_pod(self):
+        pods = configured_hooks(self.TEAMS, Policy("e", {"visibleDevices": {"everyPod": True}}))[0]
+        assert [each["name"] for each in pods["matchConditions"]] == ["not-exempt"]
+
+
+def configured_hooks(*policies):
+    return [hook for obj in webhook.configurations(policies, webhook.Options()) for hook in obj["webhooks"]]
