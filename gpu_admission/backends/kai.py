@@ -33,7 +33,7 @@ class Kai(Backend):
     title = "KAI"
     scheduler = kai_words.SCHEDULER
     reads = frozenset({KAI, NVIDIA, "mig"})
-    host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps/README.md
+    host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
