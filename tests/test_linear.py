@@ -228,26 +228,26 @@ def filled(unit, length, shift):
 
 
 @pytest.mark.parametrize("unit", UNITS)
-@pytest.mark.parametrize("name", ["all-on", "hami"])
-def test_a_review_with_a_hostile_string_in_every_field(load, name, unit):
-    decide = decider(load, name)
+def test_a_review_with_a_hostile_string_in_every_field(load, unit):
+    decide = decider(load, ("all-on", "hami", "koordinator")[list(UNITS).index(unit) % 3])
     answer(decide, review(POD))
     for shift in (0, 1 + len(unit)):
         assert_linear(lambda length, shift=shift: answer(decide, review(filled(unit, length, shift))), length=4500)
 
 
-@pytest.mark.parametrize("name", ["all-on", "koordinator"])
-def test_a_review_with_a_hostile_key(load, name):
-    """Each key in turn, in a Pod that has nothing else: of all keys of a mapping only one can have a given text."""
-    decide = decider(load, name)
+KEYS = list({at[-2]: at for at in PLACES if at[-1] is None}.values())
+
+
+@pytest.mark.parametrize("number", range(len(KEYS)), ids=lambda number: KEYS[number][-2])
+def test_a_review_with_a_hostile_key(load, number):
+    """Each key in turn: of all keys of a mapping only one can have a given text."""
+    decide = decider(load, "all-on")
     answer(decide, review(POD))
-    units = list(UNITS.values())
-    for number, at in enumerate(at for at in PLACES if at[-1] is None):
-        unit, start = units[number % len(units)], STARTS[number % len(STARTS)]
-        run = lambda length, at=at, unit=unit, start=start: answer(  # noqa: E731
-            decide, review(hostile_strings.put(POD, at, hostile(unit, length, start)))
-        )
-        assert_linear(run, length=40_000)
+    unit, start = list(UNITS.values())[number % len(UNITS)], STARTS[number % len(STARTS)]
+    assert_linear(
+        lambda length: answer(decide, review(hostile_strings.put(POD, KEYS[number], hostile(unit, length, start)))),
+        length=40_000,
+    )
 
 
 @pytest.mark.parametrize("unit", ["roots", "letters", "devices", "quotes", "open references"])
