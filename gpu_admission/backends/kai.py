@@ -72,7 +72,7 @@ class Kai(Backend):
             namespaces=("runai", "runai-backend"),
         ),
     )
-    host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps/README.md
+    host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
