@@ -121,7 +121,8 @@ class Backend:
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
     ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
-    for any part of a card is given all of one.
+    for any part of a card is given all of one. ``preloads`` tells that it limits a share, or can be set up to, by a
+    library that is loaded into the container's programs.
     """
 
     name: str
@@ -133,6 +134,7 @@ class Backend:
     excludes: frozenset[str] = frozenset()
     spares_vendors = False
     whole_cards = False
+    preloads = False
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""
@@ -183,6 +185,20 @@ class Backend:
         """
         del pod, labels, facts
         return Emission()
+
+    def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
+
+        It is asked for a container whose request the backend has read and found nothing wrong with, and only where
+        the policy names the backend; such an entry is not held against the pod.
+        """
+        del entry, asked, pod
+        return False
+
+    def writes_source(self, source: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
+        del source, asked, pod
+        return False
 
 
 def exceeds(request: Request, facts: Facts) -> Iterator[Refused]:

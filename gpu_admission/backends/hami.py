@@ -33,6 +33,7 @@ class Hami(Backend):
     title = "HAMi"
     scheduler = "hami-scheduler"
     reads = frozenset({"hami", NVIDIA})
+    preloads = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

@@ -41,6 +41,7 @@ class Koordinator(Backend):
     title = "Koordinator"
     scheduler = "koord-scheduler"
     reads = frozenset({"koordinator", NVIDIA})  # the latter as whole cards
+    preloads = True  # with the pod label koordinator.sh/gpu-isolation-provider: HAMi-core
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read totals and divide them by the number of cards."""

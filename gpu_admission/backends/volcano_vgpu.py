@@ -40,6 +40,7 @@ class VolcanoVgpu(Backend):
     title = "Volcano's vGPU"
     scheduler = "volcano"
     reads = frozenset({"volcano-vgpu"})
+    preloads = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

@@ -88,10 +88,24 @@ class Exclusive(_Model):
 class Replicated(_Model):
     """Shares of a card handed out by the NVIDIA device plugin."""
 
-    name: Literal["time-slicing", "mps"]
     replicas: Annotated[int, Field(ge=2, le=1024)] | None = Field(None, description="shares per card")
     rename_by_default: bool = Field(False, alias="renameByDefault", description="the resource is nvidia.com/gpu.shared")
     memory: Literal["refuse", "advisory"] = Field("refuse", description="what to do with an amount nothing enforces")
+
+
+class TimeSlicing(Replicated):
+    """Shares of a card that nothing limits."""
+
+    name: Literal["time-slicing"]
+
+
+class Mps(Replicated):
+    """Shares of a card that NVIDIA's Multi-Process Service limits."""
+
+    name: Literal["mps"]
+    host_ipc: Literal["deny", "allow"] = Field(
+        "deny", alias="hostIPC", description="whether clients may have the node's IPC namespace (GPU309)"
+    )
 
 
 class Mig(_Model):
@@ -149,7 +163,7 @@ class Dra(_Model):
 
 
 Backend = Annotated[
-    Exclusive | Replicated | Mig | Gpushare | Volcano | MemoryFactor | Kai | Koordinator | Dra,
+    Exclusive | TimeSlicing | Mps | Mig | Gpushare | Volcano | MemoryFactor | Kai | Koordinator | Dra,
     Field(discriminator="name"),
 ]
 BACKENDS = (
@@ -184,11 +198,15 @@ class VisibleDevices(_Model):
     """What NVIDIA_VISIBLE_DEVICES is set to; ``leave`` sets nothing."""
 
     gpu_less: str = Field(
-        "leave", alias="gpuLess", description="in containers without a GPU in a pod that asks for one"
+        "leave",
+        alias="gpuLess",
+        description="in containers without a GPU in a pod that asks for one; void where only everyPod is given",
     )
     served: str = Field("leave", description="in containers that ask for a GPU")
     every_pod: bool = Field(
-        False, alias="everyPod", description="gpuLess for all pods, which then all reach the webhook"
+        False,
+        alias="everyPod",
+        description="gpuLess for all pods, which then all reach the webhook and are refused where it is missing",
     )
 
 
