@@ -4,7 +4,9 @@
 seen                                    the rule has a safe fix                     it has none
 ======================================  ==========================================  ===================
 Pod at ``/mutate``                      repaired                                    the policy's action
-Pod at ``/validate``                    GPU001, GPU101, GPU202 deny, others warn    the policy's action
+Pod at ``/validate``                    GPU001, GPU101, GPU202 deny; GPU301,        the policy's action
+                                        GPU302 and GPU310 deny where the policy
+                                        denies; the others warn
 template of any kind at ``/validate``   warn at most: its Pods will be repaired     the policy's action
 ======================================  ==========================================  ===================
 
@@ -50,6 +52,9 @@ MUST_BE_REPAIRED = frozenset({"GPU001", "GPU101", "GPU202"})
 
 _JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers", "status", "binding", "resize"})
 _PODS = frozenset({"Pod", "Binding"})
+
+# A Pod that these rules would have blinded may see the cards of others: what the policy denies is denied.
+MUST_BE_BLINDED = frozenset({"GPU301", "GPU302", "GPU310"})
 
 
 class Verdict(NamedTuple):
@@ -126,14 +131,13 @@ def _of_pod(finding: Finding, policy: Policy) -> Action:
 
 
 def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
+    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
+        return False
+    if finding.rule in MUST_BE_BLINDED:
+        return finding.severity == "error"  # the level of what the policy denies
     setting = policy.settings.get(finding.rule)
     milder = setting is not None and setting.action in {"warn", "audit"}  # the administrator's own word for it
-    return (
-        finding.fix == "safe"
-        and finding.rule in MUST_BE_REPAIRED
-        and not milder
-        and policy.fixes(rules.BY_ID[finding.rule])
-    )
+    return finding.rule in MUST_BE_REPAIRED and not milder
 
 
 def _of_template(finding: Finding, policy: Policy) -> Action:

@@ -149,7 +149,8 @@ class Backend:
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
     ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
     for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
-    them, that the backend's documentation has the pods mount which it serves.
+    them, that the backend's documentation has the pods mount which it serves. ``preloads`` tells that it limits a
+    share, or can be set up to, by a library that is loaded into the container's programs.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
@@ -188,6 +189,7 @@ class Backend:
     sample: Mapping[str, Any] = {}
     sample_cards: tuple[Mapping[str, Any], ...] = ()
     host_paths: frozenset[str] = frozenset()
+    preloads = False
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""
@@ -240,6 +242,20 @@ class Backend:
         """
         del pod, labels, facts
         return Emission()
+
+    def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
+
+        It is asked for a container whose request the backend has read and found nothing wrong with, and only where
+        the policy names the backend; such an entry is not held against the pod.
+        """
+        del entry, asked, pod
+        return False
+
+    def writes_source(self, source: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
+        del source, asked, pod
+        return False
 
 
 def exceeds(request: Request, facts: Facts) -> Iterator[Refused]:

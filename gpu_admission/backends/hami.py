@@ -66,6 +66,7 @@ class Hami(Backend):
             images=("docker.io/projecthami/hami",),
         ),
     )
+    preloads = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

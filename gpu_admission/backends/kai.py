@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
+from gpu_admission.core.resources import SHARE_CONFIG_MAP
 from gpu_admission.core.shape import mapping, printable, shown, text
 
 from . import kai_amounts, kai_words
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from .spelling import Spelling
 
 _ROUNDING = 100 * MIB  # KAI rounds a card's memory down to this
+# What KAI's webhooks take from the ConfigMap that its binder fills in, each from the key of the same name.
+# kai-scheduler/KAI-Scheduler: pkg/admission/webhook/v1alpha2/gpusharing/pod_mutation.go, hamicore/hamicore.go
+_FROM_CONFIG_MAP = frozenset({"NVIDIA_VISIBLE_DEVICES", "CUDA_DEVICE_MEMORY_LIMIT"})
 
 
 class Kai(Backend):
@@ -73,6 +77,7 @@ class Kai(Backend):
         ),
     )
     host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps
+    preloads = True  # by its plugin hamicore
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
@@ -176,6 +181,33 @@ class Kai(Backend):
             )
         return Emission(labels={kai_words.QUEUE: queue})
 
+    def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an entry takes the cards, or the limit, from the ConfigMap that KAI's binder fills in."""
+        name, taken_from = text(entry.get("name")), mapping(entry.get("valueFrom"))
+        reference = mapping(taken_from.get("configMapKeyRef"))
+        if name not in _FROM_CONFIG_MAP or entry.get("value") or list(taken_from) != ["configMapKeyRef"]:
+            return False
+        return reference.get("key") == name and text(reference.get("name")) in _config_maps(asked, pod)
+
+    def writes_source(self, source: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+        """Tell whether an ``envFrom`` is the other ConfigMap that the binder fills in, where env has not the first."""
+        if source.get("prefix") or "secretRef" in source:
+            return False
+        wanted = {f"{name}-evar" for name in _config_maps(asked, pod)}
+        return text(mapping(source.get("configMapRef")).get("name")) in wanted
+
+
+def _config_maps(asked: Asked, pod: Pod) -> tuple[str, ...]:
+    """Return how KAI may call the ConfigMap of a container that is given a share; Run:ai left the number out.
+
+    Source: kai-scheduler/KAI-Scheduler pkg/binder/common/gpusharingconfigmap/config_map.go.
+    """
+    prefix = text(mapping(pod.metadata.get("annotations")).get(SHARE_CONFIG_MAP))
+    if not prefix or not _is_share(asked):
+        return ()
+    init = "i" if asked.container.role in {"init", "sidecar"} else ""
+    return prefix, f"{prefix}-{init}{asked.container.pointer[-1]}"
+
 
 def _is_share(one: Asked) -> bool:
     if one.emission is not None:
@@ -217,6 +249,11 @@ after its webhooks: neither writes what the other reads first.""",
             "shares the daemon with everybody on the card."
         ),
         (
+            "KAI's webhooks take `NVIDIA_VISIBLE_DEVICES` (hamicore `CUDA_DEVICE_MEMORY_LIMIT`) from a ConfigMap in "
+            "the pod's namespace. Under this policy exactly that is admitted, for a request that KAI can read; "
+            "whoever may edit ConfigMaps there can still change what they say (docs/security.md tells what to do)."
+        ),
+        (
             "Of a pod that asks in KAI's words, another backend is not told how far its memory may grow "
             "(`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "
             "others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
@@ -232,5 +269,7 @@ after its webhooks: neither writes what the other reads first.""",
         "NVIDIA/KAI-Scheduler: pkg/common/constants/constants.go",
         "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_nvfractions.go",
         "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go",
+        "kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap/config_map.go",
+        "kai-scheduler/KAI-Scheduler: pkg/admission/webhook/v1alpha2/hamicore/hamicore.go",
     ),
 )

@@ -57,6 +57,7 @@ class Koordinator(Backend):
             images=("docker.io/koordinatorsh/koordlet", "ghcr.io/koordinator-sh/koordlet"),
         ),
     )
+    preloads = True  # with the pod label koordinator.sh/gpu-isolation-provider: HAMi-core
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read totals and divide them by the number of cards."""

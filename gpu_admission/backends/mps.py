@@ -22,7 +22,10 @@ Give the device plugin a `sharing.mps` configuration; it runs the MPS control da
 `renameByDefault` in the policy to the same values, and name the cards under `cluster.cards`: without them the size of a
 share is unknown, and every amount is refused (unless `memory: advisory`).""",
     traps=(
-        "Pods with hostPID or hostIPC reach the MPS daemon of everybody (GPU309).",
+        (
+            "Pods with hostPID or hostIPC reach the MPS daemon of everybody (GPU309). Where the cluster's own MPS "
+            "needs hostIPC (GKE's, nos's), say `hostIPC: allow` beside the backend's name."
+        ),
         "`CUDA_MPS_*` variables in a pod change the limits (GPU308).",
         "A crash of one client can take the others on the card down with it.",
     ),

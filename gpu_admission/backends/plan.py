@@ -14,7 +14,7 @@ from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
 from .portable import Emission, Request, listed
 from .readings import Readings
-from .refusal import MIXED, UNIT, UNTRANSLATABLE, Refused
+from .refusal import MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 
 TYPE_CHECKING = False
@@ -87,6 +87,11 @@ class Plan:
     def translatable(self) -> bool:
         """Whether nothing stands in the way of writing what is to be written."""
         return not self.unreadable and all(verdict.severity == "warning" for verdict in self.verdicts)
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the backend finds nothing wrong with what is asked; which queue it waits in is another matter."""
+        return not self.unreadable and all(each.severity == "warning" or each.kind == QUEUE for each in self.verdicts)
 
     @property
     def translations(self) -> list[Asked]:

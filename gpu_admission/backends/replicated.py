@@ -23,7 +23,7 @@ class Replicated(Backend):
 
     sharing = "count"
     shares_cards = True
-    parameters = (
+    parameters: tuple[Parameter, ...] = (
         Parameter("replicas", "whole", "shares per card", least=2, most=1024),
         Parameter("renameByDefault", "yes-no", "the resource is nvidia.com/gpu.shared", default=False),
         Parameter(
@@ -146,6 +146,16 @@ class Mps(Replicated):
     name = "mps"
     title = "MPS"
     uses_mps = True
+    parameters = (
+        *Replicated.parameters,
+        Parameter(
+            "hostIPC",
+            "text",
+            "whether clients may have the node's IPC namespace (GPU309)",
+            default="deny",
+            choices=("deny", "allow"),
+        ),
+    )
     sample: Mapping[str, Any] = {"replicas": 4}
     sample_cards: tuple[Mapping[str, Any], ...] = ({"model": "A100-80"},)
 

@@ -67,6 +67,7 @@ class VolcanoVgpu(Backend):
             images=("docker.io/projecthami/volcano-vgpu-device-plugin",),
         ),
     )
+    preloads = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

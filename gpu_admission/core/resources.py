@@ -46,6 +46,8 @@ PORTABLE_CORES = "gpu-admission.io/gpu-core"
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
 CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
+# kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap: begins the names of the pod's ConfigMaps
+SHARE_CONFIG_MAP = "runai/shared-gpu-configmap"
 # kai-scheduler/KAI-Scheduler: pkg/common/constants, pkg/common/resources/gpu_sharing_nvfractions.go; from release 0.18
 # on by an annotation whose key names the container: nvidia.com/container.<name>.<word>
 CONTAINER_PREFIX = "nvidia.com/container."

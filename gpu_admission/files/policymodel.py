@@ -141,11 +141,15 @@ class VisibleDevices(_Model):
     """What NVIDIA_VISIBLE_DEVICES is set to; ``leave`` sets nothing."""
 
     gpu_less: str = Field(
-        "leave", alias="gpuLess", description="in containers without a GPU in a pod that asks for one"
+        "leave",
+        alias="gpuLess",
+        description="in containers without a GPU in a pod that asks for one; void where only everyPod is given",
     )
     served: str = Field("leave", description="in containers that ask for a GPU")
     every_pod: bool = Field(
-        False, alias="everyPod", description="gpuLess for all pods, which then all reach the webhook"
+        False,
+        alias="everyPod",
+        description="gpuLess for all pods, which then all reach the webhook and are refused where it is missing",
     )
 
 

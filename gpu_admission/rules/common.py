@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
-_MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
+MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
 _VOLCANO_JOB = ("batch.volcano.sh", "Job")
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
@@ -42,7 +42,7 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
         asked.add("nvidia")
     if "any" in asked:
         asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset([_MAKERS.get(vendor, vendor) for vendor in asked])
+    return frozenset([MAKERS.get(vendor, vendor) for vendor in asked])
 
 
 def backend_vendor(policy: Policy) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, mappings, text
+from gpu_admission.core import patch
+from gpu_admission.core.shape import mapping, mappings, shown, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -10,8 +11,11 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.container import Container
+    from gpu_admission.core.patch import Operation
     from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.workload import Workload
 
+_MOST_NAMED = 2  # variables in a message
 _LONGEST = 4096  # a device list is shorter; references to references could make values of any length
 
 _SOURCES = {"configMapKeyRef": "a ConfigMap", "secretKeyRef": "a Secret", "fieldRef": "a field of the pod"}
@@ -139,16 +143,88 @@ def _step(value: str, place: int, known: Mapping[str, str | None], *, open_ended
     return (None if open_ended else value[place : close + 1]), close + 1
 
 
-def completing(container: Container, names: Iterable[str]) -> Iterator[tuple[Pointer, str, str]]:
-    """Yield each ``envFrom`` whose prefix could complete to one of the names: its place, prefix and the name.
+class OpenSource:
+    """An ``envFrom`` that may set variables which the manifest does not show.
 
-    A name that ``env`` sets itself is out of an envFrom's reach: env comes later and wins.
+    ``pointer`` is its prefix where it has one, else the entry; ``names`` are those of the wanted variables that it
+    can set, the beginning of one that stands for many included. ``source`` is the raw entry.
+    """
+
+    __slots__ = ("names", "pointer", "prefix", "source")
+
+    def __init__(self, pointer: Pointer, prefix: str, source: Mapping[str, Any], names: list[str]) -> None:
+        self.pointer = pointer
+        self.prefix = prefix
+        self.source = source
+        self.names = names
+
+    @property
+    def label(self) -> str:
+        """How messages name what the variables are taken from: ``the ConfigMap "settings"``."""
+        kind = "Secret" if "secretRef" in self.source else "ConfigMap"
+        name = mapping(self.source.get("secretRef") or self.source.get("configMapRef")).get("name")
+        return f"the {kind} {shown(name)}"
+
+    @property
+    def listed(self) -> str:
+        """How messages name the variables: the first two, and how many there are besides."""
+        first, more = self.names[:_MOST_NAMED], len(self.names) - _MOST_NAMED
+        return " and ".join(first) if more <= 0 else f"{', '.join(first)} and {more} more"
+
+
+def open_sources(
+    container: Container, names: Iterable[str], families: tuple[str, ...] = (), *, prefixed: bool
+) -> Iterator[OpenSource]:
+    """Yield each ``envFrom`` that could set one of the variables, with a prefix or without one.
+
+    ``families`` are beginnings of names that stand for all variables that begin so. A name that ``env`` sets itself
+    is out of an envFrom's reach, because env comes later and wins; a family never is.
     """
     if not container.spec.get("envFrom"):
         return
-    open_names = [name for name in names if name not in container.env_names]
-    for index, entry in mappings(container.spec.get("envFrom")):
+    given = container.env_names
+    wanted = [name for name in names if name not in given or name in families]
+    place = (*container.pointer, "envFrom")
+    for index, entry in mappings(container.spec["envFrom"]):
         prefix = text(entry.get("prefix"))
-        name = next((name for name in open_names if prefix and name.startswith(prefix) and name != prefix), None)
-        if name:
-            yield (*container.pointer, "envFrom", index, "prefix"), prefix, name
+        if bool(prefix) is not prefixed:
+            continue
+        found = [name for name in wanted if _completes(prefix, name, families)]
+        if found:
+            yield OpenSource((*place, index, "prefix") if prefix else (*place, index), prefix, entry, found)
+
+
+def _completes(prefix: str, name: str, families: tuple[str, ...]) -> bool:
+    """Tell whether a key of at least one letter can follow a prefix so that the name, or one of the family, comes out.
+
+    Without a prefix any name does.
+    """
+    if name in families and prefix.startswith(name):
+        return True
+    return name.startswith(prefix) and name != prefix
+
+
+def appended(
+    rule: str, workload: Workload, container: Container, values: Mapping[str, str]
+) -> tuple[tuple[Operation, ...], Pointer]:
+    """Return the operations that add variables to a container, and where they go; none where env does not decode."""
+    env, place = container.spec.get("env"), (*container.pointer, "env")
+    entries = [{"name": name, "value": value} for name, value in values.items()]
+    if isinstance(env, list):
+        return tuple([patch.Operation(rule, "add", (*place, patch.APPEND), entry) for entry in entries]), place
+    if env is not None or not entries:
+        return (), container.pointer
+    first = patch.add(rule, workload.document, (*place, patch.APPEND), entries[0])
+    rest = [patch.Operation(rule, "add", (*place, patch.APPEND), entry) for entry in entries[1:]]
+    return (first, *rest), container.pointer
+
+
+def removed(rule: str, variable: Variable) -> tuple[Operation, ...]:
+    """Return the operations that remove every entry of a variable: an earlier one would count then.
+
+    The last ones go first, for the indices; a list that would be left empty goes with them.
+    """
+    place = (*variable.container.pointer, "env")
+    if len(variable.indices) == len(variable.container.spec["env"]):
+        return (patch.remove(rule, place),)
+    return tuple([patch.remove(rule, (*place, index)) for index in reversed(variable.indices)])

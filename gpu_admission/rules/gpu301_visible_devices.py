@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 from gpu_admission.core import patch
-from gpu_admission.core.finding import Problem
+from gpu_admission.core.finding import SEVERITIES, Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import devices, environment, markers, occasions
+from . import devices, environment, intent, legacy, occasions
+from .runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, FEATURES, LEGACY, SWITCHES, device_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
-    from .environment import Variable
+    from .environment import OpenSource, Variable
+    from .runtime_variables import DeviceList
 
 ID = "GPU301"
-_NAMES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES})
+_NAMES = (*DEVICE_LISTS, *SWITCHES)
 _NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
 _OFF = ("", "disabled")
 
@@ -29,74 +32,86 @@ _OFF = ("", "disabled")
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
     for pod, container in workload.containers():
-        for variable in environment.variables(container, _NAMES):
-            if variable.name in markers.SWITCHES and devices.is_on(variable):
-                yield _switch(variable, asks=pod.serves(container))
-            elif variable.name in markers.DEVICE_LISTS and devices.may_show(pod, variable, policy):
-                yield _device_list(pod, variable)
-        for place, prefix, name in environment.completing(container, markers.DEVICE_LISTS):
-            yield Problem(
-                place,
-                f"{container.label} takes variables from an envFrom with the prefix {shown(prefix)}, "
-                f"which can set {name}, and so show it cards that it did not request",
-                f"list the variables under env instead, or set {name} there too (env wins over envFrom)",
-            )
+        asked = devices.makers(workload, pod, container, policy)
+        for variable in environment.variables(container, _NAMES, DEVICE_LIST_FAMILIES):
+            known = device_list(variable.name)
+            if known is not None and devices.may_show(workload, pod, variable, policy):
+                yield _device_list(pod, variable, known, asked, policy)
+            elif variable.name in SWITCHES and devices.is_on(variable):
+                yield _switch(variable, served=bool(asked))
+        for source in environment.open_sources(container, _NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
+            yield _source(workload, pod, container, source, policy)
+        yield from legacy.problems(ID, workload, pod, container, asked, policy)
 
 
-def _device_list(pod: Pod, variable: Variable) -> Problem:
+def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:
     name, container = variable.name, variable.container
     if variable.value is None:
         said = f"takes {name} from {variable.source}, which can show it any card of the node"
     else:
         said = f"sets {name} to {shown(variable.value)}, which shows it cards of the node that it was not given"
-    asks = pod.serves(container)
-    advice = "request GPUs under resources.limits"
-    if asks or not pod.complete:
+    served = pod.serves(container) or devices.is_given(asked, known.maker)
+    fix, advice = environment.removed(ID, variable), "request GPUs under resources.limits"
+    if served or not pod.complete:
         advice = f"remove {name}: the device plugin sets it to the cards that the container gets"
-    elif name == devices.NVIDIA:
-        advice += f', or set {name} to "void" to show none'
-    else:
+    elif known.family:
         advice += f" instead of setting {name}"
-    void = name == devices.NVIDIA and pod.complete and not asks
-    fix = _void(variable) if void else _removal(variable)
+    else:
+        value = devices.blinding(known, policy)
+        advice += f", or set {name} to {shown(value)} to show none"
+        fix = _blinded(variable, value)
     return Problem(variable.pointer, f"{container.label} {said}", advice, fix=fix, safety="unsafe")
 
 
-def _switch(variable: Variable, *, asks: bool) -> Problem:
-    opens, severity = markers.SWITCHES[variable.name]
-    if asks and severity == "warning":
+def _switch(variable: Variable, *, served: bool) -> Problem:
+    switch = SWITCHES[variable.name]
+    severity = switch.severity
+    if served and severity == "warning":
         severity = "info"  # a faster way to the container's own card
     value = f"from {variable.source}" if variable.value is None else shown(variable.value)
     return Problem(
         variable.pointer,
-        f"{variable.container.label} sets {variable.name} ({value}), which opens {opens}",
+        f"{variable.container.label} sets {variable.name} ({value}), which opens {switch.opens}",
         f"remove {variable.name}: what a GPU pod may reach is set up by the cluster's administrator",
         severity=severity,
     )
 
 
-def _void(variable: Variable) -> tuple[Operation, ...]:
+def _source(workload: Workload, pod: Pod, container: Container, source: OpenSource, policy: Policy) -> Problem:
+    """Say what a prefix can complete to; what nobody needs is set in env, where no envFrom reaches it."""
+    severities = ["error" if name in DEVICE_LISTS else SWITCHES[name].severity for name in source.names]
+    fix: tuple[Operation, ...] = ()
+    reachable = not any(name in DEVICE_LIST_FAMILIES for name in source.names)  # those, no entry of env keeps out
+    if reachable and intent.may_be_blinded(workload, pod, container, policy):
+        values = {name: devices.off(name, policy) for name in source.names}
+        fix, _ = environment.appended(ID, workload, container, values)
+    return Problem(
+        source.pointer,
+        f"{container.label} takes variables from an envFrom with the prefix {shown(source.prefix)}, "
+        "which can complete to a variable that shows it cards that it did not request",
+        f"list the variables under env instead, or set {source.listed} there too (env wins over envFrom)",
+        fix=fix,
+        safety="safe",
+        severity=min(severities, key=SEVERITIES.index),
+    )
+
+
+def _blinded(variable: Variable, value: str) -> tuple[Operation, ...]:
     place = (*variable.container.pointer, "env", variable.indices[-1])
-    return (patch.replace(ID, place, {"name": variable.name, "value": "void"}),)
-
-
-def _removal(variable: Variable) -> tuple[Operation, ...]:
-    """Remove every entry of the name, since an earlier one would count then; last ones first, for the indices."""
-    place = (*variable.container.pointer, "env")
-    if len(variable.indices) == len(variable.container.spec["env"]):
-        return (patch.remove(ID, place),)
-    return tuple(patch.remove(ID, (*place, index)) for index in reversed(variable.indices))
+    return (patch.replace(ID, place, {"name": variable.name, "value": value}),)
 
 
 def _reads() -> Reads:
     """Return the device lists and those switches that are more than a note to a pod without a GPU."""
-    lists = {name: [value for value in _NAUGHTS if devices.shows_none(value)] for name in markers.DEVICE_LISTS}
-    switches = {
-        name: _OFF if name in markers.FEATURES else _OFF[:1]
-        for name, (_, severity) in markers.SWITCHES.items()
-        if severity != "info"
+    lists = {
+        f"{name}*" if each.family else name: [value for value in _NAUGHTS if each.shows_none(value)]
+        for name, each in DEVICE_LISTS.items()
     }
-    return Reads(variables={**lists, **switches}, completed=markers.DEVICE_LISTS)
+    switches = {
+        name: _OFF if name in FEATURES else _OFF[:1] for name, switch in SWITCHES.items() if switch.severity != "info"
+    }
+    images: dict[str, list[str]] = {name: [] for name, each in LEGACY.items() if each.severity != "info"}
+    return Reads(variables={**lists, **switches, **images}, completed=(*DEVICE_LISTS, *switches))
 
 
 _POD = """\
@@ -141,5 +156,5 @@ stands there, is put together from other variables, or comes from a ConfigMap th
     check=check,
     when=occasions.gpu_variable,
     reads=_reads(),
-    fix="unsafe",
+    fix="safe",
 )

@@ -7,49 +7,71 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import environment, markers, occasions
-from .common import asked_vendors, backend_vendor
+from . import devices, environment, occasions
+from .common import backend_vendor
+from .runtime_variables import ISOLATION_PREFIXES, ISOLATION_SWITCHES, PRELOAD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import Container
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
     from .environment import Variable
 
 ID = "GPU308"
+_PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
 _HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
-    "LD_PRELOAD": frozenset({""}),
+    PRELOAD: frozenset({""}),
 }
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find such variables on containers that get a share of a card."""
+    """Find such variables on containers that get a share of a card of NVIDIA's."""
     for pod in workload.pods:
-        if not _shares(pod, policy):
-            continue
         for container in pod.containers:
-            if not pod.serves(container):
+            systems = _sharing(pod, container, policy)
+            if not systems:
                 continue
-            found = environment.variables(container, markers.ISOLATION_SWITCHES, markers.ISOLATION_PREFIXES)
-            yield from (_problem(variable) for variable in found if not _is_harmless(variable))
-            for place, prefix, name in environment.completing(container, markers.ISOLATION_SWITCHES):
+            names = [name for name in ISOLATION_SWITCHES if name != PRELOAD or _preloads(systems)]
+            for variable in environment.variables(container, names, ISOLATION_PREFIXES):
+                if not (_is_harmless(variable) or devices.is_licensed(workload, pod, variable, policy)):
+                    yield _problem(variable)
+            wanted = (*names, *ISOLATION_PREFIXES)
+            for source in environment.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
                 yield Problem(
-                    place,
-                    f"{container.label} takes variables from an envFrom with the prefix {shown(prefix)}, "
-                    f"which can set {name} and so lift the limits on its share of the GPU",
+                    source.pointer,
+                    f"{container.label} takes variables from an envFrom with the prefix {shown(source.prefix)}, "
+                    f"which can set {source.listed} and so lift the limits on its share of the GPU",
                     "list the variables under env instead",
                 )
 
 
-def _shares(pod: Pod, policy: Policy) -> bool:
-    """Tell whether a pod gets shares of cards: by the resource's name, by annotation, or by the policy's backend."""
-    if any(gpu.asks and gpu.resource.sharing == "shared" for gpu in pod.gpus) or pod.shares:
-        return True
-    return policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) in asked_vendors(pod, policy)
+def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
+    """Return the systems that give a container a share of a card of NVIDIA's, which these variables are about.
+
+    A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
+    """
+    own = [gpu for gpu in container.gpus if gpu.asks and devices.maker(gpu, policy) == "nvidia"]
+    found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
+    if container is pod.shares:
+        found.add("kai")
+    name = policy.backend.name
+    if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
+        found.add(name)
+    return frozenset(found)
+
+
+def _preloads(systems: frozenset[str]) -> bool:
+    """Tell whether any of the systems limits a share by a library that is loaded before the program's own."""
+    from gpu_admission.backends import registry  # noqa: PLC0415 - a run without shared GPUs never pays for it
+
+    return not _PRELOADING.isdisjoint(systems) or any(
+        registry.named(system).preloads for system in systems if system in registry.NAMES
+    )
 
 
 def _is_harmless(variable: Variable) -> bool:
@@ -92,9 +114,12 @@ HAMi, Volcano's vGPU and cGPU keep a container to its share of a card by a libra
 library obeys variables: `CUDA_DISABLE_CONTROL` keeps it out, `CUDA_DEVICE_MEMORY_LIMIT` and `CUDA_DEVICE_SM_LIMIT`
 are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` leads to another MPS daemon. A
 pod that sets them takes memory that the scheduler gave to others, who then fail for want of it. On whole cards
-the same variables are harmless and not reported.""",
+and on other makers' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
+by a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: that very
+reference is allowed under KAI's policy.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",
+        "kai-scheduler/KAI-Scheduler: pkg/admission/webhook/v1alpha2/hamicore/hamicore.go",
         "Project-HAMi/volcano-vgpu-device-plugin: pkg/plugin/vgpu/plugin.go",
         "https://docs.nvidia.com/deploy/mps/index.html",
     ),

@@ -7,7 +7,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 
-from . import environment, markers, occasions
+from . import devices, environment, occasions
+from .runtime_variables import MPS_PREFIX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ _FIELDS = {"hostPID": "the node's processes", "hostIPC": "the node's shared memo
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find hostPID and hostIPC on pods that reach a card through NVIDIA's Multi-Process Service."""
     for pod in workload.pods:
-        opened = [field for field in _FIELDS if pod.spec.get(field) is True]
-        if opened and _uses_mps(pod, policy):
+        opened = [field for field in _FIELDS if pod.spec.get(field) is True and not _is_allowed(field, policy)]
+        if opened and _uses_mps(workload, pod, policy):
             for field in opened:
                 yield Problem(
                     (*pod.pointer, field),
@@ -34,10 +35,24 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
-def _uses_mps(pod: Pod, policy: Policy) -> bool:
-    if policy.backend.name in known.USES_MPS and pod.asks:
-        return True
-    return any(environment.variables(container, prefixes=(markers.MPS_PREFIX,)) for container in pod.containers)
+def _is_allowed(field: str, policy: Policy) -> bool:
+    """Tell whether the policy says that the cluster's MPS needs it: GKE's and nos's reach their daemon so."""
+    return field == "hostIPC" and policy.backend.parameters.get("hostIPC") == "allow"
+
+
+def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
+    """Tell whether a container reaches NVIDIA's daemon: given such a card under MPS, or told where the daemon is.
+
+    One that is given other makers' cards only is no client, whatever its variables.
+    """
+    for container in pod.containers:
+        asked = devices.makers(workload, pod, container, policy)
+        served = devices.is_given(asked, "nvidia")
+        if served and policy.backend.name in known.USES_MPS:
+            return True
+        if (served or not asked) and environment.variables(container, prefixes=(MPS_PREFIX,)):
+            return True
+    return False
 
 
 _HEAD = """\
@@ -66,7 +81,7 @@ RULE = Rule(
 MPS runs the kernels of several pods in one daemon's context, and trusts what comes over its pipe and shared memory.
 A pod in the node's PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's
 device plugin mounts the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of
-MPS does ask for hostIPC (GKE's GPU sharing): there switch the rule off in the policy.""",
+MPS does need hostIPC (GKE's GPU sharing, nos): there the policy says `backend: {name: mps, hostIPC: allow}`.""",
     references=(
         "https://docs.nvidia.com/deploy/mps/index.html",
         "NVIDIA/k8s-device-plugin: internal/plugin/server.go",
@@ -77,5 +92,5 @@ MPS does ask for hostIPC (GKE's GPU sharing): there switch the rule off in the p
     policy={"backend": {"name": "mps", "replicas": 4}},
     check=check,
     when=occasions.host_namespace,
-    reads=Reads(variables={f"{markers.MPS_PREFIX}*": ()}, beside=tuple(_FIELDS)),
+    reads=Reads(variables={f"{MPS_PREFIX}*": ()}, beside=tuple(_FIELDS)),
 )

@@ -5,35 +5,55 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, mappings, shown, text
 
-from . import devices
+from . import devices, environment, intent
+from .runtime_variables import DEVICE_LISTS, SWITCHES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.container import Container
+    from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.core.workload import Pod, Workload
+
+    from .environment import OpenSource
 
 ID = "GPU310"
+# Every list, and what opens more than a faster way to one's own card. What a runtime obeys by how its name begins
+# is here by its plain name: the others cannot be kept out by env (docs/security.md).
+_NAMES = (
+    *(name for name in DEVICE_LISTS if not name.endswith("_")),
+    *(name for name, switch in SWITCHES.items() if switch.severity == "error"),
+)
 
 
-def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find envFrom without a prefix where env does not set the variable itself (env wins over envFrom)."""
-    for _, container in workload.containers():
-        if devices.NVIDIA in container.env_names:
-            continue
-        for index, source in mappings(container.spec.get("envFrom")):
-            if not text(source.get("prefix")):
-                kind = "Secret" if "secretRef" in source else "ConfigMap"
-                name = mapping(source.get("secretRef") or source.get("configMapRef")).get("name")
-                yield Problem(
-                    (*container.pointer, "envFrom", index),
-                    f"{container.label} takes all variables of the {kind} {shown(name)}, "
-                    f"and whether {devices.NVIDIA} is among them cannot be told from here",
-                    f"set {devices.NVIDIA} under env, which wins over envFrom, or list the variables one by one",
-                )
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find envFrom without a prefix where env does not set all of the variables itself (env wins over envFrom).
+
+    A container that is given no card is repaired: each variable is set to what shows and opens nothing.
+    """
+    for pod, container in workload.containers():
+        for source in environment.open_sources(container, _NAMES, prefixed=False):
+            if not devices.is_licensed_source(workload, pod, container, source.source, policy):
+                yield _problem(workload, pod, container, source, policy)
+
+
+def _problem(workload: Workload, pod: Pod, container: Container, source: OpenSource, policy: Policy) -> Problem:
+    fix: tuple[Operation, ...] = ()
+    if intent.may_be_blinded(workload, pod, container, policy):
+        values = {name: devices.off(name, policy) for name in source.names}
+        fix, _ = environment.appended(ID, workload, container, values)
+    return Problem(
+        source.pointer,
+        f"{container.label} takes all variables of {source.label}, "
+        "and whether any of them shows it cards cannot be told from here",
+        "list the variables one by one under env, or give the envFrom a prefix; "
+        f"it can set {source.listed}, unless env does (which wins)",
+        fix=fix,
+        safety="safe",
+    )
 
 
 _HEAD = """\
@@ -50,6 +70,8 @@ _ENV_FROM = """\
       envFrom:
         - configMapRef: {name: settings}
 """
+_EMPTY = '""'
+_CLOSED = "".join(f"        - name: {name}\n          value: {devices.off(name) or _EMPTY}\n" for name in _NAMES)
 
 RULE = Rule(
     id=ID,
@@ -59,12 +81,15 @@ RULE = Rule(
     summary="variables from elsewhere that could show a container cards",
     rationale="""\
 A ConfigMap can hold `NVIDIA_VISIBLE_DEVICES: all` as well as any other variable, and a pod that takes all of it with
-`envFrom` shows no sign of it (GPU301 finds what can be seen). Nearly every envFrom is harmless, so this rule is off
-by default; a strict policy that wants every container to say which cards it sees switches it on.""",
+`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other maker's list and for the
+switches of NVIDIA's toolkit. Nearly every envFrom is harmless, so this rule is off by default; a strict policy that
+wants every container to say which cards it sees switches it on. A container without a GPU is then repaired: `env`
+wins over `envFrom`, so each of these variables is set there to what shows nothing.""",
     references=("https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/",),
     bad=f"{_HEAD}{_ENV_FROM}",
-    good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n{_ENV_FROM}",
+    good=f"{_HEAD}{_ENV_FROM}      env:\n{_CLOSED}",
     default="off",
     check=check,
-    reads=Reads(unprefixed=(devices.NVIDIA,)),
+    reads=Reads(unprefixed=(*DEVICE_LISTS, *SWITCHES)),
+    fix="safe",
 )

@@ -9,9 +9,9 @@ from __future__ import annotations
 from gpu_admission.backends import known
 from gpu_admission.core import resources
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from gpu_admission.core.finding import Severity
+from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITCHES, LEGACY, SWITCHES
+
+__all__ = ["DEVICE_LISTS", "ISOLATION_PREFIXES", "ISOLATION_SWITCHES", "SWITCHES"]  # read here by what renders them
 
 
 class Owners(dict[str, str]):
@@ -35,53 +35,11 @@ class Owners(dict[str, str]):
         return found
 
 
-# Variables in which a container runtime reads the list of cards to hand to the container: variable -> vendor.
-# CUDA_VISIBLE_DEVICES, HIP_VISIBLE_DEVICES, ROCR_VISIBLE_DEVICES, ASCEND_RT_VISIBLE_DEVICES and their like are
-# missing on purpose: the program's own libraries read them, and they can only narrow what is already there.
-DEVICE_LISTS: dict[str, str] = {
-    "NVIDIA_VISIBLE_DEVICES": "nvidia",  # NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go
-    "ALIYUN_COM_GPU_VISIBLE_DEVICES": "nvidia",  # Alibaba Cloud cGPU documentation
-    "AMD_VISIBLE_DEVICES": "amd",  # ROCm/container-toolkit: internal/oci/oci.go
-    "HABANA_VISIBLE_DEVICES": "intel",  # HabanaAI/habana-container-runtime: filterDevicesByENV
-    "ASCEND_VISIBLE_DEVICES": "huawei",  # Ascend Docker Runtime; set by ascend-device-plugin's Allocate
-    "CAMBRICON_VISIBLE_DEVICES": "cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
-    "MTHREADS_VISIBLE_DEVICES": "mthreads",  # Moore Threads mt-container-toolkit
-    "IX_VISIBLE_DEVICES": "iluvatar",  # Deep-Spark/ix-container-runtime
-}
-
-# Variables by which NVIDIA's toolkit opens something beside the cards: variable -> what it opens, how bad it is.
-# NVIDIA/nvidia-container-toolkit: internal/modifier, internal/config/features.go, internal/config/image
-SWITCHES: dict[str, tuple[str, Severity]] = {
-    "NVIDIA_IMEX_CHANNELS": ("memory channels to the GPUs of other nodes", "error"),
-    "NVIDIA_MIG_CONFIG_DEVICES": ("the MIG configuration of whole cards", "error"),
-    "NVIDIA_MIG_MONITOR_DEVICES": ("what runs in every MIG slice of the cards", "error"),
-    "NVIDIA_NVSWITCH": ("the NVSwitch devices that all tenants of the node share", "error"),
-    "NVIDIA_GDS": ("the GPUDirect Storage devices of the node", "warning"),
-    "NVIDIA_MOFED": ("the InfiniBand devices of the node", "warning"),
-    "NVIDIA_GDRCOPY": ("the GDRCopy device of the node", "warning"),
-    "NVIDIA_DISABLE_REQUIRE": ("the container to a driver that its image declares too old", "info"),
-}
-FEATURES = frozenset({"NVIDIA_NVSWITCH", "NVIDIA_GDS", "NVIDIA_MOFED", "NVIDIA_GDRCOPY"})  # on by "enabled" only
-
-# Variables that switch a sharing backend's limits off, or that it sets itself to enforce them. Not here:
-# GPU_CORE_UTILIZATION_POLICY and CUDA_TASK_PRIORITY, which HAMi's own webhook writes into pods.
-ISOLATION_SWITCHES: tuple[str, ...] = (
-    "CUDA_DISABLE_CONTROL",  # Project-HAMi/HAMi and volcano-vgpu-device-plugin: no libvgpu.so preload
-    "CUDA_DEVICE_SM_LIMIT",  # Project-HAMi/HAMi-core: the share of compute
-    "CGPU_DISABLE",  # Alibaba Cloud cGPU: "true" or "1"
-    "LD_PRELOAD",  # takes the place of the library that counts the memory
-)
-ISOLATION_PREFIXES: tuple[str, ...] = (
-    "CUDA_DEVICE_MEMORY_LIMIT",  # Project-HAMi/HAMi-core: the memory limit, one variable a card
-    "CUDA_MPS_",  # NVIDIA Multi-Process Service: the pipe of another daemon, one's own limits
-)
-MPS_PREFIX = "CUDA_MPS_"
-
 # NVIDIA/gpu-operator: internal/state, runtime classes that it creates
 NVIDIA_RUNTIME_CLASSES = frozenset({"nvidia", "nvidia-cdi", "nvidia-legacy"})
 
 KAI_REQUESTS = resources.REQUEST_ANNOTATIONS
-KAI_CONFIG_MAP = "runai/shared-gpu-configmap"  # begins the names of the ConfigMaps that KAI's binder fills in
+KAI_CONFIG_MAP = resources.SHARE_CONFIG_MAP
 
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).
 # cncf-tags/container-device-interface: pkg/cdi/annotations.go; NVIDIA/nvidia-container-toolkit: internal/config/image
@@ -188,7 +146,7 @@ ENV_PREFIXES: tuple[str, ...] = (
     "NVIDIA_",
     "CUDA_",
     "ROCR_",
-    *(name for name in DEVICE_LISTS if not name.startswith("NVIDIA_")),
+    *(name for name in (*DEVICE_LISTS, *LEGACY) if not name.startswith(("NVIDIA_", "CUDA_"))),
     "CGPU_DISABLE",
 )
 # annotations and labels with these keys, or that begin so,

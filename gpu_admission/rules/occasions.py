@@ -11,7 +11,7 @@ from __future__ import annotations
 from gpu_admission.core.rule import Occasion
 from gpu_admission.core.shape import mapping, text
 
-from . import markers, sharing, tolerations
+from . import markers, runtime_variables, sharing, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 )
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
-_VARIABLES = frozenset({*markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES})
-_PREFIXES = markers.ISOLATION_PREFIXES
+_VARIABLES = runtime_variables.NAMES
+_PREFIXES = runtime_variables.PREFIXES
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
 _LETTERS = 4  # that tell most keys from those that matter; every pattern has more before its star
 _BEGINNINGS = frozenset(

@@ -29,11 +29,17 @@ _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
 def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
     """Yield each pod whose GPU requests concern the policy's backend, and what becomes of it."""
     for pod in workload.pods:
-        plan = pod.memo.get("sharing", pod)
-        if plan is pod:
-            plan = pod.memo["sharing"] = _work_out(workload, pod, policy)
+        plan = plan_of(workload, pod, policy)
         if plan is not None:
             yield pod, plan
+
+
+def plan_of(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+    """Return what becomes of a pod, worked out once; None where its GPU requests do not concern the backend."""
+    if "sharing" not in pod.memo:
+        pod.memo["sharing"] = _work_out(workload, pod, policy)
+    plan: Plan | None = pod.memo["sharing"]
+    return plan
 
 
 def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:

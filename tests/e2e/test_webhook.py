@@ -156,6 +156,24 @@ class TestEphemeralContainers:
         assert added.object["spec"]["ephemeralContainers"][0]["name"] == "debug"
 
 
+class TestBlinding:
+    """A pod that could see cards by what its variables may come to runs, and sees none."""
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"env": [{"name": "CUDA_VERSION", "value": "9.0"}]},
+            {"envFrom": [{"prefix": "NVIDIA_", "configMapRef": {"name": "mine"}}]},
+        ],
+        ids=["an old image", "a prefix"],
+    )
+    def test_it_is_told_to_see_none(self, api, namespace, fields):
+        made = api.create(pod(container(**fields)), namespace)
+        assert made.status == 201, made
+        told = {each["name"]: each.get("value") for each in made.object["spec"]["containers"][0]["env"]}
+        assert told["NVIDIA_VISIBLE_DEVICES"] == "void"
+
+
 class TestNeverAnOutage:
     def test_ordinary_pods_are_created_while_we_are_down(self, api, webhook, namespace):
         webhook.stop()

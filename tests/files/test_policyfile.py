@@ -85,6 +85,8 @@ def test_off_is_what_yaml_reads_as_false():
         ("spec:\n  backend: {name: dra, template: GPU_large}\n", "spec.backend.template"),
         ("spec:\n  backend: {name: hami, memoryfactor: 2}\n", "did you mean 'memoryFactor'?"),
         ("spec:\n  backend: {name: kai, memoryFactor: 2}\n", "unknown key 'memoryFactor'; valid are: name, queue"),
+        ("spec:\n  backend: {name: mps, hostIPC: maybe}\n", "valid are: deny, allow"),
+        ("spec:\n  backend: {name: time-slicing, hostIPC: allow}\n", "unknown key 'hostIPC'"),
         ("spec:\n  resources: {extra: [gpu]}\n", "no name of an extended resource"),
         ("spec:\n  cluster: {cards: [{model: X, memory: 0}]}\n", "more than zero"),
         ("spec:\n  cluster: {cards: [{model: X, memory: 80GB}]}\n", "spec.cluster.cards.0.memory"),
@@ -105,6 +107,12 @@ def test_off_is_what_yaml_reads_as_false():
 )
 def test_a_mistake_is_named_with_its_line(spec, said):
     assert said in mistake(spec)
+
+
+@pytest.mark.parametrize("said", ["deny", "allow"])
+def test_the_clients_of_mps_may_be_allowed_the_nodes_memory(said):
+    content = HEAD + f"spec:\n  backend: {{name: mps, replicas: 4, hostIPC: {said}}}\n"
+    assert policyfile.parse(content.encode(), "p.yaml").backend.parameters["hostIPC"] == said
 
 
 @pytest.mark.parametrize("setting", ["denny", "[deny]", "5", "{action: denny}", "{fixx: false}"])

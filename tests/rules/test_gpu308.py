@@ -2,6 +2,7 @@
 
 import pytest
 
+from gpu_admission.backends import registry
 from rules.table import Found, Row, container, env, pod, template, verify
 
 SHARE = {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 4096}
@@ -12,8 +13,8 @@ def lifts(name, *words):
     return (Found(PLACE, "error", (name, "limits", f"remove {name}", *words)),)
 
 
-def sharing(gpu=SHARE, **fields):
-    return pod(container(gpu=gpu, **fields))
+def sharing(gpu=SHARE, annotations=None, **fields):
+    return pod(container(gpu=gpu, **fields), annotations=None if gpu else annotations)
 
 
 SWITCHES = {
@@ -34,6 +35,32 @@ HARMLESS = {
     "GPU_CORE_UTILIZATION_POLICY": "force",
 }
 DISABLE = env(CUDA_DISABLE_CONTROL="true")
+
+ENV_FROM = "/spec/containers/0/envFrom/0"
+MPS = {"CUDA_MPS_PIPE_DIRECTORY": "/x"}
+PRELOADED = {
+    "volcano-vgpu": SHARE,
+    "hami": {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 3000},
+    "koordinator": {"koordinator.sh/gpu.shared": 1, "koordinator.sh/gpu-memory": "8Gi"},
+    "kai": None,
+}
+LIMIT = "CUDA_DEVICE_MEMORY_LIMIT"
+UNDER_KAI = {"backend": {"name": "kai", "queue": "q"}}
+
+
+def from_prefix(prefix):
+    return sharing(envFrom=[{"prefix": prefix, "configMapRef": {"name": "c"}}])
+
+
+def hamicore(memory="4096", config_map="x-shared-gpu-0", key=LIMIT, variable=LIMIT):
+    source = {"configMapKeyRef": {"name": config_map, "key": key, "optional": True}}
+    annotations = {"gpu-memory": memory, "runai/shared-gpu-configmap": "x-shared-gpu"}
+    return pod(container(env=[{"name": variable, "valueFrom": source}]), annotations=annotations)
+
+
+def limited(suffix=""):
+    return (Found("/spec/containers/0/env/0/valueFrom", "error", (f"{LIMIT}{suffix} (from a ConfigMap)",)),)
+
 
 ROWS = [
     *(Row(f"{name}={value}", sharing(env=env((name, value))), lifts(name)) for name, value in SWITCHES.items()),
@@ -89,6 +116,66 @@ ROWS = [
         template("Deployment", container(gpu=SHARE, env=DISABLE)),
         (Found("/spec/template/spec/containers/0/env/0/value", "error", ("CUDA_DISABLE_CONTROL",)),),
     ),
+    *(
+        Row(f"the prefix {prefix}", from_prefix(prefix), (Found(f"{ENV_FROM}/prefix", "error", (name, "lift")),))
+        for prefix, name in (
+            ("CUDA_DEVICE_M", "CUDA_DEVICE_MEMORY_LIMIT"),
+            ("CUDA_DEVICE_MEMORY_LIMIT", "CUDA_DEVICE_MEMORY_LIMIT"),
+            ("CUDA_DEVICE_MEMORY_LIMIT_", "CUDA_DEVICE_MEMORY_LIMIT"),
+            ("CUDA_MPS_", "CUDA_MPS_"),
+            ("CUDA_MPS_ACTIVE_", "CUDA_MPS_"),
+            ("CUDA_DEVICE_S", "CUDA_DEVICE_SM_LIMIT"),
+            ("CGPU_", "CGPU_DISABLE"),
+            ("LD_", "LD_PRELOAD"),
+        )
+    ),
+    *(Row(f"the prefix {prefix}", from_prefix(prefix)) for prefix in ("APP_", "CUDA_HOME", "CGPU_DISABLE", "LD_L")),
+    *(
+        Row(
+            f"another maker's card is none of theirs: {name}",
+            sharing({name: 1}, env=env(LD_PRELOAD="/x", **MPS)),
+            (),
+            policy,
+        )
+        for name in (
+            "habana.ai/gaudi",
+            "aws.amazon.com/neuroncore",
+            "gpu.intel.com/tiles",
+            "hygon.com/dcumem",
+            "amd.com/gpu",
+        )
+        for policy in ({}, {"backend": {"name": "mps", "replicas": 2}}, {"backend": {"name": "hami"}})
+    ),
+    *(
+        Row(
+            f"LD_PRELOAD where nothing is preloaded: {name}",
+            sharing(gpu, env=env(LD_PRELOAD="/x.so")),
+            (),
+            {"backend": {"name": name}},
+        )
+        for name, gpu in (
+            ("time-slicing", 1),
+            ("mps", 1),
+            ("gpushare", {"aliyun.com/gpu-mem": 3}),
+            ("volcano", {"volcano.sh/gpu-memory": 3000}),
+        )
+    ),
+    *(
+        Row(
+            f"LD_PRELOAD where the limits are preloaded: {backend.name}",
+            sharing(PRELOADED[backend.name], env=env(LD_PRELOAD="/x.so"), annotations={"gpu-memory": "2000"}),
+            lifts("LD_PRELOAD"),
+            {"backend": {"name": backend.name}},
+        )
+        for backend in registry.ALL
+        if backend.preloads
+    ),
+    Row("the limit that KAI's hamicore writes", hamicore(), (), UNDER_KAI),
+    Row("under another policy", hamicore(), limited()),
+    Row("from another ConfigMap", hamicore(config_map="mine"), limited(), UNDER_KAI),
+    Row("by another key", hamicore(key="NVIDIA_VISIBLE_DEVICES"), limited(), UNDER_KAI),
+    Row("another variable", hamicore(variable="CUDA_DEVICE_MEMORY_LIMIT_0"), limited("_0"), UNDER_KAI),
+    Row("with a request that KAI cannot read", hamicore(memory="x"), limited(), UNDER_KAI),
     Row("env a number", sharing(env=5)),
 ]
 

@@ -5,6 +5,7 @@ import pytest
 from rules.table import Found, Row, container, env, pod, template, verify
 
 MPS = {"backend": {"name": "mps", "replicas": 4}}
+ALLOWED = {"backend": {"name": "mps", "replicas": 4, "hostIPC": "allow"}}
 PIPE = env(CUDA_MPS_PIPE_DIRECTORY="/tmp/nvidia-mps")
 
 
@@ -27,6 +28,27 @@ ROWS = [
         template("Job", container(gpu=1), api_version="batch/v1", hostIPC=True),
         (opens("hostIPC", "/spec/template/spec"),),
         MPS,
+    ),
+    *(
+        Row(f"a card of another maker's: {name}", pod(container(gpu={name: 1}, env=PIPE), hostIPC=True), (), policy)
+        for name in ("habana.ai/gaudi", "amd.com/gpu", "aws.amazon.com/neuron")
+        for policy in ({}, MPS)
+    ),
+    Row(
+        "beside one of NVIDIA's",
+        pod(container(gpu=1), container("b", gpu={"amd.com/gpu": 1}), hostIPC=True),
+        (opens("hostIPC"),),
+        MPS,
+    ),
+    Row("the cluster's MPS needs hostIPC", pod(container(gpu=1), hostIPC=True), (), ALLOWED),
+    Row(
+        "which says nothing of hostPID", pod(container(gpu=1), hostIPC=True, hostPID=True), (opens("hostPID"),), ALLOWED
+    ),
+    Row(
+        "the policy says that it does not",
+        pod(container(gpu=1), hostIPC=True),
+        (opens("hostIPC"),),
+        {"backend": {"name": "mps", "replicas": 4, "hostIPC": "deny"}},
     ),
     Row("no MPS", pod(container(gpu=1), hostIPC=True, hostPID=True)),
     Row("no GPU under MPS", pod(container(), hostIPC=True), (), MPS),

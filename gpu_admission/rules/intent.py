@@ -1,0 +1,72 @@
+"""Containers that mean to have a GPU and do not say it in a way that gives them one: not to be blinded."""
+
+from __future__ import annotations
+
+from gpu_admission.core import resources
+from gpu_admission.core.shape import printable
+
+from . import devices, names, strays
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.core.container import Container
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod, Workload
+
+CLAIM = "the claim"
+ANNOTATION = "the annotation that asks for a share of a GPU"
+_MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
+_WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+
+
+def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
+    """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
+
+    That is a claim, a name that is misspelt or looks like a GPU's, a resource where Kubernetes does not look for it,
+    or an annotation that no backend reads or can make sense of.
+    """
+    if container.resources.get("claims"):
+        return CLAIM
+    for name in (*container.limits, *container.requests):
+        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
+            return f"the request for {printable(name[:80])}"
+    if container is pod.shares:
+        return ANNOTATION
+    elsewhere: dict[Pointer, str] | None = pod.memo.get("meant")
+    if elsewhere is None:
+        elsewhere = pod.memo["meant"] = _elsewhere(workload, pod, policy)
+    return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
+
+
+def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
+    """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
+    found: dict[Pointer, str] = {}
+    for stray in strays.find(workload, policy):
+        found[pod.pointer if stray.home is None else stray.home.pointer] = (
+            "the GPU that is requested in the wrong place"
+        )
+    for container, _, _ in names.misspelt(workload, policy):
+        found[container.pointer] = "the request whose name is misspelt"
+    return found
+
+
+def may_be_blinded(
+    workload: Workload, pod: Pod, container: Container, policy: Policy, maker: str | None = None
+) -> bool:
+    """Tell whether a container can be told to see no card without taking away one that it is given, or means to have.
+
+    It is asked of one maker's cards, or of everybody's.
+
+    What a claim gives does not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
+    the policy's backend does not read gives nothing.
+    """
+    given = devices.makers(workload, pod, container, policy) if pod.complete else {devices.ANY_MAKER}
+    if given and (maker is None or devices.is_given(frozenset(given), maker)):
+        return False
+    return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
+
+
+def may_be_nobodys(meant: str) -> bool:
+    """Tell whether seeing no card takes nothing away for all that: no backend reads the annotation, or finds sense."""
+    return meant in _MAY_BE_NOBODYS
