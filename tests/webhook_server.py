@@ -171,7 +171,7 @@ class Server:
                 sock.shutdown(socket.SHUT_WR)
             return read_all(sock)
 
-    def stop(self, sig=signal.SIGTERM, seconds=20):
+    def stop(self, sig=signal.SIGTERM, seconds=60):
         if self.process.poll() is None:
             self.process.send_signal(sig)
         try:

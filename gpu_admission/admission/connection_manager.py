@@ -9,6 +9,7 @@ import time
 from email.utils import formatdate
 from typing import TYPE_CHECKING
 
+from gpu_admission.admission import memory
 from gpu_admission.admission.connection import ANSWERING, IDLE, Connection
 from gpu_admission.admission.http_request import HttpError
 
@@ -26,6 +27,7 @@ SWEEP = 0.25  # seconds between looks at the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
 LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
 STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
+FLOOD = 100  # connections; an API server keeps 25
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
@@ -54,7 +56,7 @@ class ConnectionManager:
         self._listening: list[socket.socket] = []
         self._held = 0
         self._date = (0, b"")
-        self._late = 0
+        self._late = self._most = 0
         self._due = self.now() + SWEEP
         self.loop.call_at(self._due, self._sweep)
 
@@ -179,6 +181,10 @@ class ConnectionManager:
         self.loop.call_at(self._due, self._sweep)
         for each in [each for each in self.open if each.deadline < now]:
             each.expire()
+        self._most = max(self._most, len(self.open))
+        if self._most > FLOOD and len(self.open) < self._most // 4:
+            self._most = len(self.open)
+            memory.release()
 
     # Ending.
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import ctypes
-
-_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # mallopt(3)
-LARGE = 128 * 1024
+import gc
 
 
-def return_large_blocks() -> None:
-    """Have the C library take blocks of 128 KiB and more from the kernel one by one, and give them back when freed.
+def release() -> None:
+    """Return what is not in use to the kernel; takes some milliseconds, and does nothing but with glibc.
 
-    glibc begins so, but raises the limit to what was freed last, and keeps such blocks in its heap from then on:
-    each TLS connection of uvloop's has a buffer of 256 KiB, and 1,400 of them left 60 MiB with two workers. Other C
-    libraries have no such limit, and nothing is done.
+    Each TLS connection of uvloop's has buffers of some 256 KiB, which glibc keeps in its heap when they are freed.
+    Having it map such blocks one by one instead (``M_MMAP_THRESHOLD``) costs a tenth of every review, because
+    Python's ``SSLObject.read`` makes one for each read.
     """
+    gc.collect()  # connections refer to themselves in circles
     try:
-        mallopt = ctypes.CDLL(None).mallopt
+        ctypes.CDLL(None).malloc_trim(0)
     except (OSError, AttributeError):
         return
-    mallopt(_MMAP_THRESHOLD, LARGE)
-    mallopt(_TRIM_THRESHOLD, LARGE)

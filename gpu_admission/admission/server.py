@@ -14,7 +14,6 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from gpu_admission.admission import decision, logs
-from gpu_admission.admission.memory import return_large_blocks
 from gpu_admission.admission.metrics_memory import memory_directory
 from gpu_admission.admission.service import Service
 from gpu_admission.admission.settings import Settings, address, misspelt
@@ -163,7 +162,6 @@ def prepare(
     settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
 ) -> Service | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
-    return_large_blocks()
     log_writer = logs.setup(settings.log_format, settings.log_level)
     for mistake in misspelt(os.environ):
         logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))

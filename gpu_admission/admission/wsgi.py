@@ -17,37 +17,33 @@ if TYPE_CHECKING:
     Wsgi = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 
 # The connection frames the answer itself.
-FRAMING = frozenset({"content-length", "connection", "transfer-encoding", "server", "date"})
+FRAMING = frozenset({b"content-length", b"connection", b"transfer-encoding", b"server", b"date"})
 BODY = frozenset({b"content-length", b"content-type", b"transfer-encoding", b"expect"})
 
 
 def call(wsgi: Wsgi, head: RequestHead) -> Answer:
     """Run the application to its end. Raises whatever it raises."""
-    started: dict[str, Any] = {}
+    started: list[Any] = []
     written: list[bytes] = []
 
-    def start_response(status: str, headers: list[tuple[str, str]], _: object = None) -> Callable[[bytes], None]:
-        started.update(status=status, headers=headers)
+    def start_response(*status_and_headers: Any) -> Callable[[bytes], None]:
+        started[:] = status_and_headers
         return written.append
 
     result = wsgi(environ(head), start_response)
     try:
         written.extend(result)
     finally:
-        close = getattr(result, "close", None)
-        if close is not None:
-            close()
-    headers = tuple(
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
-        for name, value in started["headers"]
-        if name.lower() not in FRAMING
-    )
-    return Answer(int(started["status"][:3]), b"".join(written), headers)
+        getattr(result, "close", bool)()
+    status, headers = started[:2]
+    fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+    return Answer(int(status[:3]), b"".join(written), tuple(field for field in fields if field[0] not in FRAMING))
 
 
 def environ(head: RequestHead) -> dict[str, Any]:
-    """Make the WSGI environment."""
-    made = {
+    """Make the WSGI environment of a request without a body."""
+    given = [(name, value) for name, value in head.fields if name not in BODY and b"_" not in name]
+    return {
         "REQUEST_METHOD": head.method,
         "SCRIPT_NAME": "",
         "PATH_INFO": unquote_to_bytes(head.raw_path).decode("latin-1"),
@@ -62,8 +58,5 @@ def environ(head: RequestHead) -> dict[str, Any]:
         "wsgi.multithread": True,
         "wsgi.multiprocess": True,
         "wsgi.run_once": False,
+        **{"HTTP_" + name.decode("ascii").upper().replace("-", "_"): value.decode("latin-1") for name, value in given},
     }
-    for name, value in head.fields:
-        if name not in BODY and b"_" not in name:
-            made["HTTP_" + name.decode("ascii").upper().replace("-", "_")] = value.decode("latin-1")
-    return made

@@ -155,7 +155,7 @@ def test_its_own_certificate(tmp_path):
 def test_a_state_directory_that_cannot_be(tmp_path):
     tmp_path.joinpath("file").write_text("")
     server = Server(tmp_path, wait=False, tls_cert="", tls_key="", self_signed=str(tmp_path / "file"))
-    assert server.process.wait(20) == 2
+    assert server.process.wait(60) == 2
     assert "no certificate" in server.log
     assert "Traceback" not in server.log
 
@@ -300,7 +300,7 @@ def mapped(pid):
 )
 def test_nothing_to_serve(tmp_path, settings, words):
     server = Server(tmp_path, wait=False, **settings)
-    assert server.process.wait(20) == 2
+    assert server.process.wait(60) == 2
     assert words in server.log
     assert "Traceback" not in server.log
 
