@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.render.formats import FORMATS
+
 from .words import UsageError, nearest
 
 TYPE_CHECKING = False
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["switch", "choice", "word", "words", "many", "number"]
 
-FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab")
 LEVELS = ("error", "warning", "info")
 SHELLS = ("bash", "zsh", "fish")
 
