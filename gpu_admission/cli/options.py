@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.nearest import did_you_mean
+from gpu_admission.render.formats import FORMATS
 
 from .words import UsageError
 
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
     Kind = Literal["switch", "choice", "word", "words", "many", "number"]
 
-FORMATS = ("text", "concise", "json", "sarif", "junit", "github", "gitlab")
 LEVELS = ("error", "warning", "info")
 SHELLS = ("bash", "zsh", "fish")
 

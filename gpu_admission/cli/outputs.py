@@ -6,9 +6,10 @@ import os
 import sys
 
 from gpu_admission.core.nearest import did_you_mean
+from gpu_admission.render import formats
+from gpu_admission.render.formats import FOR_PEOPLE, FORMATS
 from gpu_admission.render.style import Style
 
-from .options import FORMATS
 from .words import UsageError, printed
 
 TYPE_CHECKING = False
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from typing import TextIO
 
     from gpu_admission.render.report import Report
-
-FOR_PEOPLE = ("text", "concise")
 
 
 class Target:
@@ -56,32 +55,15 @@ def targets(said: list[str], default: str) -> list[Target]:
 
 def rendered(report: Report, form: str, style: Style, *, remarks: bool, quiet: bool, statistics: bool) -> bytes:
     """Return a report in a format, as bytes. ``remarks`` as in ``render.text``."""
+    render = formats.renderer(form)
     if form in FOR_PEOPLE:
-        if form == "text":
-            from gpu_admission.render import text as people  # noqa: PLC0415 - one format a run is the rule
-        else:
-            from gpu_admission.render import concise as people  # type: ignore[no-redef]  # noqa: PLC0415
-        said = people.render(report, style, remarks=remarks, quiet=quiet)
+        said: str = render(report, style, remarks=remarks, quiet=quiet)
         if statistics:
             from gpu_admission.render import tally  # noqa: PLC0415
 
             said += tally.render(report, style)
         return said.encode("utf-8", "backslashreplace")
-    return _machine(report, form).encode("utf-8", "backslashreplace")
-
-
-def _machine(report: Report, form: str) -> str:
-    if form == "json":
-        from gpu_admission.render import json_report as machine  # noqa: PLC0415
-    elif form == "sarif":
-        from gpu_admission.render import sarif as machine  # type: ignore[no-redef]  # noqa: PLC0415
-    elif form == "junit":
-        from gpu_admission.render import junit as machine  # type: ignore[no-redef]  # noqa: PLC0415
-    elif form == "github":
-        from gpu_admission.render import github as machine  # type: ignore[no-redef]  # noqa: PLC0415
-    else:
-        from gpu_admission.render import gitlab as machine  # type: ignore[no-redef]  # noqa: PLC0415
-    return machine.render(report)
+    return render(report).encode("utf-8", "backslashreplace")
 
 
 def colour(choice: str, stream: TextIO | None) -> Style:

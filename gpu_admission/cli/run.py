@@ -6,7 +6,7 @@ import os
 import sys
 
 from gpu_admission import __version__, rules
-from gpu_admission.files import policyfile
+from gpu_admission.files import libyaml, policyfile
 from gpu_admission.render.report import RANK, Report
 
 from . import config, inputs, outputs, pool
@@ -242,8 +242,19 @@ class Run:
                 speaker.notice(f"{gone} of the baseline found no more: --write-baseline {printed(options.baseline)}")
         if not self.found.inputs and not self.found.broken:
             speaker.notice("no YAML or JSON file to read")
+        self._tell_of_slow_yaml()
         if repairing:
             speaker.repairs(self.repaired, self.changed)
+
+    def _tell_of_slow_yaml(self) -> None:
+        read_elsewhere = "multiprocessing" in sys.modules and any([not n.endswith(".json") for n in self.report.files])
+        if read_elsewhere:  # by other processes, which had the same library
+            libyaml.parser()
+        if libyaml.is_slow():
+            self.speaker.notice(
+                "YAML is read some 15 times slower than it could be: PyYAML is installed without libyaml "
+                "(install it from a wheel, or where libyaml's headers are)"
+            )
 
     def _status(self) -> int:
         options = self.options

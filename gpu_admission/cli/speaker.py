@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from gpu_admission.render.concise import remark
+from gpu_admission.render.formats import FOR_PEOPLE
 
 from . import outputs
 from .words import printed
@@ -64,7 +65,7 @@ class Speaker:
 
     def statistics(self) -> None:
         """Say how often each rule spoke, where the report itself has no room for it."""
-        if self._options.statistics and self._options.format not in outputs.FOR_PEOPLE:
+        if self._options.statistics and self._options.format not in FOR_PEOPLE:
             from gpu_admission.render import tally  # noqa: PLC0415 - seldom asked for
 
             table = tally.render(self._report, outputs.colour(self._options.color, sys.stderr))

@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from gpu_admission.files import libyaml
+
 from .conftest import CLEAN, POD
 
 DAEMON = POD.replace("  name: train\nspec", "  name: train\n  namespace: kube-system\nspec")
@@ -205,6 +207,17 @@ def test_nothing_to_read_is_said(lint):
     result = lint(".")
     assert result.code == 0
     assert "no YAML or JSON file" in result.err
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_reading_without_libyaml_is_worth_one_warning(lint, monkeypatch, jobs):
+    monkeypatch.setattr(libyaml, "_parser", libyaml._python_parser())
+    for name in "abc":
+        lint.write(f"{name}.yaml")
+    assert lint("--jobs", jobs).err.count("PyYAML is installed without libyaml") == 1
+    assert "libyaml" not in lint("--quiet").err
+    monkeypatch.undo()
+    assert "libyaml" not in lint().err
 
 
 def test_exempt_namespaces_are_left_alone_and_unnamed_ones_judged(lint):

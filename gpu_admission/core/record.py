@@ -1,0 +1,107 @@
+"""Value classes without boilerplate and without `dataclasses`, whose import costs a fifth of gpu-lint's start.
+
+    @record
+    class Place:
+        file: str
+        line: int | None = None
+
+gets `__slots__`, `__init__` (positional or by keyword), `__eq__`, `__hash__` and `__repr__` from its annotations, and
+cannot be changed afterwards. `@record(frozen=False)` can be changed and has no hash. Type checkers take both for
+dataclasses (PEP 681). A default that is mutable is refused: every instance would share it.
+
+Fields are those of the class itself; a record has no base class but object. Making the class costs one `exec` of its
+`__init__`, so an instance costs what a hand-written one does.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeVar, dataclass_transform, overload
+
+    T = TypeVar("T")
+
+    @overload
+    @dataclass_transform(frozen_default=True)
+    def record(cls: type[T], /) -> type[T]: ...
+    @overload
+    def record(*, frozen: bool) -> Callable[[type[T]], type[T]]: ...
+    def record(cls: Any = None, /, *, frozen: bool = True) -> Any:
+        """Declare for type checkers what the function below does."""
+
+else:
+
+    def record(cls=None, /, *, frozen=True):  # noqa: ANN001, ANN201 - declared above
+        """Return the class as a record, or with keywords the decorator that does."""
+        return (lambda made: _make(made, frozen=frozen)) if cls is None else _make(cls, frozen=frozen)
+
+
+def _make(cls: type[Any], *, frozen: bool) -> type[Any]:
+    if cls.__bases__ != (object,):
+        raise TypeError(f"{cls.__name__}: a record has no base class")
+    body = dict(cls.__dict__)
+    fields = tuple(body.get("__annotations__") or _annotations(cls))
+    defaults = {name: body.pop(name) for name in fields if name in body}
+    _check(cls.__name__, fields, defaults)
+    for name in ("__dict__", "__weakref__"):
+        body.pop(name, None)
+    methods: dict[str, Any] = {"__init__": _init(fields, defaults, frozen=frozen), "__repr__": _repr, "__eq__": _eq}
+    if not frozen:
+        methods["__hash__"] = None
+    else:
+        methods |= {"__hash__": _hash, "__setattr__": _frozen, "__delattr__": _frozen, "__reduce__": _reduce}
+    made = type(cls.__name__, (), {**methods, **body, "__slots__": fields, "__match_args__": fields})
+    made.__qualname__ = cls.__qualname__
+    return made
+
+
+def _annotations(cls: type[Any]) -> dict[str, Any]:
+    """Return the annotations where Python makes them only when asked (3.14 without the future import)."""
+    return getattr(cls, "__annotations__", {})
+
+
+def _check(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> None:
+    optional = False
+    for field in fields:
+        if isinstance(defaults.get(field), list | dict | set):
+            raise TypeError(f"{name}.{field}: a mutable default would be shared by all instances")
+        if optional and field not in defaults:
+            raise TypeError(f"{name}.{field} has no default and follows one that has")
+        optional = optional or field in defaults
+
+
+def _init(fields: tuple[str, ...], defaults: dict[str, Any], *, frozen: bool) -> Any:
+    """Compile the `__init__`: what is written out runs as fast as if its author had."""
+    words = [f"{name}=_defaults[{name!r}]" if name in defaults else name for name in fields]
+    store = "_set(self, {0!r}, {0})" if frozen else "self.{0} = {0}"
+    lines = [f"    {store.format(name)}" for name in fields] or ["    pass"]
+    scope: dict[str, Any] = {"_defaults": defaults, "_set": object.__setattr__}
+    exec(f"def __init__(self{''.join(f', {word}' for word in words)}):\n" + "\n".join(lines), scope)  # noqa: S102
+    return scope["__init__"]
+
+
+def _values(self: Any) -> tuple[Any, ...]:
+    return tuple([getattr(self, name) for name in self.__slots__])
+
+
+def _repr(self: Any) -> str:
+    inside = ", ".join([f"{name}={getattr(self, name)!r}" for name in self.__slots__])
+    return f"{type(self).__name__}({inside})"
+
+
+def _eq(self: Any, other: object) -> Any:
+    return _values(self) == _values(other) if type(other) is type(self) else NotImplemented
+
+
+def _hash(self: Any) -> int:
+    return hash(_values(self))
+
+
+def _frozen(self: Any, name: str, *_: Any) -> None:
+    raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
+
+
+def _reduce(self: Any) -> tuple[Any, ...]:
+    """Pickle and copy by the constructor: a record that cannot be changed cannot be filled in later."""
+    return type(self), _values(self)
