@@ -43,16 +43,16 @@ def known(policy: Policy, name: str) -> str:
 def known_or_near(policy: Policy, name: str) -> str:
     """Return the condition that ``name`` is a GPU's resource or what somebody may have meant by one."""
     domains, rests = _halves(policy)
-    domain, rest = f"{name}.substring(0, {name}.indexOf('/'))", f"{name}.substring({name}.indexOf('/') + 1)"
+    slash = f"{name}.indexOf('/')"
+    domain, rest = f"{name}.substring(0, {slash})", f"{name}.substring({slash} + 1)"
+    half = f"{domain} in {texts(sorted(domains))} || {rest} in {texts(sorted(rests))}"
     return any_of([
         known(policy, name),
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, (q.endsWith('s') ? q.substring(0, q.size() - 1) : q) in "
-        f"{texts(sorted(misspelt.respellings(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(misspelt.respellings(policy.extra)))})",
         f"{name} == {text(misspelt.REMOVED)}",
-        f"({name}.contains('/') && ({domain} in {texts(sorted(domains))} || {rest} in {texts(sorted(rests))}) && "
-        f"{name}.matches({pattern(half_right(policy))}))",
+        f"({name}.contains('/') && ({half}) && {name}.matches({pattern(half_right(policy))}))",
     ])  # fmt: skip
 
 
@@ -61,9 +61,14 @@ def squashed(name: str) -> str:
     return f"[{name}.lowerAscii().findAll('[a-z0-9]+').join('').replace('memory', 'mem')]"
 
 
+def without_s(name: str) -> str:
+    """Return ``name`` without the ``s`` of a plural."""
+    return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
+
+
 def half_right(policy: Policy) -> str:
     """Return an expression for names of which one half is a known one's and the other nearly is."""
-    domains, rests = _halves(policy)
+    domains, _ = _halves(policy)
     found = []
     for domain, its in sorted(domains.items()):
         near = [slips.near(rest, misspelt.LONGEST_SHORT_REST + 1) for rest in sorted(its)]

@@ -182,7 +182,7 @@ def _near_taint(policy: Policy, taints: Iterable[str]) -> str:
     alike = texts(sorted({tolerations.bare(taint) for taint in taints}))
     slip = pattern(slips.taints(taints))
     near = [
-        f"[{bare}].exists(q, (q.endsWith('s') ? q.substring(0, q.size() - 1) : q) in {alike})",
+        f"[{bare}].exists(q, {gpu_names.without_s('q')} in {alike})",
         f"t.key.matches({slip})",
     ]
     shaped = "(t.key.contains('/') || t.key.contains('.'))"
@@ -194,7 +194,7 @@ def _marks(reads: Reads, metadata: str, more: tuple[str, ...] = ()) -> Iterator[
     yield _keyed(f"{metadata}.?annotations", patterns.keys("k", {*reads.annotations, *more}))
     labels = patterns.keys("k", reads.labels)
     valued = [
-        f"(k == {text(key)} && {metadata}.labels[k] == {text(value)})"
+        f"(k == {text(key)} && {metadata}.?labels[?k].orValue('') == {text(value)})"
         for key, value in sorted(reads.label_values.items())
     ]
     if valued:
