@@ -76,13 +76,13 @@ def changed(spec: str, metadata: str) -> str:
     return any_of([
         "request.operation != 'UPDATE'",
         _differs(spec, [f"!(k in {texts(UNJUDGED)})"]),
-        _differs(f"{metadata}.?annotations", patterns.keys("k", _judged("annotations"))),
-        _differs(f"{metadata}.?labels", patterns.keys("k", _judged("labels"))),
+        _differs(f"{metadata}.?annotations", patterns.keys("k", judged("annotations"))),
+        _differs(f"{metadata}.?labels", patterns.keys("k", judged("labels"))),
     ])  # fmt: skip
 
 
-def _judged(field: str) -> set[str]:
-    """Return the keys of annotations or labels that any rule reads, under any policy."""
+def judged(field: str) -> set[str]:
+    """Return the keys of ``annotations`` or ``labels`` that any rule reads, under any policy; ``*`` is any text."""
     declared = [rule.reads for rule in ALL if isinstance(rule.reads, Reads)]
     read = {key for reads in declared for key in getattr(reads, field)}
     if field == "labels":
