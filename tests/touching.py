@@ -80,6 +80,8 @@ WIDER = {
         lambda obj: len({e["name"] for e in _variables(obj)}) < len(_variables(obj)),
     "a variable that is harmless for what it is made of, or in a way that the list of harmless values does not know":
         lambda obj: any(e.get("value") not in {"", "none", "void", "disabled", None} for e in _variables(obj)),
+    "one of NVIDIA's features with another value than enabled, which is the only one that counts":
+        lambda obj: any(e["name"] in markers.FEATURES for e in _variables(obj)),
     "an envFrom whose prefix begins a name that env sets itself":
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
     "devices that are no cards, injected by annotation":
