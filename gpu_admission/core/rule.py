@@ -54,13 +54,14 @@ class Rule:
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
-    have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are
-    made; a rule that judges such pods names them all, and one that ``needs`` a request has none. ``silences`` are the IDs of other rules that its safe
-    fix may leave without a finding, where it makes none speak: unless one of them is judged, nobody has to look
-    again. None is for fixes that can change anything. ``compare`` is for rules that also mind what an update takes
-    away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of Pods, where of other rules
-    those problems count that were not there before. ``default`` is the action where the policy says nothing and
-    the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that the examples need.
+    have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
+    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``silences`` are the IDs
+    of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
+    judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
+    mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of
+    Pods, where of other rules those problems count that were not there before. ``default`` is the action where the
+    policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that
+    the examples need.
 
     Raises RuleError where a field is missing or malformed.
     """

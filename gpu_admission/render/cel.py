@@ -36,7 +36,7 @@ MOST_EXEMPT = 1 << 16
 _USER, _NAMESPACE = "request.?userInfo.?username", "request.?namespace"
 
 
-def judged(policies: Sequence[Policy], left_out: Collection[str]) -> str:
+def not_exempt(policies: Sequence[Policy], left_out: Collection[str]) -> str:
     """Return the condition that the policy which judges here exempts nobody; empty for always.
 
     The first policy that is for the namespace judges. It means what the engine's own tests mean; namespaces that the
@@ -112,7 +112,7 @@ def changed(spec: str, metadata: str) -> str:
 def _marks_differ(metadata: str) -> list[str]:
     """Return the conditions that the old and the new metadata differ in a key that rules read, which may be gone."""
     fields = ("annotations", "labels")
-    return [_differs(f"{metadata}.?{field}", patterns.keys("k", _judged(field))) for field in fields]
+    return [_differs(f"{metadata}.?{field}", patterns.keys("k", judged(field))) for field in fields]
 
 
 def marks_written() -> str:
@@ -121,14 +121,14 @@ def marks_written() -> str:
     Kubelets write the status of every pod all the time: what they write is compared before any pattern is tried.
     """
     brought = [
-        f"object.?metadata.?{field}.orValue({{}}).exists(k, {group(patterns.keys('k', _judged(field)))})"
+        f"object.?metadata.?{field}.orValue({{}}).exists(k, {group(patterns.keys('k', judged(field)))})"
         for field in ("annotations", "labels")
     ]
     updated = f"request.operation == 'UPDATE' && (\n{indent(any_of(_marks_differ('object.?metadata')))})"
     return f"{updated} ||\nrequest.operation == 'CREATE' && (\n{indent(any_of(brought))})"
 
 
-def _judged(field: str) -> set[str]:
+def judged(field: str) -> set[str]:
     """Return the keys of annotations or labels that any rule reads, under any policy."""
     declared = [rule.reads for rule in ALL if isinstance(rule.reads, Reads)]
     read = {key for reads in declared for key in getattr(reads, field)}

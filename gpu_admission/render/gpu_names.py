@@ -42,17 +42,14 @@ def known(policy: Policy, name: str) -> str:
 
 def known_or_near(policy: Policy, name: str) -> str:
     """Return the condition that ``name`` is a GPU's resource or what somebody may have meant by one."""
-    domains, rests = _halves(policy)
-    domain, rest = f"{name}.substring(0, {name}.indexOf('/'))", f"{name}.substring({name}.indexOf('/') + 1)"
+    half = half_in(name, [each.partition("/") for each in names(policy)])
     return any_of([
         known(policy, name),
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, (q.endsWith('s') ? q.substring(0, q.size() - 1) : q) in "
-        f"{texts(sorted(misspelt.respellings(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(misspelt.respellings(policy.extra)))})",
         f"{name} == {text(misspelt.REMOVED)}",
-        f"({name}.contains('/') && ({domain} in {texts(sorted(domains))} || {rest} in {texts(sorted(rests))}) && "
-        f"{name}.matches({pattern(half_right(policy))}))",
+        f"({half} && {name}.matches({pattern(half_right(policy))}))",
     ])  # fmt: skip
 
 
@@ -61,11 +58,24 @@ def squashed(name: str) -> str:
     return f"[{name}.lowerAscii().findAll('[a-z0-9]+').join('').replace('memory', 'mem')]"
 
 
+def half_in(name: str, known: Iterable[tuple[str, str, str]]) -> str:
+    """Return the condition that what stands before or after a slash does so in a known name as well."""
+    parts = [(domain, rest) for domain, slash, rest in known if slash]
+    before, after = (texts(sorted({part[side] for part in parts})) for side in (0, 1))
+    slash = f"{name}.indexOf('/')"
+    domain, rest = f"{name}.substring(0, {slash})", f"{name}.substring({slash} + 1)"
+    return f"{name}.contains('/') && ({domain} in {before} || {rest} in {after})"
+
+
+def without_s(name: str) -> str:
+    """Return ``name`` without the ``s`` of a plural."""
+    return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
+
+
 def half_right(policy: Policy) -> str:
     """Return an expression for names of which one half is a known one's and the other nearly is."""
-    domains, rests = _halves(policy)
     found = []
-    for domain, its in sorted(domains.items()):
+    for domain, its in sorted(_halves(policy).items()):
         near = [slips.near(rest, misspelt.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
         found.append(f"{_exactly([domain])}/({'|'.join(near)})")
         found.append(f"({slips.near(domain, misspelt.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
@@ -91,10 +101,10 @@ def _exactly(words: Iterable[str]) -> str:
     )
 
 
-def _halves(policy: Policy) -> tuple[dict[str, set[str]], set[str]]:
-    """Return domain -> what stands behind it, and all that stands behind any."""
+def _halves(policy: Policy) -> dict[str, set[str]]:
+    """Return domain -> what stands behind it."""
     domains: dict[str, set[str]] = {}
     for name in names(policy):
         domain, _, rest = name.partition("/")
         domains.setdefault(domain, set()).add(rest)
-    return domains, {rest for its in domains.values() for rest in its}
+    return domains

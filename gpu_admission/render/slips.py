@@ -76,16 +76,19 @@ def taints(keys: Iterable[str]) -> str:
     for key in sorted(keys):
         domain, slash, name = key.partition("/")
         if slash and name:
-            found.append(f"{_quoted(domain)}/(?i:{_slip(name)})")
+            found.append(f"{_quoted(domain)}/(?i:{_slip(name, 1)})")  # its first letter is right
             if len(domain) > 6:
                 found.append(f"({_slip(domain)})/{_quoted(name)}")
     return f"^({'|'.join(found)})$"
 
 
-def _slip(word: str) -> str:
-    """Return an expression for a letter too many, missing, swapped, or in words of five and more another one."""
+def _slip(word: str, first: int = 0) -> str:
+    """Return an expression for a letter too many, missing, swapped, or in words of five and more another one.
+
+    ``first`` is the place from which on letters can be wrong.
+    """
     found = []
-    for place in range(len(word) + 1):
+    for place in range(first, len(word) + 1):
         before, after = word[:place], word[place:]
         found.append(f"{_quoted(before)}[A-Za-z]{_quoted(after)}")
         if after:

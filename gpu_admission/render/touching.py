@@ -29,7 +29,7 @@ _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _ENTRIES = ("env", "envFrom", "volumeMounts")
 # How many entries are looked through: of a pod, of a container, and of all containers where those are many.
 MOST_CONTAINERS, FEW_CONTAINERS, MOST_ENTRIES, MOST_OF_ALL = 1000, 8, 6000, 20_000
-MOST_VOLUMES, MOST_TOLERATIONS, MOST_AMOUNTS, MOST_KEYS = 1000, 5000, 500, 20_000
+MOST_VOLUMES, MOST_TOLERATIONS, MOST_AMOUNTS, MOST_KEYS = 1000, 2000, 500, 20_000
 _LONGEST_PATH = 512
 # Annotations that ask for a share of a card: they make a pod one that names a GPU.
 REQUESTS = (*resources.REQUEST_ANNOTATIONS, f"{resources.CONTAINER_PREFIX}*")
@@ -181,11 +181,12 @@ def _near_taint(policy: Policy, taints: Iterable[str]) -> str:
     bare = "t.key.lowerAscii().replace('.com', '').findAll('[a-z0-9]+').join('')"
     alike = texts(sorted({tolerations.bare(taint) for taint in taints}))
     slip = pattern(slips.taints(taints))
+    halves = [taint.partition("/") for taint in taints]
     near = [
-        f"[{bare}].exists(q, (q.endsWith('s') ? q.substring(0, q.size() - 1) : q) in {alike})",
-        f"t.key.matches({slip})",
+        f"[{bare}].exists(q, {gpu_names.without_s('q')} in {alike})",
+        f"({gpu_names.half_in('t.key', halves)} && t.key.matches({slip}))",
     ]
-    shaped = "(t.key.contains('/') || t.key.contains('.'))"
+    shaped = f"t.key.size() <= {tolerations.LONGEST} && (t.key.contains('/') || t.key.contains('.'))"
     return f"!(t.key in {texts(ordinary)}) && {shaped} && {group(near)}"
 
 
@@ -194,7 +195,7 @@ def _marks(reads: Reads, metadata: str, more: tuple[str, ...] = ()) -> Iterator[
     yield _keyed(f"{metadata}.?annotations", patterns.keys("k", {*reads.annotations, *more}))
     labels = patterns.keys("k", reads.labels)
     valued = [
-        f"(k == {text(key)} && {metadata}.labels[k] == {text(value)})"
+        f"(k == {text(key)} && {metadata}.?labels[?k].orValue('') == {text(value)})"
         for key, value in sorted(reads.label_values.items())
     ]
     if valued:

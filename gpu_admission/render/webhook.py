@@ -156,7 +156,7 @@ def _any(expressions: Iterable[str]) -> str:
 
 def _of_nobody_exempt(policies: Sequence[Policy], options: Options) -> list[dict[str, str]]:
     """Return the condition on who asks and where: while the webhook is down, what no policy judges does not wait."""
-    expression = cel.judged(policies, _left_out(policies, options))
+    expression = cel.not_exempt(policies, _left_out(policies, options))
     return [_condition("not-exempt", expression)] if expression else []
 
 

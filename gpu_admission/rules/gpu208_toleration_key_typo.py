@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU208"
-_LONGEST = 64  # keys of taints are shorter; nothing longer is worth comparing
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -27,7 +26,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
             key = text(toleration.get("key"))
-            meant = tolerations.meant(key, taints) if len(key) <= _LONGEST else None
+            meant = tolerations.meant(key, taints) if len(key) <= tolerations.LONGEST else None
             if meant and not policy.classify(key):
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(

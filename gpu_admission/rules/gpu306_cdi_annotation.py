@@ -83,5 +83,7 @@ nodes of cards are found in them, unless the pod asks for all cards of a node an
     good=_POD.format(annotations=""),
     check=check,
     when=occasions.scheduler_mark,
-    reads=Reads(annotations=[f"{domain}/*" for domain in (markers.CDI_DOMAIN, f"*.{markers.CDI_DOMAIN}", *_NRI)]),
+    reads=Reads(
+        annotations=[*_NRI, *(f"{domain}/*" for domain in (markers.CDI_DOMAIN, f"*.{markers.CDI_DOMAIN}", *_NRI))]
+    ),
 )

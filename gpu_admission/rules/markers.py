@@ -1,7 +1,7 @@
 """Names and paths that mark a pod as a matter of GPUs: the facts behind the isolation rules, as data.
 
-The same tables decide what the webhook has to see at all (the matchConditions of its configuration), so a
-rule that judges a pod without a GPU request must find what it judges here.
+A rule that judges a pod without a GPU request declares what it reads from these tables (``Rule.reads``), and from
+that the matchConditions of the webhook's configuration are made.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.backends import known
 from gpu_admission.core import resources
 
-from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITCHES, LEGACY, SWITCHES
+from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITCHES, SWITCHES
 
 __all__ = ["DEVICE_LISTS", "ISOLATION_PREFIXES", "ISOLATION_SWITCHES", "SWITCHES"]  # read here by what renders them
 
@@ -141,15 +141,7 @@ DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 # names a card (device list strategy volume-mounts); compared without a slash, and as /var/run.
 DEVICE_LIST_MOUNT = "/run/nvidia-container-devices"
 
-# What brings a pod without a GPU request to the webhook: variables that begin so,
-ENV_PREFIXES: tuple[str, ...] = (
-    "NVIDIA_",
-    "CUDA_",
-    "ROCR_",
-    *(name for name in (*DEVICE_LISTS, *LEGACY) if not name.startswith(("NVIDIA_", "CUDA_"))),
-    "CGPU_DISABLE",
-)
-# annotations and labels with these keys, or that begin so,
+# Annotations and labels that mark a pod, as exact keys and as what such keys begin with.
 ANNOTATION_KEYS: tuple[str, ...] = (*KAI_REQUESTS, *(key for key in TRUSTED_ANNOTATIONS if "*" not in key))
 ANNOTATION_PREFIXES: tuple[str, ...] = (
     *dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key),
@@ -161,9 +153,3 @@ LABEL_KEYS: tuple[str, ...] = (
     *(key for key, _, _ in OPT_OUT_LABELS),
 )
 LABEL_PREFIXES: tuple[str, ...] = tuple(key.partition("*")[0] for key in TRUSTED_LABELS if "*" in key)
-# and host paths that begin so, as people spell them.
-HOST_PATH_PREFIXES: tuple[str, ...] = tuple(
-    spelling
-    for path in DEVICE_PATHS
-    for spelling in ((path.rstrip("*"), "/var" + path.rstrip("*")) if path.startswith("/run/") else (path.rstrip("*"),))
-)

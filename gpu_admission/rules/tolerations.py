@@ -33,6 +33,7 @@ _NODE_KEYS = tuple(
         "network-unavailable",
     )
 )  # fmt: skip
+LONGEST = 64  # keys of taints are shorter; nothing longer is worth comparing
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 
 

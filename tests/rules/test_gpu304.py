@@ -383,9 +383,3 @@ def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, abso
     path = "/" * absolute + "/".join(parts)
     found = [place for place in TABLE if re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)]
     assert found == [place for place in TABLE if hostpaths.inside(hostpaths.normal(path), place)]
-
-
-def test_every_device_path_is_in_what_the_webhook_looks_for():
-    for path in markers.DEVICE_PATHS:
-        assert path.rstrip("*").startswith(markers.HOST_PATH_PREFIXES)
-    assert "/var/run/cdi" in markers.HOST_PATH_PREFIXES

@@ -1,0 +1,210 @@
+"""Random pods without a GPU that have something of one, or nearly: what conditions and rules must agree on.
+
+The API server takes most of them: names are unique, mounts have their volumes, amounts are whole. The words come from
+the tables that the rules read, so that what is added to these is tried too.
+"""
+
+import copy
+import itertools
+
+from gpu_admission.core import resources
+from gpu_admission.rules import markers, tolerations
+
+NAMES = tuple(resources.known_names())
+LETTERS = "abcgpuxnvi0-."
+ORDINARY_NAMES = (
+    "google.com/fuse", "x.com/migrations", "example.com/foo", "rdma/hca", "nvidia.com/hostdev", "amd.com/snp",
+    "devices.kubevirt.io/kvm", "aliyun.com/eni", "koordinator.sh/rdma", "vpc.amazonaws.com/efa", "intel.com/fpga",
+    "nvidia.com/TU104GL_Tesla_T4", "smarter-devices/fuse", "example.com/imlunch", "huawei.com/ecs",
+)  # fmt: skip
+ORDINARY_VARIABLES = (
+    "NVIDIA_API_KEY", "CUDA_HOME", "CUDA_VERSION", "CUDA_VISIBLE_DEVICES", "NVIDIA_DRIVER_CAPABILITIES", "ROCR_VISIBLE_DEVICES",
+    "PATH", "NVIDIA", "nvidia_visible_devices", "GPU_COUNT", "NVIDIA_VISIBLE_DEVICES_X", "X_NVIDIA_VISIBLE_DEVICES",
+)  # fmt: skip
+VALUES = ("", "all", "void", "none", "0,1", "$(OTHER)", "enabled", "disabled", "true", "void,0")
+PREFIXES = (None, "", "N", "NV", "NVIDIA_", "NVIDIA_VISIBLE_DEVICES", "X_", "AMD_VIS", "NVIDIA_API", "CUDA_", "H")
+PATHS = (
+    "/", "/dev", "/dev/shm", "/dev/fuse", "/dev/infiniband", "/var/lib/kubelet", "/var/lib/kubelet/device-plugins",
+    "/var/run/docker.sock", "/run/containerd/containerd.sock", "/etc/kubernetes", "/proc", "/proc/driver", "/opt/nvidia",
+    "/data/dev/nvidia0", "/usr/local/nvidia/lib64", "/home/.cdi", "/etc/cdiff", "/dev/drift", "/proc/1/root", "/proc/self/root/data",
+)  # fmt: skip
+ROOTS = ("/proc/1/root", "/proc/self/cwd", "/proc/thread-self/root", "/proc//1/./root", "/proc/1/root/proc/self/root")
+MOUNTS = ("/data", "/mnt/nvidia-container-devices", "/var/run/secrets/x", "/dev/nvidia0", "/var/run/nvidia")
+KEYS = (
+    "example.com/x",
+    "volcano.sh/queue-name",
+    "hami.io/other",
+    "nvidia.com/use-gputype",
+    "xcdi.k8s.io/x",
+    "gpu-fractions",
+    "huawei.com/Ascend",
+)
+LABELS = ("app", "hami.io/webhook", "kai.scheduler/queue", "runai-gpu-groups", "4pd.io/webhook", "volcano.sh/queue")
+TAINTS = (
+    "sku",
+    "nvidia-gpu",
+    "example.com/gpu",
+    "node.kubernetes.io/unreachable",
+    "gpu",
+    "nvidia.com/mig",
+    "amd.com/gpus2",
+)
+CLASSES = (*sorted(markers.NVIDIA_RUNTIME_CLASSES), "gvisor")
+
+
+def slip(rng, word, most=2):
+    """A word with a letter or two gone wrong."""
+    letters = list(word)
+    for _ in range(rng.randrange(1, most + 1)):
+        place, deed = rng.randrange(len(letters)), rng.randrange(5)
+        if deed == 0:
+            letters.insert(place, rng.choice(LETTERS))
+        elif deed == 1:
+            letters[place] = rng.choice(LETTERS)
+        elif deed == 2 and len(letters) > 1:
+            del letters[place]
+        elif deed == 3 and place + 1 < len(letters):
+            letters[place : place + 2] = letters[place + 1], letters[place]
+        else:
+            letters[place] = letters[place].swapcase()
+    return "".join(letters)
+
+
+def filled(rng, pattern):
+    """A key that a pattern of the tables stands for."""
+    return pattern.replace("*", rng.choice(("x", "vgpu", "a.b")))
+
+
+def spelt(rng, path):
+    """A path as people, and those who hide something, write it."""
+    path = path.replace("*", rng.choice(("", "0", "x")))
+    if path.startswith("/run") and rng.random() < 0.5:
+        path = f"/var{path}"
+    if rng.random() < 0.3:
+        path += rng.choice(("/", "/x", "x", "/.", "//x"))
+    if rng.random() < 0.2:
+        path = rng.choice(ROOTS) + path
+    if rng.random() < 0.2:
+        cut = rng.choice([at for at, letter in enumerate(path) if letter == "/"])
+        path = path[:cut] + rng.choice(("//", "/./", "/x/../")) + path[cut + 1 :]
+    return path
+
+
+def resource(rng):
+    roll = rng.random()
+    if roll < 0.4:
+        return rng.choice(ORDINARY_NAMES)
+    if roll < 0.8:
+        return slip(rng, rng.choice((*NAMES, "nvidia.com/mig-1g.5gb", "alpha.kubernetes.io/nvidia-gpu")))
+    domain, rest = rng.choice(NAMES).partition("/")[0], rng.choice(NAMES).partition("/")[2]
+    return rng.choice(
+        (f"{domain}/{rest}", f"{slip(rng, domain)}/{rest}", f"{domain}/{slip(rng, rest)}", f"example.com/{rest}")
+    )
+
+
+def variable(rng):
+    name = rng.choice(
+        (*ORDINARY_VARIABLES, *markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES, "CUDA_MPS_X")
+        if rng.random() < 0.8
+        else [slip(rng, name) for name in markers.DEVICE_LISTS]
+    )
+    name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in name)
+    if rng.random() < 0.1:
+        return {"name": name, "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}
+    return {"name": name, "value": rng.choice(VALUES)}
+
+
+def env_from(rng):
+    prefix = rng.choice(PREFIXES)
+    source = {rng.choice(("configMapRef", "secretRef")): {"name": "m", "optional": True}}
+    return source if prefix is None else {**source, "prefix": prefix}
+
+
+def some(rng, chance, make, most=2):
+    return [make(rng) for _ in range(rng.randrange(1, most + 1))] if rng.random() < chance else []
+
+
+def container(rng, name, volumes, chance):
+    made = {"name": name, "image": "example.com/c:1"}
+    made["env"] = some(rng, chance, variable, 3)
+    made["envFrom"] = some(rng, chance / 2, env_from)
+    if rng.random() < chance:
+        amounts = {resource(rng): "1" for _ in range(rng.randrange(1, 3))}
+        made["resources"] = {"limits": {"cpu": "1", **amounts}, "requests": dict(amounts)}
+    paths = [rng.choice((*MOUNTS, spelt(rng, f"{markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
+    if rng.random() < chance / 2 and volumes:
+        made["volumeMounts"] = [
+            {"name": rng.choice(volumes)["name"], "mountPath": path} for path in dict.fromkeys(paths)
+        ]
+    if rng.random() < chance / 3:
+        made["securityContext"] = (
+            {"privileged": True} if rng.random() < 0.5 else {"capabilities": {"add": ["SYS_ADMIN"]}}
+        )
+    return made
+
+
+def volume(rng, number):
+    path = rng.choice(PATHS) if rng.random() < 0.4 else spelt(rng, rng.choice(list(markers.DEVICE_PATHS)))
+    source = {"hostPath": {"path": path}} if rng.random() < 0.6 else {"emptyDir": {}}
+    return {"name": f"v{number}", **source}
+
+
+def toleration(rng):
+    key = rng.choice(TAINTS) if rng.random() < 0.5 else rng.choice(tolerations.TAINT_KEYS)
+    return {"key": slip(rng, key, 1) if rng.random() < 0.4 else key, "operator": "Exists"}
+
+
+def metadata(rng, chance):
+    annotations = (
+        *KEYS,
+        *markers.TRUSTED_ANNOTATIONS,
+        *(f"{d}/x" for d in (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS)),
+        "cdi.k8s.io/x",
+        "a.cdi.k8s.io/x",
+        "gpu-fraction",
+        "nvidia.com/container.c.gpu-memory.request",
+    )
+    labels = (*LABELS, *markers.TRUSTED_LABELS)
+    made = {}
+    if rng.random() < chance:
+        made["annotations"] = {
+            filled(rng, rng.choice(annotations)): rng.choice(("x", "0.5", "- path: /dev/nvidia0", "- path: /dev/fuse"))
+            for _ in range(rng.randrange(1, 3))
+        }
+    if rng.random() < chance:
+        made["labels"] = {
+            filled(rng, rng.choice(labels)): rng.choice(("x", "ignore")) for _ in range(rng.randrange(1, 3))
+        }
+    return made
+
+
+def pod(rng, chance=0.12):
+    """A pod with few oddities: often a single one, so that nothing hides behind another."""
+    volumes = [volume(rng, number) for number in range(rng.randrange(1, 3))] if rng.random() < 3 * chance else []
+    spec = {"containers": [container(rng, f"c{n}", volumes, chance) for n in range(rng.randrange(1, 3))]}
+    if rng.random() < 0.2:
+        spec["initContainers"] = [container(rng, "i", volumes, chance * 2)]
+        if rng.random() < 0.5:
+            spec["initContainers"][0]["restartPolicy"] = "Always"
+    if volumes:
+        spec["volumes"] = volumes
+    if tolerated := some(rng, chance, toleration):
+        spec["tolerations"] = tolerated
+    if rng.random() < chance / 3:
+        spec["runtimeClassName"] = rng.choice(CLASSES)
+    for field in ("hostPID", "hostIPC"):
+        if rng.random() < chance / 2:
+            spec[field] = True
+    if rng.random() < chance / 4:
+        spec["resourceClaims"] = [{"name": "claim", "resourceClaimTemplateName": "t"}]
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata(rng, chance), "spec": spec}
+
+
+NUMBERS = itertools.count(1)
+
+
+def named(obj):
+    """A copy with a name of its own, as the API server wants it."""
+    made = copy.deepcopy(obj)
+    made["metadata"] = {**made.get("metadata", {}), "name": f"m{next(NUMBERS)}", "namespace": "default"}
+    return made

@@ -1,0 +1,77 @@
+"""What rules declare that they read of pods without a GPU: enough, and no more than they do read."""
+
+import random
+
+import hostile_pods
+import pytest
+import touching
+import yaml
+
+from gpu_admission import rules
+from gpu_admission.core.policy import Policy
+from gpu_admission.core.reads import NOTHING, Reads, union
+from gpu_admission.core.rule import POD
+from gpu_admission.rules.read import by_rules
+
+# They judge such pods only in company: by what the backend or the policy wants of pods with a GPU, or in files.
+SILENT = {"GPU010", "GPU011", "GPU205", "GPU302"}
+
+
+def declared(rule, policy=touching.EVERY_RULE):
+    return rule.reads(policy) if callable(rule.reads) else rule.reads
+
+
+@pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)
+def test_who_judges_pods_without_a_gpu_says_by_what(rule):
+    assert bool(declared(rule)) == (rule.needs != "request" and rule.id not in SILENT)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in rules.ALL if declared(rule)], ids=lambda rule: rule.id)
+def test_a_rule_that_a_policy_switches_on_is_among_what_is_read(rule):
+    on, off = (Policy("p", {"rules": {rule.id: action}}) for action in ("deny", "off"))
+    sight = next(iter(sorted(rule.sees)))
+    with_it, without = (_fields(by_rules(policy, sight)) for policy in (on, off))
+    assert without < with_it
+
+
+def _fields(found):
+    return {
+        (reads.beside, field, str(item))
+        for reads in found
+        for field in reads.__slots__
+        if field != "beside"
+        for item in ([field] if getattr(reads, field) is True else getattr(reads, field) or ())
+    }
+
+
+class TestUnion:
+    def test_nothing_is_always_first(self):
+        (first, *rest) = union([NOTHING, Reads(variables={"A": ()}, beside=("hostIPC",))])
+        assert not first
+        assert [reads.beside for reads in rest] == [("hostIPC",)]
+
+    def test_fields_are_joined(self):
+        (both,) = union([Reads(annotations=["a"], resources=True), Reads(annotations=["b"], labels=["c"])])
+        assert (both.annotations, both.labels, both.resources) == ({"a", "b"}, {"c"}, True)
+
+    def test_a_value_is_harmless_if_all_say_so(self):
+        (both,) = union([Reads(variables={"A": ["", "x"], "B": [""]}), Reads(variables={"A": [""]})])
+        assert both.variables == {"A": {""}, "B": {""}}
+
+
+def test_the_random_pods_try_every_rule():
+    """What compares rules and conditions is worth as much as its pods: every declaration is met by some."""
+    rng = random.Random(7)
+    judge = touching.Judge(touching.EVERY_RULE)
+    found = set()
+    for _ in range(3000):
+        obj = hostile_pods.named(hostile_pods.pod(rng))
+        if not judge.names_a_gpu(obj):
+            found |= judge.says(obj)[0]
+    assert found >= {rule.id for rule in rules.ALL if declared(rule) and POD in rule.sees}
+
+
+def test_the_examples_of_rules_are_met():
+    for rule in rules.ALL:
+        if declared(rule) and POD in rule.sees:
+            assert any(obj["kind"] == "Pod" for obj in yaml.safe_load_all(rule.bad)), rule.id
