@@ -111,7 +111,11 @@ class Server:
                 [*prefix, *command], env=environ, cwd=ROOT, stdout=log, stderr=log if stderr is None else stderr
             )
         if wait:
-            self.wait_ready()
+            try:
+                self.wait_ready()
+            except BaseException:
+                self.stop(signal.SIGINT)
+                raise
 
     def wait_ready(self, seconds=90):
         until(lambda: self.get("/readyz", health=True)[0] == 200 or None, seconds, self)

@@ -23,7 +23,7 @@ PIPELINED = 16
 HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
-class Connection(asyncio.Protocol):
+class Connection(asyncio.BufferedProtocol):
     """Takes bytes from a transport (which does TLS), hands requests to the application, sends its answers.
 
     ========== ====================================== ======================== ===================================
@@ -78,7 +78,11 @@ class Connection(asyncio.Protocol):
         transport.set_write_buffer_limits(high=UNSENT)
         self._expect(HEAD, self._manager.settings.header_timeout)
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, _: int) -> memoryview:
+        return self._manager.buffer  # filled and taken in one go, so one is enough for all
+
+    def buffer_updated(self, size: int) -> None:
+        data = bytes(self._manager.buffer[:size])
         if self.state >= LINGERING:
             self._seen += len(data)
             if self._seen > self._manager.settings.max_discard:

@@ -27,6 +27,7 @@ SWEEP = 0.25  # seconds between looks at the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
 LATE = 2  # looks in a row that came late: one may be a machine that paused, which refusals would not mend
 STALLED = 0.5  # seconds without a byte after which an unfinished body may be given up for another
+READ = 64 * 1024  # bytes
 FLOOD = 100  # connections; an API server keeps 25
 NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -50,6 +51,8 @@ class ConnectionManager:
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
         self.open: set[Connection] = set()
+        self.buffer = memoryview(bytearray(READ))
+        """What connections read into. Without it uvloop makes 256 KiB of bytes for each read."""
         self.stopping = False
         self._drain = drain
         self._certificate = certificate
