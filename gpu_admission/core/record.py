@@ -70,6 +70,7 @@ def _check(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> None
         optional = optional or field in defaults
 
 
+_function: Any = type(lambda: None)
 _templates: dict[int, Any] = {}
 
 
@@ -83,7 +84,7 @@ def _init(fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
         exec(f"def __init__(self{words}):\n" + "\n".join(lines), scope)  # noqa: S102 - our own text
         _templates[count] = scope["__init__"].__code__
     code = _templates[count].replace(co_varnames=("self", *fields), co_names=fields)
-    return type(_init)(code, {}, "__init__", tuple(defaults.values()) or None)
+    return _function(code, {}, "__init__", tuple(defaults.values()) or None)
 
 
 def _values(self: Any) -> tuple[Any, ...]:
