@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 
 from gpu_admission.core.nearest import did_you_mean
+from gpu_admission.core.record import record
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 from .options import OPTIONS, split
@@ -22,14 +23,12 @@ _BY_PATH = "per-file-ignores"  # a mapping from a glob to rules; it has no flag
 _PATHS = {"baseline", "output", "policy"}  # stand relative to the file that names them
 
 
+@record
 class Config:
     """What a configuration file says: ``values`` by attribute of Options, ``folder`` to which its globs belong."""
 
-    __slots__ = ("folder", "values")
-
-    def __init__(self, folder: str, values: dict[str, Any]) -> None:
-        self.folder = folder
-        self.values = values
+    folder: str
+    values: dict[str, Any]
 
 
 def find(first: str) -> Config:

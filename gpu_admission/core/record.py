@@ -5,12 +5,14 @@
         file: str
         line: int | None = None
 
-gets `__slots__`, `__init__` (positional or by keyword), `__eq__`, `__hash__` and `__repr__` from its annotations, and
-cannot be changed afterwards. `@record(frozen=False)` can be changed and has no hash. Type checkers take both for
-dataclasses (PEP 681). A default that is mutable is refused: every instance would share it.
+gets `__slots__`, `__init__` (positional or by keyword), `__eq__`, `__hash__` and `__repr__` from its annotations.
+Type checkers take it for a frozen dataclass (PEP 681) and refuse to change it; at run time nothing stops who does, for
+that would make each instance three times as dear. `@record(frozen=False)` may be changed and has no hash. A default
+that is mutable is refused: every instance would share it.
 
-Fields are those of the class itself; a record has no base class but object. Making the class costs one `exec` of its
-`__init__`, so an instance costs what a hand-written one does.
+Fields are those of the class itself; a record has no base class but object. An `__init__` is compiled once for each
+number of fields and then only given other names, so that a class costs microseconds, and an instance what a
+hand-written one does.
 """
 
 from __future__ import annotations
@@ -46,11 +48,8 @@ def _make(cls: type[Any], *, frozen: bool) -> type[Any]:
     _check(cls.__name__, fields, defaults)
     for name in ("__dict__", "__weakref__"):
         body.pop(name, None)
-    methods: dict[str, Any] = {"__init__": _init(fields, defaults, frozen=frozen), "__repr__": _repr, "__eq__": _eq}
-    if not frozen:
-        methods["__hash__"] = None
-    else:
-        methods |= {"__hash__": _hash, "__setattr__": _frozen, "__delattr__": _frozen, "__reduce__": _reduce}
+    methods: dict[str, Any] = {"__init__": _init(fields, defaults), "__repr__": _repr, "__eq__": _eq}
+    methods["__hash__"] = _hash if frozen else None
     made = type(cls.__name__, (), {**methods, **body, "__slots__": fields, "__match_args__": fields})
     made.__qualname__ = cls.__qualname__
     return made
@@ -71,14 +70,21 @@ def _check(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> None
         optional = optional or field in defaults
 
 
-def _init(fields: tuple[str, ...], defaults: dict[str, Any], *, frozen: bool) -> Any:
-    """Compile the `__init__`: what is written out runs as fast as if its author had."""
-    words = [f"{name}=_defaults[{name!r}]" if name in defaults else name for name in fields]
-    store = "_set(self, {0!r}, {0})" if frozen else "self.{0} = {0}"
-    lines = [f"    {store.format(name)}" for name in fields] or ["    pass"]
-    scope: dict[str, Any] = {"_defaults": defaults, "_set": object.__setattr__}
-    exec(f"def __init__(self{''.join(f', {word}' for word in words)}):\n" + "\n".join(lines), scope)  # noqa: S102
-    return scope["__init__"]
+_function: Any = type(lambda: None)
+_templates: dict[int, Any] = {}
+
+
+def _init(fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+    """Return the `__init__` as its author would have written it: the template of its arity under its names."""
+    count = len(fields)
+    if count not in _templates:
+        words = "".join([f", _{at}" for at in range(count)])
+        lines = [f"    self._{at} = _{at}" for at in range(count)] or ["    pass"]
+        scope: dict[str, Any] = {}
+        exec(f"def __init__(self{words}):\n" + "\n".join(lines), scope)  # noqa: S102 - our own text
+        _templates[count] = scope["__init__"].__code__
+    code = _templates[count].replace(co_varnames=("self", *fields), co_names=fields)
+    return _function(code, {}, "__init__", tuple(defaults.values()) or None)
 
 
 def _values(self: Any) -> tuple[Any, ...]:
@@ -96,12 +102,3 @@ def _eq(self: Any, other: object) -> Any:
 
 def _hash(self: Any) -> int:
     return hash(_values(self))
-
-
-def _frozen(self: Any, name: str, *_: Any) -> None:
-    raise AttributeError(f"{type(self).__name__}.{name} cannot be changed")
-
-
-def _reduce(self: Any) -> tuple[Any, ...]:
-    """Pickle and copy by the constructor: a record that cannot be changed cannot be filled in later."""
-    return type(self), _values(self)

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from gpu_admission.core.record import record
 from gpu_admission.files import builder
 from gpu_admission.files.builder import Budget, Built, Problem, TooMuch
 from gpu_admission.files.text import ReadError, Text
@@ -34,16 +35,14 @@ _PATH: Final = r"(?m)^path: (\S.*?)\s*$"
 _SEPARATOR: Final = r"(?m)^---(?=[ \t\r\n]|$)"
 
 
+@record
 class Position:
     """Where something stands: lines and columns from 1, columns in code points, the end exclusive."""
 
-    __slots__ = ("column", "end_column", "end_line", "line")
-
-    def __init__(self, line: int, column: int, end_line: int, end_column: int) -> None:
-        self.line = line
-        self.column = column
-        self.end_line = end_line
-        self.end_column = end_column
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
     def __repr__(self) -> str:
         return f"Position({self.line}:{self.column}-{self.end_line}:{self.end_column})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import SEVERITIES
+from gpu_admission.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,18 +101,16 @@ class Located:
         return (*self.place.sort_key(), self.finding.rule, self.finding.sort_key())
 
 
+@record
 class Remark:
     """Something about an input that is no finding: why it could not be read, or what its reader should know.
 
     ``reason`` is the one word that scripts see where an input was skipped (``template``).
     """
 
-    __slots__ = ("message", "place", "reason")
-
-    def __init__(self, place: Place, message: str, reason: str = "") -> None:
-        self.place = place
-        self.message = message
-        self.reason = reason
+    place: Place
+    message: str
+    reason: str = ""
 
     def sort_key(self) -> tuple[Any, ...]:
         """Order by place, then by message."""

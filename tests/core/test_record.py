@@ -59,15 +59,10 @@ def test_it_shows_its_values():
     assert (Place.__doc__, Place.__module__, Place.__qualname__) == ("Where.", __name__, "Place")
 
 
-def test_it_has_slots_and_cannot_be_changed():
-    place = Place("a")
-    with pytest.raises(AttributeError, match=r"Place\.file cannot be changed"):
-        place.file = "b"
-    with pytest.raises(AttributeError, match=r"Place\.odd cannot be changed"):
-        place.odd = 1
-    with pytest.raises(AttributeError, match=r"Place\.file cannot be changed"):
-        del place.file
-    assert not hasattr(place, "__dict__")
+def test_it_has_slots():
+    with pytest.raises(AttributeError):
+        Place("a").odd = 1
+    assert not hasattr(Place("a"), "__dict__")
 
 
 def test_a_mutable_one_can_be_changed_and_has_no_hash():
