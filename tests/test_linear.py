@@ -323,7 +323,6 @@ def test_the_counter_sees_what_goes_with_the_square(load, fault):
 NESTED = {
     "core.shape._PLACEHOLDER": "each part of the inner one begins with an underscore that it cannot contain",
     "core.resources._SUBDOMAIN": "a part ends at a dot, which no part can contain",
-    "admission.http1._HEAD": "a field ends at a carriage return, which it cannot contain; a head has a few kilobytes",
     "admission.app.GO_DURATION": "bounded: nine digits, four parts",
 }
 

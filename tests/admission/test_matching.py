@@ -6,7 +6,7 @@ import pytest
 
 from gpu_admission.admission import decision
 from gpu_admission.admission.decision import Decider
-from gpu_admission.admission.policies import PolicySet
+from gpu_admission.admission.policy_store import PolicyStore
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
 
@@ -40,7 +40,7 @@ def ask(decider, namespace, obj=None, endpoint="validate", name=None, user="alic
 def served(*policies):
     """A decider as the server makes it, over a set of loaded policies."""
     by_name = {each.name: each for each in policies}
-    loaded = PolicySet([each.name for each in policies], lambda name: by_name[name])
+    loaded = PolicyStore([each.name for each in policies], lambda name: by_name[name])
     loaded.refresh()
     return decision.ENGINE.decider(loaded)
 
@@ -104,7 +104,7 @@ def test_while_the_first_has_never_loaded_nothing_is_let_through():
             raise policyfile.PolicyError("broken")
         return REST
 
-    loaded = PolicySet(["teams", "rest"], load)
+    loaded = PolicyStore(["teams", "rest"], load)
     loaded.refresh()
     assert ask(decision.ENGINE.decider(loaded), "team-a") == (404, None)
 
