@@ -208,6 +208,12 @@ def test_a_mounted_configmap_is_followed(start, tmp_path):
     until(lambda: all(b"version 2" in server.post()[2] for _ in range(6)), 15, server)
 
 
+def counted(server):
+    """How many reviews the metrics tell of."""
+    lines = server.get("/metrics", health=True)[2].decode().splitlines()
+    return sum(float(line.split()[-1]) for line in lines if line.startswith("gpu_admission_reviews_total{"))
+
+
 def test_metrics_add_up_over_workers_reloads_and_deaths(start):
     server = start()
     for _ in range(10):
@@ -219,9 +225,10 @@ def test_metrics_add_up_over_workers_reloads_and_deaths(start):
     until(lambda: server.get("/readyz", health=True)[0] == 200, 10, server)
     for _ in range(10):
         assert server.post("/mutate")[0] == 200
+    # A review is counted after its answer has been sent: the last one may not show yet.
+    until(lambda: counted(server) >= 20, 10, server)
     text = server.get("/metrics", health=True)[2].decode()
-    reviews = [line for line in text.splitlines() if line.startswith("gpu_admission_reviews_total{")]
-    assert sum(float(line.split()[-1]) for line in reviews) == 20
+    assert counted(server) == 20
     assert 'kind="other"' in text
     assert "Hostile" not in text
     assert "gpu_admission_review_duration_seconds_count 20" in text
