@@ -27,9 +27,11 @@ PATHS = (
     "/", "/dev", "/dev/shm", "/dev/fuse", "/dev/infiniband", "/var/lib/kubelet", "/var/lib/kubelet/device-plugins",
     "/var/run/docker.sock", "/run/containerd/containerd.sock", "/etc/kubernetes", "/proc", "/proc/driver", "/opt/nvidia",
     "/data/dev/nvidia0", "/usr/local/nvidia/lib64", "/home/.cdi", "/etc/cdiff", "/dev/drift", "/proc/1/root", "/proc/self/root/data",
+    "/run/nvidia/driver/dev/nvidia0", "/opt/nvidia/dev/dri", "/run/nvidia/driver/proc/1/root/dev/kfd", "/proc/12/fd/3", "/proc/1/task/1/map_files", ".", "dev", "/opt",
 )  # fmt: skip
 ROOTS = ("/proc/1/root", "/proc/self/cwd", "/proc/thread-self/root", "/proc//1/./root", "/proc/1/root/proc/self/root")
 MOUNTS = ("/data", "/mnt/nvidia-container-devices", "/var/run/secrets/x", "/dev/nvidia0", "/var/run/nvidia")
+SUB_PATHS = ({}, {}, {"subPath": "dev/nvidia0"}, {"subPath": "data"}, {"subPathExpr": "nvidia/dev/$(X)"})
 KEYS = (
     "example.com/x",
     "volcano.sh/queue-name",
@@ -134,7 +136,8 @@ def container(rng, name, volumes, chance):
     paths = [rng.choice((*MOUNTS, spelt(rng, f"{markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
     if rng.random() < chance / 2 and volumes:
         made["volumeMounts"] = [
-            {"name": rng.choice(volumes)["name"], "mountPath": path} for path in dict.fromkeys(paths)
+            {"name": rng.choice(volumes)["name"], "mountPath": path, **rng.choice(SUB_PATHS)}
+            for path in dict.fromkeys(paths)
         ]
     if rng.random() < chance / 3:
         made["securityContext"] = (

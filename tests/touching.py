@@ -90,6 +90,8 @@ WIDER = {
         lambda obj: obj["spec"].get("runtimeClassName") in markers.NVIDIA_RUNTIME_CLASSES,
     "a path with .., a relative one, one in a root under /proc, or one that only begins as a device list":
         lambda obj: any(re.search(r"(^|/)\.\.(/|$)|^[^/]|/proc/.*/(root|cwd)(/|$)", p) or hostpaths.normal(p).startswith(markers.DEVICE_LIST_MOUNT) for p in _paths(obj)),
+    "a sub-path of a folder above devices that leads to none of them":
+        lambda obj: any("subPath" in m or "subPathExpr" in m for c in containers(obj) for m in c.get("volumeMounts") or ()),
     "two slips in one half of a name whose other half is a GPU vendor's":
         lambda obj: any(_near_a_known_domain(name) for name in _amounts(obj)),
     "a quota's word before the name of a resource":

@@ -23,7 +23,8 @@ class Reads:
     prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``, ``mounts``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them; every
-    spelling counts. ``host_folders``: likewise, without what is below them.
+    spelling counts. ``host_folders``: likewise, without what is below them; ``sub_path_folders``: those of which it
+    matters that some sub-path is mounted.
     ``runtime_classes``: names.
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
     ``near_tolerations``: keys of taints that a toleration may nearly name.
@@ -46,6 +47,7 @@ class Reads:
         "privileged",
         "resources",
         "runtime_classes",
+        "sub_path_folders",
         "tolerations",
         "unprefixed",
         "variables",
@@ -64,6 +66,7 @@ class Reads:
         label_values: Mapping[str, str] | None = None,
         host_paths: Collection[str] = (),
         host_folders: Collection[str] = (),
+        sub_path_folders: Collection[str] = (),
         mounts: Collection[str] = (),
         runtime_classes: Collection[str] = (),
         tolerations: Collection[str] = (),
@@ -84,6 +87,7 @@ class Reads:
         self.label_values: dict[str, str] = dict(label_values or {})
         self.host_paths = frozenset(host_paths)
         self.host_folders = frozenset(host_folders)
+        self.sub_path_folders = frozenset(sub_path_folders)
         self.mounts = frozenset(mounts)
         self.runtime_classes = frozenset(runtime_classes)
         self.tolerations = frozenset(tolerations)

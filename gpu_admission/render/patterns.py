@@ -6,7 +6,7 @@ pattern only where it begins as one of them does.
 
 from __future__ import annotations
 
-import re
+from gpu_admission.rules import hostpaths, markers
 
 from .alternatives import alternatives, quoted
 from .literals import group, pattern, text, texts
@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 STAR = "*"
 _LETTERS = 8  # are enough to tell most texts from those that matter
-_SLASHES = r"/+(\./+)*"  # how many ways there are to write one
 _FIRST = r"/*(\./+)*"  # the kubelet makes a relative path absolute
 # A path that begins in another process' view of the node's root, however it is reached.
-_ROOTS = rf"({_FIRST}proc/.*{_SLASHES}(root|cwd)(/|$))?"
+_ROOTS = r"((.*/)?proc/.*/(root|cwd)(/|$))?"
 _UP = r"(^|/)\.\.(/|$)"
 
 
@@ -64,33 +63,22 @@ def path(name: str, wanted: Collection[str], folders: Collection[str] = ()) -> s
 
     ``..`` is left to the rules: whatever has one is let through (the API server takes none in a hostPath).
     """
-    places = [_FIRST + _plain(each) for each in sorted(wanted)]
-    places += [f"{_FIRST}{_plain(each).removesuffix(_END)}/*$" for each in sorted(folders)]
-    expression = pattern(f"^{_ROOTS}({'|'.join(places)})|{_UP}")
+    whole = [_FIRST + hostpaths.any_spelling(wanted)] * bool(wanted) + [hostpaths.folders(folders)] * bool(folders)
+    expression = pattern(f"^{_ROOTS}({'|'.join(whole)})|{_UP}")
     spelt = sorted(way for each in folders for way in _ways(each))
+    begun = [way for each in wanted for way in _ways(each)]
     tests = [
-        *[begins(name, [way for each in wanted for way in _ways(each)])] * bool(wanted),
+        *([begins(name, begun)] if begun else ()),
         *[f"{name} in {texts(spelt)}", f"{name}.endsWith('/')"] * bool(folders),
         f"{name}.contains('//')",
         f"{name}.contains('/.')",
         f"{name}.startsWith('/proc/')",
+        f"{name}.contains({text(markers.DRIVER_WORD)})",
         f"!{name}.startsWith('/')",
     ]
     return f"({group(tests)} && {name}.matches({expression}))"
 
 
-_END = "(/|$)"
-
-
 def _ways(folder: str) -> tuple[str, ...]:
     plain = folder.rstrip(STAR)
     return (plain, f"/var{plain}") if plain.startswith("/run") else (plain,)
-
-
-def _plain(folder: str) -> str:
-    """Return an expression for a path without its first slash, and for what is below it."""
-    names = folder.rstrip(STAR).strip("/").split("/")
-    written = _SLASHES.join(re.escape(name).replace("\\-", "-") for name in names)
-    if names[0] == "run":
-        written = f"(var{_SLASHES})?{written}"
-    return written if folder.endswith(STAR) else written + _END

@@ -87,6 +87,13 @@ def _spec(policy: Policy, reads: Reads, spec: str, sight: str) -> Iterator[str]:
         path = patterns.path("v.hostPath.path", reads.host_paths, reads.host_folders)
         long = f"v.hostPath.path.size() > {_LONGEST_PATH}"
         yield _looked_through(f"{spec}.?volumes", "v", MOST_VOLUMES, f"has(v.hostPath) && ({long} || {path})")
+    if reads.sub_path_folders:
+        folder = patterns.path("v.hostPath.path", (), reads.sub_path_folders)
+        mounted = "c.volumeMounts.exists(m, has(m.subPath) || has(m.subPathExpr))"
+        yield (
+            f"{spec}.?volumes.orValue([]).exists(v, has(v.hostPath) && {folder}) && "
+            f"{_containers(spec)}.exists(c, has(c.volumeMounts) && {mounted})"
+        )
     tolerated = f"{spec}.?tolerations"
     if reads.tolerations:
         daemon = (

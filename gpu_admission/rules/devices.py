@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.shape import text
 
 from . import common, environment, markers, sharing
-from .runtime_variables import DEVICE_LISTS, FEATURES, SWITCHES, device_list
+from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, words_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,6 +172,6 @@ def is_on(variable: Variable) -> bool:
     if variable.name in FEATURES:
         return value == "enabled"
     if variable.name == "NVIDIA_IMEX_CHANNELS":  # read as a list of cards is
-        words = {word.strip() for word in value.split(",")} - {""}
+        words = words_of(value)
         return bool(words) and "void" not in words
-    return value in _ON if variable.name == "NVIDIA_DISABLE_REQUIRE" else bool(value.strip())
+    return value in _ON if variable.name == "NVIDIA_DISABLE_REQUIRE" else bool(value.strip(SPACES))

@@ -26,7 +26,7 @@ from . import markers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
 _OPEN_FILES = frozenset({"fd", "map_files"})
 _ROOTS = frozenset({"root", "cwd"})
@@ -34,6 +34,8 @@ _DRIVER_ROOTS = frozenset([tuple(root.strip("/").split("/")) for root in markers
 _LEADING = frozenset({"run", "dev", "proc"}) | _ROOTS | _OPEN_FILES  # names at which a known link may end
 _DEEPEST = 6  # parts of the longest known link
 
+_OF_DRIVER = ("dev", "proc")
+_END = "(/|$)"
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
 _PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?{_SLASHES}"
 ROOT_LINKS = rf"/*(\./+)*({_PROCESS}(root|cwd){_SLASHES})*"
@@ -102,6 +104,25 @@ def within(path: str, table: Mapping[str, str]) -> str | None:
     return next((what for place, what in table.items() if inside(path, place)), None)
 
 
+def _above(places: Iterable[str]) -> frozenset[str]:
+    """Return all folders above places of the tables, as normal paths."""
+    found = set()
+    for place in places:
+        folder = place.rstrip("*").rpartition("/")[0]
+        while folder:
+            found.add(folder)
+            folder = folder.rpartition("/")[0]
+    return frozenset({*found, "/"})
+
+
+PARENTS = _above([*markers.DEVICE_PATHS, *markers.SOCKET_PATHS]) | markers.DRIVER_PARENTS
+"""Folders with devices, or with sockets that hand them out, below them: normal paths."""
+SUB_PATH_PARENTS = (
+    _above([*markers.DEVICE_PATHS, *markers.DRIVER_ROOTS]) | frozenset(markers.DRIVER_ROOTS) | {"/var"}  # of /var/run
+)
+"""Folders of which a sub-path can lead to a device: normal paths."""
+
+
 def parent_of(path: str) -> str | None:
     """Return what of the tables lies below a normal path, or None."""
     if path in markers.DRIVER_PARENTS:
@@ -122,33 +143,48 @@ def completes(beginning: str) -> str | None:
     return None
 
 
-def is_driver_root(path: str) -> bool:
-    """Tell whether a normal path is the root of a driver that runs in a container."""
-    return path in markers.DRIVER_ROOTS
-
-
 def spellings(place: str) -> str:
     """Return an expression (RE2) for the ways to write a place of the tables or a path below it, but for ``..``.
 
     It is to be anchored at the start, behind ``ROOT_LINKS``; ``place`` is written as in the tables.
     """
+    return any_spelling([place])
+
+
+def any_spelling(places: Collection[str]) -> str:
+    """Return the expression of ``spellings`` for any of several places: what they have in common stands there once."""
+    by_first: dict[str, list[str]] = {}
+    for place in sorted(places):
+        first, rest = _written(place)
+        by_first.setdefault(first, []).append(rest)
+    ways = {first: f"{first}({'|'.join(rests)})" for first, rests in by_first.items()}
+    of_driver = [way for first, way in ways.items() if first.startswith(_OF_DRIVER)]
+    found = [way for first, way in ways.items() if not first.startswith(_OF_DRIVER)]
+    if of_driver:
+        found.append(f"(({_drivers()}){_SLASHES})?({'|'.join(of_driver)})")
+    return f"({'|'.join(found)})"
+
+
+def _drivers() -> str:
+    return "|".join(["".join(_written(root)).removesuffix(_END) for root in markers.DRIVER_ROOTS])
+
+
+def _written(place: str) -> tuple[str, str]:
+    """Return expressions for the first name of a place and for all that follows, a path below it included."""
     names = place.rstrip("*").strip("/").split("/")
     if names[:3] == ["proc", "self", "fd"]:
-        return f"{_PROCESS}(fd|map_files)({'/|$'})"
-    written = _SLASHES.join([name.replace("-", r"\-").replace(".", r"\.") for name in names])
-    if names[0] == "run":
-        written = f"(var{_SLASHES})?{written}"
-    if names[0] in {"dev", "proc"}:
-        roots = "|".join([spellings(root).removesuffix("(/|$)") for root in markers.DRIVER_ROOTS])
-        written = f"(({roots}){_SLASHES})?{written}"
-    return written if place.endswith("*") else f"{written}(/|$)"
+        return _PROCESS, f"(fd|map_files){_END}"
+    first, *others = [name.replace("-", r"\-").replace(".", r"\.") for name in names]
+    rest = "".join([f"{_SLASHES}{name}" for name in others])
+    return f"(var{_SLASHES})?run" if first == "run" else first, rest if place.endswith("*") else f"{rest}{_END}"
+
+
+def folders(paths: Collection[str]) -> str:
+    """Return an expression (RE2) for whole paths that are one of these normal ones, the root of the node among them."""
+    below = any_spelling([path for path in paths if path != "/"]).replace(_END, "")
+    return rf"{ROOT_LINKS}(\.?|({below}|{_PROCESS}(root|cwd))(/+\.?)*)$"
 
 
 def above() -> str:
-    """Return an expression (RE2) for the absolute paths that ``parent_of`` knows, the root of the node among them."""
-    places = {place.rstrip("*") for table in (markers.DEVICE_PATHS, markers.SOCKET_PATHS) for place in table}
-    folders = {place.rpartition("/")[0] for place in places} | markers.DRIVER_PARENTS
-    while upper := {folder.rpartition("/")[0] for folder in folders} - folders:
-        folders |= upper
-    written = [spellings(folder).removesuffix("(/|$)") for folder in sorted(folders - {""})]
-    return rf"/{ROOT_LINKS}(\.?|({'|'.join([*written, f'{_PROCESS}(root|cwd)'])})(/+\.?)*)$"
+    """Return an expression (RE2) for the paths that ``parent_of`` knows, the root of the node among them."""
+    return folders(PARENTS)

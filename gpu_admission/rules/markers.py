@@ -94,12 +94,14 @@ DEVICE_PATHS: dict[str, str] = {
     "/dev/mxc*": "MetaX devices",
     "/dev/gcu*": "Enflame devices",  # the volumes of Enflame's device plugin
     "/dev/biren*": "Biren devices",
+    "/dev/xpu*": "Kunlunxin devices",  # PaddlePaddle/Paddle: docs of its XPU image
     "/dev/rbln*": "Rebellions devices",
     "/dev/tenstorrent*": "Tenstorrent devices",
     # Links by number to every character device. NVIDIA's cards have 195, render devices 226, accelerators 261, and
     # nvidia-uvm, nvidia-caps, kfd and most others what is free: Documentation/admin-guide/devices.txt.
     "/dev/char": "links to every device of the node",
     "/proc/self/fd": "open files of the node's processes, devices among them",  # of any process: see hostpaths
+    "/dev/fd": "open files of the node's processes, devices among them",  # a link to those of whoever looks
     "/proc/driver/nvidia*": "the NVIDIA driver's controls",
     "/etc/cdi": "CDI device definitions",
     "/run/cdi": "CDI device definitions",
@@ -134,6 +136,7 @@ DRIVER_ROOTS: tuple[str, ...] = (
     "/usr/local/nvidia",
     "/var/lib/nvidia",  # Container-Optimized OS
 )
+DRIVER_WORD = "nvidia/"  # none of them, with something below it, can be written without this
 # Those that are a whole root file system with all devices in it; the others are libraries, which GPU pods mount.
 DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 

@@ -50,9 +50,9 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
         name, path = text(volume.get("name")), hostpaths.normal(given)
         devices = hostpaths.within(path, markers.DEVICE_PATHS)
         found = HostMount((*pod.pointer, "volumes", index, "hostPath", "path"), name, given, path, devices)
-        if devices or (found.other and given.startswith("/")):
+        if devices or found.other:
             yield found
-        if not devices and (hostpaths.parent_of(path) or hostpaths.is_driver_root(path)):
+        if not devices and path in hostpaths.SUB_PATH_PARENTS:
             parents[name] = path  # a short one, so that judging each of its sub-paths costs no more than they do
     if parents:
         for container in pod.containers:

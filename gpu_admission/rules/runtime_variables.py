@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
 
 _NO_DEVICE = ("", "none", "void")
+# What Go's strings.TrimSpace takes from the ends of a word, of ASCII. Python's own strip takes more, such as U+001C:
+# to a runtime, "void" with one of those is the name of an unknown card, and the rest of the list counts.
+SPACES = " \t\n\v\f\r"
 
 
 class DeviceList:
@@ -48,8 +51,13 @@ class DeviceList:
         """Tell whether the runtime certainly hands out no device for a value."""
         if not self.void_wins:
             return value in self.no_device
-        words = {word.strip() for word in value.split(",")} - {""}
+        words = words_of(value)
         return not words or "void" in words or words == {"none"}
+
+
+def words_of(value: str) -> set[str]:
+    """Return the words of a list as NVIDIA's toolkit reads it: between commas, without spaces, none of them empty."""
+    return {word.strip(SPACES) for word in value.split(",")} - {""}
 
 
 # Not here: CUDA_VISIBLE_DEVICES, HIP_VISIBLE_DEVICES, ROCR_VISIBLE_DEVICES, ASCEND_RT_VISIBLE_DEVICES,
@@ -165,6 +173,8 @@ PRELOAD = "LD_PRELOAD"  # takes the place of the library that counts the memory
 ISOLATION_SWITCHES: tuple[str, ...] = (
     "CUDA_DISABLE_CONTROL",  # Project-HAMi/HAMi and volcano-vgpu-device-plugin: no libvgpu.so preload
     "CUDA_DEVICE_SM_LIMIT",  # Project-HAMi/HAMi-core: the share of compute
+    "CUDA_DEVICE_MEMORY_SHARED_CACHE",  # the same: where a container's processes add up what they use
+    "CUDA_OVERSUBSCRIBE",  # the same, "true": memory of the node beyond the card's
     "CGPU_DISABLE",  # Alibaba Cloud cGPU: "true" or "1"
     PRELOAD,
 )

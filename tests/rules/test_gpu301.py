@@ -61,6 +61,10 @@ LITERALS = [
         Row(f"{value!r} shows none", sets(value))
         for value in ("void", "none", "", " ", ",", "none,none", "0,void", " void ")
     ),
+    *(
+        Row(f"{space!r} is not what Go's TrimSpace takes", sets(f"{space}void{space},all"), shows(), {}, sets("void"))
+        for space in "\x1c\x1d\x1e\x1f\u200b"
+    ),
     Row("null is empty", sets(None)),
     Row("no value is empty", pod(container(env=[{"name": NAME}]))),
     Row("a number of a file", sets(0), shows(f"{PLACE}/0/value", '"0"'), {}, sets("void")),

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_admission.files import policyfile
+from gpu_admission.render import patterns
 from gpu_admission.rules import hostpaths, markers
 from rules.table import Found, Row, container, judge, pod, template, verify
 
@@ -63,6 +64,8 @@ ROWS = [
             "/proc/1/fd/7",
             "/proc/self/task/12/fd",
             "/proc/2/map_files",
+            "/dev/fd/3",
+            "/dev/xpu0",
             "/run/nvidia/driver/dev/nvidia0",
             "/var/run/nvidia/driver/dev/nvidiactl",
             "/home/kubernetes/bin/nvidia/dev/nvidia0",
@@ -110,6 +113,9 @@ ROWS = [
             "/run/nvidia/driver/dev",
             "/proc/1/task/1/root/",
             "/proc/self",
+            ".",
+            "run",
+            "./dev",
         )
     ),
     *(
@@ -151,8 +157,6 @@ ROWS = [
             "/opt/nvidia/device",
             "/dev/chart",
             "data",
-            ".",
-            "run",
             "",
             None,
             7,
@@ -231,9 +235,15 @@ SUB_PATHS = [
     ),
     sub_row("with a GPU", sub("/", gpu=1, subPath="dev/nvidia0"), "subPath", parent="error"),
     *(
+        sub_row(f"{root} and {path} of a driver", sub(root, subPath=path), "subPath", parent=None)
+        for root, path in (("/opt", "nvidia/dev/nvidia0"), ("/home/kubernetes", "bin/nvidia/dev/dri"))
+    ),
+    *(
         sub_row(f"{root} with {path} and {env}", sub(root, subPathExpr=path, origin_env=env), "subPathExpr")
         for root, path, env in (
             ("/dev", "nvidia0", ()),
+            (".", "dev/nvidia0", ()),
+            ("/var", "run/cdi", ()),
             ("/dev", "$(X)", ({"name": "X", "value": "nvidia0"},)),
             ("/", "d$(A)/nvidia$(B)", ({"name": "A", "value": "ev"}, {"name": "B", "value": "0"})),
             ("/dev", "$(X)", ({"name": "Y", "value": "dri"}, {"name": "X", "value": "$(Y)"})),
@@ -345,6 +355,27 @@ def test_every_device_path_is_found_in_every_way_to_mount_it(place, role):
             assert "error" in [each.severity for each in judge("GPU304", Row("", held), origin)], made
 
 
+def as_python(condition):
+    """The condition on a path ``p``, as a function: it is made of few functions and literals of texts."""
+    for cel, python in (
+        ("p.size()", "len(p)"), ("p.contains(", "p.__contains__("),
+        ("p.startsWith(", "p.startswith("), ("p.endsWith(", "p.endswith("), ("p.matches(", "matches("), ("||", "or"),
+        ("&&", "and"), ("!p", "not p"),
+    ):  # fmt: skip
+        condition = condition.replace(cel, python)
+    condition = re.sub(r"p\.substring\(0, (\d+)\)", r"p[:\1]", condition)
+    code = compile(condition, "condition", "eval")
+    return lambda path: eval(code, {"p": path, "matches": lambda pattern: bool(re.search(pattern, path))})
+
+
+CALLS_FOR_DEVICES = as_python(patterns.path("p", markers.DEVICE_PATHS))
+CALLS_FOR_SUB_PATHS = as_python(patterns.path("p", (), hostpaths.SUB_PATH_PARENTS))
+
+
+def test_every_driver_root_has_the_word_by_which_conditions_look_for_it():
+    assert all(markers.DRIVER_WORD in f"{root}/dev" for root in markers.DRIVER_ROOTS)
+
+
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
 LINKS = st.lists(st.tuples(PROCESSES, st.sampled_from(["root", "cwd"])).map("/".join).map("proc/".__add__), max_size=3)
 SLASHES = st.sampled_from(["/", "//", "/./", "/.//./"])
@@ -373,6 +404,7 @@ def test_every_spelling_is_seen_through_and_an_expression_can_match_it(drawn):
     place, path = drawn
     assert hostpaths.inside(hostpaths.normal(path), place)
     assert re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)
+    assert place not in markers.DEVICE_PATHS or CALLS_FOR_DEVICES(path)
 
 
 PARTS = ["dev", "nvidia0", "proc", "1", "self", "root", "cwd", "task", "var", "run", "cdi", "fd", ".", "", "driver"]
@@ -383,3 +415,15 @@ def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, abso
     path = "/" * absolute + "/".join(parts)
     found = [place for place in TABLE if re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)]
     assert found == [place for place in TABLE if hostpaths.inside(hostpaths.normal(path), place)]
+
+
+@given(
+    st.lists(st.sampled_from([*PARTS, "nvidia", "kubernetes", "bin", "home", "opt", "lib"]), max_size=7), st.booleans()
+)
+def test_the_conditions_call_for_whatever_is_found(parts, absolute):
+    path = "/" * absolute + "/".join(parts)
+    if path and ".." not in parts:
+        if any(hostpaths.inside(hostpaths.normal(path), place) for place in markers.DEVICE_PATHS):
+            assert CALLS_FOR_DEVICES(path)
+        if hostpaths.normal(path) in hostpaths.SUB_PATH_PARENTS:
+            assert CALLS_FOR_SUB_PATHS(path)

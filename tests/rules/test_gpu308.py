@@ -24,6 +24,8 @@ SWITCHES = {
     "CUDA_DEVICE_SM_LIMIT": "100",
     "CUDA_MPS_PIPE_DIRECTORY": "/tmp/mine",
     "CUDA_MPS_ACTIVE_THREAD_PERCENTAGE": "100",
+    "CUDA_DEVICE_MEMORY_SHARED_CACHE": "/tmp/mine.cache",
+    "CUDA_OVERSUBSCRIBE": "true",
     "LD_PRELOAD": "/tmp/mine.so",
     "CGPU_DISABLE": "true",
 }

@@ -99,13 +99,12 @@ def test_a_policy_denies_it():
 
 
 def conditions(spec):
-    return cel.pod(Policy("own", spec), "object.?spec", "object.?metadata")
+    return cel.touches(Policy("own", spec), "object.?spec", "object.?metadata")
 
 
 def test_a_policy_that_switches_it_on_has_the_webhook_called():
     on, off = conditions({"rules": {"GPU507": "warn"}}), conditions({})
     assert ".?privileged" in on
-    assert on.startswith(off)
     assert ".?privileged" not in off
 
 

@@ -64,7 +64,7 @@ def test_the_random_pods_try_every_rule():
     rng = random.Random(7)
     judge = touching.Judge(touching.EVERY_RULE)
     found = set()
-    for _ in range(3000):
+    for _ in range(6000):
         obj = hostile_pods.named(hostile_pods.pod(rng))
         if not judge.names_a_gpu(obj):
             found |= judge.says(obj)[0]
