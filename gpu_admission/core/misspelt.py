@@ -28,11 +28,12 @@ LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+gb"  # how
 LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
 # Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose
-# names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator.
+# names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator;
+# RTX PRO 4500, 5000, 6000 and Thor (whose memory is its node's) from the MIG user guide's list of supported profiles.
 _PROFILES: dict[int, tuple[int, ...]] = {
-    1: (5, 6, 10, 12, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),
-    2: (10, 12, 20, 24, 35, 36, 45, 47, 48, 67, 70),
-    3: (20, 40, 47, 48, 71, 72, 90, 93, 95, 135, 139),
+    1: (0, 5, 6, 10, 12, 16, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),
+    2: (0, 10, 12, 20, 24, 32, 35, 36, 45, 47, 48, 67, 70),
+    3: (0, 20, 40, 47, 48, 71, 72, 90, 93, 95, 135, 139),
     4: (20, 24, 40, 47, 48, 71, 72, 90, 93, 95, 96, 135, 139),
     7: (40, 79, 80, 94, 96, 141, 144, 180, 186, 189, 269, 278),
 }
@@ -159,7 +160,7 @@ def is_offered(name: str, own: Iterable[str] = ()) -> bool:
 def _mig(slices: int, size: int, suffix: str) -> str:
     """Return the resource of the known profile that is nearest: as many slices if any has, then the nearest size."""
     count = min(_PROFILES, key=lambda known: (abs(known - slices), known))
-    near = min(_PROFILES[count], key=lambda known: (abs(known - size), known))
+    near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is Thor's alone
     name = f"nvidia.com/mig-{count}g.{near}gb"
     suffixed = name + _MIG_SUFFIXES.get(suffix, suffix)
     return suffixed if resources.MIG_NAME.fullmatch(suffixed) else name

@@ -158,6 +158,8 @@ amount_in_doubt = Occasion(_survey, _AMOUNT)
 """A GPU is asked for in another way than by a limit of a whole number above zero."""
 unknown_name = Occasion(_survey, _NAME)
 """Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+amount_or_name_in_doubt = Occasion(_survey, _AMOUNT | _NAME)
+"""Either of these."""
 gpu_variable = Occasion(_survey, _VARIABLE)
 """A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
 privilege = Occasion(_survey, _PRIVILEGE)
