@@ -31,6 +31,9 @@ _ROLES: tuple[tuple[str, Role], ...] = (
     ("containers", "app"),
     ("ephemeralContainers", "ephemeral"),
 )
+# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server neither lets a Pod gain or lose it, nor takes one with it
+# that names no node; kubelets run no such Pod, it only shows a static one (kubernetes/kubernetes pkg/kubelet/types).
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
@@ -174,6 +177,17 @@ class Workload:
             namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
             self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
         return self._ref
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether this is the image of a static Pod, which runs whatever becomes of it: nothing can be refused there.
+
+        A Binding, which brings annotations past the API server's own check, names no node in a spec.
+        """
+        if not self.is_pod or not self.pods:
+            return False
+        pod = self.pods[0]
+        return MIRROR_ANNOTATION in mapping(pod.metadata.get("annotations")) and bool(text(pod.spec.get("nodeName")))
 
     @property
     def defaulted(self) -> bool:
