@@ -19,7 +19,9 @@ _LONGEST = 100
 REMOVED = "alpha.kubernetes.io/nvidia-gpu"
 _ALIASES = frozenset({"gpu", "nvidia", "nvidiacom", "nvidiacomgpucount", "nvidiagpucount"})  # squashed
 _WORDS = re.compile(r"gpu|nvidia|cuda")
-_QUOTA_PREFIXES = ("requests.", "limits.")
+QUOTA_PREFIXES = ("requests.", "limits.")
+# What people write before a quota's resource instead; count/ is for objects of an API
+QUOTA_SLIPS = ("request.", "limit.", "Requests.", "Limits.", "count/")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
@@ -95,7 +97,7 @@ def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
     """
     if len(name) > _LONGEST:
         return None
-    bare = _without_quota_prefix(name)
+    bare = _bare(name)
     if bare != name and (resources.classify(bare) is not None or bare in extra):
         return bare
     slices = _MIG.match(bare.lower())
@@ -112,10 +114,16 @@ def _prefixed(name: str) -> str | None:
     return known if known != name and resources.classify(known) is not None else None
 
 
-def _without_quota_prefix(name: str) -> str:
-    for prefix in _QUOTA_PREFIXES:
+def _bare(name: str) -> str:
+    for prefix in QUOTA_PREFIXES:
         name = name.removeprefix(prefix)
     return name
+
+
+def without_quota_prefix(key: str) -> str:
+    """Return the name of the resource that an item of a quota is about, however what stands before it is spelt."""
+    prefix = next((prefix for prefix in (*QUOTA_PREFIXES, *QUOTA_SLIPS) if key.startswith(prefix)), "")
+    return key[len(prefix) :]
 
 
 def _respelt(name: str, extra: Iterable[str], system: str) -> str | None:

@@ -51,6 +51,17 @@ def unknown_requests(workload: Workload, policy: Policy) -> Iterator[GpuRequest]
             yield GpuRequest(container, resources.extra(name), MISSING, raw)
 
 
+def meant(name: str, policy: Policy) -> str | None:
+    """Return the GPU resource that a name outside of containers nearly is; None where it is right, or far from any."""
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - as above
+
+    known = policy.classify(name) is not None
+    if name in _STANDARD or name.startswith("hugepages-") or (known and _is_offered(name, policy)):
+        return None
+    near = spelling.meant(name, policy.extra, policy.backend.name)
+    return None if near == name else near
+
+
 def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str]]:
     for _, container in workload.containers():
         for name in {**container.limits, **container.requests}:

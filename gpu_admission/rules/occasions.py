@@ -11,7 +11,7 @@ from __future__ import annotations
 from gpu_admission.core.rule import Occasion
 from gpu_admission.core.shape import mapping, text
 
-from . import markers, runtime_variables, sharing, tolerations
+from . import markers, runtime_variables, sharing, toleration_slips, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,8 +69,9 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
         found |= _HOST_PATH
     given = spec.get("tolerations")
     if isinstance(given, list):
-        keys = [text(each.get("key")) for each in given if isinstance(each, dict)]
-        if not tolerations.ordinary(policy).issuperset(keys):
+        entries = [each for each in given if isinstance(each, dict)]
+        ordinary = tolerations.ordinary(policy).issuperset([text(each.get("key")) for each in entries])
+        if not ordinary or not all([toleration_slips.is_sound(each) for each in entries]):
             found |= _TAINT
     return found
 
@@ -175,7 +176,7 @@ host_namespace = Occasion(_survey, _HOST_NAMESPACE)
 node_name = Occasion(_survey, _NODE_NAME)
 """A pod names its node."""
 odd_toleration = Occasion(_survey, _TAINT)
-"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes."""
+"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
 scheduler_mark = Occasion(_survey, _MARK)
 """A pod's annotations or labels are of those that schedulers and container runtimes believe."""
 backend_concerned = Occasion(_backend, _PLAN)
