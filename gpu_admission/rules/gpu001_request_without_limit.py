@@ -29,7 +29,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
     """
     for gpu in (*common.gpus(workload), *names.unknown_requests(workload, policy)):
-        if gpu.limit is not MISSING or common.is_patch(workload, gpu.container):
+        if gpu.limit is not MISSING or common.limits_may_follow(workload, gpu.container):
             continue
         amount = gpu.quantity("requests")
         if amount is not None and not amount.is_negative:

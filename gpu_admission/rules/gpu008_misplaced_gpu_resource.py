@@ -7,7 +7,7 @@ from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import TEMPLATE, Rule
 from gpu_admission.core.shape import shown
 
-from . import common, strays
+from . import common, own_fields, strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ ID = "GPU008"
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
+    yield from own_fields.misplaced(ID, workload, policy)
     for stray in strays.find(workload, policy):
         fix = strays.home_again(ID, workload, stray)
         for name, value in stray.values.items():

@@ -8,6 +8,7 @@ random objects); where it holds, the rules themselves look.
 
 from __future__ import annotations
 
+from gpu_admission.core import kinds
 from gpu_admission.core.rule import Occasion
 from gpu_admission.core.shape import mapping, text
 
@@ -49,7 +50,7 @@ _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 def _survey(workload: Workload, policy: Policy) -> int:
     """Return all that is out of the ordinary in an object's pods."""
-    found = 0
+    found = _AMOUNT | _NAME if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS else 0
     for pod in workload.pods:
         found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
         for container in pod.containers:

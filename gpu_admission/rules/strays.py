@@ -78,6 +78,8 @@ def _is_pod_spec(pod: Pod, *, typed: bool) -> bool:
     One that was found by its shape is if a template is around it: a custom kind may well have ``containers`` and,
     beside them, the ``resources`` of its main one.
     """
+    if any(container.pointer == pod.pointer for container in pod.containers):
+        return False  # one mapping is both
     return bool(pod.spec) and (pod.complete or typed or pod.pointer[-2:] == ("template", "spec"))
 
 

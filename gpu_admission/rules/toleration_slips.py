@@ -52,11 +52,11 @@ def taint_in_key(key: str) -> tuple[str, str, str]:
 def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Slip]:
     """Yield what is wrong with a toleration of one of these taints."""
     key = text(toleration.get("key"))
-    bare, value, effect = taint_in_key(key)
+    bare, held, its_effect = taint_in_key(key)
     if not bare or bare not in taints:
         return
     if bare != key:
-        yield _of_key(toleration, bare, value, effect)
+        yield _of_key(toleration, bare, held, its_effect)
         return
     operator = toleration.get("operator")
     if isinstance(operator, str) and operator and operator not in OPERATORS:
