@@ -83,6 +83,22 @@ _TABLE: dict[str, _Row] = {
             (7, 180, 17800, 1),
         ),
     ),
+    # Its usable values are not published: those of the B200, in proportion.
+    "B300-269": (
+        269,
+        7,
+        (
+            (1, 34, 3060, 7),
+            (1, 67, 6600, 4),
+            (2, 67, 6600, 3),
+            (3, 135, 13290, 2),
+            (4, 135, 13290, 1),
+            (7, 269, 26590, 1),
+        ),
+    ),
+    # The larger card's values for the smaller one, whose own are not published.
+    "RTX-PRO-6000-96": (96, 4, ((1, 24, 2362, 4), (2, 48, 4737, 2), (4, 96, 9500, 1))),
+    "RTX-PRO-5000-48": (48, 2, ((1, 24, 2362, 2), (2, 48, 4737, 1))),
 }  # fmt: skip
 _ALIASES = {
     "A30": "A30-24",

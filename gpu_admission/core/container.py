@@ -109,13 +109,15 @@ class Container:
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
     where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
-    asks for any of them (an explicit zero asks for none). ``memo`` keeps what rules work out of the container.
+    asks for any of them (an explicit zero asks for none). ``known_as`` is how messages name it, where it has no name.
+    ``memo`` keeps what rules work out of the container.
     """
 
     __slots__ = (
         "_env_names",
         "gpus",
         "key",
+        "known_as",
         "limits",
         "memo",
         "pointer",
@@ -136,8 +138,10 @@ class Container:
         *,
         key: str = "resources",
         whole: bool = True,
+        known_as: str = "",
     ) -> None:
         self.spec = spec
+        self.known_as = known_as
         self.pointer = pointer
         self.role: Role = role
         self.key = key
@@ -157,7 +161,9 @@ class Container:
 
     @property
     def label(self) -> str:
-        """How messages name it: ``container "train"``, ``init container "setup"``, ``"model"``."""
+        """How messages name it: ``container "train"``, ``init container "setup"``, ``"model"``, ``NIMService "llama"``."""
+        if self.known_as:
+            return self.known_as
         kind, name = _LABELS[self.role], self.name
         if name:
             return f'{kind} "{printable(name[:63])}"'

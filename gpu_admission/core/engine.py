@@ -123,7 +123,7 @@ class Engine:
         now, before = (workloads.read(each, self.policy, "admission") for each in (new, old))
         comparing: Found = {}
         compared: list[Finding | None] = []
-        if _is_pod(now) and _is_pod(before):
+        if _is_pod(now) and _is_pod(before) and not now[0].is_mirror:
             comparing = {rule: [] for rule in self.rules if rule.compare is not None}
             for rule in comparing:
                 compared += [
@@ -215,7 +215,12 @@ class Engine:
         return sorted([finding for finding in findings if finding is not None])
 
     def _judges(self, workload: Workload) -> Rules:
-        """Return the rules that can have findings on an object: at admission not all can be judged on all."""
+        """Return the rules that can have findings on an object: at admission not all can be judged on all.
+
+        On mirror Pods none can: they are neither refused nor repaired, and are not what runs.
+        """
+        if workload.is_mirror:
+            return {}
         sight = _FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
         return self._rules_for[sight, workload.holds].of(workload, self.policy)
 

@@ -13,15 +13,16 @@ if TYPE_CHECKING:
 
     from .pointer import Pointer
 
-    What = Literal["pod", "containers", "resources", "object"]
+    What = Literal["pod", "containers", "resources", "flat", "object"]
 
 
 class Place:
     """Where something stands in objects of a kind.
 
     ``what`` is ``pod`` (a PodSpec), ``containers`` (a mapping that holds containers under other keys than a
-    PodSpec does), ``resources`` (a mapping with ``resources`` and nothing of a container around it), or
-    ``object`` (a whole Kubernetes object). ``extra`` names keys that hold one more container each
+    PodSpec does), ``resources`` (a mapping with ``resources`` and nothing of a container around it), ``flat`` (one
+    mapping for a pod and its main container: NIMService has ``resources`` beside ``tolerations``), or ``object`` (a
+    whole Kubernetes object). ``extra`` names keys that hold one more container each
     (KServe's ``model``) or, with a trailing ``*``, a list of them.
     """
 
@@ -65,17 +66,34 @@ _KSERVE = (
     Place("/spec/predictor/workerSpec"),
     Place("/spec/canary/*/predictor", extra=_SERVERS),
 )
-_OME = tuple(
-    Place(f"/spec/{part}{role}", extra=("runner",))
-    for part in ("engine", "decoder", "router")
-    for role in ("", "/leader", "/worker")
+_OME_PARTS = ("engine", "decoder", "router")
+_OME_ROLES = ("", "/leader", "/worker")
+_OME = tuple(Place(f"/spec/{part}{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES)
+_OME_RUNTIME = (
+    *_pods("/spec"),
+    *(Place(f"/spec/{part}Config{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES),
 )
 _SPARK_KEYS = ("sidecars*",)
 _SPARK = tuple(
     place
     for part in ("driver", "executor")
-    for place in (Place(f"/spec/{part}/template/spec"), Place(f"/spec/{part}", "containers", _SPARK_KEYS))
+    for place in (Place(f"/spec/{part}/template/spec"), Place(f"/spec/{part}", "flat", _SPARK_KEYS))
 )
+_LLM = _pods(
+    "/spec/template",
+    "/spec/worker",
+    "/spec/prefill/template",
+    "/spec/prefill/worker",
+    "/spec/router/scheduler/template",
+)
+_REPLICA_SPECS = _pods("/spec/replicaSpecs/*/template/spec")
+_MODEL_SERVING = {
+    "ModelServing": _pods("/spec/template/roles/*/entryTemplate/spec", "/spec/template/roles/*/workerTemplate/spec"),
+    "ModelBooster": (
+        Place("/spec/backend/workers/*", "resources"),
+        Place("/spec/backends/*/workers/*", "resources"),
+    ),
+}
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
 
@@ -92,13 +110,8 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
         "InferenceService": _KSERVE,
         "ServingRuntime": _pods("/spec", "/spec/workerSpec"),
         "ClusterServingRuntime": _pods("/spec", "/spec/workerSpec"),
-        "LLMInferenceService": _pods(
-            "/spec/template",
-            "/spec/worker",
-            "/spec/prefill/template",
-            "/spec/prefill/worker",
-            "/spec/router/scheduler/template",
-        ),
+        "LLMInferenceService": _LLM,
+        "LLMInferenceServiceConfig": _LLM,
     },
     "serving.knative.dev": {"Service": _TEMPLATE, "Configuration": _TEMPLATE, "Revision": _pods("/spec")},
     "kubeflow.org": {
@@ -172,8 +185,28 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
         "PodSet": _TEMPLATE,
         "RayClusterFleet": _under("/spec/template/spec", _RAY),
     },
-    "ome.io": {"InferenceService": _OME},
-    "apps.nvidia.com": {"NIMService": (Place("/spec", "resources"),)},
+    "ome.io": {"InferenceService": _OME, "ServingRuntime": _OME_RUNTIME, "ClusterServingRuntime": _OME_RUNTIME},
+    "apps.nvidia.com": {
+        "NIMService": (Place("/spec", "flat"),),
+        "NIMCache": (Place("/spec", "flat"),),
+        "NIMPipeline": (Place("/spec/services/*/spec", "flat"),),
+    },
+    # ai-dynamo/dynamo: their containers' GPUs are a field of their own (rules/own_fields.py)
+    "nvidia.com": {
+        "DynamoGraphDeployment": (Place("/spec/services/*/extraPodSpec", extra=("mainContainer",)),),
+        "DynamoComponentDeployment": (Place("/spec/extraPodSpec", extra=("mainContainer",)),),
+    },
+    "workload.serving.volcano.sh": _MODEL_SERVING,  # volcano-sh/kthena; its group was once another
+    "workload.volcano.sh": _MODEL_SERVING,
+    "elastic.iml.github.io": {"ElasticJob": _REPLICA_SPECS},  # DLRover
+    "elastic.pytorch.org": {"ElasticJob": _REPLICA_SPECS},
+    "sagemaker.amazonaws.com": {"HyperPodPyTorchJob": _REPLICA_SPECS, "HyperPodPytorchJob": _REPLICA_SPECS},
+    "kaito.sh": {"Workspace": _pods("/inference/template/spec")},
+    "inference.llmaz.io": {
+        "Playground": (Place("/spec/backendRuntimeConfig", "resources"),),
+        "Service": _pods("/spec/workloadTemplate/leaderTemplate/spec", "/spec/workloadTemplate/workerTemplate/spec"),
+        "BackendRuntime": (Place("/spec/recommendedConfigs/*", "resources"),),
+    },
     "tekton.dev": {
         "Task": _TEKTON,
         "TaskRun": _under("/spec/taskSpec", _TEKTON),
@@ -201,6 +234,28 @@ NEVER: frozenset[tuple[str, str]] = frozenset(
         ("kueue.x-k8s.io", "ClusterQueue"),
         ("scheduling.volcano.sh", "Queue"),
         ("scheduling.volcano.sh", "PodGroup"),
+        ("nvidia.com", "DynamoGraphDeployment"),  # their own resources are not a container's
+        ("nvidia.com", "DynamoComponentDeployment"),
+    }
+)
+# Kinds whose controllers know the image themselves: a container without one is no part of a patch.
+IMAGELESS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("flink.apache.org", "FlinkDeployment"),
+        ("serving.kserve.io", "LLMInferenceService"),
+        ("serving.kserve.io", "LLMInferenceServiceConfig"),
+        ("sparkoperator.k8s.io", "SparkApplication"),
+        ("sparkoperator.k8s.io", "ScheduledSparkApplication"),
+        ("spark.apache.org", "SparkApplication"),
+    }
+)
+# Kinds that ask for GPUs in fields of their own (rules/own_fields.py).
+OWN_GPU_FIELDS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("sparkoperator.k8s.io", "SparkApplication"),
+        ("sparkoperator.k8s.io", "ScheduledSparkApplication"),
+        ("nvidia.com", "DynamoGraphDeployment"),
+        ("nvidia.com", "DynamoComponentDeployment"),
     }
 )
 NEVER_GROUPS = (

@@ -19,7 +19,9 @@ _LONGEST = 100
 REMOVED = "alpha.kubernetes.io/nvidia-gpu"
 _ALIASES = frozenset({"gpu", "nvidia", "nvidiacom", "nvidiacomgpucount", "nvidiagpucount"})  # squashed
 _WORDS = re.compile(r"gpu|nvidia|cuda")
-_QUOTA_PREFIXES = ("requests.", "limits.")
+QUOTA_PREFIXES = ("requests.", "limits.")
+# What people write before a quota's resource instead; count/ is for objects of an API
+QUOTA_SLIPS = ("request.", "limit.", "Requests.", "Limits.", "count/")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
@@ -28,11 +30,12 @@ LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+gb"  # how
 LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
 # Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose
-# names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator.
+# names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator;
+# RTX PRO 4500, 5000, 6000 and Thor (whose memory is its node's) from the MIG user guide's list of supported profiles.
 _PROFILES: dict[int, tuple[int, ...]] = {
-    1: (5, 6, 10, 12, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),
-    2: (10, 12, 20, 24, 35, 36, 45, 47, 48, 67, 70),
-    3: (20, 40, 47, 48, 71, 72, 90, 93, 95, 135, 139),
+    1: (0, 5, 6, 10, 12, 16, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),
+    2: (0, 10, 12, 20, 24, 32, 35, 36, 45, 47, 48, 67, 70),
+    3: (0, 20, 40, 47, 48, 71, 72, 90, 93, 95, 135, 139),
     4: (20, 24, 40, 47, 48, 71, 72, 90, 93, 95, 96, 135, 139),
     7: (40, 79, 80, 94, 96, 141, 144, 180, 186, 189, 269, 278),
 }
@@ -94,7 +97,7 @@ def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
     """
     if len(name) > _LONGEST:
         return None
-    bare = _without_quota_prefix(name)
+    bare = _bare(name)
     if bare != name and (resources.classify(bare) is not None or bare in extra):
         return bare
     slices = _MIG.match(bare.lower())
@@ -111,10 +114,16 @@ def _prefixed(name: str) -> str | None:
     return known if known != name and resources.classify(known) is not None else None
 
 
-def _without_quota_prefix(name: str) -> str:
-    for prefix in _QUOTA_PREFIXES:
+def _bare(name: str) -> str:
+    for prefix in QUOTA_PREFIXES:
         name = name.removeprefix(prefix)
     return name
+
+
+def without_quota_prefix(key: str) -> str:
+    """Return the name of the resource that an item of a quota is about, however what stands before it is spelt."""
+    prefix = next((prefix for prefix in (*QUOTA_PREFIXES, *QUOTA_SLIPS) if key.startswith(prefix)), "")
+    return key[len(prefix) :]
 
 
 def _respelt(name: str, extra: Iterable[str], system: str) -> str | None:
@@ -159,7 +168,7 @@ def is_offered(name: str, own: Iterable[str] = ()) -> bool:
 def _mig(slices: int, size: int, suffix: str) -> str:
     """Return the resource of the known profile that is nearest: as many slices if any has, then the nearest size."""
     count = min(_PROFILES, key=lambda known: (abs(known - slices), known))
-    near = min(_PROFILES[count], key=lambda known: (abs(known - size), known))
+    near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is Thor's alone
     name = f"nvidia.com/mig-{count}g.{near}gb"
     suffixed = name + _MIG_SUFFIXES.get(suffix, suffix)
     return suffixed if resources.MIG_NAME.fullmatch(suffixed) else name

@@ -17,6 +17,7 @@ class Reads:
     A ``*`` in a name, key or path stands for any text (but not for none); at the end of a path for none, too.
 
     ``resources``: names among a container's limits and requests that nearly are a GPU's.
+    ``bare_requests``: names with a domain and ``gpu`` in them among a container's requests and not among its limits.
     ``node_selector``: GPU resources among the pod's nodeSelector (templates only).
     ``variables``: name -> the values that are harmless; at most one ``*``, at the end.
     ``completed``: variables that an ``envFrom`` with a prefix could set; ``unprefixed``: those that one without a
@@ -34,6 +35,7 @@ class Reads:
 
     __slots__ = (
         "annotations",
+        "bare_requests",
         "beside",
         "capabilities",
         "completed",
@@ -57,6 +59,7 @@ class Reads:
         self,
         *,
         resources: bool = False,
+        bare_requests: bool = False,
         node_selector: bool = False,
         variables: Mapping[str, Collection[str]] | None = None,
         completed: Collection[str] = (),
@@ -76,6 +79,7 @@ class Reads:
         beside: tuple[str, ...] = (),
     ) -> None:
         self.resources = resources
+        self.bare_requests = bare_requests
         self.node_selector = node_selector
         self.variables: dict[str, frozenset[str]] = {
             name: frozenset(harmless) for name, harmless in (variables or {}).items()

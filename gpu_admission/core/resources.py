@@ -82,6 +82,11 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "aws", "device", "shared", "k8s.amazonaws.com/vgpu"),
     ("nvidia", "tencent", "cores", "shared", "tencent.com/vcuda-core"),
     ("nvidia", "tencent", "memory", "shared", "tencent.com/vcuda-memory"),
+    # Volcano Engine's mGPU: 100 cores a card, MiB (its scheduler's API); Huawei CCE's xGPU: units of 128 MiB
+    ("nvidia", "volcengine", "cores", "shared", "vke.volcengine.com/mgpu-core"),
+    ("nvidia", "volcengine", "memory", "shared", "vke.volcengine.com/mgpu-memory"),
+    ("nvidia", "cce", "memory", "shared", "volcano.sh/gpu-mem.128Mi"),
+    ("nvidia", "cce", "percent", "shared", "volcano.sh/gpu-core.percentage"),
     ("nvidia", "elasticgpu", "cores", "shared", "elasticgpu.io/gpu-core elasticgpu.io/qgpu-core"),
     ("nvidia", "elasticgpu", "memory", "shared", "elasticgpu.io/gpu-memory elasticgpu.io/qgpu-memory"),
     ("any", "portable", "memory", "shared", PORTABLE_MEMORY),
@@ -106,10 +111,17 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("aws", "neuron", "device", "exclusive", "aws.amazon.com/neuron aws.amazon.com/neurondevice"),
     ("aws", "neuron", "cores", "shared", "aws.amazon.com/neuroncore"),
     ("huawei", "ascend", "device", "exclusive", "huawei.com/Ascend910 huawei.com/Ascend310 huawei.com/npu"),
-    ("cambricon", "cambricon", "device", "exclusive", "cambricon.com/mlu cambricon.com/vmlu"),
+    # Huawei CCE's plugin (kthena's guide, ModelArts' SDK), and the units of dynamic vNPU (volcano, koordinator)
+    ("huawei", "cce", "device", "exclusive", "huawei.com/ascend-310 huawei.com/ascend-1980"),
+    ("huawei", "ascend", "cores", "shared", "huawei.com/npu-core"),
+    ("huawei", "ascend", "memory", "shared", "huawei.com/npu-memory-1Gi"),
+    ("huawei", "ascend", "device", "shared", "huawei.com/npu-number"),
+    ("huawei", "ascend", "other", "shared", "huawei.com/npu-cpu huawei.com/npu-dvpp"),
+    ("cambricon", "cambricon", "device", "exclusive", "cambricon.com/mlu cambricon.com/vmlu cambricon.com/mlunum"),
+    ("cambricon", "cambricon", "memory", "shared", "cambricon.com/mlumem"),  # MiB: 4paradigm/k8s-vgpu-scheduler
     ("cambricon", "cambricon", "memory", "shared", "cambricon.com/mlu.smlu.vmemory"),
     ("cambricon", "cambricon", "cores", "shared", "cambricon.com/mlu.smlu.vcore"),
-    ("hygon", "hygon", "device", "exclusive", "hygon.com/dcu hygon.com/dcunum"),
+    ("hygon", "hygon", "device", "exclusive", "hygon.com/dcu hygon.com/dcunum dcu.com/gpu"),
     ("hygon", "hygon", "memory", "shared", "hygon.com/dcumem"),
     ("hygon", "hygon", "cores", "shared", "hygon.com/dcucores"),
     ("metax", "metax", "device", "exclusive", "metax-tech.com/gpu"),
@@ -124,10 +136,18 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("enflame", "enflame", "memory", "shared", "enflame.com/gcu-memory"),
     ("enflame", "enflame", "cores", "shared", "enflame.com/gcu-core"),
     ("enflame", "enflame", "percent", "shared", "enflame.com/vgcu-percentage"),
-    ("kunlunxin", "kunlunxin", "device", "exclusive", "kunlunxin.com/xpu kunlunxin.com/vxpu"),
+    ("kunlunxin", "kunlunxin", "device", "exclusive", "kunlunxin.com/xpu kunlunxin.com/vxpu baidu.com/xpu"),
     ("kunlunxin", "kunlunxin", "memory", "shared", "kunlunxin.com/vxpu-memory"),
     ("iluvatar", "iluvatar", "device", "exclusive", "iluvatar.ai/gpu iluvatar.ai/vgpu iluvatar.com/gpu"),
     ("biren", "biren", "device", "exclusive", "birentech.com/gpu"),
+    ("t-head", "ppu", "device", "exclusive", "aliyun.com/ppu"),
+    ("vastai", "vastai", "device", "exclusive", "vastaitech.com/va"),  # Project-HAMi/HAMi: charts/hami/values.yaml
+    # the device plugins of Furiosa (developer.furiosa.ai), Rebellions (rbln-k8s-device-plugin) and Tenstorrent
+    ("furiosa", "furiosa", "device", "exclusive", "furiosa.ai/rngd furiosa.ai/warboy"),
+    ("furiosa", "furiosa", "device", "exclusive", "beta.furiosa.ai/npu alpha.furiosa.ai/npu"),
+    ("rebellions", "rebellions", "device", "exclusive", "rebellions.ai/ATOM rebellions.ai/REBEL rebellions.ai/npu"),
+    ("tenstorrent", "tenstorrent", "device", "exclusive", "tenstorrent.com/n150 tenstorrent.com/n300"),
+    ("tenstorrent", "tenstorrent", "device", "exclusive", "tenstorrent.com/wormhole tenstorrent.com/blackhole"),
     ("qualcomm", "qualcomm", "device", "exclusive", "qualcomm.com/qaic"),
     ("tensor-fusion", "tensor-fusion", "device", "shared", "tensor-fusion.ai/gpu-count"),
 )
@@ -151,7 +171,16 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"iluvatar\.ai/[\w-]+\.vMem", "iluvatar", "iluvatar", "memory", "shared"),
     (r"iluvatar\.ai/[\w-]+\.vCore", "iluvatar", "iluvatar", "cores", "shared"),
     (r"iluvatar\.ai/[\w-]+-vgpu", "iluvatar", "iluvatar", "device", "shared"),
+    (r"cambricon\.com/mlu[\w.-]*\.smlu\.vmemory", "cambricon", "cambricon", "memory", "shared"),
+    (r"cambricon\.com/mlu[\w.-]*\.smlu\.vcore", "cambricon", "cambricon", "cores", "shared"),
     (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
+    (r"birentech\.com/1-\d+-gpu", "biren", "biren", "device", "partition"),  # SVI: halves and quarters of a card
+    (r"furiosa\.ai/(rngd|warboy)-\d+core(\.\d+gb)?", "furiosa", "furiosa", "device", "partition"),
+    (r"tenstorrent\.com/[np]\d{3}[a-z]?", "tenstorrent", "tenstorrent", "device", "exclusive"),
+    # Baidu CCE: one set of names a model of card (baidu.com/v100_32g_cgpu), memory in GiB
+    (r"baidu\.com/(\w+_)?cgpu_memory(_percent)?", "nvidia", "baidu", "memory", "shared"),
+    (r"baidu\.com/(\w+_)?cgpu_core", "nvidia", "baidu", "cores", "shared"),
+    (r"baidu\.com/(\w+_)?cgpu", "nvidia", "baidu", "device", "shared"),
 )
 MOST_DEVICES = 1024  # no node has a tenth of it
 
@@ -181,7 +210,10 @@ def beyond_any_node(resource: Resource, count: int) -> bool:
 
 
 _LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short
-_PATTERN_DOMAINS = ("nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/")
+_PATTERN_DOMAINS = (
+    "nvidia.com/mig-", "amd.com/", "huawei.com/", "iluvatar.ai/", "cambricon.com/", "birentech.com/1-", "furiosa.ai/",
+    "tenstorrent.com/", "baidu.com/",
+)  # fmt: skip
 
 
 def classify(name: str) -> Resource | None:

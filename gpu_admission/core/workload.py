@@ -10,7 +10,7 @@ from . import discovery, kinds, resources
 from . import pointer as pointers
 from .container import Container
 from .finding import ObjectRef
-from .shape import mapping, text
+from .shape import mapping, printable, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ _ROLES: tuple[tuple[str, Role], ...] = (
     ("containers", "app"),
     ("ephemeralContainers", "ephemeral"),
 )
+# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server neither lets a Pod gain or lose it, nor takes one with it
+# that names no node; kubelets run no such Pod, it only shows a static one (kubernetes/kubernetes pkg/kubelet/types).
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
@@ -160,7 +163,8 @@ class Workload:
         self._ref: ObjectRef | None = None
         self.pods = tuple(_pods(self, policy))
         held = [pod.holds for pod in self.pods]
-        self.holds: Needs = "object" if not held else "request" if "request" in held else "pod"
+        own = (self.group, self.kind) in kinds.OWN_GPU_FIELDS
+        self.holds: Needs = "request" if own else "object" if not held else "request" if "request" in held else "pod"
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
         """Return the view of a container: the one of before the patch, where that left the container alone."""
@@ -174,6 +178,17 @@ class Workload:
             namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
             self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
         return self._ref
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether this is the image of a static Pod, which runs whatever becomes of it: nothing can be refused there.
+
+        A Binding, which brings annotations past the API server's own check, names no node in a spec.
+        """
+        if not self.is_pod or not self.pods:
+            return False
+        pod = self.pods[0]
+        return MIRROR_ANNOTATION in mapping(pod.metadata.get("annotations")) and bool(text(pod.spec.get("nodeName")))
 
     @property
     def defaulted(self) -> bool:
@@ -197,7 +212,7 @@ class Workload:
             self._names = {}
             for _, container in self.containers():
                 self._names.setdefault(container.pointer, container.name)
-        return next((name or None for name in map(self._names.get, _around(pointer)) if name is not None), None)
+        return next((name for name in map(self._names.get, _around(pointer)) if name), None)
 
 
 def _around(pointer: Pointer) -> Iterator[Pointer]:
@@ -227,19 +242,21 @@ def _pods(workload: Workload, policy: Policy) -> list[Pod]:
     own = _own_places(workload, policy) if policy.workloads else None
     places = own if own is not None else kinds.places_in(workload.group, workload.kind)
     pods: list[Pod] = []
-    found = False
+    inner = False
     for place in places or ():
         if place.what == "object":  # its pods belong to the object inside
-            found = True
+            inner = True
             continue
         for path, value in pointers.expand(workload.object, place.path):
             if isinstance(value, dict):
-                found = True
                 pods.append(_pod(workload, value, path, place, policy))
-    if not found and own is None and not kinds.never(workload.api_version, workload.kind):
+    known = inner or any([pod.containers for pod in pods])
+    if not known and own is None and not kinds.never(workload.api_version, workload.kind):
+        seen = {pod.pointer for pod in pods}
         for spot in discovery.by_shape(workload.object, policy.classify):
-            value = pointers.resolve(workload.object, spot.path)
-            pods.append(_pod(workload, value, spot.path, spot, policy, certain=False))  # type: ignore[arg-type]
+            if (*workload.pointer, *spot.path) not in seen:
+                value = pointers.resolve(workload.object, spot.path)
+                pods.append(_pod(workload, value, spot.path, spot, policy, certain=False))  # type: ignore[arg-type]
     return pods
 
 
@@ -263,12 +280,24 @@ def _pod(
     pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
     if what == "resources":
         key = extra[0] if extra else "resources"
-        only = Container(spec, pointer, "app", policy, key=key, whole=False)
+        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=_known_as(workload, path))
         return Pod({}, pointer, None, (only,), workload, complete=False)
+    if what == "flat":
+        main = Container(spec, pointer, "app", policy, whole=False, known_as=_known_as(workload, path))
+        rest = _containers(workload, spec, pointer, extra, policy)
+        return Pod(spec, pointer, None, (main, *rest), workload, complete=False)
     containers = tuple(_containers(workload, spec, pointer, extra, policy))
     complete = certain and what == "pod" and (workload.origin == "admission" or _entire(containers))
     holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
     return Pod(spec, pointer, holder, containers, workload, complete=complete)
+
+
+def _known_as(workload: Workload, path: Pointer) -> str:
+    """Return how messages name what is no container and stands for an object's only one: by the object."""
+    if path and path[-1] != "spec":
+        return ""
+    kind, name = printable(workload.kind[:63]), workload.ref.name
+    return f'{kind} "{printable(name[:63])}"' if name else f"the {kind}"
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from gpu_admission.backends import kai_words
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import POD
+from gpu_admission.core.workload import MIRROR_ANNOTATION
 from gpu_admission.rules import ALL, markers
 
 from . import globs, gpu_names, patterns, touching
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 # What rules read of a pod's metadata beside what markers.py names;
 _JUDGED_ANNOTATIONS = (
     *(*kai_words.POD_WIDE, kai_words.QUEUE),
-    *(markers.KAI_CONFIG_MAP, "kubernetes.io/config.mirror"),
+    *(markers.KAI_CONFIG_MAP, MIRROR_ANNOTATION),
     f"{kai_words.PORTION_PREFIX}*",
 )
 _JUDGED_LABELS = (kai_words.QUEUE,)
@@ -94,6 +95,11 @@ def touches(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:
         return now
     before = any_of(touching.marks(policy, metadata.replace("object", "oldObject", 1)))
     return f"{now} ||\nrequest.operation == 'UPDATE' && (\n{indent(before)})"
+
+
+def mirror(spec: str, metadata: str) -> str:
+    """Return the condition that a Pod is the image of a static one (``Workload.is_mirror``)."""
+    return f"{text(MIRROR_ANNOTATION)} in {metadata}.?annotations.orValue({{}}) && {spec}.?nodeName.orValue('') != ''"
 
 
 def changed(spec: str, metadata: str) -> str:

@@ -22,7 +22,6 @@ ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
 # but only we can tell the author what was meant.
 SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
-_QUOTA_PREFIXES = ("requests.", "limits.")
 
 
 def names(policy: Policy) -> list[str]:
@@ -85,13 +84,13 @@ def half_right(policy: Policy) -> str:
 def without_quota_prefix(name: str) -> str:
     """Return a list of one: ``name`` without what a quota writes before the name of a resource."""
     cut = name
-    for prefix in _QUOTA_PREFIXES:
+    for prefix in (*misspelt.QUOTA_SLIPS, *misspelt.QUOTA_PREFIXES):
         cut = f"{name}.startsWith({text(prefix)}) ? {name}.substring({len(prefix)}) : {cut}"
     return f"[{cut}]"
 
 
 def _any_prefix(name: str) -> str:
-    return any_of([f"{name}.startsWith({text(prefix)})" for prefix in _QUOTA_PREFIXES])
+    return any_of([f"{name}.startsWith({text(prefix)})" for prefix in misspelt.QUOTA_PREFIXES])
 
 
 def _exactly(words: Iterable[str]) -> str:

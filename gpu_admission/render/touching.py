@@ -124,6 +124,11 @@ def _container(policy: Policy, reads: Reads, sight: str) -> Iterator[str]:
     if not reads.beside:
         named = f"!(k in {texts(gpu_names.ORDINARY)}) && (\n{indent(names)})"
         yield f"has(c.resources) && {_of_sides(sides, named)}"
+    if reads.bare_requests:
+        amounts = "c.resources.requests"
+        unlimited = "!(has(c.resources.limits) && k in c.resources.limits)"
+        bare = f"k.contains('/') && k.lowerAscii().contains('gpu') && {unlimited}"
+        yield f"has(c.resources) && has({amounts}) && {amounts}.exists(k, {bare})"
     if reads.variables:
         yield f"has(c.env) && ({_too_many('c.env')} || c.env.exists(e, {_variable(reads)}))"
     if reads.completed:

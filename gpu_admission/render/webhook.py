@@ -144,9 +144,13 @@ def _templates(
 
 
 def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
+    mirrors = [_condition("not-a-mirror-pod", f"!({cel.mirror(spec, metadata)})")] if sight == POD else []
     if any(policy.visible_devices.get("everyPod") for policy in policies):
-        return []
-    return [_condition("touches-a-gpu", _any(cel.touches(policy, spec, metadata, sight) for policy in policies))]
+        return mirrors
+    return [
+        _condition("touches-a-gpu", _any(cel.touches(policy, spec, metadata, sight) for policy in policies)),
+        *mirrors,
+    ]
 
 
 def _any(expressions: Iterable[str]) -> str:

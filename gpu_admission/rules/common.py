@@ -114,6 +114,12 @@ def is_patch(workload: Workload, container: Container) -> bool:
     return workload.origin == "file" and container.whole and not container.spec.get("image")
 
 
+def limits_may_follow(workload: Workload, container: Container) -> bool:
+    """Tell whether limits that a container lacks may stand in what it is merged over."""
+    imageless = (workload.group, workload.kind) in kinds.IMAGELESS
+    return not imageless and is_patch(workload, container)
+
+
 def has_room(container: Container, side: Literal["limits", "requests"]) -> bool:
     """Tell whether a key can be added on a side: what stands there now is a mapping or nothing."""
     around = container.spec.get(container.key)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known
+from gpu_admission.core.shape import text
+
+from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
     from gpu_admission.core.container import GpuRequest
     from gpu_admission.core.policy import Policy
@@ -36,10 +40,25 @@ def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
     return max(running, starting)
 
 
-def largest_node(policy: Policy) -> int:
-    """Return how many cards the largest node has; 0 where the policy does not say it of every card."""
-    sizes = [card.get("perNode") or 0 for card in policy.cards]
+def maker(gpu: GpuRequest, policy: Policy) -> str:
+    """Return whose cards a request is served with."""
+    vendor = gpu.resource.vendor
+    return common.backend_vendor(policy) if vendor == "any" else vendor
+
+
+def largest_node(policy: Policy, of: str = "nvidia") -> int:
+    """Return how many cards of a maker the largest node has; 0 where the policy does not say it of every card.
+
+    The models of the table are all NVIDIA's; of others only the administrator knows whose they are.
+    """
+    sizes = [card.get("perNode") or 0 for card in policy.cards if of == "nvidia" or not _is_nvidia(card)]
     return max(sizes) if sizes and all(sizes) else 0
+
+
+def _is_nvidia(card: Mapping[str, Any]) -> bool:
+    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another maker's cards are counted
+
+    return cards.known(text(card.get("model")))
 
 
 def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:

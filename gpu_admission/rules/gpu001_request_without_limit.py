@@ -5,10 +5,11 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.container import MISSING
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import common, occasions
+from . import common, names, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,13 +22,14 @@ if TYPE_CHECKING:
 ID = "GPU001"
 
 
-def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources that stand in requests only; the repair copies the value to limits.
 
+    Kubernetes wants a limit for every extended resource, so that a name with ``gpu`` in it need not be known.
     A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
     """
-    for gpu in common.gpus(workload):
-        if gpu.limit is not MISSING or common.is_patch(workload, gpu.container):
+    for gpu in (*common.gpus(workload), *names.unknown_requests(workload, policy)):
+        if gpu.limit is not MISSING or common.limits_may_follow(workload, gpu.container):
             continue
         amount = gpu.quantity("requests")
         if amount is not None and not amount.is_negative:
@@ -56,7 +58,8 @@ RULE = Rule(
 A GPU cannot be overcommitted, so Kubernetes wants it in `limits`; given there alone, it is copied to
 `requests`. Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable
 resources"). A custom kind (a PyTorchJob, an InferenceService, a RayCluster) is accepted all the same, and its
-pods fail later, in an event that nobody reads.
+pods fail later, in an event that nobody reads. That goes for every extended resource, so a name with `gpu` in it is
+judged even if no device plugin is known to offer it.
 
 Containers without an image in files are taken for patches of kustomize: their limit may stand in the base.""",
     references=(
@@ -91,8 +94,8 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
-    needs="request",
     check=check,
-    when=occasions.amount_in_doubt,
+    when=occasions.amount_or_name_in_doubt,
+    reads=Reads(bare_requests=True),
     fix="safe",
 )

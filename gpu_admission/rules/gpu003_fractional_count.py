@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import PORTABLE_MEMORY
 from gpu_admission.core.rule import Rule
 
-from . import common, occasions
+from . import common, occasions, own_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             yield _problem(gpu, "limits", policy)
         if _fractional(request) and request != limit and not _comparable(limit):
             yield _problem(gpu, "requests", policy)
+    yield from own_fields.fractional(workload)
 
 
 def _fractional(amount: Quantity | None) -> bool:

@@ -9,7 +9,7 @@ from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import printable, shown
 
-from . import common, names, occasions
+from . import common, names, occasions, own_fields
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for container, name, near in names.misspelt(workload, policy):
         known = policy.classify(name) is not None  # a MIG profile: the other rules judge its amounts
         yield _problem(workload, container, name, near, uncounted=not known and _uncounted(workload, container, name))
+    yield from own_fields.misspelt(ID, workload, policy)
 
 
 def _uncounted(workload: Workload, container: Container, name: str) -> bool:
@@ -34,7 +35,7 @@ def _uncounted(workload: Workload, container: Container, name: str) -> bool:
     limit, request = container.limits.get(name, MISSING), container.requests.get(name, MISSING)
     if any(common.unfilled(workload, raw) for raw in (limit, request)):
         return False
-    if limit is MISSING and common.is_patch(workload, container):
+    if limit is MISSING and common.limits_may_follow(workload, container):
         limit = request
     return amounts.refused(name, limit, request)
 

@@ -7,7 +7,7 @@ from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import TEMPLATE, Rule
 from gpu_admission.core.shape import shown
 
-from . import common, strays
+from . import common, own_fields, strays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ ID = "GPU008"
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
+    yield from own_fields.misplaced(ID, workload, policy)
     for stray in strays.find(workload, policy):
         fix = strays.home_again(ID, workload, stray)
         for name, value in stray.values.items():
@@ -58,12 +59,13 @@ RULE = Rule(
     summary="a GPU resource where Kubernetes ignores it or refuses it",
     rationale="""\
 A GPU counts in one place only: under `limits` (and `requests`) of a container's `resources`. A level too high or too
-low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod
-starts on a node without a GPU. The resources of a whole pod (`spec.resources`) take only CPU, memory and huge pages,
-and refuse a GPU. In a `nodeSelector` the name is a node's label, and a count there matches no node; that is only
-reported where no container asks for the resource, because some clusters do label their nodes so. Among annotations and
-labels, where KAI is asked, the portable names (`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list
-stands in place of a mapping, nothing can be decoded.""",
+low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod starts
+on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources
+of a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name
+is a node's label, and a count there matches no node; that is only reported where no container asks for the resource,
+because some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
+(`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list stands in place of a mapping, nothing can be
+decoded.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#pod-level-resource-specification",

@@ -46,7 +46,7 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
         return Problem(place, f"{asks}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}")
-    largest = counting.largest_node(policy)
+    largest = counting.largest_node(policy, counting.maker(gpu, policy))
     if largest and counting.takes_cards(gpu, policy) and count > largest:
         message = f"{asks}, and the largest node has {largest}: the pod would wait for ever"
         return Problem(place, message, f"ask for {largest} at most, and spread the work over several pods")
@@ -61,14 +61,20 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
             f"the containers of the pod ask for {total} GPUs together, and this cluster's policy allows {most} per pod"
         )
         return Problem(last.pointer(), message, f"ask for {most} at most", evidence=(total,))
-    largest = counting.largest_node(policy)
-    cards = {gpu for gpu in devices if counting.takes_cards(gpu, policy)}
-    whole = counting.needed(pod, cards.__contains__)
-    if largest and whole > largest:
-        message = f"the containers of the pod ask for {whole} GPUs together, and the largest node has {largest}"
-        message = f"{message}: it would wait for ever"
-        return Problem(last.pointer(), message, f"ask for {largest} at most", evidence=(whole,))
-    return None
+    makers = dict.fromkeys(counting.maker(gpu, policy) for gpu in devices)
+    return next((each for maker in makers if (each := _beyond_node(pod, devices, maker, policy)) is not None), None)
+
+
+def _beyond_node(pod: Pod, devices: list[GpuRequest], maker: str, policy: Policy) -> Problem | None:
+    """Return the problem of a pod that needs more cards of one maker than any node has."""
+    cards = [gpu for gpu in devices if counting.maker(gpu, policy) == maker and counting.takes_cards(gpu, policy)]
+    whole, largest = counting.needed(pod, set(cards).__contains__), counting.largest_node(policy, maker)
+    if not largest or whole <= largest:
+        return None
+    message = f"the containers of the pod ask for {whole} GPUs together, and the largest node has {largest}"
+    return Problem(
+        cards[-1].pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most", evidence=(whole,)
+    )
 
 
 RULE = Rule(

@@ -6,7 +6,7 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.rule import TEMPLATE, Rule
 from gpu_admission.core.shape import mapping
 
-from . import limitrange, quotas
+from . import limitrange, quota_names, quotas
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     kind = (workload.group, workload.kind)
     for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
         yield from quotas.problems((*workload.pointer, *path), mapping(hard), policy)
+    yield from quota_names.of_queues(workload, policy)
     for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
         yield from limitrange.problems(workload, (*workload.pointer, *path), mapping(item), policy)
 
@@ -57,7 +58,10 @@ name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in 
 A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
 same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
 maximum the default: every container that never asked for a GPU gets one. With type Pod, or a `min`, every pod
-*without* a GPU is refused.""",
+*without* a GPU is refused.
+
+A name that no device plugin offers (`requests.nvidia.com/gpus`) counts nothing either, in a ResourceQuota, a Kueue
+ClusterQueue, a Volcano Queue, an ElasticQuota or a Karpenter NodePool.""",
     references=(
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-extended-resources",
         "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/pods.go, isExtendedResourceNameForQuota",

@@ -6,7 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 
-from . import tolerations
+from . import toleration_slips, tolerations
 from .common import asked_vendors, serverless
 
 TYPE_CHECKING = False
@@ -34,7 +34,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         given = pod.spec.get("tolerations")
         if given is not None and not isinstance(given, list):
             continue  # does not decode: no pod will come of it
-        present = [each for each in given or () if isinstance(each, dict)]
+        known = tolerations.taints(policy)
+        present = [dict(toleration_slips.mended(each, known)) for each in given or () if isinstance(each, dict)]
         missing = [
             wish
             for wish in tolerations.wanted(policy, asked_vendors(pod, policy))

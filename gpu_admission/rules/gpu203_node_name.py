@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, shown, text
+from gpu_admission.core.shape import shown, text
 
 from . import occasions
 from .common import dumped
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU203"
-_MIRROR = "kubernetes.io/config.mirror"  # the kubelet's image of a static pod: bound by nature
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -27,8 +26,6 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         node = text(pod.spec.get("nodeName"))
         if not node or not pod.asks:
-            continue
-        if _MIRROR in mapping(pod.metadata.get("annotations")):
             continue
         yield Problem(
             (*pod.pointer, "nodeName"),
@@ -49,8 +46,7 @@ RULE = Rule(
 A pod created with `nodeName` never passes a scheduler. Nobody checks that a GPU is free there: the kubelet
 refuses the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose
 scheduler keeps the accounts (HAMi, Volcano, KAI, gpushare), the pod runs beside them and takes a card that was
-given to somebody else. Mirror pods of static pods are left alone; so are files that show a pod as a cluster
-had it.""",
+given to somebody else. Files that show a pod as a cluster had it are left alone.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename",
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.shape import mapping, shown
+from gpu_admission.core.shape import mapping, printable, shown
 
-from . import common
+from . import common, names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,16 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
     checks the admission plugin LimitRanger.
     """
     for name in dict.fromkeys(name for field in _FIELDS for name in mapping(item.get(field))):
+        near = names.meant(name, policy)
+        if near is not None:
+            field = next(field for field in _FIELDS if name in mapping(item.get(field)))
+            said = f"the LimitRange's {field} {printable(name[:80])}: {shown(item[field][name])}"
+            yield Problem(
+                (*place, field, name),
+                f"{said} is about a resource that no device plugin is known to offer",
+                f"leave it out (was {near} meant? A ResourceQuota caps that: requests.{near})",
+            )
+            continue
         if policy.classify(name) is None:
             continue
         given = {field: item[field][name] for field in _FIELDS if name in mapping(item.get(field))}
@@ -38,6 +48,14 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
             field, consequence = found
             message = f"the LimitRange's {field} {name}: {shown(given[field])} {consequence}"
             yield Problem((*place, field, name), message, _INSTEAD.format(name=name))
+        elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
+            message = f"the LimitRange's default {name}: {shown(given['default'])} goes to every container that asks"
+            yield Problem(
+                (*place, "default", name),
+                f"{message} for none, sidecars and init containers as well",
+                _INSTEAD.format(name=name),
+                severity="warning",
+            )
 
 
 def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -6,6 +6,7 @@ from functools import lru_cache
 from itertools import islice
 
 from gpu_admission.core import patch, resources
+from gpu_admission.core.container import MISSING, GpuRequest
 from gpu_admission.core.shape import is_placeholder, mapping, mappings, text
 
 from . import common
@@ -35,6 +36,30 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
         near = _meant(name, container.limits.get(name, container.requests.get(name)), policy)
         if near is not None and near != name:
             yield container, name, near
+
+
+def unknown_requests(workload: Workload, policy: Policy) -> Iterator[GpuRequest]:
+    """Yield what is requested without a limit under an unknown name with ``gpu`` in it that is not misspelt (GPU007).
+
+    Kubernetes refuses any extended resource that has no limit, so it does not matter whose it is.
+    """
+    for container, name in islice(_unknown(workload, policy), _MOST):
+        if name in container.limits or "gpu" not in name.lower() or not resources.is_extended(name):
+            continue
+        raw = container.requests[name]
+        if not common.unfilled(workload, raw) and _meant(name, raw, policy) in {None, name}:
+            yield GpuRequest(container, resources.extra(name), MISSING, raw)
+
+
+def meant(name: str, policy: Policy) -> str | None:
+    """Return the GPU resource that a name outside of containers nearly is; None where it is right, or far from any."""
+    from gpu_admission.core import misspelt as spelling  # noqa: PLC0415 - as above
+
+    known = policy.classify(name) is not None
+    if name in _STANDARD or name.startswith("hugepages-") or (known and _is_offered(name, policy)):
+        return None
+    near = spelling.meant(name, policy.extra, policy.backend.name)
+    return None if near == name else near
 
 
 def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str]]:

@@ -8,10 +8,11 @@ random objects); where it holds, the rules themselves look.
 
 from __future__ import annotations
 
+from gpu_admission.core import kinds
 from gpu_admission.core.rule import Occasion
 from gpu_admission.core.shape import mapping, text
 
-from . import markers, runtime_variables, sharing, tolerations
+from . import markers, runtime_variables, sharing, toleration_slips, tolerations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ _SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
 
 def _survey(workload: Workload, policy: Policy) -> int:
     """Return all that is out of the ordinary in an object's pods."""
-    found = 0
+    found = _AMOUNT | _NAME if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS else 0
     for pod in workload.pods:
         found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
         for container in pod.containers:
@@ -69,8 +70,9 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
         found |= _HOST_PATH
     given = spec.get("tolerations")
     if isinstance(given, list):
-        keys = [text(each.get("key")) for each in given if isinstance(each, dict)]
-        if not tolerations.ordinary(policy).issuperset(keys):
+        entries = [each for each in given if isinstance(each, dict)]
+        ordinary = tolerations.ordinary(policy).issuperset([text(each.get("key")) for each in entries])
+        if not ordinary or not all([toleration_slips.is_sound(each) for each in entries]):
             found |= _TAINT
     return found
 
@@ -158,6 +160,8 @@ amount_in_doubt = Occasion(_survey, _AMOUNT)
 """A GPU is asked for in another way than by a limit of a whole number above zero."""
 unknown_name = Occasion(_survey, _NAME)
 """Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+amount_or_name_in_doubt = Occasion(_survey, _AMOUNT | _NAME)
+"""Either of these."""
 gpu_variable = Occasion(_survey, _VARIABLE)
 """A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
 privilege = Occasion(_survey, _PRIVILEGE)
@@ -173,7 +177,7 @@ host_namespace = Occasion(_survey, _HOST_NAMESPACE)
 node_name = Occasion(_survey, _NODE_NAME)
 """A pod names its node."""
 odd_toleration = Occasion(_survey, _TAINT)
-"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes."""
+"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
 scheduler_mark = Occasion(_survey, _MARK)
 """A pod's annotations or labels are of those that schedulers and container runtimes believe."""
 backend_concerned = Occasion(_backend, _PLAN)

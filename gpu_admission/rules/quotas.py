@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known as facts
-from gpu_admission.core import resources
+from gpu_admission.core import quantity, resources
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import shown
+
+from . import quota_names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +35,24 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
             message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
             there = f"leave {key} out: {counted} stands there already"
             yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
+    yield from _fractions(place, hard, policy)
     yield from _portable(place, hard, policy)
+    yield from quota_names.of_items(place, hard, policy)
+
+
+def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
+    """Find quotas of half a card: the API server takes them, and no Pod can ask for less than a whole one."""
+    for key, raw in hard.items():
+        resource = policy.classify(key.removeprefix("requests.")) if key.startswith("requests.") else None
+        if resource is None or resource.unit != "device":
+            continue
+        try:
+            amount = quantity.parse(raw)
+        except quantity.QuantityError:
+            continue
+        if not amount.is_integer and not amount.is_negative:
+            message = f"the quota {key}: {shown(raw)} is not a whole number, and Kubernetes only allocates whole GPUs"
+            yield Problem((*place, key), message, f"write a whole number, say {amount.ceil()}", severity="warning")
 
 
 def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:

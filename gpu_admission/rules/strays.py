@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import patch, resources
+from gpu_admission.core import kinds, patch, resources
+from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity as quantities
 from gpu_admission.core.shape import mapping, mappings
 
@@ -57,12 +58,34 @@ def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
     """Yield every stray of an object."""
     typed = common.is_typed(workload)
     for pod in workload.pods:
-        if pod.complete or (typed and pod.holder is not None):
+        if _is_pod_spec(pod, typed=typed):
             yield from _in_pod(pod, policy)
+        if pod.complete or (typed and pod.holder is not None):
+            home = _home(pod)
+            yield from _in_node_selector(pod, home, policy)
+            yield from _in_metadata(pod, home)
+        if typed:
+            yield from _around_pod(workload, pod, policy)
         for container in pod.containers:
             yield from _in_resources(container, policy)
             if container.whole and typed:
                 yield from _in_container(container, policy)
+
+
+def _is_pod_spec(pod: Pod, *, typed: bool) -> bool:
+    """Tell whether this is a PodSpec, which has no place for a GPU but in its containers.
+
+    One that was found by its shape is if a template is around it: a custom kind may well have ``containers`` and,
+    beside them, the ``resources`` of its main one.
+    """
+    if any(container.pointer == pod.pointer for container in pod.containers):
+        return False  # one mapping is both
+    return bool(pod.spec) and (pod.complete or typed or pod.pointer[-2:] == ("template", "spec"))
+
+
+def _home(pod: Pod) -> Container | None:
+    apps = [container for container in pod.containers if container.role == "app"]
+    return apps[0] if len(apps) == 1 else None
 
 
 def _gpus(value: object, policy: Policy) -> dict[str, Any]:
@@ -106,20 +129,41 @@ def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
 
 
 def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
-    apps = [container for container in pod.containers if container.role == "app"]
-    home = apps[0] if len(apps) == 1 else None
+    home = _home(pod)
     yield from _stray(pod.pointer, pod.spec, "in the pod's spec", home, policy)
-    given = mapping(pod.spec.get("resources"))
-    place, own = (*pod.pointer, "resources"), "in the resources of the whole pod"
-    yield from _stray(place, given, own, home, policy)
+    yield from _in_resources_of(pod.pointer, pod.spec, "in the resources of the whole pod", home, policy)
     for side in _SIDES:
         yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
-        for stray in _stray((*place, side), given.get(side), own, home, policy):
+
+
+def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Stray]:
+    """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
+
+    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own alone.
+    """
+    known = workload.group in kinds.BUILT_IN_GROUPS
+    for depth in range(len(workload.pointer), len(pod.pointer)):
+        place = pod.pointer[:depth]
+        if not known and place != pod.holder:
+            continue
+        outer = ".".join(map(str, (*place[len(workload.pointer) :], "resources")))
+        around = mapping(pointers.resolve(workload.document, place))
+        where = f"under {outer}, outside of the pod's spec"
+        yield from _in_resources_of(place, around, where, _home(pod), policy)
+
+
+def _in_resources_of(
+    place: Pointer, around: Mapping[str, Any], where: str, home: Container | None, policy: Policy
+) -> Iterator[Stray]:
+    """Yield the GPUs in a mapping's ``resources`` that is no container's."""
+    given = mapping(around.get("resources"))
+    inner = (*place, "resources")
+    yield from _stray(inner, given, where, home, policy)
+    for side in _SIDES:
+        for stray in _stray((*inner, side), given.get(side), where, home, policy):
             if stray.emptied is not None and len(given) == 1:
-                stray.emptied = place
+                stray.emptied = inner
             yield stray
-    yield from _in_node_selector(pod, home, policy)
-    yield from _in_metadata(pod, home)
 
 
 def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:

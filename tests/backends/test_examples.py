@@ -137,6 +137,8 @@ def test_the_page_tells_everything_of_every_backend():
         assert all(trap in page for trap in backend.page.traps)
     assert '| `gpu-mem: 8Gi` | annotation `gpu-memory: "8192"` |' in page
     assert "| `A30-24` | 24 | 1g.6gb 5.81 (4), 2g.12gb 11.4 (2), 4g.24gb 22.8 (1) |" in page
+    assert "| `RTX-PRO-6000-96` | 96 | 1g.24gb 23.62 (4), 2g.48gb 47.37 (2), 4g.96gb 95 (1) |" in page
+    assert "| `B300-269` | 269 | 1g.34gb 30.6 (7), 1g.67gb 66 (4), 2g.67gb 66 (3), 3g.135gb 132.9 (2)," in page
 
 
 def test_every_backend_of_the_schema_is_in_the_registry():

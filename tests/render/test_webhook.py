@@ -160,7 +160,7 @@ class TestThePolicyShapesThem:
 
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
-        assert "matchConditions" not in pods[0] or pods[0]["matchConditions"] == []
+        assert [each["name"] for each in pods[0]["matchConditions"]] == ["not-a-mirror-pod"]
 
     def test_markers_count_only_where_a_rule_in_force_reads_them(self):
         def condition(rules):
@@ -316,7 +316,7 @@ class TestSeveralPolicies:
 
     def test_every_pod_of_one_is_every_pod(self):
         pods = configured_hooks(self.TEAMS, Policy("e", {"visibleDevices": {"everyPod": True}}))[0]
-        assert [each["name"] for each in pods["matchConditions"]] == ["not-exempt"]
+        assert [each["name"] for each in pods["matchConditions"]] == ["not-exempt", "not-a-mirror-pod"]
 
 
 def configured_hooks(*policies):

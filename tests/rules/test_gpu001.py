@@ -14,6 +14,22 @@ CASES = [
     Case("both, unequal, is another rule's", one({"requests": {GPU: 1}, "limits": {GPU: 2}})),
     Case("no gpu", one({"requests": {"cpu": 1}})),
     Case("an extended resource that is no gpu", one({"requests": {"example.com/licence": 1}})),
+    *[
+        Case(
+            f"an unknown name with gpu in it: {name}",
+            one({"requests": {name: 1}}),
+            (Expected(REQUESTS + name.replace("/", "~1"), "error", name),),
+            one({"requests": {name: 1}, "limits": {name: 1}}),
+            origin=origin,
+        )
+        for name in ("example.com/gpu", "keti.com/mpsGPU", "nvidia.com/gpu0", "nvidia.com/GRID_vgpu-1Q")
+        for origin in ("file", "admission")
+    ],
+    Case("an unknown name with a limit", one({"requests": {"example.com/gpu": 1}, "limits": {"example.com/gpu": 1}})),
+    Case("a misspelt name is GPU007's", one({"requests": {"nvidia.com/gpus": 1}})),
+    Case("a placeholder for a name", one({"requests": {"{{ .Values.gpu }}/x": 1}})),
+    Case("no extended resource, which is GPU007's", one({"requests": {"gpu": 1, "a_b.com/gpu": 1}})),
+    Case("gpu in what is not a name's amount", one({"requests": {"example.com/gpu": [1]}})),
     Case(
         "requests only",
         one({"requests": {GPU: 1}}),

@@ -77,6 +77,27 @@ CASES = [
         policy=NODES,
     ),
     Case("a node of unknown size", one({"limits": {GPU: 9}}), policy={"cluster": {"cards": [{"model": "A100-80"}]}}),
+    *[
+        Case(f"{name} are not the cards that the nodes are known for", one({"limits": {name: 16}}), policy=NODES)
+        for name in ("aws.amazon.com/neuron", "amd.com/gpu", "habana.ai/gaudi", "google.com/tpu")
+    ],
+    Case(
+        "nor do they add up with them",
+        pod(asks(8), container({"limits": {"aws.amazon.com/neuron": 16}}, name="b")),
+        policy=NODES,
+    ),
+    Case(
+        "cards of a model that only the administrator knows may be anybody's",
+        one({"limits": {"amd.com/gpu": 9}}),
+        (Expected(LIMITS + "amd.com~1gpu", "warning", "largest node has 8"),),
+        policy={"cluster": {"cards": [{"model": "MI300X", "memory": "192Gi", "perNode": 8}]}},
+    ),
+    Case(
+        "a limit of the policy is everybody's",
+        one({"limits": {"aws.amazon.com/neuron": 16}}),
+        (Expected(LIMITS + "aws.amazon.com~1neuron", "warning", "allows 8"),),
+        policy=LIMITED,
+    ),
     Case("slices are smaller than cards", one({"limits": {"nvidia.com/mig-1g.10gb": 20}}), policy=NODES),
     Case("shares too", one({"limits": {GPU: 20}}), policy={**NODES, "backend": {"name": "time-slicing"}}),
     Case("memory is no count", one({"limits": {"nvidia.com/gpumem": 9000}}), policy={**LIMITED, **NODES}),

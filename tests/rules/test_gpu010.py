@@ -92,8 +92,31 @@ CASES = [
         quota({"limits.gpu-admission.io/gpu-count": 8}),
         (Expected("/spec/hard/limits.gpu-admission.io~1gpu-count", "warning"),),
     ),
-    Case("equal defaults", limit_range(default={GPU: 1}, defaultRequest={GPU: "1"})),
-    Case("a default alone is copied to the request", limit_range(default={GPU: 1})),
+    Case(
+        "equal defaults",
+        limit_range(default={GPU: 1}, defaultRequest={GPU: "1"}),
+        (Expected(ITEM + "default/nvidia.com~1gpu", "warning", ["every container", "sidecars"]),),
+    ),
+    Case(
+        "a default alone is copied to the request",
+        limit_range(default={GPU: 1}),
+        (Expected(ITEM + "default/nvidia.com~1gpu", "warning", "every container"),),
+    ),
+    Case("a default of none", limit_range(default={GPU: 0})),
+    Case(
+        "a name that does not exist",
+        limit_range(default={"nvidia.com/gpus": 1}, max={"nvidia.com/gpus": 1}),
+        (Expected(ITEM + "default/nvidia.com~1gpus", "error", ["nvidia.com/gpus", "requests.nvidia.com/gpu"]),),
+    ),
+    Case("a name of nobody's", limit_range(default={"example.com/licence": 1})),
+    Case(
+        "half a card",
+        quota({"requests.nvidia.com/gpu": "500m", "requests.nvidia.com/gpumem": "0.5"}),
+        (Expected("/spec/hard/requests.nvidia.com~1gpu", "warning", "whole"),),
+    ),
+    Case("placeholders", quota({"requests.{{ .Values.gpu }}": 1, "requests.$GPU_NAME": 1})),
+    Case("ordinary items", quota({"requests.cpu": 1, "count/pods": 3, "pods": 1, "requests.example.com/licence": 1})),
+    Case("objects of an API that begins like a GPU's", quota({"count/jobs.batch": 3, "count/gpus.example.com": 1})),
     Case("a range without gpus", limit_range(default={"cpu": 0.5}, max={"cpu": 4})),
     Case(
         "a fraction",

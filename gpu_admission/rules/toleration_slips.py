@@ -1,0 +1,110 @@
+"""Tolerations of a GPU taint that Kubernetes refuses for another field than the key (for GPU208)."""
+
+from __future__ import annotations
+
+from gpu_admission.core.nearest import nearest
+from gpu_admission.core.shape import is_one_of, shown, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+
+# k8s.io/kubernetes pkg/apis/core/validation, validateTolerations; Lt and Gt since 1.35
+OPERATORS = ("Exists", "Equal", "Lt", "Gt")
+EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_LONGEST = 32
+_FARTHEST = 2
+
+
+class Slip:
+    """What is wrong with a toleration: at which ``field``, what is to be said, and the ``changes`` that mend it.
+
+    ``changes`` are fields and their new values, None for a field to be removed; empty where nothing is certain.
+    """
+
+    __slots__ = ("advice", "changes", "field", "message")
+
+    def __init__(self, field: str, message: str, advice: str, changes: dict[str, Any]) -> None:
+        self.field = field
+        self.message = message
+        self.advice = advice
+        self.changes = changes
+
+
+def is_sound(toleration: Mapping[str, Any]) -> bool:
+    """Tell whether operator, value and effect are such as Kubernetes takes together."""
+    operator, effect = toleration.get("operator"), toleration.get("effect")
+    if not (operator is None or operator == "" or is_one_of(operator, OPERATORS)):
+        return False
+    if not (effect is None or effect == "" or is_one_of(effect, EFFECTS)):
+        return False
+    return not (operator == "Exists" and toleration.get("value"))
+
+
+def taint_in_key(key: str) -> tuple[str, str, str]:
+    """Return key, value and effect of a key that holds a whole taint, as kubectl writes it: ``key=value:effect``."""
+    left, _, effect = key.partition(":")
+    bare, _, value = left.partition("=")
+    return bare, value, effect
+
+
+def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Slip]:
+    """Yield what is wrong with a toleration of one of these taints."""
+    key = text(toleration.get("key"))
+    bare, held, its_effect = taint_in_key(key)
+    if not bare or bare not in taints:
+        return
+    if bare != key:
+        yield _of_key(toleration, bare, held, its_effect)
+        return
+    operator = toleration.get("operator")
+    if isinstance(operator, str) and operator and operator not in OPERATORS:
+        yield _of_word("operator", operator, OPERATORS)
+    elif operator == "Exists" and toleration.get("value"):
+        given = shown(toleration["value"])
+        yield Slip(
+            "value",
+            f"the toleration of {bare} has operator Exists and value: {given}, which Kubernetes refuses together",
+            f"leave the value out to tolerate any, or write operator: Equal to tolerate {given} only",
+            {"value": None},
+        )
+    effect = toleration.get("effect")
+    if isinstance(effect, str) and effect and effect not in EFFECTS:
+        yield _of_word("effect", effect, EFFECTS)
+
+
+def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[str, Any]:
+    """Return a toleration as it was meant, where its key holds a whole taint; any other as it is."""
+    key = text(toleration.get("key"))
+    if ":" not in key and "=" not in key:
+        return toleration
+    made = dict(toleration)
+    for slip in find(toleration, taints):
+        made.update(slip.changes)
+    return made
+
+
+def _of_word(field: str, word: str, known: tuple[str, ...]) -> Slip:
+    folded = {valid.lower(): valid for valid in known}
+    slip = word.lower().strip()
+    long = [valid for valid in folded if len(valid) > _FARTHEST]  # of two letters nothing is far
+    near = slip if slip in folded else nearest(slip, long, _FARTHEST) if len(word) <= _LONGEST else None
+    advice = f"write {field}: {folded[near]}" if near else f"write one of {', '.join(known)}"
+    message = f"the toleration's {field} {shown(word)} is not a valid one, and Kubernetes refuses a pod with it"
+    return Slip(field, message, advice, {field: folded[near]} if near else {})
+
+
+def _of_key(toleration: Mapping[str, Any], bare: str, value: str, effect: str) -> Slip:
+    changes: dict[str, Any] = {"key": bare}
+    if effect in EFFECTS and not toleration.get("effect"):
+        changes["effect"] = effect
+    if value and toleration.get("operator") != "Exists" and not toleration.get("value"):
+        changes["value"] = value
+    fields = ", ".join(f"{field}: {said}" for field, said in changes.items())
+    return Slip(
+        "key",
+        f"the toleration's key {shown(toleration['key'])} holds more than the key of the taint, and matches none",
+        f"write {fields}",
+        changes if effect in {"", *EFFECTS} else {},
+    )

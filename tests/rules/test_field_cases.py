@@ -1,0 +1,56 @@
+"""Manifests from the field, and what is right for each: ``fixtures/cases`` holds both.
+
+``found`` are findings that must be there (rule and pointer), ``silent`` beginnings of rules that must say nothing,
+``says`` what a message or advice must hold, ``policy`` a shipped policy, ``fixed`` what stands at a pointer once all
+fixes are applied (null: nothing).
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gpu_admission import rules
+from gpu_admission.core import patch, pointer
+from gpu_admission.core.engine import Engine
+from gpu_admission.files import policyfile, reader
+
+CASES = Path(__file__).parent.parent / "fixtures" / "cases"
+EXPECTED = json.loads((CASES / "names.json").read_text())
+
+
+def load(name):
+    reading = reader.read((CASES / name).read_bytes(), name)
+    assert not reading.errors
+    (document,) = reading.documents
+    return document.object
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_the_case_gives_what_is_right(name):
+    want, manifest = EXPECTED[name], load(name)
+    engine = Engine(rules.ALL, policyfile.load(want.get("policy", "default")))
+    found = engine.validate(manifest)
+    assert set(want["found"]) <= {f"{each.rule} {pointer.to_text(each.pointer)}" for each in found}
+    assert not [each for each in found if each.rule.startswith(tuple(want.get("silent", ())))]
+    told = "\n".join(f"{each.message}; {each.advice}" for each in found)
+    assert all(fragment in told for fragment in want.get("says", ()))
+    assert '"spec" ' not in told  # messages name the object
+
+
+@pytest.mark.parametrize("name", sorted(name for name in EXPECTED if "fixed" in EXPECTED[name]))
+def test_the_fixes_of_the_case(name):
+    want, manifest = EXPECTED[name], load(name)
+    engine = Engine(rules.ALL, policyfile.load(want.get("policy", "default")))
+    fixed = engine.mutate(manifest, unsafe=True, consent=True)
+    assert patch.apply(manifest, fixed.patch) == fixed.object
+    for place, value in want["fixed"].items():
+        path = _path(place)
+        there = pointer.resolve(fixed.object, path) if pointer.exists(fixed.object, path) else None
+        assert there == value, place
+    assert not engine.mutate(fixed.object, unsafe=True, consent=True).patch
+
+
+def _path(text):
+    parts = [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
+    return tuple(int(part) if part.isdigit() else part for part in parts)
