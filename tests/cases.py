@@ -71,8 +71,10 @@ def reviewed(case):
     first = _answer(decide, made, "mutate", case)
     left = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))
     second = _answer(decide, left, "validate", case)
-    notes = [answer.get("auditAnnotations", {}).get("rules", "") for answer in (first, second)]
-    rules = frozenset(rule for note in notes for rule in note.split(",") if rule)
+    notes = [
+        answer.get("auditAnnotations", {}).get(key, "") for answer in (first, second) for key in ("rules", "applied")
+    ]
+    rules = frozenset(rule.strip() for note in notes for rule in note.split(",") if rule)
     words = json.dumps([first.get("status"), first.get("warnings"), second.get("status"), second.get("warnings")])
     return Outcome(first["allowed"] and second["allowed"], rules, words)
 

@@ -150,9 +150,9 @@ the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator re
     ),
     install="""\
 Koordinator's manager has webhooks of its own in `koordinator-system`; exempt it as the shipped policy does. They
-rewrite `koordinator.sh/gpu` into `gpu-core` and `gpu-memory-ratio`, add `gpu.shared` where it is missing, and may change a
-pod's labels, priority and resources by its ClusterColocationProfiles. Enable the DeviceShare plugin in koord-scheduler
-and run koordlet on the GPU nodes.""",
+rewrite `koordinator.sh/gpu` into `gpu-core` and `gpu-memory-ratio`, add `gpu.shared` where it is missing, and may
+change a pod's labels, priority and resources by its ClusterColocationProfiles. Enable the DeviceShare plugin in
+koord-scheduler and run koordlet on the GPU nodes.""",
     traps=(
         "Amounts are totals: `koordinator.sh/gpu-memory: 16Gi` with `gpu.shared: 2` is 8 GiB on each card.",
         "`koordinator.sh/gpu: 50` is half of a card's compute and half of its memory.",

@@ -162,6 +162,7 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         for one in refused:
             plan.refuse(said, one)
         if native:
+            asked.emission = None if refused or doubts else plan.backend.amend(asked, plan.facts)
             plan.asked.append(asked)
         elif not refused:
             require_plausible(asked.request)
