@@ -244,7 +244,7 @@ class Backend:
         del emission, pod, container
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
-        """Return what a pod of this backend lacks besides its resources.
+        """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
 
         Raises Refused where it lacks what nobody here can know.
         """

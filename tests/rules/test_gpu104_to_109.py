@@ -248,10 +248,13 @@ PERCENT = [
     Row("all of it", pod(limits({MEM: "8Gi", CORE: 100})), (), VGPU),
 ]
 QUEUE = [
-    Row("a share", pod(limits({MEM: "8Gi"})), (at(MEM, "no label kai.scheduler/queue", "label the pod"),), KAI),
-    Row("a whole GPU", pod(container(gpu=1)), (at("nvidia.com/gpu", "no label kai.scheduler/queue"),), KAI),
-    Row("by annotation", pod(container(), annotations={"gpu-memory": "2000"}), (Found("/metadata/annotations/gpu-memory", "error", ("never schedules it",)),), KAI),
-    Row("an empty queue", pod(container(gpu=1), labels={"kai.scheduler/queue": ""}), (at("nvidia.com/gpu"),), KAI),
+    Row("a share", pod(limits({MEM: "8Gi"})), (), KAI),
+    Row("a whole GPU", pod(container(gpu=1)), (), KAI),
+    Row("by annotation", pod(container(), annotations={"gpu-memory": "2000"}), (), KAI),
+    Row("an annotation", pod(container(gpu=1), annotations={"kai.scheduler/queue": "q"}), (at("nvidia.com/gpu", "as an annotation", severity="warning"),), KAI),
+    Row("the older label", pod(container(gpu=1), labels={"runai/queue": "q"}), (), KAI),
+    Row("a project", pod(container(gpu=1), labels={"project": "q"}), (), KAI),
+    Row("an empty queue", pod(container(gpu=1), labels={"kai.scheduler/queue": ""}), (at("nvidia.com/gpu", "is empty", "default-queue"),), KAI),
     Row("a queue", pod(container(gpu=1), labels={"kai.scheduler/queue": "q"}), (), KAI),
     Row("a queue in the policy", pod(container(gpu=1)), (), {"backend": {"name": "kai", "queue": "default"}}),
     Row("no GPU", pod(container()), (), KAI),
