@@ -71,7 +71,8 @@ def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else shown(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {said}: {shown(value)} in {here} {problem}: KAI does not read it, and the pod gets no GPU by it",
+        f"{str(place[-2])[:-1]} {said}: {shown(value)} in {here} {problem}: KAI does not read it, and the pod gets no "
+        "GPU by it",
         f"write {word}: {amount} in {there}",
         evidence=(pointers.to_text(place), value),
     )

@@ -256,8 +256,6 @@ REFUSED = [
     ),
     (policy("hami"), {"nvidia.com/gpu.shared": "1"}, "GPU102", "whose size only the cluster it was written for knows"),
     (policy("kai"), {MEM: "8Gi", CORE: "30"}, "GPU102", "shares memory only"),
-    (policy("kai", queue=None), {MEM: "8Gi"}, "GPU109", "no label kai.scheduler/queue"),
-    (policy("kai", queue=None), {GPU: "1"}, "GPU109", "no label kai.scheduler/queue"),
     (policy("koordinator"), {CORE: "30"}, "GPU102", "no amount of memory"),
     (policy("dra", template=None), {MEM: "8Gi"}, "GPU102", "names no ResourceClaimTemplate"),
     (policy("dra"), {MEM: "8Gi", CORE: "30"}, "GPU102", "a claim gives whole devices"),
