@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.resources import SHARE_CONFIG_MAP
-from gpu_admission.core.shape import mapping, printable, shown, text
+from gpu_admission.core.shape import mapping, text
 
-from . import kai_amounts, kai_words
+from . import kai_amounts, kai_queues, kai_words
 from .base import Backend, Marks, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .components import Component
 from .parameter import Parameter
 from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
-from .refusal import CONTAINERS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
+from .refusal import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA
 
 TYPE_CHECKING = False
@@ -172,34 +172,8 @@ class Kai(Backend):
             emission.annotations[kai_words.CONTAINER] = container.name
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
-        """Add the queue of Run:ai's older label, or the policy's to a pod that names none in any way that KAI reads.
-
-        KAI takes the label of the pod's top owner, else the pod's, else the project's name, else ``default-queue``:
-        kai-scheduler/KAI-Scheduler pkg/podgrouper/podgrouper/plugins/defaultgrouper. Raises Refused where the pod names
-        a queue that there cannot be, and where it names one in the wrong place.
-        """
-        said = labels.get(kai_words.QUEUE)
-        if said:
-            return Emission()
-        if said == "":
-            raise Refused(
-                QUEUE,
-                f"and the label {kai_words.QUEUE} is empty: there is no queue of that name, and KAI never schedules it",
-                f"write the name of a queue, or leave the label out: KAI then takes {kai_words.DEFAULT_QUEUE}",
-            )
-        old = text(labels.get(kai_words.OLD_QUEUE))
-        if old:
-            return Emission(labels={kai_words.QUEUE: old})
-        misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_words.QUEUE))
-        if misplaced:
-            raise Refused(
-                QUEUE,
-                f"and the pod has {kai_words.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
-                f"write {kai_words.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
-                severity="warning",
-            )
-        queue = None if labels.get(kai_words.PROJECT) else facts.parameters.get("queue")
-        return Emission(labels={kai_words.QUEUE: queue}) if queue else Emission()
+        """Add the queue that a pod lacks, as `kai_queues` finds it; raises Refused as it does."""
+        return kai_queues.completion(pod, labels, facts.parameters.get("queue"))
 
     def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
         """Tell whether an entry takes the cards, or the limit, from the ConfigMap that KAI's binder fills in."""

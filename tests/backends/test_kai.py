@@ -355,7 +355,7 @@ class TestQueues:
         assert after["spec"]["template"]["metadata"]["labels"] == {"a": "b"}
 
     def test_a_null_is_no_label(self):
-        assert found(policy("kai"), pod({GPU: "1"}, labels={"kai.scheduler/queue": None}), "file") == []
+        assert found(policy("kai"), pod({GPU: "1"}, labels={"kai.scheduler/queue": None})) == []
 
 
 @pytest.mark.parametrize("said", ["5e-1", "0.5", ".5", "+0.5", "5E-1", "50e-2", "0.05e1", "5.e-1", "1e-3"])
