@@ -75,7 +75,7 @@ class Asked:
     """One container's request, read: by whom it is spelled, what it means, and what becomes of it.
 
     ``native`` tells that the policy's own backend reads it as it stands; ``emission`` is the translation of
-    one that it does not.
+    one that it does not, or a native request with what it lacks.
     """
 
     __slots__ = ("emission", "native", "request", "source", "spelling")
@@ -226,6 +226,14 @@ class Backend:
         """Yield what is wrong with one container's request, native or about to be translated."""
         yield from exceeds(asked.request, facts)
 
+    def amend(self, asked: Asked, facts: Facts) -> Emission | None:
+        """Return the resources of a native request with what it lacks beyond doubt; None where nothing is missing.
+
+        Every resource of the request is among them.
+        """
+        del asked, facts
+        return None
+
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
         """Yield what is wrong with the requests of a pod taken together."""
         del pod, asked, facts
@@ -236,7 +244,7 @@ class Backend:
         del emission, pod, container
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
-        """Return what a pod of this backend lacks besides its resources.
+        """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
 
         Raises Refused where it lacks what nobody here can know.
         """

@@ -9,7 +9,7 @@ from .base import Backend, Page
 from .parameter import Parameter
 from .portable import Emission, Request, ceil_div
 from .refusal import UNTRANSLATABLE, Refused
-from .spelling import NVIDIA
+from .spelling import NVIDIA, NVIDIA_SHARED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +38,19 @@ class Dra(Backend):
     gpu_is_card = True
     parameters = (Parameter("template", "object", "an existing ResourceClaimTemplate"),)
     sample: Mapping[str, Any] = {"template": "gpu"}
-    leaves = frozenset({NVIDIA})  # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
+    # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
+    leaves = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})
+
+    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+        """Yield shares and partitions of NVIDIA's device plugin: a claim of a whole device is another thing."""
+        if asked.spelling.system in {NVIDIA_SHARED, "mig"}:
+            what = "a MIG device" if asked.spelling.system == "mig" else "a share of a card"
+            yield Refused(
+                UNTRANSLATABLE,
+                f"which is {what} of NVIDIA's device plugin, and the policy's template does not say that it gives one",
+                "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
+            )
+        yield from super().judge(asked, facts)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Refer to the template, once a GPU: what it gives is the administrator's promise.
@@ -55,7 +67,7 @@ class Dra(Backend):
         if request.limits_cores:
             raise Refused(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and a claim gives whole devices",
+                f"{request.percent} percent of a GPU's compute, and what a claim gives is said by its template",
                 "leave the percentage of compute out",
             )
         base = _claim_name(template_name)
@@ -128,7 +140,11 @@ A pod refers to resource claims, which Kubernetes makes from a ResourceClaimTemp
 claim a GPU, of the `template` that the policy names. What a claim gives is the template's affair: admission can neither
 make templates nor look into them. `gpu-admission translate --to dra` prints templates that fit the requests.""",
     refuses=(
-        ("a percentage of compute", "a claim gives whole devices"),
+        ("a percentage of compute", "the template says what a claim gives, and a claim cannot add to it"),
+        (
+            "in `translate`: MIG devices and time-sliced shares of the device plugin",
+            "they are left to it elsewhere: a claim of a whole device would be another thing",
+        ),
         ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
         ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
         ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
@@ -138,6 +154,10 @@ make templates nor look into them. `gpu-admission translate --to dra` prints tem
 Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
 `nvidia-dra-driver-gpu`; the shipped policy exempts both). Create the template in every namespace that uses GPUs.""",
     traps=(
+        (
+            "Devices with consumable capacity (KEP-5075) can be shared by claims that name an amount: that is said in "
+            "the template, where this webhook does not look."
+        ),
         "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
         (
             "Quotas on `requests.nvidia.com/gpu` do not count claims; use a quota on "
@@ -146,7 +166,7 @@ Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-
     ),
     sources=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
-        "NVIDIA/k8s-dra-driver-gpu: demo/specs/quickstart",
+        "kubernetes-sigs/dra-driver-nvidia-gpu: demo/specs/quickstart, site/content/docs/install.md",
         "kubernetes/api: resource/v1/types.go (AllocationResultsMaxSize)",
     ),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import mapping
 
+from . import hami_annotations, hami_vendors
 from .base import Backend, Marks, Page
 from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
 from .components import Component
@@ -34,7 +35,8 @@ class Hami(Backend):
     name = "hami"
     title = "HAMi"
     scheduler = "hami-scheduler"
-    reads = frozenset({"hami", NVIDIA})
+    reads = frozenset({"hami", NVIDIA, *hami_vendors.SYSTEMS})
+    translates = frozenset({"hami"})
     shares_cards = True
     card_counter = _NUMBER
     counts_quota_limits = True
@@ -69,7 +71,10 @@ class Hami(Backend):
     preloads = True
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
-        """Read cards, memory per card (none means all of it) and cores."""
+        """Read cards, memory per card (none means all of it) and cores; of other makers' cards only their number."""
+        vendor = hami_vendors.of(spelling.system)
+        if vendor is not None:
+            return Request(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
         memory, cores, percentage = spelling.amount(_MEMORY), spelling.amount(_CORES), spelling.amount(_PERCENTAGE)
         return Request(
             memory * facts.factor * MIB if memory else None,
@@ -81,6 +86,10 @@ class Hami(Backend):
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield doubtful units, zeroes and impossible percentages."""
+        vendor = hami_vendors.of(spelling.system)
+        if vendor is not None:
+            yield from hami_vendors.inspect(spelling, vendor)
+            return
         yield from no_cards(spelling, _NUMBER)
         yield from zero_is_all(spelling, _MEMORY, self.title)
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
@@ -116,6 +125,7 @@ class Hami(Backend):
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
         """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
         del facts
+        yield from hami_annotations.refused(pod, asked)
         sidecars = [one for one in asked if one.container.role == "sidecar"]
         yield from in_init_containers(self, sidecars, severity="warning")
         for one in asked:
@@ -140,8 +150,21 @@ HAMi's own webhook sets, and so do we (GPU202).""",
         ("privileged containers", "HAMi passes them over, and they see every card"),
         ("`nodeName`", "it passes HAMi's scheduler by"),
         ("memory beyond int32 after the factor (`nvidia.com/gpumem: 16Gi`)", "HAMi drops the request in silence"),
-        ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
+        ("more than 100 percent of a card's compute", "HAMi cuts it to 100, which is less than was asked for"),
         ("memory as an amount and as a percentage", "HAMi takes one of them"),
+        ("`nvidia.com/priority`, where HAMi's words are translated for another backend", "no other has a word for it"),
+        (
+            (
+                "of other makers' cards: amounts without a number of cards, units in doubt, more than all of a card's "
+                "compute, slices that there are not (Moore Threads) or of several cards (Ascend), an odd number of "
+                "Ascend 910C"
+            ),
+            "HAMi's webhook refuses the pod, or its scheduler passes over it and the container has no device",
+        ),
+        (
+            "values of HAMi's, MetaX's and Ascend's annotations that HAMi does not know",
+            "the pod waits or is refused; a mere policy of placement is replaced by the default (a warning)",
+        ),
         ("sidecars (a warning)", "HAMi counts them like init containers, as if they ended"),
     ),
     install="""\
@@ -154,7 +177,18 @@ The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler a
         "A request above the card's memory stays Pending for ever.",
         "The pod label `hami.io/webhook: ignore` opts out of HAMi (GPU307).",
         "`CUDA_DISABLE_CONTROL=true` removes the limits (GPU308).",
+        "More than 100 `nvidia.com/gpucores` are cut to 100 by HAMi's scheduler: nobody gets more than a card.",
+        (
+            "Each maker's amounts have units of their own: MiB for Ascend, DCU, Kunlunxin and AMD, 256 MiB for MLU and "
+            "Iluvatar, 512 MiB for Moore Threads (2, 4, 8, 16, 32, 64 or 96 of them), GiB for MetaX unless there is a "
+            "suffix."
+        ),
+        "HAMi often binds a pod that it cannot serve, and the container starts without a device.",
         "With a GPU and no memory HAMi adds `nvidia.com/gpucores: 100`: the card is taken whole.",
     ),
-    sources=("Project-HAMi/HAMi: docs/config.md", "Project-HAMi/HAMi: pkg/device/nvidia/device.go"),
+    sources=(
+        "Project-HAMi/HAMi: docs/config.md",
+        "Project-HAMi/HAMi: pkg/device (one folder a maker), pkg/util/types.go",
+        "Project-HAMi/HAMi: charts/hami/templates/scheduler/device-configmap.yaml",
+    ),
 )

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.resources import SHARE_CONFIG_MAP
-from gpu_admission.core.shape import mapping, printable, shown, text
+from gpu_admission.core.shape import mapping, text
 
-from . import kai_amounts, kai_words
+from . import kai_amounts, kai_queues, kai_words
 from .base import Backend, Marks, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .components import Component
 from .parameter import Parameter
 from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
-from .refusal import CONTAINERS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
+from .refusal import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, Refused
 from .spelling import KAI, NVIDIA
 
 TYPE_CHECKING = False
@@ -42,8 +42,15 @@ class Kai(Backend):
     shares_cards = True
     gpu_is_card = True
     reads_annotations = True
-    parameters = (Parameter("queue", "text", "the queue of pods that name none", least=1, most=63),)
-    sample: Mapping[str, Any] = {"queue": "default"}
+    parameters = (
+        Parameter(
+            "queue",
+            "text",
+            "the queue of pods that name none, where it is not to be KAI's default-queue",
+            least=1,
+            most=63,
+        ),
+    )
     marks = Marks(
         "KAI",
         annotations=(
@@ -129,8 +136,14 @@ class Kai(Backend):
 
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
         """Yield what annotations cannot say: shares for two containers, or a share beside a whole card."""
-        del pod, facts
+        del facts
         shares = [one for one in asked if _is_share(one)]
+        if not shares and text(mapping(pod.metadata.get("annotations")).get(kai_words.MPS)) == "true":
+            reason = (
+                f'and the annotation {kai_words.MPS}: "true" is for shares of a GPU: KAI refuses it beside whole ones'
+            )
+            advice = f"leave {kai_words.MPS} out, or write {kai_words.MEMORY} or {kai_words.FRACTION} for a share"
+            yield asked[0], Refused(UNTRANSLATABLE, reason, advice)
         for one in shares[1:]:
             yield (
                 one,
@@ -159,27 +172,8 @@ class Kai(Backend):
             emission.annotations[kai_words.CONTAINER] = container.name
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
-        """Add the policy's queue to a pod that names none.
-
-        Raises Refused where the policy has none either, and where the pod names one in the wrong place.
-        """
-        if labels.get(kai_words.QUEUE):
-            return Emission()
-        misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_words.QUEUE))
-        if misplaced:
-            raise Refused(
-                QUEUE,
-                f"and the pod has {kai_words.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
-                f"write {kai_words.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
-            )
-        queue = facts.parameters.get("queue")
-        if not queue:
-            raise Refused(
-                QUEUE,
-                f"and the pod has no label {kai_words.QUEUE}, without which KAI never schedules it",
-                f"label the pod {kai_words.QUEUE}: <your queue>",
-            )
-        return Emission(labels={kai_words.QUEUE: queue})
+        """Add the queue that a pod lacks, as `kai_queues` finds it; raises Refused as it does."""
+        return kai_queues.completion(pod, labels, facts.parameters.get("queue"))
 
     def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
         """Tell whether an entry takes the cards, or the limit, from the ConfigMap that KAI's binder fills in."""
@@ -221,9 +215,10 @@ BACKEND.page = Page(
 KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; from
 release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes
 with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are asked for as
-`nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Every pod needs a queue, as the label
-`kai.scheduler/queue` (the policy's `queue` where the pod names none, else GPU109), and `schedulerName: kai-scheduler`
-(GPU202).""",
+`nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Pods need `schedulerName: kai-scheduler` (GPU202). KAI takes the
+queue from the label `kai.scheduler/queue` of the pod's top owner, else from the pod's own, else from a label `project`,
+and else takes `default-queue`; the policy's `queue` is written on pods that name none of these. Run:ai's older label
+`runai/queue`, which KAI reads no more since release 0.6, is carried over.""",
     refuses=(
         ("a percentage of compute", "KAI shares memory"),
         ("a second GPU container", "the annotations speak for one"),
@@ -232,7 +227,11 @@ with their suffix (what a webhook writes is the older one, which every release r
             "KAI's own webhook refuses the pod",
         ),
         ("a share together with a whole GPU or a MIG device", "KAI serves a pod with one or the other"),
-        ("a pod without a queue, where the policy names none", "KAI never schedules it"),
+        ("an empty label `kai.scheduler/queue`", "there is no such queue, and KAI never schedules the pod"),
+        (
+            "`gpu-fraction-num-devices` or a limit without an amount, and the annotation `mps` beside whole GPUs",
+            "KAI's own webhook refuses the pod",
+        ),
     ),
     install="""\
 KAI's own webhooks and binder run in the namespace `kai-scheduler`; exempt it as the shipped policy does. Start KAI with
@@ -243,7 +242,11 @@ after its webhooks: neither writes what the other reads first.""",
             "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card "
             "rounded down to 100 MiB: all of a card never fits as an amount."
         ),
-        "There is no isolation unless KAI's hamicore plugin is on.",
+        (
+            "There is no isolation unless KAI's hamicore plugin (release 0.16 on) is on; a pod leaves it with the "
+            'label `kai-resource-isolator.io/inject: "false"`.'
+        ),
+        "A runtime class is written by KAI only for shares, since release 0.16.",
         (
             "KAI's way to MPS has pods mount `/tmp/nvidia-mps` of the node: a pod that KAI serves may (GPU304), and "
             "shares the daemon with everybody on the card."
@@ -265,8 +268,9 @@ after its webhooks: neither writes what the other reads first.""",
         "A pod that asks by annotation has no GPU among its resources: quotas do not see it.",
     ),
     sources=(
-        "NVIDIA/KAI-Scheduler: docs/gpu-sharing/README.md",
-        "NVIDIA/KAI-Scheduler: pkg/common/constants/constants.go",
+        "kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md",
+        "kai-scheduler/KAI-Scheduler: pkg/common/constants/constants.go",
+        "kai-scheduler/KAI-Scheduler: pkg/podgrouper/podgrouper/plugins/defaultgrouper/default_grouper.go",
         "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_nvfractions.go",
         "kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go",
         "kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap/config_map.go",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from gpu_admission.core import quantity
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.shape import shown, text
@@ -12,6 +14,9 @@ from .refusal import PERCENT, UNTRANSLATABLE, Refused
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .refusal import Kind
+
+_DIGITS = 36
+_DECIMAL = re.compile(r"\+?(?=\.?[0-9])(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<power>[+-]?[0-9]{1,3}))?")
 
 
 def number(said: object) -> int | None:
@@ -45,14 +50,17 @@ def parsed(said: object) -> int | None:
 def part_of(name: str, said: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
     """Return a part of one in units of which there are ``of``, rounded up.
 
-    Raises Refused where it is no decimal number above 0 and below 1 (or up to it).
+    Raises Refused where it is not a decimal number above 0 and below 1 (or up to it), with an exponent or without:
+    KAI takes what both Go's ParseFloat and Kubernetes' ParseQuantity read (``5e-1``).
     """
-    whole, _, part = text(said).partition(".")
-    digits = whole + part
-    if digits.isascii() and digits.isdigit() and len(digits) <= 36:
-        one, amount = 10 ** len(part), int(digits)
-        if 0 < amount < one or (up_to_all and amount == one):
-            return ceil_div(amount * of, one)
+    match = _DECIMAL.fullmatch(text(said))
+    if match is not None:
+        digits, part, exponent = match["whole"] + (match["part"] or ""), match["part"] or "", int(match["power"] or 0)
+        scale = len(part) - exponent
+        if len(digits) <= _DIGITS and abs(scale) <= _DIGITS:
+            amount, one = int(digits or 0) * 10 ** max(-scale, 0), 10 ** max(scale, 0)
+            if 0 < amount < one or (up_to_all and amount == one):
+                return ceil_div(amount * of, one)
     raise unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
 
 

@@ -21,7 +21,7 @@ from gpu_admission.core.shape import mapping, printable, shown, text
 
 from . import kai_amounts as amounts
 from .portable import WHOLE, Request, in_words
-from .refusal import CONTAINERS, UNTRANSLATABLE, Refused
+from .refusal import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +40,13 @@ FRACTION_LIMIT = "gpu-fraction.limit"
 DEVICES = "gpu-fraction-num-devices"
 CONTAINER = resources.CONTAINER_ANNOTATION
 QUEUE = "kai.scheduler/queue"
+OLD_QUEUE = "runai/queue"  # before release 0.6
+DEFAULT_QUEUE = "default-queue"
+PROJECT = "project"  # gives the queue where no label does
 SCHEDULER = "kai-scheduler"
 POD_WIDE = (MEMORY, FRACTION, MEMORY_LIMIT, FRACTION_LIMIT, DEVICES, CONTAINER)
 _AMOUNTS = (MEMORY, FRACTION)
+_ALONE = resources.SHARE_ANNOTATIONS
 _MARKS = (FRACTION, MEMORY_LIMIT, DEVICES, CONTAINER)
 
 REQUEST, LIMIT = resources.CONTAINER_AMOUNTS
@@ -53,9 +57,9 @@ _PREFIX = resources.CONTAINER_PREFIX
 _BINDERS = ("gpus.devices", "gpu-compute.portion")  # written once a card is chosen: GPU307 speaks of a user's
 _SIDE_BY_SIDE = "sm-sharing"
 _MODES = ("time-slicing", _SIDE_BY_SIDE)
-PORTION_PREFIX = "kai.scheduler/container."  # and the container's name, and:
-_PORTION_LIMIT = ".gpu-memory.portion.limit"  # what KAI's webhook makes of gpu-fraction.limit
+MPS = "mps"
 _FINE = 10**9  # parts of a card, to compare two of them: KAI reads floating point numbers
+_PLACES = 5  # digits behind the point of a limit
 _SLIPS = 3  # letters that a misspelt word may be away from one that is known
 
 
@@ -68,12 +72,19 @@ def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, 
     own = {key: value for key, value in annotations.items() if _split(key) is not None}
     named = any(_is_amount(key) for key in own)
     if not named and not any(name in annotations for name in _AMOUNTS):
-        return {}
+        return _without_amount(pod, annotations, certain=certain)
     marked = named or any(name in annotations for name in _MARKS) or QUEUE in mapping(metadata.get("labels"))
     if not (certain or marked or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
     said = {name: annotations[name] for name in POD_WIDE if name in annotations} | own
     return said | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
+
+
+def _without_amount(pod: Pod, annotations: Said, *, certain: bool) -> dict[str, Any]:
+    """Return what says how a share is to be where nothing says how much, for `read` to refuse."""
+    if not (certain or pod.spec.get("schedulerName") == SCHEDULER):
+        return {}
+    return {key: said for key, said in annotations.items() if key in _ALONE or _is_portion_limit(key)}
 
 
 def served(pod: Pod, said: Said) -> Container | None:
@@ -96,6 +107,15 @@ def read(container: str, said: Said) -> Request:
     Raises Refused for what KAI itself would refuse.
     """
     own = _of_container(container, said)
+    if not any(name in said for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
+        key = next(iter(said))
+        raise Refused(
+            UNTRANSLATABLE,
+            f"and says not how much of a card is wanted: {printable(key[:120])} alone is refused by KAI",
+            f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
+        )
+    for key in filter(_is_portion_limit, said):
+        _require_portion_limit(container, key, said)
     count = amounts.number(said.get(DEVICES, "1"))
     if count is None or count < 1:
         raise amounts.unreadable(DEVICES, said.get(DEVICES), 'a whole number in quotes, such as "2"')
@@ -116,6 +136,22 @@ def read(container: str, said: Said) -> Request:
             lost = lost or _grows(f"{text(said[FRACTION])} of a card", text(said[name]))
     consumed = _consumed(said, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, said))
     return Request(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
+
+
+def _require_portion_limit(served_container: str, key: str, said: Said) -> None:
+    """Raise Refused for a limit of a fraction that KAI's webhook would refuse."""
+    named = key.removeprefix(resources.PORTION_PREFIX).removesuffix(resources.PORTION_LIMIT)
+    shown_key, container = printable(key[:120]), printable(served_container[:63])
+    if FRACTION not in said:
+        reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
+        raise Refused(UNTRANSLATABLE, reason, advice)
+    if named != served_container:
+        wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
+        reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
+        raise Refused(UNTRANSLATABLE, reason, f"write {wanted}")
+    if len(text(said[key]).partition(".")[2]) > _PLACES:
+        reason = f"and {shown_key}: {shown(said[key])} has more than {_PLACES} digits behind the point"
+        raise Refused(PERCENT, reason, "write fewer digits")
 
 
 def _consumed(said: Said, *amount: str) -> Iterator[str]:
@@ -240,7 +276,7 @@ def _meant(word: str) -> str | None:
 
 def _is_portion_limit(key: object) -> bool:
     said = text(key)
-    return said.startswith(PORTION_PREFIX) and said.endswith(_PORTION_LIMIT)
+    return said.startswith(resources.PORTION_PREFIX) and said.endswith(resources.PORTION_LIMIT)
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:

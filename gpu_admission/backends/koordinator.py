@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import exact_bytes
 
+from . import koordinator_amounts
 from .base import Backend, Marks, Page
 from .checks import (
     card_affinity,
-    in_init_containers,
     memory_needed,
     no_cards,
     no_memory,
@@ -15,8 +15,9 @@ from .checks import (
     suspicious_bytes,
 )
 from .components import Component
+from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
 from .portable import MOST_MEMORY, SEVENTHS, Emission, Request, ceil_div, in_words
-from .refusal import PERCENT, UNIT, Refused
+from .refusal import UNIT, Refused
 from .spelling import NVIDIA
 
 TYPE_CHECKING = False
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
     from .base import Asked, Facts
     from .spelling import Spelling
 
-_SHARED = "koordinator.sh/gpu.shared"
-_MEMORY = "koordinator.sh/gpu-memory"
-_RATIO = "koordinator.sh/gpu-memory-ratio"
-_CORES = "koordinator.sh/gpu-core"
-_BOTH = "koordinator.sh/gpu"  # percent of compute and of memory at once
-
 
 class Koordinator(Backend):
     """Memory in bytes and compute in percent, both over all cards of the request."""
@@ -44,7 +39,7 @@ class Koordinator(Backend):
     reads = frozenset({"koordinator", NVIDIA})  # the latter as whole cards
     shares_cards = True
     gpu_is_card = True
-    card_counter = _SHARED
+    card_counter = SHARED
     marks = Marks(  # koordinator-sh/koordinator: apis/extension
         "Koordinator", annotations=("scheduling.koordinator.sh/device-allocated",)
     )
@@ -64,16 +59,14 @@ class Koordinator(Backend):
         del facts
         if spelling.system == NVIDIA:
             return Request(None, only_count(spelling, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
-        both, ratio, cores = spelling.amount(_BOTH), spelling.amount(_RATIO), spelling.amount(_CORES)
-        memory = spelling.amount(_MEMORY)
+        both, ratio, cores = spelling.amount(BOTH), spelling.amount(RATIO), spelling.amount(CORES)
+        memory = spelling.amount(MEMORY)
         percent = cores or both
         parts = ratio or both
-        count = spelling.amount(_SHARED)
+        count = spelling.amount(SHARED)
         if count is None:
             count = max(ceil_div(parts or percent or 0, 100), 1) if memory is None else 1
-        consumed = {_SHARED, _CORES, _MEMORY if memory else _RATIO} | (
-            {_BOTH} if not (cores or ratio or memory) else set()
-        )
+        consumed = {SHARED, CORES, MEMORY if memory else RATIO} | ({BOTH} if not (cores or ratio or memory) else set())
         if count < 1:
             return Request(memory, count, consumed=consumed)
         per_gpu = None if percent is None else ceil_div(percent * SEVENTHS, count)
@@ -85,23 +78,11 @@ class Koordinator(Backend):
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""
-        yield from no_cards(spelling, _SHARED)
-        yield from no_memory(spelling, _MEMORY, "8Gi")
-        yield from suspicious_bytes(spelling, _MEMORY)
+        yield from no_cards(spelling, SHARED)
+        yield from no_memory(spelling, MEMORY, "8Gi")
+        yield from suspicious_bytes(spelling, MEMORY)
         yield from _too_many_bytes(spelling, facts)
-        count = only_count(spelling, _SHARED) if _readable(spelling, _SHARED) else 1
-        for name in (_CORES, _RATIO, _BOTH):
-            gpu = spelling.gpus.get(name)
-            amount = None if gpu is None else gpu.quantity()
-            if amount is None or amount.is_negative:
-                continue
-            value = amount.ceil()
-            if value < 1 or (value > 100 * max(count, 1) and value % 100):
-                yield Refused(
-                    PERCENT,
-                    f"and {name} says {value} percent: from 1 to 100 per GPU, or a multiple of 100 for whole GPUs",
-                    f"write {name} as a number from 1 to {100 * max(count, 1)}",
-                )
+        yield from koordinator_amounts.percentages(spelling)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Ask for the totals over all cards; whole cards are asked for by NVIDIA's name, which Koordinator reads."""
@@ -110,29 +91,30 @@ class Koordinator(Backend):
         memory_needed(self, request)
         memory = request.memory or 0
         resources: dict[str, int | str] = {
-            _SHARED: request.count,
-            _MEMORY: exact_bytes(memory * request.count),
+            SHARED: request.count,
+            MEMORY: exact_bytes(memory * request.count),
         }
         if request.percent is not None:
-            resources[_CORES] = request.percent * request.count
+            resources[CORES] = request.percent * request.count
         return Emission(resources)
 
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
-        """Yield init containers, for which Koordinator allocates nothing."""
+        """Yield what koord-scheduler refuses of the sum of the containers' requests, or shares out unevenly."""
         del pod, facts
-        yield from in_init_containers(self, asked)
+        if any(one.spelling.system != NVIDIA or one.emission is not None for one in asked):
+            yield from koordinator_amounts.refused(asked)
 
 
 def _too_many_bytes(spelling: Spelling, facts: Facts) -> Iterator[Refused]:
     """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
-    gpu = spelling.gpus.get(_MEMORY)
-    amount = None if gpu is None or facts.largest is not None or not _readable(spelling, _MEMORY) else gpu.quantity()
-    count = spelling.amount(_SHARED) or 1
+    gpu = spelling.gpus.get(MEMORY)
+    amount = None if gpu is None or facts.largest is not None or not _readable(spelling, MEMORY) else gpu.quantity()
+    count = spelling.amount(SHARED) or 1
     if amount is not None and amount.ceil() > MOST_MEMORY * count:
         yield Refused(
             UNIT,
-            f"{in_words(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {_MEMORY} counts bytes",
-            f"write the memory that the process needs, such as {_MEMORY}: 8Gi",
+            f"{in_words(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
+            f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
         )
 
@@ -150,20 +132,44 @@ Koordinator counts memory in bytes and compute in percent, both as totals over t
 the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator reads itself. Pods need
 `schedulerName: koord-scheduler` (GPU202).""",
     refuses=(
-        ("init containers and sidecars", "nothing is allocated for them"),
-        ("a percentage of compute without memory", "a share of a card has some of both"),
+        (
+            (
+                "combinations that koord-scheduler does not take: compute alone, `gpu.shared` alone, `gpu-memory` "
+                "beside `gpu-memory-ratio` or `koordinator.sh/gpu`"
+            ),
+            "it answers `invalid resource device requests`, and the pod waits for ever",
+        ),
+        (
+            "a percentage that `gpu.shared` does not divide (`gpu.shared: 3` with `gpu-core: 100`), or over 100 a card",
+            "koord-scheduler answers the same",
+        ),
+        (
+            "containers of one pod with different amounts per card",
+            "the pod's sum is divided evenly by its `gpu.shared`: 8Gi and 24Gi make 16Gi on each of two cards",
+        ),
     ),
     install="""\
-Koordinator's manager has webhooks of its own in `koordinator-system`; exempt it as the shipped policy does. They may
-change a pod's labels, priority and resources by its ClusterColocationProfiles, never its GPUs. Enable the DeviceShare
-plugin in koord-scheduler and run koordlet on the GPU nodes.""",
+Koordinator's manager has webhooks of its own in `koordinator-system`; exempt it as the shipped policy does. They
+rewrite `koordinator.sh/gpu` into `gpu-core` and `gpu-memory-ratio`, add `gpu.shared` where it is missing, and may
+change a pod's labels, priority and resources by its ClusterColocationProfiles. Enable the DeviceShare plugin in
+koord-scheduler and run koordlet on the GPU nodes.""",
     traps=(
         "Amounts are totals: `koordinator.sh/gpu-memory: 16Gi` with `gpu.shared: 2` is 8 GiB on each card.",
         "`koordinator.sh/gpu: 50` is half of a card's compute and half of its memory.",
-        "Nothing enforces the limits unless koordlet's HAMi hook is installed.",
+        "Every container of a pod sees all cards that the pod was given, whatever it asked for itself.",
+        (
+            "Init containers are counted as Kubernetes counts them: the pod needs the larger of what one of them and "
+            "what all containers together ask for."
+        ),
+        (
+            "Nothing enforces the limits unless koordlet's HAMi hook is installed and the pod has the label "
+            "`koordinator.sh/gpu-isolation-provider: HAMi-core`."
+        ),
     ),
     sources=(
         "koordinator-sh/koordinator: apis/extension/device_share.go",
+        "koordinator-sh/koordinator: pkg/scheduler/plugins/deviceshare/utils.go (ValidDeviceResourceCombinations)",
+        "koordinator-sh/koordinator: pkg/webhook/pod/mutating/device_resource_spec.go",
         "https://koordinator.sh/docs/user-manuals/fine-grained-device-scheduling/",
     ),
 )

@@ -12,15 +12,19 @@ NVIDIA's device plugin offers each card several times (`replicas`) and limits ea
 threads by the MPS daemon. A share is the card's memory divided by `replicas`; the policy tells both, and a request
 that fits becomes one share.""",
     refuses=(
-        ("more than one share", "the plugin refuses it in the kubelet"),
+        (
+            "more than one share, unless the policy says `failRequestsGreaterThanOne: false`",
+            "the plugin refuses it in the kubelet; it can be told not to since release 0.20",
+        ),
         ("memory beyond one share (card / `replicas`)", "the MPS daemon stops the process there"),
         ("a percentage beyond one share (100 / `replicas`)", "the MPS daemon limits the threads to it"),
         ("whole GPUs", "the cluster hands out shares"),
     ),
     install="""\
-Give the device plugin a `sharing.mps` configuration; it runs the MPS control daemon itself. Set `replicas` and
-`renameByDefault` in the policy to the same values, and name the cards under `cluster.cards`: without them the size of a
-share is unknown, and every amount is refused (unless `memory: advisory`).""",
+Give the device plugin a `sharing.mps` configuration; it runs the MPS control daemon itself. Set `replicas`,
+`renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values, and name the cards under
+`cluster.cards`: without them the size of a share is unknown, and every amount is refused (unless
+`memory: advisory`).""",
     traps=(
         (
             "Pods with hostPID or hostIPC reach the MPS daemon of everybody (GPU309). Where the cluster's own MPS "
@@ -29,5 +33,8 @@ share is unknown, and every amount is refused (unless `memory: advisory`).""",
         "`CUDA_MPS_*` variables in a pod change the limits (GPU308).",
         "A crash of one client can take the others on the card down with it.",
     ),
-    sources=("NVIDIA/k8s-device-plugin: README.md#with-cuda-mps",),
+    sources=(
+        "NVIDIA/k8s-device-plugin: README.md#with-cuda-mps",
+        "NVIDIA/k8s-device-plugin: internal/rm/rm.go, api/config/v1/config.go",
+    ),
 )

@@ -111,8 +111,18 @@ def chosen(policy: Policy) -> tuple[Backend, Facts, Readings]:
     return registry.named(policy.backend.name), Facts.of(policy), Readings()
 
 
-def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None, policy: Policy) -> Plan:
-    """Return what becomes of a pod; ``metadata_at`` is None where its pods' metadata is not to be seen."""
+def work_out(
+    pod: Pod,
+    metadata: Mapping[str, Any],
+    metadata_at: Pointer | None,
+    policy: Policy,
+    owner_labels: Mapping[str, Any] | None = None,
+) -> Plan:
+    """Return what becomes of a pod.
+
+    ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
+    that makes the pods, where there is one.
+    """
     backend, facts, readings = chosen(policy)
     plan = Plan(backend, facts, readings)
     own = backend.own(facts)
@@ -129,7 +139,9 @@ def work_out(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None,
             _take(plan, said, native=said.system in own)
     if plan.asked:
         _judge_together(plan, pod, found)
-        _complete(plan, pod, metadata, metadata_at)
+        owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
+        labels = {**mapping(metadata.get("labels")), **owned}
+        _complete(plan, pod, labels, metadata_at)
     return plan
 
 
@@ -162,6 +174,7 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
         for one in refused:
             plan.refuse(said, one)
         if native:
+            asked.emission = None if refused or doubts else plan.backend.amend(asked, plan.facts)
             plan.asked.append(asked)
         elif not refused:
             require_plausible(asked.request)
@@ -317,7 +330,8 @@ def _agree_on_nodes(plan: Plan) -> None:
         emission.affinity = (most,) if most is not None else ()
 
 
-def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer | None) -> None:
+def _complete(plan: Plan, pod: Pod, labels: Mapping[str, Any], metadata_at: Pointer | None) -> None:
+    """Work out what belongs to the translations besides resources; ``labels`` are the pod's and, first, its owner's."""
     _agree_on_nodes(plan)
     selected = dict(mapping(pod.spec.get("nodeSelector")))
     for one in plan.translations:
@@ -330,7 +344,7 @@ def _complete(plan: Plan, pod: Pod, metadata: Mapping[str, Any], metadata_at: Po
     if metadata_at is None:
         return
     try:
-        plan.completion = plan.backend.complete(pod, mapping(metadata.get("labels")), plan.facts)
+        plan.completion = plan.backend.complete(pod, labels, plan.facts)
         for one in plan.translations[:1]:
             (one.emission or Emission()).labels.update(plan.completion.labels)
     except Refused as refused:

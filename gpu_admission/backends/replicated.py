@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from .spelling import Spelling
 
 
+_MIG = "mig"
+_FAILS = "failRequestsGreaterThanOne"
+
+
+def _fails(*, default: bool) -> Parameter:
+    # NVIDIA/k8s-device-plugin README.md, api/config/v1/config.go: settable for MPS since release 0.20
+    return Parameter(_FAILS, "yes-no", "the device plugin refuses a request for more than one share", default=default)
+
+
 class Replicated(Backend):
-    """Shares of a card, all alike."""
+    """Shares of a card, all alike; ``fails`` is what the device plugin does with several if nobody configured it."""
+
+    fails = False
 
     sharing = "count"
     shares_cards = True
@@ -36,15 +47,21 @@ class Replicated(Backend):
     )
 
     def own(self, facts: Facts) -> frozenset[str]:
-        """Return the name that the plugin offers, and the one that is a share wherever it is offered."""
-        return frozenset({_system(facts), NVIDIA_SHARED})
+        """Return the name that the plugin offers, and the one that is a share wherever it is offered.
+
+        Shares of MIG devices have names of their own, of which no more is known than how many are too many.
+        """
+        return frozenset({_system(facts), NVIDIA_SHARED, *((_MIG,) if self._refuses_several(facts) else ())})
 
     def left(self, facts: Facts) -> frozenset[str]:
         """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
-        return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
+        return frozenset({NVIDIA, NVIDIA_SHARED, _MIG}) - self.own(facts)
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read a number of shares: their size is known where the policy tells cards and replicas."""
+        if spelling.system == _MIG:
+            count = max((spelling.amount(name) or 0 for name in spelling.gpus if name.endswith(".shared")), default=1)
+            return Request(None, count, share=True, consumed=spelling.gpus)
         request = Request(
             self._share(facts), only_count(spelling, *spelling.gpus), share=True, consumed=[*spelling.gpus][:1]
         )
@@ -58,7 +75,7 @@ class Replicated(Backend):
         Raises Refused for more than one, and for what a share does not promise.
         """
         if request.count > 1:
-            raise self._several(request.count)
+            raise self._not_several_cards(request.count)
         if request.memory is None and not request.limits_cores:
             raise Refused(
                 UNTRANSLATABLE,
@@ -72,17 +89,29 @@ class Replicated(Backend):
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
         """Yield a refusal of several shares besides what holds for every backend."""
-        if asked.native and asked.request.count > 1:
+        if asked.native and asked.request.count > 1 and self._refuses_several(facts):
             yield self._several(asked.request.count)
         if not asked.native:
             yield from super().judge(asked, facts)
 
+    def _refuses_several(self, facts: Facts) -> bool:
+        return bool(facts.parameters.get(_FAILS, self.fails))
+
     def _several(self, count: int) -> Refused:
         return Refused(
             SHARED_COUNT,
-            f"which is {count} shares, and {self.title} gives a container one: the kubelet would refuse the pod "
-            "with UnexpectedAdmissionError and leave it lying about",
+            f"which is {count} shares, and the device plugin of this cluster gives a container one "
+            f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay until "
+            "somebody deletes it",
             "ask for 1: a share of a card is no faster for being asked for twice",
+        )
+
+    def _not_several_cards(self, count: int) -> Refused:
+        return Refused(
+            SHARED_COUNT,
+            f"{count} GPUs, and {self.title} hands out shares of cards: {count} shares may be of one card, and give no "
+            "more than one does",
+            "ask for one GPU (gpu-admission.io/gpu-count: 1)",
         )
 
     def _require_memory(self, request: Request, facts: Facts) -> None:
@@ -114,6 +143,7 @@ class TimeSlicing(Replicated):
     """Processes take turns on a card; nothing limits their memory."""
 
     name = "time-slicing"
+    parameters = (*Replicated.parameters, _fails(default=False))
     title = "time-slicing"
     translates = frozenset({NVIDIA_SHARED})
     sample: Mapping[str, Any] = {"replicas": 4, "memory": "advisory"}
@@ -146,8 +176,10 @@ class Mps(Replicated):
     name = "mps"
     title = "MPS"
     uses_mps = True
+    fails = True
     parameters = (
         *Replicated.parameters,
+        _fails(default=True),
         Parameter(
             "hostIPC",
             "text",

@@ -23,7 +23,10 @@ PORTABLE = "portable"
 NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says
 NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share whatever the policy
 KAI = "kai"
-_HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
+_USUAL = frozenset(
+    {PORTABLE, NVIDIA, NVIDIA_SHARED, "mig", "hami", "gpushare", "volcano", "volcano-vgpu", "koordinator"}
+)
+_HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores", "nvidia.com/priority"})
 
 
 class Unreadable(Exception):
@@ -153,9 +156,24 @@ def _of_container(container: Container) -> Iterator[Spelling]:
         groups["hami"] = {"nvidia.com/gpu": plain.pop("nvidia.com/gpu"), **groups["hami"]}
         if plain:
             groups[NVIDIA] = plain
+    if len(groups) > 1 or not groups.keys() <= _USUAL:
+        _gather_hamis(groups, container)
     found = [Spelling(system, container, gpus) for system, gpus in groups.items()]
     asking = [said for said in found if said.asks]
     yield from asking or [said for said in found if said.asks_for_zero]
+
+
+def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
+    """Make a system of its own of what is said in HAMi's words about other makers' cards."""
+    from . import hami_vendors  # noqa: PLC0415 - most containers ask for nothing of the kind
+
+    for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():
+        for gpus in groups.values():
+            for name in its:
+                gpus.pop(name, None)
+        groups[system] = its
+    for emptied in [system for system, gpus in groups.items() if not gpus]:
+        del groups[emptied]
 
 
 def _system(gpu: GpuRequest) -> str:

@@ -12,25 +12,36 @@ NVIDIA's device plugin offers each card several times (`replicas`), and processe
 memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and takes the pod's word for
 it. A share is asked for as `nvidia.com/gpu: 1`, or `nvidia.com/gpu.shared: 1` with `renameByDefault`.""",
     refuses=(
-        ("more than one share", "a second share adds nothing, and the plugin refuses it only in the kubelet"),
+        (
+            "more than one share, where the policy says `failRequestsGreaterThanOne: true`",
+            "the plugin refuses it only in the kubelet",
+        ),
+        ("a portable request for several GPUs", "several shares may be of one card"),
         ("an amount of memory, unless `memory: advisory`", "nothing enforces it"),
         ("a percentage of compute", "nothing enforces it"),
         ("whole GPUs", "the cluster hands out shares"),
     ),
     install="""\
-Give the device plugin a `sharing.timeSlicing` configuration with `failRequestsGreaterThanOne: true` (the GPU operator
-takes it as a ConfigMap). With `renameByDefault: true` shares have a name of their own, and nobody takes them for
-whole cards: recommended. Set `replicas` and `renameByDefault` in the policy to the same values.""",
+Give the device plugin a `sharing.timeSlicing` configuration (the GPU operator takes it as a ConfigMap). With
+`renameByDefault: true` shares have a name of their own, and nobody takes them for whole cards: recommended. With
+`failRequestsGreaterThanOne: true` (the plugin's default is false) nobody mistakes several shares for several cards. Set
+`replicas`, `renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values.""",
     traps=(
         "There is no isolation and no proportional share: one process can take all memory of the card.",
         (
-            "A request for more than one share fails in the kubelet (`UnexpectedAdmissionError`), and the pod must be "
-            "deleted by hand."
+            "A request for several shares is served by default, perhaps all from one card, and gives no more time "
+            "than one does. With `failRequestsGreaterThanOne: true` it fails in the kubelet "
+            "(`UnexpectedAdmissionError`), and the pod must be deleted by hand: GPU104 refuses it where the policy "
+            "says so."
         ),
+        "MIG devices are time-sliced under names of their own (`nvidia.com/mig-1g.5gb.shared`).",
         (
             "GPU feature discovery marks such nodes: `nvidia.com/gpu.sharing-strategy=time-slicing`, "
             "`nvidia.com/gpu.replicas`, and the product's name ends in `-SHARED`."
         ),
     ),
-    sources=("NVIDIA/k8s-device-plugin: README.md#with-cuda-time-slicing",),
+    sources=(
+        "NVIDIA/k8s-device-plugin: README.md#with-cuda-time-slicing",
+        "NVIDIA/k8s-device-plugin: internal/rm/rm.go, api/config/v1/config.go",
+    ),
 )

@@ -143,20 +143,23 @@ Volcano's own device plugin in its first form. In mode `share` it offers memory 
         ("more than one GPU with memory", "a container is given one card"),
         ("a percentage of compute", "it shares memory only"),
         ("whole GPUs in mode `share`", "the plugin runs in one of its modes"),
-        ("a second GPU container, init containers", "the scheduler does not count them"),
+        ("a second GPU container", "the scheduler does not count it"),
+        ("init containers", "the scheduler counts them and the device plugin does not"),
         ("`volcano.sh/gpu-memory` together with `volcano.sh/vgpu-*`", "the two plugins cannot be enabled together"),
     ),
     install="""\
-Enable `predicate.GPUSharingEnable: true` (or `GPUNumberEnable`) in the scheduler's configuration and run
-volcano-device-plugin with the matching strategy. Volcano's own webhooks hold no GPU rule, so the order of webhooks does
-not matter; exempt `volcano-system`. A queue's or job's `resourceGroups` overwrites schedulerName.""",
+Enable `deviceshare.GPUSharingEnable: true` (or `deviceshare.GPUNumberEnable`; before release 1.8.2 both began with
+`predicate.`) in the scheduler's configuration and run volcano-device-plugin with the matching strategy. Volcano's own
+webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. A queue's or job's
+`resourceGroups` overwrites schedulerName.""",
     traps=(
         "It trusts `volcano.sh/gpu-index` and `volcano.sh/predicate-time` (GPU307).",
         "Nothing enforces the memory: the number only decides where the pod goes.",
-        "It is superseded by volcano-vgpu, and cannot run together with it.",
+        "It is deprecated since release 1.9 in favour of volcano-vgpu, and cannot run together with it.",
     ),
     sources=(
         "volcano-sh/devices: README.md",
         "volcano-sh/volcano: docs/user-guide/how_to_use_gpu_sharing.md",
+        "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/gpushare",
     ),
 )

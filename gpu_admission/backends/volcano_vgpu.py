@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.nearest import nearest
 from gpu_admission.core.quantity import MIB
+from gpu_admission.core.shape import is_one_of, is_placeholder, mapping, shown
 
 from .base import Backend, Marks, Page
 from .checks import (
@@ -17,7 +19,7 @@ from .checks import (
 )
 from .components import Component
 from .parameter import memory_factor
-from .portable import SEVENTHS, Emission, Request, in_words
+from .portable import SEVENTHS, Emission, Request, in_words, listed
 from .refusal import UNTRANSLATABLE, Refused
 from .volcano import SCHEDULER
 
@@ -30,10 +32,12 @@ if TYPE_CHECKING:
     from .base import Asked, Facts
     from .spelling import Spelling
 
-_NUMBER = "volcano.sh/vgpu-number"
-_MEMORY = "volcano.sh/vgpu-memory"
-_PERCENTAGE = "volcano.sh/vgpu-memory-percentage"
-_CORES = "volcano.sh/vgpu-cores"
+NUMBER = "volcano.sh/vgpu-number"
+MEMORY = "volcano.sh/vgpu-memory"
+PERCENTAGE = "volcano.sh/vgpu-memory-percentage"
+CORES = "volcano.sh/vgpu-cores"
+MODE = "volcano.sh/vgpu-mode"
+MODES = ("hami-core", "mig", "mps")  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go
 
 
 class VolcanoVgpu(Backend):
@@ -45,8 +49,8 @@ class VolcanoVgpu(Backend):
     reads = frozenset({"volcano-vgpu"})
     shares_cards = True
     gpu_is_card = True
-    card_counter = _NUMBER
-    parameters = (memory_factor(_MEMORY, "gpu-memory-factor of the device plugin"),)
+    card_counter = NUMBER
+    parameters = (memory_factor(MEMORY, "gpu-memory-factor of the device plugin"),)
     marks = Marks(  # volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go
         "Volcano",
         annotations=(
@@ -71,31 +75,31 @@ class VolcanoVgpu(Backend):
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""
-        memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
-        percentage = spelling.amount(_PERCENTAGE)
+        memory, cores = spelling.amount(MEMORY), spelling.amount(CORES)
+        percentage = spelling.amount(PERCENTAGE)
         return Request(
             memory * facts.factor * MIB if memory else None,
-            only_count(spelling, _NUMBER),
+            only_count(spelling, NUMBER),
             cores * SEVENTHS if cores else None,
             thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
-            consumed=(_NUMBER, _CORES, _MEMORY if memory or percentage is None else _PERCENTAGE),
+            consumed=(NUMBER, CORES, MEMORY if memory or percentage is None else PERCENTAGE),
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield doubtful units, zeroes and impossible percentages."""
-        yield from no_cards(spelling, _NUMBER)
-        yield from zero_is_all(spelling, _MEMORY, self.title)
-        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
-        yield from percents(spelling, _CORES, _PERCENTAGE)
+        yield from no_cards(spelling, NUMBER)
+        yield from zero_is_all(spelling, MEMORY, self.title)
+        yield from suspicious(spelling, MEMORY, facts.factor * MIB, facts)
+        yield from percents(spelling, CORES, PERCENTAGE)
 
     def write(self, request: Request, facts: Facts) -> Emission:
         """Ask for memory on each card; for all of a card where the amount, rounded up, would exceed it."""
-        resources: dict[str, int | str] = {_NUMBER: request.count}
+        resources: dict[str, int | str] = {NUMBER: request.count}
         notes: tuple[str, ...] = ()
         if request.memory is not None:
             units, notes = in_units(request.memory, facts.factor * MIB)
             if facts.largest is None or units <= facts.largest // (facts.factor * MIB):
-                resources[_MEMORY] = units
+                resources[MEMORY] = units
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
@@ -106,23 +110,54 @@ class VolcanoVgpu(Backend):
                     f"ask for less than {in_words(facts.largest)}",
                 )
         if request.percent is not None:
-            resources[_CORES] = request.percent
+            resources[CORES] = request.percent
         return Emission(resources, notes=notes)
 
     def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
         """Yield a refusal of memory as a percentage besides what holds for every backend."""
-        if asked.native and 1 <= (asked.spelling.amount(_PERCENTAGE) or 0) <= 100:  # others are GPU108's
+        if asked.native:
+            yield from _not_counted(asked)
+        if asked.native and 1 <= (asked.spelling.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
             yield Refused(
                 UNTRANSLATABLE,
-                f"and {_PERCENTAGE} does not work in any release of Volcano",
-                f"write the memory in MiB: {_MEMORY}",
+                f"and {PERCENTAGE} does not work in any release of Volcano",
+                f"write the memory in MiB: {MEMORY}",
             )
         yield from super().judge(asked, facts)
 
+    def amend(self, asked: Asked, facts: Facts) -> Emission | None:
+        """Return the request with the number of cards that is missing: the scheduler counts one for the memory.
+
+        The device plugin is asked for nothing without it, and the container starts without a GPU. Source:
+        volcano-sh/volcano pkg/scheduler/api/devices/nvidia/vgpu/utils.go (resourcereqs).
+        """
+        del facts
+        gpus = asked.spelling.gpus
+        if NUMBER in gpus or MEMORY not in gpus or not all(gpu.sound for gpu in gpus.values()):
+            return None
+        return Emission({NUMBER: 1, **{name: gpu.limit for name, gpu in gpus.items()}})
+
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
-        """Yield init containers, which the scheduler does not count."""
-        del pod, facts
+        """Yield init containers, which the scheduler does not count, and a mode of sharing that no node has."""
+        del facts
         yield from in_init_containers(self, asked)
+        mode = mapping(pod.metadata.get("annotations")).get(MODE)
+        if mode is not None and not is_one_of(mode, MODES) and not is_placeholder(mode):
+            near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
+            write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
+            reason = f"and the annotation {MODE}: {shown(mode)} is not a mode of sharing: no node has it"
+            yield asked[0], Refused(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+
+
+def _not_counted(asked: Asked) -> Iterator[Refused]:
+    """Yield compute alone: checkVGPUResourcesInPod looks at cards and memory only, so nothing is allocated."""
+    gpus = asked.spelling.gpus
+    if CORES in gpus and not {NUMBER, MEMORY, PERCENTAGE} & gpus.keys():
+        yield Refused(
+            UNTRANSLATABLE,
+            "and neither for a card nor for memory: Volcano allocates nothing for compute alone, and limits nothing",
+            f"write {NUMBER}: 1 besides, with {MEMORY} in MiB or all of the card",
+        )
 
 
 BACKEND = VolcanoVgpu()
@@ -137,12 +172,22 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
         ("`volcano.sh/vgpu-memory-percentage`", "it does not work in any release"),
         ("more memory than a card has", "the pod would wait for ever"),
+        ("`volcano.sh/vgpu-cores` alone", "nothing is allocated for it"),
+        ("an annotation `volcano.sh/vgpu-mode` other than `hami-core`, `mig` or `mps`", "no node has such a mode"),
     ),
     install="""\
 Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
 own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
 run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`, and it is left as it is.""",
     traps=(
+        (
+            "`volcano.sh/vgpu-memory` without `vgpu-number` is counted by the scheduler as one card, and the device "
+            "plugin is never asked for it: the container has no GPU (GPU101 writes the number)."
+        ),
+        (
+            "`volcano.sh/vgpu-mode` chooses nodes by the way they share; `vgpu-use-gpuuuid`, `vgpu-nouse-gpuuuid` and "
+            "`vgpu-podgroup-policy` choose cards."
+        ),
         "`CUDA_DISABLE_CONTROL`, with any value, switches the limits off (GPU308).",
         "It trusts `volcano.sh/vgpu-ids-new`, `volcano.sh/devices-to-allocate` and their like (GPU307).",
         "The device plugin rounds a card's memory down to whole units, so all of a card fits only as a whole card.",
@@ -150,6 +195,7 @@ run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resour
     ),
     sources=(
         "Project-HAMi/volcano-vgpu-device-plugin: README.md",
-        "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu",
+        "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu (type.go, utils.go)",
+        "Project-HAMi/volcano-vgpu-device-plugin: pkg/plugin/server.go",
     ),
 )

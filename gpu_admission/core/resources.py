@@ -45,6 +45,11 @@ PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
+# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; what says how a share is to be, and is
+# refused without one
+SHARE_ANNOTATIONS = ("gpu-fraction-num-devices", "gpu-memory.limit", "gpu-fraction.limit")
+PORTION_PREFIX = "kai.scheduler/container."  # and the container's name, and:
+PORTION_LIMIT = ".gpu-memory.portion.limit"  # what KAI's webhook makes of gpu-fraction.limit
 CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
 # kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap: begins the names of the pod's ConfigMaps
 SHARE_CONFIG_MAP = "runai/shared-gpu-configmap"
@@ -60,6 +65,7 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "hami", "memory", "shared", "nvidia.com/gpumem"),
     ("nvidia", "hami", "percent", "shared", "nvidia.com/gpumem-percentage"),
     ("nvidia", "hami", "cores", "shared", "nvidia.com/gpucores"),
+    ("nvidia", "hami", "other", "shared", "nvidia.com/priority"),
     ("nvidia", "hami", "device", "shared", "nvidia.com/vgpu nvidia.com/vgpu-number"),
     ("nvidia", "hami", "memory", "shared", "nvidia.com/vgpu-memory"),
     ("nvidia", "hami", "cores", "shared", "nvidia.com/vgpu-cores"),
@@ -139,6 +145,8 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("kunlunxin", "kunlunxin", "device", "exclusive", "kunlunxin.com/xpu kunlunxin.com/vxpu baidu.com/xpu"),
     ("kunlunxin", "kunlunxin", "memory", "shared", "kunlunxin.com/vxpu-memory"),
     ("iluvatar", "iluvatar", "device", "exclusive", "iluvatar.ai/gpu iluvatar.ai/vgpu iluvatar.com/gpu"),
+    ("iluvatar", "iluvatar", "memory", "shared", "iluvatar.ai/vcuda-memory"),
+    ("iluvatar", "iluvatar", "cores", "shared", "iluvatar.ai/vcuda-core"),
     ("biren", "biren", "device", "exclusive", "birentech.com/gpu"),
     ("t-head", "ppu", "device", "exclusive", "aliyun.com/ppu"),
     ("vastai", "vastai", "device", "exclusive", "vastaitech.com/va"),  # Project-HAMi/HAMi: charts/hami/values.yaml
@@ -185,11 +193,15 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
 MOST_DEVICES = 1024  # no node has a tenth of it
 
 
+_ABOUT_SHARES = frozenset((*REQUEST_ANNOTATIONS, *SHARE_ANNOTATIONS))
+_PREFIXES = (CONTAINER_PREFIX, PORTION_PREFIX)
+
+
 def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
     """Tell whether any annotation may ask for a share of a card: files may have other keys than texts."""
-    if not annotations.keys().isdisjoint(REQUEST_ANNOTATIONS):
+    if not annotations.keys().isdisjoint(_ABOUT_SHARES):
         return True
-    return any([isinstance(key, str) and key.startswith(CONTAINER_PREFIX) for key in annotations])
+    return any([isinstance(key, str) and key.startswith(_PREFIXES) for key in annotations])
 
 
 def for_container(key: object) -> tuple[str, str | None]:

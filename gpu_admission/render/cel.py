@@ -8,6 +8,7 @@ under ``failurePolicy: Fail`` refuses the object without asking us.
 from __future__ import annotations
 
 from gpu_admission.backends import kai_words
+from gpu_admission.core import resources
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import POD
 from gpu_admission.core.workload import MIRROR_ANNOTATION
@@ -26,9 +27,9 @@ if TYPE_CHECKING:
 _JUDGED_ANNOTATIONS = (
     *(*kai_words.POD_WIDE, kai_words.QUEUE),
     *(markers.KAI_CONFIG_MAP, MIRROR_ANNOTATION),
-    f"{kai_words.PORTION_PREFIX}*",
+    f"{resources.PORTION_PREFIX}*",
 )
-_JUDGED_LABELS = (kai_words.QUEUE,)
+_JUDGED_LABELS = (kai_words.QUEUE, kai_words.OLD_QUEUE, kai_words.PROJECT)
 # and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
 # Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,

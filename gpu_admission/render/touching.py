@@ -32,7 +32,12 @@ MOST_CONTAINERS, FEW_CONTAINERS, MOST_ENTRIES, MOST_OF_ALL = 1000, 8, 6000, 20_0
 MOST_VOLUMES, MOST_TOLERATIONS, MOST_AMOUNTS, MOST_KEYS = 1000, 2000, 500, 20_000
 _LONGEST_PATH = 512
 # Annotations that ask for a share of a card: they make a pod one that names a GPU.
-REQUESTS = (*resources.REQUEST_ANNOTATIONS, f"{resources.CONTAINER_PREFIX}*")
+REQUESTS = (
+    *resources.REQUEST_ANNOTATIONS,
+    *resources.SHARE_ANNOTATIONS,
+    f"{resources.CONTAINER_PREFIX}*",
+    f"{resources.PORTION_PREFIX}*",
+)
 
 
 def pod(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:

@@ -59,6 +59,17 @@ def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
 def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:
     emission = asked.emission
     words = emission.words() if emission else ""
+    if asked.native:
+        return Problem(
+            asked.spelling.pointer,
+            f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} serves only where "
+            "the rest is written too",
+            f"write {words}",
+            fix=fix,
+            safety="safe",
+            severity="warning",
+            evidence=asked.spelling.evidence,
+        )
     notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
     advice = f"{where} {words}{sharing.quota(workload, pod, asked)}"
@@ -84,8 +95,10 @@ How much GPU memory a container needs can be written once, in portable names (`g
 `gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system
 wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
 labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
-`gpu-admission translate` write it into files. What must be refused is never written halfway: see GPU102 to GPU109.
-Kueue reads templates and counts the name that stands there; a ResourceQuota counts Pods, by the translated names.""",
+`gpu-admission translate` write it into files. What a request in the backend's own words lacks, where there is no doubt
+about it (`volcano.sh/vgpu-number: 1` beside an amount of memory), is a warning, and written too. What must be refused
+is never written halfway: see GPU102 to GPU109. Kueue reads templates and counts the name that stands there; a
+ResourceQuota counts Pods, by the translated names.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "https://kueue.sigs.k8s.io/docs/tasks/manage/administer_cluster_quotas/",

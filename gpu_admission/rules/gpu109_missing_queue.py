@@ -1,4 +1,4 @@
-"""GPU109: a pod without the queue that the policy's backend needs."""
+"""GPU109: a pod that names its queue where the policy's backend does not find it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ID = "GPU109"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find pods without a queue, where the policy has none for them."""
+    """Find pods that name an empty queue, or one in the wrong place."""
     yield from sharing.refusals(workload, policy, QUEUE)
 
 
@@ -28,17 +28,24 @@ RULE = Rule(
     name="missing-queue",
     severity="error",
     since="0.1.0",
-    summary="a pod without the queue that the policy's backend needs",
+    summary="a pod whose queue the policy's backend does not find",
     rationale="""\
-KAI schedules pods by queue, and reads the queue from the label `kai.scheduler/queue`. A pod without it is never
-scheduled, and only the scheduler's log says why. A policy may name a queue for pods that have none (`backend.queue`);
-the webhook then writes it (GPU101).""",
-    references=("NVIDIA/KAI-Scheduler: docs/queues/README.md",),
+KAI schedules pods by queue. It takes the label `kai.scheduler/queue` of the object that owns the pod, else the pod's
+own, else the name in a label `project`, and else its `default-queue`: a pod without any is no mistake. One whose label
+is empty is never scheduled, and only the scheduler's log says why (an error); one that names the queue in an annotation
+goes to another queue than its author meant (a warning). A policy may name a queue for pods that have none
+(`backend.queue`); the webhook then writes it (GPU101), as it carries over Run:ai's older label `runai/queue`.""",
+    references=(
+        "kai-scheduler/KAI-Scheduler: docs/queues/README.md",
+        "kai-scheduler/KAI-Scheduler: pkg/podgrouper/podgrouper/plugins/defaultgrouper/default_grouper.go",
+    ),
     bad="""\
 apiVersion: v1
 kind: Pod
 metadata:
   name: train
+  labels:
+    kai.scheduler/queue: ""
 spec:
   containers:
     - name: train

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU202"
-_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
+_DEFAULT = "default-scheduler"
+_UNSET = frozenset({"", _DEFAULT})  # the API server writes the latter where nothing stood
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -31,7 +32,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         place, said = common.scheduler(workload, pod)
         if said == wanted:
             continue
-        if said not in _UNSET:
+        if said == _DEFAULT and workload.origin == "file" and not common.dumped(workload):
+            yield _default_chosen(plan, place, wanted)
+        elif said not in _UNSET:
             yield _chosen(workload, pod, plan, (place, said, wanted), overwrite=_overwrites(policy, said))
         elif pod.complete and not common.serverless(workload):
             yield _unset(workload, pod, plan, wanted)
@@ -54,6 +57,19 @@ def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
         safety="safe",
         severity="info",
         evidence=(),
+    )
+
+
+def _default_chosen(plan: Plan, place: Pointer, wanted: str) -> Problem:
+    """Return the problem of a file that names Kubernetes' own scheduler: on purpose, or copied from a cluster."""
+    return Problem(
+        place,
+        f"{_asks(plan)}, and schedulerName says {_DEFAULT} explicitly: {wanted} shares out those GPUs, and the "
+        "webhook, which cannot tell it from nothing, writes that",
+        f"write schedulerName: {wanted}, or leave it out",
+        fix=(patch.replace(ID, place, wanted),),
+        safety="unsafe",
+        severity="info",
     )
 
 
@@ -87,8 +103,9 @@ RULE = Rule(
     rationale="""\
 Volcano, HAMi, KAI and Koordinator keep the account of which part of which card is taken in their own scheduler. A pod
 that another scheduler places is on no account: it is given a card that others were promised, or none. Where no
-scheduler was chosen (Kubernetes writes `default-scheduler` there), the webhook writes the policy's; one that somebody
-chose is an error and is kept, unless the policy says `overwriteSchedulerName: true`.""",
+scheduler was chosen (Kubernetes writes `default-scheduler` there), the webhook writes the policy's; in a file that
+names `default-scheduler` itself only an unsafe fix replaces it. One that somebody chose is an error and is kept, unless
+the policy says `overwriteSchedulerName: true`.""",
     references=(
         "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-multiple-schedulers/",
         "Project-HAMi/HAMi: pkg/scheduler/webhook.go",

@@ -55,8 +55,12 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
         said = asked_by_annotation(pod, policy)
         if any(common.unfilled(workload, each) for each in (*said, *said.values())):
             return None  # amounts of resources are passed over by the rules that know them
-    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy)
+    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
     return plan if plan.asked or plan.verdicts else None
+
+
+def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
+    return {} if workload.is_pod else mapping(mapping(workload.object.get("metadata")).get("labels"))
 
 
 def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:

@@ -56,3 +56,23 @@ class TestDra:
         after, findings = admitted(one_for_all, pod({MEM: "8Gi", COUNT: str(count)}))
         assert [finding.rule for finding in findings] == ["GPU102"] * refused
         assert ("resourceClaims" in after["spec"]) is not bool(refused)
+
+
+SHARES = ("nvidia.com/mig-1g.5gb", "nvidia.com/mig-2g.48gb", "nvidia.com/mig-1g.10gb.shared", "nvidia.com/gpu.shared")
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_what_the_device_plugin_cuts_is_left_to_it(name):
+    before = pod({name: 1})
+    assert admitted(policy("dra"), before) == (before, [])
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_nor_is_it_translated_where_that_is_asked_for(name):
+    everything = policy("dra")
+    everything.spec["translateFrom"] = frozenset({"mig", "time-slicing"})
+    before = pod({name: 1})
+    after, findings = admitted(everything, before)
+    assert after == before
+    assert [finding.rule for finding in findings] == ["GPU102"]
+    assert "percent" not in findings[0].message

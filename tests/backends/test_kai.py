@@ -16,7 +16,6 @@ class TestKai:
             "metadata": {
                 "name": "pod",
                 "annotations": {"gpu-memory": "3072"},
-                "labels": {"kai.scheduler/queue": "default"},
             },
             "spec": {"schedulerName": "kai-scheduler", "containers": [container()]},
         }
@@ -299,9 +298,9 @@ def test_the_advice_says_what_was_probably_meant(written, rule, said):
 
 def test_a_queue_among_the_annotations_is_not_passed_over_for_the_policys():
     before = pod({MEM: "8Gi"}, annotations={"kai.scheduler/queue": "team"})
-    after, findings = admitted(policy("kai"), before)
-    assert after["metadata"] == before["metadata"]
-    assert [finding.rule for finding in findings if finding.severity == "error"] == ["GPU109"]
+    after, findings = admitted(policy("kai", queue="other"), before)
+    assert "labels" not in after["metadata"]
+    assert [(finding.rule, finding.severity) for finding in findings] == [("GPU109", "warning")]
     assert findings[0].advice == "write kai.scheduler/queue: team among the labels of the pod"
 
 
@@ -320,3 +319,102 @@ def test_nothing_is_said_of_what_is_yet_to_be_filled_in(name, annotations):
     before = kais(annotations) if name == "kai" else pod(annotations=annotations, labels=QUEUE)
     assert found(policy(name), before, "file") == []
     assert found(policy(name), before, "admission") in (["GPU102"], ["GPU108"])
+
+
+FRACTION, DEVICES = "gpu-fraction", "gpu-fraction-num-devices"
+PORTION = "kai.scheduler/container.main.gpu-memory.portion.limit"
+
+
+class TestQueues:
+    """KAI takes the top owner's label, then the pod's, then a project's name, then default-queue."""
+
+    QUEUED = policy("kai", queue="team")
+
+    def labels(self, labels, queued=QUEUED):
+        return admitted(queued, pod({GPU: "1"}, labels=labels))[0]["metadata"].get("labels")
+
+    def test_the_policys_queue_is_for_pods_that_name_none(self):
+        assert self.labels(None) == {"kai.scheduler/queue": "team"}
+        assert self.labels({"project": "x"}) == {"project": "x"}
+        assert self.labels({"kai.scheduler/queue": "mine"}) == {"kai.scheduler/queue": "mine"}
+        assert self.labels(None, policy("kai")) is None
+
+    @pytest.mark.parametrize("queued", [QUEUED, policy("kai")])
+    def test_the_older_label_is_carried_over(self, queued):
+        old = {"runai/queue": "test"}
+        assert self.labels(old, queued) == {**old, "kai.scheduler/queue": "test"}
+        both = {**old, "kai.scheduler/queue": "mine"}
+        assert self.labels(both, queued) == both
+
+    @pytest.mark.parametrize("label", ["kai.scheduler/queue", "project"])
+    def test_the_owners_label_is_enough(self, label):
+        template = {"metadata": {"labels": {"a": "b"}}, "spec": pod({GPU: "1"})["spec"]}
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "d", "labels": {label: "mine"}}}
+        before = {**owner, "spec": {"template": template}}
+        after, _ = admitted(self.QUEUED, before, "file")
+        assert after["spec"]["template"]["metadata"]["labels"] == {"a": "b"}
+
+    def test_a_null_is_no_label(self):
+        assert found(policy("kai"), pod({GPU: "1"}, labels={"kai.scheduler/queue": None})) == []
+
+
+@pytest.mark.parametrize("said", ["5e-1", "0.5", ".5", "+0.5", "5E-1", "50e-2", "0.05e1", "5.e-1", "1e-3"])
+def test_fractions_as_go_reads_them(said):
+    assert found(policy("kai"), pod(annotations={FRACTION: said})) == []
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "1e0",
+        "5e1",
+        "0e0",
+        "e-1",
+        "5e",
+        "5e-999",
+        "5e-1234",
+        "5e- 1",
+        "0x1p-1",
+        "500m",
+        "NaN",
+        "-5e-1",
+        "1_0e-2",
+        "٣e-1",
+    ],
+)
+def test_what_is_not_a_fraction(said):
+    assert found(policy("kai"), pod(annotations={FRACTION: said})) == ["GPU108"]
+
+
+@pytest.mark.parametrize(
+    "annotations", [{DEVICES: "2"}, {"gpu-memory.limit": "8Gi"}, {"gpu-fraction.limit": "0.5"}, {PORTION: "0.5"}]
+)
+def test_words_that_need_an_amount(annotations):
+    assert found(policy("kai"), pod(annotations=annotations)) == ["GPU102"]
+    assert found(policy("hami"), pod({GPU: "1"}, annotations=annotations)) == []
+    assert found(policy("hami"), pod(annotations=annotations, schedulerName="kai-scheduler")) == ["GPU102"]
+
+
+@pytest.mark.parametrize(
+    ("more", "rules"),
+    [
+        ({PORTION: "0.75"}, []),
+        ({PORTION: "0.5"}, ["GPU102"]),
+        ({PORTION: "0.123456"}, ["GPU108"]),
+        ({PORTION: "1.5"}, ["GPU108"]),
+        ({"kai.scheduler/container.other.gpu-memory.portion.limit": "0.75"}, ["GPU102"]),
+    ],
+)
+def test_the_limit_of_a_fraction(more, rules):
+    assert found(policy("kai"), pod(annotations={FRACTION: "0.5", **more})) == rules
+
+
+def test_a_portion_limit_beside_memory():
+    assert found(policy("kai"), pod(annotations={"gpu-memory": "2000", PORTION: "0.75"})) == ["GPU102"]
+
+
+def test_mps_is_for_shares():
+    assert found(policy("kai"), pod({GPU: "1"}, annotations={"mps": "true"})) == ["GPU102"]
+    assert found(policy("kai"), pod({GPU: "1"}, annotations={"mps": "false"})) == []
+    assert found(policy("kai"), pod(annotations={FRACTION: "0.5", "mps": "true"})) == []
+    assert found(policy("hami"), pod({GPU: "1"}, annotations={"mps": "true"})) == []

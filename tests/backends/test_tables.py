@@ -205,8 +205,8 @@ REFUSED = [
     (policy("exclusive", vendor="amd"), {MEM: "8Gi"}, "GPU102", "no node label tells"),
     (policy("exclusive", ["A100-40"]), {MEM: "64Gi"}, "GPU105", "A100-40, has 40Gi"),
     (policy("time-slicing"), {MEM: "8Gi", COUNT: "2"}, "GPU104", "2 shares"),
-    (policy("time-slicing"), {GPU: "2"}, "GPU104", "2 shares"),
-    (policy("time-slicing"), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
+    (policy("time-slicing", failRequestsGreaterThanOne=True), {GPU: "2"}, "GPU104", "2 shares"),
+    (policy("time-slicing", failRequestsGreaterThanOne=True), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
     (policy("mps"), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
     (policy("time-slicing", memory="refuse"), {MEM: "8Gi"}, "GPU102", "limits nobody's memory"),
     (policy("time-slicing"), {MEM: "8Gi", CORE: "30"}, "GPU102", "promises nobody"),
@@ -256,11 +256,9 @@ REFUSED = [
     ),
     (policy("hami"), {"nvidia.com/gpu.shared": "1"}, "GPU102", "whose size only the cluster it was written for knows"),
     (policy("kai"), {MEM: "8Gi", CORE: "30"}, "GPU102", "shares memory only"),
-    (policy("kai", queue=None), {MEM: "8Gi"}, "GPU109", "no label kai.scheduler/queue"),
-    (policy("kai", queue=None), {GPU: "1"}, "GPU109", "no label kai.scheduler/queue"),
     (policy("koordinator"), {CORE: "30"}, "GPU102", "no amount of memory"),
     (policy("dra", template=None), {MEM: "8Gi"}, "GPU102", "names no ResourceClaimTemplate"),
-    (policy("dra"), {MEM: "8Gi", CORE: "30"}, "GPU102", "a claim gives whole devices"),
+    (policy("dra"), {MEM: "8Gi", CORE: "30"}, "GPU102", "what a claim gives is said by its template"),
 ]
 
 

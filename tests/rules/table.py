@@ -99,7 +99,10 @@ def _verify_fixes(rule, row):
 
 
 def _verify_defaulted(rule, row, found):
-    again = judge(rule, row._replace(object=defaulted(row.object)))
+    made = defaulted(row.object)
+    if rule == "GPU202" and isinstance(made.get("metadata"), dict):
+        made["metadata"]["uid"] = "u"  # what a cluster wrote is not what an author chose
+    again = judge(rule, row._replace(object=made))
     assert [(f.severity, f.message, f.fix) for f in again] == [(f.severity, f.message, f.fix) for f in found]
 
 

@@ -5,7 +5,8 @@ import pytest
 from rules.table import Found, Row, container, pod, template, verify
 
 MEM, COUNT, CORE = (f"gpu-admission.io/gpu-{what}" for what in ("mem", "count", "core"))
-SLICED = {"backend": {"name": "time-slicing"}}
+SLICED = {"backend": {"name": "time-slicing", "failRequestsGreaterThanOne": True}}
+BY_DEFAULT = {"backend": {"name": "time-slicing"}}
 GPUSHARE = {"backend": {"name": "gpushare"}}
 VGPU = {"backend": {"name": "volcano-vgpu"}}
 HAMI = {"backend": {"name": "hami"}}
@@ -35,13 +36,35 @@ SHARED_COUNT = [
         "by the name of shares",
         pod(limits({"nvidia.com/gpu.shared": 3})),
         (at("nvidia.com/gpu.shared", "3 shares"),),
-        {"backend": {"name": "time-slicing", "renameByDefault": True}},
+        {"backend": {**SLICED["backend"], "renameByDefault": True}},
     ),
     Row(
         "in a template",
         template("Deployment", container(gpu=2)),
         (Found("/spec/template/spec/containers/0/resources/limits/nvidia.com~1gpu", "error", ()),),
         SLICED,
+    ),
+    Row("several, which the plugin serves by default", pod(container(gpu=2)), (), BY_DEFAULT),
+    Row(
+        "several of MPS, where the plugin was told so",
+        pod(container(gpu=2)),
+        (),
+        {"backend": {"name": "mps", "failRequestsGreaterThanOne": False}},
+    ),
+    Row(
+        "shares of a MIG device",
+        pod(limits({"nvidia.com/mig-1g.5gb.shared": 2})),
+        (at("nvidia.com/mig-1g.5gb.shared", "2 shares"),),
+        SLICED,
+    ),
+    Row("one of them", pod(limits({"nvidia.com/mig-1g.5gb.shared": 1})), (), SLICED),
+    Row("by default", pod(limits({"nvidia.com/mig-1g.5gb.shared": 2})), (), BY_DEFAULT),
+    Row("MIG devices, shared or not", pod(limits({"nvidia.com/mig-1g.5gb": 2})), (), SLICED),
+    Row(
+        "several GPUs with memory, in portable names",
+        pod(limits({MEM: "8Gi", COUNT: 2})),
+        (at(MEM, "2 shares may be of one card"),),
+        {"backend": {"name": "time-slicing", "memory": "advisory"}},
     ),
     Row("one share", pod(container(gpu=1)), (), SLICED),
     Row("two containers with one each", pod(container("a", gpu=1), container("b", gpu=1)), (), SLICED),
@@ -191,9 +214,9 @@ CONTAINERS = [
         VGPU,
     ),
     Row(
-        "init under Koordinator",
+        "init under Koordinator, which counts it as Kubernetes does",
         pod(container(), **init(limits({MEM: "4Gi"}))),
-        (at(MEM, where="initContainers"),),
+        (),
         {"backend": {"name": "koordinator"}},
     ),
     Row(
@@ -248,10 +271,13 @@ PERCENT = [
     Row("all of it", pod(limits({MEM: "8Gi", CORE: 100})), (), VGPU),
 ]
 QUEUE = [
-    Row("a share", pod(limits({MEM: "8Gi"})), (at(MEM, "no label kai.scheduler/queue", "label the pod"),), KAI),
-    Row("a whole GPU", pod(container(gpu=1)), (at("nvidia.com/gpu", "no label kai.scheduler/queue"),), KAI),
-    Row("by annotation", pod(container(), annotations={"gpu-memory": "2000"}), (Found("/metadata/annotations/gpu-memory", "error", ("never schedules it",)),), KAI),
-    Row("an empty queue", pod(container(gpu=1), labels={"kai.scheduler/queue": ""}), (at("nvidia.com/gpu"),), KAI),
+    Row("a share", pod(limits({MEM: "8Gi"})), (), KAI),
+    Row("a whole GPU", pod(container(gpu=1)), (), KAI),
+    Row("by annotation", pod(container(), annotations={"gpu-memory": "2000"}), (), KAI),
+    Row("an annotation", pod(container(gpu=1), annotations={"kai.scheduler/queue": "q"}), (at("nvidia.com/gpu", "as an annotation", severity="warning"),), KAI),
+    Row("the older label", pod(container(gpu=1), labels={"runai/queue": "q"}), (), KAI),
+    Row("a project", pod(container(gpu=1), labels={"project": "q"}), (), KAI),
+    Row("an empty queue", pod(container(gpu=1), labels={"kai.scheduler/queue": ""}), (at("nvidia.com/gpu", "is empty", "default-queue"),), KAI),
     Row("a queue", pod(container(gpu=1), labels={"kai.scheduler/queue": "q"}), (), KAI),
     Row("a queue in the policy", pod(container(gpu=1)), (), {"backend": {"name": "kai", "queue": "default"}}),
     Row("no GPU", pod(container()), (), KAI),

@@ -85,7 +85,7 @@ SET = [
     (pod(vgpu()), UNSET[0].pointer),
     (pod(vgpu(), schedulerName=""), "/spec/schedulerName"),
     (pod(vgpu(), schedulerName=None), "/spec/schedulerName"),
-    (pod(vgpu(), schedulerName="default-scheduler"), "/spec/schedulerName"),
+    (pod(vgpu(), uid="of-a-cluster", schedulerName="default-scheduler"), "/spec/schedulerName"),
     (template("Deployment", vgpu()), "/spec/template" + UNSET[0].pointer),
 ]
 
@@ -104,6 +104,21 @@ def test_an_unset_scheduler_is_set(document, place):
     spec = after["spec"] if document["kind"] == "Pod" else after["spec"]["template"]["spec"]
     assert spec["schedulerName"] == "volcano"
     assert engine.validate(after) == []
+
+
+def test_the_default_scheduler_is_named_in_a_file():
+    from gpu_admission import rules
+    from gpu_admission.core.engine import Engine
+    from gpu_admission.core.policy import Policy
+
+    engine = Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"})))
+    document = pod(vgpu(), schedulerName="default-scheduler")
+    (finding,) = engine.validate(document)
+    assert (finding.severity, finding.fix) == ("info", "unsafe")
+    assert "says default-scheduler explicitly" in finding.message
+    assert engine.mutate(document).object == document
+    assert engine.mutate(document, unsafe=True, consent=True).object["spec"]["schedulerName"] == "volcano"
+    assert engine.mutate(document, "admission").object["spec"]["schedulerName"] == "volcano"
 
 
 def test_a_pod_that_must_be_refused_is_left_alone():

@@ -1,0 +1,60 @@
+"""Values of the annotations by which pods tell HAMi how to place them.
+
+Sources: Project-HAMi/HAMi pkg/util/types.go (policies of its scheduler), pkg/device/nvidia/device.go (AllocateMode),
+pkg/device/ascend/device.go (VNPUModeAnnotation), pkg/device/metax/protocol.go and sdevice.go.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.nearest import nearest
+from gpu_admission.core.shape import is_placeholder, mapping, shown
+
+from .portable import listed
+from .refusal import UNTRANSLATABLE, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.workload import Pod
+
+    from .base import Asked
+
+_IGNORED = "HAMi takes its default instead"
+# annotation -> its values, whether several may stand there with commas between them, what HAMi does with another
+_VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
+    "hami.io/node-scheduler-policy": (("binpack", "spread"), False, _IGNORED, "warning"),
+    "hami.io/gpu-scheduler-policy": (
+        ("binpack", "spread", "topology-aware", "mutex", "numa"),
+        True,
+        _IGNORED,
+        "warning",
+    ),
+    "nvidia.com/vgpu-mode": (("hami-core", "mig", "mps"), True, "no card is in that mode, and the pod waits", "error"),
+    "metax-tech.com/sgpu-qos-policy": (
+        ("best-effort", "fixed-share", "burst-share"),
+        False,
+        "HAMi's webhook refuses the pod",
+        "error",
+    ),
+    "metax-tech.com/sgpu-app-class": (("online", "offline"), False, "HAMi's webhook refuses the pod", "error"),
+    "huawei.com/vnpu-mode": (("hami-core",), False, "HAMi cuts the card by its templates instead", "warning"),
+}
+
+
+def refused(pod: Pod, asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+    """Yield each annotation whose value HAMi does not know."""
+    annotations = mapping(pod.metadata.get("annotations"))
+    for key, (values, several, then, severity) in _VALUES.items():
+        said = annotations.get(key)
+        if said is None or said == "" or is_placeholder(said):
+            continue
+        parts = said.split(",") if several and isinstance(said, str) else [said]
+        wrong = next((each for each in parts if not isinstance(each, str) or each.strip() not in values), None)
+        if wrong is None:
+            continue
+        near = nearest(wrong.strip().lower(), values, 3) if isinstance(wrong, str) else None
+        write = f"{key}: {near}" if near else f"one of {listed(list(values))}"
+        reason = f"and the annotation {key}: {shown(said)} is none that HAMi knows: {then}"
+        yield asked[0], Refused(UNTRANSLATABLE, reason, f"write {write}", severity=severity)

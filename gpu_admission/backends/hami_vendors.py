@@ -1,0 +1,230 @@
+"""The cards of other makers under HAMi: by which names they are asked for, in what units, and what HAMi refuses.
+
+Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
+metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
+configured there; these are the defaults. AWS Neuron is not here: its names are those of AWS' own device plugin, and say
+nothing about HAMi.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gpu_admission.core.quantity import GIB, MIB
+
+from .base import Facts
+from .checks import suspicious
+from .portable import listed
+from .refusal import PERCENT, UNTRANSLATABLE, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from gpu_admission.core.container import GpuRequest
+
+    from .spelling import Spelling
+
+PREFIX = "hami-"  # of the systems whose words these are
+
+
+class Vendor:
+    """One maker's names, as expressions for what stands behind the domain.
+
+    ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` what a card has of ``cores``. ``needs_count``
+    tells that HAMi passes over amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
+    all cards together where there are several. ``slices`` are the amounts of memory that there are, where not all.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        domain: str,
+        count: str,
+        *,
+        memory: str = r"(?!)",
+        cores: str = r"(?!)",
+        unit: int = 0,
+        most: int = 100,
+        least: int = 0,
+        only: str = "",
+        needs_count: bool = True,
+        multiplies: bool = False,
+        slices: tuple[int, ...] = (),
+    ) -> None:
+        self.title, self.domain = title, domain
+        self.count, self.memory, self.cores = map(re.compile, (count, memory, cores))
+        self.only = re.compile(only or r"(?!)")
+        self.unit, self.most, self.least = unit, most, least
+        self.needs_count, self.multiplies, self.slices = needs_count, multiplies, slices
+
+    def is_hamis(self, name: str) -> bool:
+        """Tell whether a name is one that nobody but HAMi reads."""
+        rest = name.partition("/")[2]
+        return any(pattern.fullmatch(rest) for pattern in (self.memory, self.cores, self.only))
+
+
+VENDORS: dict[str, Vendor] = {
+    "ascend": Vendor(
+        "Ascend",
+        "huawei.com",
+        r"Ascend\w+(-\d)?",
+        memory=r"Ascend\w+(-\d)?-memory",
+        cores=r"Ascend\w+(-\d)?-core",
+        unit=MIB,
+    ),
+    "hygon": Vendor("DCU", "hygon.com", "dcunum", memory="dcumem", cores="dcucores", unit=MIB, only="dcunum"),
+    "cambricon": Vendor(
+        "MLU",
+        "cambricon.com",
+        "v?mlu",
+        memory=r"mlu\.smlu\.vmemory",
+        cores=r"mlu\.smlu\.vcore",
+        unit=256 * MIB,
+        needs_count=False,
+    ),
+    "iluvatar": Vendor(
+        "Iluvatar",
+        "iluvatar.ai",
+        r"([\w-]+-)?vgpu",
+        memory=r"vcuda-memory|[\w-]+\.vMem",
+        cores=r"vcuda-core|[\w-]+\.vCore",
+        unit=256 * MIB,
+        multiplies=True,
+    ),
+    "metax": Vendor("MetaX", "metax-tech.com", "sgpu", memory="vmemory", cores="vcore", unit=GIB, only="sgpu"),
+    "mthreads": Vendor(
+        "Moore Threads",
+        "mthreads.com",
+        "vgpu",
+        memory="sgpu-memory",
+        cores="sgpu-core",
+        unit=512 * MIB,
+        most=16,
+        multiplies=True,
+        slices=(2, 4, 8, 16, 32, 64, 96),
+    ),
+    "enflame": Vendor("Enflame", "enflame.com", "v?gcu|drs-gcu", cores="vgcu-percentage", needs_count=False),
+    "kunlunxin": Vendor("Kunlunxin", "kunlunxin.com", "vxpu", memory="vxpu-memory", unit=MIB),
+    "amd": Vendor("AMD", "amd.com", "gpu", memory="gpumem", cores="gpucores", unit=MIB, least=1),
+}
+SYSTEMS = frozenset(PREFIX + name for name in VENDORS)
+_BY_DOMAIN = {vendor.domain: PREFIX + name for name, vendor in VENDORS.items()}
+# Of each Ascend chip the MiB of its largest template, and of all of it; what lies between them is all of it.
+_CHIPS = {
+    "Ascend910A": (17476, 32768),
+    "Ascend910B2": (32768, 65536),
+    "Ascend910B3": (32768, 65536),
+    "Ascend910B4-1": (32768, 65536),
+    "Ascend910B4": (16384, 32768),
+    "Ascend310P": (12288, 24576),
+    "Ascend910C": (32768, 65536),
+}
+
+
+def of(system: str) -> Vendor | None:
+    """Return the maker whose cards a system's words ask for, None where they are no other maker's."""
+    return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
+
+
+def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]:
+    """Return system -> requests of a container in words of HAMi's for other makers' cards, where there are any."""
+    found: dict[str, dict[str, GpuRequest]] = {}
+    for name, gpu in gpus.items():
+        system = _BY_DOMAIN.get(name.partition("/")[0])
+        if system is not None:
+            found.setdefault(system, {})[name] = gpu
+    return {
+        system: its for system, its in found.items() if any(map(VENDORS[system.removeprefix(PREFIX)].is_hamis, its))
+    }
+
+
+def count(spelling: Spelling, vendor: Vendor) -> int | None:
+    """Return how many cards are asked for; None where no name counts them."""
+    names = [name for name in spelling.gpus if vendor.count.fullmatch(name.partition("/")[2])]
+    return max((spelling.amount(name) or 0 for name in names), default=None)
+
+
+def inspect(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
+    """Yield what HAMi drops or refuses of one container's amounts."""
+    cards = count(spelling, vendor)
+    if cards is None and vendor.needs_count and spelling.asks:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and HAMi passes over amounts of {vendor.title} cards without their number: the container gets none",
+            f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
+        )
+    most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
+    for name, gpu in spelling.gpus.items():
+        amount, rest = gpu.quantity(), name.partition("/")[2]
+        if amount is None or amount.is_negative or not amount.is_integer:
+            continue
+        if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
+            yield Refused(
+                PERCENT,
+                f"and {name} says {amount.ceil()}: {vendor.most} is all of a card's compute"
+                + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
+                f"write {name} as a number from 1 to {most}",
+            )
+        elif vendor.memory.fullmatch(rest) and not amount.is_zero:
+            yield from _memory(spelling, vendor, name, cards or 1)
+    yield from _pairs(spelling, vendor)
+
+
+def _memory(spelling: Spelling, vendor: Vendor, name: str, cards: int) -> Iterator[Refused]:
+    value = spelling.amount(name) or 0
+    if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
+        return  # MetaX: an amount with a suffix is one of bytes
+    doubts = list(suspicious(spelling, name, vendor.unit, Facts()))
+    yield from doubts
+    if doubts:
+        return
+    if vendor.slices and cards == 1 and value not in vendor.slices:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and HAMi's webhook refuses {name}: {value}: it is none of the slices, of {vendor.unit // MIB} MiB each",
+            f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
+        )
+    largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
+    if capacity and value > capacity:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
+            f"write {name}: {capacity} at most",
+        )
+    elif cards > 1 and value <= largest:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
+            "refuses the pod",
+            f"ask for one card, or leave {name} out to take all of each",
+        )
+
+
+def _pairs(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
+    """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
+    name = "huawei.com/Ascend910C"
+    amount = spelling.amount(name) if vendor.domain == "huawei.com" else None
+    if amount is not None and amount > 1 and amount % 2:
+        yield Refused(
+            UNTRANSLATABLE,
+            f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
+            f"write {name}: {amount + 1}",
+        )
+
+
+def _example(spelling: Spelling, vendor: Vendor) -> str:
+    name = next(iter(spelling.gpus))
+    for end in ("-memory", "-core"):
+        if vendor.domain == "huawei.com" and name.endswith(end):
+            return name.removesuffix(end)
+    for end in (".vMem", ".vCore"):
+        if name.endswith(end):
+            return name.removesuffix(end) + "-vgpu"
+    return {
+        "hygon.com": "hygon.com/dcunum",
+        "iluvatar.ai": "iluvatar.ai/vgpu",
+        "metax-tech.com": "metax-tech.com/sgpu",
+        "mthreads.com": "mthreads.com/vgpu",
+        "kunlunxin.com": "kunlunxin.com/vxpu",
+    }.get(vendor.domain, f"{vendor.domain}/gpu")

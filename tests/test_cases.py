@@ -1,0 +1,47 @@
+"""Every case of ``cases.py`` is answered as it should be."""
+
+import json
+
+import cases
+import pytest
+import yaml
+from cli.conftest import Lint
+
+from gpu_admission.core import pointer
+
+PEERS, LISTED = cases.peers(), cases.listed()
+
+
+@pytest.fixture
+def lint(tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    return Lint(tmp_path, monkeypatch, capfd)
+
+
+@pytest.mark.parametrize("case", [each for each in (*PEERS, *LISTED) if each.expected.get("via") != "lint"], ids=str)
+def test_reviewed(case):
+    cases.check(case, cases.reviewed(case))
+
+
+@pytest.mark.parametrize("case", [each for each in (*PEERS, *LISTED) if each.expected.get("via") == "lint"], ids=str)
+def test_linted(case, lint):
+    lint.write("case.yaml", case.path.read_bytes())
+    made = lint.json("case.yaml", "-p", case.expected["policy"], "--min-severity", "info").json
+    found = made["findings"]
+    assert not made["errors"]
+    for rule, severity in case.expected.get("severities", {}).items():
+        assert {each["severity"] for each in found if each["rule"] == rule} == {severity}
+    allowed = not any(each["severity"] == "error" for each in found)
+    words = " ".join(f"{each['message']} {each['advice']}" for each in found)
+    cases.check(case, cases.Outcome(allowed, frozenset(each["rule"] for each in found), words))
+
+
+@pytest.mark.parametrize("case", [each for each in LISTED if "fixed" in each.expected], ids=str)
+def test_fixed(case, lint):
+    lint.write("case.yaml", case.path.read_bytes())
+    lint("case.yaml", "-p", case.expected["policy"], "--min-severity", "info", "--fix")
+    left = yaml.safe_load(lint.read("case.yaml"))
+    for place, value in case.expected["fixed"].items():
+        where = pointer.from_text(place)
+        there = pointer.resolve(left, where) if pointer.exists(left, where) else None
+        assert there == value, (place, json.dumps(left))
