@@ -86,7 +86,7 @@ RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", 
 GROUPS = (RULES, REPORT, REPAIR, INPUTS, ANSWERS)
 
 OPTIONS: tuple[Option, ...] = (
-    Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="default"),
+    Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="any"),
     Option("--select", "words", "only these: IDs, names or prefixes (GPU1)", RULES, metavar="RULE[,RULE]"),
     Option("--ignore", "words", "all but these", RULES, metavar="RULE[,RULE]"),
     Option("--fail-on", "choice", "exit 1 from this on", RULES, choices=(*LEVELS, "never"), default="error"),

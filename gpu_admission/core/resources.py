@@ -151,6 +151,8 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"iluvatar\.ai/[\w-]+\.vMem", "iluvatar", "iluvatar", "memory", "shared"),
     (r"iluvatar\.ai/[\w-]+\.vCore", "iluvatar", "iluvatar", "cores", "shared"),
     (r"iluvatar\.ai/[\w-]+-vgpu", "iluvatar", "iluvatar", "device", "shared"),
+    (r"cambricon\.com/mlu(mem|[\w.-]*\.smlu\.vmemory)", "cambricon", "cambricon", "memory", "shared"),
+    (r"cambricon\.com/mlu[\w.-]*\.smlu\.vcore", "cambricon", "cambricon", "cores", "shared"),
     (r"cambricon\.com/mlu[\w.-]*", "cambricon", "cambricon", "device", "partition"),
 )
 MOST_DEVICES = 1024  # no node has a tenth of it
