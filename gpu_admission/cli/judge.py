@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpu_admission import rules
 from gpu_admission.core import misshapen, workload
 from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import level
 from gpu_admission.files import reader
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.core.finding import Finding, ObjectRef
+    from gpu_admission.core.finding import Action, Finding, ObjectRef
     from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document, Reading
 
@@ -56,6 +57,10 @@ class Settings:
     def reports(self, finding: Finding) -> bool:
         """Tell whether a finding is grave enough to be reported."""
         return RANK[finding.severity] <= self.lowest or finding.rule in self.asked
+
+    def reports_at(self, rule: str, action: Action) -> bool:
+        """Tell whether what leads to an action under the policy is grave enough to be reported."""
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
 
 
 class Outcome:
