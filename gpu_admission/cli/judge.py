@@ -7,6 +7,7 @@ from gpu_admission.core import misshapen, workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import level
 from gpu_admission.files import reader
+from gpu_admission.files.text import MAX_BYTES
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
 from .suppress import Suppressions
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Action, Finding, ObjectRef
     from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document, Reading
+    from gpu_admission.rules.relevance import Relevance
 
     from .baseline import Baseline
     from .globs import Patterns
@@ -37,8 +39,8 @@ class Settings:
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "policy", "reason",
-        "unsafe",
+        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "parse_all", "policy",
+        "reason", "unsafe",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
@@ -50,6 +52,7 @@ class Settings:
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
         self.folder = ""
         self.mode = "judge"
+        self.parse_all = False
         self.unsafe = False
         self.consent = False
         self.reason = ""
@@ -90,16 +93,20 @@ class Outcome:
 class Judge:
     """The engine of one process, and the settings under which it judges."""
 
-    __slots__ = ("engine", "in_force", "settings")
+    __slots__ = ("_relevance", "engine", "in_force", "settings")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = Engine(rules.ALL, settings.policy)
         self.in_force = frozenset(rule.id for rule in self.engine.rules)
+        self._relevance: Relevance | None = None
 
     def judge(self, source: Input, data: bytes) -> tuple[Outcome, Judged]:
-        """Return what is to be said of an input's content, and what a repair needs to know of it."""
-        reading = reader.read(data, source.name)
+        """Return what is to be said of an input's content, and what a repair needs to know of it.
+
+        One that names nothing a rule in force reads is not parsed: nothing is said of it.
+        """
+        reading = reader.read(data, source.name) if self._may_matter(data) else reader.Reading(source.name, None)
         judged = Judged(self, source, reading)
         outcome = Outcome(source.name)
         outcome.documents = len(reading.documents)
@@ -112,6 +119,17 @@ class Judge:
         for line, column, text in (*suppressions.notices, *suppressions.unused(self.in_force - judged.left_out)):
             outcome.notices.append(Remark(_spot(source, line, column), text))
         return outcome, judged
+
+    def _may_matter(self, data: bytes) -> bool:
+        if self.settings.parse_all or len(data) > MAX_BYTES:
+            return True
+        if self._relevance is None:
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - only where files are judged
+
+            if relevance.holds_stem(data):
+                return True
+            self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
+        return self._relevance.may_matter(data)
 
 
 class Judged:

@@ -105,6 +105,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--exit-non-zero-on-fix", "switch", "exit 1 if anything was repaired", REPAIR),
     Option("--add-ignore", "word", "silence each finding, giving REASON", REPAIR, metavar="REASON", configurable=False),
     Option("--exclude", "many", "leave out what matches, as .gitignore would (repeatable)", INPUTS, metavar="GLOB"),
+    Option("--parse-all", "switch", "parse also what names nothing that a rule reads, and report its errors", INPUTS),
     Option("--no-ignore", "switch", "do not heed .gitignore", INPUTS),
     Option("--stdin-filename", "word", "what to call standard input", INPUTS, metavar="NAME", configurable=False),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),

@@ -164,6 +164,7 @@ class Run:
             settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
         settings.folder = self.folder
         settings.as_admitted = options.as_admitted
+        settings.parse_all = options.parse_all
         settings.unsafe = options.unsafe_fixes
         settings.consent = bool(options.select)
         if options.add_ignore is not None:

@@ -225,7 +225,7 @@ class TestDiff:
 
     def test_errors_weigh_more(self, lint):
         lint.write("a.yaml")
-        lint.write("b.yaml", "a: [")
+        lint.write("b.yaml", "a: [  # gpu")
         assert lint(".", "--diff").code == 2
 
     def test_diff_with_fix_writes_nothing(self, lint):
