@@ -6,6 +6,7 @@ from gpu_admission import rules
 from gpu_admission.core import misshapen, workload
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import level
+from gpu_admission.core.shape import printable
 from gpu_admission.files import reader
 from gpu_admission.files.text import MAX_BYTES
 from gpu_admission.render.report import RANK, Located, Place, Remark
@@ -157,6 +158,7 @@ class Judged:
             place = document.position(pointer)
             outcome.errors.append(Remark(_spot(self.source, place.line, place.column), message))
         if not views:
+            self._unrecognised(document, outcome)
             return
         judged = engine.review(document.object) if settings.as_admitted else None
         by_trade: dict[ObjectRef, bool] = {}
@@ -165,6 +167,15 @@ class Judged:
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
                 self._finding(document, finding, outcome)
+
+    def _unrecognised(self, document: Document, outcome: Outcome) -> None:
+        """Report what is meant for Kubernetes and lacks what tells of which kind it is: it must not pass in silence."""
+        from . import unrecognised  # noqa: PLC0415 - few documents of a run
+
+        message = unrecognised.explain(document)
+        if message:
+            spot = document.position(())
+            outcome.errors.append(Remark(_spot(self.source, spot.line, spot.column), message))
 
     def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
         """Tell whether the policy leaves an object alone, or the object does by trade what was found.
@@ -188,6 +199,8 @@ class Judged:
             outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
             return
         located = Located(finding, self._place(document, finding))
+        if self.source.path is not None and document.source and document.source != located.place.file:
+            located.finding = finding.about_template(printable(document.source))
         located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
         known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
@@ -201,15 +214,14 @@ class Judged:
 
     def _place(self, document: Document, finding: Finding) -> Place:
         spot = document.position(finding.pointer)
-        rendered_from = document.source
+        rendered_from = document.source if self.source.path is None else None
         place = _spot(self.source, spot.line, spot.column)
         place.document = document.index
         place.end_column = spot.end_column
         place.text, place.text_column = _excerpt(document.line_text(spot.line), spot.column)
         if rendered_from and rendered_from != place.file:
             place.rendered_in, place.file = place.file, rendered_from
-            if self.source.path is None:
-                place.path, place.anchored = rendered_from, False
+            place.path, place.anchored = rendered_from, False
         return place
 
 

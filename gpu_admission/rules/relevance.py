@@ -1,11 +1,11 @@
-"""Whether a file can matter to the rules in force, told from its bytes: most files need not be parsed at all.
+r"""Whether a file can matter to the rules in force, told from its bytes: most files need not be parsed at all.
 
 What the rules read is derived from the names of resources and from what each rule declares (``Rule.reads``). It is
 looked for in three ways: as a part of the text, as a word of it (letters and digits between anything else), and as
 words that only matter together. All of them are compared in lower case.
 
 A text that could hide letters from this is one that may matter: escapes of double-quoted scalars and of JSON strings
-(``\\x67pu``, ``\\u0067pu``, a quoted line that ends in a backslash), NUL bytes (UTF-16), and the two letters beyond
+(``\x67pu``, ``\u0067pu``, a quoted line that ends in a backslash), NUL bytes (UTF-16), and the two letters beyond
 ASCII whose lower case is an ASCII letter. Nothing else in YAML or JSON can: folded lines are joined by a space, a
 doubled quote stays one, tags do not change the text, and aliases repeat what stands in it.
 
