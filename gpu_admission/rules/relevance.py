@@ -90,9 +90,9 @@ class Relevance:
             self._add_group(group)
         for rule in in_force:
             self._add_reads(rule.reads(policy) if callable(rule.reads) else rule.reads)
-        for name in (policy.scheduler_name, policy.runtime_class):
-            if name:
-                self._add_text(name.lower())
+        for chosen in (policy.scheduler_name, policy.runtime_class):
+            if chosen:
+                self._add_text(chosen.lower())
         self.groups = {group for group in self.groups if self.words.isdisjoint(group)}
         self._encoded_parts = tuple([part.encode() for part in (*STEMS, *sorted(self.parts))])
         self._encoded_words = frozenset([word.encode() for word in self.words])

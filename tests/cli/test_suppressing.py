@@ -82,7 +82,7 @@ def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, sa
     result = lint("a.yaml")
     if said is not None:
         assert said in result.err
-        assert result.code == 1
+        assert result.code == (2 if said == "is no text" else 1)  # the API server does not decode that either
         assert "GPU001" in result.out
     clean = lint("a.yaml", "--fail-on", "never")
     assert clean.code == (0 if said else 2)
