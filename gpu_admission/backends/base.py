@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 class Facts:
     """What a policy says: the parameters of the backend at hand, and the cluster's cards.
 
-    For a backend that is not the policy's own (the source of a request), parameters have their defaults.
+    For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
+    their defaults. ``per_pod`` tells that a pod chose it: nothing is translated then.
     ``sources`` names the only backends whose words are translated; empty means all (the command
     ``translate --from`` sets it: no policy file can).
     """
 
-    __slots__ = ("cards", "parameters", "sources")
+    __slots__ = ("cards", "parameters", "per_pod", "sources")
 
     def __init__(
         self,
@@ -43,11 +44,19 @@ class Facts:
         self.parameters: Mapping[str, Any] = parameters or {}
         self.cards: tuple[Card, ...] = tuple(cards.card(said) for said in found)
         self.sources = frozenset(sources)
+        self.per_pod = False
 
     @classmethod
     def of(cls, policy: Policy) -> Facts:
         """Return what a policy says of its own backend."""
         return cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+
+    @classmethod
+    def chosen_by_pod(cls, policy: Policy) -> Facts:
+        """Return what is known of a backend that a pod chose: the policy's cards, and no parameter."""
+        facts = cls({}, policy.cards)
+        facts.per_pod = True
+        return facts
 
     def elsewhere(self, parameters: Mapping[str, Any] | None = None) -> Facts:
         """Return the same cluster as another backend sees it, which has default parameters."""

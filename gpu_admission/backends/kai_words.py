@@ -44,6 +44,7 @@ OLD_QUEUE = "runai/queue"  # before release 0.6
 DEFAULT_QUEUE = "default-queue"
 PROJECT = "project"  # gives the queue where no label does
 SCHEDULER = "kai-scheduler"
+SYSTEM = "kai"
 POD_WIDE = (MEMORY, FRACTION, MEMORY_LIMIT, FRACTION_LIMIT, DEVICES, CONTAINER)
 _AMOUNTS = (MEMORY, FRACTION)
 _ALONE = resources.SHARE_ANNOTATIONS

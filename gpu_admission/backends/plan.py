@@ -12,6 +12,7 @@ from gpu_admission.core.shape import mapping, shown
 from . import known, registry, spelling
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
+from .per_pod import backend_name, is_per_pod
 from .portable import Emission, Request, listed
 from .readings import Readings
 from .refusal import MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
@@ -105,10 +106,11 @@ class Plan:
         )
 
 
-@lru_cache(maxsize=32)
-def chosen(policy: Policy) -> tuple[Backend, Facts, Readings]:
-    """Return the policy's backend, what the policy tells it, and what requests have been read under it."""
-    return registry.named(policy.backend.name), Facts.of(policy), Readings()
+@lru_cache(maxsize=64)
+def chosen(policy: Policy, name: str) -> tuple[Backend, Facts, Readings]:
+    """Return a backend of a policy, what the policy tells it, and what requests have been read under it."""
+    facts = Facts.chosen_by_pod(policy) if is_per_pod(policy) else Facts.of(policy)
+    return registry.named(name), facts, Readings()
 
 
 def work_out(
@@ -123,14 +125,14 @@ def work_out(
     ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
     that makes the pods, where there is one.
     """
-    backend, facts, readings = chosen(policy)
+    backend, facts, readings = chosen(policy, backend_name(pod, policy))
     plan = Plan(backend, facts, readings)
     own = backend.own(facts)
     found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
     foreign = [said for said in found if said.system not in own]
-    if len(foreign) > _MOST_TRANSLATED:
+    if len(foreign) > _MOST_TRANSLATED and not facts.per_pod:
         plan.refuse(foreign[0], _too_many(len(foreign)))
         return plan
     mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
@@ -243,6 +245,8 @@ def _sized(plan: Plan, request: Request) -> Request:
 
 def _reader(plan: Plan, said: Spelling) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
+    if plan.facts.per_pod:
+        return None
     reader = registry.reader(said.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
@@ -348,4 +352,6 @@ def _complete(plan: Plan, pod: Pod, labels: Mapping[str, Any], metadata_at: Poin
         for one in plan.translations[:1]:
             (one.emission or Emission()).labels.update(plan.completion.labels)
     except Refused as refused:
+        if plan.facts.per_pod:
+            refused.severity = "warning"  # which queues a cluster has, and for whom, nobody here knows
         plan.refuse(plan.asked[0].spelling, refused)

@@ -9,6 +9,7 @@ from functools import cache
 from importlib import import_module
 
 from .known import READERS
+from .per_pod import PER_POD
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ NAMES: tuple[str, ...] = (
     "koordinator",
     "dra",
 )
+PER_POD_MODULE = "any_backend"  # not among the names: it is no system that a cluster runs
 SOURCES = ("portable_names",)  # modules that read words which no cluster serves
 
 
@@ -45,7 +47,9 @@ def modules() -> list[tuple[str, Backend]]:
 
 
 def named(name: str) -> Backend:
-    """Return the backend of that name. Raises KeyError."""
+    """Return the backend of that name, ``any`` included. Raises KeyError."""
+    if name == PER_POD:
+        return _loaded(PER_POD_MODULE)
     if name not in NAMES:
         raise KeyError(name)
     return _loaded(name.replace("-", "_"))

@@ -9,6 +9,7 @@ returned: EditRefused is raised instead, and says why.
 
 from __future__ import annotations
 
+from gpu_admission.cli import kept_comments
 from gpu_admission.cli.ground import EditRefused
 from gpu_admission.cli.planner import Planner, make
 from gpu_admission.core import patch
@@ -45,10 +46,23 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
         if not all(operation.path for operation in operations):
             raise EditRefused("it would replace the whole document", documents[index].position(()).line)
         expected[index] = patch.apply(documents[index].object, operations)
-        edited[index] = _edit_document(documents[index], operations)
+        edited[index] = _with_comments(documents[index], _edit_document(documents[index], operations))
     result = _joined(data, before, edited)
     _prove(before, read(result, name), expected)
     return result
+
+
+def _with_comments(document: Document, edited: str) -> str:
+    """Return the edited text with the comments of what is gone, unless they cannot be put anywhere."""
+    if document.is_json:
+        return edited
+    kept = kept_comments.keep(document.text.text[document.start : document.end], edited)
+    after = read(kept.encode(errors="surrogatepass"), is_json=False)
+    same = len(after.documents) == 1 and not after.errors
+    before = read(edited.encode(errors="surrogatepass"), is_json=False)
+    if not same or not identical(after.documents[0].object, before.documents[0].object):
+        raise EditRefused("a comment would be lost", document.position(()).line)
+    return kept
 
 
 def _edit_document(document: Document, operations: list[Operation]) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from gpu_admission import rules
 from gpu_admission.core import misshapen, workload
 from gpu_admission.core.engine import Engine
+from gpu_admission.core.policy import level
+from gpu_admission.core.shape import printable
 from gpu_admission.files import reader
+from gpu_admission.files.text import MAX_BYTES
 from gpu_admission.render.report import RANK, Located, Place, Remark
 
 from .suppress import Suppressions
@@ -14,9 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.core.finding import Finding, ObjectRef
+    from gpu_admission.core.finding import Action, Finding, ObjectRef
     from gpu_admission.core.policy import Policy
     from gpu_admission.files.reader import Document, Reading
+    from gpu_admission.rules.relevance import Relevance
 
     from .baseline import Baseline
     from .globs import Patterns
@@ -36,8 +40,8 @@ class Settings:
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "policy", "reason",
-        "unsafe",
+        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "parse_all", "policy",
+        "reason", "unsafe",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
@@ -49,6 +53,7 @@ class Settings:
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
         self.folder = ""
         self.mode = "judge"
+        self.parse_all = False
         self.unsafe = False
         self.consent = False
         self.reason = ""
@@ -56,6 +61,10 @@ class Settings:
     def reports(self, finding: Finding) -> bool:
         """Tell whether a finding is grave enough to be reported."""
         return RANK[finding.severity] <= self.lowest or finding.rule in self.asked
+
+    def reports_at(self, rule: str, action: Action) -> bool:
+        """Tell whether what leads to an action under the policy is grave enough to be reported."""
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
 
 
 class Outcome:
@@ -85,16 +94,20 @@ class Outcome:
 class Judge:
     """The engine of one process, and the settings under which it judges."""
 
-    __slots__ = ("engine", "in_force", "settings")
+    __slots__ = ("_relevance", "engine", "in_force", "settings")
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.engine = Engine(rules.ALL, settings.policy)
         self.in_force = frozenset(rule.id for rule in self.engine.rules)
+        self._relevance: Relevance | None = None
 
     def judge(self, source: Input, data: bytes) -> tuple[Outcome, Judged]:
-        """Return what is to be said of an input's content, and what a repair needs to know of it."""
-        reading = reader.read(data, source.name)
+        """Return what is to be said of an input's content, and what a repair needs to know of it.
+
+        One that names nothing a rule in force reads is not parsed: nothing is said of it.
+        """
+        reading = reader.read(data, source.name) if self._may_matter(data) else reader.Reading(source.name, None)
         judged = Judged(self, source, reading)
         outcome = Outcome(source.name)
         outcome.documents = len(reading.documents)
@@ -107,6 +120,17 @@ class Judge:
         for line, column, text in (*suppressions.notices, *suppressions.unused(self.in_force - judged.left_out)):
             outcome.notices.append(Remark(_spot(source, line, column), text))
         return outcome, judged
+
+    def _may_matter(self, data: bytes) -> bool:
+        if self.settings.parse_all or len(data) > MAX_BYTES:
+            return True
+        if self._relevance is None:
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - only where files are judged
+
+            if relevance.holds_stem(data):
+                return True
+            self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
+        return self._relevance.may_matter(data)
 
 
 class Judged:
@@ -134,6 +158,7 @@ class Judged:
             place = document.position(pointer)
             outcome.errors.append(Remark(_spot(self.source, place.line, place.column), message))
         if not views:
+            self._unrecognised(document, outcome)
             return
         judged = engine.review(document.object) if settings.as_admitted else None
         by_trade: dict[ObjectRef, bool] = {}
@@ -142,6 +167,15 @@ class Judged:
                 self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
             else:
                 self._finding(document, finding, outcome)
+
+    def _unrecognised(self, document: Document, outcome: Outcome) -> None:
+        """Report what is meant for Kubernetes and lacks what tells of which kind it is: it must not pass in silence."""
+        from . import unrecognised  # noqa: PLC0415 - few documents of a run
+
+        message = unrecognised.explain(document)
+        if message:
+            spot = document.position(())
+            outcome.errors.append(Remark(_spot(self.source, spot.line, spot.column), message))
 
     def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
         """Tell whether the policy leaves an object alone, or the object does by trade what was found.
@@ -165,6 +199,8 @@ class Judged:
             outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
             return
         located = Located(finding, self._place(document, finding))
+        if self.source.path is not None and document.source and document.source != located.place.file:
+            located.finding = finding.about_template(printable(document.source))
         located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
         known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
@@ -178,15 +214,14 @@ class Judged:
 
     def _place(self, document: Document, finding: Finding) -> Place:
         spot = document.position(finding.pointer)
-        rendered_from = document.source
+        rendered_from = document.source if self.source.path is None else None
         place = _spot(self.source, spot.line, spot.column)
         place.document = document.index
         place.end_column = spot.end_column
         place.text, place.text_column = _excerpt(document.line_text(spot.line), spot.column)
         if rendered_from and rendered_from != place.file:
             place.rendered_in, place.file = place.file, rendered_from
-            if self.source.path is None:
-                place.path, place.anchored = rendered_from, False
+            place.path, place.anchored = rendered_from, False
         return place
 
 

@@ -86,7 +86,7 @@ RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", 
 GROUPS = (RULES, REPORT, REPAIR, INPUTS, ANSWERS)
 
 OPTIONS: tuple[Option, ...] = (
-    Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="default"),
+    Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="any"),
     Option("--select", "words", "only these: IDs, names or prefixes (GPU1)", RULES, metavar="RULE[,RULE]"),
     Option("--ignore", "words", "all but these", RULES, metavar="RULE[,RULE]"),
     Option("--fail-on", "choice", "exit 1 from this on", RULES, choices=(*LEVELS, "never"), default="error"),
@@ -105,6 +105,7 @@ OPTIONS: tuple[Option, ...] = (
     Option("--exit-non-zero-on-fix", "switch", "exit 1 if anything was repaired", REPAIR),
     Option("--add-ignore", "word", "silence each finding, giving REASON", REPAIR, metavar="REASON", configurable=False),
     Option("--exclude", "many", "leave out what matches, as .gitignore would (repeatable)", INPUTS, metavar="GLOB"),
+    Option("--parse-all", "switch", "parse also what names nothing that a rule reads, and report its errors", INPUTS),
     Option("--no-ignore", "switch", "do not heed .gitignore", INPUTS),
     Option("--stdin-filename", "word", "what to call standard input", INPUTS, metavar="NAME", configurable=False),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),

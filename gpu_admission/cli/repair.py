@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .inputs import Input
     from .judge import Judge, Judged, Outcome
 
-    Wanted = Callable[[str, Pointer], bool]
+    Wanted = Callable[[Rule, Problem], bool]
 
 _MOST_SINGLE = 200  # repairs tried one by one in a document where they cannot be made together
 
@@ -65,7 +65,10 @@ def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
 
 
 class Repair:
-    """The safe fixes of one input. ``refused`` are lines and reasons, ``counts`` what is repaired by rule."""
+    """The fixes of what is reported of one input, and of nothing else.
+
+    ``refused`` are lines and reasons, ``counts`` what is repaired by rule.
+    """
 
     def __init__(self, judge: Judge, judged: Judged, data: bytes) -> None:
         self._engine = judge.engine
@@ -80,7 +83,7 @@ class Repair:
         """Return the repaired bytes; what cannot be edited stays and is named in ``refused``."""
         changes = []
         for document in self._judged.reading.documents:
-            engine = self._only(self._not_kept(document))
+            engine = self._only(self._is_wanted_in(document))
             mutation = engine.mutate(document.object, unsafe=self._settings.unsafe, consent=self._settings.consent)
             if mutation.patch:
                 changes.append((document.index, list(mutation.patch)))
@@ -95,28 +98,33 @@ class Repair:
         self._count(new)
         return new
 
-    def _not_kept(self, document: Document) -> Wanted | None:
-        kept = self._judged.kept.get(document.index)
-        return None if kept is None else lambda rule, pointer: (rule, pointer) not in kept
+    def _is_wanted_in(self, document: Document) -> Wanted:
+        """Return what tells whether a problem of a document is reported, and not meant to be left as it is."""
+        kept = self._judged.kept.get(document.index, set())
+        settings = self._settings
 
-    def _only(self, wanted: Wanted | None) -> Engine:
+        def is_wanted(rule: Rule, problem: Problem) -> bool:
+            action = settings.policy.action(rule, problem.severity or rule.severity)
+            return settings.reports_at(rule.id, action) and (rule.id, problem.pointer) not in kept
+
+        return is_wanted
+
+    def _only(self, wanted: Wanted) -> Engine:
         """Return the engine with the problems left out that are not wanted."""
-        if wanted is None:
-            return self._engine
         return Engine([_filtered(rule, wanted) for rule in self._engine.rules], self._engine.policy)
 
     def _document(self, data: bytes, index: int) -> bytes:
         """Repair one document, finding by finding where not all can be made: from its end, so that places stay."""
         document = _document_of(data, self._name, index)
-        mutation = self._only(self._not_kept(document)).mutate(
+        is_wanted = self._is_wanted_in(document)
+        mutation = self._only(is_wanted).mutate(
             document.object, unsafe=self._settings.unsafe, consent=self._settings.consent
         )
         try:
             return edit(data, [(index, list(mutation.patch))], self._name)
         except EditRefused:
             pass
-        wanted = self._not_kept(document) or (lambda _rule, _pointer: True)
-        findings = [f for f in self._engine.validate(document.object) if f.fix and wanted(f.rule, f.pointer)]
+        findings = [finding for finding in self._only(is_wanted).validate(document.object) if finding.fix]
         for finding in list(reversed(findings))[:_MOST_SINGLE]:
             try:
                 data = self._single(data, index, finding.rule, finding.pointer)
@@ -127,7 +135,7 @@ class Repair:
     def _single(self, data: bytes, index: int, rule: str, pointer: Pointer) -> bytes:
         """Repair one finding. Raises EditRefused."""
         document = _document_of(data, self._name, index)
-        mutation = self._only(lambda *place: place == (rule, pointer)).mutate(
+        mutation = self._only(lambda of, problem: (of.id, problem.pointer) == (rule, pointer)).mutate(
             document.object, unsafe=self._settings.unsafe, consent=self._settings.consent
         )
         return edit(data, [(index, list(mutation.patch))], self._name) if mutation.patch else data
@@ -142,7 +150,7 @@ class Repair:
         counts: dict[str, int] = {}
         for document in reader.read(data, self._name).documents:
             for finding in self._engine.validate(document.object):
-                if finding.fix is not None:
+                if finding.fix is not None and self._settings.reports(finding):
                     counts[finding.rule] = counts.get(finding.rule, 0) + 1
         return counts
 
@@ -160,7 +168,7 @@ def _filtered(rule: Rule, wanted: Wanted) -> Rule:
     """Return a rule that states only the problems that are wanted."""
 
     def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-        return (problem for problem in rule.check(workload, policy) if wanted(rule.id, problem.pointer))
+        return (problem for problem in rule.check(workload, policy) if wanted(rule, problem))
 
     made = copy.copy(rule)
     made.check = check

@@ -6,8 +6,10 @@ import os
 import sys
 
 from gpu_admission import __version__, rules
+from gpu_admission.core.policy import Policy
 from gpu_admission.files import libyaml, policyfile
 from gpu_admission.render.report import RANK, Report
+from gpu_admission.rules.gpu202_scheduler_name import KEEP
 
 from . import config, inputs, outputs, pool
 from .arguments import Arguments
@@ -19,8 +21,6 @@ from .words import UsageError, printed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from gpu_admission.core.policy import Policy
 
     from .inputs import Found, Input
     from .judge import Outcome
@@ -134,6 +134,8 @@ class Run:
     def _policy(self) -> Policy:
         options = self.options
         policy = policyfile.load(options.policy)
+        if not options.as_admitted:
+            policy = Policy(policy.name, {**policy.spec, KEEP: True})
         if not options.select and not options.ignore:
             return policy
         from . import selection  # noqa: PLC0415 - only for who selects
@@ -162,6 +164,7 @@ class Run:
             settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
         settings.folder = self.folder
         settings.as_admitted = options.as_admitted
+        settings.parse_all = options.parse_all
         settings.unsafe = options.unsafe_fixes
         settings.consent = bool(options.select)
         if options.add_ignore is not None:

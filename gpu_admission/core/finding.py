@@ -139,20 +139,27 @@ class Finding:
 
     def marked_repaired(self) -> Finding:
         """Return the same finding as one that admission repairs."""
+        return self._changed(message=self.message, repaired=True)
+
+    def _changed(self, *, message: str, repaired: bool) -> Finding:
         return Finding(
             rule=self.rule,
             name=self.name,
             severity=self.severity,
             action=self.action,
-            message=self.message,
+            message=message,
             advice=self.advice,
             pointer=self.pointer,
             container=self.container,
             ref=self.object,
             fix=self.fix,
-            repaired=True,
+            repaired=repaired,
             evidence=self.evidence,
         )
+
+    def about_template(self, name: str) -> Finding:
+        """Return the same finding with the template named of which its object was rendered."""
+        return self._changed(message=f"{self.message} (rendered from {name})", repaired=self.repaired)
 
     def identity(self) -> tuple[str, str, Pointer]:
         """Return what makes two findings the same one: rule, what is wrong, and where."""

@@ -220,6 +220,26 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
 # How many kinds the table knows, by which the README tells how much is covered.
 COUNT = sum([len(by_kind) for by_kind in _BY_GROUP.values()])
 
+# Kinds whose pod specs are merged over others that stand elsewhere (a runtime's, a chart's, an operator's): what is
+# missing may stand there, a list may take the place of that one's, and what repeats may be there to override.
+MERGED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("serving.kserve.io", "LLMInferenceService"),  # over its baseRefs and KServe's own configurations
+        ("serving.kserve.io", "LLMInferenceServiceConfig"),
+        ("ome.io", "InferenceService"),
+        ("helm.toolkit.fluxcd.io", "HelmRelease"),
+        ("argoproj.io", "Application"),
+        ("argoproj.io", "ApplicationSet"),
+        ("helm.cattle.io", "HelmChart"),
+        ("helm.cattle.io", "HelmChartConfig"),
+        ("addons.cluster.x-k8s.io", "HelmChartProxy"),
+        ("trainer.kubeflow.org", "TrainJob"),
+        ("nvidia.com", "DynamoGraphDeployment"),
+        ("nvidia.com", "DynamoComponentDeployment"),
+    }
+)
+_OVER_A_RUNTIME = (("serving.kserve.io", "InferenceService"), "workerSpec")
+
 # Kinds that show resources or pod specs which are none: patterns, schemas, capacities, text.
 NEVER: frozenset[tuple[str, str]] = frozenset(
     {
@@ -282,6 +302,16 @@ def places_in(group: str, kind: str) -> tuple[Place, ...] | None:
     """Return where pod specs stand in a kind of an API group, or None where the table does not know it."""
     known = _BY_GROUP.get(group)
     return None if known is None else known.get(kind)
+
+
+def is_merged(group: str, kind: str, path: Pointer, *, has_extra: bool) -> bool:
+    """Tell whether what stands at a place of a kind is merged over a pod spec that stands elsewhere.
+
+    A KServe component is, where a container of a model server (``has_extra``) calls for a runtime.
+    """
+    if (group, kind) == _OVER_A_RUNTIME[0]:
+        return has_extra or path[-1:] == _OVER_A_RUNTIME[1:]
+    return (group, kind) in MERGED
 
 
 def never(api_version: str, kind: str) -> bool:

@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
 _EMPTY: dict[str, Any] = {}
 
-# $GPUS ${GPUS:-1} $(params.gpus) | {{ .Values.gpus }} {% … %} | <number> | %GPUS% @GPUS@ __GPUS__ | GPU_COUNT | ?* *
+# $GPUS ${GPUS:-1} $(params.gpus) | {{ .Values.gpus }} {% … %} | #{GPUS}# | ((gpus)) | [[ gpus ]] | <number>
+# | {gpus} %GPUS% @GPUS@ __GPUS__ | GPU_COUNT | ?* *
 _PLACEHOLDER = re.compile(
-    r"\$[A-Za-z_{(]|\{[{%]|<[^<>]+>|^(%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
+    r"\$[A-Za-z_{(]|\{[{%]|#\{[A-Za-z_][^{}]*\}|\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|<[^<>]+>|^(\{[A-Za-z_][^{}]*\}|%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
 )
 
 
@@ -49,9 +50,14 @@ def is_placeholder(value: object) -> bool:
 
     Files hold such values (templates of envsubst, Helm, OpenShift, Argo; documentation; patterns such as
     ``?*``), and nothing can be said about them. What reaches admission is judged as it stands: nobody will
-    fill it in any more.
+    fill it in any more. Without quotes ``{gpus}`` is a mapping to YAML, and ``[[ gpus ]]`` a list in a list.
     """
-    return isinstance(value, str) and len(value) < 4096 and _PLACEHOLDER.search(value) is not None
+    if isinstance(value, str):
+        return len(value) < 4096 and _PLACEHOLDER.search(value) is not None
+    if isinstance(value, dict):
+        return len(value) == 1 and all(isinstance(key, str) and item is None for key, item in value.items())
+    inner = value[0] if isinstance(value, list) and len(value) == 1 else None
+    return isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], str)
 
 
 def shown(value: object, limit: int = 60) -> str:

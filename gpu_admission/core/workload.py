@@ -45,6 +45,8 @@ class Pod:
     resources without a container around them, and for kinds found by shape: there only what stands in a
     container can be judged, nothing about placement.
 
+    ``merged`` tells that it is merged over another, which stands elsewhere.
+
     ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
     ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
@@ -64,6 +66,7 @@ class Pod:
         "holder",
         "holds",
         "memo",
+        "merged",
         "metadata",
         "metadata_pointer",
         "pointer",
@@ -81,12 +84,14 @@ class Pod:
         workload: Workload,
         *,
         complete: bool,
+        merged: bool = False,
     ) -> None:
         self.spec = spec
         self.pointer = pointer
         self.holder = holder
         self.containers = containers
         self.complete = complete
+        self.merged = merged
         around = holder if holder is not None else pointer if "metadata" in spec else workload.pointer
         carrier = workload.object if around == workload.pointer else pointers.resolve(workload.document, around)
         self.metadata_pointer: Pointer = (*around, "metadata")
@@ -278,18 +283,20 @@ def _pod(
 ) -> Pod:
     """Return the view of what stands at a place of an object: a pod spec, containers, or a container's resources."""
     pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
+    has_extra = any(name in spec for name in extra)
+    merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
     if what == "resources":
         key = extra[0] if extra else "resources"
         only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=_known_as(workload, path))
-        return Pod({}, pointer, None, (only,), workload, complete=False)
+        return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
     if what == "flat":
         main = Container(spec, pointer, "app", policy, whole=False, known_as=_known_as(workload, path))
         rest = _containers(workload, spec, pointer, extra, policy)
-        return Pod(spec, pointer, None, (main, *rest), workload, complete=False)
+        return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
     containers = tuple(_containers(workload, spec, pointer, extra, policy))
-    complete = certain and what == "pod" and (workload.origin == "admission" or _entire(containers))
+    complete = certain and what == "pod" and not merged and (workload.origin == "admission" or _entire(containers))
     holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
-    return Pod(spec, pointer, holder, containers, workload, complete=complete)
+    return Pod(spec, pointer, holder, containers, workload, complete=complete, merged=merged)
 
 
 def _known_as(workload: Workload, path: Pointer) -> str:

@@ -54,7 +54,7 @@ def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]
     matches = list(_COMMENT.finditer(text.text)) if "lint" in text.text.casefold() else []
     if not matches:
         return ()
-    spans = sorted(span for root in roots() for span in _quoted_spans(root, text.text))
+    spans = sorted(span for root in roots() for span in quoted_spans(root, text.text))
     starts = [start for start, _ in spans]
     comments = []
     for match in matches:
@@ -64,7 +64,7 @@ def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]
     return tuple(comments)
 
 
-def _quoted_spans(node: Node, text: str) -> Iterator[tuple[int, int]]:
+def quoted_spans(node: Node, text: str) -> Iterator[tuple[int, int]]:
     """Yield where a # begins no comment: quoted scalars, and block scalars from their second line on."""
     if isinstance(node, Scalar):
         if node.style in {"|", ">"}:
@@ -73,11 +73,11 @@ def _quoted_spans(node: Node, text: str) -> Iterator[tuple[int, int]]:
             yield node.start, node.end
     elif isinstance(node, Sequence):
         for item in node.items:
-            yield from _quoted_spans(item, text)
+            yield from quoted_spans(item, text)
     elif isinstance(node, Mapping):
         for pair in node.pairs:
-            yield from _quoted_spans(pair.key, text)
-            yield from _quoted_spans(pair.value, text)
+            yield from quoted_spans(pair.key, text)
+            yield from quoted_spans(pair.value, text)
 
 
 def _comment(text: Text, match: re.Match[str]) -> Comment:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, c
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
+from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer, quantity, resources
 
 if TYPE_CHECKING:
@@ -108,11 +109,11 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
     return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
 
 
-BACKENDS = registry.NAMES
+BACKENDS = (*registry.NAMES, PER_POD)
 if TYPE_CHECKING:
     Backend = BaseModel
 else:
-    Backend = Annotated[Union[tuple(map(_backend, registry.ALL))], Field(discriminator="name")]  # noqa: UP007
+    Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
 
 
 class Resources(_Model):

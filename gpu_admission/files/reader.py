@@ -82,6 +82,11 @@ class Document:
         return self._root
 
     @property
+    def head(self) -> str:
+        """The text of the document with the comments before it."""
+        return self.text.text[self._source_from[0] : self.end]
+
+    @property
     def source(self) -> str | None:
         """The file that this was made of, where helm (`# Source:`) or kustomize (an annotation) says so."""
         start, end = self._source_from

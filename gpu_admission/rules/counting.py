@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known
+from gpu_admission.backends import known, per_pod
 from gpu_admission.core.shape import text
 
 from . import common
@@ -65,4 +65,6 @@ def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
     """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
     if gpu.resource.sharing != "exclusive":
         return False
+    if per_pod.is_per_pod(policy):
+        return not any(each.resource.system in known.SHARES_CARDS for each in gpu.container.gpus)
     return policy.backend.name in known.GPU_IS_CARD or gpu.resource.vendor not in {"nvidia", "any"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known
+from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import PORTABLE_MEMORY
 from gpu_admission.core.rule import Rule
@@ -73,6 +73,8 @@ def _advice(gpu: GpuRequest, policy: Policy) -> str:
     if backend.name in known.SHARED_BY_COUNT:
         shared = "nvidia.com/gpu.shared" if backend.parameters.get("renameByDefault") else "nvidia.com/gpu"
         return f"write {shared}: 1, which in this cluster is a share of a GPU already ({backend.name})"
+    if per_pod.is_per_pod(policy):
+        return f"{whole}; to share one GPU, ask for memory in the names of your cluster's sharing system"
     return f"{whole}; the policy in force shares no GPU between containers"
 
 

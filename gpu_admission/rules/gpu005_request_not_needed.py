@@ -22,11 +22,13 @@ ID = "GPU005"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find GPU requests that repeat the limit; the repair drops them, and ``requests`` when nothing is left in it.
 
-    In a patch of kustomize the request may be there to override one of the base: it stays.
+    In a patch of kustomize, and in what is merged over a runtime or a chart's values, the request may be there to
+    override another: it stays.
     """
     repeated: dict[Container, list[GpuRequest]] = {}
+    merged = {container.pointer for pod in workload.pods if pod.merged for container in pod.containers}
     for gpu in common.gpus(workload):
-        if _repeats(gpu) and not common.is_patch(workload, gpu.container):
+        if gpu.container.pointer not in merged and _repeats(gpu) and not common.is_patch(workload, gpu.container):
             repeated.setdefault(gpu.container, []).append(gpu)
     for container, gpus in repeated.items():
         nothing_left = len(gpus) == len(container.requests)

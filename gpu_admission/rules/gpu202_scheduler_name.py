@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import per_pod
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU202"
-_DEFAULT = "default-scheduler"
-_UNSET = frozenset({"", _DEFAULT})  # the API server writes the latter where nothing stood
+KEEP = "keepExplicitScheduler"  # of a policy's spec, set by the linter: an author's default-scheduler is no safe repair
+_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -32,12 +33,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         place, said = common.scheduler(workload, pod)
         if said == wanted:
             continue
-        if said == _DEFAULT and workload.origin == "file" and not common.dumped(workload):
-            yield _default_chosen(plan, place, wanted)
-        elif said not in _UNSET:
-            yield _chosen(workload, pod, plan, (place, said, wanted), overwrite=_overwrites(policy, said))
+        if said not in _UNSET:
+            yield _chosen(workload, pod, plan, (place, said, wanted), policy)
         elif pod.complete and not common.serverless(workload):
-            yield _unset(workload, pod, plan, wanted)
+            yield _unset(workload, pod, plan, wanted, policy)
 
 
 def _overwrites(policy: Policy, said: str) -> bool:
@@ -46,46 +45,40 @@ def _overwrites(policy: Policy, said: str) -> bool:
     return allowed is True or (isinstance(allowed, frozenset) and said in allowed)
 
 
-def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str) -> Problem:
+def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str, policy: Policy) -> Problem:
     place = (*pod.pointer, "schedulerName")
+    # At admission the API server has written the default; in a file its author has.
+    explicit = workload.origin == "file" and bool(pod.spec.get("schedulerName")) and not common.dumped(workload)
+    found = "schedulerName is set to default-scheduler explicitly" if explicit else "schedulerName is not set"
+    kept = explicit and bool(policy.spec.get(KEEP))
     return Problem(
         place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
-        f"{_asks(plan)}, and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler does not "
-        "know who has them",
+        f"{_asks(plan)}, and {found}: {wanted} shares out those GPUs, the default scheduler does not know who has them",
         f"write schedulerName: {wanted} into the pod's spec",
         fix=(patch.add(ID, workload.document, place, wanted),),
-        safety="safe",
+        safety="unsafe" if kept or per_pod.is_per_pod(policy) else "safe",
         severity="info",
         evidence=(),
     )
 
 
-def _default_chosen(plan: Plan, place: Pointer, wanted: str) -> Problem:
-    """Return the problem of a file that names Kubernetes' own scheduler: on purpose, or copied from a cluster."""
-    return Problem(
-        place,
-        f"{_asks(plan)}, and schedulerName says {_DEFAULT} explicitly: {wanted} shares out those GPUs, and the "
-        "webhook, which cannot tell it from nothing, writes that",
-        f"write schedulerName: {wanted}, or leave it out",
-        fix=(patch.replace(ID, place, wanted),),
-        safety="unsafe",
-        severity="info",
-    )
-
-
-def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str, str], *, overwrite: bool) -> Problem:
+def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str, str], policy: Policy) -> Problem:
     place, said, wanted = names
     own = (*pod.pointer, "schedulerName")
     fix = (patch.replace(ID, own, wanted) if place == own else patch.add(ID, workload.document, own, wanted),)
+    unknown = per_pod.is_per_pod(policy)  # the cluster, where the scheduler may run under another name
+    where = (
+        f"but {plan.backend.title} uses {wanted}" if unknown else f"but in this cluster {wanted} shares out those GPUs"
+    )
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {shown(said)}, but in this cluster {wanted} shares out those GPUs",
+        f"{_asks(plan)}, and schedulerName is {shown(said)}, {where}",
         f"write schedulerName: {wanted}, or leave it out"
         if place == own
         else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
-        fix=fix if overwrite and not common.serverless(workload) else (),
+        fix=fix if _overwrites(policy, said) and not common.serverless(workload) else (),
         safety="safe",
-        severity="error",
+        severity="warning" if unknown else "error",
     )
 
 

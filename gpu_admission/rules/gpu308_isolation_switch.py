@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known
+from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
@@ -59,7 +59,7 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shares:
         found.add("kai")
-    name = policy.backend.name
+    name = per_pod.backend_name(pod, policy)
     if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
         found.add(name)
     return frozenset(found)

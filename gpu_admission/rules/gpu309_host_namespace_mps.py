@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known
+from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
@@ -48,7 +48,7 @@ def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
     for container in pod.containers:
         asked = devices.makers(workload, pod, container, policy)
         served = devices.is_given(asked, "nvidia")
-        if served and policy.backend.name in known.USES_MPS:
+        if served and per_pod.backend_name(pod, policy) in known.USES_MPS:
             return True
         if (served or not asked) and environment.variables(container, prefixes=(MPS_PREFIX,)):
             return True

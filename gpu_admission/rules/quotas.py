@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known as facts
+from gpu_admission.backends import per_pod
 from gpu_admission.core import quantity, resources
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.shape import shown
@@ -28,13 +29,16 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
     bare = {key: key.removeprefix("limits.") for key in hard}
     known = {key: found for key, name in bare.items() if (found := policy.classify(name)) and name not in _PORTABLE}
     systems = {policy.backend.name, *(resource.system for resource in known.values())}
+    unknown = per_pod.is_per_pod(policy)
     reads_limits = not systems.isdisjoint(facts.COUNTS_QUOTA_LIMITS)
     for key, resource in known.items():
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", shown(hard[key])
             message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
             there = f"leave {key} out: {counted} stands there already"
-            yield Problem((*place, key), message, there if counted in hard else f"write {counted}: {amount} instead")
+            advice = there if counted in hard else f"write {counted}: {amount} instead"
+            read_elsewhere = unknown and key != resource.name and resource.vendor == "nvidia"  # by HAMi's scheduler
+            yield Problem((*place, key), message, advice, severity="warning" if read_elsewhere else None)
     yield from _fractions(place, hard, policy)
     yield from _portable(place, hard, policy)
     yield from quota_names.of_items(place, hard, policy)
@@ -57,12 +61,13 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
 
 def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
     """Find items on the portable names: a quota counts Pods, which arrive in the words of the policy's backend."""
+    sharer = "the cluster's sharing system" if per_pod.is_per_pod(policy) else policy.backend.name
     for key in hard:
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:
             yield Problem(
                 (*place, key),
                 f"the quota {key}: {shown(hard[key])} limits nothing: no Pod is created under that name, because "
-                f"admission writes the request in the words of {policy.backend.name}",
+                f"admission writes the request in the words of {sharer}",
                 "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
                 severity="warning",
             )

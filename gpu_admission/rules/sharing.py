@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known
+from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.resources import beyond_any_node
 from gpu_admission.core.shape import mapping
@@ -69,12 +69,12 @@ def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
         return {}
     from gpu_admission.backends import kai_words  # noqa: PLC0415 - as above
 
-    return kai_words.asked(pod, pod.metadata, certain=policy.backend.name in known.READS_ANNOTATIONS)
+    return kai_words.asked(pod, pod.metadata, certain=per_pod.backend_name(pod, policy) in known.READS_ANNOTATIONS)
 
 
 def _is_plain(pod: Pod, policy: Policy) -> bool:
     """Tell whether containers ask for no GPU, or for whole ones where the policy shares none: no backend need look."""
-    plain = known.PLAIN.get(policy.backend.name, ())
+    plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
     if policy.scheduler_name or "translateFrom" in policy.spec:
         plain = ()
     for container in pod.containers:
@@ -109,7 +109,7 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
 def _other_policy(policy: Policy, verdict: Verdict) -> str:
     """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
     system = verdict.system
-    if system is None or system == policy.backend.name:
+    if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
         return ""
     from gpu_admission.backends import registry  # noqa: PLC0415 - as above
 

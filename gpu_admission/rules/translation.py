@@ -130,7 +130,9 @@ class Writer:
         place = asked.spelling.annotations_at
         current = mapping(pointers.resolve(self._document, place))
         if len(old) == len(current) and not emission.annotations:
-            yield patch.remove(self._rule, place)
+            around = mapping(pointers.resolve(self._document, place[:-1]))
+            alone = len(around) == 1 and not emission.labels and place[-2:-1] == ("metadata",)
+            yield patch.remove(self._rule, place[:-1] if alone else place)  # no `metadata: {}` is left
             return
         for name in old:
             yield patch.remove(self._rule, (*place, name))

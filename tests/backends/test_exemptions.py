@@ -62,8 +62,9 @@ def allowed(policy, namespace, user=BY_CONTROLLER, endpoint="validate", obj=None
 def wanted(name):
     """The namespaces that a shipped policy exempts."""
     backend = policyfile.load(name).backend.name
-    vendors = OF_VENDORS if backend == "exclusive" else ["nvidia"]
-    return EVERYWHERE | OF_BACKENDS.get(backend, set()) | set().union(*(OF_VENDORS[vendor] for vendor in vendors))
+    vendors = OF_VENDORS if backend in {"exclusive", "any"} else ["nvidia"]
+    own = set().union(*OF_BACKENDS.values()) if backend == "any" else OF_BACKENDS.get(backend, set())
+    return EVERYWHERE | own | set().union(*(OF_VENDORS[vendor] for vendor in vendors))
 
 
 @pytest.mark.parametrize("name", policyfile.shipped())

@@ -34,6 +34,6 @@ def test_only_so_many_are_remembered_and_none_that_are_long():
     for amount in range(1000, 2100):
         engine.validate(pod("nvidia.com/gpumem", str(amount)))
     engine.validate(pod("nvidia.com/gpumem", "0" * 100 + "8"))
-    known = plan.chosen(policy)[2]._known
+    known = plan.chosen(policy, "hami")[2]._known
     assert len(known) == 1024
     assert max(len(str(word)) for key in known for word in key) < 40

@@ -96,9 +96,9 @@ spec:
         (
             remove(*TRAIN, "resources", "requests"),
             "resources:\n      requests:\n        nvidia.com/gpu: 1  # one card\n        memory: '8Gi'\n",
-            "resources: {}\n",
+            "# one card\n    resources: {}\n",
         ),
-        (remove("kind"), "kind: Pod   # just one\n", ""),
+        (remove("kind"), "kind: Pod   # just one\n", "# just one\n"),
         (remove(*TRAIN, "name"), "- name: train\n    image", "- image"),
         (remove("spec", "containers", 1, "command", 0), '[a, "b"]', '["b"]'),
         (remove("spec", "containers", 1, "command", 1), '[a, "b"]', "[a]"),
@@ -111,7 +111,7 @@ spec:
         (
             replace(*TRAIN, "resources", "requests", value={"memory": "8Gi"}),
             "        nvidia.com/gpu: 1  # one card\n",
-            "",
+            "        # one card\n",
         ),
         (replace("spec", "containers", 1, "command", value=["a", "c"]), '"b"', '"c"'),
         (replace("spec", "containers", 1, "command", value=["a"]), '[a, "b"]', "[a]"),

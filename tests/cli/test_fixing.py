@@ -19,12 +19,49 @@ def test_a_file_is_repaired_and_every_other_byte_kept(lint):
     path.chmod(0o750)
     result = lint("a.yaml", "--fix")
     assert result.code == 0
-    assert "Fixed 2 findings in 1 file (GPU001 1, GPU201 1)" in result.err
+    assert "Fixed 1 finding in 1 file (GPU001 1)" in result.err
     fixed = lint.read("a.yaml")
     assert fixed.count("\r\n") == fixed.count("\n")
     assert {"# a comment", '  name: "train"   # kept', "# end"} <= set(fixed.split("\r\n"))
     assert path.stat().st_mode & 0o777 == 0o750
     assert lint("a.yaml").code == 0
+
+
+class TestOnlyWhatIsReported:
+    """What --fix repairs is what is reported: a file without findings is a file that stays."""
+
+    REPEATED = POD.replace("        requests:\n", "        limits:\n          nvidia.com/gpu: 1\n        requests:\n")
+
+    @pytest.mark.parametrize("policy", ["any", "default"])
+    def test_infos_stay(self, lint, policy):
+        lint.write("a.yaml", self.REPEATED)
+        assert lint("a.yaml", "-p", policy).code == 0
+        result = lint("a.yaml", "-p", policy, "--fix", "--exit-non-zero-on-fix")
+        assert result.code == 0
+        assert "Fixed nothing" in result.err
+        assert lint.read("a.yaml") == self.REPEATED
+
+    @pytest.mark.parametrize("argv", [["--min-severity", "info"], ["--select", "GPU005"], ["--fail-on", "info"]])
+    def test_infos_that_somebody_asks_for_are_repaired(self, lint, argv):
+        lint.write("a.yaml", self.REPEATED)
+        assert lint("a.yaml", "--fix", *argv).code == 0
+        assert "requests" not in lint.read("a.yaml")
+
+    def test_what_the_policy_makes_graver_is_repaired(self, lint):
+        lint.write("a.yaml", self.REPEATED)
+        assert lint("a.yaml", "--fix", "-p", "strict").code == 0
+        assert "requests" not in lint.read("a.yaml")
+
+    def test_an_unsafe_repair_of_an_info_is_none_either(self, lint):
+        lint.write("a.yaml", self.REPEATED)
+        lint("a.yaml", "--fix", "--unsafe-fixes")
+        assert lint.read("a.yaml") == self.REPEATED
+
+    def test_beside_an_error_infos_stay(self, lint):
+        lint.write("a.yaml", POD + self.REPEATED.partition("containers:\n")[2].replace("train", "other"))
+        assert lint("a.yaml", "--fix").code == 0
+        assert "tolerations" not in lint.read("a.yaml")
+        assert lint.read("a.yaml").count("requests") == 2
 
 
 def test_nothing_is_written_where_nothing_changes(lint, monkeypatch):
@@ -178,7 +215,7 @@ class TestDiff:
         result = lint("a.yaml", "--diff")
         assert result.code == 1
         assert "+        limits:\n" in result.out
-        assert "Would fix 2 findings in 1 file" in result.err
+        assert "Would fix 1 finding in 1 file" in result.err
         assert lint.read("a.yaml") == POD
 
     def test_nothing_to_change(self, lint):
@@ -188,7 +225,7 @@ class TestDiff:
 
     def test_errors_weigh_more(self, lint):
         lint.write("a.yaml")
-        lint.write("b.yaml", "a: [")
+        lint.write("b.yaml", "a: [  # gpu")
         assert lint(".", "--diff").code == 2
 
     def test_diff_with_fix_writes_nothing(self, lint):

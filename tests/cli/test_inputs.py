@@ -140,7 +140,7 @@ class TestStdin:
         assert lint("-", "--stdin-filename", "x/y.yaml", stdin=POD).out.startswith("x/y.yaml:11:11: GPU001 ")
 
     def test_json_by_name(self, lint):
-        assert lint.json("-", "--stdin-filename", "x.json", stdin="a: 1").code == 2
+        assert lint.json("-", "--stdin-filename", "x.json", stdin="gpu: 1").code == 2
 
     def test_twice_is_once(self, lint):
         assert lint.json("-", "-", stdin=POD).json["summary"]["files"] == 1
@@ -166,6 +166,88 @@ class TestStdin:
     def test_rendered_output_in_a_file_is_marked_where_it_stands(self, lint):
         lint.write("rendered.yaml", f"---\n# Source: chart/templates/train.yaml\n{POD}")
         assert "file=rendered.yaml,line=13," in lint("rendered.yaml", "-f", "github").out
+        (finding,) = lint.json("rendered.yaml").json["findings"]
+        assert (finding["file"], finding["line"]) == ("rendered.yaml", 13)
+        assert "rendered_in" not in finding
+        assert finding["message"].endswith("(rendered from chart/templates/train.yaml)")
+        assert lint("rendered.yaml").out.startswith("rendered.yaml:13:11: GPU001 ")
+
+
+UNRECOGNISED = {
+    "glued": "---\n# Source: c/t/d.yaml\n# Licensed under Apache 2.0apiVersion: v1\n" + POD.partition("\n")[2],
+    "no kind": POD.replace("kind: Pod\n", ""),
+    "an empty kind": POD.replace("kind: Pod\n", "kind:\n"),
+    "no apiVersion": POD.partition("\n")[2],
+    "neither": POD.partition("metadata")[1] + POD.partition("metadata")[2],
+    "rendered": "# Source: c/t/v.yaml\ngpu: 1\n",
+}
+OTHER = {
+    "a chart": "apiVersion: v2\nname: gpu\nversion: 1.0.0\n",
+    "values": "kind: DaemonSet\nimage: gpu\nresources: {limits: {nvidia.com/gpu: 1}}\n",
+    "a list": "- gpu\n",
+    "a text": "gpu\n",
+    "compose": "services: {gpu: {image: x}}\n",
+    "settings": "spec: {gpu: 1}\n",
+    "nothing": "# Source: gpu.yaml\n---\n",
+}
+
+
+@pytest.mark.parametrize("name", UNRECOGNISED)
+def test_what_lacks_its_type_is_reported(lint, name):
+    lint.write("a.yaml", UNRECOGNISED[name])
+    result = lint.json("a.yaml")
+    assert result.code == 2
+    (error,) = result.json["errors"]
+    assert "Kubernetes cannot tell what it is" in error["message"]
+    assert error["line"] >= 1
+    assert ("(apiVersion: stands in a comment)" in error["message"]) is (name == "glued")
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_other_yaml_that_names_gpus_is_passed_over_too(lint, name):
+    lint.write("a.yaml", OTHER[name])
+    result = lint("a.yaml")
+    assert (result.code, result.err) == (0, "")
+
+
+IN_POD = "apiVersion: v1\nkind: Pod\nmetadata: {name: gpu}\nspec:\n  containers: [{name: c, image: i}]\n"
+NO_TEXTS = [
+    "  tolerations: [{key: nvidia.com/gpu, operator: Equal, value: true}]",
+    "  tolerations: [{key: 1, operator: Exists}]",
+    "  nodeSelector: {nvidia.com/gpu.present: true}",
+    "  nodeSelector: {x: 1}",
+    "  nodeSelector: {x: {}}",
+    "  nodeSelector: []",
+    "  initContainers: [{name: i, image: i, env: [{name: A, value: 1}]}]",
+    "  initContainers: [{name: i, image: i, env: [{name: true}]}]",
+]
+
+
+@pytest.mark.parametrize("odd", NO_TEXTS)
+def test_what_the_api_server_cannot_decode_is_an_error_at_the_value(lint, odd):
+    lint.write("a.yaml", f"{IN_POD}{odd}\n")
+    result = lint.json("a.yaml")
+    assert result.code == 2
+    (error,) = result.json["errors"]
+    assert error["line"] == 6
+    assert "it could not read this object" in error["message"]
+
+
+@pytest.mark.parametrize("field", ["labels", "annotations"])
+def test_so_are_labels_and_annotations_of_objects_and_templates(lint, field):
+    meta = f"metadata: {{name: gpu, {field}: {{a: 1}}}}"
+    template = f"apiVersion: apps/v1\nkind: Deployment\nspec:\n  template:\n    {meta}\n    spec: {{containers: []}}\n"
+    for text, line in ((f"apiVersion: x/v1\nkind: X\n{meta}\n", 3), (template, 5)):
+        lint.write("a.yaml", text)
+        (error,) = lint.json("a.yaml").json["errors"]
+        assert error["line"] == line
+        assert 'write it in quotes: "1"' in error["message"]
+
+
+def test_texts_and_what_will_be_filled_in_are_fine(lint):
+    fine = '  nodeSelector: {a: "true", b: null, c: {gpu}}\n  tolerations: [{operator: Exists, tolerationSeconds: 5}]\n'
+    lint.write("a.yaml", IN_POD + fine)
+    assert lint("a.yaml").code == 0
 
 
 def test_process_substitution_is_read(lint):
@@ -189,7 +271,7 @@ def test_templates_are_skipped_with_a_hint(lint):
 
 def test_many_templates_are_counted(lint):
     for number in range(30):
-        lint.write(f"{number}.yaml", "{{ if }}\na: [\n{{ end }}")
+        lint.write(f"{number}.yaml", "{{ if gpu }}\na: [\n{{ end }}")
     result = lint(".")
     assert "10 more files skipped" in result.err
     assert "30 inputs skipped" in result.out
@@ -250,7 +332,7 @@ HOSTILE = {
 def test_hostile_content_is_one_clear_error_and_the_rest_is_judged(lint, name):
     lint.write("bad.yaml", HOSTILE[name])
     lint.write("good.yaml")
-    result = lint.json(".")
+    result = lint.json(".", "--parse-all")
     assert result.code == 2
     assert result.err.count("\n") == 1
     assert result.err.startswith("bad.yaml:")
@@ -288,7 +370,7 @@ def test_wrong_shapes_are_no_trouble(lint, kind, odd):
 @pytest.mark.parametrize("odd", ["spec: []", "spec: {containers: {}}", "spec: {containers: [{name: a, resources: 5}]}"])
 def test_a_shape_that_kubernetes_could_not_read_is_an_error_with_its_place(lint, odd):
     lint.write("a.yaml", f"apiVersion: v1\nkind: Pod\n{odd}\n")
-    result = lint("a.yaml")
+    result = lint("a.yaml", "--parse-all")
     assert result.code == 2
     assert result.err.startswith("a.yaml:3:")
     assert "it could not read this object" in result.err

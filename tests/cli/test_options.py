@@ -62,8 +62,9 @@ def test_every_promised_option_is_there():
         (POD, ["--ignore", "GPU001", "--fail-on", "info"], 1),
         (POD, ["--select", "GPU3"], 0),
         (POD, ["--as-admitted"], 0),
-        ("a: [", [], 2),
-        ("a: [", ["--fail-on", "never"], 2),
+        ("a: [ # gpu", [], 2),
+        ("a: [", ["--fail-on", "never"], 0),
+        ("a: [", ["--fail-on", "never", "--parse-all"], 2),
         (POD, ["--no-such-option"], 2),
         (POD, ["--jobs", "0"], 2),
         (POD, ["--jobs"], 2),
@@ -268,7 +269,7 @@ def test_statistics(lint):
 
 def test_quiet_prints_findings_and_errors_only(lint):
     lint.write("a.yaml")
-    lint.write("b.yaml", "a: [")
+    lint.write("b.yaml", "a: [  # gpu")
     lint.write("c.yaml", "a: {{ .x }}\n{{ end }}")
     result = lint(".", "-q", "-f", "concise")
     assert result.out.count("\n") == 1
@@ -343,7 +344,7 @@ class TestOutput:
         assert "GPU001" in lint.read("out.txt")
 
     def test_the_text_report_in_a_file_names_what_could_not_be_read(self, lint):
-        lint.write("b.yaml", "a: [")
+        lint.write("b.yaml", "a: [  # gpu")
         lint("b.yaml", "-o", "out.txt")
         assert "b.yaml:1:" in lint.read("out.txt")
 

@@ -34,8 +34,8 @@ class TestJobs:
         monkeypatch.setattr(pool, "_CHUNKS", 3)
         for number in range(40):
             lint.write(f"{number}.yaml", POD if number % 3 else CLEAN)
-        lint.write("bad.yaml", "a: [")
-        lint.write("template.yaml", "{{ a }}\nb: [")
+        lint.write("bad.yaml", "a: [  # gpu")
+        lint.write("template.yaml", "{{ gpu }}\nb: [")
         return lint
 
     @pytest.mark.parametrize("form", ["text", "json", "sarif", "junit", "github", "gitlab"])

@@ -82,7 +82,7 @@ def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, sa
     result = lint("a.yaml")
     if said is not None:
         assert said in result.err
-        assert result.code == 1
+        assert result.code == (2 if said == "is no text" else 1)  # the API server does not decode that either
         assert "GPU001" in result.out
     clean = lint("a.yaml", "--fail-on", "never")
     assert clean.code == (0 if said else 2)
@@ -120,7 +120,7 @@ def test_an_annotation_reaches_no_further_than_its_object(lint):
 def test_suppressed_findings_are_not_fixed(lint):
     for content in (commented(same="  # gpu-lint: ignore[GPU001]"), annotated("GPU001")):
         lint.write("a.yaml", content)
-        lint("a.yaml", "--fix")
+        lint("a.yaml", "--fix", "--min-severity", "info")
         assert "limits" not in lint.read("a.yaml")
         assert "tolerations" in lint.read("a.yaml")
 

@@ -6,7 +6,7 @@ from gpu_admission.core.shape import is_placeholder
 @pytest.mark.parametrize(
     "said",
     ["$N", "${N}", "${N:-1}", "$(N)", "{{ n }}", "{{.gpu}}", "{% n %}", "<number>", "<number_of_gpus>", "?*", "*", "GPU_COUNT",
-     "@N@", "%N%", "__N__", "x-{{ n }}", "${A}${B}"],
+     "#{GPU}#", "#{GPU}", "((gpu))", "{gpu}", "[[ gpu ]]", {"gpu": None}, [["gpu"]], "@N@", "%N%", "__N__", "x-{{ n }}", "${A}${B}"],
 )  # fmt: skip
 def test_placeholders(said):
     assert is_placeholder(said)
@@ -36,6 +36,18 @@ def test_placeholders(said):
         None,
         [],
         {},
+        {"gpu": 1},
+        {"a": None, "b": None},
+        {1: None},
+        [[1]],
+        [["a", "b"]],
+        [[]],
+        "(gpu)",
+        "[gpu]",
+        "{0}",
+        "((" * 1000,
+        "[[" * 1000,
+        "#{" * 1000,
         "x" * 10**6,
     ],
 )

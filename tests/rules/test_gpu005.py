@@ -1,6 +1,10 @@
 import pytest
 from rule_table import LIMITS, REQUESTS, Case, Expected, check, one, pod
 
+from gpu_admission import rules
+from gpu_admission.core.engine import Engine
+from gpu_admission.files import policyfile
+
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
 
@@ -60,3 +64,40 @@ CASES = [
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_table(case):
     check("GPU005", case)
+
+
+REPEATED = {"resources": {"limits": {"nvidia.com/gpu": 2}, "requests": {"nvidia.com/gpu": 2}}}
+SPEC = {"containers": [{"name": "c", "image": "example.com/c:1", **REPEATED}]}
+KSERVE = "serving.kserve.io/v1beta1"
+MERGED = [
+    (KSERVE, "InferenceService", {"predictor": {"model": {"modelFormat": {"name": "vllm"}, **REPEATED}}}),
+    (KSERVE, "InferenceService", {"predictor": {"model": {}, "workerSpec": SPEC}}),
+    ("serving.kserve.io/v1alpha1", "LLMInferenceService", {"template": SPEC}),
+    ("serving.kserve.io/v1alpha1", "LLMInferenceServiceConfig", {"template": SPEC}),
+    ("ome.io/v1beta1", "InferenceService", {"engine": {"runner": {"image": "i", "name": "r", **REPEATED}}}),
+    ("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"values": {"server": REPEATED}}),
+    ("helm.toolkit.fluxcd.io/v2", "HelmRelease", {"values": {"podSpec": SPEC}}),
+    ("argoproj.io/v1alpha1", "Application", {"source": {"helm": {"valuesObject": {"server": REPEATED}}}}),
+    ("trainer.kubeflow.org/v1alpha1", "TrainJob", {"trainer": {"resourcesPerNode": REPEATED["resources"]}}),
+]
+WHOLE = [
+    (KSERVE, "InferenceService", {"predictor": SPEC}),
+    ("serving.kserve.io/v1alpha1", "ClusterServingRuntime", SPEC),
+    ("apps/v1", "Deployment", {"template": {"spec": SPEC}}),
+]
+
+
+def merged_findings(api_version, kind, spec):
+    engine = Engine(rules.ALL, policyfile.load("default"))
+    obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
+    return {finding.rule for finding in engine.validate(obj)} & {"GPU005", "GPU201"}
+
+
+@pytest.mark.parametrize("given", MERGED, ids=lambda given: given[1])
+def test_what_is_merged_over_another_is_left_alone(given):
+    assert merged_findings(*given) == set()
+
+
+@pytest.mark.parametrize("given", WHOLE, ids=lambda given: given[1])
+def test_what_is_whole_is_not(given):
+    assert "GPU005" in merged_findings(*given)

@@ -1,0 +1,49 @@
+"""No certain backend: requests in the portable names, under a policy that does not say what the cluster runs."""
+
+from __future__ import annotations
+
+from . import portable_names
+from .base import Backend, Page
+from .components import OF_VENDOR
+from .per_pod import PER_POD
+from .spelling import PORTABLE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .base import Facts
+    from .portable import Request
+    from .refusal import Refused
+    from .spelling import Spelling
+
+
+class AnyBackend(Backend):
+    """Whichever backend's names a pod uses (the linter's default); portable names are left for the cluster."""
+
+    name = PER_POD
+    title = "the cluster's sharing system"
+    reads = frozenset({PORTABLE})
+    spares_vendors = True
+    sharing = "whole"
+    vendors = tuple(OF_VENDOR)
+
+    def read(self, spelling: Spelling, facts: Facts) -> Request:
+        """Read a portable request, which nobody here translates."""
+        return portable_names.BACKEND.read(spelling, facts)
+
+    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+        """Yield amounts that no backend would take."""
+        yield from portable_names.BACKEND.inspect(spelling, facts)
+
+
+BACKEND = AnyBackend()
+BACKEND.page = Page(
+    summary="""\
+For those who do not know the cluster: each pod is judged by the backend whose names it uses, with that backend's
+default parameters. Nothing is translated, and portable names are left for the cluster.""",
+    refuses=(),
+    install="Nothing: it is the linter's default. A webhook is better given the policy of what the cluster runs.",
+    traps=(),
+    sources=(),
+)

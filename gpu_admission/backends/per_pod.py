@@ -1,0 +1,50 @@
+"""The choice of a backend for one pod, under the policy that leaves it to the words of the request.
+
+A policy whose backend is ``any`` is for those who do not know the cluster: the linter's default. Each pod is judged by
+the backend whose resource names or annotations it uses, with that backend's default parameters.
+"""
+
+from __future__ import annotations
+
+from . import known
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod
+
+PER_POD = "any"
+_WHOLE = "exclusive"
+_PORTABLE = "portable"
+
+
+def is_per_pod(policy: Policy) -> bool:
+    """Tell whether the policy leaves the backend to each pod."""
+    return policy.backend.name == PER_POD
+
+
+def backend_name(pod: Pod, policy: Policy) -> str:
+    """Return the name of the backend that a pod is judged by: the policy's, or that of the names that it uses.
+
+    Of several systems in one pod the first counts; the others are refused as a mixture, or left alone. Whole GPUs and
+    MIG devices belong to no sharing system, and what is only asked for in the portable names to none that is known.
+    """
+    if not is_per_pod(policy):
+        return policy.backend.name
+    name: str | None = pod.memo.get("backend")
+    if name is None:
+        name = pod.memo["backend"] = _resolved(pod)
+    return name
+
+
+def _resolved(pod: Pod) -> str:
+    systems = {gpu.resource.system: None for gpu in pod.gpus}
+    for system in systems:
+        if system in known.SHARES_CARDS:
+            return system
+    if pod.annotated:
+        from . import kai_words  # noqa: PLC0415 - few pods have such annotations, and start-up is rationed
+
+        if kai_words.asked(pod, pod.metadata, certain=False):
+            return kai_words.SYSTEM
+    return PER_POD if _PORTABLE in systems else _WHOLE
