@@ -27,6 +27,8 @@ _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"
 _PERCENTAGE = "nvidia.com/gpumem-percentage"
 _CORES = "nvidia.com/gpucores"
+_PRIORITY = "nvidia.com/priority"  # 0 is the highest, and what is meant without it
+_ONLY_HERE = ("and only HAMi knows priorities among the containers of a card", f"leave {_PRIORITY} out")
 
 
 class Hami(Backend):
@@ -81,7 +83,8 @@ class Hami(Backend):
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
             thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
-            consumed=(_NUMBER, _CORES, _MEMORY if memory or percentage is None else _PERCENTAGE),
+            lost=_ONLY_HERE if spelling.amount(_PRIORITY) else None,
+            consumed=(_NUMBER, _CORES, _PRIORITY, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:

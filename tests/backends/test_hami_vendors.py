@@ -118,4 +118,8 @@ def test_priority_is_never_left_behind():
     assert resources(admitted(HAMI, pod(limits))[0]) == limits
     after, findings = admitted(policy("volcano-vgpu"), pod(limits))
     assert resources(after) == limits
-    assert "nvidia.com/priority: 1" in next(each.message for each in findings if each.rule == "GPU102")
+    (finding,) = [each for each in findings if each.rule == "GPU102"]
+    assert "only HAMi knows priorities" in finding.message
+    after, findings = admitted(policy("volcano-vgpu"), pod({**limits, "nvidia.com/priority": 0}))
+    assert resources(after) == {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 3000}
+    assert findings == []

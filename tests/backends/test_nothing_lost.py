@@ -23,6 +23,7 @@ AMOUNTS = {
     "aliyun.com/gpu-mem": (8,),
     "volcano.sh/gpu-memory": (8192,),
     "volcano.sh/vgpu-memory": (8192,),
+    "nvidia.com/priority": (1,),
     "koordinator.sh/gpu-memory": ("8Gi",),
     "gpu-admission.io/gpu-mem": ("8Gi",),
     "koordinator.sh/gpu": (50, 200),
