@@ -28,7 +28,7 @@ _JUDGED_ANNOTATIONS = (
     f"{kai_words.PORTION_PREFIX}*",
 )
 _JUDGED_LABELS = (kai_words.QUEUE,)
-# and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
+# and what no rule reads of a Pod's spec, although others change it on pods that exist (queues take gates away).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
 # Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,
 # and what it costs to match grows with it: a user's name of 100 characters spends a fifth of the budget at this size.
@@ -145,6 +145,12 @@ def _differs(field: str, keys: list[str]) -> str:
     old = field.replace("object", "oldObject", 1)
     many = f"m.orValue({{}}).size() > {touching.MOST_KEYS}"
     return f"[{field}, {old}].exists(m, {many} || m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {group(keys)}))"
+
+
+def differing(spec: str, fields: Iterable[str]) -> list[str]:
+    """Return the conditions that an update changed one of these fields of what a CEL expression names."""
+    old = spec.replace("object", "oldObject", 1)
+    return [f"{spec}.?{field} != {old}.?{field}" for field in fields]
 
 
 def quota(policy: Policy) -> str:
