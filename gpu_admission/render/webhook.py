@@ -125,7 +125,7 @@ def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str
 
 
 def _pod_subresources(policies: Sequence[Policy]) -> list[str]:
-    """Return the ways to change what rules in force read of a running pod: its CPU and memory only if any reads them."""
+    """Return the ways to change what rules read of a running pod: its CPU and memory only where one in force does."""
     resized = ["pods/resize"] if any(policy.in_force(BY_ID[_READS_CPU]) for policy in policies) else []
     return ["pods/ephemeralcontainers", *resized]
 
@@ -151,7 +151,7 @@ def _templates(
 
 
 def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
-    """Return the conditions that an update changed the time limits of a Job, which stand in its pod template and around it."""
+    """Return the conditions that an update changed the time limits of a Job, in its pod template or around it."""
     if not any(policy.in_force(BY_ID[_READS_DEADLINES]) for policy in policies):
         return []
     around = spec.removesuffix(".?template.?spec")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import TEMPLATE, Rule
-from gpu_admission.core.shape import shown
+from gpu_admission.core.shape import mapping, shown
 
 from . import time_limits
 
@@ -36,7 +36,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     found = {pod.pointer: list(time_limits.deadlines(workload, fields, pod)) for pod in pods}
     place, around = time_limits.holder(workload, fields)
     has_deadline = all(found.values())
-    if pods and not _is_limited(policy.guardrails.time_limit, has_deadline, around.get(fields.ttl) is not None):
+    if pods and not _is_limited(
+        policy.guardrails.time_limit, has_deadline, mapping(around).get(fields.ttl) is not None
+    ):
         yield _missing(workload, policy, fields, place, around)
     for pod in pods:
         yield from _too_long(workload, policy, found[pod.pointer])
@@ -47,7 +49,7 @@ def _is_limited(wanted: TimeLimit, has_deadline: bool, has_ttl: bool) -> bool:
 
 
 def _missing(
-    workload: Workload, policy: Policy, fields: JobFields, place: Pointer, around: Mapping[str, Any]
+    workload: Workload, policy: Policy, fields: JobFields, place: Pointer, around: Mapping[str, Any] | None
 ) -> Problem:
     wanted, seconds = policy.guardrails.time_limit, policy.guardrails.deadline_seconds
     where = ".".join(map(str, fields.path))
@@ -60,7 +62,7 @@ def _missing(
         "any": f"set {inside} to the longest time that it may run, or {where}.{fields.ttl}",
     }[wanted]
     lacks = {"deadline": "no deadline", "ttl": "no time to live after its end", "any": "no time limit"}[wanted]
-    repairable = fields.deadline and wanted != "ttl" and seconds is not None
+    repairable = around is not None and fields.deadline and wanted != "ttl" and seconds is not None
     path = (*place, time_limits.DEADLINE)
     return Problem(
         place if around else (*workload.pointer, "spec"),

@@ -144,11 +144,16 @@ def spellings(place: str) -> str:
     return written if place.endswith("*") else f"{written}(/|$)"
 
 
-def above() -> str:
-    """Return an expression (RE2) for the absolute paths that ``parent_of`` knows, the root of the node among them."""
+def parents() -> frozenset[str]:
+    """Return the normal paths of all folders that ``parent_of`` knows, the root of the node among them."""
     places = {place.rstrip("*") for table in (markers.DEVICE_PATHS, markers.SOCKET_PATHS) for place in table}
     folders = {place.rpartition("/")[0] for place in places} | markers.DRIVER_PARENTS
     while upper := {folder.rpartition("/")[0] for folder in folders} - folders:
         folders |= upper
-    written = [spellings(folder).removesuffix("(/|$)") for folder in sorted(folders - {""})]
+    return frozenset([folder or "/" for folder in folders])
+
+
+def above() -> str:
+    """Return an expression (RE2) for the absolute paths that ``parent_of`` knows, the root of the node among them."""
+    written = [spellings(folder).removesuffix("(/|$)") for folder in sorted(parents() - {"/"})]
     return rf"/{ROOT_LINKS}(\.?|({'|'.join([*written, f'{_PROCESS}(root|cwd)'])})(/+\.?)*)$"

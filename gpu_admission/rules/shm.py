@@ -34,7 +34,7 @@ class Mounted:
     empty if it is or if nobody can tell.
     """
 
-    __slots__ = ("_is_empty_dir", "_place", "on_disk", "pointer", "volume")
+    __slots__ = ("_has_room", "_is_empty_dir", "_place", "on_disk", "pointer", "volume")
 
     def __init__(self, pointer: Pointer, volume: str, place: Pointer, source: Mapping[str, Any]) -> None:
         self.pointer = pointer
@@ -44,6 +44,7 @@ class Mounted:
         self._is_empty_dir = bool(source) and all(
             value is None for key, value in source.items() if key not in {"name", "emptyDir"}
         )
+        self._has_room = isinstance(source.get("emptyDir"), dict | None)
         kind = next((key for key in _OTHERS if source.get(key) is not None), "")
         self.on_disk = f"a {kind} volume" if kind else ""
         if self._is_empty_dir and not mapping(source.get("emptyDir")).get("medium"):
@@ -51,7 +52,7 @@ class Mounted:
 
     def repair(self, rule: str, document: object) -> tuple[Operation, ...]:
         """Return what makes an emptyDir on disk one in memory; nothing for other volumes."""
-        if not self._is_empty_dir or not self.on_disk:
+        if not self._is_empty_dir or not self._has_room or not self.on_disk:
             return ()
         return (patch.add(rule, document, (*self._place, "emptyDir", "medium"), _MEMORY),)
 

@@ -65,17 +65,20 @@ def fields_of(workload: Workload) -> JobFields | None:
     return _KINDS.get(workload.group, {}).get(workload.kind)
 
 
-def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str, Any]]:
-    """Return the mapping that holds (or, where it is missing, would hold) the time limits, and where it stands."""
+def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str, Any] | None]:
+    """Return where the time limits stand (or would), and the mapping there: an empty one where there is nothing yet.
+
+    It is None where something else stands there.
+    """
     here: Any = workload.object
     for token in fields.path:
         here = pointers.child(here, token)
-    return (*workload.pointer, *fields.path), mapping(here)
+    return (*workload.pointer, *fields.path), mapping(here) if isinstance(here, dict | None) else None
 
 
 def deadlines(workload: Workload, fields: JobFields, pod: Pod) -> Iterator[tuple[Pointer, Any]]:
     """Yield every deadline that ends a pod of the job, raw, with where it stands."""
-    around: list[tuple[Pointer, Any]] = [(pod.pointer, pod.spec)]
+    around: list[tuple[Pointer, object]] = [(pod.pointer, pod.spec)]
     if fields.deadline:
         around.append(holder(workload, fields))
     if fields.has_jobs:
