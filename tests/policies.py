@@ -14,6 +14,13 @@ ALL_ON = Policy(
         "schedulerName": "kai-scheduler",
         "runtimeClassName": "nvidia",
         "visibleDevices": {"gpuLess": "void", "served": "void", "everyPod": True},
+        "guardrails": {
+            "sharedMemory": {"gpus": 1, "size": "1Gi"},
+            "jobs": {"require": "deadline", "longestSeconds": 60, "deadlineSeconds": 60},
+            "nodes": {"labels": ["pool"], "add": [{"key": "pool", "value": "gpu"}]},
+            "runtimeClasses": [],
+            "namespaces": ["gpus"],
+        },
         "limits": {"perContainer": 1, "perPod": 1, "counts": [1]},
         "cluster": {"cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}]},
     },

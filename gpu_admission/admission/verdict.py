@@ -20,8 +20,8 @@ each of them can change (Kubernetes 1.36, pkg/registry/core/pod: strategy.go, st
                          that are copied from the Binding
 ``bindings``             the same                                  judged likewise
 ``ephemeralcontainers``  ephemeral containers                      judged
-``pods/resize``          cpu and memory of containers              judged if asked: no rule reads them, so the
-                                                                   webhook is not registered for it
+``pods/resize``          cpu and memory of containers              judged; registered for it where GPU501 is in
+                                                                   force, which alone reads them
 ``pods/eviction``,       nothing of the Pod                        never judged
 exec, attach, …
 =======================  ========================================  =============================================
@@ -85,14 +85,22 @@ def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
     elif request.operation == "UPDATE":
         if request.kind == "Pod" and changes.is_terminal(request.old_object):
             return _NOTHING
-        findings = engine.introduced(request.object, request.old_object)
+        findings = engine.introduced(_placed(request.object, request), _placed(request.old_object, request))
     else:
-        findings = engine.validate(request.object, "admission")
+        findings = engine.validate(_placed(request.object, request), "admission")
     consequence = _of_pod if request.kind in _PODS else _of_template
     found = [(finding, consequence(finding, engine.policy)) for finding in findings]
     return Verdict(
         found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
     )
+
+
+def _placed(obj: Any, request: Request) -> Any:
+    """Return an object with the namespace of the request, where its own metadata leaves that out."""
+    metadata = mapping(obj).get("metadata")
+    if not request.namespace or not isinstance(metadata, dict) or metadata.get("namespace"):
+        return obj
+    return {**obj, "metadata": {**metadata, "namespace": request.namespace}}
 
 
 def _pod_with(metadata: Any) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def _mutate(request: Request, engine: Engine) -> Verdict:
 
     The API server's own validation runs between the two, and would otherwise speak first.
     """
-    mutation = engine.mutate(request.object, "admission")
+    mutation = engine.mutate(_placed(request.object, request), "admission")
     findings = engine.left(mutation)
     return Verdict([(finding, finding.action) for finding in findings], mutation.patch)
 

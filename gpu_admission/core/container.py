@@ -161,7 +161,7 @@ class Container:
 
     @property
     def label(self) -> str:
-        """How messages name it: ``container "train"``, ``init container "setup"``, ``"model"``, ``NIMService "llama"``."""
+        """How messages name it: ``container "train"``, ``init container "setup"``, ``NIMService "llama"``."""
         if self.known_as:
             return self.known_as
         kind, name = _LABELS[self.role], self.name

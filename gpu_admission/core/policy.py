@@ -9,6 +9,7 @@ from __future__ import annotations
 from . import resources
 from .exemptions import Exemptions, NamePatterns
 from .finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
+from .guardrails import Guardrails
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class Policy:
         "cards",
         "exempt",
         "extra",
+        "guardrails",
         "limits",
         "match",
         "mode",
@@ -101,6 +103,7 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
         self.exempt = Exemptions(spec.get("exempt"))
+        self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
         self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
         self.selected = selected

@@ -15,6 +15,8 @@ from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer, quantity, resources
 
+from .guardrails_model import Guardrails  # noqa: TC001 - pydantic reads it
+
 if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend as SharingBackend
     from gpu_admission.backends.parameter import Parameter
@@ -234,6 +236,7 @@ class Spec(_Model):
     visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
     limits: Limits | None = None
     cluster: Cluster | None = None
+    guardrails: Guardrails | None = None
     exempt: Exempt | None = None
     workloads: list[Workload] = []
 

@@ -114,7 +114,7 @@ _EXEMPT = """\
 
 Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` by trade; schedulers write on pods
 which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by the names that
-their own installations give, and nothing else (`default` and `strict`: every vendor, no sharing system).
+their own installations give, and nothing else (`default`, `strict` and `guardrails`: every vendor, no sharing system).
 
 **Who must own these names.** A pod in an exempt namespace, and whatever an exempt account writes anywhere, is not
 looked at. A namespace that does not exist is exempt for whoever may create it, and who creates `hami-system` may also

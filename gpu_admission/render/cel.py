@@ -154,6 +154,12 @@ def _differs(field: str, keys: list[str]) -> str:
     return f"[{field}, {old}].exists(m, {many} || m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {group(keys)}))"
 
 
+def differing(spec: str, fields: Iterable[str]) -> list[str]:
+    """Return the conditions that an update changed one of these fields of what a CEL expression names."""
+    old = spec.replace("object", "oldObject", 1)
+    return [f"{spec}.?{field} != {old}.?{field}" for field in fields]
+
+
 def quota(policy: Policy) -> str:
     """Return the condition under which a ResourceQuota or a LimitRange names a GPU."""
     fields = ", ".join(f"l.?{field}.orValue({{}})" for field in ("default", "defaultRequest", "max", "min"))

@@ -12,7 +12,7 @@ import base64
 from gpu_admission.core import kinds
 from gpu_admission.core.policy import Policy
 from gpu_admission.core.rule import POD, TEMPLATE
-from gpu_admission.rules import BY_ID
+from gpu_admission.rules import BY_ID, time_limits
 
 from . import cel, globs
 from .literals import any_of
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DOMAIN = "gpu-admission.io"
 LABELS = {"app.kubernetes.io/name": "gpu-admission"}
 _NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # the API server sets it: a user cannot fake it
+_READS_CPU, _READS_DEADLINES = "GPU501", "GPU503"
 _TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
 _CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
 
@@ -99,7 +100,7 @@ def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]
 
 def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str, Any]]:
     closed = "Ignore" if options.fail_open else "Fail"
-    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], ["pods/ephemeralcontainers"], ["UPDATE"])]
+    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], _pod_subresources(policies), ["UPDATE"])]
     pods = _webhook("pods", options, policies, "validate", closed, 5, rules)
     where = ("object.?spec", "object.?metadata")
     pods["matchConditions"] += [*_pod_conditions(policies, *where), _condition("changed", cel.changed(*where))]
@@ -123,6 +124,12 @@ def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str
     yield quotas
 
 
+def _pod_subresources(policies: Sequence[Policy]) -> list[str]:
+    """Return the ways to change what rules read of a running pod: its CPU and memory only where one in force does."""
+    resized = ["pods/resize"] if any(policy.in_force(BY_ID[_READS_CPU]) for policy in policies) else []
+    return ["pods/ephemeralcontainers", *resized]
+
+
 def _marks(policies: Sequence[Policy], options: Options, failure: str) -> dict[str, Any]:
     """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
     rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
@@ -138,9 +145,17 @@ def _templates(
     hook["matchConditions"] += [
         _own_word(),
         *_pod_conditions(policies, spec, metadata, TEMPLATE),
-        _condition("changed", cel.changed(spec, metadata)),
+        _condition("changed", _any([cel.changed(spec, metadata), *_job_changes(policies, spec)])),
     ]
     return hook
+
+
+def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
+    """Return the conditions that an update changed the time limits of a Job, in its pod template or around it."""
+    if not any(policy.in_force(BY_ID[_READS_DEADLINES]) for policy in policies):
+        return []
+    around = spec.removesuffix(".?template.?spec")
+    return [*cel.differing(around, time_limits.OF_JOBS), *cel.differing(spec, (time_limits.DEADLINE,))]
 
 
 def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:

@@ -45,6 +45,12 @@ from . import (
     gpu308_isolation_switch,
     gpu309_host_namespace_mps,
     gpu310_unjudged_env_from,
+    gpu501_memory_and_cpu_request,
+    gpu502_shared_memory,
+    gpu503_job_time_limit,
+    gpu504_node_targeting,
+    gpu505_runtime_class_allowed,
+    gpu506_gpu_namespace,
     gpu507_node_in_hand,
 )
 
@@ -96,6 +102,12 @@ ALL: tuple[Rule, ...] = (
     gpu308_isolation_switch.RULE,
     gpu309_host_namespace_mps.RULE,
     gpu310_unjudged_env_from.RULE,
+    gpu501_memory_and_cpu_request.RULE,
+    gpu502_shared_memory.RULE,
+    gpu503_job_time_limit.RULE,
+    gpu504_node_targeting.RULE,
+    gpu505_runtime_class_allowed.RULE,
+    gpu506_gpu_namespace.RULE,
     gpu507_node_in_hand.RULE,
 )
 

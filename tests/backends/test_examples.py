@@ -38,6 +38,7 @@ SHARED = {backend.name for backend in registry.ALL} - {"exclusive"}
 ARRIVES = {
     "default": ({"nvidia.com/gpu": 1}, None),
     "strict": ({"nvidia.com/gpu": 1}, None),
+    "guardrails": ({"nvidia.com/gpu": 1}, None),
     "time-slicing": ({"nvidia.com/gpu": 1}, None),
     "mps": ({"nvidia.com/gpu": 1}, None),
     "mig": ({"nvidia.com/mig-1g.10gb": 1}, None),

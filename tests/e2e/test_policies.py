@@ -10,6 +10,7 @@ pytestmark = pytest.mark.e2e
 ARRIVES = {
     "default": ({"nvidia.com/gpu": "1"}, {"nodeName": None, "schedulerName": "default-scheduler"}),
     "strict": ({"nvidia.com/gpu": "1"}, {"schedulerName": "default-scheduler"}),
+    "guardrails": ({"nvidia.com/gpu": "1"}, {"schedulerName": "default-scheduler"}),
     "dra": ({}, {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]}),
     "gpushare": ({"aliyun.com/gpu-mem": "8"}, {}),
     "hami": ({"nvidia.com/gpu": "1", "nvidia.com/gpumem": "8192"}, {"schedulerName": "hami-scheduler"}),

@@ -36,6 +36,8 @@ def texts():
     """Every text in the code that judges which could be the key of an annotation or label."""
     for part in ("rules", "backends", "core"):
         for path in (ROOT / part).glob("*.py"):
+            if path.name == "time_limits.py":
+                continue  # it names fields of jobs and of their templates, and Pods are not judged by them
             for node in ast.walk(ast.parse(path.read_text())):
                 if isinstance(node, ast.Constant) and isinstance(node.value, str):
                     yield node.value

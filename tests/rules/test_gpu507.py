@@ -10,7 +10,6 @@ from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
-from gpu_admission.render import cel
 from gpu_admission.rules import hostpaths, markers
 from rules.table import Found, Row, container, judge, pod, template, verify
 
@@ -106,6 +105,7 @@ def test_a_policy_that_switches_it_on_has_the_webhook_called():
     on, off = conditions({"rules": {"GPU507": "warn"}}), conditions({})
     assert ".?privileged" in on
     assert ".?privileged" not in off
+    assert "/run/containerd" not in off
 
 
 PARTS = ["dev", "proc", "1", "self", "root", "run", "var", "lib", "kubelet", "docker.sock", "nvidia", "driver", "etc"]

@@ -1,0 +1,133 @@
+"""GPU504: a pod with a GPU that leaves it open on which kind of GPU node it runs."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.rule import Rule
+from gpu_admission.core.shape import mapping, mappings, shown, text
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.exemptions import NamePatterns
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.policy import Policy
+    from gpu_admission.core.workload import Pod, Workload
+
+ID = "GPU504"
+_SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
+_MOST_SHOWN = 3
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find pods with a GPU that select their node by no label of GPU nodes.
+
+    Knative refuses selectors and affinities in its templates (GPU205), so there they are left to admission of the Pod.
+    """
+    if common.serverless(workload):
+        return
+    labels = policy.guardrails.node_labels
+    for pod in workload.pods:
+        selector = pod.spec.get("nodeSelector")
+        if not pod.complete or not pod.asks or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
+            continue
+        if not _selects(mapping(selector), labels) and not _requires(pod, labels):
+            yield _problem(workload, pod, policy)
+
+
+def _selects(selector: Mapping[str, Any], labels: NamePatterns) -> bool:
+    return any(labels.match(text(key)) for key in selector)
+
+
+def _requires(pod: Pod, labels: NamePatterns) -> bool:
+    """Tell whether every term of the required node affinity (any of which will do) selects by a label, or by name."""
+    affinity = mapping(mapping(pod.spec.get("affinity")).get("nodeAffinity"))
+    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    terms = [term for _, term in mappings(required.get("nodeSelectorTerms"))]
+    return bool(terms) and all(_of_term(term, labels) for term in terms)
+
+
+def _of_term(term: Mapping[str, Any], labels: NamePatterns) -> bool:
+    if any(text(field.get("operator")) == "In" for _, field in mappings(term.get("matchFields"))):
+        return True  # the node's name, as pods of a DaemonSet have it
+    found = [each for _, each in mappings(term.get("matchExpressions"))]
+    return any(text(each.get("operator")) in _SELECTING and labels.match(text(each.get("key"))) for each in found)
+
+
+def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
+    patterns = policy.guardrails.node_labels.patterns
+    allowed = ", ".join(map(shown, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
+    added = _added(pod, policy)
+    advice = ", ".join(f"{key}: {shown(value)}" for key, value in added.items()) or "a label of the GPU nodes it needs"
+    selector = (*pod.pointer, "nodeSelector")
+    fix: tuple[Operation, ...] = tuple(
+        patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items()
+    )
+    if added and pod.spec.get("nodeSelector") is None:
+        fix = (patch.add(ID, workload.document, selector, dict(added)),)
+    return Problem(
+        selector if isinstance(pod.spec.get("nodeSelector"), dict) else pod.pointer,
+        f"the pod requests a GPU and does not select its node by a label of GPU nodes ({allowed}): it may run on any "
+        "kind of GPU node",
+        f"write {advice} under nodeSelector, or require such a label by node affinity",
+        fix=fix,
+        safety="safe",
+        evidence=(),
+    )
+
+
+def _added(pod: Pod, policy: Policy) -> dict[str, str]:
+    """Return the labels that the policy has for the makers of the cards that a pod requests, all of which must hold."""
+    vendors = common.asked_vendors(pod, policy)
+    found = policy.guardrails.node_selector
+    return {each["key"]: each["value"] for each in found if not each.get("vendors") or vendors & {*each["vendors"]}}
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="node-targeting",
+    severity="warning",
+    since="0.1.0",
+    summary="requests a GPU and does not select its node by a label of GPU nodes",
+    rationale="""\
+Where a cluster has several kinds of GPU node, a pod that only requests `nvidia.com/gpu` is placed on any of them: a
+small job on the largest cards, a large one where it does not fit into memory. A toleration lets a pod run on GPU nodes
+and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every term of the required node affinity,
+says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known ones of
+GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
+
+The fix adds the labels that the policy names (`guardrails.nodes.add`), for the makers that it names, to pods that
+select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",
+        "NVIDIA/k8s-device-plugin: docs/gpu-feature-discovery/README.md",
+        "open-policy-agent/gatekeeper-library: pull request 737",
+    ),
+    bad=_POD,
+    good=f'{_POD}  nodeSelector:\n    nvidia.com/gpu.present: "true"\n',
+    policy={"guardrails": {"nodes": {"add": [{"key": "nvidia.com/gpu.present", "value": "true"}]}}},
+    default="off",
+    needs="request",
+    check=check,
+    fix="safe",
+    silences=frozenset(),
+)
