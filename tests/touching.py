@@ -84,8 +84,10 @@ WIDER = {
         lambda obj: any(e["name"] in markers.FEATURES for e in _variables(obj)),
     "an envFrom whose prefix begins a name that env sets itself":
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
+    "an annotation that could opt out, and does not":
+        lambda obj: any(key in (obj["metadata"].get("annotations") or ()) for key, _, _ in markers.OPT_OUT_ANNOTATIONS),
     "devices that are no cards, injected by annotation":
-        lambda obj: any(key.partition("/")[0] in markers.NRI_DEVICE_DOMAINS for key in obj["metadata"].get("annotations") or ()),
+        lambda obj: any(key.partition("/")[0] in {*markers.NRI_DEVICE_DOMAINS, *markers.CRIO_DEVICES} for key in obj["metadata"].get("annotations") or ()),
     "NVIDIA's runtime class on a pod that is blinded or has a claim":
         lambda obj: obj["spec"].get("runtimeClassName") in markers.NVIDIA_RUNTIME_CLASSES,
     "a path with .., a relative one, one in a root under /proc, or one that only begins as a device list":
