@@ -9,7 +9,7 @@ from gpu_admission.core import misspelt
 from gpu_admission.core import workload as workloads
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
-from gpu_admission.rules import hostpaths, markers
+from gpu_admission.rules import hostpaths, markers, runtime_variables
 
 EVERY_RULE = Policy("every-rule", {"rules": {rule.id: "deny" for rule in rules.ALL}})
 POLICIES = {**{name: policyfile.load(name) for name in policyfile.shipped()}, EVERY_RULE.name: EVERY_RULE}
@@ -81,11 +81,13 @@ WIDER = {
     "a variable that is harmless for what it is made of, or in a way that the list of harmless values does not know":
         lambda obj: any(e.get("value") not in {"", "none", "void", "disabled", None} for e in _variables(obj)),
     "one of NVIDIA's features with another value than enabled, which is the only one that counts":
-        lambda obj: any(e["name"] in markers.FEATURES for e in _variables(obj)),
+        lambda obj: any(e["name"] in runtime_variables.FEATURES for e in _variables(obj)),
     "an envFrom whose prefix begins a name that env sets itself":
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
+    "an annotation that could opt out, and does not":
+        lambda obj: any(key in (obj["metadata"].get("annotations") or ()) for key, _, _ in markers.OPT_OUT_ANNOTATIONS),
     "devices that are no cards, injected by annotation":
-        lambda obj: any(key.partition("/")[0] in markers.NRI_DEVICE_DOMAINS for key in obj["metadata"].get("annotations") or ()),
+        lambda obj: any(key.partition("/")[0] in {*markers.NRI_DEVICE_DOMAINS, *markers.CRIO_DEVICES} for key in obj["metadata"].get("annotations") or ()),
     "NVIDIA's runtime class on a pod that is blinded or has a claim":
         lambda obj: obj["spec"].get("runtimeClassName") in markers.NVIDIA_RUNTIME_CLASSES,
     "a path with .., a relative one, one in a root under /proc, or one that only begins as a device list":

@@ -129,10 +129,11 @@ class Page:
 class Marks:
     """What a system writes on pods and believes whoever wrote it, in keys in which one ``*`` stands for any text.
 
-    ``owner`` is how messages call the system; ``opt_out`` are labels, key and value, by which a pod evades its webhook.
+    ``owner`` is how messages call the system; ``opt_out`` are labels, key and value, by which a pod evades its webhook,
+    ``opt_out_annotations`` likewise annotations.
     """
 
-    __slots__ = ("annotations", "labels", "opt_out", "owner")
+    __slots__ = ("annotations", "labels", "opt_out", "opt_out_annotations", "owner")
 
     def __init__(
         self,
@@ -140,11 +141,13 @@ class Marks:
         annotations: tuple[str, ...] = (),
         labels: tuple[str, ...] = (),
         opt_out: tuple[tuple[str, str], ...] = (),
+        opt_out_annotations: tuple[tuple[str, str], ...] = (),
     ) -> None:
         self.owner = owner
         self.annotations = annotations
         self.labels = labels
         self.opt_out = opt_out
+        self.opt_out_annotations = opt_out_annotations
 
 
 class Backend:

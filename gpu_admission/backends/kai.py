@@ -62,6 +62,7 @@ class Kai(Backend):
             "nvidia.com/container.*.gpu-compute.portion",  # kai-scheduler/gpu-fractioning: CHANGELOG.md
         ),
         labels=("runai-gpu-group", "runai-gpu-group/*"),  # NVIDIA/KAI-Scheduler: the card that pods share
+        opt_out_annotations=(("kai-resource-isolator.io/inject", "false"),),  # Project-HAMi/KAI-resource-isolator
     )
     components = (
         Component(

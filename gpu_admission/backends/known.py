@@ -143,3 +143,6 @@ OPT_OUT_LABELS: tuple[tuple[str, str, str], ...] = (
     ("hami.io/webhook", "ignore", "HAMi"),
     ("4pd.io/webhook", "ignore", "HAMi"),
 )
+
+# the same among annotations
+OPT_OUT_ANNOTATIONS: tuple[tuple[str, str, str], ...] = (("kai-resource-isolator.io/inject", "false", "KAI"),)

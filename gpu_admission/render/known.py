@@ -44,6 +44,8 @@ def page() -> str:
                  {key: b.marks.owner for b in found for key in b.marks.labels}),
         _triples("OPT_OUT_LABELS", "labels by which a pod evades a webhook: key, value, whose it is",
                  [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out]),
+        _triples("OPT_OUT_ANNOTATIONS", "the same among annotations",
+                 [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out_annotations]),
     ))  # fmt: skip
 
 
@@ -83,5 +85,6 @@ def _plain(values: Mapping[str, Iterable[str]]) -> str:
 
 
 def _triples(name: str, says: str, values: Iterable[tuple[str, str, str]]) -> str:
-    rows = "".join(f'    ("{first}", "{second}", "{third}"),\n' for first, second, third in values)
-    return f"# {says}\n{name}: tuple[tuple[str, str, str], ...] = (\n{rows})\n"
+    rows = [f'("{first}", "{second}", "{third}"),' for first, second, third in values]
+    body = rows[0] if len(rows) == 1 else "".join(["\n", *(f"    {row}\n" for row in rows)])
+    return f"# {says}\n{name}: tuple[tuple[str, str, str], ...] = ({body})\n"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ID = "GPU306"
 
-_NRI = (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS)
+_NRI = (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS, *markers.CRIO_DEVICES)
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -73,7 +73,9 @@ Container runtimes inject the devices that annotations in the domain `cdi.k8s.io
 user needs to. On a pod they hand out any device that the node has a definition of, `nvidia.com/gpu=all` among
 them. Where the device injector of the Node Resource Interface runs (GKE has one), the annotations
 `cdi-devices.noderesource.dev`, `devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same: device
-nodes of cards are found in them, unless the pod asks for all cards of a node anyway.""",
+nodes of cards are found in them, unless the pod asks for all cards of a node anyway, and so in CRI-O's
+`io.kubernetes.cri-o.Devices` and `devices.crio.io`. What such a list writes otherwise than plainly (escapes, tags,
+anchors, numbers in other bases) is taken for a card.""",
     references=(
         "https://github.com/cncf-tags/container-device-interface#how-to-configure-cdi",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -30,10 +30,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 system = owners.of(text(key))
                 if system:
                     yield trusted_keys.written((*place, field, key), value, system)
-        labels = mapping(metadata.get("labels"))
-        for key, value, system in markers.OPT_OUT_LABELS:
-            if labels.get(key) == value:
-                yield trusted_keys.opted_out((*place, "labels", key), value, system)
+        for field, ways in trusted_keys.OPT_OUT:
+            given = mapping(metadata.get(field))
+            for key, value, system in ways:
+                if given.get(key) == value:
+                    yield trusted_keys.opted_out((*place, field, key), value, system)
 
 
 _POD = """\
@@ -60,10 +61,11 @@ RULE = Rule(
 Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much
 of it, that it was paid for. Nobody signs them. A pod that is created with them gets the card it names, whoever
 has it, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make a backend
-overlook the pod altogether. Until a pod has ended nobody but the backend may change or remove them either: the share
-that they name would be given to others while the pod still uses it. What users set to ask for something (a queue, a
-type of card, `gpu-memory` for KAI) is none of this; but once the pod is bound to a node, its scheduler counts by the
-amounts that it asked for, and they stay as they are.""",
+overlook the pod altogether, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a pod has
+ended nobody but the backend may change or remove them either: the share that they name would be given to others while
+the pod still uses it. What users set to ask for something (a queue, a type of card, `gpu-memory` for KAI) is none of
+this; but once the pod is bound to a node, its scheduler counts by the amounts that it asked for, and they stay as they
+are.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",
         "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go",
@@ -77,7 +79,7 @@ amounts that it asked for, and they stay as they are.""",
     compare=trusted_keys.compare,
     when=occasions.scheduler_mark,
     reads=Reads(
-        annotations=markers.TRUSTED_ANNOTATIONS,
+        annotations=[*markers.TRUSTED_ANNOTATIONS, *(key for key, _, _ in markers.OPT_OUT_ANNOTATIONS)],
         labels=markers.TRUSTED_LABELS,
         label_values={key: value for key, value, _ in markers.OPT_OUT_LABELS},
     ),

@@ -48,6 +48,8 @@ CDI_DOMAIN = "cdi.k8s.io"
 # containerd/nri: plugins/device-injector; GoogleCloudPlatform/container-engine-accelerators: nri_device_injector
 NRI_CDI_DOMAINS = ("cdi-devices.noderesource.dev", "cdi-devices.nri.io")
 NRI_DEVICE_DOMAINS = ("devices.noderesource.dev", "devices.nri.io", "devices.gke.io")
+# and by which CRI-O itself does, as far as its allowed_devices let it: cri-o/cri-o: pkg/annotations
+CRIO_DEVICES = ("io.kubernetes.cri-o.Devices", "devices.crio.io")
 
 # What a scheduler writes on a pod and a device plugin believes: key, in which one * stands for any text; whose it is.
 # What the backends write is a fact of each (backends/base.py, Marks); here stand those of systems that are none.
@@ -67,12 +69,20 @@ TRUSTED_ANNOTATIONS = Owners(
         "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
         "gas-container-tiles": "Intel GPU-aware scheduling",
         "gas-ts": "Intel GPU-aware scheduling",
+        # The plugins of these makers read what HAMi, Koordinator or their own schedulers write:
+        "metax-tech.com/gpu-devices-allocated": "MetaX",  # Project-HAMi/HAMi: pkg/device/metax; koordinator
+        "mthreads.com/gpu-index": "Moore Threads",  # Project-HAMi/HAMi: pkg/device/mthreads
+        "mthreads.com/predicate-*": "Moore Threads",
+        "enflame.com/gcu-assigned*": "Enflame",  # gcushare-scheduler-plugin; Project-HAMi/HAMi: pkg/device/enflame
+        "BAIDU_COM_DEVICE_IDX": "Kunlunxin",  # Project-HAMi/HAMi: pkg/device/kunlun
+        "AWS_NEURON_IDS": "Neuron",  # AWS' neuron-scheduler; Project-HAMi/HAMi: pkg/device/awsneuron
         "CAMBRICON_DSMLU_*": "Cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
     }
 )
 TRUSTED_LABELS = Owners({**known.TRUSTED_LABELS, "elasticgpu.io/assumed": "Elastic GPU"})
 # Labels by which a pod evades a backend's own webhook: key, value, whose it is.
 OPT_OUT_LABELS = known.OPT_OUT_LABELS
+OPT_OUT_ANNOTATIONS = known.OPT_OUT_ANNOTATIONS
 
 # Host paths, written with /run for /var/run; a trailing * matches the rest of the name.
 DEVICE_PATHS: dict[str, str] = {
@@ -150,6 +160,7 @@ ANNOTATION_PREFIXES: tuple[str, ...] = (
     *dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key),
     *NRI_CDI_DOMAINS,
     *NRI_DEVICE_DOMAINS,
+    *CRIO_DEVICES,
 )
 LABEL_KEYS: tuple[str, ...] = (
     *(key for key in TRUSTED_LABELS if "*" not in key),

@@ -38,9 +38,10 @@ _BEGINNINGS = frozenset(
         for keys in (
             markers.TRUSTED_ANNOTATIONS,
             markers.TRUSTED_LABELS,
-            [key for key, _, _ in markers.OPT_OUT_LABELS],
+            [key for key, _, _ in (*markers.OPT_OUT_LABELS, *markers.OPT_OUT_ANNOTATIONS)],
             markers.NRI_CDI_DOMAINS,
             markers.NRI_DEVICE_DOMAINS,
+            markers.CRIO_DEVICES,
         )
         for key in keys
     ]

@@ -18,21 +18,23 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Pod, Workload
 
 FIELDS = (("annotations", markers.TRUSTED_ANNOTATIONS), ("labels", markers.TRUSTED_LABELS))
+OPT_OUT = (("annotations", markers.OPT_OUT_ANNOTATIONS), ("labels", markers.OPT_OUT_LABELS))
 
 
 def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
     """Find what an update of a Pod writes, changes or removes of those keys.
 
-    Removing a label that opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
+    Removing what opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
     """
     place: Pointer = (*new.pointer, "metadata")
     held, given = (mapping(workload.object.get("metadata")) for workload in (old, new))
     for field, owners in FIELDS:
         yield from _in_field((*place, field), mapping(held.get(field)), mapping(given.get(field)), owners)
-    before, now = mapping(held.get("labels")), mapping(given.get("labels"))
-    for key, value, system in markers.OPT_OUT_LABELS:
-        if now.get(key) == value and before.get(key) != value:
-            yield opted_out((*place, "labels", key), value, system)
+    for field, ways in OPT_OUT:
+        before, now = mapping(held.get(field)), mapping(given.get(field))
+        for key, value, system in ways:
+            if now.get(key) == value and before.get(key) != value:
+                yield opted_out((*place, field, key), value, system)
     for pod, was in zip(new.pods, old.pods, strict=False):
         yield from _in_request(pod, was, policy)
 
@@ -78,12 +80,12 @@ def _rewritten(place: Pointer, value: object, system: str, *, removed: bool) -> 
 
 
 def opted_out(place: Pointer, value: str, system: str) -> Problem:
-    """Return the problem of a label that opts out."""
+    """Return the problem of a label or an annotation that opts out."""
     return Problem(
         place,
-        f"the label {place[-1]}: {value} hides the pod from the webhook of {system}, "
+        f"the {str(place[-2])[:-1]} {place[-1]}: {value} hides the pod from the webhook of {system}, "
         "so it runs without the limits on shared GPUs",
-        "remove the label",
+        f"remove the {str(place[-2])[:-1]}",
     )
 
 

@@ -56,6 +56,21 @@ ROWS = [
             ("devices.nri.io/container.a", "- {path: '/dev/dri/renderD128', type: c}"),
             ("devices.gke.io/container.a", "- path: /dev/kfd"),
             ("devices.gke.io/container.a", "- path: /dev/null2\n  type: c\n  major: 195\n  minor: 0"),
+            ("devices.gke.io/container.a", "- path: /dev/nvidiactl\n- {path: /dev/x, major: 195}"),
+            ("devices.gke.io/container.a", "- {path: /dev/x, major: 226, minor: 128}"),
+            *(
+                ("devices.gke.io/pod", f"- {{path: /dev/x, major: {n}}}")
+                for n in ("0xc3", "0303", "1_95", "195.0", "&a 195")
+            ),
+            ("devices.nri.io/pod", '- path: "\\x2fdev\\x2fnvidia0"'),
+            ("devices.nri.io/pod", '- path: "/dev/nvi\\\n  dia0"'),
+            ("devices.nri.io/pod", "- path: !!binary L2Rldi9udmlkaWEw"),
+            ("devices.nri.io/pod", "- path: dev/nvidia0"),
+            ("devices.nri.io/pod", "- path: /proc/1/root/dev/dri/card0"),
+            ("devices.nri.io/pod", "- path: /dev/vfio/12"),
+            ("io.kubernetes.cri-o.Devices", "/dev/fuse,/dev/nvidia0:/dev/fuse2:rwm"),
+            ("devices.crio.io", "/dev/nvidia0"),
+            ("devices.crio.io/a", "/dev/kfd:/dev/kfd:r"),
         )
     ),
     Row(
@@ -72,7 +87,21 @@ ROWS = [
     ),
     *(
         Row(f"no cards: {value!r}"[:60], annotated({"devices.noderesource.dev/pod": value}))
-        for value in ("- path: /dev/fuse", "- path: /dev/nvidiactl\n- path: /dev/nvidia-uvm", "", "x", "- major: 195x")
+        for value in (
+            "- path: /dev/fuse",
+            "- path: /dev/nvidiactl\n- path: /dev/nvidia-uvm",
+            "- path: /dev/nvidiactl\n  type: c\n  major: 195\n  minor: 255\n  file_mode: 0666",
+            '[{"path": "/dev/infiniband/uverbs0", "type": "c", "major": 231, "minor": 192}]',
+            "",
+            "x",
+        )
+    ),
+    *(
+        Row(f"no cards: {key}: {value}", annotated({key: value}))
+        for key, value in (
+            ("io.kubernetes.cri-o.Devices", "/dev/fuse"),
+            ("devices.crio.io", "/dev/net/tun:/dev/tun:rwm"),
+        )
     ),
     Row(
         "a template",

@@ -49,6 +49,11 @@ ROWS = [
     *(marked("annotations", key.replace("*", "x"), (system,)) for key, system in markers.TRUSTED_ANNOTATIONS.items()),
     *(marked("labels", key.replace("*", "x"), (system,)) for key, system in markers.TRUSTED_LABELS.items()),
     *(marked("labels", key, (system, "hides the pod"), value) for key, value, system in markers.OPT_OUT_LABELS),
+    *(
+        marked("annotations", key, (system, "hides the pod"), value)
+        for key, value, system in markers.OPT_OUT_ANNOTATIONS
+    ),
+    Row("who opts in", pod(container(), annotations={"kai-resource-isolator.io/inject": "true"})),
     marked("annotations", "ALIYUN_COM_GPU_MEM_IDX", ("gpushare",)),
     marked("annotations", "hami.io/vgpu-devices-to-allocate", ("HAMi",)),
     marked("annotations", "hami.io/Ascend910B-devices-to-allocate", ("HAMi",)),
