@@ -112,8 +112,8 @@ RULE = Rule(
 Where a cluster has several kinds of GPU node, a pod that only requests `nvidia.com/gpu` is placed on any of them: a
 small job on the largest cards, a large one where it does not fit into memory. A toleration lets a pod run on GPU nodes
 and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every term of the required node affinity,
-says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known ones of
-GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
+says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known
+ones of GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
 
 The fix adds the labels that the policy names (`guardrails.nodes.add`), for the makers that it names, to pods that
 select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",

@@ -10,6 +10,7 @@ from gpu_admission import rules
 from gpu_admission.core.engine import Engine
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
+from gpu_admission.render import cel
 from gpu_admission.rules import hostpaths, markers
 from rules.table import Found, Row, container, judge, pod, template, verify
 
