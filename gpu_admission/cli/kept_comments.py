@@ -78,7 +78,7 @@ def keep(before: str, after: str) -> str:
     if "#" not in before:
         return after
     old, new = Page(before), Page(after)
-    lost = Counter((each.text for each in old.comments))
+    lost = Counter(each.text for each in old.comments)
     lost.subtract(each.text for each in new.comments)
     added = [path for path in new.spots if path not in old.spots]
     changes: list[tuple[int, int, str]] = []

@@ -57,7 +57,7 @@ UNDECLARED: dict[str, tuple[frozenset[str], ...]] = {
 _CLAIMS = frozenset({"resourceclaims", "resourceclaim", "resourceclaimtemplate", "deviceclass"})
 
 _WORD_BREAKS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
-_ESCAPE = re.compile(rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])")
+_ESCAPE = rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"  # compiled where a backslash is met
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()  # k and i, in lower case
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SLICE, _LONGEST_WORD = 1 << 18, 512
@@ -186,6 +186,6 @@ def _split(text: str) -> list[str]:
 
 def _may_hide(data: bytes) -> bool:
     """Tell whether a file may hold letters in another way than as themselves."""
-    if b"\\" in data and _ESCAPE.search(data):
+    if b"\\" in data and re.search(_ESCAPE, data):
         return True
     return b"\0" in data or data.startswith(_UTF16) or (not data.isascii() and (_KELVIN in data or _DOTTED_I in data))
