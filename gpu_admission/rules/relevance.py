@@ -39,7 +39,8 @@ _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws"})
 _GENERIC = frozenset(
     {"core", "cores", "count", "max", "mem", "memory", "number", "device", "devices", "percentage", "shared"}
 )
-_MIG_SLICES = tuple(f"mig{slices}g" for slices in range(1, 10))
+_PARTITION = resources.MIG_WORD  # names like mig-1g.5gb
+_PARTITIONS = frozenset([_PARTITION, *(f"{_PARTITION}{slices}g" for slices in range(1, 10))])
 # Fields of which rules read values that need not name a GPU, by what a rule declares.
 _HOST_PATH = frozenset({"hostpath"})
 _ENV_FROM = frozenset({"envfrom"})
@@ -82,7 +83,7 @@ class Relevance:
         in_force = [rule for rule in rules if policy.in_force(rule)]
         self.everything = devices.every_pod(policy)
         self.parts: set[str] = set()
-        self.words: set[str] = set(_CLAIMS) | {"mig", *_MIG_SLICES}
+        self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()
         for name in (*resources.known_names(), *policy.extra, *_taints(policy)):
             self._add_name(name.lower())
