@@ -169,6 +169,7 @@ _KNOWN: dict[str, Resource] = {
 # The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
 _MIG = r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?"
 MIG_NAME = re.compile(_MIG, re.ASCII)
+MIG_WORD = "mig"  # which begins what such a name says behind its domain
 
 _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (_MIG, "nvidia", "mig", "device", "partition"),

@@ -39,7 +39,8 @@ _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws"})
 _GENERIC = frozenset(
     {"core", "cores", "count", "max", "mem", "memory", "number", "device", "devices", "percentage", "shared"}
 )
-_MIG_SLICES = tuple(f"mig{slices}g" for slices in range(1, 10))
+_PARTITION = resources.MIG_WORD  # names like mig-1g.5gb
+_PARTITIONS = frozenset([_PARTITION, *(f"{_PARTITION}{slices}g" for slices in range(1, 10))])
 # Fields of which rules read values that need not name a GPU, by what a rule declares.
 _HOST_PATH = frozenset({"hostpath"})
 _ENV_FROM = frozenset({"envfrom"})
@@ -57,7 +58,7 @@ UNDECLARED: dict[str, tuple[frozenset[str], ...]] = {
 _CLAIMS = frozenset({"resourceclaims", "resourceclaim", "resourceclaimtemplate", "deviceclass"})
 
 _WORD_BREAKS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
-_ESCAPE = re.compile(rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])")
+_ESCAPE = rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"  # compiled where a backslash is met
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()  # k and i, in lower case
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SLICE, _LONGEST_WORD = 1 << 18, 512
@@ -82,7 +83,7 @@ class Relevance:
         in_force = [rule for rule in rules if policy.in_force(rule)]
         self.everything = devices.every_pod(policy)
         self.parts: set[str] = set()
-        self.words: set[str] = set(_CLAIMS) | {"mig", *_MIG_SLICES}
+        self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()
         for name in (*resources.known_names(), *policy.extra, *_taints(policy)):
             self._add_name(name.lower())
@@ -186,6 +187,6 @@ def _split(text: str) -> list[str]:
 
 def _may_hide(data: bytes) -> bool:
     """Tell whether a file may hold letters in another way than as themselves."""
-    if b"\\" in data and _ESCAPE.search(data):
+    if b"\\" in data and re.search(_ESCAPE, data):
         return True
     return b"\0" in data or data.startswith(_UTF16) or (not data.isascii() and (_KELVIN in data or _DOTTED_I in data))
