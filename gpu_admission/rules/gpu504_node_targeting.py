@@ -5,22 +5,19 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, mappings, shown, text
+from gpu_admission.core.shape import shown
 
-from . import common
+from . import common, node_labels
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
-    from gpu_admission.core.exemptions import NamePatterns
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU504"
-_SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
 _MOST_SHOWN = 3
 
 
@@ -36,27 +33,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         selector = pod.spec.get("nodeSelector")
         if not pod.complete or not pod.asks or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
             continue
-        if not _selects(mapping(selector), labels) and not _requires(pod, labels):
+        if not node_labels.is_selected(pod, labels):
             yield _problem(workload, pod, policy)
-
-
-def _selects(selector: Mapping[str, Any], labels: NamePatterns) -> bool:
-    return any(labels.match(text(key)) for key in selector)
-
-
-def _requires(pod: Pod, labels: NamePatterns) -> bool:
-    """Tell whether every term of the required node affinity (any of which will do) selects by a label, or by name."""
-    affinity = mapping(mapping(pod.spec.get("affinity")).get("nodeAffinity"))
-    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    terms = [term for _, term in mappings(required.get("nodeSelectorTerms"))]
-    return bool(terms) and all(_of_term(term, labels) for term in terms)
-
-
-def _of_term(term: Mapping[str, Any], labels: NamePatterns) -> bool:
-    if any(text(field.get("operator")) == "In" for _, field in mappings(term.get("matchFields"))):
-        return True  # the node's name, as pods of a DaemonSet have it
-    found = [each for _, each in mappings(term.get("matchExpressions"))]
-    return any(text(each.get("operator")) in _SELECTING and labels.match(text(each.get("key"))) for each in found)
 
 
 def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
@@ -112,8 +90,8 @@ RULE = Rule(
 Where a cluster has several kinds of GPU node, a pod that only requests `nvidia.com/gpu` is placed on any of them: a
 small job on the largest cards, a large one where it does not fit into memory. A toleration lets a pod run on GPU nodes
 and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every term of the required node affinity,
-says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known ones of
-GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
+says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known
+ones of GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
 
 The fix adds the labels that the policy names (`guardrails.nodes.add`), for the makers that it names, to pods that
 select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",

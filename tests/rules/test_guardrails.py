@@ -1,6 +1,5 @@
 """GPU501 to GPU506: each rule's cases, on Pods and templates, and what all of them have in common."""
 
-
 import pytest
 
 from gpu_admission.core.guardrails import NODE_LABELS
