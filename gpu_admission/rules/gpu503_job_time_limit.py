@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.guardrails import TimeLimit
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Workload
@@ -36,16 +35,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     found = {pod.pointer: list(time_limits.deadlines(workload, fields, pod)) for pod in pods}
     place, around = time_limits.holder(workload, fields)
     has_deadline = all(found.values())
-    if pods and not _is_limited(
+    if pods and not time_limits.is_limited(
         policy.guardrails.time_limit, has_deadline, mapping(around).get(fields.ttl) is not None
     ):
         yield _missing(workload, policy, fields, place, around)
     for pod in pods:
         yield from _too_long(workload, policy, found[pod.pointer])
-
-
-def _is_limited(wanted: TimeLimit, has_deadline: bool, has_ttl: bool) -> bool:
-    return {"any": has_deadline or has_ttl, "deadline": has_deadline, "ttl": has_ttl}[wanted]
 
 
 def _missing(

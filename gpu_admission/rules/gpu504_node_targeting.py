@@ -5,22 +5,19 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
-from gpu_admission.core.shape import mapping, mappings, shown, text
+from gpu_admission.core.shape import shown
 
-from . import common
+from . import common, node_selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
-    from gpu_admission.core.exemptions import NamePatterns
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Pod, Workload
 
 ID = "GPU504"
-_SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
 _MOST_SHOWN = 3
 
 
@@ -31,36 +28,17 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """
     if common.serverless(workload):
         return
-    labels = policy.guardrails.node_labels
+    labels = policy.guardrails.node_selection
     for pod in workload.pods:
         selector = pod.spec.get("nodeSelector")
         if not pod.complete or not pod.asks or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
             continue
-        if not _selects(mapping(selector), labels) and not _requires(pod, labels):
+        if not node_selection.is_selected(pod, labels):
             yield _problem(workload, pod, policy)
 
 
-def _selects(selector: Mapping[str, Any], labels: NamePatterns) -> bool:
-    return any(labels.match(text(key)) for key in selector)
-
-
-def _requires(pod: Pod, labels: NamePatterns) -> bool:
-    """Tell whether every term of the required node affinity (any of which will do) selects by a label, or by name."""
-    affinity = mapping(mapping(pod.spec.get("affinity")).get("nodeAffinity"))
-    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    terms = [term for _, term in mappings(required.get("nodeSelectorTerms"))]
-    return bool(terms) and all(_of_term(term, labels) for term in terms)
-
-
-def _of_term(term: Mapping[str, Any], labels: NamePatterns) -> bool:
-    if any(text(field.get("operator")) == "In" for _, field in mappings(term.get("matchFields"))):
-        return True  # the node's name, as pods of a DaemonSet have it
-    found = [each for _, each in mappings(term.get("matchExpressions"))]
-    return any(text(each.get("operator")) in _SELECTING and labels.match(text(each.get("key"))) for each in found)
-
-
 def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
-    patterns = policy.guardrails.node_labels.patterns
+    patterns = policy.guardrails.node_selection.patterns
     allowed = ", ".join(map(shown, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
     added = _added(pod, policy)
     advice = ", ".join(f"{key}: {shown(value)}" for key, value in added.items()) or "a label of the GPU nodes it needs"

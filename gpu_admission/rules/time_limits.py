@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from gpu_admission.core.guardrails import TimeLimit
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.workload import Pod, Workload
 
@@ -63,6 +64,11 @@ _KINDS: dict[str, dict[str, JobFields]] = {
 def fields_of(workload: Workload) -> JobFields | None:
     """Return where the object has its time limits, None where it is not a job."""
     return _KINDS.get(workload.group, {}).get(workload.kind)
+
+
+def is_limited(wanted: TimeLimit, has_deadline: bool, has_ttl: bool) -> bool:
+    """Tell whether a job has the limit that a policy wants."""
+    return {"any": has_deadline or has_ttl, "deadline": has_deadline, "ttl": has_ttl}[wanted]
 
 
 def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str, Any] | None]:
