@@ -93,7 +93,8 @@ def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) 
 def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
     hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
-    hook["matchConditions"] += _pod_conditions(policies, "object.?spec", "object.?metadata")
+    where = ("object.?spec", "object.?metadata")
+    hook["matchConditions"] += _touching(policies, (cel.touches_at_mutation(policy, *where) for policy in policies))
     return hook
 
 
@@ -144,9 +145,13 @@ def _templates(
 
 
 def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
+    return _touching(policies, (cel.touches(policy, spec, metadata, sight) for policy in policies))
+
+
+def _touching(policies: Sequence[Policy], expressions: Iterable[str]) -> list[dict[str, str]]:
     if any(policy.visible_devices.get("everyPod") for policy in policies):
         return []
-    return [_condition("touches-a-gpu", _any(cel.touches(policy, spec, metadata, sight) for policy in policies))]
+    return [_condition("touches-a-gpu", _any(expressions))]
 
 
 def _any(expressions: Iterable[str]) -> str:

@@ -85,5 +85,6 @@ without a GPU: there they are information only (GPU507 is for who wants them ref
     good=_POD,
     check=check,
     when=occasions.host_path,
-    reads=Reads(host_paths=markers.DEVICE_PATHS),  # parents and sockets are ordinary life
+    # parents and sockets are ordinary life
+    reads=Reads(host_paths=markers.DEVICE_PATHS, sub_paths=markers.DEVICE_PATHS),
 )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
+from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import mounts, occasions, privileges
+from . import markers, mounts, occasions, privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,4 +83,7 @@ tenants may create such pods and exempt namespaces are known. Paths of devices t
     default="off",
     check=check,
     when=occasions.node_in_hand,
+    reads=Reads(
+        privileged=True, capabilities=privileges.CAPABILITIES, host_paths=markers.SOCKET_PATHS, host_parents=True
+    ),
 )

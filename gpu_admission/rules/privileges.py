@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
 
-_CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})
+CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})
 _LONGEST = 32  # letters of a capability's name with its prefix
 
 
@@ -26,5 +26,5 @@ def of_container(container: Container) -> Iterator[tuple[Pointer, str]]:
         yield (*place, "privileged"), "is privileged"
     added = mapping(context.get("capabilities")).get("add")
     for index, given in enumerate(added if isinstance(added, list) else ()):
-        if text(given)[:_LONGEST].upper().removeprefix("CAP_") in _CAPABILITIES:
+        if text(given)[:_LONGEST].upper().removeprefix("CAP_") in CAPABILITIES:
             yield (*place, "capabilities", "add", index), f"adds the capability {shown(given)}"
