@@ -9,7 +9,7 @@ from gpu_admission.core import misspelt
 from gpu_admission.core import workload as workloads
 from gpu_admission.core.policy import Policy
 from gpu_admission.files import policyfile
-from gpu_admission.rules import hostpaths, markers
+from gpu_admission.rules import hostpaths, markers, runtime_variables
 
 EVERY_RULE = Policy("every-rule", {"rules": {rule.id: "deny" for rule in rules.ALL}})
 POLICIES = {**{name: policyfile.load(name) for name in policyfile.shipped()}, EVERY_RULE.name: EVERY_RULE}
@@ -81,7 +81,7 @@ WIDER = {
     "a variable that is harmless for what it is made of, or in a way that the list of harmless values does not know":
         lambda obj: any(e.get("value") not in {"", "none", "void", "disabled", None} for e in _variables(obj)),
     "one of NVIDIA's features with another value than enabled, which is the only one that counts":
-        lambda obj: any(e["name"] in markers.FEATURES for e in _variables(obj)),
+        lambda obj: any(e["name"] in runtime_variables.FEATURES for e in _variables(obj)),
     "an envFrom whose prefix begins a name that env sets itself":
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
     "devices that are no cards, injected by annotation":
@@ -92,6 +92,10 @@ WIDER = {
         lambda obj: any(re.search(r"(^|/)\.\.(/|$)|^[^/]|/proc/.*/(root|cwd)(/|$)", p) or hostpaths.normal(p).startswith(markers.DEVICE_LIST_MOUNT) for p in _paths(obj)),
     "two slips in one half of a name whose other half is a GPU vendor's":
         lambda obj: any(_near_a_known_domain(name) for name in _amounts(obj)),
+    "a sub-path that depends on variables, of a folder above devices":
+        lambda obj: any("$" in m.get("subPathExpr", "") for c in containers(obj) for m in c.get("volumeMounts") or ()),
+    "a long path":
+        lambda obj: any(len(p) > 200 for p in _paths(obj)),
     "a quota's word before the name of a resource":
         lambda obj: any(name.startswith(("requests.", "limits.")) for name in _amounts(obj)),
 }  # fmt: skip

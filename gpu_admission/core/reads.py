@@ -20,8 +20,8 @@ class Reads:
     ``node_selector``: GPU resources among the pod's nodeSelector (templates only).
     ``variables``: name -> the values that are harmless; at most one ``*``, at the end. ``unless``: name -> the other
     variables of which one that ``env`` sets makes it harmless, each with whether it must not be empty for that.
-    ``completed``: variables that an ``envFrom`` with a prefix could set, with ``*`` as above; ``unprefixed``: those that
-    one without a prefix could set, where ``env`` does not set them itself.
+    ``completed``: variables that an ``envFrom`` with a prefix could set, with ``*`` as above; ``unprefixed``: those
+    that one without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
     that ``rules.hostpaths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.

@@ -55,9 +55,9 @@ class Rule:
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
     have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
-    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``reads_at_mutation`` are those
-    of them at which its safe fix works, or for which the API server's own validation would refuse the pod before ours
-    is asked. ``silences`` are the IDs
+    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``reads_at_mutation``
+    are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod
+    before ours is asked. ``silences`` are the IDs
     of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
     judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
     mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of

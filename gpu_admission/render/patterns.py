@@ -7,7 +7,7 @@ pattern only where it begins as one of them does.
 from __future__ import annotations
 
 from .alternatives import alternatives, quoted
-from .literals import group, pattern, text, texts
+from .literals import pattern, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

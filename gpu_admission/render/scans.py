@@ -7,7 +7,6 @@ and what is left is looked at closely.
 
 from __future__ import annotations
 
-
 MOST = 6000
 """Entries of one list or map that are looked through: what a loop costs the API server grows with their square."""
 

@@ -110,7 +110,7 @@ def _reads(*, repaired: bool) -> Reads:
         name: _OFF if name in FEATURES else _OFF[:1] for name, switch in SWITCHES.items() if switch.severity != "info"
     }
     images = {name: each for name, each in LEGACY.items() if each.severity != "info"}
-    variables: dict[str, Collection[str]] = {name: ("",) for name in images}
+    variables: dict[str, Collection[str]] = dict.fromkeys(images, ("",))
     if not repaired:
         for name, each in DEVICE_LISTS.items():
             variables[name] = variables[f"{name}*" if each.family else name] = [
