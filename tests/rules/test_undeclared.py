@@ -60,19 +60,18 @@ def placed(text):
 
 def declares(reads, field, text):
     """Whether a declaration names a text for a field."""
-    if field == "labels":
-        return text in reads.label_values or _is_among(text, reads.labels)
     if field == "completed":
         return any(name.startswith(text[:-1]) or text[:-1].startswith(name.rstrip("*")) for name in reads.completed)
-    if field == "tolerations":
-        return text in reads.tolerations or bool(reads.near_tolerations)
     if field == "capabilities":
-        return text.upper().removeprefix("CAP_") in reads.capabilities
+        text = text.upper().removeprefix("CAP_")
     if field == "host_paths":
         return reads.host_parents or _is_below(text, reads.host_paths)
     if field == "mounts":
         return _is_below(text, reads.mounts)
-    return _is_among(text, getattr(reads, field))
+    if field == "tolerations" and reads.near_tolerations:
+        return True
+    more = reads.label_values if field == "labels" else ()
+    return _is_among(text, (*getattr(reads, field), *more))
 
 
 def _is_among(text, patterns):
