@@ -6,7 +6,7 @@ paths is long, and costs by its length: a path is compared with it only where it
 
 from __future__ import annotations
 
-from gpu_admission.rules import hostpaths
+from gpu_admission.rules import hostpaths, markers
 
 from .literals import any_of, group, indent, pattern, text
 from .scans import MOST, few
@@ -76,7 +76,7 @@ def _sub_path(reads: Reads) -> str:
     """
     joined = "[v.hostPath.path + '/' + m.?subPath.orValue(m.?subPathExpr.orValue(''))]"
     leads = f"{joined}.exists(p, {_may_lead('p', reads.sub_paths)} && {_leads('p', _below(reads.sub_paths))})"
-    roots = "|".join(hostpaths.spellings(root).removesuffix("(/|$)") for root in hostpaths.markers.DRIVER_ROOTS)
+    roots = "|".join(hostpaths.spellings(root).removesuffix("(/|$)") for root in markers.DRIVER_ROOTS)
     above = rf"^({hostpaths.above()}|{hostpaths.ROOT_LINKS}({roots})(/+\.?)*$)"
     open_ended = f"(m.?subPathExpr.orValue('').contains('$') && {_leads('v.hostPath.path', above)})"
     return f"r.exists(v, v.name == m.name && has(v.hostPath) && ({open_ended} || {leads}))"

@@ -51,9 +51,9 @@ def host_path(path):
     return pod(volumes=[{"name": "v", "hostPath": {"path": path}}])
 
 
-def mount(path):
-    made = container(volumeMounts=[{"name": "v", "mountPath": path}])
-    made["spec"]["volumes"] = [{"name": "v", "emptyDir": {}}]
+def mount(path, source="hostPath", **fields):
+    made = container(volumeMounts=[{"name": "v", "mountPath": path, **fields}])
+    made["spec"]["volumes"] = [{"name": "v", source: {"path": "/opt/nvidia"} if source == "hostPath" else {}}]
     return made
 
 
@@ -95,6 +95,9 @@ ORDINARY = {
     "its devices": host_path("/dev"),
     "other devices": host_path("/dev/fuse"),
     "a mount": mount("/var/run/secrets/x"),
+    "an empty volume where lists of cards are": mount("/var/run/nvidia-container-devices/all", "emptyDir"),
+    "a sub-path of a driver's libraries": mount("/data", subPath="lib64"),
+    "an old image that is blinded": container(env=[{"name": "CUDA_VERSION", "value": "12"}, {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]),
     "tolerates GPUs": pod(tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}, {"operator": "Exists"}]),
     "avoids GPUs": pod(nodeSelector={"nvidia.com/gpu.present": "false"}),
     "another runtime": pod(runtimeClassName="gvisor"),
@@ -139,6 +142,10 @@ TOUCHING = {
     "device node by the node's first process": host_path("/proc/1/cwd/./dev/nvidia0"),
     "device list by a way up": mount("/data/../var/run/nvidia-container-devices/all"),
     "device list in another root": mount("/proc/1/root/run/nvidia-container-devices/all"),
+    "a device by a sub-path": mount("/data", subPath="dev/nvidia0"),
+    "a sub-path that depends on a variable": mount("/data", subPathExpr="dev/$(NAME)"),
+    "an old image": env("CUDA_VERSION"),
+    "one of a family of lists": env("HABANA_VISIBLE_DEVICES_X"),
     "envFrom that completes": env_from("NVIDIA_VISIBLE_"),
     "envFrom that begins": env_from("NV"),
     "device node": host_path("/dev/nvidia0"),
