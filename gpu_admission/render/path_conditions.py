@@ -47,7 +47,7 @@ def _order(sources: frozenset[str]) -> list[str]:
 def _host_paths(reads: Reads) -> Iterator[str]:
     path = "v.hostPath.path"
     if reads.host_paths:
-        cheap = f"has(v.hostPath) && {_may_lead(path, reads.host_paths)}"
+        cheap = f"has(v.hostPath) && ({path}.size() > {LONGEST} || {_may_lead(path, reads.host_paths)})"
         yield few("r", "v", cheap, _leads(path, _below(reads.host_paths)), MOST_PATHS)
     if reads.host_parents:
         yield few("r", "v", "has(v.hostPath)", _leads(path, f"^{hostpaths.above()}"), MOST_PATHS)

@@ -247,14 +247,14 @@ class TestWhileTheWebhookIsUp:
             obj["metadata"] = {**(obj.get("metadata") or {}), "namespace": "default"}
             found = findings(obj, policy) - ORDINARY_LIFE
             answer, called = ask(obj)
-            if found and answer.status in {201, 422}:  # others refuse before any webhook is called, or do not decode it
+            if found and answer.status == 201:  # the API server refuses others before they would be validated
                 judged += 1
                 assert called, (found, obj, answer)
-        assert judged > 50
+        assert judged > 20
 
     def test_what_markers_name(self, recorded):
         _, ask = recorded
-        loud = [name for name, (_, severity) in markers.SWITCHES.items() if severity != "info"]
+        loud = [name for name, switch in markers.SWITCHES.items() if switch.severity != "info"]
         for name in (*markers.DEVICE_LISTS, *loud):
             assert ask(env(name))[1], name
         for path in markers.DEVICE_PATHS:
