@@ -96,6 +96,10 @@ WIDER = {
         lambda obj: any("subPath" in m or "subPathExpr" in m for c in containers(obj) for m in c.get("volumeMounts") or ()),
     "two slips in one half of a name whose other half is a GPU vendor's":
         lambda obj: any(_near_a_known_domain(name) for name in _amounts(obj)),
+    "a sub-path that depends on variables, of a folder above devices":
+        lambda obj: any("$" in m.get("subPathExpr", "") for c in containers(obj) for m in c.get("volumeMounts") or ()),
+    "a long path":
+        lambda obj: any(len(p) > 200 for p in _paths(obj)),
     "a quota's word before the name of a resource":
         lambda obj: any(name.startswith(("requests.", "limits.")) for name in _amounts(obj)),
 }  # fmt: skip

@@ -19,13 +19,15 @@ class Reads:
     ``resources``: names among a container's limits and requests that nearly are a GPU's.
     ``bare_requests``: names with a domain and ``gpu`` in them among a container's requests and not among its limits.
     ``node_selector``: GPU resources among the pod's nodeSelector (templates only).
-    ``variables``: name -> the values that are harmless; at most one ``*``, at the end.
-    ``completed``: variables that an ``envFrom`` with a prefix could set; ``unprefixed``: those that one without a
-    prefix could set, where ``env`` does not set them itself.
+    ``variables``: name -> the values that are harmless; at most one ``*``, at the end. ``unless``: name -> the other
+    variables of which one that ``env`` sets makes it harmless, each with whether it must not be empty for that.
+    ``completed``: variables that an ``envFrom`` with a prefix could set, with ``*`` as above; ``unprefixed``: those
+    that one without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
-    ``host_paths``, ``mounts``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them; every
-    spelling counts. ``host_folders``: likewise, without what is below them; ``sub_path_folders``: those of which it
-    matters that some sub-path is mounted.
+    ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
+    that ``rules.hostpaths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
+    ``host_parents``: the folders above all devices and sockets (``hostpaths.above``).
+    ``mounts``: like ``host_paths``, for where containers mount volumes -> the sources of volumes that are harmless.
     ``runtime_classes``: names.
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
     ``near_tolerations``: keys of taints that a toleration may nearly name.
@@ -39,7 +41,7 @@ class Reads:
         "beside",
         "capabilities",
         "completed",
-        "host_folders",
+        "host_parents",
         "host_paths",
         "label_values",
         "labels",
@@ -49,8 +51,9 @@ class Reads:
         "privileged",
         "resources",
         "runtime_classes",
-        "sub_path_folders",
+        "sub_paths",
         "tolerations",
+        "unless",
         "unprefixed",
         "variables",
     )
@@ -62,15 +65,16 @@ class Reads:
         bare_requests: bool = False,
         node_selector: bool = False,
         variables: Mapping[str, Collection[str]] | None = None,
+        unless: Mapping[str, Mapping[str, bool]] | None = None,
         completed: Collection[str] = (),
         unprefixed: Collection[str] = (),
         annotations: Collection[str] = (),
         labels: Collection[str] = (),
         label_values: Mapping[str, str] | None = None,
         host_paths: Collection[str] = (),
-        host_folders: Collection[str] = (),
-        sub_path_folders: Collection[str] = (),
-        mounts: Collection[str] = (),
+        sub_paths: Collection[str] = (),
+        host_parents: bool = False,
+        mounts: Mapping[str, Collection[str]] | None = None,
         runtime_classes: Collection[str] = (),
         tolerations: Collection[str] = (),
         near_tolerations: Collection[str] = (),
@@ -84,15 +88,18 @@ class Reads:
         self.variables: dict[str, frozenset[str]] = {
             name: frozenset(harmless) for name, harmless in (variables or {}).items()
         }
+        self.unless: dict[str, dict[str, bool]] = {name: dict(others) for name, others in (unless or {}).items()}
         self.completed = frozenset(completed)
         self.unprefixed = frozenset(unprefixed)
         self.annotations = frozenset(annotations)
         self.labels = frozenset(labels)
         self.label_values: dict[str, str] = dict(label_values or {})
         self.host_paths = frozenset(host_paths)
-        self.host_folders = frozenset(host_folders)
-        self.sub_path_folders = frozenset(sub_path_folders)
-        self.mounts = frozenset(mounts)
+        self.sub_paths = frozenset(sub_paths)
+        self.host_parents = host_parents
+        self.mounts: dict[str, frozenset[str]] = {
+            path: frozenset(harmless) for path, harmless in (mounts or {}).items()
+        }
         self.runtime_classes = frozenset(runtime_classes)
         self.tolerations = frozenset(tolerations)
         self.near_tolerations = frozenset(near_tolerations)
@@ -103,21 +110,32 @@ class Reads:
     def __or__(self, other: Reads) -> Reads:
         """Return what either reads; both must be of the same pods (``beside``)."""
         both = {field: getattr(self, field) | getattr(other, field) for field in self.__slots__ if field not in _APART}
-        variables = {
-            name: _harmless(name, self.variables, other.variables) for name in {**self.variables, **other.variables}
+        readers = (self, other)
+        unless = {
+            name: others
+            for each in readers
+            for name, others in each.unless.items()
+            if all(name in reader.unless or name not in reader.variables for reader in readers)
         }
-        return Reads(**both, variables=variables, beside=self.beside)
+        return Reads(
+            **both,
+            variables=_agreed(self.variables, other.variables),
+            mounts=_agreed(self.mounts, other.mounts),
+            unless=unless,
+            beside=self.beside,
+        )
 
     def __bool__(self) -> bool:
         return any(getattr(self, field) for field in self.__slots__ if field != "beside")
 
 
-_APART = frozenset({"beside", "variables"})
+_APART = frozenset({"beside", "mounts", "unless", "variables"})
 
 
-def _harmless(name: str, *readers: Mapping[str, frozenset[str]]) -> frozenset[str]:
-    """Return the values that all who read a variable take for harmless."""
-    return frozenset.intersection(*(each[name] for each in readers if name in each))
+def _agreed(*readers: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
+    """Return what any of the readers looks at, with what all who do take for harmless."""
+    keys = {key for reader in readers for key in reader}
+    return {key: frozenset.intersection(*(each[key] for each in readers if key in each)) for key in keys}
 
 
 NOTHING = Reads()

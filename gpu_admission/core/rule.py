@@ -55,7 +55,9 @@ class Rule:
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
     have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
-    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``silences`` are the IDs
+    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``reads_at_mutation``
+    are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod
+    before ours is asked. ``silences`` are the IDs
     of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
     judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
     mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of
@@ -79,6 +81,7 @@ class Rule:
         "policy",
         "rationale",
         "reads",
+        "reads_at_mutation",
         "references",
         "sees",
         "severity",
@@ -107,6 +110,7 @@ class Rule:
         needs: Needs = "pod",
         when: Occasion | None = None,
         reads: Reading = NOTHING,
+        reads_at_mutation: Reads = NOTHING,
         silences: frozenset[str] | None = None,
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
@@ -127,6 +131,7 @@ class Rule:
         self.needs: Needs = needs
         self.when: Occasion | None = when
         self.reads: Reading = reads
+        self.reads_at_mutation = reads_at_mutation
         self.silences: frozenset[str] | None = silences
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}

@@ -14,7 +14,7 @@ from gpu_admission.core.rule import POD
 from gpu_admission.core.workload import MIRROR_ANNOTATION
 from gpu_admission.rules import ALL, markers
 
-from . import globs, gpu_names, patterns, touching
+from . import globs, gpu_names, patterns, scans, touching
 from .literals import any_of, group, indent, text, texts
 
 TYPE_CHECKING = False
@@ -103,6 +103,11 @@ def mirror(spec: str, metadata: str) -> str:
     return f"{text(MIRROR_ANNOTATION)} in {metadata}.?annotations.orValue({{}}) && {spec}.?nodeName.orValue('') != ''"
 
 
+def touches_at_mutation(policy: Policy, spec: str, metadata: str) -> str:
+    """Return the condition under which a new Pod is to be seen before it is validated."""
+    return touching.at_mutation(policy, spec, metadata)
+
+
 def changed(spec: str, metadata: str) -> str:
     """Return the condition under which an update changed anything that the rules judge.
 
@@ -150,7 +155,7 @@ def _differs(field: str, keys: list[str]) -> str:
     Patterns cost most by far: they are tried on what differs only.
     """
     old = field.replace("object", "oldObject", 1)
-    many = f"m.orValue({{}}).size() > {touching.MOST_KEYS}"
+    many = f"m.orValue({{}}).size() > {scans.MOST}"
     return f"[{field}, {old}].exists(m, {many} || m.orValue({{}}).exists(k, {field}[?k] != {old}[?k] && {group(keys)}))"
 
 

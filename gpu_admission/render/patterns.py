@@ -1,4 +1,4 @@
-"""Keys of metadata, variables and paths that rules read, as CEL: exact ones by a set, patterns behind a cheap test.
+"""Keys of metadata and variables that rules read, as CEL: exact ones by a set, patterns behind a cheap test.
 
 A pattern costs the API server most by far, by its length and by that of the text. So a text is compared with a
 pattern only where it begins as one of them does.
@@ -6,10 +6,8 @@ pattern only where it begins as one of them does.
 
 from __future__ import annotations
 
-from gpu_admission.rules import hostpaths, markers
-
 from .alternatives import alternatives, quoted
-from .literals import group, pattern, text, texts
+from .literals import pattern, text, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,10 +15,6 @@ if TYPE_CHECKING:
 
 STAR = "*"
 _LETTERS = 8  # are enough to tell most texts from those that matter
-_FIRST = r"/*(\./+)*"  # the kubelet makes a relative path absolute
-# A path that begins in another process' view of the node's root, however it is reached.
-_ROOTS = r"((.*/)?proc/.*/(root|cwd)(/|$))?"
-_UP = r"(^|/)\.\.(/|$)"
 
 
 def keys(name: str, wanted: Collection[str]) -> list[str]:
@@ -40,6 +34,23 @@ def keys(name: str, wanted: Collection[str]) -> list[str]:
     return found
 
 
+def cheap(name: str, wanted: Collection[str]) -> list[str]:
+    """Return conditions without patterns, of which one holds where ``name`` is one of these keys, and seldom else."""
+    exact = sorted(key for key in wanted if STAR not in key)
+    found = [f"{name} in {texts(exact)}"] * bool(exact)
+    starts = [key.partition(STAR)[0] for key in wanted if STAR in key and not key.startswith(STAR)]
+    found += [begins(name, starts)] * bool(starts)
+    loose = sorted({max(key.split(STAR), key=len) for key in wanted if key.startswith(STAR)})
+    return found + [f"{name}.contains({text(part)})" for part in loose]
+
+
+def in_all(words: Collection[str]) -> str:
+    """Return the longest text that stands in each of the words."""
+    first = min(words, key=len)
+    parts = {first[start:end] for start in range(len(first)) for end in range(start + 1, len(first) + 1)}
+    return max((part for part in parts if all(part in word for word in words)), key=lambda p: (len(p), p), default="")
+
+
 def begins(name: str, starts: Collection[str]) -> str:
     """Return a cheap condition that holds wherever ``name`` begins with one of these texts, and seldom else."""
     size = min(_LETTERS, *map(len, starts))
@@ -56,29 +67,3 @@ def prefixes(words: Iterable[str]) -> list[str]:
 
 def _parts(key: str) -> list[str]:
     return [".+" if part == STAR else "".join(quoted(part)) for part in key]
-
-
-def path(name: str, wanted: Collection[str], folders: Collection[str] = ()) -> str:
-    """Return the condition that a path is one of ``wanted``, or below, or one of ``folders``, in any spelling.
-
-    ``..`` is left to the rules: whatever has one is let through (the API server takes none in a hostPath).
-    """
-    whole = [_FIRST + hostpaths.any_spelling(wanted)] * bool(wanted) + [hostpaths.folders(folders)] * bool(folders)
-    expression = pattern(f"^{_ROOTS}({'|'.join(whole)})|{_UP}")
-    spelt = sorted(way for each in folders for way in _ways(each))
-    begun = [way for each in wanted for way in _ways(each)]
-    tests = [
-        *([begins(name, begun)] if begun else ()),
-        *[f"{name} in {texts(spelt)}", f"{name}.endsWith('/')"] * bool(folders),
-        f"{name}.contains('//')",
-        f"{name}.contains('/.')",
-        f"{name}.startsWith('/proc/')",
-        f"{name}.contains({text(markers.DRIVER_WORD)})",
-        f"!{name}.startsWith('/')",
-    ]
-    return f"({group(tests)} && {name}.matches({expression}))"
-
-
-def _ways(folder: str) -> tuple[str, ...]:
-    plain = folder.rstrip(STAR)
-    return (plain, f"/var{plain}") if plain.startswith("/run") else (plain,)

@@ -94,7 +94,8 @@ def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) 
 def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
     hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
-    hook["matchConditions"] += _pod_conditions(policies, "object.?spec", "object.?metadata")
+    where = ("object.?spec", "object.?metadata")
+    hook["matchConditions"] += _touching(policies, (cel.touches_at_mutation(policy, *where) for policy in policies))
     return hook
 
 
@@ -159,13 +160,18 @@ def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
 
 
 def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
-    mirrors = [_condition("not-a-mirror-pod", f"!({cel.mirror(spec, metadata)})")] if sight == POD else []
+    mirrors = _no_mirrors(spec, metadata) if sight == POD else []
+    return [*_touching(policies, (cel.touches(policy, spec, metadata, sight) for policy in policies)), *mirrors]
+
+
+def _no_mirrors(spec: str, metadata: str) -> list[dict[str, str]]:
+    return [_condition("not-a-mirror-pod", f"!({cel.mirror(spec, metadata)})")]
+
+
+def _touching(policies: Sequence[Policy], expressions: Iterable[str]) -> list[dict[str, str]]:
     if any(policy.visible_devices.get("everyPod") for policy in policies):
-        return mirrors
-    return [
-        _condition("touches-a-gpu", _any(cel.touches(policy, spec, metadata, sight) for policy in policies)),
-        *mirrors,
-    ]
+        return []
+    return [_condition("touches-a-gpu", _any(expressions))]
 
 
 def _any(expressions: Iterable[str]) -> str:

@@ -117,5 +117,6 @@ spec:
     check=check,
     when=occasions.unknown_name,
     reads=Reads(resources=True),
+    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain in its own words
     fix="unsafe",
 )

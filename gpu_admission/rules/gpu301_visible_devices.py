@@ -13,7 +13,7 @@ from .runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, FEATURES, LEG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from gpu_admission.core.container import Container
     from gpu_admission.core.patch import Operation
@@ -101,17 +101,27 @@ def _blinded(variable: Variable, value: str) -> tuple[Operation, ...]:
     return (patch.replace(ID, place, {"name": variable.name, "value": value}),)
 
 
-def _reads() -> Reads:
-    """Return the device lists and those switches that are more than a note to a pod without a GPU."""
-    lists = {
-        f"{name}*" if each.family else name: [value for value in _NAUGHTS if each.shows_none(value)]
-        for name, each in DEVICE_LISTS.items()
-    }
+def _reads(*, repaired: bool) -> Reads:
+    """Return the lists and those switches that are more than a note to a pod without a GPU, and old images' variables.
+
+    ``repaired``: only what the safe fix works at.
+    """
     switches = {
         name: _OFF if name in FEATURES else _OFF[:1] for name, switch in SWITCHES.items() if switch.severity != "info"
     }
-    images: dict[str, list[str]] = {name: [] for name, each in LEGACY.items() if each.severity != "info"}
-    return Reads(variables={**lists, **switches, **images}, completed=(*DEVICE_LISTS, *switches))
+    images = {name: each for name, each in LEGACY.items() if each.severity != "info"}
+    variables: dict[str, Collection[str]] = dict.fromkeys(images, ("",))
+    if not repaired:
+        for name, each in DEVICE_LISTS.items():
+            variables[name] = variables[f"{name}*" if each.family else name] = [
+                value for value in _NAUGHTS if each.shows_none(value)
+            ]
+        variables |= switches
+    families = [f"{name}*" for name in DEVICE_LIST_FAMILIES]
+    unless = {
+        name: {**dict.fromkeys(each.unless, True), **dict.fromkeys(each.lists, False)} for name, each in images.items()
+    }
+    return Reads(variables=variables, unless=unless, completed=(*DEVICE_LISTS, *families, *switches, *images))
 
 
 _POD = """\
@@ -155,6 +165,7 @@ stands there, is put together from other variables, or comes from a ConfigMap th
     good=f"{_POD}{_LIMITS}",
     check=check,
     when=occasions.gpu_variable,
-    reads=_reads(),
+    reads=_reads(repaired=False),
+    reads_at_mutation=_reads(repaired=True),
     fix="safe",
 )

@@ -85,6 +85,6 @@ without a GPU: there they are information only (GPU507 is for who wants them ref
     good=_POD,
     check=check,
     when=occasions.host_path,
-    # Parents and sockets are ordinary life, but for a parent of which a sub-path is mounted.
-    reads=Reads(host_paths=markers.DEVICE_PATHS, sub_path_folders=hostpaths.SUB_PATH_PARENTS),
+    # parents and sockets are ordinary life
+    reads=Reads(host_paths=markers.DEVICE_PATHS, sub_paths=markers.DEVICE_PATHS),
 )

@@ -100,5 +100,5 @@ and are not reported.""",
     good=f"{_HEAD}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
     check=check,
     when=occasions.device_list_mount,
-    reads=Reads(mounts=(f"{markers.DEVICE_LIST_MOUNT}*",)),
+    reads=Reads(mounts={f"{markers.DEVICE_LIST_MOUNT}*": _NEVER_NULL}),
 )

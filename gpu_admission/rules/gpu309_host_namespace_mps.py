@@ -55,6 +55,11 @@ def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
     return False
 
 
+def _reads(policy: Policy) -> Reads:
+    opened = tuple([field for field in _FIELDS if not _is_allowed(field, policy)])
+    return Reads(variables={MPS_PREFIX: (), f"{MPS_PREFIX}*": ()}, beside=opened)
+
+
 _HEAD = """\
 apiVersion: v1
 kind: Pod
@@ -92,5 +97,5 @@ MPS does need hostIPC (GKE's GPU sharing, nos): there the policy says `backend: 
     policy={"backend": {"name": "mps", "replicas": 4}},
     check=check,
     when=occasions.host_namespace,
-    reads=Reads(variables={f"{MPS_PREFIX}*": ()}, beside=tuple(_FIELDS)),
+    reads=_reads,
 )

@@ -90,6 +90,7 @@ wins over `envFrom`, so each of these variables is set there to what shows nothi
     good=f"{_HEAD}{_ENV_FROM}      env:\n{_CLOSED}",
     default="off",
     check=check,
-    reads=Reads(unprefixed=(*DEVICE_LISTS, *SWITCHES)),
+    reads=Reads(unprefixed=_NAMES),
+    reads_at_mutation=Reads(unprefixed=_NAMES),
     fix="safe",
 )

@@ -28,7 +28,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """
     if common.serverless(workload):
         return
-    labels = policy.guardrails.node_selection
+    labels = policy.guardrails.node_labels
     for pod in workload.pods:
         selector = pod.spec.get("nodeSelector")
         if not pod.complete or not pod.asks or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
@@ -38,7 +38,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
-    patterns = policy.guardrails.node_selection.patterns
+    patterns = policy.guardrails.node_labels.patterns
     allowed = ", ".join(map(shown, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
     added = _added(pod, policy)
     advice = ", ".join(f"{key}: {shown(value)}" for key, value in added.items()) or "a label of the GPU nodes it needs"

@@ -7,7 +7,7 @@ from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
-from . import hostpaths, markers, mounts, occasions, privileges
+from . import markers, mounts, occasions, privileges
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,9 +84,6 @@ tenants may create such pods and exempt namespaces are known. Paths of devices t
     check=check,
     when=occasions.node_in_hand,
     reads=Reads(
-        privileged=True,
-        capabilities=privileges.CAPABILITIES,
-        host_paths=markers.SOCKET_PATHS,
-        host_folders=hostpaths.PARENTS,
+        privileged=True, capabilities=privileges.CAPABILITIES, host_paths=markers.SOCKET_PATHS, host_parents=True
     ),
 )

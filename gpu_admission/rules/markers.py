@@ -146,7 +146,6 @@ DRIVER_ROOTS: tuple[str, ...] = (
     "/usr/local/nvidia",
     "/var/lib/nvidia",  # Container-Optimized OS
 )
-DRIVER_WORD = "nvidia/"  # none of them, with something below it, can be written without this
 # Those that are a whole root file system with all devices in it; the others are libraries, which GPU pods mount.
 DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 

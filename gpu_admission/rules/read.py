@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import reads
+from gpu_admission.core.rule import POD
 
 from . import ALL
 
@@ -15,10 +16,17 @@ if TYPE_CHECKING:
 
 def by_rules(policy: Policy, sight: str) -> list[Reads]:
     """Return the markers of all rules that matter on what admission sees (``pod`` or ``template``)."""
-    found = [
-        rule.reads(policy) if callable(rule.reads) else rule.reads for rule in ALL if _matters(rule, policy, sight)
-    ]
-    return reads.union(found)
+    return reads.union([of_rule(rule, policy) for rule in ALL if _matters(rule, policy, sight)])
+
+
+def at_mutation(policy: Policy) -> list[Reads]:
+    """Return the markers of those Pods that have to be seen before they are validated."""
+    return reads.union([rule.reads_at_mutation for rule in ALL if _matters(rule, policy, POD)])
+
+
+def of_rule(rule: Rule, policy: Policy) -> Reads:
+    """Return the markers of one rule under a policy."""
+    return rule.reads(policy) if callable(rule.reads) else rule.reads
 
 
 def _matters(rule: Rule, policy: Policy, sight: str) -> bool:

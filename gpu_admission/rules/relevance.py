@@ -50,6 +50,7 @@ _CAPABILITIES = frozenset({"capabilities"})
 # Rules that judge pods without a GPU and declare no markers: the words that they read besides names of resources.
 UNDECLARED: dict[str, tuple[frozenset[str], ...]] = {
     "GPU011": (),  # keys around names of resources
+    "GPU110": (),  # no slip of KAI's annotations is judged that has no "gpu" in it (STEMS)
     "GPU205": tuple(frozenset({scheduler.partition("-")[0]}) for scheduler in sorted(known.SCHEDULERS)),
     "GPU302": (),  # with everyPod it reads every pod: see below
     "GPU507": (_PRIVILEGED, _CAPABILITIES, _HOST_PATH),
@@ -144,7 +145,7 @@ class Relevance:
         for key in (*reads.tolerations, *reads.near_tolerations):
             self._add_name(key.lower())
         fields = (
-            (reads.host_paths | reads.host_folders | reads.mounts, _HOST_PATH),
+            (reads.host_paths or reads.host_parents or reads.sub_paths or reads.mounts, _HOST_PATH),
             (reads.completed, _PREFIXED),
             (reads.unprefixed, _ENV_FROM),
             (reads.privileged, _PRIVILEGED),

@@ -51,9 +51,9 @@ def host_path(path):
     return pod(volumes=[{"name": "v", "hostPath": {"path": path}}])
 
 
-def mount(path):
-    made = container(volumeMounts=[{"name": "v", "mountPath": path}])
-    made["spec"]["volumes"] = [{"name": "v", "emptyDir": {}}]
+def mount(path, source="hostPath", **fields):
+    made = container(volumeMounts=[{"name": "v", "mountPath": path, **fields}])
+    made["spec"]["volumes"] = [{"name": "v", source: {"path": "/opt/nvidia"} if source == "hostPath" else {}}]
     return made
 
 
@@ -95,6 +95,9 @@ ORDINARY = {
     "its devices": host_path("/dev"),
     "other devices": host_path("/dev/fuse"),
     "a mount": mount("/var/run/secrets/x"),
+    "an empty volume where lists of cards are": mount("/var/run/nvidia-container-devices/all", "emptyDir"),
+    "a sub-path of a driver's libraries": mount("/data", subPath="lib64"),
+    "an old image that is blinded": container(env=[{"name": "CUDA_VERSION", "value": "12"}, {"name": "NVIDIA_VISIBLE_DEVICES", "value": "void"}]),
     "tolerates GPUs": pod(tolerations=[{"key": "nvidia.com/gpu", "operator": "Exists"}, {"operator": "Exists"}]),
     "avoids GPUs": pod(nodeSelector={"nvidia.com/gpu.present": "false"}),
     "another runtime": pod(runtimeClassName="gvisor"),
@@ -139,6 +142,10 @@ TOUCHING = {
     "device node by the node's first process": host_path("/proc/1/cwd/./dev/nvidia0"),
     "device list by a way up": mount("/data/../var/run/nvidia-container-devices/all"),
     "device list in another root": mount("/proc/1/root/run/nvidia-container-devices/all"),
+    "a device by a sub-path": mount("/data", subPath="dev/nvidia0"),
+    "a sub-path that depends on a variable": mount("/data", subPathExpr="dev/$(NAME)"),
+    "an old image": env("CUDA_VERSION"),
+    "one of a family of lists": env("HABANA_VISIBLE_DEVICES_X"),
     "envFrom that completes": env_from("NVIDIA_VISIBLE_"),
     "envFrom that begins": env_from("NV"),
     "device node": host_path("/dev/nvidia0"),
@@ -217,7 +224,7 @@ class TestWhileTheWebhookIsUp:
     @pytest.mark.parametrize("case", TOUCHING)
     def test_what_touches_gpus_does(self, recorded, case):
         answer, called = recorded[1](TOUCHING[case])
-        assert called[:1] == ["/mutate"], answer
+        assert called, answer  # by /mutate as well, where there is something to repair
 
     def test_what_every_rule_finds(self, recorded):
         policy, ask = recorded
@@ -240,14 +247,14 @@ class TestWhileTheWebhookIsUp:
             obj["metadata"] = {**(obj.get("metadata") or {}), "namespace": "default"}
             found = findings(obj, policy) - ORDINARY_LIFE
             answer, called = ask(obj)
-            if found and answer.status in {201, 422}:  # others refuse before any webhook is called, or do not decode it
+            if found and answer.status == 201:  # the API server refuses others before they would be validated
                 judged += 1
                 assert called, (found, obj, answer)
-        assert judged > 50
+        assert judged > 20
 
     def test_what_markers_name(self, recorded):
         _, ask = recorded
-        loud = [name for name, (_, severity) in markers.SWITCHES.items() if severity != "info"]
+        loud = [name for name, switch in markers.SWITCHES.items() if switch.severity != "info"]
         for name in (*markers.DEVICE_LISTS, *loud):
             assert ask(env(name))[1], name
         for path in markers.DEVICE_PATHS:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_admission.files import policyfile
-from gpu_admission.render import patterns
+from gpu_admission.render import path_conditions
 from gpu_admission.rules import hostpaths, markers
 from rules.table import Found, Row, container, judge, pod, template, verify
 
@@ -368,12 +368,11 @@ def as_python(condition):
     return lambda path: eval(code, {"p": path, "matches": lambda pattern: bool(re.search(pattern, path))})
 
 
-CALLS_FOR_DEVICES = as_python(patterns.path("p", markers.DEVICE_PATHS))
-CALLS_FOR_SUB_PATHS = as_python(patterns.path("p", (), hostpaths.SUB_PATH_PARENTS))
-
-
-def test_every_driver_root_has_the_word_by_which_conditions_look_for_it():
-    assert all(markers.DRIVER_WORD in f"{root}/dev" for root in markers.DRIVER_ROOTS)
+_DEVICES = frozenset(markers.DEVICE_PATHS)
+CALLS_FOR_DEVICES = as_python(
+    f"{path_conditions._may_lead('p', _DEVICES)} && {path_conditions._leads('p', path_conditions._below(_DEVICES))}"
+)
+CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{hostpaths.folders(hostpaths.SUB_PATH_PARENTS)}"))
 
 
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
