@@ -19,8 +19,8 @@ class Reads:
     ``resources``: names among a container's limits and requests that nearly are a GPU's.
     ``node_selector``: GPU resources among the pod's nodeSelector (templates only).
     ``variables``: name -> the values that are harmless; at most one ``*``, at the end.
-    ``completed``: variables that an ``envFrom`` with a prefix could set; ``unprefixed``: those that one without a
-    prefix could set, where ``env`` does not set them itself.
+    ``completed``: variables (likewise) that an ``envFrom`` with a prefix could set; ``unprefixed``: those that one
+    without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``, ``mounts``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them; every
     spelling counts. ``host_folders``: likewise, without what is below them; ``sub_path_folders``: those of which it

@@ -127,8 +127,12 @@ def _container(policy: Policy, reads: Reads, sight: str) -> Iterator[str]:
     if reads.variables:
         yield f"has(c.env) && ({_too_many('c.env')} || c.env.exists(e, {_variable(reads)}))"
     if reads.completed:
-        begun = f"f.?prefix.orValue('') in {texts(patterns.prefixes(reads.completed))}"
-        yield f"has(c.envFrom) && ({_too_many('c.envFrom')} || c.envFrom.exists(f, {begun}))"
+        prefix = "f.?prefix.orValue('')"
+        whole = [name.rstrip(patterns.STAR) for name in reads.completed]
+        families = sorted(name.rstrip(patterns.STAR) for name in reads.completed if name.endswith(patterns.STAR))
+        begun = [f"{prefix} in {texts(patterns.prefixes(whole))}"]
+        begun += [f"{prefix}.startsWith({text(family)})" for family in families]
+        yield f"has(c.envFrom) && ({_too_many('c.envFrom')} || c.envFrom.exists(f, {group(begun)}))"
     if reads.unprefixed:
         unset = [_unset(name) for name in sorted(reads.unprefixed)]
         yield f"has(c.envFrom) && c.envFrom.exists(f, f.?prefix.orValue('') == '') && {group(unset)}"

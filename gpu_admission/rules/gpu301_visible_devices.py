@@ -111,7 +111,7 @@ def _reads() -> Reads:
         name: _OFF if name in FEATURES else _OFF[:1] for name, switch in SWITCHES.items() if switch.severity != "info"
     }
     images: dict[str, list[str]] = {name: [] for name, each in LEGACY.items() if each.severity != "info"}
-    return Reads(variables={**lists, **switches, **images}, completed=(*DEVICE_LISTS, *switches))
+    return Reads(variables={**lists, **switches, **images}, completed=(*lists, *switches, *images))
 
 
 _POD = """\
