@@ -156,7 +156,7 @@ class TestThePolicyShapesThem:
             hooks(Policy("p", {"exempt": {"users": users}}))
         with pytest.raises(ValueError, match=r"spec\.exempt has 50002 entries"):
             hooks(Policy("p", {"exempt": {"namespaces": [f"team-{number}" for number in range(50_000)]}}))
-        assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 6
+        assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 7
 
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
