@@ -22,7 +22,22 @@ ORDINARY_VARIABLES = (
     "PATH", "NVIDIA", "nvidia_visible_devices", "GPU_COUNT", "NVIDIA_VISIBLE_DEVICES_X", "X_NVIDIA_VISIBLE_DEVICES",
 )  # fmt: skip
 VALUES = ("", "all", "void", "none", "0,1", "$(OTHER)", "enabled", "disabled", "true", "void,0")
-PREFIXES = (None, "", "N", "NV", "NVIDIA_", "NVIDIA_VISIBLE_DEVICES", "X_", "AMD_VIS", "NVIDIA_API", "CUDA_", "H")
+PREFIXES = (
+    None,
+    "",
+    "N",
+    "NV",
+    "NVIDIA_",
+    "NVIDIA_VISIBLE_DEVICES",
+    "X_",
+    "AMD_VIS",
+    "NVIDIA_API",
+    "CUDA_",
+    "H",
+    "HABANA_VISIBLE_DEVICES",
+    "DOCKER_RESOURCE_",
+    "DOCKER_RESOURCE_G",
+)
 PATHS = (
     "/", "/dev", "/dev/shm", "/dev/fuse", "/dev/infiniband", "/var/lib/kubelet", "/var/lib/kubelet/device-plugins",
     "/var/run/docker.sock", "/run/containerd/containerd.sock", "/etc/kubernetes", "/proc", "/proc/driver", "/opt/nvidia",

@@ -93,7 +93,6 @@ def paths(load):
         hostpaths.within(path, markers.DEVICE_PATHS)
         hostpaths.parent_of(path)
         hostpaths.completes(path)
-        hostpaths.is_driver_root(path)
 
     return read
 

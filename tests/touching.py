@@ -86,6 +86,8 @@ WIDER = {
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
     "an annotation that could opt out, and does not":
         lambda obj: any(key in (obj["metadata"].get("annotations") or ()) for key, _, _ in markers.OPT_OUT_ANNOTATIONS),
+    "an envFrom that could make an image an old one, of a container that sets its list":
+        lambda obj: any(f.get("prefix") and name.startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for name in runtime_variables.LEGACY),
     "devices that are no cards, injected by annotation":
         lambda obj: any(key.partition("/")[0] in {*markers.NRI_DEVICE_DOMAINS, *markers.CRIO_DEVICES} for key in obj["metadata"].get("annotations") or ()),
     "NVIDIA's runtime class on a pod that is blinded or has a claim":

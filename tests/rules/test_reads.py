@@ -77,3 +77,15 @@ def test_the_examples_of_rules_are_met():
     for rule in rules.ALL:
         if declared(rule) and POD in rule.sees:
             assert any(obj["kind"] == "Pod" for obj in yaml.safe_load_all(rule.bad)), rule.id
+
+
+@pytest.mark.parametrize("prefix", ["CUDA_", "HABANA_VISIBLE_DEVICES", "HABANA_VISIBLE_DEVICES_X", "DOCKER_RESOURCE_"])
+def test_what_an_env_from_completes_is_declared(prefix):
+    """A rule that denies an envFrom for its prefix has the webhook called for it."""
+    made = {"name": "c", "image": "i", "envFrom": [{"prefix": prefix, "configMapRef": {"name": "m"}}]}
+    obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [made]}}
+    assert "GPU301" in touching.Judge(Policy("p", {})).says(obj)[1]
+    (read,) = (each for each in by_rules(Policy("p", {}), POD) if not each.beside)
+    exact = {name for name in read.completed if not name.endswith("*")}
+    begun = tuple(name.rstrip("*") for name in read.completed if name.endswith("*"))
+    assert prefix.startswith(begun) or any(name.startswith(prefix) and name != prefix for name in exact)
