@@ -118,6 +118,7 @@ def creating(api, installed, namespace):
         creation.wait(50)
         yield creation
         creation.wait(50)
+    print(f"{creation.made} made, {len(creation.failed)} failed")  # measured for docs/reliability.md
     assert creation.failed == []
     assert creation.made > 100
 
@@ -216,4 +217,5 @@ def test_a_killed_worker_loses_at_most_what_it_had_in_flight(api, installed, nam
         creation.wait(50)
         until(lambda: len(server.workers()) == 2 and victim not in server.workers(), 20, server)
         creation.wait(100)
+    print(f"{creation.made} made, {len(creation.failed)} failed")  # as above
     assert len(creation.failed) <= 4, creation.failed
