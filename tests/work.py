@@ -24,12 +24,11 @@ _UNCOUNTED_NAMES = frozenset({"super", "locals", "globals", "vars"})
 _SIZED = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _FREE = frozenset({len, isinstance, id, type, getattr, hasattr, iter, next, range, bool, callable, ord, chr, object})
 _CHEAP = frozenset({"append", "add", "discard", "get", "setdefault", "keys", "values", "items", "popitem", "clear"})
-_BUILT_IN = (
-    types.BuiltinFunctionType,
-    types.MethodDescriptorType,
-    types.WrapperDescriptorType,
-    types.MethodWrapperType,
+_BUILT_IN = frozenset(
+    {types.BuiltinFunctionType, types.MethodDescriptorType, types.WrapperDescriptorType, types.MethodWrapperType}
 )
+_TEXT = (str, bytes)
+_COLLECTIONS = (list, dict, set, frozenset)
 
 _total = 0
 
@@ -48,11 +47,12 @@ def _spend(amount):
 
 
 def _size(value):
-    return len(value) if isinstance(value, _SIZED) else 0
+    kind = type(value)
+    return len(value) if kind is str or (kind is not int and isinstance(value, _SIZED)) else 0
 
 
 def _call(function, *arguments, **named):
-    if isinstance(function, _BUILT_IN):
+    if type(function) in _BUILT_IN:
         cost = _cost(function, arguments)
         result = function(*arguments, **named)
         _spend(cost(result) if callable(cost) else cost)
@@ -60,7 +60,7 @@ def _call(function, *arguments, **named):
     if isinstance(function, type):
         plain = function.__module__ == "builtins" and function not in _FREE
         _spend(sum(map(_size, arguments)) if plain else 0)
-    elif not getattr(function, "__module__", "").startswith(PACKAGE):
+    elif not (getattr(function, "__module__", None) or "").startswith(PACKAGE):
         _spend(sum(map(_size, arguments)))
     else:
         _spend(0)
@@ -72,11 +72,11 @@ def _cost(function, arguments):
     if function in _FREE:
         return 0
     receiver = getattr(function, "__self__", None)
-    given = sum(map(_size, arguments))
     name = function.__name__
-    if isinstance(receiver, str | bytes):
+    given = sum(map(_size, arguments)) if arguments else 0
+    if isinstance(receiver, _TEXT):
         return _text_cost(receiver, name, arguments, given)
-    if isinstance(receiver, list | dict | set | frozenset):
+    if isinstance(receiver, _COLLECTIONS):
         if name in _CHEAP or (name == "pop" and not (isinstance(receiver, list) and arguments)):
             return 0
         if name in {"extend", "update", "isdisjoint", "issuperset", "difference_update"}:
@@ -86,8 +86,9 @@ def _cost(function, arguments):
 
 
 def _text_cost(text, name, arguments, given):
-    if name in {"startswith", "endswith"}:
-        return sum(map(len, arguments[0])) if isinstance(arguments[0], tuple) else len(arguments[0])
+    if name in {"startswith", "endswith"}:  # what is longer than the text is not compared at all
+        sought = arguments[0] if isinstance(arguments[0], tuple) else arguments[:1]
+        return sum(len(each) for each in sought if len(each) <= len(text))
     if name == "join":
         return len
     if name in {"find", "index"}:
@@ -99,7 +100,8 @@ def _text_cost(text, name, arguments, given):
 
 
 def _length(value):
-    _spend(_size(value))
+    global _total  # noqa: PLW0603 - as above
+    _total += _size(value) + 1
     return value
 
 
@@ -123,8 +125,9 @@ def _equal(left, right):
 
 
 def _turns(items):
+    global _total  # noqa: PLW0603 - as above
     for item in items:
-        _spend(0)
+        _total += 1
         yield item
 
 

@@ -49,6 +49,7 @@ class Cluster:
         self.folder = Path(folder)
         self._assets = Path(os.environ["KUBEBUILDER_ASSETS"])
         self._processes = {}
+        self._commands = {}
         self.port = free_port()
         self._certificate = self.folder / "apiserver" / "apiserver.crt"
 
@@ -67,8 +68,23 @@ class Cluster:
         self._write_keys()
         store = self._start_etcd()
         self._run("kube-apiserver", **self._apiserver_flags(store))
-        self._until(lambda: self._certificate.exists() and self._healthy(f"https://127.0.0.1:{self.port}/readyz"))
+        self._until(self._answers)
         self.api = self.client("admin")
+
+    def _answers(self):
+        return self._certificate.exists() and self._healthy(f"https://127.0.0.1:{self.port}/readyz")
+
+    @contextlib.contextmanager
+    def without_api_server(self, how):
+        """Have no API server for a while: it is ended by this signal, and started again with what etcd holds."""
+        process = self._processes.pop("kube-apiserver")
+        process.send_signal(how)
+        try:
+            process.wait(90)
+            yield
+        finally:
+            self._launch("kube-apiserver")
+            self._until(self._answers)
 
     def client(self, user):
         """A client of one of TOKENS' users."""
@@ -130,8 +146,12 @@ class Cluster:
         command = [str(self._assets / name), *(f"--{flag}={value}" for flag, value in flags.items())]
         if sys.platform == "linux":
             command = [sys.executable, "-c", GUARDED, *command]
-        with (self.folder / f"{name}.log").open("wb") as log:
-            self._processes[name] = subprocess.Popen(command, stdout=log, stderr=log)
+        self._commands[name] = command
+        self._launch(name)
+
+    def _launch(self, name):
+        with (self.folder / f"{name}.log").open("ab") as log:
+            self._processes[name] = subprocess.Popen(self._commands[name], stdout=log, stderr=log)
 
     def _write_keys(self):
         key = ec.generate_private_key(ec.SECP256R1())
