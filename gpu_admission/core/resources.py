@@ -218,8 +218,9 @@ def for_container(key: object) -> tuple[str, str | None]:
 
 def beyond_any_node(resource: Resource, count: int) -> bool:
     """Tell whether so many devices are more than any node has; ``koordinator.sh/gpu`` counts percents of them."""
-    most = MOST_DEVICES * (100 if resource.name == "koordinator.sh/gpu" else 1)
-    return resource.unit == "device" and count > most
+    if count <= MOST_DEVICES or resource.unit != "device":
+        return False
+    return resource.name != "koordinator.sh/gpu" or count > MOST_DEVICES * 100
 
 
 _LONGEST = 100  # Kubernetes allows 63 characters after the domain, and these domains are short

@@ -38,10 +38,18 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
     An annotation counts only where the policy's backend reads it and finds nothing wrong with it: anybody can write
     ``gpu-memory: x``.
     """
-    found = {maker(gpu, policy) for gpu in container.gpus if gpu.asks} if container.gpus else _NOBODY
+    found = _by_resources(container, policy) if container.gpus else _NOBODY
     if container is pod.shares and sound_share(workload, pod, container, policy) is not None:
-        return frozenset({*found, common.backend_vendor(policy)})
-    return frozenset(found)
+        return found | {common.backend_vendor(policy)}
+    return found
+
+
+def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
+    """Return whose cards a container's resources ask for, worked out once: many rules want to know."""
+    found: frozenset[str] | None = container.memo.get("makers")
+    if found is None:
+        found = container.memo["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.asks])
+    return found
 
 
 def maker(gpu: GpuRequest, policy: Policy) -> str:

@@ -172,6 +172,11 @@ class OpenSource:
         return " and ".join(first) if more <= 0 else f"{', '.join(first)} and {more} more"
 
 
+def has_prefix(container: Container) -> bool:
+    """Tell whether a container takes variables under other names than they have in a ConfigMap or Secret."""
+    return any([bool(text(entry.get("prefix"))) for _, entry in mappings(container.spec.get("envFrom"))])
+
+
 def open_sources(
     container: Container, names: Iterable[str], families: tuple[str, ...] = (), *, prefixed: bool
 ) -> Iterator[OpenSource]:
@@ -180,15 +185,15 @@ def open_sources(
     ``families`` are beginnings of names that stand for all variables that begin so. A name that ``env`` sets itself
     is out of an envFrom's reach, because env comes later and wins; a family never is.
     """
-    if not container.spec.get("envFrom"):
+    entries = mappings(container.spec.get("envFrom"))
+    sources = [each for each in entries if bool(text(each[1].get("prefix"))) is prefixed]
+    if not sources:
         return
     given = container.env_names
     wanted = [name for name in names if name not in given or name in families]
     place = (*container.pointer, "envFrom")
-    for index, entry in mappings(container.spec["envFrom"]):
+    for index, entry in sources:
         prefix = text(entry.get("prefix"))
-        if bool(prefix) is not prefixed:
-            continue
         found = [name for name in wanted if _completes(prefix, name, families)]
         if found:
             yield OpenSource((*place, index, "prefix") if prefix else (*place, index), prefix, entry, found)

@@ -6,7 +6,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import mapping, shown
 
-from . import common, counting, environment
+from . import common, counting, environment, occasions
+from .runtime_variables import CARD_SELECTORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,27 +20,16 @@ if TYPE_CHECKING:
 ID = "GPU013"
 _MOST = 256  # characters of a list that is worth reading
 
-# variable -> whose cards it selects among those in the container, by numbers from 0 on. The makers' programming guides:
-# CUDA (environment variables), ROCm (GPU isolation), CANN, MUSA and CNRT.
-_SELECTORS = {
-    "CUDA_VISIBLE_DEVICES": "nvidia",
-    "HIP_VISIBLE_DEVICES": "amd",
-    "ROCR_VISIBLE_DEVICES": "amd",
-    "ASCEND_RT_VISIBLE_DEVICES": "huawei",
-    "MUSA_VISIBLE_DEVICES": "mthreads",
-    "MLU_VISIBLE_DEVICES": "cambricon",
-}
-
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find numbers of cards beyond those that the container requests; privileged containers see every card."""
     for _, container in workload.containers():
-        if not container.served or _SELECTORS.keys().isdisjoint(container.env_names):
+        if not container.served:
             continue
         if mapping(container.spec.get("securityContext")).get("privileged"):
             continue
-        for variable in environment.variables(container, _SELECTORS):
-            value, count = variable.value or "", _cards(container, _SELECTORS[variable.name], policy)
+        for variable in environment.variables(container, CARD_SELECTORS):
+            value, count = variable.value or "", _cards(container, CARD_SELECTORS[variable.name], policy)
             beyond = [number for number in _numbers(value) if number >= count]
             if count and beyond and not common.unfilled(workload, value):
                 yield Problem(
@@ -109,5 +99,6 @@ the variable keeps programs apart.""",
 """,
     needs="request",
     check=check,
+    when=occasions.card_selector,
     fix="unsafe",
 )

@@ -35,7 +35,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if given is not None and not isinstance(given, list):
             continue  # does not decode: no pod will come of it
         known = tolerations.taints(policy)
-        present = [dict(toleration_slips.mended(each, known)) for each in given or () if isinstance(each, dict)]
+        present = [toleration_slips.mended(each, known) for each in given or () if isinstance(each, dict)]
         missing = [
             wish
             for wish in tolerations.wanted(policy, asked_vendors(pod, policy))

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import is_placeholder, mapping, shown
 
-from . import node_labels
+from . import node_labels, occasions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,5 +77,6 @@ products have dashes for spaces, and GKE has one list of accelerators.""",
     good=f'{_POD}    nvidia.com/gpu.present: "true"\n{_CONTAINERS}',
     needs="request",
     check=check,
+    when=occasions.node_selector,
     fix="unsafe",
 )

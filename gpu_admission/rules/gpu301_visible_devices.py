@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 ID = "GPU301"
 _NAMES = (*DEVICE_LISTS, *SWITCHES)
+_WANTED = frozenset(_NAMES)
 _NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
 _OFF = ("", "disabled")
 
@@ -33,7 +34,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
     for pod, container in workload.containers():
         asked = devices.makers(workload, pod, container, policy)
-        for variable in environment.variables(container, _NAMES, DEVICE_LIST_FAMILIES):
+        for variable in environment.variables(container, _WANTED, DEVICE_LIST_FAMILIES):
             known = device_list(variable.name)
             if known is not None and devices.may_show(workload, pod, variable, policy):
                 yield _device_list(pod, variable, known, asked, policy)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.workload import Workload
 
 ID = "GPU302"
+_BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
 _PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
 
 
@@ -36,11 +37,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             continue
         enforced = every and workload.is_pod  # what becomes of a template is seen once it is a Pod
         blinds = every or "nvidia" in asked_vendors(pod, policy)
+        on_served = devices.wanted(policy, served=True)
+        on_others = devices.wanted(policy, served=False) if blinds else None
         for container in pod.containers:
             asked = devices.makers(workload, pod, container, policy)
-            yield from _hidden(container, asked, policy)
+            if asked and not _BY_PLUGIN.isdisjoint(container.env_names):
+                yield from _hidden(container, asked, policy)
             served = devices.is_given(asked, "nvidia")
-            value = devices.wanted(policy, served=served) if served or blinds else None
+            value = on_served if served else on_others
             if value and _is_unset(container):
                 meant = "" if served else intent.to_have_a_gpu(workload, pod, container, policy)
                 if not meant or enforced:
@@ -78,9 +82,9 @@ def _unset(
 
 def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iterator[Problem]:
     """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
-    if not asked or any(gpu.name in _PASSED_THROUGH for gpu in container.gpus):
+    if any(gpu.name in _PASSED_THROUGH for gpu in container.gpus):
         return
-    lists = [name for name, each in DEVICE_LISTS.items() if each.by_plugin and each.maker in asked]
+    lists = [name for name in _BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
     for variable in environment.variables(container, lists):
         own = devices.wanted(policy, served=True) if variable.name == devices.NVIDIA else None
         if (

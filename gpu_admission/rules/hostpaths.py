@@ -26,7 +26,9 @@ from . import markers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Collection, Iterable
+
+    from .markers import Places
 
 _OPEN_FILES = frozenset({"fd", "map_files"})
 _ROOTS = frozenset({"root", "cwd"})
@@ -99,8 +101,10 @@ def inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
-def within(path: str, table: Mapping[str, str]) -> str | None:
+def within(path: str, table: Places) -> str | None:
     """Return what a normal path leads to by a table of paths, or None."""
+    if not f"{path}/".startswith(table.starts):  # one look for most paths
+        return None
     return next((what for place, what in table.items() if inside(path, place)), None)
 
 
@@ -125,6 +129,8 @@ SUB_PATH_PARENTS = (
 
 def parent_of(path: str) -> str | None:
     """Return what of the tables lies below a normal path, or None."""
+    if path not in PARENTS:
+        return None
     if path in markers.DRIVER_PARENTS:
         return "the devices of the driver's container"
     above = path.rstrip("/") + "/"

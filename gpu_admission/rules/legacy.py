@@ -31,6 +31,8 @@ def problems(
     """
     if not pod.complete:
         return
+    if LEGACY.keys().isdisjoint(container.env_names) and not environment.has_prefix(container):
+        return  # nothing sets any of them
     found: dict[str, Variable] | None = None
     for each in LEGACY.values():
         if devices.is_given(asked, each.maker) or not container.env_names.isdisjoint(each.lists):

@@ -35,6 +35,19 @@ class Owners(dict[str, str]):
         return found
 
 
+class Places(dict[str, str]):
+    """What stands at paths of a node: normal paths, of which a trailing ``*`` matches the rest of the name.
+
+    ``starts`` is how a path begins, with a slash after it, that is one of the places or below it.
+    """
+
+    __slots__ = ("starts",)
+
+    def __init__(self, places: dict[str, str]) -> None:
+        super().__init__(places)
+        self.starts = tuple([place[:-1] if place.endswith("*") else f"{place.rstrip('/')}/" for place in places])
+
+
 # NVIDIA/gpu-operator: internal/state, runtime classes that it creates
 NVIDIA_RUNTIME_CLASSES = frozenset({"nvidia", "nvidia-cdi", "nvidia-legacy"})
 
@@ -85,58 +98,62 @@ OPT_OUT_LABELS = known.OPT_OUT_LABELS
 OPT_OUT_ANNOTATIONS = known.OPT_OUT_ANNOTATIONS
 
 # Host paths, written with /run for /var/run; a trailing * matches the rest of the name.
-DEVICE_PATHS: dict[str, str] = {
-    "/dev/nvidia*": "NVIDIA devices",
-    "/dev/nvhost*": "NVIDIA Tegra devices",  # NVIDIA/nvidia-container-toolkit: internal/platform-support/tegra
-    "/dev/nvmap": "NVIDIA Tegra devices",
-    "/dev/nvgpu*": "NVIDIA Tegra devices",
-    "/dev/dri": "GPU render devices",
-    "/dev/kfd": "AMD devices",
-    "/dev/mkfd": "Hygon devices",  # Project-HAMi/dcu-vgpu-device-plugin
-    "/dev/dxg": "GPU devices of WSL",
-    "/dev/accel*": "accelerator devices",  # Habana Gaudi, Google TPU
-    "/dev/hl*": "Habana Gaudi devices",  # HabanaAI/hl-thunk: drivers before Linux' accelerator subsystem
-    "/dev/neuron*": "AWS Neuron devices",
-    "/dev/davinci*": "Ascend devices",
-    "/dev/cambricon*": "Cambricon devices",
-    "/dev/iluvatar*": "Iluvatar devices",
-    "/dev/mtgpu*": "Moore Threads devices",
-    "/dev/mxc*": "MetaX devices",
-    "/dev/gcu*": "Enflame devices",  # the volumes of Enflame's device plugin
-    "/dev/biren*": "Biren devices",
-    "/dev/xpu*": "Kunlunxin devices",  # PaddlePaddle/Paddle: docs of its XPU image
-    "/dev/rbln*": "Rebellions devices",
-    "/dev/tenstorrent*": "Tenstorrent devices",
-    # Links by number to every character device. NVIDIA's cards have 195, render devices 226, accelerators 261, and
-    # nvidia-uvm, nvidia-caps, kfd and most others what is free: Documentation/admin-guide/devices.txt.
-    "/dev/char": "links to every device of the node",
-    "/proc/self/fd": "open files of the node's processes, devices among them",  # of any process: see hostpaths
-    "/dev/fd": "open files of the node's processes, devices among them",  # a link to those of whoever looks
-    "/proc/driver/nvidia*": "the NVIDIA driver's controls",
-    "/etc/cdi": "CDI device definitions",
-    "/run/cdi": "CDI device definitions",
-    "/tmp/nvidia-mps": "the pipe of the MPS daemon",  # noqa: S108 - a name to look for, nothing is written there
-    "/run/nvidia/mps": "the pipe of the MPS daemon",  # NVIDIA/k8s-device-plugin: --mps-root
-}
-SOCKET_PATHS: dict[str, str] = {
-    **{
-        f"{folder}/{name}": what
-        for folder in ("/var/lib/kubelet", "/var/lib/k0s/kubelet", "/var/snap/microk8s/common/var/lib/kubelet")
-        for name, what in (
-            ("device-plugins", "the kubelet's device plugin sockets"),
-            ("pod-resources", "the kubelet's pod resources socket"),
-        )
-    },
-    "/run/nri": "the container runtime's plugin socket",  # containerd/nri: pkg/api; what it adds nobody checks
-    "/run/containerd/containerd.sock": "the container runtime's socket",
-    "/run/k3s/containerd/containerd.sock": "the container runtime's socket",
-    "/run/k0s/containerd.sock": "the container runtime's socket",
-    "/var/snap/microk8s/common/run/containerd.sock": "the container runtime's socket",
-    "/run/crio/crio.sock": "the container runtime's socket",
-    "/run/docker.sock": "the container runtime's socket",
-    "/run/cri-dockerd.sock": "the container runtime's socket",
-    "/run/podman/podman.sock": "the container runtime's socket",
-}
+DEVICE_PATHS = Places(
+    {
+        "/dev/nvidia*": "NVIDIA devices",
+        "/dev/nvhost*": "NVIDIA Tegra devices",  # NVIDIA/nvidia-container-toolkit: internal/platform-support/tegra
+        "/dev/nvmap": "NVIDIA Tegra devices",
+        "/dev/nvgpu*": "NVIDIA Tegra devices",
+        "/dev/dri": "GPU render devices",
+        "/dev/kfd": "AMD devices",
+        "/dev/mkfd": "Hygon devices",  # Project-HAMi/dcu-vgpu-device-plugin
+        "/dev/dxg": "GPU devices of WSL",
+        "/dev/accel*": "accelerator devices",  # Habana Gaudi, Google TPU
+        "/dev/hl*": "Habana Gaudi devices",  # HabanaAI/hl-thunk: drivers before Linux' accelerator subsystem
+        "/dev/neuron*": "AWS Neuron devices",
+        "/dev/davinci*": "Ascend devices",
+        "/dev/cambricon*": "Cambricon devices",
+        "/dev/iluvatar*": "Iluvatar devices",
+        "/dev/mtgpu*": "Moore Threads devices",
+        "/dev/mxc*": "MetaX devices",
+        "/dev/gcu*": "Enflame devices",  # the volumes of Enflame's device plugin
+        "/dev/biren*": "Biren devices",
+        "/dev/xpu*": "Kunlunxin devices",  # PaddlePaddle/Paddle: docs of its XPU image
+        "/dev/rbln*": "Rebellions devices",
+        "/dev/tenstorrent*": "Tenstorrent devices",
+        # Links by number to every character device. NVIDIA's cards have 195, render devices 226, accelerators 261, and
+        # nvidia-uvm, nvidia-caps, kfd and most others what is free: Documentation/admin-guide/devices.txt.
+        "/dev/char": "links to every device of the node",
+        "/proc/self/fd": "open files of the node's processes, devices among them",  # of any process: see hostpaths
+        "/dev/fd": "open files of the node's processes, devices among them",  # a link to those of whoever looks
+        "/proc/driver/nvidia*": "the NVIDIA driver's controls",
+        "/etc/cdi": "CDI device definitions",
+        "/run/cdi": "CDI device definitions",
+        "/tmp/nvidia-mps": "the pipe of the MPS daemon",  # noqa: S108 - a name to look for, nothing is written there
+        "/run/nvidia/mps": "the pipe of the MPS daemon",  # NVIDIA/k8s-device-plugin: --mps-root
+    }
+)
+SOCKET_PATHS = Places(
+    {
+        **{
+            f"{folder}/{name}": what
+            for folder in ("/var/lib/kubelet", "/var/lib/k0s/kubelet", "/var/snap/microk8s/common/var/lib/kubelet")
+            for name, what in (
+                ("device-plugins", "the kubelet's device plugin sockets"),
+                ("pod-resources", "the kubelet's pod resources socket"),
+            )
+        },
+        "/run/nri": "the container runtime's plugin socket",  # containerd/nri: pkg/api; what it adds nobody checks
+        "/run/containerd/containerd.sock": "the container runtime's socket",
+        "/run/k3s/containerd/containerd.sock": "the container runtime's socket",
+        "/run/k0s/containerd.sock": "the container runtime's socket",
+        "/var/snap/microk8s/common/run/containerd.sock": "the container runtime's socket",
+        "/run/crio/crio.sock": "the container runtime's socket",
+        "/run/docker.sock": "the container runtime's socket",
+        "/run/cri-dockerd.sock": "the container runtime's socket",
+        "/run/podman/podman.sock": "the container runtime's socket",
+    }
+)
 # Where a driver that does not belong to the node's own system has its files, and some have devices below ``dev``.
 DRIVER_ROOTS: tuple[str, ...] = (
     "/run/nvidia/driver",  # NVIDIA/gpu-operator: hostPaths.driverInstallDir

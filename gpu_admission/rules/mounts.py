@@ -28,13 +28,15 @@ class HostMount:
 
     __slots__ = ("devices", "given", "other", "path", "pointer", "volume")
 
-    def __init__(self, pointer: Pointer, volume: str, given: str, path: str, devices: str | None) -> None:
+    def __init__(
+        self, pointer: Pointer, volume: str, given: str, path: str, devices: str | None, other: str | None = None
+    ) -> None:
         self.pointer = pointer
         self.volume = volume
         self.given = given
         self.path = path
         self.devices = devices
-        self.other = None if devices else hostpaths.within(path, markers.SOCKET_PATHS) or hostpaths.parent_of(path)
+        self.other = other
 
 
 def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
@@ -49,9 +51,10 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
             continue
         name, path = text(volume.get("name")), hostpaths.normal(given)
         devices = hostpaths.within(path, markers.DEVICE_PATHS)
-        found = HostMount((*pod.pointer, "volumes", index, "hostPath", "path"), name, given, path, devices)
-        if devices or found.other:
-            yield found
+        other = None if devices else hostpaths.within(path, markers.SOCKET_PATHS) or hostpaths.parent_of(path)
+        if devices or other:
+            place = (*pod.pointer, "volumes", index, "hostPath", "path")
+            yield HostMount(place, name, given, path, devices, other)
         if not devices and path in hostpaths.SUB_PATH_PARENTS:
             parents[name] = path  # a short one, so that judging each of its sub-paths costs no more than they do
     if parents:

@@ -23,13 +23,15 @@ if TYPE_CHECKING:
     from gpu_admission.core.policy import Policy
     from gpu_admission.core.workload import Workload
 
-(_AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK) = (
-    1 << place for place in range(10)
-)
+(
+    _AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK,
+    _SELECTOR, _NODE_SELECTOR,
+) = (1 << place for place in range(12))  # fmt: skip
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _VARIABLES = runtime_variables.NAMES
 _PREFIXES = runtime_variables.PREFIXES
+_SELECTORS = frozenset(runtime_variables.CARD_SELECTORS)
 _FOLDER = markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
 _LETTERS = 4  # that tell most keys from those that matter; every pattern has more before its star
 _BEGINNINGS = frozenset(
@@ -64,6 +66,8 @@ def _survey(workload: Workload, policy: Policy) -> int:
 
 def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
     found = _NODE_NAME if spec.get("nodeName") else 0
+    if spec.get("nodeSelector"):
+        found |= _NODE_SELECTOR
     if spec.get("hostPID") or spec.get("hostIPC"):
         found |= _HOST_NAMESPACE
     volumes = spec.get("volumes")
@@ -98,10 +102,8 @@ def _of_resources(container: Container) -> int:
     if any([not gpu.sound for gpu in container.gpus]):
         found |= _AMOUNT
     known = len(container.gpus)
-    if known and any(
-        [gpu.resource.sharing == "partition" for gpu in container.gpus]
-    ):  # not every card offers a profile
-        found |= _NAME
+    if known and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
+        found |= _NAME  # not every card offers a profile
     if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
         found |= _NAME
     return found
@@ -109,8 +111,11 @@ def _of_resources(container: Container) -> int:
 
 def _of_container(container: Container) -> int:
     spec, found = container.spec, 0
-    if spec.get("envFrom") or names_gpu_variable(container.env_names):
-        found |= _VARIABLE
+    names = container.env_names
+    if spec.get("envFrom") or names_gpu_variable(names):
+        found = _VARIABLE
+    if not _SELECTORS.isdisjoint(names):
+        found |= _SELECTOR
     context = spec.get("securityContext")
     if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
         found |= _PRIVILEGE
@@ -126,7 +131,10 @@ def names_gpu_variable(names: Collection[str]) -> bool:
     if not _VARIABLES.isdisjoint(names):
         return True
     joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
-    return any([prefix in joined for prefix in _PREFIXES])
+    for prefix in _PREFIXES:  # noqa: SIM110 - every container of every pod comes by here
+        if prefix in joined:
+            return True
+    return False
 
 
 def is_gpu_variable(name: str) -> bool:
@@ -165,6 +173,8 @@ amount_or_name_in_doubt = Occasion(_survey, _AMOUNT | _NAME)
 """Either of these."""
 gpu_variable = Occasion(_survey, _VARIABLE)
 """A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
+card_selector = Occasion(_survey, _SELECTOR)
+"""A container sets a variable by which a program selects among the cards that it has."""
 privilege = Occasion(_survey, _PRIVILEGE)
 """A container is privileged, or adds or drops capabilities."""
 device_list_mount = Occasion(_survey, _LIST_MOUNT)
@@ -177,6 +187,8 @@ host_namespace = Occasion(_survey, _HOST_NAMESPACE)
 """A pod shares its node's processes or memory."""
 node_name = Occasion(_survey, _NODE_NAME)
 """A pod names its node."""
+node_selector = Occasion(_survey, _NODE_SELECTOR)
+"""A pod selects its node by labels."""
 odd_toleration = Occasion(_survey, _TAINT)
 """A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
 scheduler_mark = Occasion(_survey, _MARK)

@@ -184,6 +184,17 @@ ISOLATION_PREFIXES: tuple[str, ...] = (
     MPS_PREFIX,  # NVIDIA Multi-Process Service: the pipe of another daemon, one's own limits
 )
 
+# variable -> whose cards it selects among those in the container, by numbers from 0 on. The makers' programming guides:
+# CUDA (environment variables), ROCm (GPU isolation), CANN, MUSA and CNRT.
+CARD_SELECTORS: dict[str, str] = {
+    "CUDA_VISIBLE_DEVICES": "nvidia",
+    "HIP_VISIBLE_DEVICES": "amd",
+    "ROCR_VISIBLE_DEVICES": "amd",
+    "ASCEND_RT_VISIBLE_DEVICES": "huawei",
+    "MUSA_VISIBLE_DEVICES": "mthreads",
+    "MLU_VISIBLE_DEVICES": "cambricon",
+}
+
 NAMES = frozenset({*DEVICE_LISTS, *SWITCHES, *ISOLATION_SWITCHES, *LEGACY_VARIABLES})
 """Every variable that a rule reads, but for the families."""
 PREFIXES: tuple[str, ...] = (*DEVICE_LIST_FAMILIES, *ISOLATION_PREFIXES)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.nearest import nearest
-from gpu_admission.core.shape import is_one_of, shown, text
+from gpu_admission.core.shape import shown, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # k8s.io/kubernetes pkg/apis/core/validation, validateTolerations; Lt and Gt since 1.35
 OPERATORS = ("Exists", "Equal", "Lt", "Gt")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
+_OPERATORS_TAKEN = (None, "", *OPERATORS)  # tuples: a raw value may be such that no set can look for it
+_EFFECTS_TAKEN = (None, "", *EFFECTS)
 _LONGEST = 32
 _FARTHEST = 2
 
@@ -34,10 +36,8 @@ class Slip:
 
 def is_sound(toleration: Mapping[str, Any]) -> bool:
     """Tell whether operator, value and effect are such as Kubernetes takes together."""
-    operator, effect = toleration.get("operator"), toleration.get("effect")
-    if not (operator is None or operator == "" or is_one_of(operator, OPERATORS)):
-        return False
-    if not (effect is None or effect == "" or is_one_of(effect, EFFECTS)):
+    operator = toleration.get("operator")
+    if operator not in _OPERATORS_TAKEN or toleration.get("effect") not in _EFFECTS_TAKEN:
         return False
     return not (operator == "Exists" and toleration.get("value"))
 

@@ -8,7 +8,7 @@ from gpu_admission.core.shape import mappings, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from gpu_admission.core.policy import Policy
@@ -75,7 +75,7 @@ def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
     return list(mappings(pod.spec.get("tolerations")))
 
 
-def tolerated(wish: Mapping[str, Any], present: list[dict[str, Any]]) -> bool:
+def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> bool:
     """Tell whether a pod already tolerates what a policy's toleration stands for, effect by effect.
 
     ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may pick

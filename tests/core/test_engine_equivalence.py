@@ -88,6 +88,40 @@ def test_on_requests_by_annotation(change, policy):
         same(policy, pod, origin)
 
 
+SELECTING = {
+    "init": ("initContainers", {}),
+    "sidecar": ("initContainers", {"restartPolicy": "Always"}),
+    "app": ("containers", {}),
+    "ephemeral": ("ephemeralContainers", {}),
+}
+
+
+@pytest.mark.parametrize("role", SELECTING)
+@pytest.mark.parametrize(
+    "name", ["CUDA_VISIBLE_DEVICES", "MLU_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_VERSION"]
+)
+def test_on_variables_of_every_role(role, name):
+    """What a survey notes of one sort of container it notes of all, beside a label that selects GPU nodes."""
+    key, more = SELECTING[role]
+    amounts = {"limits": {"nvidia.com/gpu": "1", "cambricon.com/mlu": "1"}}
+    container = {"name": "a", "image": "i", "resources": amounts, "env": [{"name": name, "value": "7"}], **more}
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p"},
+        "spec": {
+            "containers": [{"name": "b", "image": "i"}],
+            "nodeSelector": {"nvidia.com/gpu.present": "yes"},
+            key: [container],
+        },
+    }
+    completed = copy.deepcopy(pod)
+    completed["spec"][key][0].update(env=[], envFrom=[{"prefix": name[:5], "configMapRef": {"name": "c"}}])
+    for document, origin in itertools.product((pod, completed), ORIGINS):
+        for policy in (*policies.ALL, policies.ALL_ON):
+            same(policy, document, origin)
+
+
 def test_the_rules_that_are_left_out_are_many():
     """Otherwise the tests above would compare a thing with itself."""
     counts = {need: sum(rule.needs == need for rule in rules.ALL) for need in NEEDS}

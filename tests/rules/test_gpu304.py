@@ -334,6 +334,25 @@ def test_the_tables_are_written_as_paths_are_compared(path):
     assert hostpaths.normal(path) == path
 
 
+@pytest.mark.parametrize("table", [markers.DEVICE_PATHS, markers.SOCKET_PATHS], ids=["devices", "sockets"])
+@pytest.mark.parametrize("tail", ["", "/", "0", "/0", "x/y", "-"])
+@pytest.mark.parametrize("cut", [0, 1, 2, 5])
+def test_a_look_at_how_paths_begin_leaves_none_out(table, tail, cut):
+    for place in TABLE:
+        whole = place.rstrip("*")
+        path = hostpaths.normal(whole[: len(whole) - cut] + tail)
+        led_to = next((what for each, what in table.items() if hostpaths.inside(path, each)), None)
+        assert hostpaths.within(path, table) == led_to
+
+
+def test_only_parents_have_something_below_them():
+    folders = {hostpaths.normal(place.rstrip("*")[:end]) for place in TABLE for end in range(len(place))}
+    assert folders > hostpaths.PARENTS - markers.DRIVER_PARENTS
+    for path in folders:
+        above = any(place.startswith(f"{path.rstrip('/')}/") for place in TABLE)
+        assert (hostpaths.parent_of(path) is not None) == (above or path in markers.DRIVER_PARENTS), path
+
+
 def test_driver_parents_are_driver_roots():
     assert set(markers.DRIVER_ROOTS) >= markers.DRIVER_PARENTS
 
