@@ -158,7 +158,7 @@ class Acme(Backend):
 
     def read(self, spelling, facts):
         """Read memory."""
-        return Request((spelling.amount(_MEMORY) or 0) * facts.factor * MIB)
+        return Request((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
 
     def write(self, request, facts):
         """Write memory."""

@@ -162,7 +162,8 @@ class Backend:
     ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
     for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
     them, that the backend's documentation has the pods mount which it serves. ``preloads`` tells that it limits a
-    share, or can be set up to, by a library that is loaded into the container's programs.
+    share, or can be set up to, by a library that is loaded into the container's programs. ``judged_annotations`` are
+    those of users whose values the backend judges.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
@@ -202,6 +203,7 @@ class Backend:
     sample_cards: tuple[Mapping[str, Any], ...] = ()
     host_paths: frozenset[str] = frozenset()
     preloads = False
+    judged_annotations: frozenset[str] = frozenset()
 
     def own(self, facts: Facts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""

@@ -71,6 +71,7 @@ class Hami(Backend):
         ),
     )
     preloads = True
+    judged_annotations = frozenset(hami_annotations.VALUES)
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores; of other makers' cards only their number."""

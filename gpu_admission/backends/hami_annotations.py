@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _IGNORED = "HAMi takes its default instead"
 # annotation -> its values, whether several may stand there with commas between them, what HAMi does with another
-_VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
+VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
     "hami.io/node-scheduler-policy": (("binpack", "spread"), False, _IGNORED, "warning"),
     "hami.io/gpu-scheduler-policy": (
         ("binpack", "spread", "topology-aware", "mutex", "numa"),
@@ -46,7 +46,7 @@ _VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
 def refused(pod: Pod, asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
     """Yield each annotation whose value HAMi does not know."""
     annotations = mapping(pod.metadata.get("annotations"))
-    for key, (values, several, then, severity) in _VALUES.items():
+    for key, (values, several, then, severity) in VALUES.items():
         said = annotations.get(key)
         if said is None or said == "" or is_placeholder(said):
             continue

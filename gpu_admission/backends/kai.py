@@ -86,6 +86,7 @@ class Kai(Backend):
     )
     host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps
     preloads = True  # by its plugin hamicore
+    judged_annotations = frozenset({kai_words.MPS})
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""

@@ -72,6 +72,7 @@ class VolcanoVgpu(Backend):
         ),
     )
     preloads = True
+    judged_annotations = frozenset({MODE})
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read cards, memory per card (none means all of it) and cores."""

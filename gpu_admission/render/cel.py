@@ -7,7 +7,7 @@ under ``failurePolicy: Fail`` refuses the object without asking us.
 
 from __future__ import annotations
 
-from gpu_admission.backends import kai_words
+from gpu_admission.backends import kai_words, registry
 from gpu_admission.core import resources
 from gpu_admission.core.reads import Reads
 from gpu_admission.core.rule import POD
@@ -28,6 +28,7 @@ _JUDGED_ANNOTATIONS = (
     *(*kai_words.POD_WIDE, kai_words.QUEUE),
     *(markers.KAI_CONFIG_MAP, MIRROR_ANNOTATION),
     f"{resources.PORTION_PREFIX}*",
+    *(key for backend in registry.ALL for key in sorted(backend.judged_annotations)),
 )
 _JUDGED_LABELS = (kai_words.QUEUE, kai_words.OLD_QUEUE, kai_words.PROJECT)
 # and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).

@@ -95,7 +95,8 @@ def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]
     hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
     where = ("object.?spec", "object.?metadata")
-    hook["matchConditions"] += _touching(policies, (cel.touches_at_mutation(policy, *where) for policy in policies))
+    touching = _touching(policies, (cel.touches_at_mutation(policy, *where) for policy in policies))
+    hook["matchConditions"] += [*touching, *_no_mirrors(*where)]
     return hook
 
 

@@ -50,7 +50,7 @@ from . import (
     gpu503_job_time_limit,
     gpu504_node_targeting,
     gpu505_runtime_class_allowed,
-    gpu506_gpu_namespace,
+    gpu506_namespace_not_allowed,
     gpu507_node_in_hand,
 )
 
@@ -107,7 +107,7 @@ ALL: tuple[Rule, ...] = (
     gpu503_job_time_limit.RULE,
     gpu504_node_targeting.RULE,
     gpu505_runtime_class_allowed.RULE,
-    gpu506_gpu_namespace.RULE,
+    gpu506_namespace_not_allowed.RULE,
     gpu507_node_in_hand.RULE,
 )
 

@@ -117,6 +117,6 @@ def test_the_keys_that_are_judged_matter():
         (0, "gpu-fraction"),
         (0, "gpu-memory"),
         (0, "kubernetes.io/config.mirror"),
-        (1, "kai.scheduler/queue"),
+        (1, "runai/queue"),
     } <= changing
     assert {(0, "ALIYUN_COM_GPU_x"), (0, "gpu-fraction-container-name"), (1, "runai-gpu-group")} <= changing

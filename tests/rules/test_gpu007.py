@@ -162,16 +162,16 @@ CASES = [
         },
     ),
     Case(
-        "the same kind, but a container of Kubernetes' own shape",
+        "another custom kind, with a container of Kubernetes' own shape",
         {
-            "apiVersion": "nvidia.com/v1alpha1",
-            "kind": "DynamoGraphDeployment",
+            "apiVersion": "example.com/v1",
+            "kind": "Train",
             "spec": {"podSpec": {"containers": [container({"limits": {"gpu": "1"}})]}},
         },
         (Expected("/spec/podSpec/containers/0/resources/limits/gpu", "error"),),
         {
-            "apiVersion": "nvidia.com/v1alpha1",
-            "kind": "DynamoGraphDeployment",
+            "apiVersion": "example.com/v1",
+            "kind": "Train",
             "spec": {"podSpec": {"containers": [container({"limits": {GPU: "1"}})]}},
         },
     ),

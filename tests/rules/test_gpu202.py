@@ -110,12 +110,13 @@ def test_the_default_scheduler_is_named_in_a_file():
     from gpu_admission import rules
     from gpu_admission.core.engine import Engine
     from gpu_admission.core.policy import Policy
+    from gpu_admission.rules.gpu202_scheduler_name import KEEP
 
-    engine = Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"})))
+    engine = Engine(rules.ALL, Policy("t", {**VGPU, KEEP: True}).selecting(frozenset({"GPU202"})))
     document = pod(vgpu(), schedulerName="default-scheduler")
     (finding,) = engine.validate(document)
     assert (finding.severity, finding.fix) == ("info", "unsafe")
-    assert "says default-scheduler explicitly" in finding.message
+    assert "is set to default-scheduler explicitly" in finding.message
     assert engine.mutate(document).object == document
     assert engine.mutate(document, unsafe=True, consent=True).object["spec"]["schedulerName"] == "volcano"
     assert engine.mutate(document, "admission").object["spec"]["schedulerName"] == "volcano"

@@ -55,7 +55,7 @@ spec:
 
 RULE = Rule(
     id=ID,
-    name="gpu-namespace",
+    name="namespace-not-allowed",
     severity="error",
     since="0.1.0",
     summary="a GPU is requested in a namespace where the policy allows none",
