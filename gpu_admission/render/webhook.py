@@ -96,6 +96,7 @@ def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]
     hook["reinvocationPolicy"] = "IfNeeded"
     where = ("object.?spec", "object.?metadata")
     hook["matchConditions"] += _touching(policies, (cel.touches_at_mutation(policy, *where) for policy in policies))
+    hook["matchConditions"] += _no_mirrors(*where)
     return hook
 
 
