@@ -44,7 +44,15 @@ PATHS = (
     "/data/dev/nvidia0", "/usr/local/nvidia/lib64", "/home/.cdi", "/etc/cdiff", "/dev/drift", "/proc/1/root", "/proc/self/root/data",
     "/run/nvidia/driver/dev/nvidia0", "/opt/nvidia/dev/dri", "/run/nvidia/driver/proc/1/root/dev/kfd", "/proc/12/fd/3", "/proc/1/task/1/map_files", ".", "dev", "/opt",
 )  # fmt: skip
-ROOTS = ("/proc/1/root", "/proc/self/cwd", "/proc/thread-self/root", "/proc//1/./root", "/proc/1/root/proc/self/root")
+ROOTS = (
+    "/proc/1/root",
+    "/run/nvidia/driver/proc/1/root",
+    "/var/run/nvidia/vgpu-manager/./proc/7/cwd",
+    "/proc/self/cwd",
+    "/proc/thread-self/root",
+    "/proc//1/./root",
+    "/proc/1/root/proc/self/root",
+)
 MOUNTS = ("/data", "/mnt/nvidia-container-devices", "/var/run/secrets/x", "/dev/nvidia0", "/var/run/nvidia")
 PLACES = (
     *markers.DEVICE_PATHS,

@@ -38,7 +38,13 @@ _OF_DRIVER = ("dev", "proc")
 _END = "(/|$)"
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
 _PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?"
-ROOT_LINKS = rf"/*(\./+)*({_PROCESS}{_SLASHES}(root|cwd){_SLASHES})*"
+_RUN = rf"(var{_SLASHES})?run"
+_DRIVERS = "|".join(
+    [_SLASHES.join([_RUN if name == "run" else name for name in root]) for root in sorted(_DRIVER_ROOTS)]
+)
+_IN_DRIVER = f"(({_DRIVERS}){_SLASHES})?"
+_ROOT = f"{_IN_DRIVER}{_PROCESS}{_SLASHES}(root|cwd)"
+ROOT_LINKS = rf"/*(\./+)*({_ROOT}{_SLASHES})*"
 """Matches (RE2) what may stand before the first name of a path: slashes, dots and links to the root."""
 
 
@@ -172,12 +178,8 @@ def any_spelling(places: Collection[str]) -> str:
     of_driver = [way for first, way in ways.items() if first.startswith(_OF_DRIVER)]
     found = [way for first, way in ways.items() if not first.startswith(_OF_DRIVER)]
     if of_driver:
-        found.append(f"(({_drivers()}){_SLASHES})?({'|'.join(of_driver)})")
+        found.append(f"{_IN_DRIVER}({'|'.join(of_driver)})")
     return f"({'|'.join(found)})"
-
-
-def _drivers() -> str:
-    return "|".join(["".join(_written(root)).removesuffix(_END) for root in markers.DRIVER_ROOTS])
 
 
 def _written(place: str) -> tuple[str, str]:
@@ -188,13 +190,13 @@ def _written(place: str) -> tuple[str, str]:
         return _PROCESS, "".join([f"{_SLASHES}{below.get(name, name)}" for name in names[2:]]) + _END
     first, *others = [name.replace("-", r"\-").replace(".", r"\.") for name in names]
     rest = "".join([f"{_SLASHES}{name}" for name in others])
-    return f"(var{_SLASHES})?run" if first == "run" else first, rest if place.endswith("*") else f"{rest}{_END}"
+    return _RUN if first == "run" else first, rest if place.endswith("*") else f"{rest}{_END}"
 
 
 def folders(paths: Collection[str]) -> str:
     """Return an expression (RE2) for whole paths that are one of these normal ones, the root of the node among them."""
     below = any_spelling([path for path in paths if path != "/"]).replace(_END, "")
-    return rf"{ROOT_LINKS}(\.?|({below}|{_PROCESS}{_SLASHES}(root|cwd))(/+\.?)*)$"
+    return rf"{ROOT_LINKS}(\.?|({below}|{_ROOT})(/+\.?)*)$"
 
 
 def above() -> str:

@@ -384,7 +384,10 @@ CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{hostpaths.folder
 
 
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
-LINKS = st.lists(st.tuples(PROCESSES, st.sampled_from(["root", "cwd"])).map("/".join).map("proc/".__add__), max_size=3)
+ROOTS = st.sampled_from(["", "", *(f"{root[1:]}/" for root in markers.DRIVER_ROOTS)])
+LINKS = st.lists(
+    st.tuples(ROOTS, st.just("proc/"), PROCESSES, st.sampled_from(["/root", "/cwd"])).map("".join), max_size=3
+)
 SLASHES = st.sampled_from(["/", "//", "/./", "/.//./"])
 
 
