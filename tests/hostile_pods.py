@@ -8,7 +8,7 @@ import copy
 import itertools
 
 from gpu_admission.core import resources
-from gpu_admission.rules import markers, tolerations
+from gpu_admission.rules import hostpaths, markers, tolerations
 
 NAMES = tuple(resources.known_names())
 LETTERS = "abcgpuxnvi0-."
@@ -44,9 +44,33 @@ PATHS = (
     "/data/dev/nvidia0", "/usr/local/nvidia/lib64", "/home/.cdi", "/etc/cdiff", "/dev/drift", "/proc/1/root", "/proc/self/root/data",
     "/run/nvidia/driver/dev/nvidia0", "/opt/nvidia/dev/dri", "/run/nvidia/driver/proc/1/root/dev/kfd", "/proc/12/fd/3", "/proc/1/task/1/map_files", ".", "dev", "/opt",
 )  # fmt: skip
-ROOTS = ("/proc/1/root", "/proc/self/cwd", "/proc/thread-self/root", "/proc//1/./root", "/proc/1/root/proc/self/root")
+ROOTS = (
+    "/proc/1/root",
+    "/run/nvidia/driver/proc/1/root",
+    "/var/run/nvidia/vgpu-manager/./proc/7/cwd",
+    "/proc/self/cwd",
+    "/proc/thread-self/root",
+    "/proc//1/./root",
+    "/proc/1/root/proc/self/root",
+)
 MOUNTS = ("/data", "/mnt/nvidia-container-devices", "/var/run/secrets/x", "/dev/nvidia0", "/var/run/nvidia")
-SUB_PATHS = ({}, {}, {"subPath": "dev/nvidia0"}, {"subPath": "data"}, {"subPathExpr": "nvidia/dev/$(X)"})
+PLACES = (
+    *markers.DEVICE_PATHS,
+    *(
+        f"{root}{path}"
+        for root in markers.DRIVER_ROOTS
+        for path in markers.DEVICE_PATHS
+        if path.startswith(("/dev", "/proc"))
+    ),
+)
+ABOVE = (
+    *sorted(hostpaths.PARENTS | hostpaths.SUB_PATH_PARENTS),
+    "/var/run",
+    "/var/run/nvidia",
+    "/proc/1",
+    "/proc/7/task/7",
+)
+SUB_PATHS = ("dev/nvidia0", "data", "dev", "nvidia/dev/dri", "x/dev/kfd", "driver/dev", "root/dev/nvidia0")
 KEYS = (
     "example.com/x",
     "volcano.sh/queue-name",
@@ -95,6 +119,8 @@ def filled(rng, pattern):
 def spelt(rng, path):
     """A path as people, and those who hide something, write it."""
     path = path.replace("*", rng.choice(("", "0", "x")))
+    if path.startswith(("/dev", "/proc")) and rng.random() < 0.15:
+        path = rng.choice(markers.DRIVER_ROOTS) + path
     if path.startswith("/run") and rng.random() < 0.5:
         path = f"/var{path}"
     if rng.random() < 0.3:
@@ -105,6 +131,21 @@ def spelt(rng, path):
         cut = rng.choice([at for at, letter in enumerate(path) if letter == "/"])
         path = path[:cut] + rng.choice(("//", "/./", "/x/../")) + path[cut + 1 :]
     return path
+
+
+def sub_path(rng, volume):
+    """What a mount takes of a volume: all of it, or what may lead from its folder to a device."""
+    folder = hostpaths.normal(volume.get("hostPath", {}).get("path", "/x")).rstrip("/")
+    below = [path.removeprefix(f"{folder}/") for path in PLACES if path.startswith(f"{folder}/")]
+    if rng.random() < (0.2 if below else 0.6):
+        return {}
+    path = spelt(rng, f"/{rng.choice(below if below and rng.random() < 0.7 else SUB_PATHS)}").lstrip("/")
+    if rng.random() < 0.7:
+        return {"subPath": path}
+    names = path.split("/")
+    if rng.random() < 0.7:
+        names[rng.randrange(len(names))] = rng.choice(("$(X)", "x$(NVIDIA_VISIBLE_DEVICES)", "$$(X)", "$(X"))
+    return {"subPathExpr": "/".join(names) or "x"}
 
 
 def resource(rng):
@@ -149,11 +190,13 @@ def container(rng, name, volumes, chance):
         amounts = {resource(rng): "1" for _ in range(rng.randrange(1, 3))}
         made["resources"] = {"limits": {"cpu": "1", **amounts}, "requests": dict(amounts)}
     paths = [rng.choice((*MOUNTS, spelt(rng, f"{markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
-    if rng.random() < chance / 2 and volumes:
+    if volumes and rng.random() < 2 * chance:
+        mounted = [(path, rng.choice(volumes)) for path in dict.fromkeys(paths)]
         made["volumeMounts"] = [
-            {"name": rng.choice(volumes)["name"], "mountPath": path, **rng.choice(SUB_PATHS)}
-            for path in dict.fromkeys(paths)
+            {"name": volume["name"], "mountPath": path, **sub_path(rng, volume)} for path, volume in mounted
         ]
+        if rng.random() < 0.3:
+            made["env"].append({"name": "X", "value": rng.choice(("dev", "nvidia0", "0", "data", "", "$(Y)"))})
     if rng.random() < chance / 3:
         made["securityContext"] = (
             {"privileged": True} if rng.random() < 0.5 else {"capabilities": {"add": ["SYS_ADMIN"]}}
@@ -162,7 +205,11 @@ def container(rng, name, volumes, chance):
 
 
 def volume(rng, number):
-    path = rng.choice(PATHS) if rng.random() < 0.4 else spelt(rng, rng.choice(list(markers.DEVICE_PATHS)))
+    roll = rng.random()
+    if roll < 0.25:
+        path = rng.choice(PATHS)
+    else:
+        path = spelt(rng, rng.choice(PLACES if roll < 0.6 else (*ABOVE, *markers.SOCKET_PATHS)))
     source = {"hostPath": {"path": path}} if rng.random() < 0.6 else {"emptyDir": {}}
     return {"name": f"v{number}", **source}
 

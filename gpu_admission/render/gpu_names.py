@@ -30,13 +30,31 @@ def names(policy: Policy) -> list[str]:
 
 
 def shapes() -> str:
-    """Return an expression for the names that are known by their shape, or nearly (``nvidia/mig-1g-5gb``)."""
-    return f"^({'|'.join(resources.patterns())})$|^(?i:{misspelt.LIKE_MIG})"
+    """Return an expression for the names that are known by their shape."""
+    return f"^({'|'.join(resources.patterns())})$"
+
+
+def like_mig() -> str:
+    """Return an expression for the names that resemble one of a MIG slice (``nvidia/mig-1g-5gb``)."""
+    return f"^(?i:{misspelt.LIKE_MIG})"
+
+
+def shape_domains() -> list[str]:
+    """Return the domains of the names that are known by their shape."""
+    return sorted({shape.partition("/")[0].replace("\\", "") for shape in resources.patterns()})
 
 
 def known(policy: Policy, name: str) -> str:
-    """Return the condition that the CEL expression ``name`` holds the name of a GPU resource."""
-    return any_of([f"{name} in {texts(names(policy))}", f"{name}.matches({pattern(shapes())})"])
+    """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
+
+    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
+    """
+    domain = f"{name}.substring(0, {name}.indexOf('/'))"
+    return any_of([
+        f"{name} in {texts(names(policy))}",
+        f"({name}.contains('/') && {domain} in {texts(shape_domains())} && {name}.matches({pattern(shapes())}))",
+        f"{name}.matches({pattern(like_mig())})",
+    ])  # fmt: skip
 
 
 def known_or_near(policy: Policy, name: str) -> str:

@@ -11,7 +11,7 @@
 - links to a process's root or working folder, ``/proc/<pid>/root`` and ``/proc/<pid>/task/<tid>/cwd``, for any process
   (a number, ``self`` or ``thread-self``): for all but containers it is the node's root;
 - ``dev`` and ``proc`` below the root of a driver that runs in a container (``DRIVER_ROOTS``);
-- the open files of a process (``/proc/<pid>/fd``), whichever process it is.
+- the open files of a process (``/proc/<pid>/fd``) and the folders above them, whichever process it is.
 
 Every function here takes time linear in the path's length.
 
@@ -39,8 +39,14 @@ _DEEPEST = 6  # parts of the longest known link
 _OF_DRIVER = ("dev", "proc")
 _END = "(/|$)"
 _SLASHES = r"/+(\./+)*"  # how many ways there are to write one
-_PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?{_SLASHES}"
-ROOT_LINKS = rf"/*(\./+)*({_PROCESS}(root|cwd){_SLASHES})*"
+_PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?"
+_RUN = rf"(var{_SLASHES})?run"
+_DRIVERS = "|".join(
+    [_SLASHES.join([_RUN if name == "run" else name for name in root]) for root in sorted(_DRIVER_ROOTS)]
+)
+_IN_DRIVER = f"(({_DRIVERS}){_SLASHES})?"
+_ROOT = f"{_IN_DRIVER}{_PROCESS}{_SLASHES}(root|cwd)"
+ROOT_LINKS = rf"/*(\./+)*({_ROOT}{_SLASHES})*"
 """Matches (RE2) what may stand before the first name of a path: slashes, dots and links to the root."""
 
 
@@ -63,6 +69,8 @@ def _joined(path: str, *, links: bool) -> str:
             parts.append(part)
             if links and part in _LEADING and len(parts) <= _DEEPEST:
                 _follow(parts)
+    if links:
+        _name_any_process(parts)
     return "/" + "/".join(parts)
 
 
@@ -79,6 +87,14 @@ def _follow(parts: list[str]) -> None:
             parts[:] = ["proc", "self", "fd"]
     elif last != "run" and tuple(parts[:-1]) in _DRIVER_ROOTS:
         del parts[:-1]
+
+
+def _name_any_process(parts: list[str]) -> None:
+    """Write the folder of a process or of its threads as that of ``self``: the tables know no other."""
+    if _is_process(parts):
+        parts[1:] = ["self"]
+    elif len(parts) == 3 and parts[2] == "task" and _is_process(parts[:2]):
+        parts[1] = "self"
 
 
 def _is_process(parts: list[str]) -> bool:
@@ -119,10 +135,11 @@ def _above(places: Iterable[str]) -> frozenset[str]:
     return frozenset({*found, "/"})
 
 
-PARENTS = _above([*markers.DEVICE_PATHS, *markers.SOCKET_PATHS]) | markers.DRIVER_PARENTS
+_THREADS = "/proc/self/task"  # whose open files are the process's: the tables do not have them twice
+PARENTS = _above([*markers.DEVICE_PATHS, *markers.SOCKET_PATHS]) | markers.DRIVER_PARENTS | {_THREADS}
 """Folders with devices, or with sockets that hand them out, below them: normal paths."""
 SUB_PATH_PARENTS = (
-    _above([*markers.DEVICE_PATHS, *markers.DRIVER_ROOTS]) | frozenset(markers.DRIVER_ROOTS) | {"/var"}  # of /var/run
+    _above([*markers.DEVICE_PATHS, *markers.DRIVER_ROOTS]) | {*markers.DRIVER_ROOTS, _THREADS, "/var"}  # of /var/run
 )
 """Folders of which a sub-path can lead to a device: normal paths."""
 
@@ -133,7 +150,7 @@ def parent_of(path: str) -> str | None:
         return None
     if path in markers.DRIVER_PARENTS:
         return "the devices of the driver's container"
-    above = path.rstrip("/") + "/"
+    above = "/proc/self/" if path == _THREADS else path.rstrip("/") + "/"
     for table in (markers.DEVICE_PATHS, markers.SOCKET_PATHS):
         for place, what in table.items():
             if place.startswith(above):
@@ -167,28 +184,25 @@ def any_spelling(places: Collection[str]) -> str:
     of_driver = [way for first, way in ways.items() if first.startswith(_OF_DRIVER)]
     found = [way for first, way in ways.items() if not first.startswith(_OF_DRIVER)]
     if of_driver:
-        found.append(f"(({_drivers()}){_SLASHES})?({'|'.join(of_driver)})")
+        found.append(f"{_IN_DRIVER}({'|'.join(of_driver)})")
     return f"({'|'.join(found)})"
-
-
-def _drivers() -> str:
-    return "|".join(["".join(_written(root)).removesuffix(_END) for root in markers.DRIVER_ROOTS])
 
 
 def _written(place: str) -> tuple[str, str]:
     """Return expressions for the first name of a place and for all that follows, a path below it included."""
     names = place.rstrip("*").strip("/").split("/")
-    if names[:3] == ["proc", "self", "fd"]:
-        return _PROCESS, f"(fd|map_files){_END}"
+    if names[:2] == ["proc", "self"]:
+        below = {"fd": "(fd|map_files)"}
+        return _PROCESS, "".join([f"{_SLASHES}{below.get(name, name)}" for name in names[2:]]) + _END
     first, *others = [name.replace("-", r"\-").replace(".", r"\.") for name in names]
     rest = "".join([f"{_SLASHES}{name}" for name in others])
-    return f"(var{_SLASHES})?run" if first == "run" else first, rest if place.endswith("*") else f"{rest}{_END}"
+    return _RUN if first == "run" else first, rest if place.endswith("*") else f"{rest}{_END}"
 
 
 def folders(paths: Collection[str]) -> str:
     """Return an expression (RE2) for whole paths that are one of these normal ones, the root of the node among them."""
     below = any_spelling([path for path in paths if path != "/"]).replace(_END, "")
-    return rf"{ROOT_LINKS}(\.?|({below}|{_PROCESS}(root|cwd))(/+\.?)*)$"
+    return rf"{ROOT_LINKS}(\.?|({below}|{_ROOT})(/+\.?)*)$"
 
 
 def above() -> str:

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import re
+import ssl
 import threading
 from urllib.parse import urlencode
 
@@ -79,7 +80,7 @@ class Client:
                 )
                 answer = connection.getresponse()
                 content = answer.read()
-            except (ConnectionError, http.client.HTTPException):
+            except (ConnectionError, ssl.SSLEOFError, http.client.HTTPException):  # closed for being idle
                 connection.close()
                 if last:
                     raise

@@ -11,6 +11,7 @@ ARRIVES = {
     "default": ({"nvidia.com/gpu": "1"}, {"nodeName": None, "schedulerName": "default-scheduler"}),
     "strict": ({"nvidia.com/gpu": "1"}, {"schedulerName": "default-scheduler"}),
     "guardrails": ({"nvidia.com/gpu": "1"}, {"schedulerName": "default-scheduler"}),
+    "any": ({"gpu-admission.io/gpu-mem": "8Gi"}, {"schedulerName": "default-scheduler"}),  # left for the cluster
     "dra": ({}, {"resourceClaims": [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]}),
     "gpushare": ({"aliyun.com/gpu-mem": "8"}, {}),
     "hami": ({"nvidia.com/gpu": "1", "nvidia.com/gpumem": "8192"}, {"schedulerName": "hami-scheduler"}),
@@ -56,7 +57,7 @@ def test_a_portable_pod_arrives_as_the_backend_wants_it(api, server, namespace, 
         assert {field: spec.get(field) for field in fields} == fields
         if policy == "kai":
             assert made.object["metadata"]["annotations"] == {"gpu-memory": "8192"}
-            assert made.object["metadata"]["labels"] == {"kai.scheduler/queue": "default"}
+            assert "labels" not in made.object["metadata"]  # the policy names no queue: KAI takes its default
         # What is right already stays as it is, whichever way it comes again.
         metadata = {key: value for key, value in made.object["metadata"].items() if key not in SERVER_SIDE}
         again = api.create({**made.object, "metadata": {**metadata, "name": "again"}}, namespace)

@@ -257,7 +257,7 @@ class TestUnderThePolicyOfABackend:
         assert "GPU307 this update" in refused.message
 
     def test_the_backends_own_account_may(self, api, shared):
-        (binder,) = (user for user in policyfile.load("kai").exempt["users"] if user.endswith(":binder"))
+        (binder,) = (user for user in policyfile.load("kai").exempt.users.patterns if user.endswith(":binder"))
         made = api.request(
             "PATCH", shared, {"metadata": {"labels": {"runai-gpu-group": "h"}}},
             content_type="application/merge-patch+json", headers={"Impersonate-User": binder, "Impersonate-Group": "system:masters"},

@@ -72,8 +72,9 @@ class TestEveryShippedPolicy:
         loaded = policyfile.load(policy)
         shapes, near = re.compile(gpu_names.shapes()), re.compile(gpu_names.half_right(loaded))
         assert {*resources.known_names(), *loaded.extra} == set(gpu_names.names(loaded))
-        for name in ("nvidia.com/mig-1g.5gb", "amd.com/cpx_nps4", "huawei.com/Ascend910B-memory", "nvidia/mig-1g-5gb"):
+        for name in ("nvidia.com/mig-1g.5gb", "amd.com/cpx_nps4", "huawei.com/Ascend910B-memory"):
             assert shapes.search(name), name
+        assert re.search(gpu_names.like_mig(), "nvidia/mig-1g-5gb")
         for name in ("nvidia.com/gup", "nvidea.com/gpu", "huawei.com/Acsend910", "habana.al/gaudi"):
             assert near.search(name), name
         for name in (
@@ -93,6 +94,14 @@ class TestEveryShippedPolicy:
     def test_is_plain_data(self, policy):
         objects = configured(policy)
         assert yaml.safe_load(yaml.safe_dump(objects)) == json.loads(json.dumps(objects)) == objects
+
+
+def test_shapes_are_tried_on_names_of_their_domains_only():
+    for shape in resources.patterns():
+        domain, slash, _ = shape.partition("/")
+        assert slash
+        assert re.fullmatch(r"[a-z0-9-]+(\\\.[a-z0-9-]+)+", domain), shape
+        assert domain.replace("\\", "") in gpu_names.shape_domains()
 
 
 def test_expressions_stay_short_enough_to_parse():

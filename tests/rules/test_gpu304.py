@@ -113,6 +113,9 @@ ROWS = [
             "/run/nvidia/driver/dev",
             "/proc/1/task/1/root/",
             "/proc/self",
+            "/proc/1",
+            "/proc/1/task",
+            "/proc/thread-self/task/7",
             ".",
             "run",
             "./dev",
@@ -134,7 +137,7 @@ ROWS = [
             "/dev/drift",
             "/dev/kfd2",
             "/proc/sys",
-            "/proc/1",
+            "/proc/1/ns",
             "/etc/cdi.d",
             "/etc/localtime",
             "/tmp/data",
@@ -152,7 +155,9 @@ ROWS = [
             "/proc/1/roots/dev/nvidia0",
             "/proc/1/task/1/task/1/root/dev/nvidia0",
             "/proc/fd",
-            "/proc/1",
+            "/proc/x",
+            "/proc/1/task/x",
+            "/proc/1/tasks",
             "/home/kubernetes/bin/nvidia/lib64",
             "/opt/nvidia/device",
             "/dev/chart",
@@ -217,6 +222,9 @@ SUB_PATHS = [
         sub_row(f"{root} with {path}", sub(root, subPath=path), "subPath", parent=parent)
         for root, path, parent in (
             ("/", "dev/nvidia0", "info"),
+            ("/proc/1", "fd", "info"),
+            ("/proc/1/task", "7/fd/3", "info"),
+            ("/run/nvidia/driver/proc/self/task/1", "map_files", "info"),
             ("/", "proc/1/root/dev/nvidia0", "info"),
             ("//", "./dev//kfd", "info"),
             ("/dev", "nvidia0", "info"),
@@ -395,7 +403,10 @@ CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{hostpaths.folder
 
 
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
-LINKS = st.lists(st.tuples(PROCESSES, st.sampled_from(["root", "cwd"])).map("/".join).map("proc/".__add__), max_size=3)
+ROOTS = st.sampled_from(["", "", *(f"{root[1:]}/" for root in markers.DRIVER_ROOTS)])
+LINKS = st.lists(
+    st.tuples(ROOTS, st.just("proc/"), PROCESSES, st.sampled_from(["/root", "/cwd"])).map("".join), max_size=3
+)
 SLASHES = st.sampled_from(["/", "//", "/./", "/.//./"])
 
 

@@ -110,7 +110,22 @@ def test_a_policy_that_switches_it_on_has_the_webhook_called():
     assert r"\.sock" not in off
 
 
-PARTS = ["dev", "proc", "1", "self", "root", "run", "var", "lib", "kubelet", "docker.sock", "nvidia", "driver", "etc"]
+PARTS = [
+    "dev",
+    "proc",
+    "1",
+    "self",
+    "root",
+    "task",
+    "run",
+    "var",
+    "lib",
+    "kubelet",
+    "docker.sock",
+    "nvidia",
+    "driver",
+    "etc",
+]
 HOST_PATHS = st.lists(st.sampled_from([*PARTS, ".", "", "snap", "microk8s", "device-plugins"]), max_size=7)
 
 
