@@ -185,8 +185,10 @@ class Container:
         """The names of the variables in ``env``."""
         if self._env_names is None:
             env = self.spec.get("env")
-            entries = [each for each in env if isinstance(each, dict)] if isinstance(env, list) else ()
-            self._env_names = frozenset([name for each in entries if isinstance(name := each.get("name"), str)])
+            entries = env if isinstance(env, list) else ()
+            self._env_names = frozenset(
+                [name for each in entries if isinstance(each, dict) and isinstance(name := each.get("name"), str)]
+            )
         return self._env_names
 
     def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
