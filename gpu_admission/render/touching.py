@@ -30,6 +30,7 @@ _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _ENTRIES = ("env", "envFrom", "volumeMounts")
 # How many entries are looked through: of a pod, and of all containers where those are many.
 MOST_CONTAINERS, FEW_CONTAINERS, MOST_OF_ALL = 1000, 8, 20_000
+MOST_NAMES = 2500  # of resources, in all containers where those are many: a fifth of the budget for 1000
 MOST_TOLERATIONS, MOST_KEYS = 2000, 2000  # of those that pass a cheap test
 # Annotations that ask for a share of a card: they make a pod one that names a GPU.
 REQUESTS = (
@@ -83,7 +84,7 @@ def _containers(spec: str) -> str:
 def _large() -> str:
     """Return the condition that containers ``l`` are more than the conditions can look through."""
     entries = " + ".join(f"c.?{field}.orValue([]).size()" for field in _ENTRIES)
-    amounts = f"{MOST_OF_ALL // container_conditions.MOST_AMOUNTS // 10} * c.?resources.?requests.orValue({{}}).size()"
+    amounts = f"{MOST_OF_ALL // MOST_NAMES} * c.?resources.?requests.orValue({{}}).size()"
     return (
         f"l.size() > {FEW_CONTAINERS} && (l.size() > {MOST_CONTAINERS} || "
         f"l.map(c, {entries} + {amounts}).sum() > {MOST_OF_ALL})"

@@ -9,7 +9,7 @@ from gpu_admission.core.rule import Rule
 from gpu_admission.core.shape import shown
 
 from . import devices, environment, intent, legacy, occasions
-from .runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, FEATURES, LEGACY, SWITCHES, device_list
+from .runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, LEGACY, SWITCHES, device_list
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,6 @@ ID = "GPU301"
 _NAMES = (*DEVICE_LISTS, *SWITCHES)
 _WANTED = frozenset(_NAMES)
 _NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
-_OFF = ("", "disabled")
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -107,9 +106,7 @@ def _reads(*, repaired: bool) -> Reads:
 
     ``repaired``: only what the safe fix works at.
     """
-    switches = {
-        name: _OFF if name in FEATURES else _OFF[:1] for name, switch in SWITCHES.items() if switch.severity != "info"
-    }
+    switches = {name: ("", switch.off) for name, switch in SWITCHES.items() if switch.severity != "info"}
     images = {name: each for name, each in LEGACY.items() if each.severity != "info"}
     variables: dict[str, Collection[str]] = dict.fromkeys(images, ("",))
     if not repaired:

@@ -12,6 +12,7 @@ from gpu_admission.core.policy import Policy
 from gpu_admission.core.reads import NOTHING, Reads, union
 from gpu_admission.core.rule import POD
 from gpu_admission.rules.read import by_rules
+from gpu_admission.rules.runtime_variables import SWITCHES
 
 # They judge such pods only in company: by what the backend or the policy wants of pods with a GPU, or in files; or
 # they judge other objects than pods.
@@ -89,3 +90,13 @@ def test_what_an_env_from_completes_is_declared(prefix):
     exact = {name for name in read.completed if not name.endswith("*")}
     begun = tuple(name.rstrip("*") for name in read.completed if name.endswith("*"))
     assert prefix.startswith(begun) or any(name.startswith(prefix) and name != prefix for name in exact)
+
+
+@pytest.mark.parametrize("name", [name for name, switch in SWITCHES.items() if switch.severity != "info"])
+def test_a_switch_that_is_off_calls_for_nobody(name):
+    (read,) = (each for each in by_rules(Policy("p", {}), POD) if not each.beside)
+    assert read.variables[name] == {"", SWITCHES[name].off}
+    for value in ("", SWITCHES[name].off):
+        made = {"name": "c", "image": "i", "env": [{"name": name, "value": value}]}
+        obj = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [made]}}
+        assert touching.Judge(touching.EVERY_RULE).says(obj) == (set(), set())
