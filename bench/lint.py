@@ -215,8 +215,8 @@ def throughput(folder: pathlib.Path) -> None:
     say(
         "yaml.load_all(CSafeLoader), no linting", f"{size / load.cpu:.1f} MB/s", f"{len(names) / load.cpu:,.0f} files/s"
     )
-    said = f"{len(names) / one.cpu:,.0f} files/s, {one.cpu / load.cpu:.2f} of its time (at most {LOAD_MOST})"
-    say("gpu-lint --jobs 1", f"{size / one.cpu:.1f} MB/s", said)
+    figures = f"{len(names) / one.cpu:,.0f} files/s, {one.cpu / load.cpu:.2f} of its time (at most {LOAD_MOST})"
+    say("gpu-lint --jobs 1", f"{size / one.cpu:.1f} MB/s", figures)
     both = cost(lint(str(folder)), 3)
     say(
         "gpu-lint, elapsed, one process a core",
@@ -232,8 +232,8 @@ def throughput(folder: pathlib.Path) -> None:
             say(name, "-", "not on PATH")
         else:
             other = cost(argv, 2)
-            said = f"gpu-lint: {one.elapsed / other.elapsed:.2f} of its time"
-            say(f"{name}, elapsed", f"{other.elapsed:.2f} s", said)
+            figures = f"gpu-lint: {one.elapsed / other.elapsed:.2f} of its time"
+            say(f"{name}, elapsed", f"{other.elapsed:.2f} s", figures)
 
 
 def memory(folder: pathlib.Path) -> None:
