@@ -20,19 +20,19 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from gpu_admission import rules
-from gpu_admission.admission import envelope
-from gpu_admission.admission.decision import Decider
-from gpu_admission.core import workload
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review import admission_review
+from gpu_admission.webhook.review.handler import Decider
+from gpu_admission.workloads import workload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_admission.core.finding import Problem
-    from gpu_admission.core.rule import Rule
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.workloads.workload import Workload
 
 CALLS = 60  # a slice: short enough that most slices are not interrupted
 MANY = 10  # containers
@@ -92,7 +92,9 @@ def review(amounts: dict[str, str], *, tolerates: bool, containers: int = 1) -> 
         "object": pod,
         "oldObject": None,
     }
-    return json.dumps({"apiVersion": envelope.API_VERSION, "kind": envelope.KIND, "request": request}).encode()
+    return json.dumps(
+        {"apiVersion": admission_review.API_VERSION, "kind": admission_review.KIND, "request": request}
+    ).encode()
 
 
 BODIES = {
@@ -156,19 +158,19 @@ def stages(policy: Policy, rounds: int) -> None:
     """Print where the time of the GPU pod that is fine goes, stage by stage."""
     body = BODIES["GPU pod, fine"][0]
     engine = Engine(rules.ALL, policy)
-    pod = envelope.read(body).object
+    pod = admission_review.read(body).object
     unit = cost(lambda: json.loads(body), rounds)
     looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
     mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
     whole = cost(lambda: engine.left(engine.mutate(pod, "admission")), rounds)
-    said = envelope.rest(allowed=True)
+    said = admission_review.rest(allowed=True)
     rows = {
         "json.loads": unit,
-        "envelope": cost(lambda: envelope.read(body), rounds) - unit,
+        "envelope": cost(lambda: admission_review.read(body), rounds) - unit,
         "views of pod and containers": looked,
         "rules that repair": mutated - looked,
         "all other rules": whole - mutated,
-        "answer": cost(lambda: envelope.write("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
+        "answer": cost(lambda: admission_review.write("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
     }
     print(f"\n{'GPU pod, fine: where it goes':34}{'µs':>8}{'x json':>8}")
     for label, seconds in rows.items():
@@ -178,7 +180,7 @@ def stages(policy: Policy, rounds: int) -> None:
 def each_rule(policy: Policy, rounds: int) -> None:
     """Print what every rule in force costs on the GPU pod that is fine, the dearest first."""
     body = BODIES["GPU pod, fine"][0]
-    pod = envelope.read(body).object
+    pod = admission_review.read(body).object
     unit = cost(lambda: json.loads(body), rounds)
     engine = Engine(rules.ALL, policy)
     rows = []
@@ -204,8 +206,8 @@ def translation(rounds: int) -> None:
     """
     units = f"{'µs':>8}{'without':>8}"
     print(f"\n{'what sharing adds to a decision':34}{units}{'own':>7}{units}{'portable':>10}")
-    for name in policyfile.shipped():
-        policy = policyfile.load(name)
+    for name in loader.shipped():
+        policy = loader.load(name)
         sharing = [rule.id for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
         off = dict.fromkeys(sharing, "off")
         without = Policy(name, {**policy.spec, "rules": {**policy.spec.get("rules", {}), **off}})
@@ -235,7 +237,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=25)
     parser.add_argument("--policy", default="default")
     options = parser.parse_args()
-    policy = policyfile.load(options.policy)
+    policy = loader.load(options.policy)
     spent = decisions(policy, options.rounds)
     further = (spent[f"{MANY} containers with GPUs"] - spent["GPU pod, fine"]) / (MANY - 1)
     print(f"each further container {further * 1e6:.0f} µs, its share of the body's parsing included")

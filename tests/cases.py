@@ -16,8 +16,8 @@ import jsonpatch
 import yaml
 from reviews import review
 
-from gpu_admission.admission.decision import Decider
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review.handler import Decider
 
 FOLDER = Path(__file__).parent / "fixtures" / "cases"
 _MARK = "# expected: "
@@ -55,7 +55,7 @@ def listed():
     """Return the files of which ``expected.json`` of their folder tells what is right.
 
     None may be left out: ``names.json`` has the rest (``tests/rules/test_field_cases.py``), but for the review of a
-    mirror Pod (``tests/admission/test_mirror_pods.py``).
+    mirror Pod (``tests/webhook/test_mirror_pods.py``).
     """
     found, files = [], set()
     for table in sorted(FOLDER.glob("*/expected.json")):
@@ -72,7 +72,7 @@ def reviewed(case):
     """Return what admission makes of a Pod: mutated, then validated as it is left."""
     made = yaml.safe_load(case.path.read_text()) if case.path.suffix == ".yaml" else _of_review(case.path)
     made = _defaulted(made)
-    policy = policyfile.load(case.expected["policy"])
+    policy = loader.load(case.expected["policy"])
     decide = Decider({None: policy}.get)
     first = _answer(decide, made, "mutate", case)
     left = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))

@@ -7,7 +7,7 @@ import copy
 
 import manifests
 
-from gpu_admission.core import kinds
+from gpu_admission.workloads import kinds
 
 TOLERATIONS = (
     {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"},

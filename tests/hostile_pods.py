@@ -7,8 +7,8 @@ the tables that the rules read, so that what is added to these is tried too.
 import copy
 import itertools
 
-from gpu_admission.core import resources
-from gpu_admission.rules import hostpaths, markers, tolerations
+from gpu_admission.rules import gpu_markers, host_paths, tolerations
+from gpu_admission.workloads import resources
 
 NAMES = tuple(resources.known_names())
 LETTERS = "abcgpuxnvi0-."
@@ -55,16 +55,16 @@ ROOTS = (
 )
 MOUNTS = ("/data", "/mnt/nvidia-container-devices", "/var/run/secrets/x", "/dev/nvidia0", "/var/run/nvidia")
 PLACES = (
-    *markers.DEVICE_PATHS,
+    *gpu_markers.DEVICE_PATHS,
     *(
         f"{root}{path}"
-        for root in markers.DRIVER_ROOTS
-        for path in markers.DEVICE_PATHS
+        for root in gpu_markers.DRIVER_ROOTS
+        for path in gpu_markers.DEVICE_PATHS
         if path.startswith(("/dev", "/proc"))
     ),
 )
 ABOVE = (
-    *sorted(hostpaths.PARENTS | hostpaths.SUB_PATH_PARENTS),
+    *sorted(host_paths.PARENTS | host_paths.SUB_PATH_PARENTS),
     "/var/run",
     "/var/run/nvidia",
     "/proc/1",
@@ -90,7 +90,7 @@ TAINTS = (
     "nvidia.com/mig",
     "amd.com/gpus2",
 )
-CLASSES = (*sorted(markers.NVIDIA_RUNTIME_CLASSES), "gvisor")
+CLASSES = (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor")
 
 
 def slip(rng, word, most=2):
@@ -120,7 +120,7 @@ def spelt(rng, path):
     """A path as people, and those who hide something, write it."""
     path = path.replace("*", rng.choice(("", "0", "x")))
     if path.startswith(("/dev", "/proc")) and rng.random() < 0.15:
-        path = rng.choice(markers.DRIVER_ROOTS) + path
+        path = rng.choice(gpu_markers.DRIVER_ROOTS) + path
     if path.startswith("/run") and rng.random() < 0.5:
         path = f"/var{path}"
     if rng.random() < 0.3:
@@ -135,7 +135,7 @@ def spelt(rng, path):
 
 def sub_path(rng, volume):
     """What a mount takes of a volume: all of it, or what may lead from its folder to a device."""
-    folder = hostpaths.normal(volume.get("hostPath", {}).get("path", "/x")).rstrip("/")
+    folder = host_paths.normal(volume.get("hostPath", {}).get("path", "/x")).rstrip("/")
     below = [path.removeprefix(f"{folder}/") for path in PLACES if path.startswith(f"{folder}/")]
     if rng.random() < (0.2 if below else 0.6):
         return {}
@@ -162,9 +162,15 @@ def resource(rng):
 
 def variable(rng):
     name = rng.choice(
-        (*ORDINARY_VARIABLES, *markers.DEVICE_LISTS, *markers.SWITCHES, *markers.ISOLATION_SWITCHES, "CUDA_MPS_X")
+        (
+            *ORDINARY_VARIABLES,
+            *gpu_markers.DEVICE_LISTS,
+            *gpu_markers.SWITCHES,
+            *gpu_markers.ISOLATION_SWITCHES,
+            "CUDA_MPS_X",
+        )
         if rng.random() < 0.8
-        else [slip(rng, name) for name in markers.DEVICE_LISTS]
+        else [slip(rng, name) for name in gpu_markers.DEVICE_LISTS]
     )
     name = "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in name)
     if rng.random() < 0.1:
@@ -189,7 +195,7 @@ def container(rng, name, volumes, chance):
     if rng.random() < chance:
         amounts = {resource(rng): "1" for _ in range(rng.randrange(1, 3))}
         made["resources"] = {"limits": {"cpu": "1", **amounts}, "requests": dict(amounts)}
-    paths = [rng.choice((*MOUNTS, spelt(rng, f"{markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
+    paths = [rng.choice((*MOUNTS, spelt(rng, f"{gpu_markers.DEVICE_LIST_MOUNT}/all"))) for _ in range(2)]
     if volumes and rng.random() < 2 * chance:
         mounted = [(path, rng.choice(volumes)) for path in dict.fromkeys(paths)]
         made["volumeMounts"] = [
@@ -209,7 +215,7 @@ def volume(rng, number):
     if roll < 0.25:
         path = rng.choice(PATHS)
     else:
-        path = spelt(rng, rng.choice(PLACES if roll < 0.6 else (*ABOVE, *markers.SOCKET_PATHS)))
+        path = spelt(rng, rng.choice(PLACES if roll < 0.6 else (*ABOVE, *gpu_markers.SOCKET_PATHS)))
     source = {"hostPath": {"path": path}} if rng.random() < 0.6 else {"emptyDir": {}}
     return {"name": f"v{number}", **source}
 
@@ -222,14 +228,14 @@ def toleration(rng):
 def metadata(rng, chance):
     annotations = (
         *KEYS,
-        *markers.TRUSTED_ANNOTATIONS,
-        *(f"{d}/x" for d in (*markers.NRI_CDI_DOMAINS, *markers.NRI_DEVICE_DOMAINS)),
+        *gpu_markers.TRUSTED_ANNOTATIONS,
+        *(f"{d}/x" for d in (*gpu_markers.NRI_CDI_DOMAINS, *gpu_markers.NRI_DEVICE_DOMAINS)),
         "cdi.k8s.io/x",
         "a.cdi.k8s.io/x",
         "gpu-fraction",
         "nvidia.com/container.c.gpu-memory.request",
     )
-    labels = (*LABELS, *markers.TRUSTED_LABELS)
+    labels = (*LABELS, *gpu_markers.TRUSTED_LABELS)
     made = {}
     if rng.random() < chance:
         made["annotations"] = {

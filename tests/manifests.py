@@ -8,9 +8,9 @@ import json
 import re
 from pathlib import Path
 
-from gpu_admission.core import resources
-from gpu_admission.core.go_numbers import int32
-from gpu_admission.core.shape import is_placeholder
+from gpu_admission.core.go_arithmetic import int32
+from gpu_admission.core.raw import is_placeholder
+from gpu_admission.workloads import resources
 
 _CASES = json.loads((Path(__file__).parent / "core/quantity_cases.json").read_text(encoding="utf-8"))["cases"]
 _EXPONENT = re.compile(r"[eE]([+-]?\d{1,19})$", re.ASCII)

@@ -1,10 +1,10 @@
 """Policies to judge things under: the shipped ones, and one in which every rule speaks."""
 
 from gpu_admission import rules
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
 
-SHIPPED = [policyfile.load(name) for name in policyfile.shipped()]
+SHIPPED = [loader.load(name) for name in loader.shipped()]
 ALL_ON = Policy(
     "all-on",
     {

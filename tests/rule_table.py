@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 LIMITS = "/spec/containers/0/resources/limits/"
 REQUESTS = "/spec/containers/0/resources/requests/"

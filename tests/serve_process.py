@@ -61,7 +61,7 @@ class Served(Server):
 class UnderGunicorn(Served):
     """The same server, started by gunicorn's command: every setting comes from the environment."""
 
-    COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:gpu_admission.admission.gunicorn_conf")
+    COMMAND = (sys.executable, "-m", "gunicorn", "-c", "python:gpu_admission.webhook.gunicorn_conf")
 
     def __init__(self, folder, env=(), *, wait=True):
         self.folder = Path(folder)

@@ -5,7 +5,7 @@ import json
 import cases
 import pytest
 import yaml
-from cli.conftest import Lint
+from lint.conftest import Lint
 
 from gpu_admission.core import pointer
 

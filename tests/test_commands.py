@@ -10,7 +10,7 @@ from shells import check_syntax, completed
 from gpu_admission.commands import completion
 from gpu_admission.commands import main as commands
 from gpu_admission.commands.main import main
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
 
 BAD_POD = {
     "apiVersion": "v1",
@@ -105,10 +105,10 @@ class TestPolicy:
     def test_list_names_the_shipped_ones_with_a_line_each(self, capsys):
         assert main(["policy", "list"]) == 0
         lines = capsys.readouterr().out.splitlines()
-        assert [line.split()[0] for line in lines] == policyfile.shipped()
+        assert [line.split()[0] for line in lines] == loader.shipped()
         assert all(len(line.split()) > 3 for line in lines)
 
-    @pytest.mark.parametrize("name", policyfile.shipped())
+    @pytest.mark.parametrize("name", loader.shipped())
     def test_show_prints_what_check_accepts(self, name, capsys, tmp_path):
         assert main(["policy", "show", name]) == 0
         path = tmp_path / "p.yaml"
@@ -123,7 +123,7 @@ class TestPolicy:
     def test_check_goes_on_after_a_bad_file(self, capsys, tmp_path):
         bad, good = tmp_path / "bad.yaml", tmp_path / "good.yaml"
         bad.write_text("kind: GPUPolicy\n")
-        good.write_text(policyfile.source("default"))
+        good.write_text(loader.source("default"))
         assert main(["policy", "check", str(bad), str(tmp_path / "none.yaml"), str(tmp_path), str(good)]) == 1
         said = capsys.readouterr()
         assert "bad.yaml:1:1: the file: the key 'apiVersion' is missing" in said.err

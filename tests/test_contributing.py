@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_admission.render import exempt
+from gpu_admission.docpages import exempted_components
 
 ROOT = Path(__file__).parents[1]
 PARTS = ("gpu_admission", "policies", "docs", "deploy", "examples", "CHANGELOG.md", "CONTRIBUTING.md")
@@ -90,13 +90,13 @@ class TestARule:
     ID = "GPU298"
 
     def add(self, project):
-        source = project.read("gpu_admission/rules/gpu001_request_without_limit.py")
+        source = project.read("gpu_admission/rules/request/gpu001_request_without_limit.py")
         source = source.replace("GPU001", self.ID).replace('name="request-without-limit"', 'name="of-the-exercise"')
         source = source.replace('summary="a GPU in requests and not in limits"', 'summary="an exercise"')
         module = "gpu298_of_the_exercise"
-        project.add(f"gpu_admission/rules/{module}.py", source)
+        project.add(f"gpu_admission/rules/placement/{module}.py", source)
         path = "gpu_admission/rules/__init__.py"
-        project.edit(path, "    gpu301_visible_devices,\n", f"    {module},\n    gpu301_visible_devices,\n")
+        project.edit(path, "    gpu209_node_label_value,\n", f"    gpu209_node_label_value,\n    {module},\n")
         project.edit(
             path, "    gpu301_visible_devices.RULE,\n", f"    {module}.RULE,\n    gpu301_visible_devices.RULE,\n"
         )
@@ -195,10 +195,10 @@ class TestABackend:
         project.edit("gpu_admission/backends/registry.py", '    "dra",\n', '    "dra",\n    "acme",\n')
         row = '    ("nvidia", "gpushare", "memory", "shared", "aliyun.com/gpu-mem"),\n'
         project.edit(
-            "gpu_admission/core/resources.py",
+            "gpu_admission/workloads/resources.py",
             row, row + '    ("nvidia", "acme", "memory", "shared", "acme.example/gpu-mem"),\n',
         )  # fmt: skip
-        project.add("policies/acme.yaml", POLICY + exempt.BEGIN + exempt.END)
+        project.add("policies/acme.yaml", POLICY + exempted_components.BEGIN + exempted_components.END)
         project.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- Acme, an exercise.\n")
 
     def test_is_found_everywhere(self, project):
@@ -254,7 +254,7 @@ class TestAKind:
     def test_is_found_everywhere(self, project):
         line = '    "kubeflow.org": {\n'
         project.edit(
-            "gpu_admission/core/kinds.py", line, f'    "acme.example": {{"Train": _pods("/spec/inner")}},\n{line}'
+            "gpu_admission/workloads/kinds.py", line, f'    "acme.example": {{"Train": _pods("/spec/inner")}},\n{line}'
         )
         project.docs()
         assert len(project.touched) == 1

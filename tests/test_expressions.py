@@ -10,9 +10,9 @@ import gpu_admission
 
 # Expressions with a repetition inside a repetition, and why they take linear time all the same.
 NESTED = {
-    "core.shape._PLACEHOLDER": "each part of the inner one begins with an underscore that it cannot contain",
-    "core.resources._SUBDOMAIN": "a part ends at a dot, which no part can contain",
-    "admission.app.GO_DURATION": "bounded: nine digits, four parts",
+    "core.raw._PLACEHOLDER": "each part of the inner one begins with an underscore that it cannot contain",
+    "workloads.resources._SUBDOMAIN": "a part ends at a dot, which no part can contain",
+    "webhook.server.app.GO_DURATION": "bounded: nine digits, four parts",
 }
 
 

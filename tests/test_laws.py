@@ -16,13 +16,13 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from gpu_admission import rules
-from gpu_admission.admission.decision import Decider
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.changes import introduced
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.core.rule import POD, TEMPLATE
-from gpu_admission.files import policyfile
+from gpu_admission.engine.changes import introduced
+from gpu_admission.engine.engine import Engine
+from gpu_admission.engine.rule import POD, TEMPLATE
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review.handler import Decider
 
 EVERYTHING = Policy(
     "everything",
@@ -42,7 +42,7 @@ EVERYTHING = Policy(
         "workloads": [{"apiVersion": "example.com/v1", "kind": "Train", "podSpecs": ["/spec/run/podSpec"]}],
     },
 )
-POLICIES = [*map(policyfile.load, policyfile.shipped()), EVERYTHING, Policy("plain")]
+POLICIES = [*map(loader.load, loader.shipped()), EVERYTHING, Policy("plain")]
 ENGINES = {policy.name: Engine(rules.ALL, policy) for policy in POLICIES}
 ORDER = {rule.id: place for place, rule in enumerate(rules.ALL)}
 # A share of a card that is translated to a whole card is counted as one only then; there is nothing to repair.

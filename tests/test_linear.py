@@ -65,7 +65,7 @@ def quantities(load):
 
 
 def names(load):
-    resources, misspelt, kinds = load("core.resources"), load("core.misspelt"), load("core.kinds")
+    resources, misspelt, kinds = load("workloads.resources"), load("workloads.resource_typos"), load("workloads.kinds")
 
     def read(text):
         resources.classify(text)
@@ -77,15 +77,15 @@ def names(load):
         misspelt.squashed(text)
         misspelt.is_offered(text)
         kinds.split_group(text)
-        load("core.nearest").meant(text, ["enforce", "warn"])
-        load("core.nearest").nearest(text, ["nvidia.com/gpu"], 2)
+        load("core.typos").meant(text, ["enforce", "warn"])
+        load("core.typos").nearest(text, ["nvidia.com/gpu"], 2)
         load("backends.mig").profile_name(text)
 
     return read
 
 
 def paths(load):
-    hostpaths, markers = load("rules.hostpaths"), load("rules.markers")
+    hostpaths, markers = load("rules.host_paths"), load("rules.gpu_markers")
 
     def read(text):
         hostpaths.lexical(text)
@@ -98,7 +98,11 @@ def paths(load):
 
 
 def annotations(load):
-    injection, markers, occasions = load("rules.injection"), load("rules.markers"), load("rules.occasions")
+    injection, markers, occasions = (
+        load("rules.isolation.nri_devices"),
+        load("rules.gpu_markers"),
+        load("rules.triggers"),
+    )
 
     def read(text):
         injection.brings_cdi(text)
@@ -114,7 +118,7 @@ def annotations(load):
 
 
 def kai(load):
-    amounts, words, refusal = load("backends.kai_amounts"), load("backends.kai_words"), load("backends.refusal")
+    amounts, words, refusal = load("backends.kai_amounts"), load("backends.kai_annotations"), load("backends.rejection")
     call = silently(refusal.Refused)
 
     def read(text):
@@ -130,7 +134,7 @@ def kai(load):
 
 
 def variables(load):
-    environment, known = load("rules.environment"), load("rules.runtime_variables")
+    environment, known = load("rules.env_vars"), load("rules.runtime_variables")
 
     def read(text):
         for each in known.DEVICE_LISTS.values():
@@ -143,7 +147,7 @@ def variables(load):
 
 
 def messages(load):
-    shape, pointer, wording = load("core.shape"), load("core.pointer"), load("admission.wording")
+    shape, pointer, wording = load("core.raw"), load("core.pointer"), load("webhook.review.messages")
     call = silently(pointer.PointerError)
 
     def read(text):
@@ -158,7 +162,7 @@ def messages(load):
 
 
 def placement(load):
-    tolerations, exemptions = load("rules.tolerations"), load("core.exemptions")
+    tolerations, exemptions = load("rules.tolerations"), load("policy.exemptions")
     patterns = exemptions.NamePatterns(["kube-system", "system:serviceaccount:*:binder", "team-*-gpu", "*a*b*"])
 
     def read(text):
@@ -204,10 +208,10 @@ def decider(load):
     @functools.cache
     def made(name):
         if name == "all-on":
-            policy = load("core.policy").Policy(name, policies.ALL_ON.spec)
+            policy = load("policy.model").Policy(name, policies.ALL_ON.spec)
         else:
-            policy = load("files.policyfile").load(name)
-        decide = load("admission.decision").Decider({None: policy}.get)
+            policy = load("policyfile.loader").load(name)
+        decide = load("webhook.review.handler").Decider({None: policy}.get)
         answer(decide, review(POD))
         answer(decide, review(POD, operation="UPDATE", oldObject=POD))
         return decide
@@ -364,7 +368,7 @@ def test_the_reviews_would_find_it_too(load, decider, monkeypatch):
     """One reader of one field, among all that a review reads, is enough to be seen."""
     space = {}
     exec(work.weighed(OLD_NORMAL), space)
-    monkeypatch.setattr(load("rules.hostpaths"), "normal", space["normal"])
+    monkeypatch.setattr(load("rules.host_paths"), "normal", space["normal"])
     with pytest.raises(AssertionError):
         judged_in_turn(decider("all-on"), "roots")
     read = paths(load)

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from gpu_admission import rules
-from gpu_admission.core import kinds
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
+from gpu_admission.workloads import kinds
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -13,11 +13,11 @@ README = (ROOT / "README.md").read_text()
 
 def test_the_number_of_kinds():
     (said,) = re.findall(r"the pods of (\d+) kinds", README)
-    assert int(said) == kinds.COUNT, "README.md counts the kinds of core/kinds.py"
+    assert int(said) == kinds.COUNT, "README.md counts the kinds of workloads/kinds.py"
 
 
 def test_what_strict_does_not_refuse_although_default_warns_of_it():
-    default, strict = policyfile.load("default"), policyfile.load("strict")
+    default, strict = loader.load("default"), loader.load("strict")
     gentle = {
         rule.id
         for rule in rules.ALL
@@ -25,5 +25,5 @@ def test_what_strict_does_not_refuse_although_default_warns_of_it():
     }
     (said,) = re.findall(r"`strict` refuses what default\s+warns of, but for (.*?), which", README, re.DOTALL)
     assert set(re.findall(r"GPU\d+", said)) == gentle
-    (said,) = re.findall(r"\(but for (.*?), which", policyfile.source("strict"))
+    (said,) = re.findall(r"\(but for (.*?), which", loader.source("strict"))
     assert set(re.findall(r"GPU\d+", said)) == gentle

@@ -4,15 +4,15 @@ import json
 import re
 
 from gpu_admission import rules
-from gpu_admission.admission.decision import Decider
-from gpu_admission.core import misspelt
-from gpu_admission.core import workload as workloads
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
-from gpu_admission.rules import hostpaths, markers, runtime_variables
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.rules import gpu_markers, host_paths, runtime_variables
+from gpu_admission.webhook.review.handler import Decider
+from gpu_admission.workloads import resource_typos
+from gpu_admission.workloads import workload as workloads
 
 EVERY_RULE = Policy("every-rule", {"rules": {rule.id: "deny" for rule in rules.ALL}})
-POLICIES = {**{name: policyfile.load(name) for name in policyfile.shipped()}, EVERY_RULE.name: EVERY_RULE}
+POLICIES = {**{name: loader.load(name) for name in loader.shipped()}, EVERY_RULE.name: EVERY_RULE}
 
 
 class Judge:
@@ -55,7 +55,7 @@ def _variables(obj):
         e
         for c in containers(obj)
         for e in c.get("env") or ()
-        if e["name"] in {*markers.DEVICE_LISTS, *markers.SWITCHES}
+        if e["name"] in {*gpu_markers.DEVICE_LISTS, *gpu_markers.SWITCHES}
     ]
 
 
@@ -70,7 +70,7 @@ def _amounts(obj):
 
 def _near_a_known_domain(name):
     domain, _, rest = name.partition("/")
-    known = misspelt.resources.known_names()
+    known = resource_typos.resources.known_names()
     return any(domain == each.partition("/")[0] or rest == each.partition("/")[2] for each in known)
 
 
@@ -85,15 +85,15 @@ WIDER = {
     "an envFrom whose prefix begins a name that env sets itself":
         lambda obj: any(f.get("prefix") and e["name"].startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for e in c.get("env") or ()),
     "an annotation that could opt out, and does not":
-        lambda obj: any(key in (obj["metadata"].get("annotations") or ()) for key, _, _ in markers.OPT_OUT_ANNOTATIONS),
+        lambda obj: any(key in (obj["metadata"].get("annotations") or ()) for key, _, _ in gpu_markers.OPT_OUT_ANNOTATIONS),
     "an envFrom that could make an image an old one, of a container that sets its list":
         lambda obj: any(f.get("prefix") and name.startswith(f["prefix"]) for c in containers(obj) for f in c.get("envFrom") or () for name in runtime_variables.LEGACY),
     "devices that are no cards, injected by annotation":
-        lambda obj: any(key.partition("/")[0] in {*markers.NRI_DEVICE_DOMAINS, *markers.CRIO_DEVICES} for key in obj["metadata"].get("annotations") or ()),
+        lambda obj: any(key.partition("/")[0] in {*gpu_markers.NRI_DEVICE_DOMAINS, *gpu_markers.CRIO_DEVICES} for key in obj["metadata"].get("annotations") or ()),
     "NVIDIA's runtime class on a pod that is blinded or has a claim":
-        lambda obj: obj["spec"].get("runtimeClassName") in markers.NVIDIA_RUNTIME_CLASSES,
+        lambda obj: obj["spec"].get("runtimeClassName") in gpu_markers.NVIDIA_RUNTIME_CLASSES,
     "a path with .., a relative one, one in a root under /proc, or one that only begins as a device list":
-        lambda obj: any(re.search(r"(^|/)\.\.(/|$)|^[^/]|/proc/.*/(root|cwd)(/|$)", p) or hostpaths.normal(p).startswith(markers.DEVICE_LIST_MOUNT) for p in _paths(obj)),
+        lambda obj: any(re.search(r"(^|/)\.\.(/|$)|^[^/]|/proc/.*/(root|cwd)(/|$)", p) or host_paths.normal(p).startswith(gpu_markers.DEVICE_LIST_MOUNT) for p in _paths(obj)),
     "a sub-path of a folder above devices that leads to none of them":
         lambda obj: any("subPath" in m or "subPathExpr" in m for c in containers(obj) for m in c.get("volumeMounts") or ()),
     "two slips in one half of a name whose other half is a GPU vendor's":

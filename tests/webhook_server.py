@@ -105,7 +105,7 @@ class Server:
         self.log_path = self.folder / "server.log"
         command = [sys.executable, "-c", SERVE]
         if conf:
-            command = [sys.executable, "-c", GUNICORN, "-c", "python:gpu_admission.admission.gunicorn_conf"]
+            command = [sys.executable, "-c", GUNICORN, "-c", "python:gpu_admission.webhook.gunicorn_conf"]
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [*prefix, *command], env=environ, cwd=ROOT, stdout=log, stderr=log if stderr is None else stderr
@@ -246,17 +246,17 @@ class Load:
 # The server knows one decision; tests of what is around it put a simpler one (or one that fails) in its place.
 ENGINE = """
 import importlib, os
-from gpu_admission.admission import decision
+from gpu_admission.webhook.review import handler
 module, attribute = os.environ["TESTED_ENGINE"].split(":")
-decision.ENGINE = getattr(importlib.import_module(module), attribute)
+handler.ENGINE = getattr(importlib.import_module(module), attribute)
 """
 GUNICORN = ENGINE + "from gunicorn.app.wsgiapp import run; run()"
 SERVE = (
     ENGINE
     + """
 import sys
-from gpu_admission.admission.server import serve
-from gpu_admission.admission.settings import Settings
+from gpu_admission.webhook.server.server import serve
+from gpu_admission.webhook.server.settings import Settings
 sys.exit(serve(Settings.from_environment(os.environ)))
 """
 )

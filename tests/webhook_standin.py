@@ -9,7 +9,7 @@ import json
 import time
 from typing import NamedTuple
 
-from gpu_admission.admission.seam import JSON, Answer, Engine, PolicyError
+from gpu_admission.webhook.review.types import JSON, Answer, Engine, PolicyError
 
 
 class StandinPolicy(NamedTuple):

@@ -19,7 +19,7 @@ import types
 from pathlib import Path
 
 PACKAGE = "gpu_admission"
-UNTOUCHED = ("gpu_admission.files.policymodel",)  # pydantic reads its source as data
+UNTOUCHED = ("gpu_admission.policyfile.schema",)  # pydantic reads its source as data
 _UNCOUNTED_NAMES = frozenset({"super", "locals", "globals", "vars"})
 _SIZED = (str, bytes, bytearray, list, tuple, set, frozenset, dict)
 _FREE = frozenset({len, isinstance, id, type, getattr, hasattr, iter, next, range, bool, callable, ord, chr, object})

@@ -5,17 +5,17 @@ from __future__ import annotations
 from . import portable_names
 from .base import Backend, Page
 from .components import OF_VENDOR
+from .native_request import PORTABLE
 from .per_pod import PER_POD
-from .spelling import PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .base import Facts
+    from .native_request import Spelling
     from .portable import Request
-    from .refusal import Refused
-    from .spelling import Spelling
+    from .rejection import Refused
 
 
 class AnyBackend(Backend):

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from . import cards
 from .portable import LEAST_MEMORY, Emission, ceil_div, in_words
-from .refusal import EXCEEDS, Refused
+from .rejection import EXCEEDS, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from typing import Any, Literal
 
-    from gpu_admission.core.container import Container
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod
 
     from .cards import Card
     from .components import Component
+    from .native_request import Spelling
     from .parameter import Parameter
     from .portable import Request
-    from .spelling import Spelling
 
     Sharing = Literal["whole", "count", "memory"]
 

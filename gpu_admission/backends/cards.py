@@ -12,7 +12,7 @@ import re
 
 from gpu_admission.core import quantity
 from gpu_admission.core.quantity import GIB
-from gpu_admission.core.shape import mappings
+from gpu_admission.core.raw import mappings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

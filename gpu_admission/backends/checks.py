@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
-from gpu_admission.core.resources import MOST_DEVICES
+from gpu_admission.workloads.resources import MOST_DEVICES
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, in_words
-from .refusal import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
+from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.quantity import Quantity
 
     from .base import Asked, Backend, Facts
+    from .native_request import Spelling
     from .portable import Request
-    from .spelling import Spelling
 
 _CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discovery, in MiB
 

@@ -52,7 +52,7 @@ class Component:
         return tuple(_ACCOUNT + account for account in self.accounts)
 
 
-# By maker of the cards, as ``core/resources.py`` names them.
+# By maker of the cards, as ``workloads/resources.py`` names them.
 OF_VENDOR: dict[str, tuple[Component, ...]] = {
     "nvidia": (
         Component(

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, exact_bytes
-from gpu_admission.core.shape import text
+from gpu_admission.core.raw import text
 
 from .base import Backend, Page
+from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import Emission, Request, ceil_div
-from .refusal import UNTRANSLATABLE, Refused
-from .spelling import NVIDIA, NVIDIA_SHARED
+from .rejection import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from .base import Backend, Page
 from .checks import card_affinity, whole_cards_fit
 from .components import OF_VENDOR
+from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import Emission, Request, in_words
-from .refusal import UNTRANSLATABLE, Refused
-from .spelling import NVIDIA, NVIDIA_SHARED
+from .rejection import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .base import Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 _RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/i915"}
 

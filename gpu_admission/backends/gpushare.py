@@ -17,19 +17,19 @@ from .checks import (
     unit_name,
 )
 from .components import Component
+from .native_request import NVIDIA
 from .parameter import Parameter
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
-from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
-from .spelling import NVIDIA
+from .rejection import EXCEEDS, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 _MEMORY = "aliyun.com/gpu-mem"
 _CORES = "aliyun.com/gpu-core.percentage"

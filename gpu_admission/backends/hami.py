@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.shape import mapping
+from gpu_admission.core.raw import mapping
 
 from . import hami_annotations, hami_vendors
 from .base import Backend, Marks, Page
 from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
 from .components import Component
+from .native_request import NVIDIA
 from .parameter import memory_factor
 from .portable import SEVENTHS, Emission, Request
-from .refusal import UNTRANSLATABLE, Refused
-from .spelling import NVIDIA
+from .rejection import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"

@@ -6,18 +6,18 @@ pkg/device/ascend/device.go (VNPUModeAnnotation), pkg/device/metax/protocol.go a
 
 from __future__ import annotations
 
-from gpu_admission.core.nearest import nearest
-from gpu_admission.core.shape import is_placeholder, mapping, shown
+from gpu_admission.core.raw import is_placeholder, mapping, shown
+from gpu_admission.core.typos import nearest
 
 from .portable import listed
-from .refusal import UNTRANSLATABLE, Refused
+from .rejection import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.core.finding import Severity
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked
 

@@ -15,15 +15,15 @@ from gpu_admission.core.quantity import GIB, MIB
 from .base import Facts
 from .checks import suspicious
 from .portable import listed
-from .refusal import PERCENT, UNTRANSLATABLE, Refused
+from .rejection import PERCENT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from gpu_admission.core.container import GpuRequest
+    from gpu_admission.workloads.container import GpuRequest
 
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 PREFIX = "hami-"  # of the systems whose words these are
 

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.resources import SHARE_CONFIG_MAP
-from gpu_admission.core.shape import mapping, text
+from gpu_admission.core.raw import mapping, text
+from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
 
-from . import kai_amounts, kai_queues, kai_words
+from . import kai_amounts, kai_annotations, kai_queues
 from .base import Backend, Marks, Page
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .components import Component
+from .native_request import KAI, NVIDIA
 from .parameter import Parameter
 from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
-from .refusal import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, Refused
-from .spelling import KAI, NVIDIA
+from .rejection import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.container import Container
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 _ROUNDING = 100 * MIB  # KAI rounds a card's memory down to this
 # What KAI's webhooks take from the ConfigMap that its binder fills in, each from the key of the same name.
@@ -37,7 +37,7 @@ class Kai(Backend):
 
     name = "kai"
     title = "KAI"
-    scheduler = kai_words.SCHEDULER
+    scheduler = kai_annotations.SCHEDULER
     reads = frozenset({KAI, NVIDIA, "mig"})
     shares_cards = True
     gpu_is_card = True
@@ -86,7 +86,7 @@ class Kai(Backend):
     )
     host_paths = frozenset({"/tmp/nvidia-mps"})  # noqa: S108 - kai-scheduler/KAI-Scheduler: docs/gpu-sharing/mps
     preloads = True  # by its plugin hamicore
-    judged_annotations = frozenset({kai_words.MPS})
+    judged_annotations = frozenset({kai_annotations.MPS})
 
     def read(self, spelling: Spelling, facts: Facts) -> Request:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
@@ -98,20 +98,20 @@ class Kai(Backend):
                 share=spelling.system != NVIDIA,
                 consumed=spelling.gpus,
             )
-        return kai_words.read(spelling.container.name, spelling.annotations)
+        return kai_annotations.read(spelling.container.name, spelling.annotations)
 
     def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
-        in_mib = kai_amounts.number(spelling.annotations.get(kai_words.MEMORY))
+        in_mib = kai_amounts.number(spelling.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
             yield Refused(
                 UNIT,
-                f"{in_mib} MiB: {kai_words.MEMORY} counts MiB; did you mean {meant}?",
-                f'write {kai_words.MEMORY}: "{meant}", or whatever the process needs in MiB',
+                f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
+                f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
             )
-        for name, amount in kai_words.in_bytes(spelling.annotations).items():
+        for name, amount in kai_annotations.in_bytes(spelling.annotations).items():
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 
@@ -131,20 +131,24 @@ class Kai(Backend):
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return Emission({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,))
-        annotations = {kai_words.MEMORY: str(ceil_div(request.memory, MIB))}
+        annotations = {kai_annotations.MEMORY: str(ceil_div(request.memory, MIB))}
         if request.count > 1:
-            annotations[kai_words.DEVICES] = str(request.count)
+            annotations[kai_annotations.DEVICES] = str(request.count)
         return Emission(annotations=annotations)
 
     def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
         """Yield what annotations cannot say: shares for two containers, or a share beside a whole card."""
         del facts
         shares = [one for one in asked if _is_share(one)]
-        if not shares and text(mapping(pod.metadata.get("annotations")).get(kai_words.MPS)) == "true":
+        if not shares and text(mapping(pod.metadata.get("annotations")).get(kai_annotations.MPS)) == "true":
             reason = (
-                f'and the annotation {kai_words.MPS}: "true" is for shares of a GPU: KAI refuses it beside whole ones'
+                f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses '
+                f"it beside whole ones"
             )
-            advice = f"leave {kai_words.MPS} out, or write {kai_words.MEMORY} or {kai_words.FRACTION} for a share"
+            advice = (
+                f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
+                f"{kai_annotations.FRACTION} for a share"
+            )
             yield asked[0], Refused(UNTRANSLATABLE, reason, advice)
         for one in shares[1:]:
             yield (
@@ -170,8 +174,8 @@ class Kai(Backend):
     def address(self, emission: Emission, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which KAI takes by itself."""
         first = next((one for one in pod.containers if one.role == "app"), None)
-        if kai_words.MEMORY in emission.annotations and (first is None or first.name != container.name):
-            emission.annotations[kai_words.CONTAINER] = container.name
+        if kai_annotations.MEMORY in emission.annotations and (first is None or first.name != container.name):
+            emission.annotations[kai_annotations.CONTAINER] = container.name
 
     def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
         """Add the queue that a pod lacks, as `kai_queues` finds it; raises Refused as it does."""
@@ -207,7 +211,7 @@ def _config_maps(asked: Asked, pod: Pod) -> tuple[str, ...]:
 
 def _is_share(one: Asked) -> bool:
     if one.emission is not None:
-        return kai_words.MEMORY in one.emission.annotations
+        return kai_annotations.MEMORY in one.emission.annotations
     return one.spelling.system == KAI
 
 

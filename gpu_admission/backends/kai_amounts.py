@@ -6,14 +6,14 @@ import re
 
 from gpu_admission.core import quantity
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.raw import shown, text
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div
-from .refusal import PERCENT, UNTRANSLATABLE, Refused
+from .rejection import PERCENT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .refusal import Kind
+    from .rejection import Kind
 
 _DIGITS = 36
 _DECIMAL = re.compile(r"\+?(?=\.?[0-9])(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<power>[+-]?[0-9]{1,3}))?")

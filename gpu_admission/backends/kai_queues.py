@@ -5,18 +5,18 @@ Source: kai-scheduler/KAI-Scheduler pkg/podgrouper/podgrouper/plugins/defaultgro
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, printable, shown, text
+from gpu_admission.core.raw import mapping, printable, shown, text
 
-from . import kai_words
+from . import kai_annotations
 from .portable import Emission
-from .refusal import QUEUE, Refused
+from .rejection import QUEUE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
 
 def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Emission:
@@ -25,25 +25,28 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Emis
     ``labels`` are the pod's and, first, its owner's. Raises Refused where they name a queue that there cannot be, and
     (as a warning) where the pod names one in the wrong place.
     """
-    said = labels.get(kai_words.QUEUE)
+    said = labels.get(kai_annotations.QUEUE)
     if said:
         return Emission()
     if said == "":
         raise Refused(
             QUEUE,
-            f"and the label {kai_words.QUEUE} is empty: there is no queue of that name, and KAI never schedules it",
-            f"write the name of a queue, or leave the label out: KAI then takes {kai_words.DEFAULT_QUEUE}",
+            (
+                f"and the label {kai_annotations.QUEUE} is empty: there is no queue of that name, and KAI never "
+                f"schedules it"
+            ),
+            f"write the name of a queue, or leave the label out: KAI then takes {kai_annotations.DEFAULT_QUEUE}",
         )
-    old = text(labels.get(kai_words.OLD_QUEUE))
+    old = text(labels.get(kai_annotations.OLD_QUEUE))
     if old:
-        return Emission(labels={kai_words.QUEUE: old})
-    misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_words.QUEUE))
+        return Emission(labels={kai_annotations.QUEUE: old})
+    misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_annotations.QUEUE))
     if misplaced:
         raise Refused(
             QUEUE,
-            f"and the pod has {kai_words.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
-            f"write {kai_words.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
+            f"and the pod has {kai_annotations.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
+            f"write {kai_annotations.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
             severity="warning",
         )
-    queue = None if labels.get(kai_words.PROJECT) else default
-    return Emission(labels={kai_words.QUEUE: queue}) if queue else Emission()
+    queue = None if labels.get(kai_annotations.PROJECT) else default
+    return Emission(labels={kai_annotations.QUEUE: queue}) if queue else Emission()

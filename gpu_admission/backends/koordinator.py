@@ -6,28 +6,21 @@ from gpu_admission.core.quantity import exact_bytes
 
 from . import koordinator_amounts
 from .base import Backend, Marks, Page
-from .checks import (
-    card_affinity,
-    memory_needed,
-    no_cards,
-    no_memory,
-    only_count,
-    suspicious_bytes,
-)
+from .checks import card_affinity, memory_needed, no_cards, no_memory, only_count, suspicious_bytes
 from .components import Component
 from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
+from .native_request import NVIDIA
 from .portable import MOST_MEMORY, SEVENTHS, Emission, Request, ceil_div, in_words
-from .refusal import UNIT, Refused
-from .spelling import NVIDIA
+from .rejection import UNIT, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 
 class Koordinator(Backend):

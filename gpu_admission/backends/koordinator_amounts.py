@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import Counter
 
 from .portable import in_words, listed
-from .refusal import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from .base import Asked
+    from .native_request import Spelling
     from .portable import Request
-    from .spelling import Spelling
 
 SHARED = "koordinator.sh/gpu.shared"
 MEMORY = "koordinator.sh/gpu-memory"

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.resources import MIG_NAME
+from gpu_admission.workloads.resources import MIG_NAME
 
 from . import cards as tables
 from .base import Backend, Page, too_much
 from .checks import memory_needed, only_count
+from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
-from .refusal import EXCEEDS, UNTRANSLATABLE, Refused
-from .spelling import NVIDIA, NVIDIA_SHARED
+from .rejection import EXCEEDS, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .base import Asked, Facts
     from .cards import Card, Profile
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 
 class Mig(Backend):

@@ -10,8 +10,8 @@ from . import known
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod
 
 PER_POD = "any"
 _WHOLE = "exclusive"
@@ -43,8 +43,8 @@ def _resolved(pod: Pod) -> str:
         if system in known.SHARES_CARDS:
             return system
     if pod.annotated:
-        from . import kai_words  # noqa: PLC0415 - few pods have such annotations, and start-up is rationed
+        from . import kai_annotations  # noqa: PLC0415 - few pods have such annotations, and start-up is rationed
 
-        if kai_words.asked(pod, pod.metadata, certain=False):
-            return kai_words.SYSTEM
+        if kai_annotations.asked(pod, pod.metadata, certain=False):
+            return kai_annotations.SYSTEM
     return PER_POD if _PORTABLE in systems else _WHOLE

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gpu_admission.core.shape import mapping, shown
+from gpu_admission.core.raw import mapping, shown
 
-from . import known, registry, spelling
+from . import known, native_request, registry
 from .base import Asked, Facts
 from .checks import require_known_size, require_plausible
+from .native_request import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
 from .per_pod import backend_name, is_per_pod
 from .portable import Emission, Request, listed
-from .readings import Readings
-from .refusal import MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
-from .spelling import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
+from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
+from .request_cache import Readings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Backend
-    from .refusal import Kind
-    from .spelling import Spelling
+    from .native_request import Spelling
+    from .rejection import Kind
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
 _MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
@@ -128,7 +128,7 @@ def work_out(
     backend, facts, readings = chosen(policy, backend_name(pod, policy))
     plan = Plan(backend, facts, readings)
     own = backend.own(facts)
-    found = list(spelling.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
+    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
     foreign = [said for said in found if said.system not in own]
@@ -161,7 +161,7 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
     source = plan.backend if native else _reader(plan, said)
     try:
         if source is None:
-            spelling.require_countable(said)
+            native_request.require_countable(said)
             return
         request, doubts = _read(plan, said, source, native=native)
         asked = Asked(said, source, request, native=native)
@@ -200,7 +200,7 @@ def _meaning(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tu
     if known is not None:
         return known, []
     facts = plan.facts if native else plan.facts.elsewhere()
-    spelling.require_countable(said)
+    native_request.require_countable(said)
     request = source.read(said, facts)
     doubts = list(source.inspect(said, facts))
     if not doubts:
@@ -219,7 +219,7 @@ def _dropped(said: Spelling, request: Request) -> Iterator[Refused]:
     left += [
         f"{gpu.name}: {shown(gpu.value)}"
         for gpu in said.container.gpus
-        if gpu.name not in said.gpus and _domain(gpu.name) in domains and not spelling.is_zero(gpu)
+        if gpu.name not in said.gpus and _domain(gpu.name) in domains and not native_request.is_zero(gpu)
     ]
     if left:
         yield Refused(
@@ -270,11 +270,15 @@ def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Pointer]:
 
 def _clash(group: list[Spelling]) -> bool:
     translated = [said for said in group if said.system in known.READERS]
-    return len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == spelling.PORTABLE for said in group)
+    return (
+        len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == native_request.PORTABLE for said in group)
+    )
 
 
 def _makers(found: Iterable[Spelling]) -> set[str]:
-    return {gpu.resource.vendor for said in found for gpu in said.gpus.values() if not spelling.is_zero(gpu)} & _MAKERS
+    return {
+        gpu.resource.vendor for said in found for gpu in said.gpus.values() if not native_request.is_zero(gpu)
+    } & _MAKERS
 
 
 def _makers_to_be(plan: Plan) -> set[str]:

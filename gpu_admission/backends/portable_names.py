@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
+from gpu_admission.workloads.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
 from .base import Backend
 from .checks import no_cards, no_memory, only_count, percents, suspicious_bytes
+from .native_request import PORTABLE
 from .portable import SEVENTHS, Request
-from .spelling import PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .base import Facts
-    from .refusal import Refused
-    from .spelling import Spelling
+    from .native_request import Spelling
+    from .rejection import Refused
 
 
 class Portable(Backend):

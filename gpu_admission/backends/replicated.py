@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from .base import Backend, Facts
 from .checks import memory_needed, only_count
+from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import WHOLE, Emission, Request, in_words
-from .refusal import SHARED_COUNT, UNTRANSLATABLE, Refused
-from .spelling import NVIDIA, NVIDIA_SHARED
+from .rejection import SHARED_COUNT, UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .base import Asked
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 
 _MIG = "mig"

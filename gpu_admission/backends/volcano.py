@@ -17,19 +17,19 @@ from .checks import (
 )
 from .components import Component
 from .gpushare import pod_sum
+from .native_request import NVIDIA
 from .parameter import Parameter, memory_factor
 from .portable import Emission, Request, in_words
-from .refusal import UNTRANSLATABLE, Refused
-from .spelling import NVIDIA
+from .rejection import UNTRANSLATABLE, Refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 _MEMORY = "volcano.sh/gpu-memory"
 _NUMBER = "volcano.sh/gpu-number"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.nearest import nearest
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.shape import is_one_of, is_placeholder, mapping, shown
+from gpu_admission.core.raw import is_one_of, is_placeholder, mapping, shown
+from gpu_admission.core.typos import nearest
 
 from .base import Backend, Marks, Page
 from .checks import (
@@ -20,17 +20,17 @@ from .checks import (
 from .components import Component
 from .parameter import memory_factor
 from .portable import SEVENTHS, Emission, Request, in_words, listed
-from .refusal import UNTRANSLATABLE, Refused
+from .rejection import UNTRANSLATABLE, Refused
 from .volcano import SCHEDULER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.workloads.workload import Pod
 
     from .base import Asked, Facts
-    from .spelling import Spelling
+    from .native_request import Spelling
 
 NUMBER = "volcano.sh/vgpu-number"
 MEMORY = "volcano.sh/vgpu-memory"

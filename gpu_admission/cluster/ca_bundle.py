@@ -6,15 +6,17 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from gpu_admission.cluster.api import NotFoundError
 from gpu_admission.pki.bundle import BundleState, dump_bundle, parse_bundle
 from gpu_admission.pki.errors import ConflictError
+
+from .api import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from gpu_admission.cluster.api import KubernetesApi, Object
     from gpu_admission.pki.bundle import Bundle
+
+    from .api import KubernetesApi, Object
 
 KINDS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 

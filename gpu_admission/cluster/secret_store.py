@@ -10,12 +10,13 @@ import base64
 import binascii
 from typing import TYPE_CHECKING
 
-from gpu_admission.cluster.api import NotFoundError
 from gpu_admission.pki.certificate_set import FILES, TLS_CRT, TLS_KEY, CertificateSet, StoredSet, from_files, to_files
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, PkiError, StoreError
 
+from .api import NotFoundError
+
 if TYPE_CHECKING:
-    from gpu_admission.cluster.api import KubernetesApi, Object
+    from .api import KubernetesApi, Object
 
 
 class SecretStore:

@@ -17,7 +17,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpu_admission.admission import logs
 from gpu_admission.cluster.api import connect
 from gpu_admission.cluster.ca_bundle import ca_bundle_targets
 from gpu_admission.cluster.secret_store import SecretStore
@@ -26,6 +25,7 @@ from gpu_admission.pki.errors import PkiError
 from gpu_admission.pki.rotation import RotationPlan
 from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
+from gpu_admission.webhook import logs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -80,8 +80,9 @@ def run(
     Clock, cluster and patience are arguments for tests.
     """
     # cryptography costs 80 ms, which commands that only share our parser need not pay.
-    from gpu_admission.commands import certs_actions  # noqa: PLC0415
     from gpu_admission.pki.errors import PkiError  # noqa: PLC0415
+
+    from . import certs_actions  # noqa: PLC0415
 
     misuse = _misuse(args)
     if misuse:

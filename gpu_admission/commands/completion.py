@@ -25,7 +25,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the script. Raises ModuleNotFoundError where shtab is not installed."""
     import shtab  # noqa: PLC0415 - for this command only
 
-    from gpu_admission.commands.main import complete_parser  # noqa: PLC0415 - which imports this module
+    from .main import complete_parser  # noqa: PLC0415 - which imports this module
 
     sys.stdout.write(shtab.complete(complete_parser(), options.shell) + "\n")
     return 0

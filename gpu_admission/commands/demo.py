@@ -16,7 +16,7 @@ import tempfile
 import textwrap
 import time
 
-from gpu_admission.files import reader
+from gpu_admission.manifests import reader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.commands import exempted
-from gpu_admission.commands.manifests import to_yaml
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
+
+from . import exempted
+from .manifests import to_yaml
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,14 +16,16 @@ _HEADER = "# Written by make docs from policies/default.yaml. For another policy
 
 
 def _webhooks() -> str:
-    objects = webhook.configurations(
-        policyfile.parse(exempted.text("default").encode(), "policies/default.yaml"), webhook.Options()
+    objects = webhook_configurations.configurations(
+        loader.parse(exempted.text("default").encode(), "policies/default.yaml"), webhook_configurations.Options()
     )
     return _HEADER.format("--only webhooks") + to_yaml(objects)
 
 
 def _access(*, keeps: bool) -> str:
-    return _HEADER.format("--only rbac") + to_yaml(webhook.access(webhook.Options(), keeps=keeps))
+    return _HEADER.format("--only rbac") + to_yaml(
+        webhook_configurations.access(webhook_configurations.Options(), keeps=keeps)
+    )
 
 
 def _audited() -> str:

@@ -8,9 +8,10 @@ import os
 import sys
 
 from gpu_admission import rules
-from gpu_admission.commands import deployed, exempted
-from gpu_admission.files import policymodel
-from gpu_admission.render import backends, catalogue, known
+from gpu_admission.docpages import backends, known_backends, rule_catalogue
+from gpu_admission.policyfile import schema
+
+from . import deployed, exempted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,15 +19,15 @@ if TYPE_CHECKING:
 
 
 def _schema() -> str:
-    return json.dumps(policymodel.schema(), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(schema.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
 _KNOWN = "gpu_admission/backends/known.py"
 GENERATED: dict[str, Callable[[], str]] = {
-    "policies/RULES.md": lambda: catalogue.render(rules.ALL),
+    "policies/RULES.md": lambda: rule_catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
-    _KNOWN: known.page,
+    _KNOWN: known_backends.page,
     **exempted.FILES,
     **deployed.FILES,
 }

@@ -7,8 +7,8 @@ from functools import partial
 
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
-from gpu_admission.files import policyfile
-from gpu_admission.render import exempt
+from gpu_admission.docpages import exempted_components
+from gpu_admission.policyfile import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def text(name: str) -> str:
     """Return the text of a shipped policy as it should be."""
-    backend = registry.named(policyfile.load(name).backend.name)
+    backend = registry.named(loader.load(name).backend.name)
     if backend.name == PER_POD:  # whatever the cluster runs; loading every backend for it at run time costs too much
         backend = copy.copy(backend)
         backend.components = tuple(part for each in registry.ALL for part in each.components)
-    return exempt.written(policyfile.source(name), backend)
+    return exempted_components.written(loader.source(name), backend)
 
 
-FILES: dict[str, Callable[[], str]] = {f"policies/{name}.yaml": partial(text, name) for name in policyfile.shipped()}
+FILES: dict[str, Callable[[], str]] = {f"policies/{name}.yaml": partial(text, name) for name in loader.shipped()}

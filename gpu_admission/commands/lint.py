@@ -17,7 +17,7 @@ _YOUNG = 50_000  # new containers between two looks of the garbage collector
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run gpu-lint with these arguments (those of the process by default) and return the exit status."""
-    from gpu_admission.cli import run  # noqa: PLC0415 - an interrupt may come while modules load
+    from gpu_admission.lint import run  # noqa: PLC0415 - an interrupt may come while modules load
 
     return run.main(sys.argv[1:] if argv is None else argv)
 

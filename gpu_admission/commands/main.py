@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gpu_admission.commands.serve", "the webhook server"),
     "review": ("gpu_admission.commands.review", "answer one AdmissionReview, without a server"),
-    "mutate": ("gpu_admission.cli.mutate", "show what the cluster would run"),
-    "translate": ("gpu_admission.cli.translate", "rewrite gpu-mem requests for another sharing backend"),
+    "mutate": ("gpu_admission.lint.mutate", "show what the cluster would run"),
+    "translate": ("gpu_admission.lint.translate", "rewrite gpu-mem requests for another sharing backend"),
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),

@@ -7,8 +7,8 @@ import sys
 
 import yaml
 
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from typing import Any
 
-    from gpu_admission.core.policy import Policy
+    from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
 # What the API server takes as names: of a Service or namespace, and of everything else here.
@@ -52,11 +52,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
-        policies = [policyfile.load(name) for name in options.policy or ["default"]]
+        policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
         bundle = _bundle(options.ca_bundle)
         objects = _objects(options, policies, bundle)
-    except (policyfile.PolicyError, ValueError) as error:
+    except (loader.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
     sys.stdout.write(to_yaml(objects))
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
-    where = webhook.Options(
+    where = webhook_configurations.Options(
         name=options.name,
         service=options.service,
         namespace=options.namespace,
@@ -76,9 +76,9 @@ def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes)
         annotations=annotations,
         fail_open=options.fail_open,
     )
-    objects = [] if options.only == "rbac" else webhook.configurations(policies, where)
+    objects = [] if options.only == "rbac" else webhook_configurations.configurations(policies, where)
     if options.only != "webhooks":
-        objects += webhook.access(where, options.secret, keeps=not options.cert_manager)
+        objects += webhook_configurations.access(where, options.secret, keeps=not options.cert_manager)
     return objects
 
 

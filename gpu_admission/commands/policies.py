@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,15 +31,15 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _list(_: argparse.Namespace) -> int:
-    for name in policyfile.shipped():
-        print(f"{name:<14} {policyfile.summary(name)}")
+    for name in loader.shipped():
+        print(f"{name:<14} {loader.summary(name)}")
     return 0
 
 
 def _show(options: argparse.Namespace) -> int:
     try:
-        sys.stdout.write(policyfile.source(options.name))
-    except policyfile.PolicyError as error:
+        sys.stdout.write(loader.source(options.name))
+    except loader.PolicyError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
@@ -49,8 +49,8 @@ def _check(options: argparse.Namespace) -> int:
     worst = 0
     for path in options.files:
         try:
-            policy = policyfile.parse(policyfile.content(path), path)
-        except policyfile.PolicyError as error:
+            policy = loader.parse(loader.content(path), path)
+        except loader.PolicyError as error:
             print(error, file=sys.stderr)
             worst = 1
         else:
@@ -59,7 +59,7 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _schema(_: argparse.Namespace) -> int:
-    from gpu_admission.files import policymodel  # noqa: PLC0415 - pydantic, for this action only
+    from gpu_admission.policyfile import schema  # noqa: PLC0415 - pydantic, for this action only
 
-    print(json.dumps(policymodel.schema(), indent=2, ensure_ascii=False))
+    print(json.dumps(schema.schema(), indent=2, ensure_ascii=False))
     return 0

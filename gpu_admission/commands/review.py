@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import sys
 
-from gpu_admission.admission.decision import Decider
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review.handler import Decider
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(options: argparse.Namespace) -> int:
     """Print the answer; return 0 where it allows, 1 where it denies, 2 where there is no review to answer."""
     try:
-        policy = policyfile.load(options.policy)
+        policy = loader.load(options.policy)
         body = _body(options.file)
-    except (policyfile.PolicyError, ValueError) as error:
+    except (loader.PolicyError, ValueError) as error:
         print(f"gpu-admission review: {error}", file=sys.stderr)
         return 2
     answer = Decider(lambda _: policy)(body, options.endpoint)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from gpu_admission.admission.settings import Settings
+    from gpu_admission.webhook.server.settings import Settings
 
 FLAGS = (
     ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
@@ -64,9 +64,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says otherwise; 2 when the settings, a port or what they name cannot be used."""
     # Only now: gunicorn and Flask are not there without the extra, and take a moment to import.
-    from gpu_admission.admission.certificate_sidecar import CertificateSidecar, is_wanted  # noqa: PLC0415
-    from gpu_admission.admission.server import serve  # noqa: PLC0415
-    from gpu_admission.admission.settings import SettingsError  # noqa: PLC0415
+    from gpu_admission.webhook.certificate_sidecar import CertificateSidecar, is_wanted  # noqa: PLC0415
+    from gpu_admission.webhook.server.server import serve  # noqa: PLC0415
+    from gpu_admission.webhook.server.settings import SettingsError  # noqa: PLC0415
 
     try:
         settings = _settings(args)
@@ -82,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _settings(args: argparse.Namespace) -> Settings:
-    from gpu_admission.admission.settings import Settings, SettingsError  # noqa: PLC0415
+    from gpu_admission.webhook.server.settings import Settings, SettingsError  # noqa: PLC0415
 
     given = {name: value for name, value in vars(args).items() if name != "command"}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
@@ -97,7 +97,7 @@ def _settings(args: argparse.Namespace) -> Settings:
 
 def _check_ports(settings: Settings) -> None:
     """See that nobody has our ports; raises SettingsError. gunicorn would try five times, then exit with 1."""
-    from gpu_admission.admission.settings import SettingsError, address  # noqa: PLC0415
+    from gpu_admission.webhook.server.settings import SettingsError, address  # noqa: PLC0415
 
     with contextlib.ExitStack() as held:  # both at once: they must not be the same
         for name, text in (("bind", settings.bind), ("health-bind", settings.health_bind)):

@@ -32,10 +32,10 @@ class Problem:
     given only where it differs from the rule's own.
 
     ``evidence`` are the raw values that the rule judged. An update is judged only for problems that were not there
-    before, and a problem is the same one where rule, place and evidence agree (``core/changes.py``); its wording plays
-    no part. Left out, the evidence is the value at ``pointer``. A rule gives its own where that is not it: where it
-    judged more than this value (a request and its limit), or points to a mapping because something is missing there
-    (``()`` then: whatever else stands in it, the problem remains the same).
+    before, and a problem is the same one where rule, place and evidence agree (``engine/changes.py``); its
+    wording plays no part. Left out, the evidence is the value at ``pointer``. A rule gives its own where it judged
+    more than this value (a request and its limit), or where it points to a mapping because something is missing
+    there (``()`` then: whatever else stands in it, the problem remains the same).
     """
 
     __slots__ = ("advice", "evidence", "fix", "message", "pointer", "safety", "severity")

@@ -9,15 +9,7 @@ API server's. Exponents are never expanded: a value is a string of digits and a 
 
 from __future__ import annotations
 
-from gpu_admission.core.go_numbers import (
-    MAX_INT64,
-    binary_nanos,
-    int32,
-    json_float,
-    nanos_are_integer,
-    round_up,
-    scaled_is_integer,
-)
+from .go_arithmetic import MAX_INT64, binary_nanos, int32, json_float, nanos_are_integer, round_up, scaled_is_integer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -249,7 +241,7 @@ def parse(raw: object) -> Quantity:
 
 
 def _refused(raw: object) -> QuantityError:
-    from gpu_admission.core.quantity_hint import explain  # noqa: PLC0415 - only a bad value pays for it
+    from .quantity_hint import explain  # noqa: PLC0415 - only a bad value pays for it
 
     return QuantityError(explain(raw))
 

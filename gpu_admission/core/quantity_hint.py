@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import decode
+from .quantity import decode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

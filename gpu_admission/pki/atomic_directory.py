@@ -22,9 +22,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_admission.pki.certificate_set import FILES, KEYS
-from gpu_admission.pki.errors import PairError, StoreError
-from gpu_admission.pki.serving_pair import read_pem_file
+from .certificate_set import FILES, KEYS
+from .errors import PairError, StoreError
+from .serving_pair import read_pem_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

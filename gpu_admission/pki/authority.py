@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from gpu_admission.pki.errors import PkiError
-from gpu_admission.pki.subject_alt_names import Name, merged
+from .errors import PkiError
+from .subject_alt_names import Name, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptography import x509
 
-from gpu_admission.pki.authority import certificate_pem, is_authority, is_valid, issued
+from .authority import certificate_pem, is_authority, is_valid, issued
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -25,16 +25,9 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from gpu_admission.pki.authority import (
-    KeyPair,
-    certificate_pem,
-    is_authority,
-    is_ours,
-    key_pem,
-    matches,
-)
-from gpu_admission.pki.bundle import LARGEST, Bundle, merge, parse_bundle
-from gpu_admission.pki.errors import CertificateSetError, ForeignError
+from .authority import KeyPair, certificate_pem, is_authority, is_ours, key_pem, matches
+from .bundle import LARGEST, Bundle, merge, parse_bundle
+from .errors import CertificateSetError, ForeignError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

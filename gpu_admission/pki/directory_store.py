@@ -5,19 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gpu_admission.pki.atomic_directory import is_tidy, locked, read_directory, write_directory
-from gpu_admission.pki.authority import certificate_pem, key_pem
-from gpu_admission.pki.certificate_set import CA_CRT, TLS_CRT, TLS_KEY, CertificateSet, StoredSet, from_files, to_files
-from gpu_admission.pki.errors import CertificateSetError, ConflictError, PkiError
-from gpu_admission.pki.rotation import RotationPlan, bring_up
-from gpu_admission.pki.serving_pair import ServingPair, check_pair
+from .atomic_directory import is_tidy, locked, read_directory, write_directory
+from .authority import certificate_pem, key_pem
+from .certificate_set import CA_CRT, TLS_CRT, TLS_KEY, CertificateSet, StoredSet, from_files, to_files
+from .errors import CertificateSetError, ConflictError, PkiError
+from .rotation import RotationPlan, bring_up
+from .serving_pair import ServingPair, check_pair
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
     from pathlib import Path
 
-    from gpu_admission.pki.subject_alt_names import Name
+    from .subject_alt_names import Name
 
 
 class DirectoryStore:

@@ -23,7 +23,7 @@ from datetime import timedelta
 from enum import Enum, auto
 from typing import TYPE_CHECKING
 
-from gpu_admission.pki.authority import (
+from .authority import (
     BACKDATED,
     CA_LIFE,
     LEAF_LIFE,
@@ -35,9 +35,9 @@ from gpu_admission.pki.authority import (
     issued,
     made_at,
 )
-from gpu_admission.pki.bundle import Bundle, merge, unexpired
-from gpu_admission.pki.certificate_set import CertificateSet
-from gpu_admission.pki.subject_alt_names import Name, merged, names_of
+from .bundle import Bundle, merge, unexpired
+from .certificate_set import CertificateSet
+from .subject_alt_names import Name, merged, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from gpu_admission.pki.authority import fingerprint
-from gpu_admission.pki.bundle import parse_bundle
-from gpu_admission.pki.directory_store import DirectoryStore, mirror
-from gpu_admission.pki.errors import ConflictError, PkiError
-from gpu_admission.pki.rotation import PublishedBundle, RotationPlan, RotationStep, decide, next_signer, perform, wanted
-from gpu_admission.pki.trust_status import judge, write_status
 from gpu_admission.safe_files import FileReadError, read_small_file
+
+from .authority import fingerprint
+from .bundle import parse_bundle
+from .directory_store import DirectoryStore, mirror
+from .errors import ConflictError, PkiError
+from .rotation import PublishedBundle, RotationPlan, RotationStep, decide, next_signer, perform, wanted
+from .trust_status import judge, write_status
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from gpu_admission.pki.bundle import BundleState, CaBundleTarget
-    from gpu_admission.pki.certificate_set import CertificateSet, CertificateStore
+    from .bundle import BundleState, CaBundleTarget
+    from .certificate_set import CertificateSet, CertificateStore
 
 FIRST_RETRY = 1.0  # seconds; doubled after each failure in a row
 LOOK = 3.0  # seconds: while a caBundle is missing, calls fail

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from gpu_admission.pki.authority import describe_validity, fingerprint, is_authority, is_valid
-from gpu_admission.pki.bundle import BLOCK
-from gpu_admission.pki.errors import PairError
-from gpu_admission.pki.subject_alt_names import Name, names_of
 from gpu_admission.safe_files import FileReadError, read_small_file
+
+from .authority import describe_validity, fingerprint, is_authority, is_valid
+from .bundle import BLOCK
+from .errors import PairError
+from .subject_alt_names import Name, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

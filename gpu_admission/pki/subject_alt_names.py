@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 
-from gpu_admission.pki.errors import PkiError
+from .errors import PkiError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from gpu_admission.pki.bundle import verifies
-from gpu_admission.pki.errors import StoreError
 from gpu_admission.safe_files import FileReadError, read_small_file, write_atomically
+
+from .bundle import verifies
+from .errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from cryptography import x509
 
-    from gpu_admission.pki.bundle import BundleState
+    from .bundle import BundleState
 
 NAME = "published.json"
 RECENT = 600.0  # seconds

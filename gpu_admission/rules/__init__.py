@@ -2,7 +2,39 @@
 
 from __future__ import annotations
 
-from . import (
+from .guardrails import (
+    gpu501_memory_and_cpu_request,
+    gpu502_shared_memory,
+    gpu503_job_time_limit,
+    gpu504_node_targeting,
+    gpu505_runtime_class_allowed,
+    gpu506_namespace_not_allowed,
+    gpu507_node_in_hand,
+)
+from .isolation import (
+    gpu301_visible_devices,
+    gpu302_visible_devices_void,
+    gpu303_privileged_gpu,
+    gpu304_device_host_path,
+    gpu305_device_list_mount,
+    gpu306_cdi_annotation,
+    gpu307_spoofed_annotation,
+    gpu308_isolation_switch,
+    gpu309_host_namespace_mps,
+    gpu310_unjudged_env_from,
+)
+from .placement import (
+    gpu201_missing_toleration,
+    gpu202_scheduler_name,
+    gpu203_node_name,
+    gpu204_runtime_class,
+    gpu205_serverless_field,
+    gpu206_toleration_without_gpu,
+    gpu207_rollout_needs_spare_gpu,
+    gpu208_toleration_key_typo,
+    gpu209_node_label_value,
+)
+from .request import (
     gpu001_request_without_limit,
     gpu002_request_differs_from_limit,
     gpu003_fractional_count,
@@ -16,6 +48,8 @@ from . import (
     gpu011_unknown_resources_key,
     gpu012_autoscaler_metric,
     gpu013_hidden_device,
+)
+from .sharing import (
     gpu101_portable_request,
     gpu102_untranslatable_request,
     gpu103_mixed_sharing,
@@ -26,37 +60,11 @@ from . import (
     gpu108_percent_out_of_range,
     gpu109_missing_queue,
     gpu110_unread_annotation,
-    gpu201_missing_toleration,
-    gpu202_scheduler_name,
-    gpu203_node_name,
-    gpu204_runtime_class,
-    gpu205_serverless_field,
-    gpu206_toleration_without_gpu,
-    gpu207_rollout_needs_spare_gpu,
-    gpu208_toleration_key_typo,
-    gpu209_node_label_value,
-    gpu301_visible_devices,
-    gpu302_visible_devices_void,
-    gpu303_privileged_gpu,
-    gpu304_device_host_path,
-    gpu305_device_list_mount,
-    gpu306_cdi_annotation,
-    gpu307_spoofed_annotation,
-    gpu308_isolation_switch,
-    gpu309_host_namespace_mps,
-    gpu310_unjudged_env_from,
-    gpu501_memory_and_cpu_request,
-    gpu502_shared_memory,
-    gpu503_job_time_limit,
-    gpu504_node_targeting,
-    gpu505_runtime_class_allowed,
-    gpu506_namespace_not_allowed,
-    gpu507_node_in_hand,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.core.rule import Rule
+    from gpu_admission.engine.rule import Rule
 
 # 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 5xx guardrails
 ALL: tuple[Rule, ...] = (

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import kinds
-from gpu_admission.core.shape import is_one_of, is_placeholder, mapping, shown, text
+from gpu_admission.core.raw import is_one_of, is_placeholder, mapping, shown, text
+from gpu_admission.workloads import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Literal
 
-    from gpu_admission.core.container import Container, GpuRequest
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
 MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds

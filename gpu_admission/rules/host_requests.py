@@ -7,9 +7,9 @@ so a template that only has a limit will have Pods with both. Where the pod spec
 
 from __future__ import annotations
 
-from gpu_admission.core.container import MISSING
 from gpu_admission.core.quantity import QuantityError, parse
-from gpu_admission.core.shape import mapping
+from gpu_admission.core.raw import mapping
+from gpu_admission.workloads.container import MISSING
 
 from . import common
 
@@ -17,10 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.core.quantity import Quantity
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
 
 
 class HostRequest:

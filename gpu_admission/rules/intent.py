@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import resources
-from gpu_admission.core.shape import printable
+from gpu_admission.core.raw import printable
+from gpu_admission.workloads import resources
 
-from . import devices, names, strays
+from . import misplaced_resources, resource_rename, visible_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
 
 CLAIM = "the claim"
 ANNOTATION = "the annotation that asks for a share of a GPU"
@@ -42,11 +42,11 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
     """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
-    for stray in strays.find(workload, policy):
+    for stray in misplaced_resources.find(workload, policy):
         found[pod.pointer if stray.home is None else stray.home.pointer] = (
             "the GPU that is requested in the wrong place"
         )
-    for container, _, _ in names.misspelt(workload, policy):
+    for container, _, _ in resource_rename.misspelt(workload, policy):
         found[container.pointer] = "the request whose name is misspelt"
     return found
 
@@ -61,8 +61,8 @@ def may_be_blinded(
     What a claim gives does not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
     the policy's backend does not read gives nothing.
     """
-    given = devices.makers(workload, pod, container, policy) if pod.complete else {devices.ANY_MAKER}
-    if given and (maker is None or devices.is_given(frozenset(given), maker)):
+    given = visible_devices.makers(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_MAKER}
+    if given and (maker is None or visible_devices.is_given(frozenset(given), maker)):
         return False
     return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
 

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, mappings, text
+from gpu_admission.core.raw import mapping, mappings, text
 
-from . import environment, hostpaths, markers
+from . import env_vars, gpu_markers, host_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
 
 _UNKNOWN = "\0"  # stands in a path for what nobody can tell before the container starts
 _LONGEST = 4096  # of a sub-path expression whose variables are looked up
@@ -49,13 +49,13 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
         given = text(mapping(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
         if not given:
             continue
-        name, path = text(volume.get("name")), hostpaths.normal(given)
-        devices = hostpaths.within(path, markers.DEVICE_PATHS)
-        other = None if devices else hostpaths.within(path, markers.SOCKET_PATHS) or hostpaths.parent_of(path)
+        name, path = text(volume.get("name")), host_paths.normal(given)
+        devices = host_paths.within(path, gpu_markers.DEVICE_PATHS)
+        other = None if devices else host_paths.within(path, gpu_markers.SOCKET_PATHS) or host_paths.parent_of(path)
         if devices or other:
             place = (*pod.pointer, "volumes", index, "hostPath", "path")
             yield HostMount(place, name, given, path, devices, other)
-        if not devices and path in hostpaths.SUB_PATH_PARENTS:
+        if not devices and path in host_paths.SUB_PATH_PARENTS:
             parents[name] = path  # a short one, so that judging each of its sub-paths costs no more than they do
     if parents:
         for container in pod.containers:
@@ -81,9 +81,9 @@ def _devices(path: str) -> str | None:
     """Return which devices a path leads to, or can lead to where its end is unknown."""
     known, unknown, _ = path.partition(_UNKNOWN)
     if not unknown:
-        return hostpaths.within(hostpaths.normal(path), markers.DEVICE_PATHS)
+        return host_paths.within(host_paths.normal(path), gpu_markers.DEVICE_PATHS)
     folder, _, start = known.rpartition("/")
-    return hostpaths.completes(f"{hostpaths.normal(folder).rstrip('/')}/{start}")
+    return host_paths.completes(f"{host_paths.normal(folder).rstrip('/')}/{start}")
 
 
 def _expanded(workload: Workload, pod: Pod, container: Container, given: str) -> str:
@@ -97,15 +97,15 @@ def _expanded(workload: Workload, pod: Pod, container: Container, given: str) ->
         return given[: given.index("$")] + _UNKNOWN
     names = {part.partition(")")[0] for part in given.split("$(")[1:]}
     values = {
-        variable.name: _value(workload, pod, variable) for variable in environment.variables(container, sorted(names))
+        variable.name: _value(workload, pod, variable) for variable in env_vars.variables(container, sorted(names))
     }
     if container.spec.get("envFrom"):
         values = dict.fromkeys(names, _UNKNOWN) | values
-    expanded = environment.expand(given, values)
+    expanded = env_vars.expand(given, values)
     return given[: given.index("$")] + _UNKNOWN if expanded is None else expanded
 
 
-def _value(workload: Workload, pod: Pod, variable: environment.Variable) -> str:
+def _value(workload: Workload, pod: Pod, variable: env_vars.Variable) -> str:
     """Return what a variable will hold; a pod's own name and numbers lead to no device."""
     if variable.value is not None:
         return variable.value

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.nearest import nearest
-from gpu_admission.core.shape import text
+from gpu_admission.core.raw import text
+from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.core.policy import Policy
+    from gpu_admission.policy.model import Policy
 
 _LONGEST = 63  # of a label's value
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, mappings, text
+from gpu_admission.core.raw import mapping, mappings, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.core.exemptions import NamePatterns
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.policy.exemptions import NamePatterns
+    from gpu_admission.workloads.workload import Pod
 
 _SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
 

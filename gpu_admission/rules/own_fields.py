@@ -9,9 +9,9 @@ from __future__ import annotations
 from gpu_admission.core import patch, quantity
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.shape import mapping, printable, shown, text
+from gpu_admission.core.raw import mapping, printable, shown, text
 
-from . import common, names
+from . import common, resource_rename
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Workload
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
 
 _WHOLE_GPU = "nvidia.com/gpu"
 _SIDES = ("limits", "requests")
@@ -74,7 +74,9 @@ def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]
     """Yield names that nearly are a GPU's."""
     for field in find(workload):
         near = (
-            names.meant(field.name, policy) if field.name_place and not common.unfilled(workload, field.name) else None
+            resource_rename.meant(field.name, policy)
+            if field.name_place and not common.unfilled(workload, field.name)
+            else None
         )
         if near is not None and field.name_place is not None:
             said = f"{field.label} asks for {printable(field.name[:80])}: {shown(field.raw)}"

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.shape import mapping, shown, text
+from gpu_admission.core.raw import mapping, shown, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.container import Container
     from gpu_admission.core.pointer import Pointer
+    from gpu_admission.workloads.container import Container
 
 CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})
 _LONGEST = 32  # letters of a capability's name with its prefix

@@ -17,18 +17,18 @@ from __future__ import annotations
 import re
 
 from gpu_admission.backends import known
-from gpu_admission.core import resources
+from gpu_admission.workloads import resources
 
-from . import devices
+from . import visible_devices
 from .tolerations import TAINT_KEYS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.reads import Reads
-    from gpu_admission.core.rule import Rule
+    from gpu_admission.engine.reads import Reads
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.policy.model import Policy
 
 # Parts that most of what is read has in common: they are looked for first, and cover what holds them.
 STEMS = ("gpu", "nvidia", "cuda", "_visible_devices")
@@ -82,7 +82,7 @@ class Relevance:
 
     def __init__(self, rules: Iterable[Rule], policy: Policy) -> None:
         in_force = [rule for rule in rules if policy.in_force(rule)]
-        self.everything = devices.every_pod(policy)
+        self.everything = visible_devices.every_pod(policy)
         self.parts: set[str] = set()
         self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from gpu_admission.core import patch
-from gpu_admission.core.shape import mapping, mappings, text
+from gpu_admission.core.raw import mapping, mappings, text
 
-from . import hostpaths
+from . import host_paths
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.core.container import Container
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
 
 _PATH = "/dev/shm"  # noqa: S108 - where programs look for shared memory
 _NAME = "dshm"
@@ -77,7 +77,7 @@ def find(pod: Pod, container: Container) -> Mounted | None:
     """
     for index, mount in mappings(container.spec.get("volumeMounts")):
         path = text(mount.get("mountPath"))
-        if "shm" in path and hostpaths.lexical(path) == _PATH:
+        if "shm" in path and host_paths.lexical(path) == _PATH:
             name = text(mount.get("name"))
             place, source = _volume(pod, name)
             return Mounted((*container.pointer, "volumeMounts", index, "mountPath"), name, place, source)

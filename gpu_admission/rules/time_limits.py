@@ -8,16 +8,16 @@ argo-workflows workflow/v1alpha1 (WorkflowSpec); keda apis/keda/v1alpha1 (Scaled
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.shape import mapping
+from gpu_admission.core.raw import mapping
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.core.guardrails import TimeLimit
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.core.workload import Pod, Workload
+    from gpu_admission.policy.guardrails import TimeLimit
+    from gpu_admission.workloads.workload import Pod, Workload
 
 DEADLINE = "activeDeadlineSeconds"
 TTL = "ttlSecondsAfterFinished"

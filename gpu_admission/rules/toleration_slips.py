@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.nearest import nearest
-from gpu_admission.core.shape import shown, text
+from gpu_admission.core.raw import shown, text
+from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gpu_admission.core.shape import mappings, text
+from gpu_admission.core.raw import mappings, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.core.workload import Pod
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod
 
 # Taints that keep ordinary pods off accelerator nodes: GKE, EKS, the GPU operators' documentation, and the names
 # of resources that ExtendedResourceToleration takes as keys.

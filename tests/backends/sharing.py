@@ -5,9 +5,9 @@ import copy
 from gpu_admission import rules
 from gpu_admission.backends import plan as plans
 from gpu_admission.backends import registry
-from gpu_admission.core import workload as workloads
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.workloads import workload as workloads
 
 MEM = "gpu-admission.io/gpu-mem"
 COUNT = "gpu-admission.io/gpu-count"

@@ -8,11 +8,11 @@ import pytest
 import yaml
 
 from gpu_admission import rules
-from gpu_admission.admission.decision import Decider
 from gpu_admission.backends import registry
 from gpu_admission.commands import docs
-from gpu_admission.core.engine import Engine
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review.handler import Decider
 
 FOLDER = Path(__file__).parents[2] / "examples" / "sharing"
 # file -> the policy, and the rules that deny or warn
@@ -58,7 +58,7 @@ def documents(name):
 
 def test_every_example_and_every_policy_is_tried():
     assert sorted(path.stem for path in FOLDER.glob("*.yaml")) == sorted(EXAMPLES)
-    assert sorted(ARRIVES) == sorted({*policyfile.shipped()} - {"any"}), "any translates nothing"
+    assert sorted(ARRIVES) == sorted({*loader.shipped()} - {"any"}), "any translates nothing"
     assert set(ARRIVES) >= SHARED
     assert set(EXAMPLES) >= SHARED, "every backend has an example"
 
@@ -76,14 +76,14 @@ def test_the_readme_says_what_each_example_shows(name):
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_examples_work_as_written(name):
     policy, expected = EXAMPLES[name]
-    engine = Engine(rules.ALL, policyfile.load(policy))
+    engine = Engine(rules.ALL, loader.load(policy))
     findings = [finding for document in documents(name) for finding in engine.validate(document)]
     assert sorted({finding.rule for finding in findings if finding.action != "audit"}) == expected
 
 
 @pytest.mark.parametrize("name", sorted(set(EXAMPLES) - {"portable", "gpushare-visible-devices"}))
 def test_an_example_in_the_backends_own_words_is_not_rewritten(name):
-    engine = Engine([rule for rule in rules.ALL if rule.id[3] == "1"], policyfile.load(EXAMPLES[name][0]))
+    engine = Engine([rule for rule in rules.ALL if rule.id[3] == "1"], loader.load(EXAMPLES[name][0]))
     for document in documents(name):
         assert engine.mutate(document).patch == ()
 
@@ -94,20 +94,20 @@ def test_a_portable_pod_is_admitted_under_every_shipped_policy(name):
     resources = document["spec"]["containers"][0]["resources"]
     resources["requests"] = dict(resources["limits"])
     document["spec"]["schedulerName"] = "default-scheduler"
-    review = Engine(rules.ALL, policyfile.load(name)).review(document, "admission")
+    review = Engine(rules.ALL, loader.load(name)).review(document, "admission")
     after = review.mutation.object
     wanted, scheduler = ARRIVES[name]
     said = after["spec"]["containers"][0].get("resources", {})
     assert said.get("limits") == said.get("requests") == wanted
     assert after["spec"]["schedulerName"] == (scheduler or "default-scheduler")
     assert [finding for finding in review.findings if finding.action == "deny" and not finding.repaired] == []
-    assert Engine(rules.ALL, policyfile.load(name)).mutate(after, "admission").patch == ()
+    assert Engine(rules.ALL, loader.load(name)).mutate(after, "admission").patch == ()
 
 
 def test_what_arrives_besides_resources():
     def admitted(name):
         (document,) = documents("portable")
-        return Engine(rules.ALL, policyfile.load(name)).mutate(document, "admission").object
+        return Engine(rules.ALL, loader.load(name)).mutate(document, "admission").object
 
     assert admitted("kai")["metadata"]["annotations"] == {"gpu-memory": "8192"}
     assert "labels" not in admitted("kai")["metadata"]  # KAI has a queue of its own for pods that name none
@@ -116,14 +116,14 @@ def test_what_arrives_besides_resources():
 
 @pytest.mark.parametrize("name", sorted(ARRIVES))
 def test_the_shipped_policies_pass_the_check_of_policy_files(name):
-    data = Path(policyfile.path_of(name)).read_bytes()
-    assert policyfile.parse(data, name).name == name
-    assert policyfile.load(name).visible_devices.get("served") == "leave"
+    data = Path(loader.path_of(name)).read_bytes()
+    assert loader.parse(data, name).name == name
+    assert loader.load(name).visible_devices.get("served") == "leave"
 
 
 @pytest.mark.parametrize("name", [backend.name for backend in registry.ALL if backend.sample or backend.sample_cards])
 def test_the_page_shows_what_the_shipped_policies_do(name):
-    policy = policyfile.load(name)
+    policy = loader.load(name)
     backend = registry.named(name)
     said = backend.sample
     assert {key: policy.backend.parameters[key] for key in said} == said
@@ -143,9 +143,9 @@ def test_the_page_tells_everything_of_every_backend():
 
 
 def test_every_backend_of_the_schema_is_in_the_registry():
-    from gpu_admission.files import policymodel
+    from gpu_admission.policyfile import schema
 
-    assert [*registry.BY_NAME, "any"] == list(policymodel.BACKENDS)
+    assert [*registry.BY_NAME, "any"] == list(schema.BACKENDS)
 
 
 # policy -> who writes what GPU307 refuses to users, an annotation of theirs, and who creates the pods of users there.
@@ -183,16 +183,16 @@ CREATORS = [
 
 
 def test_every_policy_whose_backend_writes_on_pods_says_who_does():
-    exempt = {name for name in policyfile.shipped() if policyfile.load(name).exempt.users}
+    exempt = {name for name in loader.shipped() if loader.load(name).exempt.users}
     assert exempt == {*WRITERS, "any"}
     everybody = {f"system:serviceaccount:{account}" for accounts, _ in WRITERS.values() for account in accounts}
-    assert set(policyfile.load("any").exempt.users.patterns) == everybody
+    assert set(loader.load("any").exempt.users.patterns) == everybody
 
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
     accounts, annotation = WRITERS[name]
-    policy = policyfile.load(name)
+    policy = loader.load(name)
     assert sorted(policy.exempt.users.patterns) == sorted(f"system:serviceaccount:{account}" for account in accounts)
     old = next(document for document in documents(name) if document)
     old = old if old["kind"] == "Pod" else {"apiVersion": "v1", "kind": "Pod", **old["spec"]["template"]}

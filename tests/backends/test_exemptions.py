@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from gpu_admission.admission.decision import Decider
 from gpu_admission.backends import components, registry
 from gpu_admission.commands import docs, exempted
-from gpu_admission.core import resources
-from gpu_admission.files import policyfile
-from gpu_admission.render import exempt
+from gpu_admission.docpages import exempted_components
+from gpu_admission.policyfile import loader
+from gpu_admission.webhook.review.handler import Decider
+from gpu_admission.workloads import resources
 
 # Namespaces as the projects' own installations name them, written here a second time on purpose.
 OF_VENDORS = {
@@ -61,16 +61,16 @@ def allowed(policy, namespace, user=BY_CONTROLLER, endpoint="validate", obj=None
 
 def wanted(name):
     """The namespaces that a shipped policy exempts."""
-    backend = policyfile.load(name).backend.name
+    backend = loader.load(name).backend.name
     vendors = OF_VENDORS if backend in {"exclusive", "any"} else ["nvidia"]
     own = set().union(*OF_BACKENDS.values()) if backend == "any" else OF_BACKENDS.get(backend, set())
     return EVERYWHERE | own | set().union(*(OF_VENDORS[vendor] for vendor in vendors))
 
 
-@pytest.mark.parametrize("name", policyfile.shipped())
+@pytest.mark.parametrize("name", loader.shipped())
 def test_a_policy_exempts_what_its_own_backend_and_vendors_run(name):
-    policy = policyfile.load(name)
-    if exempt.BEGIN not in policyfile.source(name):
+    policy = loader.load(name)
+    if exempted_components.BEGIN not in loader.source(name):
         assert not policy.exempt.users, "a list kept by hand"
         assert not policy.exempt.namespaces
         return
@@ -82,10 +82,10 @@ def test_a_policy_exempts_what_its_own_backend_and_vendors_run(name):
 
 
 def test_the_newest_dra_driver_starts_under_every_policy():
-    for name in policyfile.shipped():
-        if exempt.BEGIN in policyfile.source(name):
-            assert allowed(policyfile.load(name), "dra-driver-nvidia-gpu"), name
-            assert allowed(policyfile.load(name), "dra-driver-nvidia-gpu", endpoint="mutate"), name
+    for name in loader.shipped():
+        if exempted_components.BEGIN in loader.source(name):
+            assert allowed(loader.load(name), "dra-driver-nvidia-gpu"), name
+            assert allowed(loader.load(name), "dra-driver-nvidia-gpu", endpoint="mutate"), name
 
 
 def test_an_image_proves_nothing_at_admission():
@@ -94,7 +94,7 @@ def test_an_image_proves_nothing_at_admission():
         for image in part.images:
             obj = plugin(image=image.replace("*", "x"))
             obj["metadata"]["ownerReferences"] = [owner]
-            assert not allowed(policyfile.load("default"), "research", obj=obj), image
+            assert not allowed(loader.load("default"), "research", obj=obj), image
 
 
 def test_no_controller_that_creates_pods_of_users_is_exempt():
@@ -105,7 +105,7 @@ def test_no_controller_that_creates_pods_of_users_is_exempt():
 
 
 def test_what_creates_its_own_pods_elsewhere_is_exempt_by_its_account_alone():
-    policy = policyfile.load("kai")
+    policy = loader.load("kai")
     for namespace, account in (("kai-resource-reservation", "binder"), ("kai-scale-adjust", "node-scale-adjuster")):
         assert allowed(policy, namespace, f"system:serviceaccount:kai-scheduler:{account}")
         assert not allowed(policy, namespace)
@@ -124,16 +124,20 @@ def test_every_component_says_where_its_facts_are_from():
 
 def test_the_block_is_written_between_its_comments_and_nowhere_else():
     backend = registry.named("hami")
-    text = f"a: b\n{exempt.BEGIN}stale\n{exempt.END}c: d\n"
-    new = exempt.written(text, backend)
+    text = f"a: b\n{exempted_components.BEGIN}stale\n{exempted_components.END}c: d\n"
+    new = exempted_components.written(text, backend)
     assert new.startswith("a: b\n")
     assert new.endswith("c: d\n")
     assert "stale" not in new
-    assert exempt.written(new, backend) == new
-    assert exempt.written("a: b\n", backend) == "a: b\n"
-    for broken in (exempt.BEGIN, exempt.END, exempt.BEGIN * 2 + exempt.END):
+    assert exempted_components.written(new, backend) == new
+    assert exempted_components.written("a: b\n", backend) == "a: b\n"
+    for broken in (
+        exempted_components.BEGIN,
+        exempted_components.END,
+        exempted_components.BEGIN * 2 + exempted_components.END,
+    ):
         with pytest.raises(ValueError, match="between two comments"):
-            exempt.written(broken, backend)
+            exempted_components.written(broken, backend)
 
 
 def test_a_stale_list_is_found_and_what_follows_from_it(monkeypatch, tmp_path):

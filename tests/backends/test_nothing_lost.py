@@ -6,11 +6,11 @@ import pytest
 
 import policies
 from gpu_admission import rules
-from gpu_admission.backends import kai_words, registry
-from gpu_admission.core import resources, workload
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.rules import sharing
+from gpu_admission.backends import kai_annotations, registry
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules import backend_plan
+from gpu_admission.workloads import resources, workload
 
 CARDS = {"cluster": {"cards": [{"model": "A100-80", "perNode": 8}]}}
 TARGETS = [
@@ -57,7 +57,7 @@ def pod(limits, annotations=None):
 def translated(made, policy):
     """What the pod's request was read as, of which the translation is made; None where nothing is translated."""
     (view,) = workload.read(made, policy)
-    for _, plan in sharing.of_pods(view, policy):
+    for _, plan in backend_plan.of_pods(view, policy):
         if plan.translatable and plan.translations:
             return [one.source.read(one.spelling, plan.facts.elsewhere()) for one in plan.translations]
     return None
@@ -67,7 +67,7 @@ def is_default(name, value, others):
     """Whether an amount says what would hold without it: one card; as many as the percents of all cards make."""
     if name == "koordinator.sh/gpu.shared" and others.get("koordinator.sh/gpu") == 100 * value:
         return True
-    return value in {1, "1", "1.0"} and (name == kai_words.DEVICES or resources.classify(name).unit == "device")
+    return value in {1, "1", "1.0"} and (name == kai_annotations.DEVICES or resources.classify(name).unit == "device")
 
 
 @pytest.mark.parametrize("system", SYSTEMS)
@@ -87,21 +87,21 @@ def test_every_word_of_resources_counts(system):
 
 
 SAID = {
-    kai_words.MEMORY: "8192",
-    kai_words.FRACTION: "0.5",
-    kai_words.MEMORY_LIMIT: "8Gi",
-    kai_words.FRACTION_LIMIT: "0.6",
-    kai_words.DEVICES: "2",
-    kai_words.CONTAINER: "c",
-    f"{resources.CONTAINER_PREFIX}c.{kai_words.REQUEST}": "8Gi",
-    f"{resources.CONTAINER_PREFIX}c.{kai_words.LIMIT}": "8Gi",
-    f"{resources.CONTAINER_PREFIX}c.{kai_words.COMPUTE}": "0.3",
+    kai_annotations.MEMORY: "8192",
+    kai_annotations.FRACTION: "0.5",
+    kai_annotations.MEMORY_LIMIT: "8Gi",
+    kai_annotations.FRACTION_LIMIT: "0.6",
+    kai_annotations.DEVICES: "2",
+    kai_annotations.CONTAINER: "c",
+    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "8Gi",
+    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.LIMIT}": "8Gi",
+    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.COMPUTE}": "0.3",
 }
 # They agree where both stand, and say how far memory may grow: nowhere, here.
 SAME_TWICE = {
-    kai_words.CONTAINER,
-    kai_words.MEMORY,
-    kai_words.MEMORY_LIMIT,
+    kai_annotations.CONTAINER,
+    kai_annotations.MEMORY,
+    kai_annotations.MEMORY_LIMIT,
     *(key for key in SAID if "gpu-memory." in key),
 }
 
@@ -139,7 +139,7 @@ def test_the_message_names_what_would_be_lost(limits, lost):
 
 
 def test_a_fraction_beside_memory_is_one_or_the_other():
-    said = {"gpu-fraction": "0.5", f"{resources.CONTAINER_PREFIX}c.{kai_words.REQUEST}": "4Gi"}
+    said = {"gpu-fraction": "0.5", f"{resources.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "4Gi"}
     policy = Policy("hami", {"backend": {"name": "hami"}, **CARDS})
     (found,) = (each for each in Engine(rules.ALL, policy).validate(pod({}, said)) if each.rule == "GPU102")
     assert 'gpu-fraction: "0.5" would be lost' in found.message

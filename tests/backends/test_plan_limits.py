@@ -3,8 +3,8 @@
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policyfile import loader
 
 MOST = 512
 
@@ -16,7 +16,7 @@ def pod(count, amounts):
 
 @pytest.mark.parametrize("name", ["default", "hami", "gpushare", "koordinator", "dra"])
 def test_one_container_too_many_to_translate_is_one_error_and_no_patch(name):
-    engine = Engine(rules.ALL, policyfile.load(name))
+    engine = Engine(rules.ALL, loader.load(name))
     document = pod(MOST + 1, {"gpu-admission.io/gpu-mem": "8Gi"})
     mutation = engine.mutate(document, "admission")
     found = [each for each in engine.left(mutation) if each.rule.startswith("GPU1")]
@@ -29,13 +29,13 @@ def test_one_container_too_many_to_translate_is_one_error_and_no_patch(name):
 
 
 def test_as_many_as_are_translated_are_translated():
-    engine = Engine(rules.ALL, policyfile.load("hami"))
+    engine = Engine(rules.ALL, loader.load("hami"))
     made = engine.mutate(pod(MOST, {"gpu-admission.io/gpu-mem": "1Gi"}), "admission").object
     limits = [each["resources"]["limits"] for each in made["spec"]["containers"]]
     assert limits == [{"nvidia.com/gpu": 1, "nvidia.com/gpumem": 1024}] * MOST
 
 
 def test_requests_in_the_clusters_own_words_are_not_counted():
-    engine = Engine(rules.ALL, policyfile.load("hami"))
+    engine = Engine(rules.ALL, loader.load("hami"))
     found = engine.validate(pod(MOST + 1, {"nvidia.com/gpu": "1", "nvidia.com/gpumem": "1024"}), "admission")
     assert not [each for each in found if each.rule == "GPU102"]

@@ -4,8 +4,8 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.backends import plan
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 AMOUNTS = ["1", "2", "8", "8192", "1k", "100", "0", "-1", "1.5", "x", "8Gi"]
 

@@ -55,7 +55,7 @@ def test_other_modes(mode, meant):
     assert "is not a mode of sharing" in said
     assert found(policy("hami"), pod({"nvidia.com/gpu": 1}, annotations={MODE: mode})) == []
     from gpu_admission import rules
-    from gpu_admission.core.engine import Engine
+    from gpu_admission.engine.engine import Engine
 
     (finding,) = [each for each in Engine(rules.ALL, VGPU).validate(document) if each.rule == "GPU102"]
     assert (f"{MODE}: {meant}" if meant else "one of hami-core, mig and mps") in finding.advice

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from gpu_admission.commands.main import main
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_server_outside_of_the_cluster(manifests, url):
 
 def test_the_route_is_the_policys_own_name(manifests, tmp_path):
     path = tmp_path / "p.yaml"
-    path.write_text(policyfile.source("default").replace("  name: default", "  name: research", 1))
+    path.write_text(loader.source("default").replace("  name: default", "  name: research", 1))
     code, objects, _ = manifests("-p", path, "--route", "research", "--name", "gpu-research")
     assert code == 0
     assert objects[0]["webhooks"][0]["clientConfig"]["service"]["path"] == "/mutate/research"

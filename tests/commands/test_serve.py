@@ -19,10 +19,10 @@ from fake_kubernetes import ADMISSION, FakeKubernetes, served
 from serve_process import Served, UnderGunicorn, argv, environment, run
 from webhook_server import pair, review, until
 
-from gpu_admission.admission.certificate_sidecar import SupervisedProcess
 from gpu_admission.commands import cert_sidecar
 from gpu_admission.pki.rotator import Event
 from gpu_admission.pki.rotator import run as run_maintainer
+from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
 
 pytestmark = pytest.mark.slow
 
@@ -224,7 +224,7 @@ def test_gunicorns_own_command_refuses_in_one_line_too(settings, said):
 def test_a_server_that_cannot_begin_leaves_nothing_in_memory():
     """Somebody may take the port between our look and gunicorn's, which then gives up without another word to us."""
     code = (
-        "import os, sys; from gpu_admission.admission import server, settings\n"
+        "import os, sys; from gpu_admission.webhook.server import server, settings\n"
         "class Broken:\n"
         "    def __init__(self, app): print(os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
         "    def run(self): sys.exit(3)\n"
@@ -402,7 +402,7 @@ class TestAChild:
         assert max(pauses) > 30
 
     def test_one_that_does_not_listen_is_killed(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("gpu_admission.admission.certificate_sidecar.STOP_TIMEOUT", 0.2)
+        monkeypatch.setattr("gpu_admission.webhook.certificate_sidecar.STOP_TIMEOUT", 0.2)
         said = tmp_path / "said"
         code = (
             f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(said)!r}, 'w').close(); time.sleep(60)"

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import json_values
 
-from gpu_admission.core import changes
 from gpu_admission.core.finding import Finding, ObjectRef, Problem
-from gpu_admission.core.policy import Policy
-from gpu_admission.core.rule import Rule
+from gpu_admission.engine import changes
+from gpu_admission.engine.rule import Rule
+from gpu_admission.policy.model import Policy
 
 TYPED = (0, 0.0, False, 1, 1.0, True, "1", "", None, [], {}, [1], [[1]], {"a": 1}, {"a": [1]}, ["a", 1], 10**400)
 
@@ -160,7 +160,7 @@ class TestTerminal:
 
 def test_a_rule_that_compares_is_not_asked_for_more():
     """On an update of a Pod its ``compare`` stands in for its ``check``; on templates and files nothing changes."""
-    from gpu_admission.core.engine import Engine
+    from gpu_admission.engine.engine import Engine
 
     def check(workload, _policy):
         yield Problem(("metadata",), "checked", "")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 import gpu_admission
-from gpu_admission.core.nearest import did_you_mean, suggestion
+from gpu_admission.core.typos import did_you_mean, suggestion
 
 # Amounts and keys that are computed, not words that were looked for.
-OF_AMOUNTS = {"backends/kai.py", "backends/checks.py", "rules/gpu208_toleration_key_typo.py"}
+OF_AMOUNTS = {"backends/kai.py", "backends/checks.py", "rules/placement/gpu208_toleration_key_typo.py"}
 
 
 @pytest.mark.parametrize(
@@ -34,5 +34,5 @@ def test_clause(word, words, clause):
 def test_there_is_no_other():
     root = Path(gpu_admission.__file__).parent
     saying = {str(path.relative_to(root)) for path in root.rglob("*.py") if "did you mean" in path.read_text()}
-    assert saying == {"core/nearest.py", *OF_AMOUNTS}
+    assert saying == {"core/typos.py", *OF_AMOUNTS}
     assert suggestion("x") == "; did you mean 'x'?"

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gpu_admission.commands.lint import main as lint
 from gpu_admission.commands.main import main
-from gpu_admission.core.exemptions import Exemptions, NamePatterns, is_pattern
+from gpu_admission.policy.exemptions import Exemptions, NamePatterns, is_pattern
 
 ACCOUNT = "system:serviceaccount:gpu-operator:driver"
 LETTERS = st.sampled_from("ab-[]!^*?\\.|:&~{}()$/\n é𝒳")

@@ -1,6 +1,6 @@
 import pytest
 
-from gpu_admission.core.shape import is_placeholder
+from gpu_admission.core.raw import is_placeholder
 
 
 @pytest.mark.parametrize(

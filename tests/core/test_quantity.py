@@ -9,11 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpu_admission.core.quantity import (
-    Quantity,
-    QuantityError,
-    parse,
-)
+from gpu_admission.core.quantity import Quantity, QuantityError, parse
 
 MAX_INT64 = 2**63 - 1
 GOLDEN = json.loads((Path(__file__).parent / "quantity_cases.json").read_text(encoding="utf-8"))

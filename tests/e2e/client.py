@@ -8,8 +8,8 @@ import ssl
 import threading
 from urllib.parse import urlencode
 
-from gpu_admission.core.go_numbers import json_float
-from gpu_admission.core.kinds import split_group
+from gpu_admission.core.go_arithmetic import json_float
+from gpu_admission.workloads.kinds import split_group
 
 _WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 _NUMBER = re.compile(r'"\\u0000([^"]*)"')

@@ -7,7 +7,7 @@ be, and answers by warnings: a dry run of a pod tells which policies it would be
 import re
 import time
 
-from gpu_admission.render import webhook
+from gpu_admission.registration import webhook_configurations
 
 GROUP = "admissionregistration.k8s.io/v1"
 ROOT = f"/apis/{GROUP}"
@@ -68,7 +68,7 @@ def _plural(kind):
 
 def _expression(policy):
     """All conditions of the webhook that validates pods, but for who is exempt."""
-    hooks = webhook.configurations(policy, webhook.Options())[1]["webhooks"]
+    hooks = webhook_configurations.configurations(policy, webhook_configurations.Options())[1]["webhooks"]
     (pods,) = (hook for hook in hooks if hook["name"].startswith("pods."))
     conditions = [each["expression"] for each in pods["matchConditions"] if each["name"] != "not-exempt"]
     return " &&\n".join(f"({text})" for text in conditions)

@@ -8,7 +8,7 @@ import contextlib
 
 from e2e.webhooks import settled
 
-from gpu_admission.render.webhook import plural
+from gpu_admission.registration.webhook_configurations import plural
 
 
 @contextlib.contextmanager

@@ -3,7 +3,7 @@
 import pytest
 from e2e.objects import define
 
-from gpu_admission.core import kinds
+from gpu_admission.workloads import kinds
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("webhook")]
 

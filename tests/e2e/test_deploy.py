@@ -9,7 +9,7 @@ import yaml
 from e2e.objects import define
 from webhook_server import ROOT
 
-from gpu_admission.render import webhook
+from gpu_admission.registration import webhook_configurations
 
 pytestmark = pytest.mark.e2e
 
@@ -151,7 +151,7 @@ def test_parts_agree(built, overlay):
         one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
     ):
         assert selector.items() <= pod["metadata"]["labels"].items()
-    assert service["spec"]["ports"][0]["port"] == webhook.Options().port
+    assert service["spec"]["ports"][0]["port"] == webhook_configurations.Options().port
     for obj in objects:
         for hook in obj.get("webhooks", ()):
             where = hook["clientConfig"]["service"]

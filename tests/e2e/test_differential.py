@@ -13,7 +13,7 @@ import pytest
 import touching
 from e2e.conditions import Asked
 
-from gpu_admission.rules import markers
+from gpu_admission.rules import gpu_markers
 
 pytestmark = pytest.mark.e2e
 
@@ -24,7 +24,7 @@ PARALLEL = 4
 
 @pytest.fixture(scope="module")
 def asked(api):
-    for name in (*sorted(markers.NVIDIA_RUNTIME_CLASSES), "gvisor"):
+    for name in (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor"):
         made = {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": name}
         assert api.create(made, None).status in {201, 409}
     with Asked(api, touching.POLICIES) as running:

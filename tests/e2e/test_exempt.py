@@ -10,10 +10,10 @@ from e2e.objects import space
 from e2e.webhooks import PROBE, Recorder, options, pod, registered, settled
 from webhook_server import free_port
 
-from gpu_admission.admission import envelope, verdict
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
+from gpu_admission.webhook.review import admission_review, decide
 
 pytestmark = pytest.mark.e2e
 
@@ -73,7 +73,7 @@ def asked(api, spaces, tmp_path_factory):
     """(policy, ask): ask creates a GPU pod and tells which endpoints were called."""
     policy = Policy("p", {"exempt": {"users": list(USERS), "namespaces": ["gpu-*", "one-?", "exactly"]}})
     with Recorder(tmp_path_factory.mktemp("recorder")) as recorder:
-        made = webhook.configurations(policy, options("exempting", recorder.url, recorder.ca))
+        made = webhook_configurations.configurations(policy, options("exempting", recorder.url, recorder.ca))
         with registered(api, made):
 
             def ask(user, namespace="default"):
@@ -106,7 +106,9 @@ def old(api, users, tmp_path_factory):
     assert api.create(huge, users).status == 201
     with Recorder(tmp_path_factory.mktemp("recorder")) as recorder:
         ca = recorder.ca
-    made = webhook.configurations(policyfile.load("hami"), options("hami-down", f"https://127.0.0.1:{free_port()}", ca))
+    made = webhook_configurations.configurations(
+        loader.load("hami"), options("hami-down", f"https://127.0.0.1:{free_port()}", ca)
+    )
     with registered(api, made):
         settled(lambda: api.create(pod("x", PROBE), users, dryRun="All").status == 500)
         yield f"/api/v1/namespaces/{users}/pods/old"
@@ -149,7 +151,7 @@ def test_the_condition_of_several_policies_agrees_with_the_engine(api, spaces, t
         return judge is not None and judge.judges(namespace, user)
 
     with Recorder(tmp_path) as recorder:
-        made = webhook.configurations(policies, options("several", recorder.url, recorder.ca))
+        made = webhook_configurations.configurations(policies, options("several", recorder.url, recorder.ca))
         with registered(api, made):
 
             def called(namespace, user):
@@ -168,7 +170,7 @@ def concerns(policy, user, namespace):
         "namespace": namespace, "object": pod(), "userInfo": {"username": user},
     }  # fmt: skip
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    return verdict.concerns(envelope.read(json.dumps(review).encode()), policy)
+    return decide.concerns(admission_review.read(json.dumps(review).encode()), policy)
 
 
 class TestWhileTheWebhookIsDown:

@@ -12,12 +12,12 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.core import patch
-from gpu_admission.core.engine import Engine
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policyfile import loader
 
 pytestmark = pytest.mark.e2e
 
-ENGINES = {name: Engine(rules.ALL, policyfile.load(name)) for name in policyfile.shipped()}
+ENGINES = {name: Engine(rules.ALL, loader.load(name)) for name in loader.shipped()}
 VALID_TOLERATIONS = disorder.TOLERATIONS[:6]
 VALID_ENV = disorder.ENV[:7]
 

@@ -14,8 +14,8 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 pytestmark = pytest.mark.e2e
 

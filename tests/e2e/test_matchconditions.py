@@ -14,11 +14,11 @@ from e2e.webhooks import PATHS, PROBE, Recorder, options, pod, registered, settl
 from webhook_server import free_port
 
 from gpu_admission import rules
-from gpu_admission.admission.decision import Decider
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
-from gpu_admission.rules import markers
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
+from gpu_admission.rules import gpu_markers
+from gpu_admission.webhook.review.handler import Decider
 
 pytestmark = pytest.mark.e2e
 
@@ -181,7 +181,7 @@ def recorder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def runtime_classes(api):
     """Pods that name one which does not exist are refused before any webhook is called."""
-    for name in (*sorted(markers.NVIDIA_RUNTIME_CLASSES), "gvisor"):
+    for name in (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor"):
         made = api.create(
             {"apiVersion": "node.k8s.io/v1", "kind": "RuntimeClass", "metadata": {"name": name}, "handler": name}, None
         )
@@ -191,8 +191,11 @@ def runtime_classes(api):
 @pytest.fixture(scope="module", params=["default", "strict"])
 def recorded(request, api, recorder, runtime_classes):
     """Everything under one policy goes to the recorder; (policy, ask) where ask says who was called for an object."""
-    policy = policyfile.load(request.param)
-    with registered(api, webhook.configurations(policy, options(f"recorded-{policy.name}", recorder.url, recorder.ca))):
+    policy = loader.load(request.param)
+    with registered(
+        api,
+        webhook_configurations.configurations(policy, options(f"recorded-{policy.name}", recorder.url, recorder.ca)),
+    ):
 
         def ask(obj, namespace="default"):
             del recorder.seen[:]
@@ -207,7 +210,9 @@ def recorded(request, api, recorder, runtime_classes):
 def down(api, recorder, runtime_classes):
     """The configurations of the default policy, with nobody at the other end."""
     url = f"https://127.0.0.1:{free_port()}"
-    with registered(api, webhook.configurations(policyfile.load("default"), options("down", url, recorder.ca))):
+    with registered(
+        api, webhook_configurations.configurations(loader.load("default"), options("down", url, recorder.ca))
+    ):
         settled(lambda: api.create(named(pod(resources=PROBE)), dryRun="All").status == 500)
         yield api
 
@@ -254,18 +259,18 @@ class TestWhileTheWebhookIsUp:
 
     def test_what_markers_name(self, recorded):
         _, ask = recorded
-        loud = [name for name, switch in markers.SWITCHES.items() if switch.severity != "info"]
-        for name in (*markers.DEVICE_LISTS, *loud):
+        loud = [name for name, switch in gpu_markers.SWITCHES.items() if switch.severity != "info"]
+        for name in (*gpu_markers.DEVICE_LISTS, *loud):
             assert ask(env(name))[1], name
-        for path in markers.DEVICE_PATHS:
+        for path in gpu_markers.DEVICE_PATHS:
             for spelling in (
                 path.replace("*", "x"),
                 "/var" + path.replace("*", "x") if path.startswith("/run") else path.replace("*", ""),
             ):
                 assert ask(host_path(spelling))[1], spelling
-        for key in (*markers.KAI_REQUESTS, *markers.TRUSTED_ANNOTATIONS):
+        for key in (*gpu_markers.KAI_REQUESTS, *gpu_markers.TRUSTED_ANNOTATIONS):
             assert ask(with_metadata(annotations={key.replace("*", "x"): "x"}))[1], key
-        for key in (*markers.TRUSTED_LABELS, *(key for key, _, _ in markers.OPT_OUT_LABELS)):
+        for key in (*gpu_markers.TRUSTED_LABELS, *(key for key, _, _ in gpu_markers.OPT_OUT_LABELS)):
             assert ask(with_metadata(labels={key.replace("*", "x"): "ignore"}))[1], key
 
     @pytest.mark.parametrize("case", large_pods.LARGE)
@@ -342,7 +347,9 @@ def test_a_pod_from_before_can_still_be_let_go(api, recorder, namespace):
     assert api.create(old, namespace).status == 201
     path = f"/api/v1/namespaces/{namespace}/pods/old"
     url = f"https://127.0.0.1:{free_port()}"
-    with registered(api, webhook.configurations(policyfile.load("strict"), options("later", url, recorder.ca))):
+    with registered(
+        api, webhook_configurations.configurations(loader.load("strict"), options("later", url, recorder.ca))
+    ):
         settled(lambda: api.create(pod("x", PROBE), namespace, dryRun="All").status == 500)
         status = api.patch(f"{path}/status", {"status": {"phase": "Failed"}})
         assert status.status == 200, status
@@ -358,7 +365,7 @@ def test_a_pod_from_before_can_still_be_let_go(api, recorder, namespace):
 def test_every_pod_where_a_policy_blinds_every_pod(api, recorder):
     spec = {"visibleDevices": {"everyPod": True}}
     policy = Policy("every", spec)
-    with registered(api, webhook.configurations(policy, options("every", recorder.url, recorder.ca))):
+    with registered(api, webhook_configurations.configurations(policy, options("every", recorder.url, recorder.ca))):
 
         def called():
             del recorder.seen[:]
@@ -370,7 +377,7 @@ def test_every_pod_where_a_policy_blinds_every_pod(api, recorder):
 
 def test_the_configurations_are_taken_as_they_are(api, recorder):
     """Nothing in them is defaulted away, pruned, or warned about."""
-    for obj in webhook.configurations(policyfile.load("strict"), options("asis", recorder.url, recorder.ca)):
+    for obj in webhook_configurations.configurations(loader.load("strict"), options("asis", recorder.url, recorder.ca)):
         answer = api.create(obj, None, dryRun="All", fieldValidation="Strict")
         assert (answer.status, answer.warnings) == (201, [])
         for sent, kept in zip(obj["webhooks"], answer.object["webhooks"], strict=True):

@@ -18,8 +18,8 @@ from e2e.webhooks import PROBE, options, pod, registered, settled
 from serve_process import Served, run
 from webhook_server import replace, until
 
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
@@ -91,7 +91,7 @@ def installed(cluster, tmp_path_factory):
     pytest.importorskip("kubernetes")
     folder = tmp_path_factory.mktemp("outages")
     policy = folder / "policy.yaml"
-    policy.write_text(policyfile.source("default"))
+    policy.write_text(loader.source("default"))
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": NAME}}
     assert cluster.api.create(secret, "kube-system").status == 201
     env = {"KUBECONFIG": str(cluster.kubeconfig)}
@@ -99,7 +99,7 @@ def installed(cluster, tmp_path_factory):
         replicas = [stack.enter_context(Replica(folder / name, policy, env)) for name in ("a", "b")]
         balancer = stack.enter_context(Balancer(replicas))
         url = f"https://127.0.0.1:{balancer.port}"
-        objects = webhook.configurations(policyfile.load("default"), options(NAME, url, b""))
+        objects = webhook_configurations.configurations(loader.load("default"), options(NAME, url, b""))
         stack.enter_context(registered(cluster.api, objects))
         settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201 and published(cluster), 60)
         yield replicas, policy
@@ -141,7 +141,7 @@ def test_reloads(creating, replicas):
 
 def test_policies_good_and_bad(creating, installed):
     servers, policy = installed
-    good = policyfile.source("default")
+    good = loader.source("default")
 
     def loaded(server):
         return server.log.count('"message":"policy loaded"')

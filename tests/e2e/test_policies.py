@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.files import policyfile
+from gpu_admission.policyfile import loader
 
 pytestmark = pytest.mark.e2e
 
@@ -42,7 +42,7 @@ def portable(amount="8Gi"):
 
 
 def test_every_shipped_policy_is_here():
-    assert sorted(ARRIVES) == sorted(policyfile.shipped())
+    assert sorted(ARRIVES) == sorted(loader.shipped())
 
 
 @pytest.mark.parametrize("policy", ARRIVES)

@@ -7,9 +7,9 @@ from e2e.objects import space
 from e2e.webhooks import options, registered, settled
 from webhook_server import free_port
 
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook as webhooks
-from gpu_admission.rules import markers
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations as webhooks
+from gpu_admission.rules import gpu_markers
 
 pytestmark = pytest.mark.e2e
 
@@ -74,8 +74,8 @@ class TestAnOldPod:
 
 # What a running pod holds, and nothing else that touches a GPU: it goes all at once, and the conditions must see it.
 TRUSTED = {
-    "annotations": {key.replace("*", "x"): "held" for key in markers.TRUSTED_ANNOTATIONS},
-    "labels": {key.replace("*", "x"): "held" for key in markers.TRUSTED_LABELS},
+    "annotations": {key.replace("*", "x"): "held" for key in gpu_markers.TRUSTED_ANNOTATIONS},
+    "labels": {key.replace("*", "x"): "held" for key in gpu_markers.TRUSTED_LABELS},
 }
 KEYS = [(field, key) for field, keys in TRUSTED.items() for key in keys]
 HELD = {
@@ -117,7 +117,7 @@ MARKS = {"metadata": {"annotations": {"a": "new"}, "labels": {"a": "new"}}}
 
 
 class TestWhatTheApiServerLetsThrough:
-    """The table in the docstring of admission/verdict.py."""
+    """The table in the docstring of webhook/review/decide.py."""
 
     @pytest.mark.parametrize(
         ("subresource", "changes"),
@@ -257,7 +257,7 @@ class TestUnderThePolicyOfABackend:
         assert "GPU307 this update" in refused.message
 
     def test_the_backends_own_account_may(self, api, shared):
-        (binder,) = (user for user in policyfile.load("kai").exempt.users.patterns if user.endswith(":binder"))
+        (binder,) = (user for user in loader.load("kai").exempt.users.patterns if user.endswith(":binder"))
         made = api.request(
             "PATCH", shared, {"metadata": {"labels": {"runai-gpu-group": "h"}}},
             content_type="application/merge-patch+json", headers={"Impersonate-User": binder, "Impersonate-Group": "system:masters"},
@@ -272,7 +272,7 @@ def waiting(api, server):
         for each in (HELD, named("loose", "")):
             assert api.create(each, name).status == 201
         url = f"https://127.0.0.1:{free_port()}"
-        down = webhooks.configurations(policyfile.load("default"), options("down", url, server.authority))
+        down = webhooks.configurations(loader.load("default"), options("down", url, server.authority))
         path = f"/api/v1/namespaces/{name}"
         with registered(api, down):
             settled(lambda: api.patch(f"{path}/pods/held", {"metadata": {"annotations": None}}, dryRun="All").refused)

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from webhook_server import ROOT, free_port, until
 
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
 
 
 class Server:
@@ -24,7 +24,7 @@ class Server:
             *(sys.executable, "-m", "gpu_admission.commands.main", "serve", "--self-signed", str(self.folder)),
             *("--bind", f"127.0.0.1:{self.port}", "--health-bind", f"127.0.0.1:{self.health_port}"),
             *("--lame-duck", "0.1", "--workers", "1"),
-            *(flag for name in policyfile.shipped() for flag in ("-p", name)),
+            *(flag for name in loader.shipped() for flag in ("-p", name)),
         ]
         self.process = None
 
@@ -53,10 +53,10 @@ class Server:
 
     def configurations(self, policy="default"):
         """The generated webhook configurations of a policy, calling this server."""
-        options = webhook.Options(
+        options = webhook_configurations.Options(
             url=f"https://127.0.0.1:{self.port}", ca_bundle=self.authority, route="" if policy == "default" else policy
         )
-        return webhook.configurations(policyfile.load(policy), options)
+        return webhook_configurations.configurations(loader.load(policy), options)
 
     @contextlib.contextmanager
     def registered(self, api, policy="default"):

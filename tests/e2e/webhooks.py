@@ -10,7 +10,7 @@ from pathlib import Path
 
 from webhook_server import free_port, pair
 
-from gpu_admission.render import webhook
+from gpu_admission.registration import webhook_configurations
 
 PATHS = {
     kind: f"/apis/admissionregistration.k8s.io/v1/{kind.lower()}s/"
@@ -92,7 +92,7 @@ def registered(api, objects):
 
 
 def options(name, url, ca, **more):
-    return webhook.Options(name=name, url=url, ca_bundle=ca, **more)
+    return webhook_configurations.Options(name=name, url=url, ca_bundle=ca, **more)
 
 
 def settled(check, seconds=30):

@@ -9,13 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509 import verification
 
-from gpu_admission.pki.authority import (
-    certificate_pem,
-    create_authority,
-    is_ours,
-    issue_leaf,
-    made_at,
-)
+from gpu_admission.pki.authority import certificate_pem, create_authority, is_ours, issue_leaf, made_at
 from gpu_admission.pki.bundle import dump_bundle, parse_bundle, unexpired, verifies
 from gpu_admission.pki.directory_store import ensure
 from gpu_admission.pki.errors import PkiError

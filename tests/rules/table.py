@@ -9,8 +9,8 @@ import jsonpatch
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 
 class Found(NamedTuple):

@@ -10,8 +10,8 @@ import yaml
 
 import policies
 from gpu_admission import rules
-from gpu_admission.core import workload
-from gpu_admission.core.shape import is_one_of
+from gpu_admission.core.raw import is_one_of
+from gpu_admission.workloads import workload
 
 VALUES = ([], {}, [[]], [{}], {"a": 1}, {"name": []}, 1, 1.5, True, None, "", "x")
 POLICIES = [policy for policy in policies.ALL if policy.name in {"all-on", "default"}]

@@ -7,8 +7,8 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.backends import known, registry
-from gpu_admission.render import known as rendered
-from gpu_admission.rules import markers
+from gpu_admission.docpages import known_backends as rendered
+from gpu_admission.rules import gpu_markers
 
 FOLDER = Path(rules.__file__).parent
 
@@ -49,11 +49,11 @@ def test_what_is_derived_is_fresh():
 def test_every_mark_of_a_backend_is_known_to_the_rules():
     for backend in registry.ALL:
         for key in backend.marks.annotations:
-            assert markers.TRUSTED_ANNOTATIONS.of(key.replace("*", "x")) == backend.marks.owner
+            assert gpu_markers.TRUSTED_ANNOTATIONS.of(key.replace("*", "x")) == backend.marks.owner
         for key in backend.marks.labels:
-            assert markers.TRUSTED_LABELS.of(key.replace("*", "x")) == backend.marks.owner
+            assert gpu_markers.TRUSTED_LABELS.of(key.replace("*", "x")) == backend.marks.owner
         for key, value in backend.marks.opt_out:
-            assert (key, value, backend.marks.owner) in markers.OPT_OUT_LABELS
+            assert (key, value, backend.marks.owner) in gpu_markers.OPT_OUT_LABELS
         assert bool(backend.marks.owner) == bool(backend.marks.annotations)
 
 

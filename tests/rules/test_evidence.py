@@ -9,8 +9,9 @@ import yaml
 
 import policies
 from gpu_admission import rules
-from gpu_admission.core import changes, pointer
-from gpu_admission.core.engine import Engine
+from gpu_admission.core import pointer
+from gpu_admission.engine import changes
+from gpu_admission.engine.engine import Engine
 
 POLICIES = {policy.name: policy for policy in policies.ALL}
 SEEDS = (1, 2, 3)

@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 
 def policy_for(rule):

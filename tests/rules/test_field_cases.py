@@ -12,8 +12,9 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.engine import Engine
-from gpu_admission.files import policyfile, reader
+from gpu_admission.engine.engine import Engine
+from gpu_admission.manifests import reader
+from gpu_admission.policyfile import loader
 
 CASES = Path(__file__).parent.parent / "fixtures" / "cases"
 EXPECTED = json.loads((CASES / "names.json").read_text())
@@ -29,7 +30,7 @@ def load(name):
 @pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_the_case_gives_what_is_right(name):
     want, manifest = EXPECTED[name], load(name)
-    engine = Engine(rules.ALL, policyfile.load(want.get("policy", "any")))
+    engine = Engine(rules.ALL, loader.load(want.get("policy", "any")))
     found = engine.validate(manifest)
     assert set(want["found"]) <= {f"{each.rule} {pointer.to_text(each.pointer)}" for each in found}
     assert not [each for each in found if each.rule.startswith(tuple(want.get("silent", ())))]
@@ -41,7 +42,7 @@ def test_the_case_gives_what_is_right(name):
 @pytest.mark.parametrize("name", sorted(name for name in EXPECTED if "fixed" in EXPECTED[name]))
 def test_the_fixes_of_the_case(name):
     want, manifest = EXPECTED[name], load(name)
-    engine = Engine(rules.ALL, policyfile.load(want.get("policy", "any")))
+    engine = Engine(rules.ALL, loader.load(want.get("policy", "any")))
     fixed = engine.mutate(manifest, unsafe=True, consent=True)
     assert patch.apply(manifest, fixed.patch) == fixed.object
     for place, value in want["fixed"].items():

@@ -2,8 +2,8 @@ import pytest
 from rule_table import LIMITS, REQUESTS, Case, Expected, check, one, pod
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policyfile import loader
 
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
@@ -88,7 +88,7 @@ WHOLE = [
 
 
 def merged_findings(api_version, kind, spec):
-    engine = Engine(rules.ALL, policyfile.load("default"))
+    engine = Engine(rules.ALL, loader.load("default"))
     obj = {"apiVersion": api_version, "kind": kind, "metadata": {"name": "x"}, "spec": spec}
     return {finding.rule for finding in engine.validate(obj)} & {"GPU005", "GPU201"}
 

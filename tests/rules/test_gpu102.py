@@ -72,8 +72,8 @@ def test_untranslatable_request(row):
 @pytest.mark.parametrize("row", [row for row in ROWS if row.found], ids=lambda row: row.name)
 def test_nothing_is_translated_by_any_rule_then(row):
     from gpu_admission import rules
-    from gpu_admission.core.engine import Engine
-    from gpu_admission.core.policy import Policy
+    from gpu_admission.engine.engine import Engine
+    from gpu_admission.policy.model import Policy
 
     sharing = [rule for rule in rules.ALL if rule.id.startswith("GPU1")]
     assert Engine(sharing, Policy("t", row.policy)).mutate(row.object, "admission").patch == ()

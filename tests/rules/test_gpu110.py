@@ -3,8 +3,8 @@
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 from rules.table import Found, Row, container, pod, template, verify
 
 KAI = {"backend": {"name": "kai"}}

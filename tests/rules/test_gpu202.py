@@ -94,8 +94,8 @@ SET = [
 def test_an_unset_scheduler_is_set(document, place):
     from gpu_admission import rules
     from gpu_admission.core import pointer
-    from gpu_admission.core.engine import Engine
-    from gpu_admission.core.policy import Policy
+    from gpu_admission.engine.engine import Engine
+    from gpu_admission.policy.model import Policy
 
     engine = Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"})))
     (finding,) = engine.validate(document)
@@ -108,9 +108,9 @@ def test_an_unset_scheduler_is_set(document, place):
 
 def test_the_default_scheduler_is_named_in_a_file():
     from gpu_admission import rules
-    from gpu_admission.core.engine import Engine
-    from gpu_admission.core.policy import Policy
-    from gpu_admission.rules.gpu202_scheduler_name import KEEP
+    from gpu_admission.engine.engine import Engine
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
 
     engine = Engine(rules.ALL, Policy("t", {**VGPU, KEEP: True}).selecting(frozenset({"GPU202"})))
     document = pod(vgpu(), schedulerName="default-scheduler")
@@ -124,8 +124,8 @@ def test_the_default_scheduler_is_named_in_a_file():
 
 def test_a_pod_that_must_be_refused_is_left_alone():
     from gpu_admission import rules
-    from gpu_admission.core.engine import Engine
-    from gpu_admission.core.policy import Policy
+    from gpu_admission.engine.engine import Engine
+    from gpu_admission.policy.model import Policy
 
     document = pod(container(gpu={MEM: "8Gi", "gpu-admission.io/gpu-core": 200}))
     assert Engine(rules.ALL, Policy("t", VGPU).selecting(frozenset({"GPU202"}))).validate(document) == []

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.rules import gpu205_serverless_field
+from gpu_admission.rules.placement import gpu205_serverless_field
 from rules.table import Found, Row, container, template, verify
 
 

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from gpu_admission.rules import environment, markers
+from gpu_admission.rules import env_vars, gpu_markers
 from rules.table import Found, Row, container, env, pod, template, verify
 
 NAME = "NVIDIA_VISIBLE_DEVICES"
@@ -255,8 +255,8 @@ def env_from(prefix, **fields):
     return pod(container(envFrom=[{"configMapRef": {"name": "c"}, "prefix": prefix}], **fields))
 
 
-LISTS = {name: each.blind for name, each in markers.DEVICE_LISTS.items() if not each.family}
-OFF = {name: each.off for name, each in markers.SWITCHES.items()}
+LISTS = {name: each.blind for name, each in gpu_markers.DEVICE_LISTS.items() if not each.family}
+OFF = {name: each.off for name, each in gpu_markers.SWITCHES.items()}
 
 
 def reaches(prefix):
@@ -416,7 +416,7 @@ def switch(name, value, severity=None, gpu=None):
 
 def listed(name, value):
     """A list of another maker's on a container without a card: blinded, or removed where no value blinds."""
-    known = markers.DEVICE_LISTS[name]
+    known = gpu_markers.DEVICE_LISTS[name]
     fixed = pod(container(env=env(A="1", **({} if known.family else {name: known.blind}))))
     return Row(
         f"{name}={value!r}",
@@ -431,13 +431,13 @@ SHOWN = ("all", "0", "0,1", "void,0,1", "none,0", "0,none", "ALL", "0-3", " none
 KIN = [
     *(
         listed(name, value)
-        for name, each in markers.DEVICE_LISTS.items()
+        for name, each in gpu_markers.DEVICE_LISTS.items()
         for value in SHOWN
         if name != NAME and not each.shows_none(value)
     ),
     *(
         Row(f"{name}={each.blind!r} shows none", pod(container(env=env(**{name: each.blind}))))
-        for name, each in markers.DEVICE_LISTS.items()
+        for name, each in gpu_markers.DEVICE_LISTS.items()
     ),
     *(listed("HABANA_VISIBLE_DEVICES", value) for value in ("void", "")),
     *(
@@ -564,7 +564,7 @@ def test_visible_devices(row):
     ],
 )
 def test_references_are_expanded_as_the_kubelet_does(value, expanded):
-    assert environment.expand(value, {"A": "1", "B": "", "U": None}) == expanded
+    assert env_vars.expand(value, {"A": "1", "B": "", "U": None}) == expanded
 
 
 def test_references_to_references_do_not_explode():

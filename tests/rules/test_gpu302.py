@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.rules import markers
+from gpu_admission.rules import gpu_markers
 from rules.table import Found, Row, container, env, pod, template, verify
 
 NAME = "NVIDIA_VISIBLE_DEVICES"
@@ -196,7 +196,7 @@ HIDDEN = [
             {},
             pod(container(gpu={PLUGINS[each.maker]: 1}, env=env(A="1"))),
         )
-        for each in markers.DEVICE_LISTS.values()
+        for each in gpu_markers.DEVICE_LISTS.values()
         if each.by_plugin
         for value in ("void", "none", "")
         if each.shows_none(value)

@@ -3,9 +3,9 @@
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
 from rules.table import Found, Row, container, pod, template, verify
 
 ROOT = {"privileged": True}
@@ -99,13 +99,13 @@ def action(policy, gpu):
     return found.action
 
 
-@pytest.mark.parametrize("name", policyfile.shipped())
+@pytest.mark.parametrize("name", loader.shipped())
 def test_only_strict_refuses(name):
-    assert action(policyfile.load(name), 1) == ("deny" if name == "strict" else "warn")
+    assert action(loader.load(name), 1) == ("deny" if name == "strict" else "warn")
 
 
 def test_strict_lets_a_whole_node_through():
-    strict = policyfile.load("strict")
+    strict = loader.load("strict")
     assert action(Policy("strict", {**strict.spec, **NODE}), 8) == "audit"
 
 

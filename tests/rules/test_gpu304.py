@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpu_admission.files import policyfile
-from gpu_admission.render import path_conditions
-from gpu_admission.rules import hostpaths, markers
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import path_conditions
+from gpu_admission.rules import gpu_markers, host_paths
 from rules.table import Found, Row, container, judge, pod, template, verify
 
 PLACE = "/spec/volumes/0/hostPath/path"
@@ -304,9 +304,9 @@ def test_a_pod_that_kai_serves_may_mount_the_pipe_of_mps():
     assert not mps(gpu=1, metadata={"labels": {"kai.scheduler/queue": "q"}})
 
 
-@pytest.mark.parametrize("name", [name for name in policyfile.shipped() if name not in {"kai", "any"}])
+@pytest.mark.parametrize("name", [name for name in loader.shipped() if name not in {"kai", "any"}])
 def test_nobody_but_kai_grants_it(name):
-    assert [each.rule for each in mps(policyfile.load(name).spec)] == ["GPU304"]
+    assert [each.rule for each in mps(loader.load(name).spec)] == ["GPU304"]
 
 
 @pytest.mark.parametrize(
@@ -334,40 +334,40 @@ def test_device_host_path(row):
     verify("GPU304", row)
 
 
-TABLE = [*markers.DEVICE_PATHS, *markers.SOCKET_PATHS]
+TABLE = [*gpu_markers.DEVICE_PATHS, *gpu_markers.SOCKET_PATHS]
 
 
-@pytest.mark.parametrize("path", [*TABLE, *markers.DRIVER_ROOTS])
+@pytest.mark.parametrize("path", [*TABLE, *gpu_markers.DRIVER_ROOTS])
 def test_the_tables_are_written_as_paths_are_compared(path):
-    assert hostpaths.normal(path) == path
+    assert host_paths.normal(path) == path
 
 
-@pytest.mark.parametrize("table", [markers.DEVICE_PATHS, markers.SOCKET_PATHS], ids=["devices", "sockets"])
+@pytest.mark.parametrize("table", [gpu_markers.DEVICE_PATHS, gpu_markers.SOCKET_PATHS], ids=["devices", "sockets"])
 @pytest.mark.parametrize("tail", ["", "/", "0", "/0", "x/y", "-"])
 @pytest.mark.parametrize("cut", [0, 1, 2, 5])
 def test_a_look_at_how_paths_begin_leaves_none_out(table, tail, cut):
     for place in TABLE:
         whole = place.rstrip("*")
-        path = hostpaths.normal(whole[: len(whole) - cut] + tail)
-        led_to = next((what for each, what in table.items() if hostpaths.inside(path, each)), None)
-        assert hostpaths.within(path, table) == led_to
+        path = host_paths.normal(whole[: len(whole) - cut] + tail)
+        led_to = next((what for each, what in table.items() if host_paths.inside(path, each)), None)
+        assert host_paths.within(path, table) == led_to
 
 
 def test_only_parents_have_something_below_them():
-    folders = {hostpaths.normal(place.rstrip("*")[:end]) for place in TABLE for end in range(len(place))}
+    folders = {host_paths.normal(place.rstrip("*")[:end]) for place in TABLE for end in range(len(place))}
     threads = "/proc/self/task"  # each with the same open files, in a place of its own
-    assert folders > hostpaths.PARENTS - markers.DRIVER_PARENTS - {threads}
-    assert hostpaths.parent_of(threads)
+    assert folders > host_paths.PARENTS - gpu_markers.DRIVER_PARENTS - {threads}
+    assert host_paths.parent_of(threads)
     for path in folders:
         above = any(place.startswith(f"{path.rstrip('/')}/") for place in TABLE)
-        assert (hostpaths.parent_of(path) is not None) == (above or path in markers.DRIVER_PARENTS), path
+        assert (host_paths.parent_of(path) is not None) == (above or path in gpu_markers.DRIVER_PARENTS), path
 
 
 def test_driver_parents_are_driver_roots():
-    assert set(markers.DRIVER_ROOTS) >= markers.DRIVER_PARENTS
+    assert set(gpu_markers.DRIVER_ROOTS) >= gpu_markers.DRIVER_PARENTS
 
 
-@pytest.mark.parametrize("place", markers.DEVICE_PATHS)
+@pytest.mark.parametrize("place", gpu_markers.DEVICE_PATHS)
 @pytest.mark.parametrize("role", ["containers", "initContainers", "ephemeralContainers"])
 def test_every_device_path_is_found_in_every_way_to_mount_it(place, role):
     path = place.rstrip("*") + ("0" if place.endswith("*") else "")
@@ -397,15 +397,15 @@ def as_python(condition):
     return lambda path: eval(code, {"p": path, "matches": lambda pattern: bool(re.search(pattern, path))})
 
 
-_DEVICES = frozenset(markers.DEVICE_PATHS)
+_DEVICES = frozenset(gpu_markers.DEVICE_PATHS)
 CALLS_FOR_DEVICES = as_python(
     f"{path_conditions._may_lead('p', _DEVICES)} && {path_conditions._leads('p', path_conditions._below(_DEVICES))}"
 )
-CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{hostpaths.folders(hostpaths.SUB_PATH_PARENTS)}"))
+CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{host_paths.folders(host_paths.SUB_PATH_PARENTS)}"))
 
 
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])
-ROOTS = st.sampled_from(["", "", *(f"{root[1:]}/" for root in markers.DRIVER_ROOTS)])
+ROOTS = st.sampled_from(["", "", *(f"{root[1:]}/" for root in gpu_markers.DRIVER_ROOTS)])
 LINKS = st.lists(
     st.tuples(ROOTS, st.just("proc/"), PROCESSES, st.sampled_from(["/root", "/cwd"])).map("".join), max_size=3
 )
@@ -422,7 +422,7 @@ def spelled(draw):
     if names[:2] == ["proc", "self"]:
         names = ["proc", *draw(PROCESSES).split("/"), *names[2:]]
     if names[0] in {"dev", "proc"}:
-        names = draw(st.sampled_from(["", *markers.DRIVER_ROOTS])).split("/")[1:] + names
+        names = draw(st.sampled_from(["", *gpu_markers.DRIVER_ROOTS])).split("/")[1:] + names
     if place.endswith("*"):
         names[-1] += draw(st.sampled_from(["", "0", "-x"]))
     names = [name for link in draw(LINKS) for name in link.split("/")] + names + draw(st.sampled_from([[], ["x"]]))
@@ -433,9 +433,9 @@ def spelled(draw):
 @given(spelled())
 def test_every_spelling_is_seen_through_and_an_expression_can_match_it(drawn):
     place, path = drawn
-    assert hostpaths.inside(hostpaths.normal(path), place)
-    assert re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)
-    assert place not in markers.DEVICE_PATHS or CALLS_FOR_DEVICES(path)
+    assert host_paths.inside(host_paths.normal(path), place)
+    assert re.match(host_paths.ROOT_LINKS + host_paths.spellings(place), path)
+    assert place not in gpu_markers.DEVICE_PATHS or CALLS_FOR_DEVICES(path)
 
 
 PARTS = ["dev", "nvidia0", "proc", "1", "self", "root", "cwd", "task", "var", "run", "cdi", "fd", ".", "", "driver"]
@@ -444,8 +444,8 @@ PARTS = ["dev", "nvidia0", "proc", "1", "self", "root", "cwd", "task", "var", "r
 @given(st.lists(st.sampled_from([*PARTS, "nvidia", "char", "kfd", "etc", "x"]), max_size=9), st.booleans())
 def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, absolute):
     path = "/" * absolute + "/".join(parts)
-    found = [place for place in TABLE if re.match(hostpaths.ROOT_LINKS + hostpaths.spellings(place), path)]
-    assert found == [place for place in TABLE if hostpaths.inside(hostpaths.normal(path), place)]
+    found = [place for place in TABLE if re.match(host_paths.ROOT_LINKS + host_paths.spellings(place), path)]
+    assert found == [place for place in TABLE if host_paths.inside(host_paths.normal(path), place)]
 
 
 @given(
@@ -454,7 +454,7 @@ def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, abso
 def test_the_conditions_call_for_whatever_is_found(parts, absolute):
     path = "/" * absolute + "/".join(parts)
     if path and ".." not in parts:
-        if any(hostpaths.inside(hostpaths.normal(path), place) for place in markers.DEVICE_PATHS):
+        if any(host_paths.inside(host_paths.normal(path), place) for place in gpu_markers.DEVICE_PATHS):
             assert CALLS_FOR_DEVICES(path)
-        if hostpaths.normal(path) in hostpaths.SUB_PATH_PARENTS:
+        if host_paths.normal(path) in host_paths.SUB_PATH_PARENTS:
             assert CALLS_FOR_SUB_PATHS(path)

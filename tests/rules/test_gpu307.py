@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.rules import markers
+from gpu_admission.rules import gpu_markers
 from rules.table import Found, Row, container, pod, template, verify
 
 
@@ -46,12 +46,15 @@ USERS_ANNOTATIONS = (
 )
 
 ROWS = [
-    *(marked("annotations", key.replace("*", "x"), (system,)) for key, system in markers.TRUSTED_ANNOTATIONS.items()),
-    *(marked("labels", key.replace("*", "x"), (system,)) for key, system in markers.TRUSTED_LABELS.items()),
-    *(marked("labels", key, (system, "hides the pod"), value) for key, value, system in markers.OPT_OUT_LABELS),
+    *(
+        marked("annotations", key.replace("*", "x"), (system,))
+        for key, system in gpu_markers.TRUSTED_ANNOTATIONS.items()
+    ),
+    *(marked("labels", key.replace("*", "x"), (system,)) for key, system in gpu_markers.TRUSTED_LABELS.items()),
+    *(marked("labels", key, (system, "hides the pod"), value) for key, value, system in gpu_markers.OPT_OUT_LABELS),
     *(
         marked("annotations", key, (system, "hides the pod"), value)
-        for key, value, system in markers.OPT_OUT_ANNOTATIONS
+        for key, value, system in gpu_markers.OPT_OUT_ANNOTATIONS
     ),
     Row("who opts in", pod(container(), annotations={"kai-resource-isolator.io/inject": "true"})),
     marked("annotations", "ALIYUN_COM_GPU_MEM_IDX", ("gpushare",)),
@@ -91,9 +94,9 @@ def test_spoofed_annotation(row):
 
 
 def test_what_the_webhook_looks_for_covers_the_tables():
-    for pattern in markers.TRUSTED_ANNOTATIONS:
+    for pattern in gpu_markers.TRUSTED_ANNOTATIONS:
         key = pattern.replace("*", "x")
-        assert key in markers.ANNOTATION_KEYS or key.startswith(markers.ANNOTATION_PREFIXES)
-    for pattern in markers.TRUSTED_LABELS:
+        assert key in gpu_markers.ANNOTATION_KEYS or key.startswith(gpu_markers.ANNOTATION_PREFIXES)
+    for pattern in gpu_markers.TRUSTED_LABELS:
         key = pattern.replace("*", "x")
-        assert key in markers.LABEL_KEYS or key.startswith(markers.LABEL_PREFIXES)
+        assert key in gpu_markers.LABEL_KEYS or key.startswith(gpu_markers.LABEL_PREFIXES)

@@ -3,9 +3,9 @@
 import pytest
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.rules import markers
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules import gpu_markers
 from rules.table import Found, Row, container, env, pod, verify
 
 MAP = {"configMapRef": {"name": "settings"}}
@@ -18,8 +18,8 @@ def unknown(index, *words, fix="safe"):
 
 # What a container must say itself so that no envFrom can say it: each variable, and what shows or opens nothing.
 CLOSED = {
-    **{name: each.blind for name, each in markers.DEVICE_LISTS.items() if name != "DOCKER_RESOURCE_"},
-    **{name: each.off for name, each in markers.SWITCHES.items() if each.severity == "error"},
+    **{name: each.blind for name, each in gpu_markers.DEVICE_LISTS.items() if name != "DOCKER_RESOURCE_"},
+    **{name: each.off for name, each in gpu_markers.SWITCHES.items() if each.severity == "error"},
 }
 
 

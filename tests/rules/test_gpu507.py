@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_admission import rules
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
-from gpu_admission.render import cel
-from gpu_admission.rules import hostpaths, markers
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import match_conditions
+from gpu_admission.rules import gpu_markers, host_paths
 from rules.table import Found, Row, container, judge, pod, template, verify
 
 ROOT = {"privileged": True}
@@ -85,9 +85,9 @@ def test_node_in_hand(row):
     verify("GPU507", row)
 
 
-@pytest.mark.parametrize("name", policyfile.shipped())
+@pytest.mark.parametrize("name", loader.shipped())
 def test_no_shipped_policy_switches_it_on_by_itself(name):
-    loaded = policyfile.load(name)
+    loaded = loader.load(name)
     on = loaded.spec.get("rules", {}).get("GPU507")
     assert loaded.in_force(rules.BY_ID["GPU507"]) is (on is not None)
 
@@ -99,7 +99,7 @@ def test_a_policy_denies_it():
 
 
 def conditions(spec):
-    return cel.touches(Policy("own", spec), "object.?spec", "object.?metadata")
+    return match_conditions.touches(Policy("own", spec), "object.?spec", "object.?metadata")
 
 
 def test_a_policy_that_switches_it_on_has_the_webhook_called():
@@ -131,8 +131,8 @@ HOST_PATHS = st.lists(st.sampled_from([*PARTS, ".", "", "snap", "microk8s", "dev
 
 @given(HOST_PATHS.map("/".join).map("/".__add__))
 def test_its_expressions_match_what_it_finds_and_no_more(path):
-    sockets = "|".join(hostpaths.spellings(place) for place in markers.SOCKET_PATHS)
-    matched = re.match(f"{hostpaths.above()}|{hostpaths.ROOT_LINKS}({sockets})", path)
-    devices = hostpaths.within(hostpaths.normal(path), markers.DEVICE_PATHS)
+    sockets = "|".join(host_paths.spellings(place) for place in gpu_markers.SOCKET_PATHS)
+    matched = re.match(f"{host_paths.above()}|{host_paths.ROOT_LINKS}({sockets})", path)
+    devices = host_paths.within(host_paths.normal(path), gpu_markers.DEVICE_PATHS)
     if not devices:
         assert bool(matched) is bool(judge("GPU507", Row("", mounting(path)))), path

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpu_admission.core.guardrails import NODE_LABELS
+from gpu_admission.policy.guardrails import NODE_LABELS
 from rules.table import Found, Row, container, pod, template, verify
 
 GUARDRAILS = [f"GPU50{number}" for number in range(1, 7)]

@@ -9,12 +9,12 @@ import pytest
 from reviews import review
 
 from gpu_admission import rules
-from gpu_admission.admission.decision import Decider
 from gpu_admission.core import patch
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
-from gpu_admission.files import policyfile
-from gpu_admission.render import webhook
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import webhook_configurations
+from gpu_admission.webhook.review.handler import Decider
 from rules.table import container, pod, template
 
 GUARDRAILS = frozenset({f"GPU50{number}" for number in range(1, 7)})
@@ -152,7 +152,7 @@ class TestAtTheWebhook:
         assert not decide(whole("512Mi"), RESIZED, old=bad, **by)["allowed"]
 
     def test_safe_repairs_are_made_by_mutation(self):
-        policy = policyfile.load("guardrails")
+        policy = loader.load("guardrails")
         made = pod(container(gpu=2))
         operations = json.loads(base64.b64decode(decide(made, policy, "mutate")["patch"]))
         arrived = jsonpatch.apply_patch(made, operations)
@@ -180,7 +180,7 @@ class TestAtTheWebhook:
 
 
 def hooks(spec):
-    found = webhook.configurations(Policy("p", spec), webhook.Options())
+    found = webhook_configurations.configurations(Policy("p", spec), webhook_configurations.Options())
     return {hook["name"].partition(".")[0]: hook for obj in found for hook in obj["webhooks"]}
 
 
@@ -204,8 +204,8 @@ class TestWhatIsRegistered:
 
 
 def test_the_shipped_policy_switches_all_of_them_on_and_no_other_any():
-    for name in policyfile.shipped():
-        policy = policyfile.load(name)
+    for name in loader.shipped():
+        policy = loader.load(name)
         on = {rule.id for rule in rules.ALL if rule.id >= "GPU501" and policy.in_force(rule)}
         assert on == ({*GUARDRAILS, "GPU507"} if name == "guardrails" else set()), name
 
@@ -233,7 +233,7 @@ def test_the_shipped_policy_switches_all_of_them_on_and_no_other_any():
 )
 def test_mistakes_in_a_policy_file_are_told(settings, message):
     text = f"apiVersion: gpu-admission.io/v1alpha1\nkind: GPUPolicy\nmetadata: {{name: p}}\nspec:\n  guardrails: {settings}\n"
-    with pytest.raises(policyfile.PolicyError) as caught:
-        policyfile.parse(text.encode(), "p.yaml")
+    with pytest.raises(loader.PolicyError) as caught:
+        loader.parse(text.encode(), "p.yaml")
     assert message in str(caught.value)
     assert str(caught.value).startswith("p.yaml:5:")

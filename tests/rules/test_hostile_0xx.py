@@ -8,8 +8,8 @@ from rule_table import container, one, pod
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 GPU = "nvidia.com/gpu"
 IDS = frozenset(rule.id for rule in rules.ALL if rule.id.startswith("GPU0"))

@@ -7,8 +7,8 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.core import patch
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 # GPU501 to GPU506 have such a test of their own (test_guardrails.py).
 RULES = frozenset(rule.id for rule in rules.ALL if rule.id > "GPU200" and not "GPU501" <= rule.id <= "GPU506")

@@ -7,8 +7,8 @@ import pytest
 
 from gpu_admission import rules
 from gpu_admission.core import patch
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
 
 SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
 CARDS = {"cards": [{"model": "A100-80", "mig": "single", "profile": "1g.20gb"}]}

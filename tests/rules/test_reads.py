@@ -8,10 +8,10 @@ import touching
 import yaml
 
 from gpu_admission import rules
-from gpu_admission.core.policy import Policy
-from gpu_admission.core.reads import NOTHING, Reads, union
-from gpu_admission.core.rule import POD
-from gpu_admission.rules.read import by_rules
+from gpu_admission.engine.reads import NOTHING, Reads, union
+from gpu_admission.engine.rule import POD
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules.declared_reads import by_rules
 from gpu_admission.rules.runtime_variables import SWITCHES
 
 # They judge such pods only in company: by what the backend or the policy wants of pods with a GPU, or in files; or

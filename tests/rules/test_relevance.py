@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpu_admission import rules
-from gpu_admission.cli.judge import Judge, Settings
-from gpu_admission.core import resources
-from gpu_admission.core.policy import Policy
-from gpu_admission.core.reads import NOTHING
-from gpu_admission.files import policyfile
+from gpu_admission.engine.reads import NOTHING
+from gpu_admission.lint.file_linter import Judge, Settings
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
 from gpu_admission.rules import relevance
 from gpu_admission.rules.tolerations import TAINT_KEYS
+from gpu_admission.workloads import resources
 
 from policies import ALL  # isort: skip
 
-ANY = policyfile.load("any")
+ANY = loader.load("any")
 EVERY = [*ALL, Policy("everything", {"rules": {rule.id: "warn" for rule in rules.ALL}})]
 ORDINARY = b"""\
 apiVersion: apps/v1

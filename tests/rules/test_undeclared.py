@@ -12,11 +12,11 @@ import touching
 
 import gpu_admission
 from gpu_admission import rules
-from gpu_admission.core import workload as workloads
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.reads import NOTHING
-from gpu_admission.core.rule import POD
-from gpu_admission.rules import read
+from gpu_admission.engine.reads import NOTHING
+from gpu_admission.engine.rule import POD
+from gpu_admission.rules import declared_reads
+from gpu_admission.workloads import workload as workloads
 
 SOURCES = [path for part in ("rules", "backends", "core") for path in (Path(gpu_admission.__file__).parent / part).rglob("*.py")]  # fmt: skip
 LONGEST = 80
@@ -100,7 +100,7 @@ def undeclared(all_rules, words):
                 if POD not in rule.sees or rule.needs == "request" or (rule.id, field, text) in found:
                     continue
                 if any((problem.severity or rule.severity) != "info" for problem in rule.check(view, POLICY)):
-                    reads = read.of_rule(rule, POLICY) or NOTHING
+                    reads = declared_reads.of_rule(rule, POLICY) or NOTHING
                     if not declares(reads, field, text):
                         found.add((rule.id, field, text))
     return found

@@ -7,9 +7,9 @@ import pytest
 from rule_table import container, pod
 
 from gpu_admission import rules
-from gpu_admission.core import resources
-from gpu_admission.core.engine import Engine
-from gpu_admission.core.policy import Policy
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.workloads import resources
 
 IDS = frozenset(rule.id for rule in rules.ALL if rule.id.startswith("GPU0"))
 ENGINE = Engine(rules.ALL, Policy("verdicts").selecting(IDS))

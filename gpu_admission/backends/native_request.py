@@ -1,0 +1,185 @@
+"""What a container or a pod says about GPUs, sorted by the system in whose words it says it."""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import shown
+from gpu_admission.workloads.resources import beyond_any_node
+
+from . import kai_annotations
+from .portable import listed
+from .rejection import UNTRANSLATABLE, Refused
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.finding import Evidence
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.workload import Pod
+
+PORTABLE = "portable"
+NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says
+NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share whatever the policy
+KAI = "kai"
+_USUAL = frozenset(
+    {PORTABLE, NVIDIA, NVIDIA_SHARED, "mig", "hami", "gpushare", "volcano", "volcano-vgpu", "koordinator"}
+)
+_HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores", "nvidia.com/priority"})
+
+
+class Unreadable(Exception):
+    """An amount that Kubernetes itself refuses (GPU002 to GPU004 say why), or a placeholder."""
+
+
+class Spelling:
+    """One container's request in the words of one system.
+
+    ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it.
+    """
+
+    __slots__ = ("annotations", "annotations_at", "container", "gpus", "system")
+
+    def __init__(
+        self,
+        system: str,
+        container: Container,
+        gpus: Mapping[str, GpuRequest],
+        annotations: Mapping[str, str] | None = None,
+        annotations_at: Pointer = (),
+    ) -> None:
+        self.system = system
+        self.container = container
+        self.gpus = gpus
+        self.annotations = annotations or {}
+        self.annotations_at = annotations_at
+
+    @property
+    def pointer(self) -> Pointer:
+        """Where it stands: the key of its first resource, or of its first annotation."""
+        for gpu in self.gpus.values():
+            return gpu.pointer()
+        return (*self.annotations_at, *list(self.annotations)[:1])
+
+    @property
+    def words(self) -> str:
+        """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
+        said = [f"{name}: {shown(gpu.value)}" for name, gpu in self.gpus.items()]
+        said += [f"{name}: {shown(value)} (annotation)" for name, value in self.annotations.items()]
+        return listed(said)
+
+    @property
+    def evidence(self) -> Evidence:
+        """The request as it stands, raw: each resource with its sides, each annotation with its value."""
+        amounts = [(name, *gpu.sides()) for name, gpu in self.gpus.items()]
+        return (*amounts, dict(self.annotations))
+
+    @property
+    def asks(self) -> bool:
+        """Whether anything more than zero is asked for; in the portable names a zero is a mistake, not nothing."""
+        if self.annotations or any(not is_zero(gpu) for gpu in self.gpus.values()):
+            return True
+        return self.system == PORTABLE and not all(map(_deletes, self.gpus.values()))
+
+    @property
+    def asks_for_zero(self) -> bool:
+        """Whether zero memory or compute is asked for: a mistake, where zero devices mean none."""
+        return all(is_zero(gpu) and gpu.resource.unit != "device" and not _deletes(gpu) for gpu in self.gpus.values())
+
+    def amount(self, name: str) -> int | None:
+        """Return what is asked of a resource in whole units, or None where it is not named.
+
+        Raises Unreadable where Kubernetes would not take the amount, or limit and request differ.
+        """
+        gpu = self.gpus.get(name)
+        return None if gpu is None else whole_amount(gpu)
+
+    def without(self, *names: str) -> list[str]:
+        """Return the resources that are none of these names."""
+        return [name for name in self.gpus if name not in names]
+
+
+def _deletes(gpu: GpuRequest) -> bool:
+    """Tell whether a null deletes a key of the container that a part of one is merged over (it has no image)."""
+    return gpu.value is None and not gpu.container.spec.get("image")
+
+
+def require_countable(said: Spelling) -> None:
+    """Raise Refused where more devices are asked for than any node has, in whatever words; Unreadable as below."""
+    for gpu in said.gpus.values():
+        if beyond_any_node(gpu.resource, whole_amount(gpu)):
+            raise Refused(
+                UNTRANSLATABLE,
+                "more GPUs than any node has: it would wait for ever",
+                f"ask for the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
+            )
+
+
+def is_zero(gpu: GpuRequest) -> bool:
+    """Tell whether exactly nothing is asked of a resource."""
+    amount = gpu.quantity()
+    return amount is not None and amount.is_zero
+
+
+def whole_amount(gpu: GpuRequest) -> int:
+    """Return the amount asked of a resource.
+
+    Raises Unreadable where it is no whole number of at least zero, or the two sides differ.
+    """
+    if gpu.sound and (amount := gpu.quantity()) is not None:  # as nearly all are
+        return amount.ceil()
+    amounts = [gpu.quantity(side) for side, _ in gpu.sides()]
+    first = amounts[0]
+    if first is None or first.is_negative or not first.is_integer or any(other != first for other in amounts):
+        raise Unreadable
+    return first.ceil()
+
+
+def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[Spelling]:
+    """Yield what each container says, one spelling a system; ``kai`` tells that KAI's words need no other mark."""
+    for container in pod.containers:
+        yield from _of_container(container)
+    if pod.annotated:
+        said = kai_annotations.asked(pod, metadata, certain=kai)
+        served = kai_annotations.served(pod, said) if said else None
+        if served is not None:
+            yield Spelling(KAI, served, {}, said, (*metadata_at, "annotations"))
+
+
+def _of_container(container: Container) -> Iterator[Spelling]:
+    groups: dict[str, dict[str, GpuRequest]] = {}
+    for gpu in container.gpus:
+        groups.setdefault(_system(gpu), {})[gpu.name] = gpu
+    if "hami" in groups and "nvidia.com/gpu" in groups.get(NVIDIA, {}):
+        plain = groups.pop(NVIDIA)
+        groups["hami"] = {"nvidia.com/gpu": plain.pop("nvidia.com/gpu"), **groups["hami"]}
+        if plain:
+            groups[NVIDIA] = plain
+    if len(groups) > 1 or not groups.keys() <= _USUAL:
+        _gather_hamis(groups, container)
+    found = [Spelling(system, container, gpus) for system, gpus in groups.items()]
+    asking = [said for said in found if said.asks]
+    yield from asking or [said for said in found if said.asks_for_zero]
+
+
+def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
+    """Make a system of its own of what is said in HAMi's words about other makers' cards."""
+    from . import hami_vendors  # noqa: PLC0415 - most containers ask for nothing of the kind
+
+    for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():
+        for gpus in groups.values():
+            for name in its:
+                gpus.pop(name, None)
+        groups[system] = its
+    for emptied in [system for system, gpus in groups.items() if not gpus]:
+        del groups[emptied]
+
+
+def _system(gpu: GpuRequest) -> str:
+    resource = gpu.resource
+    if resource.system == "nvidia":
+        return {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}.get(resource.name, "kubevirt")
+    if resource.system == "hami" and resource.name not in _HAMI:
+        return f"not {resource.system}"  # other makers' cards, and vgpu-manager, which nobody here translates
+    return resource.system

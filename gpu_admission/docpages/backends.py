@@ -1,0 +1,173 @@
+"""``docs/backends.md``: what each sharing backend makes of a request, written from the backends themselves."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import components, registry
+from gpu_admission.backends.base import Facts
+from gpu_admission.backends.cards import table
+from gpu_admission.backends.portable import SEVENTHS, Request
+from gpu_admission.backends.rejection import Refused
+from gpu_admission.core.quantity import GIB
+from gpu_admission.reports import links
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.backends.base import Backend
+
+_INTRODUCTION = """\
+# Sharing backends
+
+*Generated from the backends by `make docs`.*
+
+An engineer writes how much of a GPU a container needs, once; the administrator's policy says how GPUs are shared; the
+request arrives in the words of that backend, or is refused with the reason and what would work.
+
+## What to write
+
+In `resources.limits` of a container:
+
+| name | means | default |
+|---|---|---|
+| `gpu-admission.io/gpu-mem` | memory on each GPU: any quantity of bytes, such as `8Gi` | all of a GPU |
+| `gpu-admission.io/gpu-count` | how many GPUs | 1 |
+| `gpu-admission.io/gpu-core` | percent of each GPU's compute, 1 to 100 | not limited |
+
+The names are valid extended resources, so templates that carry them pass the API server untouched, and each Pod is
+translated when it is admitted. The words of any backend below are understood as well, so that a manifest written for
+one runs on another: `aliyun.com/gpu-mem: 3` arrives as `volcano.sh/vgpu-memory: 3072` under the policy `volcano-vgpu`.
+What is in the words of the policy's own backend already is left exactly as it is.
+
+Amounts are rounded up to the backend's unit, never down. A pod is translated whole or not at all: where anything in it
+must be refused, GPU102 to GPU109 say what, and nothing is written. `schedulerName` is set where none was chosen
+(GPU202), tolerations follow the taint of the nodes (GPU201), not the name of the resource.
+
+`gpu-lint --fix` and `gpu-admission translate --to BACKEND` write the same into files. That matters where a queue
+reads the template: Kueue counts the name that stands there (of Jobs and their kin; of Pods and Deployments it counts
+Pods as they were admitted), unless its `resources.transformations` map it to another. A ResourceQuota counts Pods as
+they were admitted, by the translated names (`requests.volcano.sh/vgpu-memory`).
+
+What arrives, in the table of each backend, is what its shipped policy (`gpu-admission policy show NAME`) makes of it.
+"""
+_SAMPLES: tuple[tuple[str, Request], ...] = (
+    ("gpu-mem: 8Gi", Request(8 * GIB)),
+    ("gpu-mem: 8Gi, gpu-core: 30", Request(8 * GIB, 1, 30 * SEVENTHS)),
+    ("gpu-mem: 8Gi, gpu-count: 2", Request(8 * GIB, 2)),
+    ("gpu-count: 2", Request(None, 2)),
+)
+
+
+def page() -> str:
+    """Return the page: the portable request, each backend, and the table of cards."""
+    chapters = (_chapter(backend) for backend in registry.ALL)
+    parts = [_INTRODUCTION, "## Backends\n", _overview(), *chapters, _exemptions(), _cards()]
+    return "\n".join(parts)
+
+
+def _overview() -> str:
+    rows = [f"- [`{backend.name}`](#{backend.name}): {backend.title}" for backend in registry.ALL]
+    return "\n".join(rows) + "\n"
+
+
+def _chapter(backend: Backend) -> str:
+    said = backend.page
+    rows = [f"| `{words}` | {_arrives(backend, request)} |" for words, request in _SAMPLES]
+    refuses = [f"| {what} | {why} |" for what, why in said.refuses]
+    traps = [f"- {trap}" for trap in said.traps]
+    sources = [f"- {links.markdown(source)}" for source in said.sources]
+    return "\n".join(
+        (
+            f"### {backend.name}\n",
+            f"{said.summary}\n",
+            "| written | arrives |\n|---|---|",
+            *rows,
+            "\n| refused | why |\n|---|---|",
+            *refuses,
+            "\n**Beside this webhook.**\n",
+            f"{said.install}\n",
+            "**Traps.**\n",
+            *traps,
+            "\n**Sources.**\n",
+            *sources,
+            "",
+        )
+    )
+
+
+def _arrives(backend: Backend, request: Request) -> str:
+    """Return what the backend makes of a request, or why it refuses it."""
+    facts = Facts(backend.sample, backend.sample_cards)
+    try:
+        emission = backend.write(request, facts)
+    except Refused as refused:
+        return f"refused: {refused.reason.removeprefix('which is ')}"
+    said = [f"`{name}: {value}`" for name, value in emission.resources.items()]
+    said += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
+    said += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
+    said += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
+    said += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    return ", ".join(said)
+
+
+_EXEMPT = """\
+## Exempt namespaces and accounts
+
+Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` by trade; schedulers write on pods
+which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by the names that
+their own installations give, and nothing else (`default`, `strict` and `guardrails`: every vendor, no sharing system).
+
+**Who must own these names.** A pod in an exempt namespace, and whatever an exempt account writes anywhere, is not
+looked at. A namespace that does not exist is exempt for whoever may create it, and who creates `hami-system` may also
+make the account `hami-scheduler` there. So: only administrators may create namespaces with these names (where users
+create their own, reserve them, for instance by a ValidatingAdmissionPolicy on namespaces, or create them empty with
+no rights for anybody); nobody but administrators may create pods or service accounts in them; and the copy of a policy
+that your cluster runs loses the entries of what the cluster does not run. Pods of DaemonSets and Deployments are
+created by Kubernetes' own controllers, on behalf of whoever wrote the DaemonSet: exempting an account cannot cover
+them, so their namespace is exempt. What creates its pods itself, or only writes on those of others, is exempt by its
+account alone.
+
+In files, `gpu-lint` knows no user. A DaemonSet (or a Pod that one owns) that names no namespace, and all of whose
+images are those of one of these components, gets no findings of the ranges 2xx and 3xx. So it is in a namespace in
+brackets, where people run a component beside other things: none of these is exempt in any policy, and the pods are
+refused there until the administrator, having made sure that nobody else has rights in it, exempts it. At admission an
+image proves nothing, and is not looked at.
+
+| of | component | namespaces | accounts | sources |
+|---|---|---|---|---|
+"""
+
+
+def _exemptions() -> str:
+    """Return the table of what every vendor and every backend runs."""
+    rows = [_component(f"cards of {vendor}", part) for vendor, parts in components.OF_VENDOR.items() for part in parts]
+    rows += [_component(f"`{backend.name}`", part) for backend in registry.ALL for part in backend.components]
+    return _EXEMPT + "\n".join(rows) + "\n"
+
+
+def _component(owner: str, part: components.Component) -> str:
+    namespaces = [f"`{name}`" for name in part.namespaces] + [f"(`{name}`)" for name in part.elsewhere]
+    accounts = [f"`{name}`" for name in part.accounts]
+    return f"| {owner} | {part.name} | {', '.join(namespaces)} | {', '.join(accounts)} | {part.source} |"
+
+
+def _cards() -> str:
+    """Return the table of cards: usable memory per profile, and how many fit on a card."""
+    rows = []
+    for card in table():
+        profiles = ", ".join(
+            f"{profile.name} {round(profile.memory / GIB, 2):g} ({profile.count})"
+            for profile in card.profiles
+            if not profile.modifier
+        )
+        rows.append(f"| `{card.model}` | {card.memory // GIB} | {profiles} |")
+    return "\n".join(
+        (
+            "## Cards\n",
+            "The models that `cluster.cards` of a policy can name without more. Memory is in GiB; each MIG profile is",
+            "followed by its *usable* GiB and by how many fit on a card. Every card also has its smallest profile with",
+            "media engines (`+me`) once. Usable memory drifts by 1 to 7 percent with the driver: the table is rounded",
+            "down, and a policy overrides it with `memory` and `profiles`.\n",
+            "| model | memory | MIG profiles |\n|---|---|---|",
+            *rows,
+            "",
+        )
+    )

@@ -1,0 +1,177 @@
+"""A rule: one object that says everything about itself."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import SEVERITIES
+
+from .reads import NOTHING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.finding import Action, Problem, Safety, Severity
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+    from .reads import Reads
+
+    Check = Callable[[Workload, Policy], Iterator[Problem]]
+    Compare = Callable[[Workload, Workload, Policy], Iterator[Problem]]
+    Survey = Callable[[Workload, Policy], int]
+    Reading = Reads | Callable[[Policy], Reads]
+    Needs = Literal["object", "pod", "request"]
+
+POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
+TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
+
+NEEDS: tuple[Needs, ...] = ("object", "pod", "request")  # each includes those before it
+
+
+class Occasion:
+    """What an object must have for a rule to find anything in it: a flag among those that a survey returns.
+
+    A survey is asked once an object, for all the rules that go by it.
+    """
+
+    __slots__ = ("flag", "survey")
+
+    def __init__(self, survey: Survey, flag: int) -> None:
+        self.survey = survey
+        self.flag = flag
+
+
+class RuleError(ValueError):
+    """A rule that was written incompletely."""
+
+
+class Rule:
+    """One rule of the catalogue.
+
+    ``summary`` is one line without a full stop; ``rationale`` says what goes wrong on a cluster, in prose;
+    ``references`` are URLs or ``repository: path`` that prove it. ``bad`` and ``good`` are manifests that
+    run as tests: ``bad`` has findings of this rule only where it is meant to, ``good`` has none, and where
+    there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
+    admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
+    cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
+    named by a container's resources or asked for by annotation. ``when`` is what else an object must
+    have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
+    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``reads_at_mutation``
+    are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod
+    before ours is asked. ``silences`` are the IDs
+    of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
+    judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
+    mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of
+    Pods, where of other rules those problems count that were not there before. ``default`` is the action where the
+    policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that
+    the examples need.
+
+    Raises RuleError where a field is missing or malformed.
+    """
+
+    __slots__ = (
+        "bad",
+        "check",
+        "compare",
+        "default",
+        "fix",
+        "good",
+        "id",
+        "name",
+        "needs",
+        "policy",
+        "rationale",
+        "reads",
+        "reads_at_mutation",
+        "references",
+        "sees",
+        "severity",
+        "silences",
+        "since",
+        "summary",
+        "when",
+    )
+
+    def __init__(
+        self,
+        *,
+        id: str,  # noqa: A002 - the field's name in every report
+        name: str,
+        severity: Severity,
+        since: str,
+        summary: str,
+        rationale: str,
+        references: tuple[str, ...],
+        bad: str,
+        good: str,
+        check: Check,
+        compare: Compare | None = None,
+        fix: Safety | None = None,
+        sees: frozenset[str] = frozenset({POD, TEMPLATE}),
+        needs: Needs = "pod",
+        when: Occasion | None = None,
+        reads: Reading = NOTHING,
+        reads_at_mutation: Reads = NOTHING,
+        silences: frozenset[str] | None = None,
+        default: Action | None = None,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.id = id
+        self.name = name
+        self.severity: Severity = severity
+        self.since = since
+        self.summary = summary
+        self.rationale = rationale
+        self.references = references
+        self.bad = bad
+        self.good = good
+        self.check = check
+        self.compare: Compare | None = compare
+        self.fix: Safety | None = fix
+        self.sees = sees
+        self.needs: Needs = needs
+        self.when: Occasion | None = when
+        self.reads: Reading = reads
+        self.reads_at_mutation = reads_at_mutation
+        self.silences: frozenset[str] | None = silences
+        self.default: Action | None = default
+        self.policy: Mapping[str, Any] = policy or {}
+        self._complete()
+
+    def _complete(self) -> None:
+        wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
+        if not _is_id(self.id):
+            wrong.append("id")
+        if not _is_name(self.name):
+            wrong.append("name")
+        if not _is_version(self.since):
+            wrong.append("since")
+        if self.severity not in SEVERITIES:
+            wrong.append("severity")
+        if self.fix not in {None, "safe", "unsafe"}:
+            wrong.append("fix")
+        if "\n" in self.summary or self.summary.endswith("."):
+            wrong.append("summary")
+        if self.needs not in NEEDS:
+            wrong.append("needs")
+        if not self.sees or not self.sees <= {POD, TEMPLATE}:
+            wrong.append("sees")
+        if wrong:
+            raise RuleError(f"rule {self.id}: missing or malformed: {', '.join(wrong)}")
+
+    def __repr__(self) -> str:
+        return f"<{self.id} {self.name}>"
+
+
+# Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.
+def _is_id(said: str) -> bool:
+    return len(said) == 6 and said[:3] == "GPU" and said[3:].isascii() and said[3:].isdigit() and said[3] in "012345"
+
+
+def _is_name(said: str) -> bool:
+    return said.isascii() and said.islower() and all(part.isalpha() for part in said.split("-"))
+
+
+def _is_version(said: str) -> bool:
+    return said.isascii() and [part.isdigit() for part in said.split(".")] == [True] * 3

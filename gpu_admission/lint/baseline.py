@@ -1,0 +1,116 @@
+"""Findings that were there before: a file that names them without line numbers, so that it outlives edits."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from gpu_admission.reports import fingerprints
+from gpu_admission.safe_files import FileReadError, read_small_file
+
+from .paths import UsageError, printed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from gpu_admission.reports.report import Located
+
+    from .inputs import Input
+
+VERSION = 1
+_LARGEST = 64 << 20  # bytes
+_FIELDS = ("rule", "file", "apiVersion", "kind", "namespace", "name", "pointer")
+
+
+class Baseline:
+    """The findings of a baseline file: how often each is known. Paths are relative to the file's folder."""
+
+    __slots__ = ("_files", "counts", "folder")
+
+    def __init__(self, folder: str, counts: dict[str, int], files: dict[str, str]) -> None:
+        self.folder = folder
+        self.counts = counts
+        self._files = files
+
+    def knows(self, located: Located, source: Input, matched: dict[str, int]) -> bool:
+        """Tell whether a finding is a known one, counting in ``matched`` how often each was met."""
+        key = _key(_words(located, _path(source, self.folder)))
+        if matched.get(key, 0) >= self.counts.get(key, 0):
+            return False
+        matched[key] = matched.get(key, 0) + 1
+        return True
+
+    def gone(self, matched: dict[str, int], inputs: Iterable[Input]) -> int:
+        """Return how many known findings of these inputs were not met."""
+        read = {_path(source, self.folder) for source in inputs}
+        return sum(count - matched.get(key, 0) for key, count in self.counts.items() if self._files[key] in read)
+
+
+def _path(source: Input, folder: str) -> str:
+    """Return how a baseline in a folder names an input."""
+    if source.path is None:
+        return source.name
+    return printed(os.path.relpath(os.path.realpath(source.path), folder)).replace(os.sep, "/")
+
+
+def _words(located: Located, path: str) -> tuple[str, ...]:
+    # What was rendered is known by the template's name: the stream that it came in has none.
+    return fingerprints.words(located, located.place.file if located.place.rendered_in else path)
+
+
+def _key(words: Iterable[str]) -> str:
+    return fingerprints.digest(tuple(words))
+
+
+def load(path: str) -> Baseline:
+    """Return the baseline in a file.
+
+    Raises UsageError where it cannot be read or is none.
+    """
+    name = printed(path)
+    try:
+        said = json.loads(read_small_file(path, _LARGEST))
+    except FileReadError as error:
+        raise UsageError(f"{name}: the baseline cannot be read: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{name}: the baseline is not JSON: {error}") from error
+    entries = said.get("findings") if isinstance(said, dict) and said.get("version") == VERSION else None
+    if not isinstance(entries, list) or not all(map(_is_entry, entries)):
+        raise UsageError(f"{name}: is no baseline; gpu-lint --write-baseline {name} makes one")
+    counts: dict[str, int] = {}
+    files: dict[str, str] = {}
+    for entry in entries:
+        key = _key(entry[field] or "" for field in _FIELDS)
+        counts[key] = counts.get(key, 0) + entry.get("count", 1)
+        files[key] = entry["file"] or ""
+    return Baseline(_folder(path), counts, files)
+
+
+def _is_entry(said: Any) -> bool:
+    if not isinstance(said, dict) or type(said.get("count", 1)) is not int:
+        return False
+    return all(field in said and isinstance(said[field], str | None) for field in _FIELDS)
+
+
+def _folder(path: str) -> str:
+    return os.path.dirname(os.path.realpath(path))
+
+
+def render(findings: Iterable[tuple[Located, Input]], path: str) -> bytes:
+    """Return the content of a baseline file at a path that holds these findings, sorted."""
+    folder = _folder(path)
+    counts: dict[tuple[str, ...], int] = {}
+    for located, source in findings:
+        words = _words(located, _path(source, folder))
+        counts[words] = counts.get(words, 0) + 1
+    entries = [_entry(words, counts[words]) for words in sorted(counts)]
+    text = json.dumps({"version": VERSION, "findings": entries}, ensure_ascii=False, indent=1)
+    return (text + "\n").encode("utf-8", "backslashreplace")
+
+
+def _entry(words: tuple[str, ...], count: int) -> dict[str, Any]:
+    said: dict[str, Any] = dict(zip(_FIELDS, words, strict=True))
+    said["namespace"], said["name"] = said["namespace"] or None, said["name"] or None
+    return said if count == 1 else {**said, "count": count}

@@ -1,0 +1,265 @@
+"""One input under the rules: from bytes to located findings."""
+
+from __future__ import annotations
+
+from gpu_admission import rules
+from gpu_admission.core.raw import printable
+from gpu_admission.engine.engine import Engine
+from gpu_admission.manifests import reader
+from gpu_admission.manifests.text import MAX_BYTES
+from gpu_admission.policy.model import level
+from gpu_admission.reports.report import RANK, Located, Place, Remark
+from gpu_admission.workloads import structure, workload
+
+from .suppressions import Suppressions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_admission.core.finding import Action, Finding, ObjectRef
+    from gpu_admission.manifests.reader import Document, Reading
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.relevance import Relevance
+
+    from .baseline import Baseline
+    from .globs import Patterns
+    from .inputs import Input
+
+TEMPLATE = "is a Go template, no YAML before it is rendered: try helm template CHART | gpu-lint -"
+_WIDEST = 2000  # a finding keeps this much of its line: a manifest may be one line of many megabytes
+_BEFORE = 200
+_BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers
+
+
+class Settings:
+    """What is asked of every input alike: the policy, what is reported of it, and what is repaired.
+
+    ``lowest`` is the rank of the least severity that is reported; ``asked`` are rules reported at any.
+    ``mode`` is ``judge``, ``fix``, ``diff`` or ``silence``.
+    """
+
+    __slots__ = (
+        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "parse_all", "policy",
+        "reason", "unsafe",
+    )  # fmt: skip
+
+    def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
+        self.policy = policy
+        self.lowest = lowest
+        self.asked = asked
+        self.as_admitted = False
+        self.baseline: Baseline | None = None
+        self.by_path: list[tuple[Patterns, frozenset[str]]] = []
+        self.folder = ""
+        self.mode = "judge"
+        self.parse_all = False
+        self.unsafe = False
+        self.consent = False
+        self.reason = ""
+
+    def reports(self, finding: Finding) -> bool:
+        """Tell whether a finding is grave enough to be reported."""
+        return RANK[finding.severity] <= self.lowest or finding.rule in self.asked
+
+    def reports_at(self, rule: str, action: Action) -> bool:
+        """Tell whether what leads to an action under the policy is grave enough to be reported."""
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
+
+
+class Outcome:
+    """What became of one input. ``repaired`` counts findings by rule, ``diff`` is the patch that would do it."""
+
+    __slots__ = (
+        "content", "diff", "documents", "errors", "findings", "hidden", "matched", "name", "notices", "objects",
+        "repaired", "skipped", "suppressed",
+    )  # fmt: skip
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.findings: list[Located] = []
+        self.suppressed: list[Located] = []
+        self.errors: list[Remark] = []
+        self.skipped: list[Remark] = []
+        self.notices: list[Remark] = []
+        self.matched: dict[str, int] = {}
+        self.repaired: dict[str, int] = {}
+        self.documents = 0
+        self.objects = 0
+        self.hidden = 0
+        self.diff = ""
+        self.content: bytes | None = None
+
+
+class Judge:
+    """The engine of one process, and the settings under which it judges."""
+
+    __slots__ = ("_relevance", "engine", "in_force", "settings")
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.engine = Engine(rules.ALL, settings.policy)
+        self.in_force = frozenset(rule.id for rule in self.engine.rules)
+        self._relevance: Relevance | None = None
+
+    def judge(self, source: Input, data: bytes) -> tuple[Outcome, Judged]:
+        """Return what is to be said of an input's content, and what a repair needs to know of it.
+
+        One that names nothing a rule in force reads is not parsed: nothing is said of it.
+        """
+        reading = reader.read(data, source.name) if self._may_matter(data) else reader.Reading(source.name, None)
+        judged = Judged(self, source, reading)
+        outcome = Outcome(source.name)
+        outcome.documents = len(reading.documents)
+        outcome.errors = [Remark(_spot(source, error.line, error.column), error.message) for error in reading.errors]
+        if reading.skipped:
+            outcome.skipped.append(Remark(_spot(source), TEMPLATE, reading.skipped))
+        for document in reading.documents:
+            judged.document(document, outcome)
+        suppressions = judged.suppressions
+        for line, column, text in (*suppressions.notices, *suppressions.unused(self.in_force - judged.left_out)):
+            outcome.notices.append(Remark(_spot(source, line, column), text))
+        return outcome, judged
+
+    def _may_matter(self, data: bytes) -> bool:
+        if self.settings.parse_all or len(data) > MAX_BYTES:
+            return True
+        if self._relevance is None:
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - only where files are judged
+
+            if relevance.holds_stem(data):
+                return True
+            self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
+        return self._relevance.may_matter(data)
+
+
+class Judged:
+    """One input while it is judged, and what was found in it that is not to be repaired."""
+
+    __slots__ = ("_judge", "_policy", "kept", "left_out", "reading", "source", "suppressions")
+
+    def __init__(self, judge: Judge, source: Input, reading: Reading) -> None:
+        settings = judge.settings
+        self._judge = judge
+        self.source = source
+        self._policy = settings.policy
+        self.reading = reading
+        self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
+        self.left_out = _left_out(settings, source)
+        # By document: the findings (rule and pointer) that somebody wants left as they are.
+        self.kept: dict[int, set[tuple[str, object]]] = {}
+
+    def document(self, document: Document, outcome: Outcome) -> None:
+        """Judge one document."""
+        engine, settings = self._judge.engine, self._judge.settings
+        views = workload.read(document.object, settings.policy)
+        outcome.objects += len(views)
+        for pointer, message in structure.find(document.object):
+            place = document.position(pointer)
+            outcome.errors.append(Remark(_spot(self.source, place.line, place.column), message))
+        if not views:
+            self._unrecognised(document, outcome)
+            return
+        judged = engine.review(document.object) if settings.as_admitted else None
+        by_trade: dict[ObjectRef, bool] = {}
+        for finding in engine.judge(views) if judged is None else judged.findings:
+            if finding.rule in self.left_out or self.exempt(finding, views, by_trade):
+                self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
+            else:
+                self._finding(document, finding, outcome)
+
+    def _unrecognised(self, document: Document, outcome: Outcome) -> None:
+        """Report what is meant for Kubernetes and lacks what tells of which kind it is: it must not pass in silence."""
+        from . import unrecognised  # noqa: PLC0415 - few documents of a run
+
+        message = unrecognised.explain(document)
+        if message:
+            spot = document.position(())
+            outcome.errors.append(Remark(_spot(self.source, spot.line, spot.column), message))
+
+    def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
+        """Tell whether the policy leaves an object alone, or the object does by trade what was found.
+
+        ``by_trade`` remembers the latter for each object of a document.
+        """
+        found = finding.object
+        if not self._policy.judges(found.namespace):
+            return True
+        if finding.rule[3] not in _BY_TRADE:
+            return False
+        if found not in by_trade:
+            from . import peers  # noqa: PLC0415 - few files have such findings
+
+            by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
+        return by_trade[found]
+
+    def _finding(self, document: Document, finding: Finding, outcome: Outcome) -> None:
+        settings = self._judge.settings
+        if not self.suppressions.all and settings.baseline is None and not settings.reports(finding):
+            outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
+            return
+        located = Located(finding, self._place(document, finding))
+        if self.source.path is not None and document.source and document.source != located.place.file:
+            located.finding = finding.about_template(printable(document.source))
+        located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
+        known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
+        if located.suppressed is not None or known:
+            self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
+        if located.suppressed is not None:
+            outcome.suppressed.append(located)
+        elif not known and settings.reports(finding):
+            outcome.findings.append(located)
+        elif not known:
+            outcome.hidden += 1
+
+    def _place(self, document: Document, finding: Finding) -> Place:
+        spot = document.position(finding.pointer)
+        rendered_from = document.source if self.source.path is None else None
+        place = _spot(self.source, spot.line, spot.column)
+        place.document = document.index
+        place.end_column = spot.end_column
+        place.text, place.text_column = _excerpt(document.line_text(spot.line), spot.column)
+        if rendered_from and rendered_from != place.file:
+            place.rendered_in, place.file = place.file, rendered_from
+            place.path, place.anchored = rendered_from, False
+        return place
+
+
+def _spot(source: Input, line: int | None = None, column: int | None = None) -> Place:
+    return Place(source.name, source.relative, line=line, column=column)
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """Return as much of a line as a report may show, and the column at which it begins."""
+    if len(line) <= _WIDEST:
+        return line, 1
+    start = max(0, column - 1 - _BEFORE)
+    return line[start : start + _WIDEST], start + 1
+
+
+def _left_out(settings: Settings, source: Input) -> frozenset[str]:
+    """Return the rules that the configuration switches off for a path."""
+    found: frozenset[str] = frozenset()
+    if settings.by_path:
+        import os  # noqa: PLC0415 - as seldom as such a configuration
+
+        path = os.path.relpath(source.path or source.name, settings.folder).replace(os.sep, "/")
+        for patterns, ids in settings.by_path:
+            if patterns.covers(path):
+                found |= ids
+    return found
+
+
+def failed(source: Input, why: str) -> Outcome:
+    """Return the outcome of an input that could not be judged at all."""
+    outcome = Outcome(source.name)
+    outcome.errors.append(Remark(_spot(source), why))
+    return outcome
+
+
+def counted(findings: Iterable[Located]) -> dict[str, int]:
+    """Return how many findings each rule has."""
+    counts: dict[str, int] = {}
+    for located in findings:
+        counts[located.finding.rule] = counts.get(located.finding.rule, 0) + 1
+    return counts

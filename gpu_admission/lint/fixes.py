@@ -1,0 +1,175 @@
+"""--fix, --diff and --add-ignore: new bytes for an input, written only where they differ."""
+
+from __future__ import annotations
+
+import copy
+
+from gpu_admission.engine.engine import Engine
+from gpu_admission.manifests import reader
+from gpu_admission.reports.report import Place, Remark
+from gpu_admission.safe_files import write_atomically
+from gpu_admission.yamledit.edit import EditRefused, edit
+
+from .write import unified_diff
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gpu_admission.core.finding import Problem
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.manifests.reader import Document
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+    from .file_linter import Judge, Judged, Outcome
+    from .inputs import Input
+
+    Wanted = Callable[[Rule, Problem], bool]
+
+_MOST_SINGLE = 200  # repairs tried one by one in a document where they cannot be made together
+
+
+def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
+    """Return what became of an input that is to be repaired, or whose findings are to be silenced."""
+    outcome, judged = judge.judge(source, data)
+    if judge.settings.mode == "silence":
+        from . import add_ignore  # noqa: PLC0415 - one of the two
+
+        work: Repair | add_ignore.Silence = add_ignore.Silence(judge, judged, outcome, data)
+    else:
+        work = Repair(judge, judged, data)
+    new = work.done()
+    refused = [
+        Remark(Place(source.name, source.relative, line=line, column=1), f"left alone: {said}")
+        for line, said in work.refused
+    ]
+    if judge.settings.mode == "diff":
+        outcome.diff = _relative(unified_diff(data, new, source.relative)).decode("utf-8", "surrogateescape")
+    elif new != data:
+        try:
+            if source.path is not None:
+                write_atomically(source.path, new, data)
+        except OSError as error:
+            why = f"cannot be written: {error.strerror or error}"
+            outcome.errors.append(Remark(Place(source.name, source.relative), why))
+            return outcome
+        outcome, _ = judge.judge(source, new)
+    if new != data:
+        outcome.repaired = work.counts
+    if source.path is None and judge.settings.mode != "diff":
+        outcome.content = new
+    outcome.notices += refused
+    return outcome
+
+
+class Repair:
+    """The fixes of what is reported of one input, and of nothing else.
+
+    ``refused`` are lines and reasons, ``counts`` what is repaired by rule.
+    """
+
+    def __init__(self, judge: Judge, judged: Judged, data: bytes) -> None:
+        self._engine = judge.engine
+        self._settings = judge.settings
+        self._judged = judged
+        self._data = data
+        self._name = judged.reading.name
+        self.refused: list[tuple[int | None, str]] = []
+        self.counts: dict[str, int] = {}
+
+    def done(self) -> bytes:
+        """Return the repaired bytes; what cannot be edited stays and is named in ``refused``."""
+        changes = []
+        for document in self._judged.reading.documents:
+            engine = self._only(self._is_wanted_in(document))
+            mutation = engine.mutate(document.object, unsafe=self._settings.unsafe, consent=self._settings.consent)
+            if mutation.patch:
+                changes.append((document.index, list(mutation.patch)))
+        if not changes:
+            return self._data
+        try:
+            new = edit(self._data, changes, self._name)
+        except EditRefused:
+            new = self._data
+            for index, _ in changes:
+                new = self._document(new, index)
+        self._count(new)
+        return new
+
+    def _is_wanted_in(self, document: Document) -> Wanted:
+        """Return what tells whether a problem of a document is reported, and not meant to be left as it is."""
+        kept = self._judged.kept.get(document.index, set())
+        settings = self._settings
+
+        def is_wanted(rule: Rule, problem: Problem) -> bool:
+            action = settings.policy.action(rule, problem.severity or rule.severity)
+            return settings.reports_at(rule.id, action) and (rule.id, problem.pointer) not in kept
+
+        return is_wanted
+
+    def _only(self, wanted: Wanted) -> Engine:
+        """Return the engine with the problems left out that are not wanted."""
+        return Engine([_filtered(rule, wanted) for rule in self._engine.rules], self._engine.policy)
+
+    def _document(self, data: bytes, index: int) -> bytes:
+        """Repair one document, finding by finding where not all can be made: from its end, so that places stay."""
+        document = _document_of(data, self._name, index)
+        is_wanted = self._is_wanted_in(document)
+        mutation = self._only(is_wanted).mutate(
+            document.object, unsafe=self._settings.unsafe, consent=self._settings.consent
+        )
+        try:
+            return edit(data, [(index, list(mutation.patch))], self._name)
+        except EditRefused:
+            pass
+        findings = [finding for finding in self._only(is_wanted).validate(document.object) if finding.fix]
+        for finding in list(reversed(findings))[:_MOST_SINGLE]:
+            try:
+                data = self._single(data, index, finding.rule, finding.pointer)
+            except EditRefused as refused:
+                self.refused.append((refused.line, f"{finding.rule}: {refused.reason}"))
+        return data
+
+    def _single(self, data: bytes, index: int, rule: str, pointer: Pointer) -> bytes:
+        """Repair one finding. Raises EditRefused."""
+        document = _document_of(data, self._name, index)
+        mutation = self._only(lambda of, problem: (of.id, problem.pointer) == (rule, pointer)).mutate(
+            document.object, unsafe=self._settings.unsafe, consent=self._settings.consent
+        )
+        return edit(data, [(index, list(mutation.patch))], self._name) if mutation.patch else data
+
+    def _count(self, new: bytes) -> None:
+        """Count what is repaired: the findings that are gone, of rules that repair."""
+        before, after = self._fixable(self._data), self._fixable(new)
+        gone = {rule: count - after.get(rule, 0) for rule, count in before.items()}
+        self.counts = {rule: count for rule, count in gone.items() if count > 0}
+
+    def _fixable(self, data: bytes) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for document in reader.read(data, self._name).documents:
+            for finding in self._engine.validate(document.object):
+                if finding.fix is not None and self._settings.reports(finding):
+                    counts[finding.rule] = counts.get(finding.rule, 0) + 1
+        return counts
+
+
+def _relative(patch: bytes) -> bytes:
+    """Return a patch without git's own first line, which makes its paths those from the root of the repository."""
+    return patch.partition(b"\n")[2] if patch.startswith(b"diff --git ") else patch
+
+
+def _document_of(data: bytes, name: str, index: int) -> Document:
+    return next(document for document in reader.read(data, name).documents if document.index == index)
+
+
+def _filtered(rule: Rule, wanted: Wanted) -> Rule:
+    """Return a rule that states only the problems that are wanted."""
+
+    def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+        return (problem for problem in rule.check(workload, policy) if wanted(rule, problem))
+
+    made = copy.copy(rule)
+    made.check = check
+    return made

@@ -1,0 +1,55 @@
+"""Answers that need no input: the help, the rules, completion for a shell."""
+
+from __future__ import annotations
+
+import sys
+
+from gpu_admission import __version__, rules
+from gpu_admission.policyfile import loader
+
+from . import report_sinks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.reports.style import Style
+
+    from .options import Options
+
+
+def give(options: Options) -> None:
+    """Answer on standard output."""
+    style = report_sinks.colour(options.color, sys.stdout)
+    if options.help:
+        from . import help_text  # noqa: PLC0415 - a run needs none
+
+        said = help_text.text()
+    elif options.version:
+        said = f"gpu-lint {__version__}\n"
+    elif options.completion:
+        from . import completion  # noqa: PLC0415 - once in the life of a shell
+
+        said = completion.script(options.completion, rules.ALL, loader.shipped())
+    elif options.explain:
+        said = _explanations(options.explain, style)
+    else:
+        from gpu_admission.docpages import rule_list  # noqa: PLC0415
+
+        policy = loader.load(options.policy)
+        chosen = rules.ALL
+        if options.select or options.ignore:
+            from . import rule_selection  # noqa: PLC0415 - only for who selects
+
+            policy = rule_selection.narrowed(policy, options.select, options.ignore, rules.ALL)
+            chosen = tuple(rule for rule in rules.ALL if policy.in_force(rule))
+        as_json = options.format == "json"
+        said = rule_list.to_json(chosen, policy) if as_json else rule_list.render(chosen, policy, style)
+    report_sinks.write(said.encode())
+
+
+def _explanations(word: str, style: Style) -> str:
+    from gpu_admission.docpages import explain  # noqa: PLC0415
+
+    from . import rule_selection  # noqa: PLC0415
+
+    ids = rule_selection.ids([word], rules.ALL, "--explain")
+    return "\n".join(explain.render(rule, style) for rule in rules.ALL if rule.id in ids)

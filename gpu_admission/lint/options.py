@@ -1,0 +1,151 @@
+"""The options of gpu-lint: one table for the command line, the configuration file and the shell completion."""
+
+from __future__ import annotations
+
+from gpu_admission.core.typos import did_you_mean
+from gpu_admission.reports.formats import FORMATS
+
+from .paths import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Literal
+
+    from .arguments import Arguments
+
+    Kind = Literal["switch", "choice", "word", "words", "many", "number"]
+
+LEVELS = ("error", "warning", "info")
+SHELLS = ("bash", "zsh", "fish")
+
+
+class Option:
+    """One option. ``kind``: a switch, one of ``choices``, a word, words separated by commas, many words, a number.
+
+    ``metavar`` tells completion what is meant (a file, a rule, a policy). ``configurable`` ones may stand in
+    the configuration file, under the name of their long flag.
+    """
+
+    __slots__ = ("choices", "configurable", "default", "flags", "group", "help", "kind", "metavar")
+
+    def __init__(
+        self,
+        flags: str,
+        kind: Kind,
+        said: str,
+        group: str,
+        *,
+        metavar: str = "",
+        choices: tuple[str, ...] = (),
+        default: Any = None,
+        configurable: bool = True,
+    ) -> None:
+        self.flags = tuple(flags.split())
+        self.kind: Kind = kind
+        self.help = said
+        self.group = group
+        self.metavar = metavar
+        self.choices = choices
+        self.default = default
+        self.configurable = configurable
+
+    @property
+    def name(self) -> str:
+        """The long flag without its dashes: the name in a configuration file."""
+        return self.flags[-1].removeprefix("--")
+
+    @property
+    def dest(self) -> str:
+        """The attribute of the parsed options."""
+        return self.name.replace("-", "_")
+
+    @property
+    def wanted(self) -> str:
+        """What must follow the flag."""
+        return f"one of {', '.join(self.choices)}" if self.choices else self.metavar
+
+    def read(self, said: str, flag: str) -> Any:
+        """Return the value that a text stands for: a list for those that may be given several times.
+
+        Raises UsageError.
+        """
+        if self.kind == "choice" and said not in self.choices:
+            raise UsageError(f"{flag}: {said!r} is none of its values{did_you_mean(said, self.choices)}")
+        if self.kind == "number":
+            number = int(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0
+            if number < 1:
+                raise UsageError(f"{flag}: wants a number from 1 on, not {said!r}")
+            return number
+        if self.kind == "words":
+            return split([said])
+        return [said] if self.kind == "many" else said
+
+
+RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", "Answers instead of a run"
+GROUPS = (RULES, REPORT, REPAIR, INPUTS, ANSWERS)
+
+OPTIONS: tuple[Option, ...] = (
+    Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="any"),
+    Option("--select", "words", "only these: IDs, names or prefixes (GPU1)", RULES, metavar="RULE[,RULE]"),
+    Option("--ignore", "words", "all but these", RULES, metavar="RULE[,RULE]"),
+    Option("--fail-on", "choice", "exit 1 from this on", RULES, choices=(*LEVELS, "never"), default="error"),
+    Option("--min-severity", "choice", "report from this on", RULES, choices=LEVELS, default="warning"),
+    Option("--as-admitted", "switch", "judge what admission would leave; what the webhook repairs is marked", RULES),
+    Option("--baseline", "word", "report only what is not in FILE", RULES, metavar="FILE"),
+    Option("--write-baseline", "word", "write what is found to FILE", RULES, metavar="FILE", configurable=False),
+    Option("-f --format", "choice", "how findings are printed", REPORT, choices=FORMATS, default="text"),
+    Option("-o --output", "many", "write a report there too (repeatable)", REPORT, metavar="[FORMAT=]FILE"),
+    Option("--statistics", "switch", "count findings by rule", REPORT),
+    Option("-q --quiet", "switch", "findings and errors only", REPORT),
+    Option("--color", "choice", "colour the text", REPORT, choices=("auto", "always", "never"), default="auto"),
+    Option("--fix", "switch", "repair in place what is safe to repair", REPAIR),
+    Option("--unsafe-fixes", "switch", "repair also what needs a look afterwards", REPAIR),
+    Option("--diff", "switch", "show the repairs as a patch instead; exit 1 if there are any", REPAIR),
+    Option("--exit-non-zero-on-fix", "switch", "exit 1 if anything was repaired", REPAIR),
+    Option("--add-ignore", "word", "silence each finding, giving REASON", REPAIR, metavar="REASON", configurable=False),
+    Option("--exclude", "many", "leave out what matches, as .gitignore would (repeatable)", INPUTS, metavar="GLOB"),
+    Option("--parse-all", "switch", "parse also what names nothing that a rule reads, and report its errors", INPUTS),
+    Option("--no-ignore", "switch", "do not heed .gitignore", INPUTS),
+    Option("--stdin-filename", "word", "what to call standard input", INPUTS, metavar="NAME", configurable=False),
+    Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),
+    Option("--jobs", "number", "processes at most [cores]", INPUTS, metavar="N"),
+    Option("--no-config", "switch", "heed no configuration file", INPUTS, configurable=False),
+    Option("--list-rules", "switch", "every rule in a line", ANSWERS, configurable=False),
+    Option("--explain", "word", "one rule in full", ANSWERS, metavar="RULE", configurable=False),
+    Option("--completion", "choice", "completion for a shell", ANSWERS, choices=SHELLS, configurable=False),
+    Option("--version", "switch", "the version", ANSWERS, configurable=False),
+    Option("-h --help", "switch", "this", ANSWERS, configurable=False),
+)
+
+
+class Options:
+    """What was asked for: the command line over the configuration file over the defaults.
+
+    ``given`` holds the names of the options that somebody set, ``configured`` of those that the file did.
+    Attributes are those of OPTIONS, and ``paths``.
+    """
+
+    def __init__(self, line: Arguments, config: Mapping[str, Any]) -> None:
+        self.paths: list[str] = line.paths or ["."]
+        values = {**config, **line.values}
+        self.given = frozenset(values)
+        self.configured = frozenset(config) - frozenset(line.values)
+        self.per_file_ignores: Mapping[str, list[str]] = values.get("per_file_ignores") or {}
+        for option in OPTIONS:
+            setattr(self, option.dest, values.get(option.dest, _default(option)))
+
+    def __getattr__(self, name: str) -> Any:
+        """Declare to type checkers that options are attributes; at run time only a slip gets here."""
+        raise AttributeError(name)
+
+
+def _default(option: Option) -> Any:
+    if option.kind == "switch":
+        return False
+    return [] if option.kind in {"words", "many"} else option.default
+
+
+def split(values: Sequence[str]) -> list[str]:
+    """Return the words of several values that separate them by commas."""
+    return [word.strip() for value in values for word in value.split(",") if word.strip()]

@@ -1,0 +1,118 @@
+"""Reports on their way out: which format goes where, in which bytes, and what to do when that fails."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gpu_admission.core.typos import did_you_mean
+from gpu_admission.reports import formats
+from gpu_admission.reports.formats import FOR_PEOPLE, FORMATS
+from gpu_admission.reports.style import Style
+
+from .paths import UsageError, printed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import TextIO
+
+    from gpu_admission.reports.report import Report
+
+
+class Target:
+    """A file that a report goes to."""
+
+    __slots__ = ("format", "path")
+
+    def __init__(self, said: str, default: str) -> None:
+        head, equals, path = said.partition("=")
+        if equals and head in FORMATS:
+            self.format, self.path = head, path
+        elif equals and head.isalpha() and head.islower():
+            raise UsageError(
+                f"--output: unknown format {head!r}{did_you_mean(head, FORMATS)} (a file is named ./{said})"
+            )
+        else:
+            self.format, self.path = default, said
+        if not self.path or self.path == "-":
+            raise UsageError(f"--output: {said!r} names no file; --format is what goes to standard output")
+
+
+def targets(said: list[str], default: str) -> list[Target]:
+    """Return where reports go besides standard output.
+
+    Raises UsageError where a format is unknown or a folder is missing: before a long run, not after it.
+    """
+    found = [Target(word, default) for word in said]
+    for target in found:
+        folder = os.path.dirname(target.path) or "."
+        if not os.path.isdir(folder):
+            raise UsageError(f"--output: there is no directory {printed(folder)}")
+        if os.path.isdir(target.path):
+            raise UsageError(f"--output: {printed(target.path)} is a directory")
+    return found
+
+
+def rendered(report: Report, form: str, style: Style, *, remarks: bool, quiet: bool, statistics: bool) -> bytes:
+    """Return a report in a format, as bytes. ``remarks`` as in ``render.text``."""
+    render = formats.renderer(form)
+    if form in FOR_PEOPLE:
+        said: str = render(report, style, remarks=remarks, quiet=quiet)
+        if statistics:
+            from gpu_admission.reports import rule_statistics  # noqa: PLC0415
+
+            said += rule_statistics.render(report, style)
+        return said.encode("utf-8", "backslashreplace")
+    return render(report).encode("utf-8", "backslashreplace")
+
+
+def colour(choice: str, stream: TextIO | None) -> Style:
+    """Return the style for a stream: by choice, else by NO_COLOR, FORCE_COLOR and whether a person looks."""
+    if choice != "auto":
+        return Style(colour=choice == "always")
+    if os.environ.get("NO_COLOR"):
+        return Style()
+    if os.environ.get("FORCE_COLOR", "0") not in {"", "0"}:
+        return Style(colour=True)
+    terminal = stream is not None and stream.isatty() and os.environ.get("TERM") != "dumb"
+    return Style(colour=terminal)
+
+
+def write(data: bytes) -> None:
+    """Write to standard output. Raises OSError, BrokenPipeError among them."""
+    stream = sys.stdout
+    if stream is None:
+        raise UsageError("standard output is closed")
+    stream.flush()
+    if hasattr(stream, "buffer"):
+        stream.buffer.write(data)
+    else:
+        stream.write(data.decode("utf-8", "backslashreplace"))
+    stream.flush()
+
+
+def save(path: str, data: bytes) -> None:
+    """Write a file whole or not at all; what is no ordinary file (a pipe, a device) is written to as it is.
+
+    Raises OSError.
+    """
+    real = os.path.realpath(path)
+    if os.path.exists(real) and not os.path.isfile(real):
+        with open(path, "wb") as file:
+            file.write(data)
+        return
+    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who asks for a file
+
+    write_atomically(path, data)
+
+
+def tell(line: str) -> None:
+    """Write a line to standard error; where that is closed there is nobody to tell."""
+    if sys.stderr is None:
+        return
+    try:
+        stream = sys.stderr
+        encoding = stream.encoding or "utf-8"
+        print(line.encode(encoding, "backslashreplace").decode(encoding), file=stream)
+    except (OSError, ValueError):
+        return

@@ -1,0 +1,103 @@
+"""Everything a run says: reports to standard output and to files, all else to standard error."""
+
+from __future__ import annotations
+
+import sys
+
+from gpu_admission.reports.concise import remark
+from gpu_admission.reports.formats import FOR_PEOPLE
+
+from . import report_sinks
+from .paths import printed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.reports.report import Report
+    from gpu_admission.reports.style import Style
+
+    from .options import Options
+    from .report_sinks import Target
+
+_MOST_SKIPPED = 20  # lines on standard error; the reports name all
+
+
+class Speaker:
+    """Says what a run found. ``failed`` is set where a report could not be written."""
+
+    __slots__ = ("_options", "_report", "_targets", "failed")
+
+    def __init__(self, options: Options, report: Report) -> None:
+        """Raise UsageError where a report has nowhere to go: before a long run, not after it."""
+        self._options = options
+        self._report = report
+        self._targets: list[Target] = report_sinks.targets(options.output, options.format)
+        self.failed = False
+
+    def remarks(self) -> None:
+        """Say what could not be read, what was skipped, and what else is worth knowing."""
+        style = report_sinks.colour(self._options.color, sys.stderr)
+        for error in self._report.errors:
+            report_sinks.tell(remark(error, "error", style))
+        if self._options.quiet:
+            return
+        for skipped in self._report.skipped[:_MOST_SKIPPED]:
+            report_sinks.tell(remark(skipped, "skipped", style))
+        more = len(self._report.skipped) - _MOST_SKIPPED
+        if more > 0:
+            self.notice(f"{more} more files skipped as templates (--format json names them all)")
+        for notice in self._report.notices:
+            report_sinks.tell(remark(notice, "notice", style))
+
+    def reports(self, *, aside: bool) -> None:
+        """Print the report (``aside``: to standard error, because what was repaired is on standard output)."""
+        options = self._options
+        stream = sys.stderr if aside else sys.stdout
+        data = self._rendered(options.format, report_sinks.colour(options.color, stream), remarks=False)
+        if aside:
+            report_sinks.tell(data.decode("utf-8").rstrip("\n"))
+        else:
+            report_sinks.write(data)
+
+    def files(self) -> None:
+        """Write the reports that go to files."""
+        for target in self._targets:
+            self.save(target.path, self._rendered(target.format, report_sinks.colour("never", None), remarks=True))
+
+    def statistics(self) -> None:
+        """Say how often each rule spoke, where the report itself has no room for it."""
+        if self._options.statistics and self._options.format not in FOR_PEOPLE:
+            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom asked for
+
+            table = rule_statistics.render(self._report, report_sinks.colour(self._options.color, sys.stderr))
+            report_sinks.tell(table.rstrip("\n"))
+
+    def repairs(self, counts: dict[str, int], files: int) -> None:
+        """Say how many findings were repaired, or silenced, by rule."""
+        options = self._options
+        done = "Would fix" if options.diff else "Silenced" if options.add_ignore is not None else "Fixed"
+        total = sum(counts.values())
+        if not total:
+            self.notice(f"{done} nothing")
+            return
+        each = ", ".join(f"{rule} {count}" for rule, count in sorted(counts.items()))
+        findings = "finding" if total == 1 else "findings"
+        self.notice(f"{done} {total} {findings} in {files} {'file' if files == 1 else 'files'} ({each})")
+
+    def notice(self, said: str) -> None:
+        """Say something that nobody needs who wants findings only."""
+        if not self._options.quiet:
+            report_sinks.tell(f"gpu-lint: {said}")
+
+    def save(self, path: str, data: bytes) -> None:
+        """Write a file; where that fails, say so and go on: the other reports are wanted all the more."""
+        try:
+            report_sinks.save(path, data)
+        except OSError as error:
+            self.failed = True
+            report_sinks.tell(f"gpu-lint: {printed(path)}: cannot be written: {(error.strerror or str(error)).lower()}")
+
+    def _rendered(self, form: str, style: Style, *, remarks: bool) -> bytes:
+        options = self._options
+        return report_sinks.rendered(
+            self._report, form, style, remarks=remarks, quiet=options.quiet, statistics=options.statistics
+        )

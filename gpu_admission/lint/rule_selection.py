@@ -1,0 +1,60 @@
+"""Which rules a word means, and which of them are in force."""
+
+from __future__ import annotations
+
+from gpu_admission.core.typos import did_you_mean
+
+from .paths import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.policy.model import Policy
+
+
+def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
+    """Return the IDs of the rules that an ID, a name or a prefix of an ID (``GPU1``) means; none if unknown."""
+    folded = word.upper()
+    if not folded.startswith("GPU"):
+        return frozenset(rule.id for rule in rules if rule.name == word.lower())
+    return frozenset(rule.id for rule in rules if rule.id.startswith(folded))
+
+
+def near(word: str, rules: Sequence[Rule]) -> str:
+    """Return a clause that names the rule that an unknown word may have meant."""
+    return did_you_mean(word, [said for rule in rules for said in (rule.id, rule.name)])
+
+
+def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
+    """Return the IDs of all the rules that the words mean.
+
+    Raises UsageError for a word that means none, naming the option that it was given to.
+    """
+    found: frozenset[str] = frozenset()
+    for word in words:
+        some = meant(word, rules)
+        if not some:
+            raise UsageError(f"{option}: there is no rule {word!r}{near(word, rules)}")
+        found |= some
+    return found
+
+
+def named(words: Iterable[str], rules: Sequence[Rule]) -> frozenset[str]:
+    """Return the IDs of the rules that the words name one by one, by ID or name: not by a prefix."""
+    said = {word.lower() for word in words}
+    return frozenset(rule.id for rule in rules if rule.id.lower() in said or rule.name in said)
+
+
+def narrowed(policy: Policy, select: Sequence[str], ignore: Sequence[str], rules: Sequence[Rule]) -> Policy:
+    """Return the policy with the selected rules in force, less the ignored ones.
+
+    Without a selection these are the rules that the policy has in force; a selection turns on those that are off.
+    """
+    if not select and not ignore:
+        return policy
+    chosen = ids(select, rules, "--select")
+    if not select:
+        chosen = frozenset(rule.id for rule in rules if policy.in_force(rule))
+    return policy.selecting(chosen - ids(ignore, rules, "--ignore"))

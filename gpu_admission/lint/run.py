@@ -1,0 +1,275 @@
+"""gpu-lint from its options to its exit status."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from gpu_admission import __version__, rules
+from gpu_admission.manifests import yaml_events
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+from gpu_admission.reports.report import RANK, Report
+from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
+
+from . import config, inputs, parallel, report_sinks
+from .arguments import Arguments
+from .file_linter import Settings, failed
+from .options import Options
+from .paths import UsageError, printed
+from .reporter import Speaker
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .file_linter import Outcome
+    from .inputs import Found, Input
+
+CLEAN, FINDINGS, TROUBLE = 0, 1, 2
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run gpu-lint and return its exit status.
+
+    Raises KeyboardInterrupt, and nothing else.
+    """
+    try:
+        return _run(Arguments(argv))
+    except (UsageError, loader.PolicyError) as error:
+        for said in str(error).split("\n"):
+            report_sinks.tell(f"gpu-lint: {said}")
+    except BrokenPipeError:
+        abandon_output()
+    except OSError as error:
+        report_sinks.tell(f"gpu-lint: the report cannot be written: {(error.strerror or str(error)).lower()}")
+        abandon_output()
+    return TROUBLE
+
+
+def abandon_output() -> None:
+    """Let the interpreter find nothing to flush at its end: nobody reads standard output any more."""
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError, AttributeError):
+        return
+
+
+def _run(line: Arguments) -> int:
+    if line.values.keys() & {"help", "version", "explain", "completion"}:
+        return _answer(Options(line, {}))
+    bare = line.values.get("no_config", False)
+    found = config.Config(os.getcwd(), {}) if bare else config.find((line.paths or ["."])[0])
+    options = Options(line, found.values)
+    _check(line, options)
+    if options.list_rules:
+        return _answer(options)
+    run = Run(options, found.folder)
+    return run.show_files() if options.show_files else run.lint()
+
+
+def _check(line: Arguments, options: Options) -> None:
+    """Raise UsageError for options of the command line that contradict one another."""
+    given = line.values.keys()
+    if "diff" in given and "write_baseline" in given:
+        raise UsageError("--write-baseline: writes what is found, --diff shows repairs: not both")
+    if "add_ignore" in given and given & {"fix", "diff"}:
+        raise UsageError("--add-ignore: leaves findings in place, --fix and --diff repair them: not both")
+    if "unsafe_fixes" in given and not (options.fix or options.diff):
+        raise UsageError("--unsafe-fixes: goes with --fix or --diff")
+    reason = " ".join((options.add_ignore or "-").split())
+    if not reason or not reason.isprintable():
+        raise UsageError("--add-ignore: wants the reason, in plain text")
+
+
+def _answer(options: Options) -> int:
+    from . import info  # noqa: PLC0415 - instead of a run
+
+    info.give(options)
+    return CLEAN
+
+
+class Run:
+    """One run over inputs."""
+
+    def __init__(self, options: Options, folder: str) -> None:
+        self.options = options
+        self.folder = folder
+        self.policy = self._policy()
+        self.report = Report(policy=self.policy.name, version=__version__, rules=rules.ALL)
+        self.speaker = Speaker(options, self.report)
+        self.settings = self._settings()
+        self.found = self._find()
+        self.repaired: dict[str, int] = {}
+        self.changed = 0
+        self.diffs: list[str] = []
+        self.known: dict[str, int] = {}
+
+    def show_files(self) -> int:
+        """List the inputs."""
+        names = "".join(f"{source.name}\n" for source in self.found.inputs)
+        self._broken()
+        self.speaker.remarks()
+        report_sinks.write(names.encode("utf-8", "backslashreplace"))
+        return TROUBLE if self.report.errors else CLEAN
+
+    def lint(self) -> int:
+        """Judge the inputs, report, and return the exit status."""
+        outcomes = parallel.run(self.found.inputs, self.settings, self.options.jobs)
+        if not self.options.quiet and sys.stderr is not None and sys.stderr.isatty():
+            from . import progress  # noqa: PLC0415 - only where somebody watches
+
+            outcomes = progress.shown(outcomes, len(self.found.inputs))
+        try:
+            for outcome in outcomes:
+                self._take(outcome)
+            self._broken()
+            self.report.sort()
+            if self.options.write_baseline:
+                self._write_baseline()
+            self._say()
+        except BrokenPipeError:  # `gpu-lint | head`: who reads no further still wants the exit status
+            abandon_output()
+        return self._status()
+
+    def _policy(self) -> Policy:
+        options = self.options
+        policy = loader.load(options.policy)
+        if not options.as_admitted:
+            policy = Policy(policy.name, {**policy.spec, KEEP: True})
+        if not options.select and not options.ignore:
+            return policy
+        from . import rule_selection  # noqa: PLC0415 - only for who selects
+
+        return rule_selection.narrowed(policy, options.select, options.ignore, rules.ALL)
+
+    def _find(self) -> Found:
+        options = self.options
+        exclude = None
+        if options.exclude:
+            from .globs import Patterns  # noqa: PLC0415 - only for who excludes
+
+            exclude = Patterns(options.exclude)
+        walker = inputs.Walker(
+            exclude=exclude,
+            folder=self.folder if "exclude" in options.configured else os.getcwd(),
+            heed_gitignore=not options.no_ignore,
+            stdin_name=printed(options.stdin_filename or inputs.STDIN),
+        )
+        return walker.find(options.paths)
+
+    def _settings(self) -> Settings:
+        options = self.options
+        settings = Settings(self.policy, lowest=RANK[options.min_severity])
+        if options.fail_on != "never":
+            settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
+        settings.folder = self.folder
+        settings.as_admitted = options.as_admitted
+        settings.parse_all = options.parse_all
+        settings.unsafe = options.unsafe_fixes
+        settings.consent = bool(options.select)
+        if options.add_ignore is not None:
+            settings.mode, settings.reason = "silence", " ".join(options.add_ignore.split())
+        elif options.diff or options.fix:
+            settings.mode = "diff" if options.diff else "fix"
+        if options.select or options.per_file_ignores:
+            self._select(settings)
+        if options.baseline and not options.write_baseline:
+            from . import baseline  # noqa: PLC0415 - only for who keeps one
+
+            settings.baseline = baseline.load(options.baseline)
+        return settings
+
+    def _select(self, settings: Settings) -> None:
+        from . import rule_selection  # noqa: PLC0415 - only for who selects
+        from .globs import Patterns  # noqa: PLC0415
+
+        options = self.options
+        if "min_severity" not in options.given:  # who names a rule wants to see it, however grave
+            settings.asked = rule_selection.named(options.select, rules.ALL)
+        settings.by_path = [
+            (Patterns([glob]), rule_selection.ids(words, rules.ALL, "per-file-ignores"))
+            for glob, words in options.per_file_ignores.items()
+        ]
+
+    def _take(self, outcome: Outcome) -> None:
+        report = self.report
+        report.files.append(outcome.name)
+        report.findings += outcome.findings
+        report.suppressed += outcome.suppressed
+        report.errors += outcome.errors
+        report.skipped += outcome.skipped
+        report.notices += outcome.notices
+        report.documents += outcome.documents
+        report.objects += outcome.objects
+        report.hidden += outcome.hidden
+        self.known.update(outcome.matched)
+        if outcome.diff:
+            self.diffs.append(outcome.diff)
+        if outcome.repaired:
+            self.changed += 1
+        for rule, count in outcome.repaired.items():
+            self.repaired[rule] = self.repaired.get(rule, 0) + count
+        if outcome.content is not None:
+            report_sinks.write(outcome.content)
+
+    def _broken(self) -> None:
+        for source, why in self.found.broken:
+            self.report.files.append(source.name)
+            self.report.errors += failed(source, why).errors
+
+    def _write_baseline(self) -> None:
+        from . import baseline  # noqa: PLC0415 - only for who keeps one
+
+        path = self.options.write_baseline
+        named: dict[str, Input] = {source.name: source for source in self.found.inputs}
+        findings = self.report.findings
+        known = [(located, named[located.place.rendered_in or located.place.file]) for located in findings]
+        self.speaker.save(path, baseline.render(known, path))
+        self.report.findings = []
+        self.speaker.notice(f"{len(known)} finding{'' if len(known) == 1 else 's'} written to {printed(path)}")
+
+    def _say(self) -> None:
+        """Print and write every report, then what concerns the run as a whole."""
+        options, speaker = self.options, self.speaker
+        speaker.remarks()
+        repairing = self.settings.mode != "judge"
+        if options.diff:
+            report_sinks.write("".join(self.diffs).encode("utf-8", "surrogateescape"))
+        elif not options.write_baseline:
+            speaker.reports(aside=repairing and any(source.path is None for source in self.found.inputs))
+        speaker.files()
+        speaker.statistics()
+        if self.settings.baseline is not None:
+            gone = self.settings.baseline.gone(self.known, self.found.inputs)
+            if gone:
+                speaker.notice(f"{gone} of the baseline found no more: --write-baseline {printed(options.baseline)}")
+        if not self.found.inputs and not self.found.broken:
+            speaker.notice("no YAML or JSON file to read")
+        self._tell_of_slow_yaml()
+        if repairing:
+            speaker.repairs(self.repaired, self.changed)
+
+    def _tell_of_slow_yaml(self) -> None:
+        read_elsewhere = "multiprocessing" in sys.modules and any([not n.endswith(".json") for n in self.report.files])
+        if read_elsewhere:  # by other processes, which had the same library
+            yaml_events.parser()
+        if yaml_events.is_slow():
+            self.speaker.notice(
+                "YAML is read some 15 times slower than it could be: PyYAML is installed without libyaml "
+                "(install it from a wheel, or where libyaml's headers are)"
+            )
+
+    def _status(self) -> int:
+        options = self.options
+        if self.report.errors or self.speaker.failed:
+            return TROUBLE
+        if options.diff:
+            return FINDINGS if self.diffs else CLEAN
+        if options.exit_non_zero_on_fix and self.changed:
+            return FINDINGS
+        if options.fail_on == "never":
+            return CLEAN
+        worst = RANK[options.fail_on]
+        left = (located.finding for located in self.report.findings)
+        return FINDINGS if any(RANK[f.severity] <= worst and not f.repaired for f in left) else CLEAN

@@ -1,0 +1,112 @@
+"""Findings that an author has silenced, by a comment at the line or by an annotation of the object."""
+
+from __future__ import annotations
+
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.typos import suggestion
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gpu_admission.core.finding import Finding
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.manifests.reader import Document, Reading
+    from gpu_admission.policy.model import Policy
+
+ANNOTATION = "gpu-admission.io/ignore"
+_MARK = ANNOTATION.partition("/")[0].encode()
+
+
+class Suppression:
+    """One rule word of a comment or an annotation.
+
+    It stands at ``line`` and ``column``. An annotation silences what lies in ``prefix`` of its document.
+    """
+
+    __slots__ = ("column", "ids", "line", "prefix", "reason", "used", "word")
+
+    def __init__(self, word: str, ids: frozenset[str], reason: str, *, line: int, column: int) -> None:
+        self.word = word
+        self.ids = ids
+        self.reason = reason
+        self.line = line
+        self.column = column
+        self.prefix: Pointer = ()
+        self.used = False
+
+    def silences(self, finding: Finding) -> bool:
+        """Tell whether this is meant for a finding of its line or document."""
+        return finding.rule in self.ids and pointers.starts_with(finding.pointer, self.prefix)
+
+
+class Suppressions:
+    """All suppressions of one file. ``notices`` are (line, column, text) of those that cannot be understood."""
+
+    def __init__(self, reading: Reading, policy: Policy, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self.all: list[Suppression] = []
+        # Where a finding must stand for them to matter: a line for comments, a document for annotations.
+        self._by_line: dict[int, list[Suppression]] = {}
+        self._by_document: dict[int, list[Suppression]] = {}
+        self.notices: list[tuple[int, int, str]] = []
+        # Hardly a file speaks to the linter, and what reads its comments takes a millisecond to load.
+        if reading.text is not None and b"lint" in reading.text.data.lower():
+            self._comments(reading)
+        if reading.text is not None and _MARK in reading.text.data:
+            for document in reading.documents:
+                self._annotations(document, policy)
+
+    def reason(self, finding: Finding, document: int, line: int) -> str | None:
+        """Return the reason for which a finding is silenced (maybe the empty text), or None where it is not."""
+        said = None
+        for suppression in (*self._by_line.get(line, ()), *self._by_document.get(document, ())):
+            if suppression.silences(finding):
+                suppression.used = True
+                said = suppression.reason if said is None else said
+        return said
+
+    def unused(self, in_force: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+        """Yield a notice for each suppression that silences nothing, though one of its rules is in force."""
+        for suppression in self.all:
+            if not suppression.used and suppression.ids & in_force:
+                yield suppression.line, suppression.column, f"the suppression of {suppression.word} matches nothing"
+
+    def _comments(self, reading: Reading) -> None:
+        for comment in reading.comments:
+            if comment.malformed:
+                self.notices.append((comment.line, comment.column, f"the comment {comment.malformed}"))
+                continue
+            for word in comment.rules:
+                made = self._add(word, comment.reason, comment.line, comment.column)
+                if made is not None:
+                    self._by_line.setdefault(comment.applies_to, []).append(made)
+
+    def _annotations(self, document: Document, policy: Policy) -> None:
+        from .ignore_annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
+
+        for prefix, key, said in carriers(document.object, policy, ANNOTATION):
+            place = document.position((*prefix, "metadata", "annotations", key))
+            if key != ANNOTATION:
+                self.notices.append((place.line, place.column, f"silences nothing{suggestion(ANNOTATION)}"))
+                continue
+            if not isinstance(said, str):
+                self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))
+                continue
+            for word, reason in entries(said, self._rules):
+                made = self._add(word, reason, place.line, place.column)
+                if made is not None:
+                    made.prefix = prefix
+                    self._by_document.setdefault(document.index, []).append(made)
+
+    def _add(self, word: str, reason: str, line: int, column: int) -> Suppression | None:
+        from .rule_selection import meant, near  # noqa: PLC0415 - hardly a file speaks to the linter
+
+        ids = meant(word, self._rules)
+        if not ids:
+            self.notices.append((line, column, f"the suppression names no rule: {word!r}{near(word, self._rules)}"))
+            return None
+        made = Suppression(word, ids, reason, line=line, column=column)
+        self.all.append(made)
+        return made

@@ -1,0 +1,44 @@
+"""Documents that look like Kubernetes objects and lack `apiVersion` or `kind`."""
+
+from __future__ import annotations
+
+import re
+
+from gpu_admission.core.raw import mapping, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gpu_admission.manifests.reader import Document
+
+_TYPE = ("apiVersion", "kind")
+_IN_A_COMMENT = re.compile(r"(?m)^[ \t]*#[^\n]*(apiVersion|kind):")
+
+
+def explain(document: Document) -> str | None:
+    """Return what a document lacks that is meant for Kubernetes; None for an object, and for other YAML.
+
+    Meant for Kubernetes is what helm rendered (`# Source:`), and what has `metadata` or `spec` beside one of the two
+    or around containers. Charts (`apiVersion` alone) and values (`kind` alone) are other YAML.
+    """
+    value = document.object
+    if not isinstance(value, dict) or not value:
+        return None
+    missing = [field for field in _TYPE if not text(value.get(field))]
+    if not missing or not (document.source or _is_meant(value, missing)):
+        return None
+    said = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
+    commented = _IN_A_COMMENT.search(document.head)
+    return f"{said} ({commented[1]}: stands in a comment)" if commented and commented[1] in missing else said
+
+
+def _is_meant(value: dict[str, Any], missing: list[str]) -> bool:
+    shaped = isinstance(value.get("metadata"), dict) or isinstance(value.get("spec"), dict)
+    return shaped and (len(missing) == 1 or _has_containers(value))
+
+
+def _has_containers(value: dict[str, Any]) -> bool:
+    spec = mapping(value.get("spec"))
+    template = mapping(mapping(spec.get("template")).get("spec"))
+    return any(isinstance(each.get("containers"), list) for each in (spec, template))

@@ -1,0 +1,193 @@
+"""JSON files: objects by the json module; where things stand, by a second, slower look when somebody asks.
+
+Stricter than the module where Kubernetes is: no NaN or Infinity, no number that a float cannot hold, no key twice,
+no nesting deeper than in YAML. Surrogate escapes that pair up with nothing become U+FFFD, as in Go.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined] # not in typeshed, public in json
+
+from .scalars import as_json
+from .yaml_loader import MAX_DEPTH, MAX_NODES, TOO_MANY, Built, Problem, TooMuch
+from .yaml_nodes import Mapping, Pair, Scalar, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from .yaml_nodes import Node
+
+# A number ends where JSON's grammar ends it, as for the json module: what follows is another matter.
+_WORD = r"-?(?:[A-Za-z]+|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
+_WORDS = {"true": True, "false": False, "null": None}
+
+
+class _RefusedError(ValueError):
+    """Something that Kubernetes refuses and the json module would take."""
+
+
+def build(text: str) -> Iterator[Built]:
+    """Yield the values of a JSON file, of which there may be several one after another. Raises Problem."""
+    decoder = json.JSONDecoder(
+        object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse
+    )
+    surrogates = "\\ud" in text or "\\uD" in text
+    at = _skip(text, 0)
+    # No more values than these, each of which costs up to a hundred times its text.
+    if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
+        raise TooMuch(TOO_MANY, at)
+    while at < len(text):
+        try:
+            value, end = decoder.raw_decode(text, at)
+            value = _checked(value, 1, surrogates=surrogates)
+        except json.JSONDecodeError as error:
+            raise _syntax_problem(error.msg, error.pos) from None
+        except (ValueError, RecursionError) as error:
+            _Composer(text).value(at, 1)  # which meets the same, and knows where
+            raise Problem(f"cannot be read as JSON ({error})", at) from None
+        yield Built(at, at, end, value, [])
+        at = _skip(text, end)
+
+
+def compose(text: str, start: int) -> Node:
+    """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
+    return _Composer(text).value(start, 1)[0]
+
+
+def _skip(text: str, at: int) -> int:
+    return WHITESPACE.match(text, at).end()  # type: ignore[no-any-return]
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        raise _RefusedError("a key is given twice")
+    return result
+
+
+def _number(digits: str) -> Any:
+    """Return a number as Kubernetes holds it: an integer of 64 bits, or what a 64-bit float makes of it."""
+    if len(digits) <= 20 and digits.lstrip("-").isdecimal() and -(2**63) <= int(digits) < 2**64:
+        return int(digits)
+    value = float(digits)
+    if abs(value) == float("inf"):
+        raise _RefusedError(f"the number {digits[:20]}... is out of range")
+    return as_json(value)
+
+
+def _refuse(constant: str) -> None:
+    raise _RefusedError(f"{constant} is no number to JSON")
+
+
+def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
+    """Return the value with lone surrogates replaced. Raises _RefusedError where it is nested too deep."""
+    if isinstance(value, str):
+        return _whole(value) if surrogates else value
+    if not isinstance(value, dict | list):
+        return value
+    if depth > MAX_DEPTH:
+        raise _RefusedError("nested too deep")
+    if isinstance(value, list):
+        for at, item in enumerate(value):
+            value[at] = _checked(item, depth + 1, surrogates=surrogates)
+        return value
+    if surrogates:
+        return {_whole(key): _checked(item, depth + 1, surrogates=True) for key, item in value.items()}
+    for item in value.values():
+        if isinstance(item, dict | list):
+            _checked(item, depth + 1, surrogates=False)
+    return value
+
+
+def _whole(text: str) -> str:
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _syntax_problem(message: str, at: int) -> Problem:
+    from .syntax_errors import json_message  # noqa: PLC0415 - most files can be read
+
+    return Problem(json_message(message), at)
+
+
+class _Composer:
+    """Reads one JSON value into a tree; takes only what the json module has taken, or raises Problem."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._word = re.compile(_WORD)
+
+    def value(self, at: int, depth: int) -> tuple[Node, int]:
+        """Return the node that begins at this place and the place behind it."""
+        opening = self._text[at : at + 1]
+        if opening in {"{", "["} and depth > MAX_DEPTH:
+            raise Problem(f"nested deeper than {MAX_DEPTH} levels", at)
+        if opening == "{":
+            return self._mapping(at, depth)
+        if opening == "[":
+            return self._sequence(at, depth)
+        return self._scalar(at)
+
+    def _mapping(self, start: int, depth: int) -> tuple[Mapping, int]:
+        node = Mapping(start, start)
+        node.flow, node.pairs = True, []
+        seen: dict[str, int] = {}
+        at = _skip(self._text, start + 1)
+        while self._text[at : at + 1] != "}":
+            key, behind = self._scalar(at)
+            name = str(key.value)
+            if name in seen:
+                raise Problem(f"the key {name!r} is given twice", at, seen[name])
+            seen[name] = at
+            colon = _skip(self._text, behind)
+            self._expect(":", colon)
+            value, behind = self.value(_skip(self._text, colon + 1), depth + 1)
+            node.pairs.append(Pair(key, name, value))
+            at = self._next(behind, "}")
+        node.end = at + 1
+        return node, node.end
+
+    def _sequence(self, start: int, depth: int) -> tuple[Sequence, int]:
+        node = Sequence(start, start)
+        node.flow, node.items = True, []
+        at = _skip(self._text, start + 1)
+        while self._text[at : at + 1] != "]":
+            item, behind = self.value(at, depth + 1)
+            node.items.append(item)
+            at = self._next(behind, "]")
+        node.end = at + 1
+        return node, node.end
+
+    def _next(self, behind: int, closing: str) -> int:
+        """Return where the next member begins, or the closing bracket stands."""
+        at = _skip(self._text, behind)
+        if self._text[at : at + 1] == closing:
+            return at
+        self._expect(",", at)
+        return _skip(self._text, at + 1)
+
+    def _scalar(self, at: int) -> tuple[Scalar, int]:
+        node = Scalar(at, at)
+        if self._text[at : at + 1] == '"':
+            try:
+                value, node.end = scanstring(self._text, at + 1, True)
+            except json.JSONDecodeError as error:
+                raise _syntax_problem(error.msg, error.pos) from None
+            node.value, node.style = _whole(value), '"'
+            return node, node.end
+        word = self._word.match(self._text, at)
+        if not word:
+            raise _syntax_problem("Expecting value", at)
+        node.style, node.end = "", word.end()
+        try:
+            node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
+        except ValueError:
+            raise Problem(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
+        return node, node.end
+
+    def _expect(self, character: str, at: int) -> None:
+        if self._text[at : at + 1] != character:
+            raise _syntax_problem(f"Expecting {character!r}", at)

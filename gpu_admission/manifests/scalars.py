@@ -1,0 +1,177 @@
+"""Scalars as Kubernetes reads them: YAML text -> value, and which text needs quotes to stay a string.
+
+Kubernetes reads YAML with sigs.k8s.io/yaml: go.yaml.in/yaml/v2 makes Go values of YAML 1.1 scalars, these become
+JSON, and JSON the object. Both steps are followed here, so `1e3` and `5.` end as the integers 1000 and 5 (as which
+Go writes them), `2024-01-01` and `1:30` as strings, `on` as true. tests/manifests/scalars.json holds what the library
+makes of some thousand scalars.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
+
+    Scalar = str | int | float | bool | None
+
+_INF: Final = float("inf")
+WORDS: Final[dict[str, Scalar]] = {
+    **dict.fromkeys(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"], True),
+    **dict.fromkeys(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"], False),
+    **dict.fromkeys(["", "~", "null", "Null", "NULL"], None),
+    **dict.fromkeys([".nan", ".NaN", ".NAN"], float("nan")),
+    **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], _INF),
+    **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -_INF),
+}
+# A plain scalar that begins with anything else is a string, whatever follows.
+_NUMERIC: Final = frozenset("0123456789+-.")
+_MAYBE_OTHER: Final = _NUMERIC | frozenset("yYnNtTfFoO~")
+
+_DIGITS: Final = {2: frozenset("01"), 8: frozenset("01234567"), 10: frozenset("0123456789")}
+_DIGITS[16] = frozenset("0123456789abcdefABCDEF")
+_PREFIXES: Final = {"x": 16, "X": 16, "b": 2, "B": 2, "o": 8, "O": 8}
+_FLOAT: Final = frozenset("0123456789+-.eE_")
+_LEAST, _MOST_SIGNED, _MOST = -(2**63), 2**63 - 1, 2**64 - 1
+# In binary; Python's int() would refuse some thousand decimal digits, and take its time for less.
+_LONGEST: Final = 64
+_NO_KEYS: Final = {type(None): "null", dict: "a map", list: "a list"}
+# The first 64-bit float that rounds to infinity in 32 bits.
+_FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
+
+
+class ScalarError(ValueError):
+    """A scalar that Kubernetes refuses; the text says why."""
+
+
+class Plain(dict[str, "Scalar"]):
+    """A memo of plain scalars: `plain[text]` is the value that Kubernetes reads.
+
+    Raises ScalarError for infinities and NaN, which JSON cannot hold.
+    """
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> Scalar:
+        value = self[text] = as_json(go_value(text))
+        return value
+
+
+class Keys(dict[str, str]):
+    """A memo of plain keys: `keys[text]` is the key that the object has. Raises ScalarError for null."""
+
+    __slots__ = ()
+
+    def __missing__(self, text: str) -> str:
+        key = self[text] = value_as_key(go_value(text))
+        return key
+
+
+def go_value(text: str) -> Scalar:
+    """Return what go.yaml.in/yaml/v2 makes of a plain scalar without a tag; infinities and NaN are floats."""
+    if text and text[0] not in _MAYBE_OTHER:
+        return text
+    if text in WORDS:
+        return WORDS[text]
+    number = _number(text)
+    return text if number is None else number
+
+
+def as_json(value: Scalar) -> Scalar:
+    """Return a Go value as it comes out of JSON, where integral floats below 1e21 look like integers.
+
+    Raises ScalarError for infinities and NaN.
+    """
+    if not isinstance(value, float):
+        return value
+    if not -_INF < value < _INF:
+        raise ScalarError("infinity and NaN are no numbers to JSON, and so to Kubernetes")
+    if not value.is_integer() or abs(value) >= 1e21:
+        return value
+    # Beyond 2**53 the digits that Go writes are the shortest that give the float back, then zeros.
+    digits, _, exponent = repr(value).partition("e")
+    whole, _, fraction = digits.partition(".")
+    fraction = fraction.rstrip("0")
+    power: int = 10 ** (int(exponent or 0) - len(fraction))
+    return int(whole + fraction) * power
+
+
+def value_as_key(value: Any) -> str:
+    """Return the key that Kubernetes makes of a value. Raises ScalarError for null, lists and maps."""
+    if isinstance(value, str):
+        return value
+    if value is None or isinstance(value, dict | list):
+        raise ScalarError(f"{_NO_KEYS[type(value)]} cannot be a key")
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        if value >= 2**63:
+            raise ScalarError(f"{value} cannot be a key: it does not fit into 64 bits with a sign")
+        return str(value)
+    return _float32_text(value)
+
+
+def reads_as_string(text: str) -> bool:
+    """Tell whether a plain scalar with this text is read as the text itself, as a value and as a key."""
+    return text not in {"<<", "="} and isinstance(go_value(text), str)
+
+
+def _number(text: str) -> int | float | None:
+    """Return the Go number of a scalar, or None where Go sees none."""
+    first = text[0]
+    if first not in _NUMERIC:
+        return None
+    # Go takes all underscores out; only what begins with a dot goes to strconv.ParseFloat as it is, which lets
+    # them stand between digits, as Python's float() does.
+    digits = text if first == "." else text.replace("_", "")
+    integer = None if first == "." else _integer(digits)
+    return _float(digits) if integer is None else integer
+
+
+def _integer(text: str) -> int | None:
+    """Return the integer if it fits into 64 bits: those of a uint64 only where it has no sign, as in strconv."""
+    if text[:3] in {"0b+", "0b-"}:  # go.yaml.in/yaml/v2 looks behind the prefix, and takes a sign there
+        text = f"{text[2]}0b{text[3:]}"
+    sign = text[:1] if text[:1] in {"+", "-"} else ""
+    digits, base = text[len(sign) :], 10
+    if len(digits) > 1 and digits[0] == "0":
+        base = _PREFIXES.get(digits[1], 8)
+        digits = digits[2:] if digits[1] in _PREFIXES else digits[1:]
+    if not digits or not _DIGITS[base].issuperset(digits):
+        return None
+    significant = digits.lstrip("0") or "0"
+    if len(significant) > _LONGEST:
+        return None
+    value = int(sign + significant, base)
+    return value if _LEAST <= value <= (_MOST_SIGNED if sign else _MOST) else None
+
+
+def _float(text: str) -> float | None:
+    """Return a decimal float. Out of range is an error to Go's ParseFloat, and so such a text stays a string."""
+    if not _FLOAT.issuperset(text):
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if -_INF < value < _INF else None
+
+
+def _float32_text(value: float) -> str:
+    """Return strconv.FormatFloat(value, 'g', -1, 32): what a float becomes that is a key."""
+    from struct import pack, unpack  # noqa: PLC0415 - floats as keys are a curiosity
+
+    if value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return ".nan"
+    if abs(value) >= _FLOAT32_OVERFLOW:
+        return ".inf" if value > 0 else "-.inf"
+    narrow = unpack("f", pack("f", value))[0]
+    text = ""
+    for decimals in range(9):  # nine digits tell all 32-bit floats apart
+        text = f"{narrow:.{decimals}e}"
+        if unpack("f", pack("f", float(text)))[0] == narrow:
+            break
+    mantissa, _, exponent = text.partition("e")
+    if not -4 <= int(exponent) < 6:
+        return text
+    decimals = max(len(mantissa.partition(".")[2]) - int(exponent), 0)
+    return f"{float(text):.{decimals}f}"

@@ -1,0 +1,305 @@
+"""YAML events -> the objects that Kubernetes sees, each with where its document stands.
+
+go.yaml.in/yaml/v2 decides what is read: aliases are expanded, a merge key overwrites what stands before it and
+yields to what follows it, unknown tags are passed over. Stricter than it only here: a key given twice is an error,
+as under strict decoding, and so are documents deeper or larger (once aliases are expanded) than any real one.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+from .scalars import Keys, Plain, ScalarError, as_json, go_value, value_as_key
+from .yaml_events import parser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Final
+
+MAX_DEPTH: Final = 100
+# A 432-byte file can expand to gigabytes; real manifests stay below a few hundred aliased nodes.
+MAX_ALIASED: Final = 100_000
+# Read in a few seconds; the largest bundles of CRDs have some hundred thousand.
+MAX_NODES: Final = 1_000_000
+MAX_PROBLEMS: Final = 20
+
+TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
+
+_TAG: Final = "tag:yaml.org,2002:"
+_TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
+# Not compiled until a tag asks for it: imports of the linter compile no patterns, which cost a millisecond each.
+_TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
+_RECURSIVE: Final = object()
+
+
+class Problem(Exception):
+    """Something that Kubernetes would not read: what, and at which code point (from 0)."""
+
+    def __init__(self, message: str, index: int, first: int | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.index = index
+        self.first = first  # where the same key stood first
+
+
+class TooMuch(Problem):
+    """The whole file is more than we are willing to read."""
+
+
+class Budget:
+    """How much of a file has been built: shared by all its documents, however they are read."""
+
+    __slots__ = ("aliased", "nodes")
+
+    def __init__(self) -> None:
+        self.nodes = count(1)
+        self.aliased = 0
+
+
+class Built:
+    """A document: its object or its problems, and its span in code points; at `root` its content begins."""
+
+    __slots__ = ("end", "object", "problems", "root", "start")
+
+    def __init__(self, start: int, root: int, end: int, value: Any, problems: list[Problem]) -> None:
+        self.start = start
+        self.root = root
+        self.end = end
+        self.object = value
+        self.problems = problems
+
+    def moved(self, by: int) -> Built:
+        """Return itself, moved to where its text stands in the whole text."""
+        self.start, self.root, self.end = self.start + by, self.root + by, self.end + by
+        for problem in self.problems:
+            problem.index += by
+            problem.first = None if problem.first is None else problem.first + by
+        return self
+
+
+def build(data: bytes, budget: Budget) -> Iterator[Built]:
+    """Yield the documents of a YAML stream (UTF-8, no byte order mark).
+
+    Raises Problem where the stream cannot be read further: bad syntax, or a limit passed.
+    """
+    library = parser()
+    try:
+        yield from Builder(library.events(data), budget, _memos(len(data))).documents()
+    except library.error as error:
+        raise _syntax_problem(error, data) from None
+    except RecursionError:  # PyYAML's parser in Python
+        raise Problem(_too_deep(), 0) from None
+    except (ValueError, OverflowError):  # the same, on absurd escapes
+        raise Problem("an escape sequence that is not a Unicode character", 0) from None
+
+
+_PLAIN, _KEYS = Plain(), Keys()
+_MOST_REMEMBERED: Final = 10_000
+_ORDINARY: Final = 100_000  # bytes of a file whose scalars are worth remembering for the next
+
+
+def _memos(size: int) -> tuple[Plain, Keys]:
+    """Return what is known of scalars: manifests share most of theirs, so small files share what was read."""
+    if size > _ORDINARY:
+        return Plain(), Keys()
+    if len(_PLAIN) > _MOST_REMEMBERED or len(_KEYS) > _MOST_REMEMBERED:
+        _PLAIN.clear()
+        _KEYS.clear()
+    return _PLAIN, _KEYS
+
+
+def _syntax_problem(error: Any, data: bytes) -> Problem:
+    """Return the parser's error in our words, and where: where it noticed, or what the end of the text left open."""
+    from .syntax_errors import yaml_message  # noqa: PLC0415 - most files can be read
+
+    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+    if mark is None:
+        problem, context, position = str(getattr(error, "reason", error)), "", getattr(error, "position", 0)
+        return Problem(yaml_message(problem, context, "", MAX_DEPTH), len(data[:position].decode(errors="replace")))
+    text = data.decode(errors="replace")
+    last = len(text.rstrip()) - 1
+    message = yaml_message(error.problem or "", error.context or "", text[mark.index : mark.index + 1], MAX_DEPTH)
+    if mark.index > last and error.context_mark is not None:
+        mark = error.context_mark
+    return Problem(message, max(min(mark.index, last), 0))
+
+
+def _too_deep() -> str:
+    return f"nested deeper than {MAX_DEPTH} levels"
+
+
+class Builder:
+    """Builds the documents of one stream of events."""
+
+    def __init__(self, get: Callable[[], Any], budget: Budget, memos: tuple[Plain, Keys]) -> None:
+        kinds = parser().kinds
+        self._get = get
+        self._scalar_event, self._alias_event = kinds.ScalarEvent, kinds.AliasEvent
+        self._mapping_start, self._mapping_end = kinds.MappingStartEvent, kinds.MappingEndEvent
+        self._sequence_end, self._document_start = kinds.SequenceEndEvent, kinds.DocumentStartEvent
+        self._plain, self._keys = memos
+        self._budget, self._nodes = budget, budget.nodes
+        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._problems: list[Problem] = []
+
+    def documents(self) -> Iterator[Built]:
+        """Yield every document. Raises Problem and the parser's own errors."""
+        self._get()  # the stream's start
+        while (start := self._get()).__class__ is self._document_start:
+            self._anchors, self._problems = {}, []
+            root = self._get()
+            if next(self._nodes) > MAX_NODES:
+                raise self._too_much(root)
+            value = self._node(root, 1)
+            end = self._get()
+            yield Built(start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems)
+
+    def _node(self, event: Any, depth: int) -> Any:
+        """Return the value that begins with this event; `depth` is that of its node, from 1."""
+        kind = event.__class__
+        if kind is self._scalar_event and event.anchor is None:
+            return self._scalar(event)
+        if kind is self._alias_event:
+            return self._alias(event, depth)
+        if event.anchor is None:
+            return self._collection(event, depth)
+        before = self._built()
+        self._anchors[event.anchor] = mine = (_RECURSIVE, 0)
+        value = self._scalar(event) if kind is self._scalar_event else self._collection(event, depth)
+        # A node inside may have taken the name meanwhile: then it keeps it.
+        if self._anchors[event.anchor] is mine:
+            self._anchors[event.anchor] = (value, self._built() - before)
+        return value
+
+    def _collection(self, event: Any, depth: int) -> dict[str, Any] | list[Any]:
+        if depth > MAX_DEPTH:
+            raise Problem(_too_deep(), event.start_mark.index)
+        return self._mapping(depth + 1) if event.__class__ is self._mapping_start else self._sequence(depth + 1)
+
+    def _sequence(self, depth: int) -> list[Any]:
+        get, node, nodes, end = self._get, self._node, self._nodes, self._sequence_end
+        result: list[Any] = []
+        while (event := get()).__class__ is not end:
+            if next(nodes) > MAX_NODES:
+                raise self._too_much(event)
+            result.append(node(event, depth))
+        return result
+
+    def _mapping(self, depth: int) -> dict[str, Any]:
+        get, node, nodes, end = self._get, self._node, self._nodes, self._mapping_end
+        result: dict[str, Any] = {}
+        seen: dict[str, Any] = {}
+        while (event := get()).__class__ is not end:
+            if next(nodes) > MAX_NODES:
+                raise self._too_much(event)
+            key = self._key(event, depth)
+            if key is None:
+                self._merge(get(), result, depth)
+                continue
+            if key in seen:
+                self._complain(f"the key {key!r} is given twice", event, first=seen[key].start_mark.index)
+            seen[key] = event
+            result[key] = node(get(), depth)
+        return result
+
+    def _key(self, event: Any, depth: int) -> str | None:
+        """Return the name of the key that begins with this event, or None for the merge key."""
+        try:
+            if event.__class__ is self._scalar_event:
+                if is_merge(event):
+                    return None
+                if event.anchor is None and event.implicit[0]:
+                    return self._keys[event.value]
+            return value_as_key(self._node(event, depth))
+        except ScalarError as error:
+            return self._complain(str(error), event)
+
+    def _scalar(self, event: Any) -> Any:
+        try:
+            if event.implicit[0]:
+                return self._plain[event.value]
+            return event.value if event.tag is None else tagged(event.tag, event.value)
+        except ScalarError as error:
+            return self._complain(str(error), event)
+
+    def _merge(self, event: Any, into: dict[str, Any], depth: int) -> None:
+        """Merge a map, or a list of maps of which earlier ones win, into what stands before the merge key."""
+        value = self._node(event, depth)
+        sources = value if isinstance(value, list) and event.__class__ is not self._alias_event else [value]
+        for source in reversed(sources):
+            if not isinstance(source, dict):
+                self._complain("the merge key << wants a map or a list of maps", event)
+                return
+            into.update(source)
+
+    def _alias(self, event: Any, depth: int) -> Any:
+        """Return a copy of what the anchor holds: the objects we hand out are trees."""
+        if event.anchor not in self._anchors:
+            raise Problem(f"unknown anchor {event.anchor!r}", event.start_mark.index)
+        value, size = self._anchors[event.anchor]
+        if value is _RECURSIVE:
+            raise Problem(f"the anchor {event.anchor!r} contains itself", event.start_mark.index)
+        self._budget.aliased += size
+        if self._budget.aliased > MAX_ALIASED:
+            raise TooMuch(f"aliases expand to more than {MAX_ALIASED:,} nodes", event.start_mark.index)
+        return self._copy(value, depth, event)
+
+    def _copy(self, value: Any, depth: int, event: Any) -> Any:
+        if not isinstance(value, dict | list):
+            return value
+        if depth > MAX_DEPTH:
+            raise Problem(_too_deep(), event.start_mark.index)
+        if isinstance(value, dict):
+            return {key: self._copy(item, depth + 1, event) for key, item in value.items()}
+        return [self._copy(item, depth + 1, event) for item in value]
+
+    def _built(self) -> int:
+        return next(self._nodes) + self._budget.aliased
+
+    @staticmethod
+    def _too_much(event: Any) -> TooMuch:
+        return TooMuch(TOO_MANY, event.start_mark.index)
+
+    def _complain(self, message: str, event: Any, first: int | None = None) -> str:
+        """Note a problem that does not stop the reading; return something unique to stand in for the value."""
+        index = event.start_mark.index
+        if len(self._problems) < MAX_PROBLEMS:
+            self._problems.append(Problem(message, index, first))
+        return f"\0{index}"
+
+
+def is_merge(event: Any) -> bool:
+    """Tell whether a scalar that stands where a key does is the merge key."""
+    return event.value == "<<" and (event.implicit[0] or event.tag == f"{_TAG}merge")  # type: ignore[no-any-return]
+
+
+def tagged(tag: str, text: str) -> Any:
+    """Return the value of a scalar with a tag. Raises ScalarError where the text is not of that type."""
+    name = tag.removeprefix(_TAG)
+    if name == "binary":
+        return _binary(text)
+    if name == "timestamp" and re.fullmatch(_TIMESTAMP, text):
+        return text
+    if name not in _TYPES:
+        return text
+    value = go_value(text)
+    if name == "float" and type(value) is int and value < 2**63:
+        value = float(value)
+    if type(value) is not _TYPES[name]:
+        raise ScalarError(f"cannot read {text[:40]!r} as !!{name}")
+    return as_json(value)
+
+
+# No value is of a timestamp's type: what looks like one stays a string.
+_TYPES: Final = {"bool": bool, "int": int, "float": float, "null": type(None), "timestamp": object}
+
+
+def _binary(text: str) -> str:
+    from binascii import a2b_base64  # noqa: PLC0415 - hardly any manifest has it
+
+    try:
+        return a2b_base64(text.replace("\r", "").replace("\n", ""), strict_mode=True).decode(errors="replace")
+    except ValueError:
+        raise ScalarError("!!binary is not valid base64") from None

@@ -1,0 +1,1 @@
+"""A policy as the rules see it, and whom it exempts. Pure."""

@@ -1,0 +1,176 @@
+"""A policy: which rules speak, what then happens, and the facts about the cluster that rules may use.
+
+This class is what the program works with. A policy file is read, checked and explained by
+``gpu_admission.policyfile.loader``; what reaches ``Policy`` has passed that check.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
+from gpu_admission.workloads import resources
+
+from .exemptions import Exemptions, NamePatterns
+from .guardrails import Guardrails
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.finding import Action, Severity
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.workloads.resources import Resource
+
+    Mode = Literal["enforce", "warn", "audit"]
+
+# A mode is a ceiling: what an action becomes under it.
+_CEILING: dict[str, dict[str, Action]] = {
+    "enforce": {},
+    "warn": {"deny": "warn"},
+    "audit": {"deny": "audit", "warn": "audit"},
+}
+
+# Names come from strangers: remember no more than a cluster has, and none that could be a megabyte.
+_MOST, _LONGEST = 4096, 128
+_MISS = object()
+
+
+class Backend:
+    """The sharing backend an administrator chose: its name and its parameters as the policy file gives them."""
+
+    __slots__ = ("name", "parameters")
+
+    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
+        self.name = name
+        self.parameters = parameters
+
+
+class Setting:
+    """What a policy says of one rule; ``action`` None leaves it to the rule's severity."""
+
+    __slots__ = ("action", "fix")
+
+    def __init__(self, action: Action | None = None, *, fix: bool = True) -> None:
+        self.action: Action | None = action
+        self.fix = fix
+
+
+_UNSET = Setting()
+
+
+class Policy:
+    """A policy, ready for use and never changed afterwards.
+
+    ``spec`` is the policy file's ``spec``: a mapping that has been checked against the schema. Every field
+    is optional there and has its default here.
+    """
+
+    __slots__ = (
+        "_classified",
+        "backend",
+        "cards",
+        "exempt",
+        "extra",
+        "guardrails",
+        "limits",
+        "match",
+        "mode",
+        "name",
+        "runtime_class",
+        "scheduler_name",
+        "selected",
+        "settings",
+        "spec",
+        "tolerations",
+        "visible_devices",
+        "workloads",
+    )
+
+    def __init__(
+        self, name: str, spec: Mapping[str, Any] | None = None, *, selected: frozenset[str] | None = None
+    ) -> None:
+        spec = spec or {}
+        self.name = name
+        self.spec = spec
+        self.mode: Mode = spec.get("mode") or "enforce"
+        backend = dict(spec.get("backend") or {"name": "exclusive"})
+        self.backend = Backend(backend.pop("name", "exclusive"), backend)
+        self.settings: dict[str, Setting] = {rule: _setting(said) for rule, said in (spec.get("rules") or {}).items()}
+        self.extra: tuple[str, ...] = tuple((spec.get("resources") or {}).get("extra") or ())
+        self.tolerations: tuple[Mapping[str, Any], ...] = tuple(spec.get("tolerations") or ())
+        self.scheduler_name: str | None = spec.get("schedulerName")
+        self.runtime_class: str | None = spec.get("runtimeClassName")
+        self.visible_devices: Mapping[str, Any] = spec.get("visibleDevices") or {}
+        self.limits: Mapping[str, Any] = spec.get("limits") or {}
+        self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
+        self.exempt = Exemptions(spec.get("exempt"))
+        self.guardrails = Guardrails(spec.get("guardrails"))
+        self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
+        self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
+        self.selected = selected
+        self._classified: dict[str, Resource | None] = {}
+
+    def selecting(self, rules: frozenset[str]) -> Policy:
+        """Return the same policy with only these rules in force; one that is off gets its own severity's action."""
+        return Policy(self.name, self.spec, selected=rules)
+
+    def action(self, rule: Rule, severity: Severity) -> Action:
+        """Return what the policy wants done about a finding, before the mode's ceiling.
+
+        What a policy says of a rule is said of what the rule finds at its own severity or worse; a milder
+        finding of the same rule (a mere parent of a device's path, say) never leads to more than its own
+        severity's action.
+        """
+        if self.selected is not None and rule.id not in self.selected:
+            return "off"
+        own = ACTION_OF[severity]
+        said = self.settings.get(rule.id, _UNSET).action or rule.default
+        if said is None or (said == "off" and self.selected is not None):
+            return own
+        if said == "off" or SEVERITIES.index(severity) <= SEVERITIES.index(rule.severity):
+            return said
+        return max(said, own, key=ACTIONS.index)
+
+    def in_force(self, rule: Rule) -> bool:
+        """Tell whether findings of the rule lead to anything at all under this policy."""
+        return self.action(rule, rule.severity) != "off"
+
+    def fixes(self, rule: Rule) -> bool:
+        """Tell whether admission may apply the rule's safe fix."""
+        return self.settings.get(rule.id, _UNSET).fix and self.in_force(rule)
+
+    def governs(self, namespace: str | None) -> bool:
+        """Tell whether the policy is for a namespace; None is one that a file does not name, and may be any."""
+        return namespace is None or not self.match or self.match.match(namespace)
+
+    def judges(self, namespace: str | None, user: str | None = None) -> bool:
+        """Tell whether the policy judges what is asked for in a namespace: it is for that, and exempts nobody there."""
+        return self.governs(namespace) and not self.exempt.covers(namespace, user)
+
+    def ceiling(self, action: Action) -> Action:
+        """Return what is left of an action under the policy's mode."""
+        return _CEILING[self.mode].get(action, action)
+
+    def classify(self, name: str) -> Resource | None:
+        """Return what a resource name stands for under this policy, or None where it is no GPU."""
+        known = self._classified.get(name, _MISS)
+        if known is _MISS:
+            known = resources.extra(name) if name in self.extra else resources.classify(name)
+            if len(self._classified) < _MOST and len(name) <= _LONGEST:
+                self._classified[name] = known
+        return known  # type: ignore[return-value]  # the miss was replaced above
+
+
+def _setting(said: Any) -> Setting:
+    """Read one entry of ``rules``: an action, false (YAML's ``off``), or a mapping of action and fix."""
+    if said is False:
+        return Setting("off")
+    if isinstance(said, str):
+        return Setting(said)  # type: ignore[arg-type]  # the policy file's schema allows actions only
+    action = said.get("action")
+    return Setting("off" if action is False else action, fix=said.get("fix", True))
+
+
+def level(action: Action) -> Severity:
+    """Return the severity at which the linter reports an action (that is not ``off``)."""
+    return LEVEL_OF[action]

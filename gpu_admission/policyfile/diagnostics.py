@@ -1,0 +1,164 @@
+"""What is wrong with a policy file, said so that its author can mend it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gpu_admission.backends import cards, portable
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core import quantity
+from gpu_admission.core.pointer import Pointer
+from gpu_admission.core.raw import mapping, mappings, shown
+from gpu_admission.core.typos import did_you_mean, suggestion
+
+from . import schema
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Mistake = tuple[Pointer, str]
+
+_WANTED = {
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "dict_type": "a mapping",
+    "int_type": "a whole number",
+    "list_type": "a list",
+    "model_type": "a mapping",
+    "string_type": "text",
+}  # by pydantic's name of the error; its own words speak of Python
+_LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
+
+
+def explain(errors: list[Any], document: object) -> list[Mistake]:
+    """Return pydantic's errors as mistakes: where, and in words that name what was written and what is valid."""
+    mistakes: dict[Mistake, None] = {}
+    found = [(_place(document, error["loc"]), error) for error in errors]
+    for place, error in found:
+        if not _of_the_other_form(place, error, found):
+            mistakes[place, _message(error, place)] = None
+    return list(mistakes)
+
+
+def _of_the_other_form(place: Pointer, error: Any, found: list[tuple[Pointer, Any]]) -> bool:
+    """Tell whether an error is about the form that was not chosen, where a word or a mapping may stand."""
+    if error["type"] == "model_type":
+        return any(other["type"] == "literal_error" and at == place for at, other in found)
+    return (
+        error["type"] == "literal_error"
+        and isinstance(error["input"], dict)
+        and any(len(at) > len(place) and pointers.starts_with(at, place) for at, _ in found)
+    )
+
+
+def _place(document: object, location: tuple[str | int, ...]) -> Pointer:
+    """Return the part of pydantic's location that exists in the document: it also names models and unions."""
+    place: Pointer = ()
+    for token in location:
+        if token == "[key]":
+            break
+        if pointers.exists(document, (*place, token)):
+            place = (*place, token)
+    return place
+
+
+def _message(error: dict[str, Any], place: Pointer) -> str:
+    kind, said = error["type"], error["input"]
+    if kind == "extra_forbidden":
+        word = str(place[-1])
+        return f"unknown key {word!r}{did_you_mean(word, schema.words(error['loc'][:-1]))}"
+    if place[:2] == ("spec", "rules") and len(place) == 3 and "there is no rule" in str(error["msg"]):
+        return _unknown_rule(str(place[2]))
+    if kind == "missing":
+        return f"the key {error['loc'][-1]!r} is missing"
+    if kind == "literal_error":
+        return f"{shown(said)} is not valid here{_nearest_literal(said, error)}"
+    if kind in {"union_tag_invalid", "union_tag_not_found"}:
+        name = mapping(said).get("name")
+        return f"there is no backend {shown(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
+    message = str(error["msg"]).removeprefix("Value error, ")
+    if kind != "value_error":
+        message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
+        message += f", not {shown(said)}"
+    return message
+
+
+def _unknown_rule(word: str) -> str:
+    named = schema.rule_named(word)
+    if named is not None:
+        return f"rules are named by their ID{suggestion(named.id)}"
+    return f"there is no rule {word!r}{did_you_mean(word, schema.words(('spec', 'rules')))}"
+
+
+def _nearest_literal(said: object, error: dict[str, Any]) -> str:
+    expected = [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
+    return did_you_mean(str(said), expected)
+
+
+def facts(document: object) -> list[Mistake]:
+    """Return what the schema cannot say: cards that do not exist, profiles that no card has."""
+    spec = mapping(mapping(document).get("spec"))
+    mistakes: list[Mistake] = []
+    for index, card in mappings(mapping(spec.get("cluster")).get("cards")):
+        mistakes += [(("spec", "cluster", "cards", index, *place), said) for place, said in _card(card)]
+    return mistakes or _strategy(spec)
+
+
+def _card(said: dict[str, Any]) -> list[Mistake]:
+    """Return what is impossible about one card of ``cluster.cards``."""
+    model = said["model"]
+    if not cards.known(model) and said.get("memory") is None and not said.get("profiles"):
+        return [
+            (("model",), f"there is no card {model!r} in the table: give its memory{did_you_mean(model, _models())}")
+        ]
+    card = cards.card(said)
+    mistakes: list[Mistake] = []
+    if not _LEAST_CARD <= card.memory <= portable.MOST_MEMORY:
+        place = ("memory",) if said.get("memory") is not None else ("profiles",)
+        mistakes.append((place, f"no GPU has {_amount(card.memory)} of memory; write it with its unit, such as 80Gi"))
+    mistakes += _profiles(said, card)
+    if card.profile is not None and card.profile_named(card.profile) is None:
+        names = ", ".join(profile.name for profile in card.profiles) or "none that the table knows"
+        mistakes.append((("profile",), f"{model} has no MIG profile {card.profile!r}; it has: {names}"))
+    if card.mig == "single" and card.profile is None:
+        mistakes.append((("mig",), "strategy single cuts a card into one profile: name it, such as profile: 1g.10gb"))
+    if card.mig in {"mixed", "single"} and not card.profiles:
+        mistakes.append((("mig",), f"which MIG profiles {model} has is not in the table: give its profiles"))
+    return mistakes
+
+
+def _models() -> list[str]:
+    return list(cards.models())
+
+
+def _amount(count: int) -> str:
+    return f"{count} bytes" if count < quantity.KIB else quantity.format_bytes(count)
+
+
+def _profiles(said: dict[str, Any], card: cards.Card) -> list[Mistake]:
+    """Return what is impossible about the profiles that a policy gives a card."""
+    mistakes: list[Mistake] = []
+    seen: set[str] = set()
+    for index, entry in mappings(said.get("profiles")):
+        profile = cards.Profile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
+        if profile.name in seen:
+            mistakes.append((("profiles", index, "name"), f"the profile {profile.name} is given twice"))
+        elif profile.memory * (profile.count or 1) > card.memory:
+            times = f"{profile.count} times " if (profile.count or 1) > 1 else ""
+            has = f"{times}{_amount(profile.memory)} is more than the {_amount(card.memory)} of {card.model}"
+            mistakes.append((("profiles", index, "memory"), f"the profile {profile.name} does not fit: {has}"))
+        seen.add(profile.name)
+    return mistakes
+
+
+def _strategy(spec: Mapping[str, Any]) -> list[Mistake]:
+    """Return what MIG's strategy lacks: under single, a request becomes the one profile of a card."""
+    backend = mapping(spec.get("backend"))
+    if backend.get("name") != "mig" or backend.get("strategy") != "single":
+        return []
+    found = mappings(mapping(spec.get("cluster")).get("cards"))
+    if any(card.get("profile") and card.get("mig") in {None, "single"} for _, card in found):
+        return []
+    message = "strategy single needs a card in cluster.cards with the profile that it is cut into"
+    return [(("spec", "backend", "strategy"), message)]

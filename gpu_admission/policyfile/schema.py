@@ -1,0 +1,321 @@
+"""The policy file's schema, as pydantic models.
+
+Only a policy of the user's own is checked with these (pydantic costs a linter run 100 ms); the shipped ones
+are checked by the tests. ``policies/policy.schema.json`` is generated from ``PolicyFile``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
+
+from gpu_admission import rules
+from gpu_admission.backends import registry
+from gpu_admission.backends.per_pod import PER_POD
+from gpu_admission.core import pointer, quantity
+from gpu_admission.manifests.guardrails_model import Guardrails  # noqa: TC001 - pydantic reads it
+from gpu_admission.workloads import resources
+
+if TYPE_CHECKING:
+    from gpu_admission.backends.base import Backend as SharingBackend
+    from gpu_admission.backends.parameter import Parameter
+    from gpu_admission.engine.rule import Rule
+
+API_VERSION = "gpu-admission.io/v1alpha1"
+KIND = "GPUPolicy"
+_SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # RFC 1123: the name of an object
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+def _action(value: Any) -> Any:
+    return "off" if value is False else value  # YAML reads the bare word off as false
+
+
+Action = Annotated[
+    Literal["deny", "warn", "audit", "off"],
+    BeforeValidator(_action, json_schema_input_type=Literal["deny", "warn", "audit", "off", False]),
+]
+
+
+def _rule_id(value: str) -> str:
+    if value not in rules.BY_ID:
+        raise ValueError(f"there is no rule {value!r}")
+    return value
+
+
+def _quantity(value: Any) -> Any:
+    try:
+        amount = quantity.parse(value)
+    except quantity.QuantityError as error:
+        raise ValueError(str(error)) from error
+    if value is None or amount.is_zero or amount.is_negative:
+        raise ValueError("a card's memory is more than zero, such as 80Gi")
+    if isinstance(value, float):
+        raise ValueError("a card's memory is written with its unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
+    return value
+
+
+Memory = Annotated[str | int, BeforeValidator(_quantity)]
+
+
+def _resource_name(value: str) -> str:
+    if not resources.is_extended(value):
+        raise ValueError(f"{value!r} is no name of an extended resource, such as example.com/gpu")
+    return value
+
+
+def _pod_spec_path(value: str) -> str:
+    if not pointer.from_text(value):
+        raise ValueError("the path of a pod spec begins with a slash, such as /spec/template/spec")
+    return value
+
+
+class RuleSetting(_Model):
+    """What happens on a finding of a rule, and whether admission may apply the rule's fix."""
+
+    action: Action | None = None
+    fix: bool = True
+
+
+_KINDS: dict[str, Any] = {
+    "text": str,
+    "whole": int,
+    "yes-no": bool,
+    "resource": Annotated[str, BeforeValidator(_resource_name)],
+    "object": Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)],
+}
+
+
+def _field(parameter: Parameter) -> Any:
+    """Return the type and the default of one parameter of a backend, as pydantic takes them."""
+    kind = Literal[parameter.choices] if parameter.choices else _KINDS[parameter.kind]
+    bounds = {"text": ("min_length", "max_length"), "whole": ("ge", "le")}.get(parameter.kind, ())
+    limits: dict[str, Any] = dict(zip(bounds, (parameter.least, parameter.most), strict=False))
+    limits = {name: value for name, value in limits.items() if value is not None}
+    if limits:
+        kind = Annotated[kind, Field(**limits)]
+    if parameter.default is None:
+        kind = kind | None
+    return (kind, Field(parameter.default, description=parameter.description))
+
+
+def _backend(backend: SharingBackend) -> type[BaseModel]:
+    """Return the model of one backend: its name and its parameters, which are facts of its class."""
+    fields: dict[str, Any] = {"name": (Literal[backend.name], ...)}
+    fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
+    title = "".join(part.capitalize() for part in backend.name.split("-"))
+    return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
+
+
+BACKENDS = (*registry.NAMES, PER_POD)
+if TYPE_CHECKING:
+    Backend = BaseModel
+else:
+    Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
+
+
+class Resources(_Model):
+    """Resource names that are GPUs on this cluster only."""
+
+    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = []
+
+
+class Toleration(_Model):
+    """A toleration that GPU201 adds to pods that ask for a GPU of one of the vendors (of any, where none is named)."""
+
+    key: Annotated[str, Field(min_length=1)]
+    operator: Literal["Exists", "Equal"] = "Exists"
+    value: str | None = None
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
+    vendors: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _value_only_with_equal(self) -> Toleration:
+        if self.operator == "Exists" and self.value:
+            raise ValueError("a toleration with operator Exists has no value")
+        return self
+
+
+class VisibleDevices(_Model):
+    """What NVIDIA_VISIBLE_DEVICES is set to; ``leave`` sets nothing."""
+
+    gpu_less: str = Field(
+        "leave",
+        alias="gpuLess",
+        description="in containers without a GPU in a pod that asks for one; void where only everyPod is given",
+    )
+    served: str = Field("leave", description="in containers that ask for a GPU")
+    every_pod: bool = Field(
+        False,
+        alias="everyPod",
+        description="gpuLess for all pods, which then all reach the webhook and are refused where it is missing",
+    )
+
+
+class Limits(_Model):
+    """How many GPUs are allowed."""
+
+    per_container: Annotated[int, Field(ge=0)] | None = Field(None, alias="perContainer")
+    per_pod: Annotated[int, Field(ge=0)] | None = Field(None, alias="perPod")
+    counts: list[Annotated[int, Field(ge=0)]] | None = None
+
+
+class Profile(_Model):
+    """A MIG profile of a card: the memory that is usable, and how many fit on one card."""
+
+    name: Annotated[str, Field(pattern=r"^\d+g\.\d+gb([.+-][a-z.]+)?$")]
+    memory: Memory
+    count: Annotated[int, Field(ge=1, le=64)] | None = None
+
+
+class Card(_Model):
+    """A model of card that the cluster has."""
+
+    model: Annotated[str, Field(min_length=1)]
+    memory: Memory | None = None
+    per_node: Annotated[int, Field(ge=1, le=1024)] | None = Field(
+        None, alias="perNode", description="cards in the largest node"
+    )
+    mig: Literal["mixed", "single", "none"] | None = None
+    profile: str | None = Field(None, description="the one profile of strategy single")
+    product: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        None, description="the node label nvidia.com/gpu.product without MIG's suffix; default: the model"
+    )
+    profiles: list[Profile] | None = Field(
+        None, description="where they differ from the table, or the model is not in it"
+    )
+
+
+class Cluster(_Model):
+    """Facts about the cluster; a rule that needs one that is missing stays silent."""
+
+    cards: list[Card] = []
+
+
+class Match(_Model):
+    """Where the policy judges. Of several policies in one server, the first that matches a namespace judges there."""
+
+    namespaces: list[Annotated[str, Field(min_length=1)]] = Field(
+        min_length=1, description="names, or shell patterns of names (team-*); leave match out for every namespace"
+    )
+
+
+class Exempt(_Model):
+    """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
+
+    namespaces: list[str] = []
+    users: list[str] = []
+
+
+class Workload(_Model):
+    """Where a custom kind holds pod specs; ``*`` in a path is every item of a list or value of a mapping."""
+
+    api_version: str = Field(alias="apiVersion")
+    kind: str
+    pod_specs: list[Annotated[str, BeforeValidator(_pod_spec_path)]] = Field(alias="podSpecs")
+
+
+class Spec(_Model):
+    """What the policy wants."""
+
+    mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
+    match: Match | None = None
+    backend: Backend | None = None
+    rules: dict[Annotated[str, BeforeValidator(_rule_id)], Action | RuleSetting] = {}
+    resources: Resources = Resources()
+    tolerations: list[Toleration] = []
+    scheduler_name: str | None = Field(None, alias="schedulerName", description="default: the backend's")
+    overwrite_scheduler_name: bool = Field(
+        False, alias="overwriteSchedulerName", description="replace a scheduler that the author chose"
+    )
+    runtime_class_name: str | None = Field(None, alias="runtimeClassName")
+    visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
+    limits: Limits | None = None
+    cluster: Cluster | None = None
+    guardrails: Guardrails | None = None
+    exempt: Exempt | None = None
+    workloads: list[Workload] = []
+
+
+class Metadata(_Model):
+    """The policy's name, which metrics and ``/mutate/NAME`` use."""
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+    labels: dict[str, JsonValue] | None = None
+    annotations: dict[str, JsonValue] | None = None
+
+
+class PolicyFile(_Model):
+    """A policy file."""
+
+    api_version: Literal["gpu-admission.io/v1alpha1"] = Field(alias="apiVersion")
+    kind: Literal["GPUPolicy"]
+    metadata: Metadata
+    spec: Spec = Spec()
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON Schema of policy files, with every rule by its ID: editors offer what a schema names."""
+    made = PolicyFile.model_json_schema(by_alias=True)
+    described = made["$defs"]["Spec"]["properties"]["rules"]
+    made["$defs"]["RuleConsequence"] = described["additionalProperties"]
+    described["additionalProperties"] = False
+    described["properties"] = {
+        rule.id: {"$ref": "#/$defs/RuleConsequence", "title": rule.name, "description": rule.summary}
+        for rule in rules.ALL
+    }
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "GPUPolicy of gpu-admission"}
+
+
+def words(location: tuple[str | int, ...]) -> list[str]:
+    """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
+    if location == ("spec", "rules"):
+        return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
+    model: Any = PolicyFile
+    for token in location:
+        model = _inside(model, token)
+    return sorted({name for found in _models(model) for name in _keys(found)})
+
+
+def rule_named(name: str) -> Rule | None:
+    """Return the rule of a name (not an ID), for those who write the name where the ID belongs."""
+    return next((rule for rule in rules.ALL if rule.name == name), None)
+
+
+def _keys(model: type[BaseModel]) -> list[str]:
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _inside(annotation: Any, token: str | int) -> Any:
+    """Return the annotation of what stands under a token of pydantic's location of an error.
+
+    A token is a field, an index, or the tag by which pydantic chose among several models (a backend's name).
+    """
+    models = _models(annotation)
+    fields = [
+        field.annotation
+        for model in models
+        for name, field in model.model_fields.items()
+        if token in {name, field.alias}
+    ]
+    if fields:
+        return tuple(fields)
+    tagged = tuple(model for model in models if "name" in model.model_fields and token in _tags(model))
+    return tagged or annotation
+
+
+def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
+    return getattr(model.model_fields["name"].annotation, "__args__", ())
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return every model that an annotation mentions, however deep in unions and lists."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    if isinstance(annotation, tuple):
+        return [model for item in annotation for model in _models(item)]
+    return [model for item in getattr(annotation, "__args__", ()) for model in _models(item)]

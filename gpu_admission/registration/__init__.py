@@ -1,0 +1,1 @@
+"""What a cluster is told: webhook configurations, matchConditions, RBAC. Pure."""

@@ -1,0 +1,127 @@
+"""Names of resources in CEL: which are a GPU's under a policy, and which nearly are (for GPU007).
+
+Cheap tests come first: the API server evaluates all this for every pod, and charges a pattern by its length and by
+that of the name, whether the name resembles a GPU's or not.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.workloads import resource_typos, resources
+
+from . import typo_patterns
+from .cel_literals import any_of, pattern, text, texts
+from .regex_trie import alternatives, quoted
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from gpu_admission.policy.model import Policy
+
+ORDINARY = ("cpu", "memory", "ephemeral-storage")
+# What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
+# but only we can tell the author what was meant.
+SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
+
+
+def names(policy: Policy) -> list[str]:
+    """Return the names that are a GPU's under a policy, but for those that are known by their shape."""
+    return sorted({*resources.known_names(), *policy.extra})
+
+
+def shapes() -> str:
+    """Return an expression for the names that are known by their shape."""
+    return f"^({'|'.join(resources.patterns())})$"
+
+
+def like_mig() -> str:
+    """Return an expression for the names that resemble one of a MIG slice (``nvidia/mig-1g-5gb``)."""
+    return f"^(?i:{resource_typos.LIKE_MIG})"
+
+
+def shape_domains() -> list[str]:
+    """Return the domains of the names that are known by their shape."""
+    return sorted({shape.partition("/")[0].replace("\\", "") for shape in resources.patterns()})
+
+
+def known(policy: Policy, name: str) -> str:
+    """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
+
+    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
+    """
+    domain = f"{name}.substring(0, {name}.indexOf('/'))"
+    return any_of([
+        f"{name} in {texts(names(policy))}",
+        f"({name}.contains('/') && {domain} in {texts(shape_domains())} && {name}.matches({pattern(shapes())}))",
+        f"{name}.matches({pattern(like_mig())})",
+    ])  # fmt: skip
+
+
+def known_or_near(policy: Policy, name: str) -> str:
+    """Return the condition that ``name`` is a GPU's resource or what somebody may have meant by one."""
+    half = half_in(name, [each.partition("/") for each in names(policy)])
+    return any_of([
+        known(policy, name),
+        f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
+        _any_prefix(name),
+        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.respellings(policy.extra)))})",
+        f"{name} == {text(resource_typos.REMOVED)}",
+        f"({half} && {name}.matches({pattern(half_right(policy))}))",
+    ])  # fmt: skip
+
+
+def squashed(name: str) -> str:
+    """Return a list of one: ``name`` as ``misspelt.squashed`` leaves it, with its last ``s``."""
+    return f"[{name}.lowerAscii().findAll('[a-z0-9]+').join('').replace('memory', 'mem')]"
+
+
+def half_in(name: str, known: Iterable[tuple[str, str, str]]) -> str:
+    """Return the condition that what stands before or after a slash does so in a known name as well."""
+    parts = [(domain, rest) for domain, slash, rest in known if slash]
+    before, after = (texts(sorted({part[side] for part in parts})) for side in (0, 1))
+    slash = f"{name}.indexOf('/')"
+    domain, rest = f"{name}.substring(0, {slash})", f"{name}.substring({slash} + 1)"
+    return f"{name}.contains('/') && ({domain} in {before} || {rest} in {after})"
+
+
+def without_s(name: str) -> str:
+    """Return ``name`` without the ``s`` of a plural."""
+    return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
+
+
+def half_right(policy: Policy) -> str:
+    """Return an expression for names of which one half is a known one's and the other nearly is."""
+    found = []
+    for domain, its in sorted(_halves(policy).items()):
+        near = [typo_patterns.near(rest, resource_typos.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
+        found.append(f"{_exactly([domain])}/({'|'.join(near)})")
+        found.append(f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
+    return f"^({'|'.join(found)})$"
+
+
+def without_quota_prefix(name: str) -> str:
+    """Return a list of one: ``name`` without what a quota writes before the name of a resource."""
+    cut = name
+    for prefix in (*resource_typos.QUOTA_SLIPS, *resource_typos.QUOTA_PREFIXES):
+        cut = f"{name}.startsWith({text(prefix)}) ? {name}.substring({len(prefix)}) : {cut}"
+    return f"[{cut}]"
+
+
+def _any_prefix(name: str) -> str:
+    return any_of([f"{name}.startsWith({text(prefix)})" for prefix in resource_typos.QUOTA_PREFIXES])
+
+
+def _exactly(words: Iterable[str]) -> str:
+    words = sorted(words)
+    return (
+        alternatives(map(quoted, [*words])) if len(words) == 1 else f"({'|'.join(''.join(quoted(w)) for w in words)})"
+    )
+
+
+def _halves(policy: Policy) -> dict[str, set[str]]:
+    """Return domain -> what stands behind it."""
+    domains: dict[str, set[str]] = {}
+    for name in names(policy):
+        domain, _, rest = name.partition("/")
+        domains.setdefault(domain, set()).add(rest)
+    return domains

@@ -1,0 +1,339 @@
+"""The webhook configurations and the RBAC for a policy, as plain objects.
+
+Pods are where rules are enforced: they are validated under ``failurePolicy: Fail``, and only those that
+touch a GPU are ever sent. Everything else is a courtesy (a Deployment is warned of what its Pods will be
+refused for) and is registered with ``Ignore``: while the webhook is down, nothing waits for it.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from gpu_admission.engine.rule import POD, TEMPLATE
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules import BY_ID, time_limits
+from gpu_admission.workloads import kinds
+
+from . import globs, match_conditions
+from .cel_literals import any_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+DOMAIN = "gpu-admission.io"
+LABELS = {"app.kubernetes.io/name": "gpu-admission"}
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # the API server sets it: a user cannot fake it
+_READS_CPU, _READS_DEADLINES = "GPU501", "GPU503"
+_TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
+_CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
+
+
+class Options:
+    """Where the webhook runs and how it is called.
+
+    ``service`` and ``namespace`` name the Service; ``url`` stands in for it where the server runs outside of
+    the cluster (``https://127.0.0.1:8443``). ``ca_bundle`` is PEM, empty where something else fills it in.
+    ``route`` is the name of the policy in the path, empty for the server's first policy.
+    """
+
+    __slots__ = ("annotations", "ca_bundle", "fail_open", "name", "namespace", "port", "route", "service", "url")
+
+    def __init__(
+        self,
+        *,
+        name: str = "gpu-admission",
+        service: str = "gpu-admission",
+        namespace: str = "gpu-admission",
+        port: int = 443,
+        url: str = "",
+        ca_bundle: bytes = b"",
+        route: str = "",
+        annotations: Mapping[str, str] | None = None,
+        fail_open: bool = False,
+    ) -> None:
+        self.name = name
+        self.service = service
+        self.namespace = namespace
+        self.port = port
+        self.url = url.rstrip("/")
+        self.ca_bundle = ca_bundle
+        self.route = route
+        self.annotations = dict(annotations or {})
+        self.fail_open = fail_open
+
+
+def configurations(policy: Policy | Sequence[Policy], options: Options) -> list[dict[str, Any]]:
+    """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration.
+
+    Of several policies, in the order in which the server has them, the first that is for a namespace judges there:
+    what any of them wants to see is sent.
+
+    Raises ValueError where the policy has more exemptions than they can hold.
+    """
+    policies = (policy,) if isinstance(policy, Policy) else tuple(policy)
+    return [
+        _configuration("MutatingWebhookConfiguration", options, [_mutate_pods(policies, options)]),
+        _configuration("ValidatingWebhookConfiguration", options, list(_validate(policies, options))),
+    ]
+
+
+def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
+    if options.annotations:
+        metadata["annotations"] = dict(options.annotations)
+    return {
+        "apiVersion": "admissionregistration.k8s.io/v1",
+        "kind": kind,
+        "metadata": metadata,
+        "webhooks": webhooks,
+    }
+
+
+def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+    hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
+    hook["reinvocationPolicy"] = "IfNeeded"
+    where = ("object.?spec", "object.?metadata")
+    touching = _touching(policies, (match_conditions.touches_at_mutation(policy, *where) for policy in policies))
+    hook["matchConditions"] += [*touching, *_no_mirrors(*where)]
+    return hook
+
+
+def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str, Any]]:
+    closed = "Ignore" if options.fail_open else "Fail"
+    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], _pod_subresources(policies), ["UPDATE"])]
+    pods = _webhook("pods", options, policies, "validate", closed, 5, rules)
+    where = ("object.?spec", "object.?metadata")
+    pods["matchConditions"] += [
+        *_pod_conditions(policies, *where),
+        _condition("changed", match_conditions.changed(*where)),
+    ]
+    yield pods
+    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307") for policy in policies):
+        yield _marks(policies, options, closed)
+    apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
+    rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
+    yield _templates("templates", options, policies, rules, *_TEMPLATES)
+    yield _templates("cronjobs", options, policies, [_rule(["batch"], ["cronjobs"])], *_CRON)
+    custom = _webhook("custom", options, policies, "validate", "Ignore", 3, list(_custom(policies)))
+    custom["matchConditions"] += [
+        _own_word(),
+        _condition("changed", "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"),
+    ]
+    yield custom
+    quotas = _webhook(
+        "quotas", options, policies, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
+    )
+    quotas["matchConditions"] += [_condition("names-a-gpu", _any(map(match_conditions.quota, policies)))]
+    yield quotas
+
+
+def _pod_subresources(policies: Sequence[Policy]) -> list[str]:
+    """Return the ways to change what rules read of a running pod: its CPU and memory only where one in force does."""
+    resized = ["pods/resize"] if any(policy.in_force(BY_ID[_READS_CPU]) for policy in policies) else []
+    return ["pods/ephemeralcontainers", *resized]
+
+
+def _marks(policies: Sequence[Policy], options: Options, failure: str) -> dict[str, Any]:
+    """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
+    rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
+    marks = _webhook("marks", options, policies, "validate", failure, 5, rules)
+    marks["matchConditions"] += [_condition("writes-marks", match_conditions.marks_written())]
+    return marks
+
+
+def _templates(
+    name: str, options: Options, policies: Sequence[Policy], rules: list[dict[str, Any]], spec: str, metadata: str
+) -> dict[str, Any]:
+    hook = _webhook(name, options, policies, "validate", "Ignore", 3, rules)
+    hook["matchConditions"] += [
+        _own_word(),
+        *_pod_conditions(policies, spec, metadata, TEMPLATE),
+        _condition("changed", _any([match_conditions.changed(spec, metadata), *_job_changes(policies, spec)])),
+    ]
+    return hook
+
+
+def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
+    """Return the conditions that an update changed the time limits of a Job, in its pod template or around it."""
+    if not any(policy.in_force(BY_ID[_READS_DEADLINES]) for policy in policies):
+        return []
+    around = spec.removesuffix(".?template.?spec")
+    return [
+        *match_conditions.differing(around, time_limits.OF_JOBS),
+        *match_conditions.differing(spec, (time_limits.DEADLINE,)),
+    ]
+
+
+def _pod_conditions(policies: Sequence[Policy], spec: str, metadata: str, sight: str = POD) -> list[dict[str, str]]:
+    mirrors = _no_mirrors(spec, metadata) if sight == POD else []
+    return [
+        *_touching(policies, (match_conditions.touches(policy, spec, metadata, sight) for policy in policies)),
+        *mirrors,
+    ]
+
+
+def _no_mirrors(spec: str, metadata: str) -> list[dict[str, str]]:
+    return [_condition("not-a-mirror-pod", f"!({match_conditions.mirror(spec, metadata)})")]
+
+
+def _touching(policies: Sequence[Policy], expressions: Iterable[str]) -> list[dict[str, str]]:
+    if any(policy.visible_devices.get("everyPod") for policy in policies):
+        return []
+    return [_condition("touches-a-gpu", _any(expressions))]
+
+
+def _any(expressions: Iterable[str]) -> str:
+    """Return the disjunction of what several policies want to see, each thing once."""
+    return any_of(dict.fromkeys(expressions))
+
+
+def _of_nobody_exempt(policies: Sequence[Policy], options: Options) -> list[dict[str, str]]:
+    """Return the condition on who asks and where: while the webhook is down, what no policy judges does not wait."""
+    expression = match_conditions.not_exempt(policies, _left_out(policies, options))
+    return [_condition("not-exempt", expression)] if expression else []
+
+
+def _own_word() -> dict[str, str]:
+    """Return the condition that nobody else answers for the object: a Deployment does for its ReplicaSets."""
+    return _condition("has-no-owner", "object.?metadata.?ownerReferences.orValue([]).size() == 0")
+
+
+def _condition(name: str, expression: str) -> dict[str, str]:
+    return {"name": name, "expression": expression}
+
+
+def _webhook(
+    name: str,
+    options: Options,
+    policies: Sequence[Policy],
+    endpoint: str,
+    failure: str,
+    seconds: int,
+    rules: list[dict[str, Any]],
+) -> dict[str, Any]:
+    return {
+        "name": f"{name}.{DOMAIN}",
+        "admissionReviewVersions": ["v1"],
+        "clientConfig": _client(options, endpoint),
+        "failurePolicy": failure,
+        "matchPolicy": "Equivalent",
+        "namespaceSelector": _elsewhere(policies, options),
+        "rules": rules,
+        "sideEffects": "None",
+        "timeoutSeconds": seconds,
+        "matchConditions": _of_nobody_exempt(policies, options),
+    }
+
+
+def _client(options: Options, endpoint: str) -> dict[str, Any]:
+    path = f"/{endpoint}/{options.route}" if options.route else f"/{endpoint}"
+    client: dict[str, Any] = {}
+    if options.url:
+        client["url"] = options.url + path
+    else:
+        client["service"] = {
+            "name": options.service, "namespace": options.namespace, "path": path, "port": options.port,
+        }  # fmt: skip
+    if options.ca_bundle:
+        client["caBundle"] = base64.b64encode(options.ca_bundle).decode()
+    return client
+
+
+def _elsewhere(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+    """Return the selector of the namespaces that are not left out by name. Raises ValueError for too many names."""
+    left_out = sorted(_left_out(policies, options))
+    match_conditions.require_few(len(left_out), sum(map(len, left_out)))
+    return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
+
+
+def _left_out(policies: Sequence[Policy], options: Options) -> set[str]:
+    """Return kube-system, our own namespace and those that the policy which judges there exempts by name.
+
+    A pattern for names is a matchCondition's business.
+    """
+    named = {name for policy in policies for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
+    return {"kube-system", options.namespace, *(name for name in named if _is_left_alone(policies, name))}
+
+
+def _is_left_alone(policies: Sequence[Policy], namespace: str) -> bool:
+    judge = next((policy for policy in policies if policy.governs(namespace)), None)
+    return judge is None or judge.exempt.namespaces.match(namespace)
+
+
+def _rule(groups: list[str], resources: list[str], operations: list[str] | None = None) -> dict[str, Any]:
+    return {
+        "apiGroups": groups,
+        "apiVersions": ["*"],
+        "operations": operations or ["CREATE", "UPDATE"],
+        "resources": resources,
+        "scope": "*",
+    }
+
+
+def _custom(policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
+    """Yield a rule a group of custom kinds: those of the table and those that the policies add. Never ``*/*``."""
+    groups: dict[str, set[str]] = {}
+    for group, kind, _ in kinds.known():
+        if group not in kinds.BUILT_IN_GROUPS:
+            groups.setdefault(group, set()).add(plural(kind))
+    for entry in [entry for policy in policies for entry in policy.workloads]:
+        groups.setdefault(kinds.split_group(entry["apiVersion"]), set()).add(plural(entry["kind"]))
+    for group in sorted(groups):
+        yield _rule([group], sorted(groups[group]))
+
+
+def plural(kind: str) -> str:
+    """Return the resource name of a kind, made the way that API machinery makes it where nobody says otherwise."""
+    lower = kind.lower()
+    if lower.endswith("y") and lower[-2:-1] not in "aeiou":
+        return f"{lower[:-1]}ies"
+    return f"{lower}es" if lower.endswith(("s", "x", "ch", "sh")) else f"{lower}s"
+
+
+# What a scanner finds in the ClusterRole, and why it stays.
+_JUSTIFIED = {"checkov.io/skip1": "CKV_K8S_155=two configurations, by name, so that their caBundle follows our CA"}
+
+
+def access(
+    options: Options,
+    secret: str = "gpu-admission-tls",  # noqa: S107 - a Secret's name
+    *,
+    keeps: bool = True,
+) -> list[dict[str, Any]]:
+    """Return the RBAC of the server: its own Secret and its own two configurations, by name, and nothing else.
+
+    Where it does not keep its certificate (``keeps`` false), it may read the configurations and no Secret.
+    """
+    name = options.name
+    subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": options.namespace}]
+    configurations_rule = {
+        "apiGroups": ["admissionregistration.k8s.io"],
+        "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
+        "resourceNames": [name],
+        "verbs": ["get", "update"] if keeps else ["get"],
+    }
+    objects = [
+        _access("ClusterRole", options, rules=[configurations_rule]),
+        _access("ClusterRoleBinding", options, roleRef=_role("ClusterRole", name), subjects=subject),
+    ]
+    if keeps:
+        objects[0]["metadata"]["annotations"] = dict(_JUSTIFIED)
+        rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "update"]}
+        objects += [
+            _access("Role", options, rules=[rule]),
+            _access("RoleBinding", options, roleRef=_role("Role", name), subjects=subject),
+        ]
+    return objects
+
+
+def _access(kind: str, options: Options, **rest: Any) -> dict[str, Any]:
+    metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
+    if not kind.startswith("Cluster"):
+        metadata["namespace"] = options.namespace
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **rest}
+
+
+def _role(kind: str, name: str) -> dict[str, str]:
+    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

@@ -1,0 +1,45 @@
+"""One line a finding: ``PATH:LINE:COLUMN: GPU001 error: what is wrong``."""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import printable
+
+from . import summary
+from .style import Style
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .report import Located, Place, Remark, Report
+
+_PLAIN = Style()
+
+
+def render(report: Report, style: Style = _PLAIN, *, remarks: bool = False, quiet: bool = False) -> str:
+    """Return the findings, and the summary unless ``quiet``.
+
+    ``remarks`` adds what could not be read and what was skipped as lines of their own, for a report that is
+    written where standard error is not seen.
+    """
+    lines = [headline(located, style) for located in report.findings]
+    lines += summary.tail(report, style, remarks=remarks, quiet=quiet)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def headline(located: Located, style: Style = _PLAIN) -> str:
+    """Return the line that names place, rule, severity and what is wrong."""
+    finding = located.finding
+    level = style.faint("repaired") if finding.repaired else style.severity(finding.severity, finding.severity)
+    rule = style.bold(finding.rule)
+    return f"{where(located.place, style)} {rule} {level}: {printable(finding.message)} [{finding.name}]"
+
+
+def where(place: Place, style: Style = _PLAIN) -> str:
+    """Return ``PATH:LINE:COLUMN:`` with as much of it as is known."""
+    colon = style.faint(":")
+    spot = "" if place.line is None else f"{colon}{place.line}{colon}{place.column or 1}"
+    return f"{style.bold(printable(place.file))}{spot}{colon}"
+
+
+def remark(said: Remark, level: str, style: Style = _PLAIN) -> str:
+    """Return the line for something that is no finding."""
+    return f"{where(said.place, style)} {style.severity(level, level)}: {printable(said.message)}"

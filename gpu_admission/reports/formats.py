@@ -1,0 +1,43 @@
+"""The formats of reports, found by name: one module each, imported when its format is asked for.
+
+A module of this package named here has `render(report) -> str`; those for people also take a style and what to leave
+out (see concise.render).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .report import Report
+
+    class Renderer:
+        """The `render` of a format's module."""
+
+        def __call__(self, report: Report, *args: Any, **options: Any) -> str:
+            """Return the report as text; encode it with ``backslashreplace``."""
+
+
+FOR_PEOPLE = ("text", "concise")
+# name -> module: a new format is a module and a line here
+MODULES = {
+    "text": "text",
+    "concise": "concise",
+    "json": "json_report",
+    "sarif": "sarif",
+    "junit": "junit",
+    "github": "github",
+    "gitlab": "gitlab",
+}
+FORMATS = tuple(MODULES)
+
+
+def renderer(name: str) -> Renderer:
+    """Return what renders a report in this format. Raises ValueError where there is no such format."""
+    if name not in MODULES:
+        raise ValueError(f"unknown format {name!r}; choose from {', '.join(FORMATS)}")
+    render: Renderer = import_module(f"gpu_admission.reports.{MODULES[name]}").render
+    return render

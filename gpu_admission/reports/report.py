@@ -1,0 +1,185 @@
+"""What a run found, as every format shows it: findings with their places, and what could not be judged."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import SEVERITIES
+from gpu_admission.core.record import record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from gpu_admission.core.finding import Finding
+    from gpu_admission.engine.rule import Rule
+
+RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
+
+
+class Place:
+    """Where something stands.
+
+    ``file`` is the name that people read: the input as it was named, or the file that the input says it was
+    rendered from (then ``rendered_in`` names the input). ``path`` is the file that a code host should mark,
+    relative to the working directory; it may hold surrogate escapes. ``line`` and ``column`` start at 1 and
+    count code points of the input, ``end_column`` is exclusive; they are None where the whole file is
+    meant. ``anchored`` tells whether the line is a line of ``path`` (a template has other lines than what
+    was rendered from it). ``text`` is the line itself, or of a very long one the part that begins at
+    ``text_column``.
+    """
+
+    __slots__ = (
+        "anchored",
+        "column",
+        "document",
+        "end_column",
+        "file",
+        "line",
+        "path",
+        "rendered_in",
+        "text",
+        "text_column",
+    )
+
+    def __init__(
+        self,
+        file: str,
+        path: str | None = None,
+        *,
+        document: int = 0,
+        line: int | None = None,
+        column: int | None = None,
+        end_column: int | None = None,
+        text: str = "",
+        rendered_in: str | None = None,
+        anchored: bool = True,
+    ) -> None:
+        self.file = file
+        self.path = file if path is None else path
+        self.document = document
+        self.line = line
+        self.column = column
+        self.end_column = end_column
+        self.text = text
+        self.text_column = 1
+        self.rendered_in = rendered_in
+        self.anchored = anchored
+
+    @property
+    def path_bytes(self) -> bytes:
+        """The path as the file system knows it; a name that none can have (from an annotation) loses what is odd."""
+        try:
+            return self.path.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            return self.path.encode("utf-8", "replace")
+
+    @property
+    def region(self) -> tuple[int, int, int]:
+        """Line, column and end column as a code host marks them; the file's first character where it has none."""
+        if not self.anchored or self.line is None:
+            return (1, 1, 2)
+        column = self.column or 1
+        return (self.line, column, max(self.end_column or 0, column + 1))
+
+    def sort_key(self) -> tuple[str, int, int, int]:
+        """Order by file, document, line and column."""
+        return (self.file, self.document, self.line or 0, self.column or 0)
+
+
+class Located:
+    """A finding and its place; ``suppressed`` holds the author's reason where a suppression hides it."""
+
+    __slots__ = ("finding", "place", "suppressed")
+
+    def __init__(self, finding: Finding, place: Place, suppressed: str | None = None) -> None:
+        self.finding = finding
+        self.place = place
+        self.suppressed = suppressed
+
+    def sort_key(self) -> tuple[Any, ...]:
+        """Order by place, then by the finding itself."""
+        return (*self.place.sort_key(), self.finding.rule, self.finding.sort_key())
+
+
+@record
+class Remark:
+    """Something about an input that is no finding: why it could not be read, or what its reader should know.
+
+    ``reason`` is the one word that scripts see where an input was skipped (``template``).
+    """
+
+    place: Place
+    message: str
+    reason: str = ""
+
+    def sort_key(self) -> tuple[Any, ...]:
+        """Order by place, then by message."""
+        return (*self.place.sort_key(), self.message)
+
+
+class Report:
+    """Everything a run has to say. ``findings`` are what counts; ``suppressed`` what the author silenced.
+
+    ``errors`` are the inputs, or parts of them, that could not be read; ``skipped`` those that were left out
+    with a reason; ``notices`` the rest worth knowing. ``hidden`` counts findings below the wanted severity,
+    ``files`` lists every input by name.
+    """
+
+    __slots__ = (
+        "documents", "errors", "files", "findings", "hidden", "notices", "objects", "policy", "rules", "skipped",
+        "suppressed", "version",
+    )  # fmt: skip
+
+    def __init__(self, *, policy: str, version: str, rules: Sequence[Rule]) -> None:
+        self.policy = policy
+        self.version = version
+        self.rules = rules
+        self.findings: list[Located] = []
+        self.suppressed: list[Located] = []
+        self.errors: list[Remark] = []
+        self.skipped: list[Remark] = []
+        self.notices: list[Remark] = []
+        self.files: list[str] = []
+        self.documents = 0
+        self.objects = 0
+        self.hidden = 0
+
+    def sort(self) -> None:
+        """Bring everything into the order in which it is shown."""
+        for located in (self.findings, self.suppressed):
+            located.sort(key=Located.sort_key)
+        for remarks in (self.errors, self.skipped, self.notices):
+            remarks.sort(key=Remark.sort_key)
+        self.files.sort()
+
+    def count(self, severity: str) -> int:
+        """Return how many findings of a severity are left (those that admission repairs are not)."""
+        return sum(1 for f in self.findings if f.finding.severity == severity and not f.finding.repaired)
+
+    @property
+    def repaired(self) -> int:
+        """How many findings admission would repair."""
+        return sum(1 for f in self.findings if f.finding.repaired)
+
+    def summary(self) -> dict[str, int]:
+        """Return the counts as the JSON report names them."""
+        return {
+            "files": len(self.files),
+            "documents": self.documents,
+            "objects": self.objects,
+            **{severity: self.count(severity) for severity in SEVERITIES},
+            "repaired": self.repaired,
+        }
+
+
+def by_severity(findings: Iterable[Located]) -> list[Located]:
+    """Return the findings with the gravest first, and what admission repairs last."""
+    return sorted(findings, key=lambda f: (f.finding.repaired, RANK[f.finding.severity], f.sort_key()))
+
+
+def said(finding: Finding) -> str:
+    """Return message and advice as two sentences."""
+    advice = finding.advice
+    if advice.split(" ")[0].isalpha():  # a resource's name keeps its case
+        advice = advice[:1].upper() + advice[1:]
+    return f"{finding.message}. {advice}."

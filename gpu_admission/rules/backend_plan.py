@@ -1,0 +1,146 @@
+"""What the rules on sharing have in common: the plan of each pod, worked out once."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import known, per_pod
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mapping
+from gpu_admission.workloads.resources import beyond_any_node
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.backends.base import Asked
+    from gpu_admission.backends.plan import Plan, Verdict
+    from gpu_admission.backends.rejection import Kind
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import GpuRequest
+    from gpu_admission.workloads.workload import Pod, Workload
+
+_KUEUE = "kueue.x-k8s.io/queue-name"
+_QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
+
+
+def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
+    """Yield each pod whose GPU requests concern the policy's backend, and what becomes of it."""
+    for pod in workload.pods:
+        plan = plan_of(workload, pod, policy)
+        if plan is not None:
+            yield pod, plan
+
+
+def plan_of(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+    """Return what becomes of a pod, worked out once; None where its GPU requests do not concern the backend."""
+    if "sharing" not in pod.memo:
+        pod.memo["sharing"] = _work_out(workload, pod, policy)
+    plan: Plan | None = pod.memo["sharing"]
+    return plan
+
+
+def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+    """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
+    if pod.holds != "request":
+        return None
+    place = metadata_place(pod)
+    if not (place and pod.annotated) and _is_plain(pod, policy):
+        return None
+    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
+
+    if pod.annotated:
+        said = asked_by_annotation(pod, policy)
+        if any(common.unfilled(workload, each) for each in (*said, *said.values())):
+            return None  # amounts of resources are passed over by the rules that know them
+    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
+    return plan if plan.asked or plan.verdicts else None
+
+
+def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
+    return {} if workload.is_pod else mapping(mapping(workload.object.get("metadata")).get("labels"))
+
+
+def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
+    """Return the annotations by which a pod asks for a share of a card; none where it does not."""
+    if not pod.annotated:
+        return {}
+    from gpu_admission.backends import kai_annotations  # noqa: PLC0415 - as above
+
+    return kai_annotations.asked(
+        pod, pod.metadata, certain=per_pod.backend_name(pod, policy) in known.READS_ANNOTATIONS
+    )
+
+
+def _is_plain(pod: Pod, policy: Policy) -> bool:
+    """Tell whether containers ask for no GPU, or for whole ones where the policy shares none: no backend need look."""
+    plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
+    if policy.scheduler_name or "translateFrom" in policy.spec:
+        plain = ()
+    for container in pod.containers:
+        gpus = container.gpus
+        if gpus and not (len(gpus) == 1 and _is_plain_request(gpus[0], plain)):
+            return False
+    return True
+
+
+def _is_plain_request(gpu: GpuRequest, plain: Collection[str]) -> bool:
+    amount = gpu.quantity()
+    return gpu.resource.system in plain and (amount is None or not beyond_any_node(gpu.resource, amount.ceil()))
+
+
+def metadata_place(pod: Pod) -> Pointer | None:
+    """Return where the metadata of the pods stands, or would stand; None where the kind has no place for it."""
+    if pod.holder is not None:
+        return (*pod.holder, "metadata")
+    return (*pod.pointer, "metadata") if isinstance(pod.spec.get("metadata"), dict) else None
+
+
+def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem]:
+    """Yield what a backend refuses for one kind of reason."""
+    for _, plan in of_pods(workload, policy):
+        for verdict in plan.verdicts:
+            if verdict.kind == kind:
+                advice = verdict.advice + _other_policy(policy, verdict)
+                evidence = verdict.evidence
+                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity, evidence=evidence)
+
+
+def _other_policy(policy: Policy, verdict: Verdict) -> str:
+    """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
+    system = verdict.system
+    if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
+        return ""
+    from gpu_admission.backends import registry  # noqa: PLC0415 - as above
+
+    if system not in registry.NAMES:
+        return ""
+    return f"; these are words of {registry.named(system).title}, for which there is the policy {system}"
+
+
+def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
+    """Return a clause on where Kueue would count the old name: it reads the template before there are pods.
+
+    Of a Pod, and of a Deployment, whose Pods it queues one by one, it counts what admission has left. Sources:
+    kubernetes-sigs/kueue pkg/workload/workload.go (totalRequestsFromPodSets), pkg/controller/jobs, and
+    site/content/en/docs/tasks/manage/administer_cluster_quotas.md.
+    """
+    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    if workload.kind in _QUEUED_AS_PODS:
+        return ""
+    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
+        return ""
+    if not asked.spelling.gpus:
+        return "; Kueue counts what stands here, no GPU at all: translate the file"
+    old = ", ".join(asked.spelling.gpus)
+    if asked.emission is not None and not asked.emission.resources:
+        return (
+            f"; Kueue counts what stands here, {old}, and nothing of what it becomes: where it is to count this, leave "
+            "the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a quota for it"
+        )
+    return (
+        f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name, "
+        "or map it by resources.transformations in Kueue's configuration"
+    )

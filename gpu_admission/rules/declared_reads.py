@@ -1,0 +1,42 @@
+"""What the rules in force under a policy read of pods that name no GPU: what has to bring such pods to the webhook."""
+
+from __future__ import annotations
+
+from gpu_admission.engine import reads
+from gpu_admission.engine.rule import POD
+
+from . import ALL
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.engine.reads import Reads
+    from gpu_admission.engine.rule import Rule
+    from gpu_admission.policy.model import Policy
+
+
+def by_rules(policy: Policy, sight: str) -> list[Reads]:
+    """Return the markers of all rules that matter on what admission sees (``pod`` or ``template``)."""
+    return reads.union([of_rule(rule, policy) for rule in ALL if _matters(rule, policy, sight)])
+
+
+def at_mutation(policy: Policy) -> list[Reads]:
+    """Return the markers of those Pods that have to be seen before they are validated."""
+    return reads.union([rule.reads_at_mutation for rule in ALL if _matters(rule, policy, POD)])
+
+
+def of_rule(rule: Rule, policy: Policy) -> Reads:
+    """Return the markers of one rule under a policy."""
+    return rule.reads(policy) if callable(rule.reads) else rule.reads
+
+
+def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
+    """Tell whether a rule denies, warns of or repairs what it finds, or is one that the policy itself asks for.
+
+    What would only be noted (``audit``) because nobody said otherwise is no reason to be asked about every pod. The
+    policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.
+    """
+    if sight not in rule.sees or not policy.in_force(rule):
+        return False
+    setting = policy.settings.get(rule.id)
+    asked_for = setting is not None and setting.action is not None
+    return asked_for or policy.action(rule, rule.severity) != "audit" or (rule.fix == "safe" and policy.fixes(rule))

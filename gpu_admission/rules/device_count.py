@@ -1,0 +1,70 @@
+"""How many devices containers, pods and nodes come to (for GPU009)."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import known, per_pod
+from gpu_admission.core.raw import text
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import GpuRequest
+    from gpu_admission.workloads.workload import Pod
+
+
+def count(gpu: GpuRequest) -> int:
+    """Return the whole number that is asked for; 0 where it is none (other rules find that)."""
+    amount = gpu.quantity()
+    return amount.ceil() if amount is not None and amount.is_integer else 0
+
+
+def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
+    """Return what the scheduler looks for: app and sidecar containers together, or an init container if it needs more.
+
+    While an init container runs, so do the sidecars before it.
+    [kubernetes/component-helpers resource/helpers.go, AggregateContainerRequests]
+    """
+    running = sidecars = starting = 0
+    for container in pod.containers:
+        amount = sum(count(gpu) for gpu in container.gpus if counts(gpu))
+        if container.role == "init":
+            starting = max(starting, sidecars + amount)
+            continue
+        running += amount
+        sidecars += amount if container.role == "sidecar" else 0
+    return max(running, starting)
+
+
+def maker(gpu: GpuRequest, policy: Policy) -> str:
+    """Return whose cards a request is served with."""
+    vendor = gpu.resource.vendor
+    return common.backend_vendor(policy) if vendor == "any" else vendor
+
+
+def largest_node(policy: Policy, of: str = "nvidia") -> int:
+    """Return how many cards of a maker the largest node has; 0 where the policy does not say it of every card.
+
+    The models of the table are all NVIDIA's; of others only the administrator knows whose they are.
+    """
+    sizes = [card.get("perNode") or 0 for card in policy.cards if of == "nvidia" or not _is_nvidia(card)]
+    return max(sizes) if sizes and all(sizes) else 0
+
+
+def _is_nvidia(card: Mapping[str, Any]) -> bool:
+    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another maker's cards are counted
+
+    return cards.known(text(card.get("model")))
+
+
+def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
+    """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
+    if gpu.resource.sharing != "exclusive":
+        return False
+    if per_pod.is_per_pod(policy):
+        return not any(each.resource.system in known.SHARES_CARDS for each in gpu.container.gpus)
+    return policy.backend.name in known.GPU_IS_CARD or gpu.resource.vendor not in {"nvidia", "any"}

@@ -1,0 +1,1 @@
+"""5xx: guardrails, off by default."""

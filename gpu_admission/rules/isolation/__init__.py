@@ -1,0 +1,1 @@
+"""3xx: GPUs that nobody requested."""

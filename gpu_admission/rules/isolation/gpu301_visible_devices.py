@@ -1,0 +1,169 @@
+"""GPU301: a variable shows the container cards that it did not request."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import SEVERITIES, Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import env_vars, intent, triggers, visible_devices
+from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, LEGACY, SWITCHES, device_list
+
+from . import legacy_images
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.env_vars import OpenSource, Variable
+    from gpu_admission.rules.runtime_variables import DeviceList
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU301"
+_NAMES = (*DEVICE_LISTS, *SWITCHES)
+_WANTED = frozenset(_NAMES)
+_NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
+    for pod, container in workload.containers():
+        asked = visible_devices.makers(workload, pod, container, policy)
+        for variable in env_vars.variables(container, _WANTED, DEVICE_LIST_FAMILIES):
+            known = device_list(variable.name)
+            if known is not None and visible_devices.may_show(workload, pod, variable, policy):
+                yield _device_list(pod, variable, known, asked, policy)
+            elif variable.name in SWITCHES and visible_devices.is_on(variable):
+                yield _switch(variable, served=bool(asked))
+        for source in env_vars.open_sources(container, _NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
+            yield _source(workload, pod, container, source, policy)
+        yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
+
+
+def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:
+    name, container = variable.name, variable.container
+    if variable.value is None:
+        said = f"takes {name} from {variable.source}, which can show it any card of the node"
+    else:
+        said = f"sets {name} to {shown(variable.value)}, which shows it cards of the node that it was not given"
+    served = pod.serves(container) or visible_devices.is_given(asked, known.maker)
+    fix, advice = env_vars.removed(ID, variable), "request GPUs under resources.limits"
+    if served or not pod.complete:
+        advice = f"remove {name}: the device plugin sets it to the cards that the container gets"
+    elif known.family:
+        advice += f" instead of setting {name}"
+    else:
+        value = visible_devices.blinding(known, policy)
+        advice += f", or set {name} to {shown(value)} to show none"
+        fix = _blinded(variable, value)
+    return Problem(variable.pointer, f"{container.label} {said}", advice, fix=fix, safety="unsafe")
+
+
+def _switch(variable: Variable, *, served: bool) -> Problem:
+    switch = SWITCHES[variable.name]
+    severity = switch.severity
+    if served and severity == "warning":
+        severity = "info"  # a faster way to the container's own card
+    value = f"from {variable.source}" if variable.value is None else shown(variable.value)
+    return Problem(
+        variable.pointer,
+        f"{variable.container.label} sets {variable.name} ({value}), which opens {switch.opens}",
+        f"remove {variable.name}: what a GPU pod may reach is set up by the cluster's administrator",
+        severity=severity,
+    )
+
+
+def _source(workload: Workload, pod: Pod, container: Container, source: OpenSource, policy: Policy) -> Problem:
+    """Say what a prefix can complete to; what nobody needs is set in env, where no envFrom reaches it."""
+    severities = ["error" if name in DEVICE_LISTS else SWITCHES[name].severity for name in source.names]
+    fix: tuple[Operation, ...] = ()
+    reachable = not any(name in DEVICE_LIST_FAMILIES for name in source.names)  # those, no entry of env keeps out
+    if reachable and intent.may_be_blinded(workload, pod, container, policy):
+        values = {name: visible_devices.off(name, policy) for name in source.names}
+        fix, _ = env_vars.appended(ID, workload, container, values)
+    return Problem(
+        source.pointer,
+        f"{container.label} takes variables from an envFrom with the prefix {shown(source.prefix)}, "
+        "which can complete to a variable that shows it cards that it did not request",
+        f"list the variables under env instead, or set {source.listed} there too (env wins over envFrom)",
+        fix=fix,
+        safety="safe",
+        severity=min(severities, key=SEVERITIES.index),
+    )
+
+
+def _blinded(variable: Variable, value: str) -> tuple[Operation, ...]:
+    place = (*variable.container.pointer, "env", variable.indices[-1])
+    return (patch.replace(ID, place, {"name": variable.name, "value": value}),)
+
+
+def _reads(*, repaired: bool) -> Reads:
+    """Return the lists and those switches that are more than a note to a pod without a GPU, and old images' variables.
+
+    ``repaired``: only what the safe fix works at.
+    """
+    switches = {name: ("", switch.off) for name, switch in SWITCHES.items() if switch.severity != "info"}
+    images = {name: each for name, each in LEGACY.items() if each.severity != "info"}
+    variables: dict[str, Collection[str]] = dict.fromkeys(images, ("",))
+    if not repaired:
+        for name, each in DEVICE_LISTS.items():
+            variables[name] = variables[f"{name}*" if each.family else name] = [
+                value for value in _NAUGHTS if each.shows_none(value)
+            ]
+        variables |= switches
+    families = [f"{name}*" for name in DEVICE_LIST_FAMILIES]
+    unless = {
+        name: {**dict.fromkeys(each.unless, True), **dict.fromkeys(each.lists, False)} for name, each in images.items()
+    }
+    return Reads(variables=variables, unless=unless, completed=(*DEVICE_LISTS, *families, *switches, *images))
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      env:
+        - name: EPOCHS
+          value: "3"
+"""
+_LIMITS = """\
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="visible-devices",
+    severity="error",
+    since="0.1.0",
+    summary="a variable shows a container cards that it did not request",
+    rationale="""\
+NVIDIA's container toolkit hands a container the cards that `NVIDIA_VISIBLE_DEVICES` names, and by default obeys
+unprivileged containers too. The kubelet applies the device plugin's value first and the pod's own after it: a
+pod that sets the variable to `all`, an index or a UUID works on cards that were given to others, whether it
+requested a GPU or not. Other vendors' runtimes have variables like it. It makes no difference whether the value
+stands there, is put together from other variables, or comes from a ConfigMap that nobody has looked at.
+`CUDA_VISIBLE_DEVICES` is no such variable: it only narrows what the container has.""",
+    references=(
+        "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
+        "https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/config.go",
+        "ROCm/container-toolkit: internal/oci/oci.go",
+    ),
+    bad=f"{_POD}        - name: NVIDIA_VISIBLE_DEVICES\n          value: all\n{_LIMITS}",
+    good=f"{_POD}{_LIMITS}",
+    check=check,
+    when=triggers.gpu_variable,
+    reads=_reads(repaired=False),
+    reads_at_mutation=_reads(repaired=True),
+    fix="safe",
+)

@@ -1,0 +1,143 @@
+"""GPU302: a container without a GPU is not told to see none, or one with a GPU is."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import env_vars, intent, visible_devices
+from gpu_admission.rules.common import asked_vendors
+from gpu_admission.rules.runtime_variables import DEVICE_LISTS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU302"
+_BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
+_PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find containers without NVIDIA_VISIBLE_DEVICES where the policy wants a value; the repair adds it.
+
+    What the author wrote stays (GPU301 judges it), but for a value that hides the very card that is requested. A
+    container that means to have a GPU, and does not say so rightly, is not told to see none: other rules tell its
+    author. Where the policy wants all pods blinded (``everyPod``) nothing spares a Pod, since all of that can be
+    pretended: it is repaired, or refused.
+    """
+    every = visible_devices.every_pod(policy)
+    for pod in workload.pods:
+        if not pod.complete or not (every or pod.asks):
+            continue
+        enforced = every and workload.is_pod  # what becomes of a template is seen once it is a Pod
+        blinds = every or "nvidia" in asked_vendors(pod, policy)
+        on_served = visible_devices.wanted(policy, served=True)
+        on_others = visible_devices.wanted(policy, served=False) if blinds else None
+        for container in pod.containers:
+            asked = visible_devices.makers(workload, pod, container, policy)
+            if asked and not _BY_PLUGIN.isdisjoint(container.env_names):
+                yield from _hidden(container, asked, policy)
+            served = visible_devices.is_given(asked, "nvidia")
+            value = on_served if served else on_others
+            if value and _is_unset(container):
+                meant = "" if served else intent.to_have_a_gpu(workload, pod, container, policy)
+                if not meant or enforced:
+                    yield _unset(workload, container, value, served=served, enforced=enforced, meant=meant)
+
+
+def _is_unset(container: Container) -> bool:
+    env = container.spec.get("env")
+    if env is not None and not isinstance(env, list):
+        return False  # does not decode
+    return visible_devices.NVIDIA not in container.env_names
+
+
+def _unset(
+    workload: Workload, container: Container, value: str, *, served: bool, enforced: bool, meant: str
+) -> Problem:
+    fix, place = env_vars.appended(ID, workload, container, {visible_devices.NVIDIA: value})
+    why = "requests a GPU" if served else "requests no NVIDIA GPU"
+    so = "the policy wants a value there" if served else "an image that sets it to all would see every card of the node"
+    advice = f"add {visible_devices.NVIDIA} with the value {shown(value)} to its env"
+    if enforced and container.role == "ephemeral":  # nobody patches an ephemeral container
+        fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
+    if not intent.may_be_nobodys(meant):
+        fix, advice = (), f"{advice}, or correct {meant}"
+    return Problem(
+        place,
+        f"{container.label} {why} and does not set {visible_devices.NVIDIA}, and {so}",
+        advice,
+        fix=fix,
+        safety="safe",
+        evidence=(served,),
+        severity="error" if enforced and not served else None,
+    )
+
+
+def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iterator[Problem]:
+    """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
+    if any(gpu.name in _PASSED_THROUGH for gpu in container.gpus):
+        return
+    lists = [name for name in _BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
+    for variable in env_vars.variables(container, lists):
+        own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
+        if (
+            variable.value is None
+            or variable.value == own
+            or not DEVICE_LISTS[variable.name].shows_none(variable.value)
+        ):
+            continue
+        yield Problem(
+            variable.pointer,
+            f"{container.label} requests a GPU and sets {variable.name} to {shown(variable.value)}, "
+            "which hides it from the container",
+            f"remove {variable.name}: the device plugin sets it to the cards that the container gets",
+            # Without it, what an envFrom holds would count: that is for the author to say.
+            fix=() if container.spec.get("envFrom") else env_vars.removed(ID, variable),
+            safety="safe",
+            severity="warning",
+        )
+
+
+_HEAD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+    - name: log
+      image: example.com/log:1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="visible-devices-void",
+    severity="info",
+    since="0.1.0",
+    summary="a container without a GPU is not told to see none, or one with a GPU is",
+    rationale="""\
+CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container built from one, in a pod that
+lands on a GPU node, sees every card there without having requested any. `void` in its env makes NVIDIA's runtime
+leave it alone. What value goes where, and whether into every pod, is the policy's to say (`visibleDevices`). With
+`everyPod: true` it is enforced: a container that is given no card of NVIDIA's is repaired, and refused where it was
+not, whatever its annotations pretend and whoever else's cards it requests. On a container that has a GPU the same value
+takes it away again, since the pod's own value counts after the device plugin's.""",
+    references=("NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",),
+    bad=_HEAD,
+    good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",
+    policy={"visibleDevices": {"gpuLess": "void", "served": "leave"}},
+    check=check,
+    fix="safe",
+    silences=frozenset({"GPU301", "GPU310"}),
+)

@@ -1,0 +1,254 @@
+"""Where people put a GPU's resource by mistake, and what moves it home (for GPU008)."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core import quantity as quantities
+from gpu_admission.core.raw import mapping, mappings
+from gpu_admission.workloads import kinds, resources
+
+from . import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
+
+    Side = Literal["limits", "requests"]
+
+_SIDES: tuple[Side, ...] = ("limits", "requests")
+_PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
+
+
+class Stray:
+    """GPU resources in a mapping where Kubernetes does not look for them.
+
+    ``place`` is the mapping, ``values`` the GPU resources in it; ``home`` the container whose ``side`` they
+    belong to, None where there are several; ``emptied`` the topmost mapping that would be left empty.
+    A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
+    """
+
+    __slots__ = ("emptied", "home", "place", "side", "values", "where")
+
+    def __init__(
+        self,
+        place: Pointer,
+        values: Mapping[str, Any],
+        where: str,
+        home: Container | None,
+        *,
+        side: Side = "limits",
+        emptied: Pointer | None = None,
+    ) -> None:
+        self.place = place
+        self.values = values
+        self.where = where
+        self.home = home
+        self.side: Side = side
+        self.emptied = emptied
+
+
+def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
+    """Yield every stray of an object."""
+    typed = common.is_typed(workload)
+    for pod in workload.pods:
+        if _is_pod_spec(pod, typed=typed):
+            yield from _in_pod(pod, policy)
+        if pod.complete or (typed and pod.holder is not None):
+            home = _home(pod)
+            yield from _in_node_selector(pod, home, policy)
+            yield from _in_metadata(pod, home)
+        if typed:
+            yield from _around_pod(workload, pod, policy)
+        for container in pod.containers:
+            yield from _in_resources(container, policy)
+            if container.whole and typed:
+                yield from _in_container(container, policy)
+
+
+def _is_pod_spec(pod: Pod, *, typed: bool) -> bool:
+    """Tell whether this is a PodSpec, which has no place for a GPU but in its containers.
+
+    One that was found by its shape is if a template is around it: a custom kind may well have ``containers`` and,
+    beside them, the ``resources`` of its main one.
+    """
+    if any(container.pointer == pod.pointer for container in pod.containers):
+        return False  # one mapping is both
+    return bool(pod.spec) and (pod.complete or typed or pod.pointer[-2:] == ("template", "spec"))
+
+
+def _home(pod: Pod) -> Container | None:
+    apps = [container for container in pod.containers if container.role == "app"]
+    return apps[0] if len(apps) == 1 else None
+
+
+def _gpus(value: object, policy: Policy) -> dict[str, Any]:
+    """Return the GPU resources of a mapping whose value could be an amount."""
+    return {
+        name: amount
+        for name, amount in mapping(value).items()
+        if "/" in name and not isinstance(amount, (dict, list)) and policy.classify(name) is not None
+    }
+
+
+def _stray(
+    place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
+) -> Iterator[Stray]:
+    values = _gpus(value, policy) if value else None
+    if values:
+        emptied = place if len(values) == len(mapping(value)) else None
+        yield Stray(place, values, where, home, side=side, emptied=emptied)
+
+
+def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
+    yield from _stray(container.pointer, container.spec, "beside its name and image", container, policy)
+    for side in _SIDES:
+        where = f"under its own {side}, not under resources"
+        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy)
+
+
+def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
+    if not container.resources:
+        return
+    place = container.resources_pointer
+    yield from _stray(place, container.resources, f"straight under {container.key}", container, policy)
+    for outer in _SIDES:
+        within = container.resources.get(outer)
+        for side in _SIDES:
+            inner, where = (*place, outer, side), f"under {outer}.{side}"
+            yield from _stray(inner, mapping(within).get(side), where, container, policy)
+        for index, item in mappings(within):
+            where = f"in a list under {outer}"
+            yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
+
+
+def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
+    home = _home(pod)
+    yield from _stray(pod.pointer, pod.spec, "in the pod's spec", home, policy)
+    yield from _in_resources_of(pod.pointer, pod.spec, "in the resources of the whole pod", home, policy)
+    for side in _SIDES:
+        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
+
+
+def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Stray]:
+    """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
+
+    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own alone.
+    """
+    known = workload.group in kinds.BUILT_IN_GROUPS
+    for depth in range(len(workload.pointer), len(pod.pointer)):
+        place = pod.pointer[:depth]
+        if not known and place != pod.holder:
+            continue
+        outer = ".".join(map(str, (*place[len(workload.pointer) :], "resources")))
+        around = mapping(pointers.resolve(workload.document, place))
+        where = f"under {outer}, outside of the pod's spec"
+        yield from _in_resources_of(place, around, where, _home(pod), policy)
+
+
+def _in_resources_of(
+    place: Pointer, around: Mapping[str, Any], where: str, home: Container | None, policy: Policy
+) -> Iterator[Stray]:
+    """Yield the GPUs in a mapping's ``resources`` that is no container's."""
+    given = mapping(around.get("resources"))
+    inner = (*place, "resources")
+    yield from _stray(inner, given, where, home, policy)
+    for side in _SIDES:
+        for stray in _stray((*inner, side), given.get(side), where, home, policy):
+            if stray.emptied is not None and len(given) == 1:
+                stray.emptied = inner
+            yield stray
+
+
+def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
+    """Yield portable names among annotations or labels, where some systems are asked, in a pod that asks nowhere.
+
+    Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
+    """
+    if pod.asks or pod.spec.get("resourceClaims"):
+        return
+    for field in ("annotations", "labels"):
+        said = mapping(pod.metadata.get(field))
+        values = {name: said[name] for name in _PORTABLE if isinstance(said.get(name), str)}
+        if values:
+            place = (*pod.metadata_pointer, field)
+            emptied = place if len(values) == len(said) else None
+            yield Stray(place, values, f"among the {field}", home, emptied=emptied)
+
+
+def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
+    """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
+
+    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the
+    request is called may change with the sharing backend (GPU101).
+    """
+    if pod.spec.get("resourceClaims"):
+        return
+    asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shares is not None else set())
+    if "any" in asked:
+        asked.add(common.backend_vendor(policy))
+    place = (*pod.pointer, "nodeSelector")
+    for stray in _stray(place, pod.spec.get("nodeSelector"), "in the nodeSelector", home, policy):
+        counts = {
+            name: raw for name, raw in stray.values.items() if _vendor(name, policy) not in asked and _is_count(raw)
+        }
+        if counts:
+            stray.emptied = stray.emptied if len(counts) == len(stray.values) else None
+            stray.values = counts
+            yield stray
+
+
+def _vendor(name: str, policy: Policy) -> str | None:
+    resource = policy.classify(name)
+    return None if resource is None else resource.vendor
+
+
+def _is_count(raw: Any) -> bool:
+    """Tell a number from the values that node labels have: ``"true"``, ``present``, a model's name."""
+    try:
+        return raw is not None and not quantities.parse(raw).is_zero
+    except quantities.QuantityError:
+        return False
+
+
+def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, ...]:
+    """Return the operations that move a stray into its container; none where that is not certain.
+
+    It is not where no one container is its home, or something else stands at the destination.
+    """
+    if stray.home is None:
+        return ()
+    target = (*stray.home.resources_pointer, stray.side)
+    there = stray.home.resources.get(stray.side)
+    if isinstance(there, list):
+        return _unlisted(rule, target, there)
+    if not common.has_room(stray.home, stray.side):
+        return ()
+    settled = mapping(there)
+    if any(name in settled and settled[name] != value for name, value in stray.values.items()):
+        return ()
+    new = {name: value for name, value in stray.values.items() if name not in settled}
+    if stray.emptied is not None and stray.emptied != stray.home.pointer and stray.emptied != target[:-1]:
+        leaving = [patch.remove(rule, stray.emptied)]
+    else:
+        leaving = [patch.remove(rule, (*stray.place, name)) for name in stray.values]
+    if not settled:
+        return (*leaving, *([patch.add(rule, workload.document, target, new)] if new else ()))
+    return (*leaving, *(patch.add(rule, workload.document, (*target, name), value) for name, value in new.items()))
+
+
+def _unlisted(rule: str, target: Pointer, items: list[Any]) -> tuple[Operation, ...]:
+    """Make one mapping of a list of mappings (``limits: [{cpu: 1}, {nvidia.com/gpu: 1}]``)."""
+    merged: dict[str, Any] = {}
+    for item in items:
+        if not isinstance(item, dict) or merged.keys() & item.keys():
+            return ()
+        merged.update(item)
+    return (patch.replace(rule, target, merged),)

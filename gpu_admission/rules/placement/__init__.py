@@ -1,0 +1,1 @@
+"""2xx: where the pod is placed."""

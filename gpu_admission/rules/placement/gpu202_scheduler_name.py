@@ -1,0 +1,138 @@
+"""GPU202: a pod that its sharing backend's scheduler does not see."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import per_pod
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import backend_plan, common, triggers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU202"
+KEEP = "keepExplicitScheduler"  # of a policy's spec, set by the linter: an author's default-scheduler is no safe repair
+_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find pods with no scheduler named, or another than the policy's; one that somebody chose is not overwritten."""
+    for pod, plan in backend_plan.of_pods(workload, policy):
+        wanted = policy.scheduler_name or plan.backend.scheduler
+        if not plan.served or wanted is None:
+            continue
+        place, said = common.scheduler(workload, pod)
+        if said == wanted:
+            continue
+        if said not in _UNSET:
+            yield _chosen(workload, pod, plan, (place, said, wanted), policy)
+        elif pod.complete and not common.serverless(workload):
+            yield _unset(workload, pod, plan, wanted, policy)
+
+
+def _overwrites(policy: Policy, said: str) -> bool:
+    """Tell whether a scheduler that somebody chose may be replaced: any, or only certain ones (``translate``)."""
+    allowed = policy.spec.get("overwriteSchedulerName")
+    return allowed is True or (isinstance(allowed, frozenset) and said in allowed)
+
+
+def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str, policy: Policy) -> Problem:
+    place = (*pod.pointer, "schedulerName")
+    # At admission the API server has written the default; in a file its author has.
+    explicit = workload.origin == "file" and bool(pod.spec.get("schedulerName")) and not common.dumped(workload)
+    found = "schedulerName is set to default-scheduler explicitly" if explicit else "schedulerName is not set"
+    kept = explicit and bool(policy.spec.get(KEEP))
+    return Problem(
+        place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
+        f"{_asks(plan)}, and {found}: {wanted} shares out those GPUs, the default scheduler does not know who has them",
+        f"write schedulerName: {wanted} into the pod's spec",
+        fix=(patch.add(ID, workload.document, place, wanted),),
+        safety="unsafe" if kept or per_pod.is_per_pod(policy) else "safe",
+        severity="info",
+        evidence=(),
+    )
+
+
+def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str, str], policy: Policy) -> Problem:
+    place, said, wanted = names
+    own = (*pod.pointer, "schedulerName")
+    fix = (patch.replace(ID, own, wanted) if place == own else patch.add(ID, workload.document, own, wanted),)
+    unknown = per_pod.is_per_pod(policy)  # the cluster, where the scheduler may run under another name
+    where = (
+        f"but {plan.backend.title} uses {wanted}" if unknown else f"but in this cluster {wanted} shares out those GPUs"
+    )
+    return Problem(
+        place,
+        f"{_asks(plan)}, and schedulerName is {shown(said)}, {where}",
+        f"write schedulerName: {wanted}, or leave it out"
+        if place == own
+        else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
+        fix=fix if _overwrites(policy, said) and not common.serverless(workload) else (),
+        safety="safe",
+        severity="warning" if unknown else "error",
+    )
+
+
+def _asks(plan: Plan) -> str:
+    first = next((one for one in plan.asked if one.native), plan.asked[0])
+    return f"{first.container.label} asks for {first.spelling.words}"
+
+
+RULE = Rule(
+    id=ID,
+    name="scheduler-name",
+    severity="info",
+    since="0.1.0",
+    summary="a pod with a GPU request that the backend's scheduler would not see",
+    rationale="""\
+Volcano, HAMi, KAI and Koordinator keep the account of which part of which card is taken in their own scheduler. A pod
+that another scheduler places is on no account: it is given a card that others were promised, or none. Where no
+scheduler was chosen (Kubernetes writes `default-scheduler` there), the webhook writes the policy's; in a file that
+names `default-scheduler` itself only an unsafe fix replaces it. One that somebody chose is an error and is kept, unless
+the policy says `overwriteSchedulerName: true`.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-multiple-schedulers/",
+        "Project-HAMi/HAMi: pkg/scheduler/webhook.go",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  schedulerName: volcano
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+""",
+    needs="request",
+    check=check,
+    when=triggers.backend_concerned,
+    fix="safe",
+    silences=frozenset(),
+    policy={"backend": {"name": "volcano-vgpu"}},
+)

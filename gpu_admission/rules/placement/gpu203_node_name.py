@@ -1,0 +1,85 @@
+"""GPU203: a pod with a GPU is nailed to a node by name."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown, text
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import triggers
+from gpu_admission.rules.common import dumped
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU203"
+
+
+def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+    """Find pod specs that name their node although they ask for a GPU."""
+    if dumped(workload):
+        return
+    for pod in workload.pods:
+        node = text(pod.spec.get("nodeName"))
+        if not node or not pod.asks:
+            continue
+        yield Problem(
+            (*pod.pointer, "nodeName"),
+            f"the pod asks for a GPU and sets nodeName to {shown(node)}, "
+            "which bypasses the scheduler that counts free GPUs",
+            "remove nodeName and choose the node with "
+            f"nodeSelector: {{kubernetes.io/hostname: {shown(node)}}} or a nodeAffinity",
+        )
+
+
+RULE = Rule(
+    id=ID,
+    name="node-name",
+    severity="error",
+    since="0.1.0",
+    summary="nodeName together with a GPU request",
+    rationale="""\
+A pod created with `nodeName` never passes a scheduler. Nobody checks that a GPU is free there: the kubelet
+refuses the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose
+scheduler keeps the accounts (HAMi, Volcano, KAI, gpushare), the pod runs beside them and takes a card that was
+given to somebody else. Files that show a pod as a cluster had it are left alone.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename",
+        "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  nodeName: gpu-node-1
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  nodeSelector:
+    kubernetes.io/hostname: gpu-node-1
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    needs="request",
+    check=check,
+    when=triggers.node_name,
+)

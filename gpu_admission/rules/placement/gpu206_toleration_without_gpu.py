@@ -1,0 +1,84 @@
+"""GPU206: GPU nodes are tolerated by a pod that asks for no GPU."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mappings, shown, text
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import tolerations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU206"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find tolerations of a GPU taint by its key on pods that ask for none; daemons belong on every node."""
+    keys = _keys(policy)
+    for pod in workload.pods:
+        if not pod.complete or pod.asks or _elsewhere(workload, pod):
+            continue
+        for index, toleration in tolerations.of(pod):
+            key = text(toleration.get("key"))
+            if key in keys:
+                yield Problem(
+                    (*pod.pointer, "tolerations", index, "key"),
+                    f"the pod tolerates the taint {shown(key)} of GPU nodes but asks for no GPU, "
+                    "so it can take the place of pods that need one",
+                    "remove the toleration, or request the GPU under resources.limits",
+                )
+
+
+def _keys(policy: Policy) -> frozenset[str]:
+    return frozenset(tolerations.taints(policy)) - {""}
+
+
+def _reads(policy: Policy) -> Reads:
+    return Reads(tolerations=_keys(policy))
+
+
+def _elsewhere(workload: Workload, pod: Pod) -> bool:
+    """Tell whether a pod is a daemon's, or gets its device by a resource claim."""
+    owners = mappings(pod.metadata.get("ownerReferences"))
+    daemon = workload.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for _, owner in owners)
+    return daemon or bool(pod.spec.get("resourceClaims"))
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web
+spec:
+  containers:
+    - name: web
+      image: example.com/web:1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="toleration-without-gpu",
+    severity="info",
+    since="0.1.0",
+    summary="tolerates the GPU nodes' taint and asks for no GPU",
+    rationale="""\
+The taint on GPU nodes keeps pods away that have no use for a GPU. A pod that tolerates it without asking for one
+can be placed there and uses up the CPU and memory that a GPU pod needs: cards then stand idle. It is off by
+default, because controllers, gateways and data loaders are put beside GPU pods on purpose.""",
+    references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases",),
+    bad=f"""\
+{_POD}  tolerations:
+    - key: nvidia.com/gpu
+      operator: Exists
+""",
+    good=_POD,
+    default="off",
+    check=check,
+    reads=_reads,
+)

@@ -1,0 +1,100 @@
+"""GPU001: a GPU in requests and not in limits."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import common, resource_rename, triggers
+from gpu_admission.workloads.container import MISSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import GpuRequest
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU001"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find GPU resources that stand in requests only; the repair copies the value to limits.
+
+    Kubernetes wants a limit for every extended resource, so that a name with ``gpu`` in it need not be known.
+    A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
+    """
+    for gpu in (*common.gpus(workload), *resource_rename.unknown_requests(workload, policy)):
+        if gpu.limit is not MISSING or common.limits_may_follow(workload, gpu.container):
+            continue
+        amount = gpu.quantity("requests")
+        if amount is not None and not amount.is_negative:
+            yield _problem(workload, gpu)
+
+
+def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
+    room = common.has_room(gpu.container, "limits")
+    return Problem(
+        gpu.pointer("requests"),
+        f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
+        "and Kubernetes refuses a GPU that has no limit",
+        f"write {gpu.name}: {shown(gpu.request)} under resources.limits (Kubernetes copies it to requests by itself)",
+        fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
+        safety="safe",
+    )
+
+
+RULE = Rule(
+    id=ID,
+    name="request-without-limit",
+    severity="error",
+    since="0.1.0",
+    summary="a GPU in requests and not in limits",
+    rationale="""\
+A GPU cannot be overcommitted, so Kubernetes wants it in `limits`; given there alone, it is copied to
+`requests`. Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable
+resources"). A custom kind (a PyTorchJob, an InferenceService, a RayCluster) is accepted all the same, and its
+pods fail later, in an event that nobody reads. That goes for every extended resource, so a name with `gpu` in it is
+judged even if no device plugin is known to offer it.
+
+Containers without an image in files are taken for patches of kustomize: their limit may stand in the base.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
+        "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        requests:
+          nvidia.com/gpu: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        requests:
+          nvidia.com/gpu: 1
+        limits:
+          nvidia.com/gpu: 1
+""",
+    check=check,
+    when=triggers.amount_or_name_in_doubt,
+    reads=Reads(bare_requests=True),
+    fix="safe",
+)

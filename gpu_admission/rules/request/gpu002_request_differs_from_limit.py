@@ -1,0 +1,103 @@
+"""GPU002: a GPU's request and its limit are not the same amount."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import common, triggers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import GpuRequest
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU002"
+
+
+def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+    """Find GPU resources whose request and limit are unequal by value (``1`` and ``"1000m"`` are equal).
+
+    The limit must be one that Kubernetes takes: a fraction is GPU003's finding and anything else GPU004's,
+    and both have to be mended before a comparison means something.
+    """
+    for gpu in common.gpus(workload):
+        limit, request = gpu.quantity("limits"), gpu.quantity("requests")
+        if limit is None or request is None or limit.is_negative or request.is_negative:
+            continue
+        if limit.is_integer and request != limit:
+            yield _problem(gpu)
+
+
+def _problem(gpu: GpuRequest) -> Problem:
+    return Problem(
+        gpu.pointer("requests"),
+        f"{common.asking(gpu, gpu.request)} in requests but {shown(gpu.limit)} in limits, "
+        "and Kubernetes refuses a GPU whose request differs from its limit",
+        f"leave {gpu.name} out of resources.requests, or write {shown(gpu.limit)} there as well",
+        fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
+        safety="unsafe",
+        evidence=(gpu.limit, gpu.request),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    name="request-differs-from-limit",
+    severity="error",
+    since="0.1.0",
+    summary="a GPU's request and limit are not the same amount",
+    rationale="""\
+Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes
+refuses a Pod whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a
+custom kind the mistake is accepted, and its pods fail later. Amounts are compared, not spellings: `1`, `"1"`
+and `"1000m"` are the same.
+
+The fix takes the limit for what was meant, which only the author can know: it is unsafe.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
+        "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        requests:
+          cpu: 4
+          nvidia.com/gpu: 1
+        limits:
+          cpu: 8
+          nvidia.com/gpu: 2
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        requests:
+          cpu: 4
+          nvidia.com/gpu: 2
+        limits:
+          cpu: 8
+          nvidia.com/gpu: 2
+""",
+    needs="request",
+    check=check,
+    when=triggers.amount_in_doubt,
+    fix="unsafe",
+)

@@ -1,0 +1,121 @@
+"""GPU007: a resource name that looks like a GPU's and is none."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import printable, shown
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import common, own_fields, resource_rename, triggers
+from gpu_admission.workloads import apiserver_resources, resources
+from gpu_admission.workloads.container import MISSING
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU007"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find names among limits and requests that nearly name a GPU resource, each name once per container."""
+    for container, name, near in resource_rename.misspelt(workload, policy):
+        known = policy.classify(name) is not None  # a MIG profile: the other rules judge its amounts
+        yield _problem(workload, container, name, near, uncounted=not known and _uncounted(workload, container, name))
+    yield from own_fields.misspelt(ID, workload, policy)
+
+
+def _uncounted(workload: Workload, container: Container, name: str) -> bool:
+    """Tell whether Kubernetes would refuse the amounts: what it counts in whole numbers is not only GPUs."""
+    limit, request = container.limits.get(name, MISSING), container.requests.get(name, MISSING)
+    if any(common.unfilled(workload, raw) for raw in (limit, request)):
+        return False
+    if limit is MISSING and common.limits_may_follow(workload, container):
+        limit = request
+    return apiserver_resources.refused(name, limit, request)
+
+
+def _problem(workload: Workload, container: Container, name: str, near: str, *, uncounted: bool) -> Problem:
+    side = "limits" if name in container.limits else "requests"
+    wrong, instead = _words(name, near)
+    if uncounted and not resources.is_refused(name):
+        wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
+    return Problem(
+        (*container.resources_pointer, side, name),
+        f"{container.label} asks for {printable(name[:80])}: {shown(container.resources[side][name])}, {wrong}",
+        instead,
+        fix=tuple(resource_rename.rename(ID, workload, container, name, near)),
+        evidence=(container.limits.get(name), container.requests.get(name)),
+        safety="unsafe",
+        severity="error" if uncounted or resources.is_refused(name) else "warning",
+    )
+
+
+def _words(name: str, near: str) -> tuple[str, str]:
+    """Return what is wrong with a name, and what to write instead."""
+    instead = f"write {near} instead"
+    if near == resources.PORTABLE_MEMORY:
+        instead += ", an amount of bytes, say 8Gi"
+    if resources.is_refused(name):
+        return "and Kubernetes refuses a resource " + ("of that name" if "/" in name else "without a domain"), instead
+    if "kubernetes.io/" in name:
+        return "a name that Kubernetes 1.11 removed: the pod would wait for ever", instead
+    instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
+    if resources.MIG_NAME.fullmatch(name):
+        return "a MIG profile that no known card has: the pod would wait for ever", instead
+    return "a resource that no device plugin is known to offer: the pod would wait for ever", instead
+
+
+RULE = Rule(
+    id=ID,
+    name="unknown-gpu-resource",
+    severity="warning",
+    since="0.1.0",
+    summary="a resource name that looks like a GPU's and is none",
+    rationale="""\
+`nvidia.com/GPU` and `nvidia.com/gpus` are other resources than `nvidia.com/gpu`, and no node has them. Kubernetes
+accepts them all the same, because a device plugin might offer them, and the pod waits for ever. A name without a
+domain (`gpu`, `gpu-mem`) or with a malformed one is refused, and so is half of one, or one in requests only, as of a
+GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be
+one that a card offers: there is no `1g.7gb`.
+
+Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are left alone; a cluster lists
+names of its own in its policy (`resources.extra`). The fix takes the nearest name for what was meant: it is unsafe.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
+        "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validateContainerResourceName",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata: {name: train}
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpus: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata: {name: train}
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    check=check,
+    when=triggers.unknown_name,
+    reads=Reads(resources=True),
+    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain in its own words
+    fix="unsafe",
+)

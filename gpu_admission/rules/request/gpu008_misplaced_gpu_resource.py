@@ -1,0 +1,102 @@
+"""GPU008: a GPU resource where Kubernetes ignores it or refuses it."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import shown
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import common, misplaced_resources, own_fields
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.misplaced_resources import Stray
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU008"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
+    yield from own_fields.misplaced(ID, workload, policy)
+    for stray in misplaced_resources.find(workload, policy):
+        fix = misplaced_resources.home_again(ID, workload, stray)
+        for name, value in stray.values.items():
+            if not common.unfilled(workload, value):
+                yield Problem(
+                    (*stray.place, name),
+                    f"{_who(stray)} has {name}: {shown(value)} {stray.where}, "
+                    "where Kubernetes does not take it for a request",
+                    f"write {name}: {shown(value)} under {_home(stray)}",
+                    fix=fix,
+                    safety="unsafe",
+                    severity="warning" if stray.place[-1] == "nodeSelector" and isinstance(value, str) else None,
+                )
+
+
+def _who(stray: Stray) -> str:
+    """Name the container that the stray stands in, or the pod."""
+    home = stray.home
+    return home.label if home is not None and stray.place[: len(home.pointer)] == home.pointer else "the pod"
+
+
+def _home(stray: Stray) -> str:
+    if stray.home is None:
+        return f"resources.{stray.side} of the container that needs it"
+    return f"{stray.home.key}.{stray.side} of {stray.home.label}"
+
+
+RULE = Rule(
+    id=ID,
+    name="misplaced-gpu-resource",
+    severity="error",
+    since="0.1.0",
+    summary="a GPU resource where Kubernetes ignores it or refuses it",
+    rationale="""\
+A GPU counts in one place only: under `limits` (and `requests`) of a container's `resources`. A level too high or too
+low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod starts
+on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources
+of a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name
+is a node's label, and a count there matches no node; that is only reported where no container asks for the resource,
+because some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
+(`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list stands in place of a mapping, nothing can be
+decoded.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#pod-level-resource-specification",
+        "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validatePodResourceName",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+        nvidia.com/gpu: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    check=check,
+    fix="unsafe",
+    sees=frozenset({TEMPLATE}),
+    reads=Reads(node_selector=True),
+)

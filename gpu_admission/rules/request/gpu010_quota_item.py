@@ -1,0 +1,108 @@
+"""GPU010: a quota or LimitRange item on a GPU that does not do what it says."""
+
+from __future__ import annotations
+
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.raw import mapping
+from gpu_admission.engine.rule import TEMPLATE, Rule
+
+from . import limit_range, quota_names, quotas
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.finding import Problem
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU010"
+
+# Group and kind -> where lists of a ResourceQuota's ``hard`` stand, and items of a LimitRange's ``limits``.
+_QUOTAS: dict[tuple[str, str], Pointer] = {
+    ("", "ResourceQuota"): ("spec", "hard"),
+    ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
+    ("kubeflow.org", "Profile"): ("spec", "resourceQuotaSpec", "hard"),
+    ("hnc.x-k8s.io", "HierarchicalResourceQuota"): ("spec", "hard"),
+    ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
+}
+_RANGES: dict[tuple[str, str], Pointer] = {
+    ("", "LimitRange"): ("spec", "limits", "*"),
+    ("capsule.clastix.io", "Tenant"): ("spec", "limitRanges", "items", "*", "limits", "*"),
+}
+_NOWHERE: Pointer = ("",)  # no object has a key without a name
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
+    kind = (workload.group, workload.kind)
+    for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
+        yield from quotas.problems((*workload.pointer, *path), mapping(hard), policy)
+    yield from quota_names.of_queues(workload, policy)
+    for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
+        yield from limit_range.problems(workload, (*workload.pointer, *path), mapping(item), policy)
+
+
+RULE = Rule(
+    id=ID,
+    name="quota-item",
+    severity="error",
+    since="0.1.0",
+    summary="a quota or LimitRange item on a GPU that does not do what it says",
+    rationale="""\
+A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
+and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable
+name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in the words of the policy's backend.
+
+A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
+same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
+maximum the default: every container that never asked for a GPU gets one. With type Pod, or a `min`, every pod
+*without* a GPU is refused.
+
+A name that no device plugin offers (`requests.nvidia.com/gpus`) counts nothing either, in a ResourceQuota, a Kueue
+ClusterQueue, a Volcano Queue, an ElasticQuota or a Karpenter NodePool.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/policy/resource-quotas/#resource-quota-for-extended-resources",
+        "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/pods.go, isExtendedResourceNameForQuota",
+        "kubernetes/kubernetes: pkg/apis/core/v1/defaults.go, SetDefaults_LimitRangeItem",
+    ),
+    bad="""\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: gpus}
+spec:
+  hard:
+    limits.nvidia.com/gpu: 8
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: defaults}
+spec:
+  limits:
+    - type: Container
+      max:
+        memory: 64Gi
+        nvidia.com/gpu: 2
+""",
+    good="""\
+apiVersion: v1
+kind: ResourceQuota
+metadata: {name: gpus}
+spec:
+  hard:
+    requests.nvidia.com/gpu: 8
+---
+apiVersion: v1
+kind: LimitRange
+metadata: {name: defaults}
+spec:
+  limits:
+    - type: Container
+      max:
+        memory: 64Gi
+""",
+    needs="object",
+    check=check,
+    sees=frozenset({TEMPLATE}),
+)

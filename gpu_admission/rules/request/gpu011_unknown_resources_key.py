@@ -1,0 +1,116 @@
+"""GPU011: a misspelt key around a GPU: ``request`` for ``requests``."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mapping, printable
+from gpu_admission.core.typos import nearest
+from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU011"
+
+_SIDES = ("limits", "requests")
+_KNOWN = frozenset({*_SIDES, "claims"})
+_FARTHEST = 2
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find keys that nearly are ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near."""
+    typed = common.is_typed(workload)
+    for _, container in workload.containers():
+        if not (container.whole or typed):
+            continue
+        resources = container.resources
+        for key, near in _misspelt(resources, _SIDES, _KNOWN):
+            if _has_gpu(resources.get(key), policy) or container.gpus:
+                yield _problem(workload, container, (*container.resources_pointer, key), near)
+        if container.whole and container.key == "resources":
+            for key, near in _misspelt(container.spec, ("resources",), frozenset({"resources"})):
+                if any(_has_gpu(mapping(container.spec[key]).get(side), policy) for side in _SIDES):
+                    yield _problem(workload, container, (*container.pointer, key), near)
+
+
+def _misspelt(around: Mapping[str, Any], words: tuple[str, ...], known: frozenset[str]) -> Iterator[tuple[str, str]]:
+    for key, value in around.items():
+        if key not in known and (value is None or isinstance(value, dict)):
+            near = nearest(key.lower(), words, _FARTHEST)
+            if near is not None:
+                yield key, near
+
+
+def _has_gpu(side: object, policy: Policy) -> bool:
+    return any(policy.classify(name) is not None for name in mapping(side))
+
+
+def _problem(workload: Workload, container: Container, place: Pointer, near: str) -> Problem:
+    parent, key = place[:-1], str(place[-1])
+    around = container.spec if near == "resources" else container.resources
+    free = around.get(near) is None
+    fix = (patch.remove(ID, place), patch.add(ID, workload.document, (*parent, near), around[key])) if free else ()
+    return Problem(
+        place,
+        f'{container.label} has "{printable(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
+        f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
+        fix=fix,
+        safety="unsafe",
+        evidence=(),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    name="unknown-resources-key",
+    severity="warning",
+    since="0.1.0",
+    summary="a misspelt key around a GPU: request for requests",
+    rationale="""\
+A container's `resources` hold `limits`, `requests` and `claims`. A key that merely looks like one of them (`limit`,
+`request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one,
+and the GPU in it is never asked for. The same goes for a misspelt `resources`. Only keys with a GPU in or beside them
+are looked at.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
+        "https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limit:
+          nvidia.com/gpu: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    check=check,
+    fix="unsafe",
+    sees=frozenset({TEMPLATE}),
+)

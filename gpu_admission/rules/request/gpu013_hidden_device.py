@@ -1,0 +1,103 @@
+"""GPU013: a program is told to use cards that its container does not have."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mapping, shown
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import common, device_count, env_vars, triggers
+from gpu_admission.rules.runtime_variables import CARD_SELECTORS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU013"
+_MOST = 256  # characters of a list that is worth reading
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find numbers of cards beyond those that the container requests; privileged containers see every card."""
+    for _, container in workload.containers():
+        if not container.served:
+            continue
+        if mapping(container.spec.get("securityContext")).get("privileged"):
+            continue
+        for variable in env_vars.variables(container, CARD_SELECTORS):
+            value, count = variable.value or "", _cards(container, CARD_SELECTORS[variable.name], policy)
+            beyond = [number for number in _numbers(value) if number >= count]
+            if count and beyond and not common.unfilled(workload, value):
+                yield Problem(
+                    variable.pointer,
+                    f"{container.label} sets {variable.name} to {shown(value)}, but it has {count} of these cards, "
+                    f"numbered from 0: number {beyond[0]} is not there, and the program sees no card from there on",
+                    f"remove {variable.name}: a container sees only the cards that it requests",
+                    fix=env_vars.removed(ID, variable),
+                    safety="unsafe",
+                    evidence=(variable.name, value, count),
+                )
+
+
+def _cards(container: Container, maker: str, policy: Policy) -> int:
+    """Return how many devices of a maker a container requests; 0 where that is not certain."""
+    devices = [gpu for gpu in container.gpus if device_count.maker(gpu, policy) == maker and gpu.asks]
+    counted = [gpu for gpu in devices if gpu.resource.unit == "device"]
+    return sum(device_count.count(gpu) for gpu in counted) if all(gpu.sound for gpu in counted) else 0
+
+
+def _numbers(value: str) -> list[int]:
+    """Return the numbers of a list; none where it holds anything else (UUIDs, ``-1`` for no card)."""
+    words = [word.strip() for word in value.split(",")] if len(value) <= _MOST else []
+    return [int(word) for word in words] if all(word.isascii() and word.isdigit() for word in words) else []
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="hidden-device",
+    severity="warning",
+    since="0.2.0",
+    summary="a program is told to use cards that its container does not have",
+    rationale="""\
+CUDA_VISIBLE_DEVICES and its kin select among the cards that are in the container, and these are numbered from 0 on,
+whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that is not there: the
+program starts, finds no GPU, and fails or computes on the CPU. It is a habit from machines without Kubernetes, where
+the variable keeps programs apart.""",
+    references=(
+        "https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html",
+        "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html",
+    ),
+    bad=f"""\
+{_POD}      env:
+        - name: CUDA_VISIBLE_DEVICES
+          value: "1"
+        - name: MODE
+          value: fast
+""",
+    good=f"""\
+{_POD}      env:
+        - name: MODE
+          value: fast
+""",
+    needs="request",
+    check=check,
+    when=triggers.card_selector,
+    fix="unsafe",
+)

@@ -1,0 +1,101 @@
+"""What a LimitRange's item on a GPU does to the containers of its namespace (for GPU010)."""
+
+from __future__ import annotations
+
+from gpu_admission.core import quantity
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mapping, printable, shown
+from gpu_admission.rules import common, resource_rename
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+_FIELDS = ("default", "defaultRequest", "max", "min")
+_INSTEAD = "leave {name} out of the LimitRange and cap it by a ResourceQuota: requests.{name}"
+
+
+def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
+    """Yield what is wrong with the GPUs of one item, one problem for each resource.
+
+    The defaults follow ``SetDefaults_LimitRangeItem`` (kubernetes/kubernetes pkg/apis/core/v1/defaults.go), the
+    checks the admission plugin LimitRanger.
+    """
+    for name in dict.fromkeys(name for field in _FIELDS for name in mapping(item.get(field))):
+        near = resource_rename.meant(name, policy)
+        if near is not None:
+            field = next(field for field in _FIELDS if name in mapping(item.get(field)))
+            said = f"the LimitRange's {field} {printable(name[:80])}: {shown(item[field][name])}"
+            yield Problem(
+                (*place, field, name),
+                f"{said} is about a resource that no device plugin is known to offer",
+                f"leave it out (was {near} meant? A ResourceQuota caps that: requests.{near})",
+            )
+            continue
+        if policy.classify(name) is None:
+            continue
+        given = {field: item[field][name] for field in _FIELDS if name in mapping(item.get(field))}
+        if any(common.unfilled(workload, raw) for raw in given.values()):
+            continue
+        found = _of_containers(name, given) if item.get("type") == "Container" else _of_pods(item, given)
+        if found is not None:
+            field, consequence = found
+            message = f"the LimitRange's {field} {name}: {shown(given[field])} {consequence}"
+            yield Problem((*place, field, name), message, _INSTEAD.format(name=name))
+        elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
+            message = f"the LimitRange's default {name}: {shown(given['default'])} goes to every container that asks"
+            yield Problem(
+                (*place, "default", name),
+                f"{message} for none, sidecars and init containers as well",
+                _INSTEAD.format(name=name),
+                severity="warning",
+            )
+
+
+def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the field that does harm and what it does; Kubernetes fills in the fields that are missing."""
+    limit = next((field for field in ("default", "max") if field in given), None)
+    request = next((field for field in ("defaultRequest", limit, "min") if field in given), None)
+    if limit is None or request is None:
+        missing = "gives every container that asks for none a request without a limit, and Kubernetes refuses the pod"
+        return (request, missing) if request is not None else None
+    amounts = {field: _amount(given[field]) for field in (limit, request)}
+    for field, amount in amounts.items():
+        if amount is None or amount.is_negative or not amount.is_integer:
+            return field, f"is no whole number, and Kubernetes refuses every container that gets it as {_role(field)}"
+    if amounts[limit] != amounts[request]:
+        return request, f"differs from its {limit} {shown(given[limit])}; a GPU's request has to equal its limit"
+    if limit == "max" and not _is_zero(given["max"]):
+        return "max", f"is also the default: every container that asks for no {name} gets that many"
+    return None
+
+
+def _role(field: str) -> str:
+    return "its request" if field == "defaultRequest" else "its limit"
+
+
+def _of_pods(item: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the field of an item for whole pods that does harm: it sets no defaults, and refuses who does not ask."""
+    if item.get("type") != "Pod":
+        return None
+    for field in ("max", "min"):
+        if field in given:
+            return field, "makes Kubernetes refuse every pod of the namespace that asks for none"
+    return None
+
+
+def _amount(raw: Any) -> quantity.Quantity | None:
+    try:
+        return quantity.parse(raw)
+    except quantity.QuantityError:
+        return None
+
+
+def _is_zero(raw: Any) -> bool:
+    amount = _amount(raw)
+    return amount is not None and amount.is_zero

@@ -1,0 +1,1 @@
+"""1xx: sharing one GPU."""

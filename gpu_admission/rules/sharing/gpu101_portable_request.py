@@ -1,0 +1,138 @@
+"""GPU101: a request that the policy's backend spells otherwise; the repair translates it."""
+
+from __future__ import annotations
+
+from gpu_admission.core.finding import Problem
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import backend_plan, triggers
+
+from .translation import Writer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.backends.base import Asked
+    from gpu_admission.backends.plan import Plan
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU101"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find requests in other words than the backend's, in pods of which nothing must be refused."""
+    for pod, plan in backend_plan.of_pods(workload, policy):
+        if plan.translatable:
+            writer = Writer(ID, workload, pod)
+            if plan.translations:
+                yield from _translated(workload, pod, plan, writer)
+            else:
+                yield from _completed(plan, writer)
+
+
+def _translated(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for each container: all of them can be written, or none is."""
+    fixes = [writer.translation(asked) for asked in plan.translations]
+    for asked, fix in zip(plan.translations, fixes, strict=True):
+        yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
+
+
+def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
+    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    words = plan.completion.words()
+    fix = writer.completion(plan.completion)
+    if fix:
+        first = plan.asked[0]
+        yield Problem(
+            first.spelling.pointer,
+            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the {words} that "
+            f"{plan.backend.title} wants",
+            f"write the {words}, as this policy does to Pods that name none",
+            fix=fix,
+            safety="safe",
+            evidence=(words,),
+        )
+
+
+def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:
+    emission = asked.emission
+    words = emission.words() if emission else ""
+    if asked.native:
+        return Problem(
+            asked.spelling.pointer,
+            f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} serves only where "
+            "the rest is written too",
+            f"write {words}",
+            fix=fix,
+            safety="safe",
+            severity="warning",
+            evidence=asked.spelling.evidence,
+        )
+    notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
+    where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
+    advice = f"{where} {words}{backend_plan.quota(workload, pod, asked)}"
+    return Problem(
+        asked.spelling.pointer,
+        f"{asked.container.label} asks for {asked.spelling.words} in words that {plan.backend.title} does not know: "
+        f"it spells them {words}{notes}",
+        advice,
+        fix=fix,
+        safety="safe",
+        evidence=asked.spelling.evidence,
+    )
+
+
+RULE = Rule(
+    id=ID,
+    name="portable-request",
+    severity="info",
+    since="0.1.0",
+    summary="a portable or foreign request for a part of a GPU that the policy's backend spells otherwise",
+    rationale="""\
+How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
+`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system
+wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
+labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
+`gpu-admission translate` write it into files. What a request in the backend's own words lacks, where there is no doubt
+about it (`volcano.sh/vgpu-number: 1` beside an amount of memory), is a warning, and written too. What must be refused
+is never written halfway: see GPU102 to GPU109. Kueue reads templates and counts the name that stands there; a
+ResourceQuota counts Pods, by the translated names.""",
+    references=(
+        "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
+        "https://kueue.sigs.k8s.io/docs/tasks/manage/administer_cluster_quotas/",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+spec:
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+      resources:
+        limits:
+          gpu-admission.io/gpu-mem: 8Gi
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+spec:
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+      resources:
+        limits:
+          volcano.sh/vgpu-number: 1
+          volcano.sh/vgpu-memory: 8192
+""",
+    needs="request",
+    check=check,
+    when=triggers.backend_writes,
+    fix="safe",
+    policy={"backend": {"name": "volcano-vgpu"}},
+)

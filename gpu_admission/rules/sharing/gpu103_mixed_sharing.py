@@ -1,0 +1,71 @@
+"""GPU103: requests that do not go together in one container or pod."""
+
+from __future__ import annotations
+
+from gpu_admission.backends.rejection import MIXED
+from gpu_admission.engine.rule import Rule
+from gpu_admission.rules import backend_plan, triggers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.finding import Problem
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
+
+ID = "GPU103"
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find whole cards beside shares, two systems, and two makers in one container or pod."""
+    yield from backend_plan.refusals(workload, policy, MIXED)
+
+
+RULE = Rule(
+    id=ID,
+    name="mixed-sharing",
+    severity="error",
+    since="0.1.0",
+    summary="requests that do not go together in one container or pod",
+    rationale="""\
+One GPU asked for in the words of two systems (portable and native, say, after a copy from elsewhere) is either asked
+for twice or asks for two different amounts, and nobody can tell which is meant. A container that asks for a whole GPU
+and for a share or a MIG device is given both and sees one. And GPUs of two makers are next to never in one node, so
+that a container that asks for both waits for ever.""",
+    references=(
+        "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
+        "NVIDIA/k8s-device-plugin: README.md",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+          amd.com/gpu: 1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  containers:
+    - name: train
+      image: example.com/train:1
+      resources:
+        limits:
+          nvidia.com/gpu: 1
+""",
+    needs="request",
+    check=check,
+    when=triggers.backend_refuses,
+    policy={},
+)

@@ -1,0 +1,126 @@
+"""GPU110: an annotation that was to ask KAI for a share of a GPU, and that KAI does not read."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import known
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import mapping, printable, shown, text
+from gpu_admission.core.typos import nearest
+from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.workloads.resource_typos import squashed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU110"
+_SCHEDULER = "kai-scheduler"
+_WORDS = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "gpu-fraction-container-name")
+_BY_SPELLING = {squashed(word): word for word in _WORDS}
+_DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # of others' keys nothing is said
+_LONGEST = 100
+
+
+def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
+    """Find misspelt and misplaced annotations of KAI's; in files only: of other pods the webhook is not told."""
+    if workload.origin != "file":
+        return
+    kai = policy.backend.name in known.READS_ANNOTATIONS
+    pods = [pod for pod in workload.pods if kai or pod.spec.get("schedulerName") == _SCHEDULER]
+    for pod in {pod.metadata_pointer: pod for pod in pods}.values():
+        yield from _of(pod.metadata, pod.metadata_pointer, pod)
+    own = (*workload.pointer, "metadata")
+    if pods and all(pod.metadata_pointer != own and pod.shares is None for pod in pods):
+        yield from _of(mapping(workload.object.get("metadata")), own, pods[0])
+
+
+def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
+    """Yield a problem for each key of a metadata that is one of KAI's words, but for a slip or the place."""
+    right_place = place == pod.metadata_pointer
+    for field in ("annotations", "labels"):
+        for key, value in mapping(mapping(metadata).get(field)).items():
+            word = _meant(key)
+            if word is not None and not (right_place and field == "annotations" and word == key):
+                yield _problem((*place, field, key), word, value, pod)
+
+
+def _meant(key: object) -> str | None:
+    """Return KAI's word that a key was meant to be; the word itself where it is one."""
+    said = text(key)
+    domain, slash, rest = said.rpartition("/")
+    if len(said) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
+        return None
+    spelling = squashed(rest)
+    if (slash or rest not in _WORDS) and "limit" in rest:
+        return None  # gpu-memory.limit and its kin
+    return _BY_SPELLING.get(spelling) or _BY_SPELLING.get(nearest(spelling, _BY_SPELLING, 1) or "")
+
+
+def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
+    here = ".".join(map(str, place[:-1]))
+    there = ".".join(map(str, (*pod.metadata_pointer, "annotations")))
+    said = printable(text(place[-1])[:_LONGEST])
+    problem = f"is not {word}" if said != word else f"is not among the annotations of the pods ({there})"
+    from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - most files have nothing of KAI
+
+    amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else shown(value)
+    return Problem(
+        place,
+        f"{str(place[-2])[:-1]} {said}: {shown(value)} in {here} {problem}: KAI does not read it, and the pod gets no "
+        "GPU by it",
+        f"write {word}: {amount} in {there}",
+        evidence=(pointers.to_text(place), value),
+    )
+
+
+RULE = Rule(
+    id=ID,
+    name="unread-annotation",
+    severity="warning",
+    since="0.1.0",
+    summary="an annotation meant for KAI that is misspelt or in a place where KAI does not look",
+    rationale="""\
+KAI is asked for a share of a GPU by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
+`gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes takes any annotation, and KAI passes
+over what it does not know: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment
+instead of its template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in
+files, where the policy's backend is KAI or the pod names its scheduler.""",
+    references=(
+        "kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md",
+        "kai-scheduler/KAI-Scheduler: pkg/common/constants/constants.go",
+    ),
+    bad="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+  annotations:
+    gpu-fractions: "0.5"
+spec:
+  schedulerName: kai-scheduler
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+""",
+    good="""\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: notebook
+  annotations:
+    gpu-fraction: "0.5"
+spec:
+  schedulerName: kai-scheduler
+  containers:
+    - name: notebook
+      image: example.com/notebook:1
+""",
+    check=check,
+    sees=frozenset({TEMPLATE}),
+    policy={"backend": {"name": "kai"}},
+)

@@ -1,0 +1,220 @@
+"""The operations that write a request in a backend's words, and delete the words that said it before."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from gpu_admission.core import patch
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.raw import mapping, mappings
+from gpu_admission.rules import backend_plan, common
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.backends.base import Asked
+    from gpu_admission.backends.portable import Emission
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.workloads.workload import Pod, Workload
+
+_SIDES = ("limits", "requests")
+_TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+
+
+class Writer:
+    """Writes the translations of one pod, as operations of one rule.
+
+    ``both_sides`` writes requests besides limits: Kubernetes has copied them already when a Pod is admitted.
+    """
+
+    def __init__(self, rule: str, workload: Workload, pod: Pod) -> None:
+        self._rule = rule
+        self._workload = workload
+        self._document = workload.document
+        self._pod = pod
+        self._metadata = backend_plan.metadata_place(pod)
+        self._both_sides = workload.defaulted
+        self._last: dict[str, int] = {}
+        self._terms: dict[tuple[str, ...], list[Operation] | None] = {}
+        self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
+
+    def translation(self, asked: Asked) -> tuple[Operation, ...]:
+        """Return the operations for one container; none where a place that they need is not to be seen."""
+        emission = asked.emission
+        if emission is None or not self._reaches(emission, removes=bool(asked.spelling.annotations)):
+            return ()
+        claims = self._named(emission)
+        operations = [
+            *self._resources(asked, emission, claims),
+            *self._forget_annotations(asked, emission),
+            *self._pod_level(emission),
+        ]
+        entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
+        operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
+        return self._with_affinity(operations, emission)
+
+    def completion(self, emission: Emission) -> tuple[Operation, ...]:
+        """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
+        return self._with_affinity(list(self._pod_level(emission)), emission) if self._reaches(emission) else ()
+
+    def _with_affinity(self, operations: list[Operation], emission: Emission) -> tuple[Operation, ...]:
+        affinity = [self._affinity(expression) for expression in emission.affinity]
+        if None in affinity or not self._all_apply(operations):
+            return ()
+        return tuple(chain(operations, *[each or () for each in affinity]))
+
+    def _all_apply(self, operations: list[Operation]) -> bool:
+        return all(self._applies(operation) for operation in operations)
+
+    def _applies(self, operation: Operation) -> bool:
+        """Tell whether an operation meets what it expects: anybody wrote the object, and a list may be a number."""
+        around = self._at(operation.path[:-1])
+        last = operation.path[-1]
+        if isinstance(around, list):
+            return last == patch.APPEND or isinstance(last, int)
+        if not isinstance(around, dict):
+            return False
+        there = around.get(str(last))
+        return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
+
+    def _reaches(self, emission: Emission, *, removes: bool = False) -> bool:
+        """Tell whether every place outside of the container that has to change stands in the object."""
+        on_metadata = emission.annotations or emission.labels or removes
+        on_spec = emission.node_selector or emission.affinity or emission.claims
+        placeable = self._pod.complete and not common.serverless(self._workload)
+        return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
+
+    def _pod_level(self, emission: Emission) -> Iterator[Operation]:
+        """Yield the operations on the pod's metadata and its node selector."""
+        if self._metadata is not None:
+            said = {"annotations": emission.annotations, "labels": emission.labels}
+            yield from self._merge(self._metadata, {key: dict(value) for key, value in said.items() if value})
+        if emission.node_selector:
+            yield from self._merge((*self._pod.pointer, "nodeSelector"), emission.node_selector)
+
+    def _resources(self, asked: Asked, emission: Emission, claims: Mapping[str, str]) -> Iterator[Operation]:
+        container = asked.container
+        base = container.resources_pointer
+        wanted = {side: dict(emission.resources) if side == "limits" or self._both_sides else {} for side in _SIDES}
+        left = set(container.resources)
+        for side in _SIDES:
+            current = mapping(container.resources.get(side))
+            if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
+                left.discard(side)
+        if not left and not claims and not any(wanted.values()) and container.resources:
+            yield patch.remove(self._rule, base)
+            return
+        for side in _SIDES:
+            if side in container.resources and side not in left:
+                yield patch.remove(self._rule, (*base, side))
+            else:
+                yield from self._forget(asked, (*base, side), wanted[side])
+        tree: dict[str, Any] = {side: values for side, values in wanted.items() if values}
+        yield from self._merge(base, tree)
+        yield from self._append((*base, "claims"), [{"name": name} for name in claims])
+
+    def _forget(self, asked: Asked, side: Pointer, wanted: Mapping[str, Any]) -> Iterator[Operation]:
+        current = mapping(asked.container.resources.get(str(side[-1])))
+        for name in asked.spelling.gpus:
+            if name in current and name not in wanted:
+                yield patch.remove(self._rule, (*side, name))
+
+    def _forget_annotations(self, asked: Asked, emission: Emission) -> Iterator[Operation]:
+        old = [name for name in asked.spelling.annotations if name not in emission.annotations]
+        if not old:
+            return
+        place = asked.spelling.annotations_at
+        current = mapping(pointers.resolve(self._document, place))
+        if len(old) == len(current) and not emission.annotations:
+            around = mapping(pointers.resolve(self._document, place[:-1]))
+            alone = len(around) == 1 and not emission.labels and place[-2:-1] == ("metadata",)
+            yield patch.remove(self._rule, place[:-1] if alone else place)  # no `metadata: {}` is left
+            return
+        for name in old:
+            yield patch.remove(self._rule, (*place, name))
+
+    def _merge(self, base: Pointer, tree: Mapping[str, Any]) -> Iterator[Operation]:
+        """Yield what puts a tree of mappings into the document; one operation for what is missing whole."""
+        if tree:
+            yield from self._into(self._at(base), base, tree)
+
+    def _into(self, current: object, base: Pointer, tree: Mapping[str, Any]) -> Iterator[Operation]:
+        if not isinstance(current, dict):
+            yield patch.add(self._rule, self._document, base, dict(tree))
+            return
+        for key, value in tree.items():
+            there = current.get(key)
+            if isinstance(value, dict) and isinstance(there, dict):
+                yield from self._into(there, (*base, key), value)
+            elif there != value:
+                yield patch.Operation(self._rule, "add", (*base, key), value)
+
+    def _affinity(self, expression: Mapping[str, Any]) -> list[Operation] | None:
+        """Return what makes every term of the node affinity (they are alternatives) hold an expression.
+
+        None where that cannot be written. It is the same for all containers of the pod, of which there may be
+        thousands, and of terms as well.
+        """
+        asked = (expression["key"], expression["operator"], *expression["values"])
+        if asked not in self._terms:
+            operations = list(self._each_term(expression))
+            self._terms[asked] = operations if self._all_apply(operations) else None
+        return self._terms[asked]
+
+    def _each_term(self, expression: Mapping[str, Any]) -> Iterator[Operation]:
+        place = (*self._pod.pointer, *_TERMS)
+        terms = list(mappings(self._at(place)))
+        if not terms:
+            yield from self._merge(place[:-1], {_TERMS[-1]: [{"matchExpressions": [dict(expression)]}]})
+        for index, term in terms:
+            if not any(_implies(other, expression) for _, other in mappings(term.get("matchExpressions"))):
+                yield from self._append((*place, index, "matchExpressions"), [dict(expression)])
+
+    def _append(self, place: Pointer, items: list[dict[str, Any]]) -> Iterator[Operation]:
+        """Yield what puts items at the end of a list, which may be missing."""
+        if isinstance(self._at(place), list):
+            for item in items:
+                yield patch.add(self._rule, self._document, (*place, patch.APPEND), item)
+        elif items:
+            yield patch.add(self._rule, self._document, place, items)
+
+    def _named(self, emission: Emission) -> dict[str, str]:
+        """Return the claims under names that the pod does not use yet."""
+        named: dict[str, str] = {}
+        for wanted, template in emission.claims.items():
+            name, number = wanted, self._last.get(wanted, 1)
+            while name in self._claims:
+                number += 1
+                name = f"{wanted}-{number}"
+            self._last[wanted] = number  # the next search begins here: a pod may have thousands
+            self._claims.add(name)
+            named[name] = template
+        return named
+
+    def _at(self, place: Pointer) -> object:
+        """Return what stands at a place, None where nothing does."""
+        here = self._document
+        for token in place:
+            if isinstance(here, dict):
+                here = here.get(token)
+            elif isinstance(here, list) and isinstance(token, int) and token < len(here):
+                here = here[token]
+            else:
+                return None
+        return here
+
+
+def _is_tree(value: object) -> bool:
+    return isinstance(value, dict | list)
+
+
+def _implies(said: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether an expression on the same key asks for as much already."""
+    if said.get("key") != wanted["key"] or said.get("operator") != wanted["operator"]:
+        return False
+    values = said.get("values")
+    first = values[0] if isinstance(values, list) and len(values) == 1 else None
+    return isinstance(first, str) and first.isdigit() and len(first) < 19 and int(first) >= int(wanted["values"][0])

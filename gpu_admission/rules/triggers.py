@@ -1,0 +1,203 @@
+"""Occasions: what an object must have for certain rules to find anything in it, looked up once for all of them.
+
+Most pods give most rules nothing to say, and asking each of them costs more than anything else in a review. So one
+survey of a pod notes what is out of the ordinary in it, and the rules name what they need of that. An occasion is
+cheap and necessary: where it does not hold, no rule that names it has a finding (a test compares both ways on
+random objects); where it holds, the rules themselves look.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import mapping, text
+from gpu_admission.engine.rule import Occasion
+from gpu_admission.workloads import kinds
+
+from . import backend_plan, gpu_markers, runtime_variables, toleration_slips, tolerations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from typing import Any
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Workload
+
+(
+    _AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK,
+    _SELECTOR, _NODE_SELECTOR,
+) = (1 << place for place in range(12))  # fmt: skip
+_PLAN, _REFUSAL, _WRITING = 1, 2, 4
+_STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+_VARIABLES = runtime_variables.NAMES
+_PREFIXES = runtime_variables.PREFIXES
+_SELECTORS = frozenset(runtime_variables.CARD_SELECTORS)
+_FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
+_LETTERS = 4  # that tell most keys from those that matter; every pattern has more before its star
+_BEGINNINGS = frozenset(
+    [
+        key[:_LETTERS]
+        for keys in (
+            gpu_markers.TRUSTED_ANNOTATIONS,
+            gpu_markers.TRUSTED_LABELS,
+            [key for key, _, _ in (*gpu_markers.OPT_OUT_LABELS, *gpu_markers.OPT_OUT_ANNOTATIONS)],
+            gpu_markers.NRI_CDI_DOMAINS,
+            gpu_markers.NRI_DEVICE_DOMAINS,
+            gpu_markers.CRIO_DEVICES,
+        )
+        for key in keys
+    ]
+)
+_SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
+
+
+def _survey(workload: Workload, policy: Policy) -> int:
+    """Return all that is out of the ordinary in an object's pods."""
+    found = _AMOUNT | _NAME if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS else 0
+    for pod in workload.pods:
+        found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
+        for container in pod.containers:
+            noted = container.memo.get("survey")
+            if noted is None:
+                noted = container.memo["survey"] = _of_resources(container) | _of_container(container)
+            found |= noted
+    return found
+
+
+def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
+    found = _NODE_NAME if spec.get("nodeName") else 0
+    if spec.get("nodeSelector"):
+        found |= _NODE_SELECTOR
+    if spec.get("hostPID") or spec.get("hostIPC"):
+        found |= _HOST_NAMESPACE
+    volumes = spec.get("volumes")
+    if isinstance(volumes, list) and any(["hostPath" in volume for volume in volumes if isinstance(volume, dict)]):
+        found |= _HOST_PATH
+    given = spec.get("tolerations")
+    if isinstance(given, list):
+        entries = [each for each in given if isinstance(each, dict)]
+        ordinary = tolerations.ordinary(policy).issuperset([text(each.get("key")) for each in entries])
+        if not ordinary or not all([toleration_slips.is_sound(each) for each in entries]):
+            found |= _TAINT
+    return found
+
+
+def _of_metadata(metadata: Mapping[str, Any]) -> int:
+    # A file may have other keys than texts.
+    keys = list(map(text, (*mapping(metadata.get("annotations")), *mapping(metadata.get("labels")))))
+    if not _BEGINNINGS.isdisjoint([key[:_LETTERS] for key in keys]) or gpu_markers.CDI_DOMAIN in " ".join(keys):
+        return _MARK
+    return 0
+
+
+def may_be_mark(key: str) -> bool:
+    """Tell whether a label or annotation may be one that schedulers and container runtimes believe."""
+    return key[:_LETTERS] in _BEGINNINGS
+
+
+def _of_resources(container: Container) -> int:
+    if not container.resources:
+        return 0
+    found = 0
+    if any([not gpu.sound for gpu in container.gpus]):
+        found |= _AMOUNT
+    known = len(container.gpus)
+    if known and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
+        found |= _NAME  # not every card offers a profile
+    if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
+        found |= _NAME
+    return found
+
+
+def _of_container(container: Container) -> int:
+    spec, found = container.spec, 0
+    names = container.env_names
+    if spec.get("envFrom") or names_gpu_variable(names):
+        found = _VARIABLE
+    if not _SELECTORS.isdisjoint(names):
+        found |= _SELECTOR
+    context = spec.get("securityContext")
+    if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
+        found |= _PRIVILEGE
+    if mounts_device_list(spec):
+        found |= _LIST_MOUNT
+    return found
+
+
+def names_gpu_variable(names: Collection[str]) -> bool:
+    """Tell whether any of a container's variables may have to do with GPUs."""
+    if not names:
+        return False
+    if not _VARIABLES.isdisjoint(names):
+        return True
+    joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
+    for prefix in _PREFIXES:  # noqa: SIM110 - every container of every pod comes by here
+        if prefix in joined:
+            return True
+    return False
+
+
+def is_gpu_variable(name: str) -> bool:
+    """Tell whether a variable has to do with GPUs."""
+    return name in _VARIABLES or name.startswith(_PREFIXES)
+
+
+def mounts_device_list(container: Mapping[str, Any]) -> bool:
+    """Tell whether a raw container may mount something below the folder whose entries are read as cards."""
+    mounts = container.get("volumeMounts")
+    if not isinstance(mounts, list):
+        return False
+    return _FOLDER in " ".join([text(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)])
+
+
+def _backend(workload: Workload, policy: Policy) -> int:
+    found = 0
+    for _, plan in backend_plan.of_pods(workload, policy):
+        found |= _PLAN
+        if plan.verdicts:
+            found |= _REFUSAL
+        if plan.translations or plan.completion.touches_pod:
+            found |= _WRITING
+    return found
+
+
+def _kind(workload: Workload, _policy: Policy) -> int:
+    return workload.group in _SERVERLESS
+
+
+amount_in_doubt = Occasion(_survey, _AMOUNT)
+"""A GPU is asked for in another way than by a limit of a whole number above zero."""
+unknown_name = Occasion(_survey, _NAME)
+"""Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+amount_or_name_in_doubt = Occasion(_survey, _AMOUNT | _NAME)
+"""Either of these."""
+gpu_variable = Occasion(_survey, _VARIABLE)
+"""A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
+card_selector = Occasion(_survey, _SELECTOR)
+"""A container sets a variable by which a program selects among the cards that it has."""
+privilege = Occasion(_survey, _PRIVILEGE)
+"""A container is privileged, or adds or drops capabilities."""
+device_list_mount = Occasion(_survey, _LIST_MOUNT)
+"""A container mounts something below the folder whose entries are read as a list of cards."""
+host_path = Occasion(_survey, _HOST_PATH)
+"""A pod mounts a path of its node."""
+node_in_hand = Occasion(_survey, _PRIVILEGE | _HOST_PATH)
+"""A container has privileges, or a pod mounts a path of its node."""
+host_namespace = Occasion(_survey, _HOST_NAMESPACE)
+"""A pod shares its node's processes or memory."""
+node_name = Occasion(_survey, _NODE_NAME)
+"""A pod names its node."""
+node_selector = Occasion(_survey, _NODE_SELECTOR)
+"""A pod selects its node by labels."""
+odd_toleration = Occasion(_survey, _TAINT)
+"""A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
+scheduler_mark = Occasion(_survey, _MARK)
+"""A pod's annotations or labels are of those that schedulers and container runtimes believe."""
+backend_concerned = Occasion(_backend, _PLAN)
+"""The policy's backend has anything to say: most pods ask for whole cards where none is shared."""
+backend_refuses = Occasion(_backend, _REFUSAL)
+"""The policy's backend finds something wrong with a request."""
+backend_writes = Occasion(_backend, _WRITING)
+"""The policy's backend would have something written differently, or besides."""
+serverless = Occasion(_kind, 1)
+"""The kind is one that Knative may run."""

@@ -1,0 +1,70 @@
+"""The same server, started by gunicorn: ``gunicorn -c python:gpu_admission.webhook.gunicorn_conf``.
+
+Settings come from ``GPU_ADMISSION_*`` (see settings.py), all of them: a Secret or webhook configurations get their
+sidecar here too. What cannot be used is said in one line, and gunicorn ends with 2.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+from gpu_admission.webhook.server.server import gunicorn_options, prepare
+from gpu_admission.webhook.server.settings import Settings, SettingsError
+
+from .certificate_sidecar import CertificateSidecar, is_wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gunicorn.arbiter import Arbiter
+
+    from gpu_admission.webhook.server.app_state import Service
+
+
+def _settings() -> Settings:
+    try:
+        return Settings.from_environment(os.environ)
+    except SettingsError as error:
+        sys.stderr.write(f"gpu-admission: {error}\n")
+        raise SystemExit(2) from None
+
+
+def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
+    """Load everything, and return it with what gunicorn must be told; a sidecar is started once gunicorn starts."""
+    sidecar = CertificateSidecar(settings) if is_wanted(settings) else None
+    if sidecar is not None:
+        atexit.register(sidecar.close)
+        settings = sidecar.settings
+    service = prepare(settings, keeper=None if sidecar is None else sidecar.process)
+    if service is None:
+        raise SystemExit(2)
+    options = gunicorn_options(settings, service)
+    if sidecar is not None:
+        options["on_starting"] = _after(sidecar, service, options["on_starting"])
+    return service, options
+
+
+def _after(
+    sidecar: CertificateSidecar, service: Service, on_starting: Callable[[Arbiter], None]
+) -> Callable[[Arbiter], None]:
+    """Return the hook that has the workers find the first certificate when they begin, all of them."""
+
+    def start(arbiter: Arbiter) -> None:
+        sidecar.begin()
+        service.refresh()
+        on_starting(arbiter)
+
+    return start
+
+
+_service, _options = _load(_settings())
+globals().update(_options)
+wsgi_app = "gpu_admission.webhook.gunicorn_conf:application()"
+
+
+def application() -> Any:
+    """Give gunicorn the pages; the worker puts the reviews in front of them."""
+    return _service.pages

@@ -1,0 +1,124 @@
+"""The loaded policies: replaced whole and atomically, so that a review sees one version from start to end."""
+
+from __future__ import annotations
+
+import time
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from gpu_admission.webhook.review.types import PolicyError
+
+from .file_watch import fingerprint
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from gpu_admission.webhook.review.types import Load, Policy
+
+    from .file_watch import Fingerprint
+
+    Loaded = Callable[[str, float], None]
+    Failed = Callable[[str, str], None]
+
+
+RETRY = 10  # looks after which a source that was refused is tried again, though it looks the same
+
+
+def _ignore(_: str, __: object) -> None: ...
+
+
+class PolicyStore:
+    """Policies by name, the first source's first; ``refresh`` takes over what changed and keeps what got worse.
+
+    What was refused is tried again now and then: a file may become readable, or another policy give up its name,
+    and nothing shows in the file itself.
+
+    ``loaded(name, unix_seconds)`` and ``failed(source, message)`` are told of every change.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[str],
+        load: Load,
+        *,
+        loaded: Loaded = _ignore,
+        failed: Failed = _ignore,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._sources = tuple(sources)
+        self._load = load
+        self._loaded = loaded
+        self._failed = failed
+        self._clock = clock
+        self._seen: dict[str, Fingerprint] = {}
+        self._refused: dict[str, tuple[Fingerprint, str]] = {}
+        self._looks = 0
+        self._by_source: dict[str, Policy] = {}
+        self._current: Mapping[str, Policy] = MappingProxyType({})
+        self._times: dict[str, float] = {}
+
+    @property
+    def current(self) -> Mapping[str, Policy]:
+        """Name -> policy, the default one first. Take it once per review: it may be replaced at any moment."""
+        return self._current
+
+    @property
+    def times(self) -> Mapping[str, float]:
+        """Name -> when it was loaded, in Unix seconds."""
+        return dict(self._times)
+
+    @property
+    def default(self) -> Policy | None:
+        """The first source's policy, None while it has never loaded."""
+        return self._by_source.get(self._sources[0])
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """Sources of which no version has ever loaded."""
+        return tuple(source for source in self._sources if source not in self._by_source)
+
+    def get(self, name: str | None) -> Policy | None:
+        """Return the policy of that name, or the default one."""
+        return self.default if name is None else self._current.get(name)
+
+    def refresh(self) -> bool:
+        """Load every source that changed since it was last looked at; True when a policy was replaced."""
+        changed = False
+        self._looks += 1
+        retrying = self._looks % RETRY == 0
+        for source in self._sources:
+            # Taken before the file is read: a write in between shows at the next look.
+            mark = fingerprint((source,))
+            if self._seen.get(source) != mark or (retrying and source in self._refused):
+                self._seen[source] = mark
+                changed |= self._take(source)
+        return changed
+
+    def _take(self, source: str) -> bool:
+        try:
+            policy = self._load(source)
+            self._refuse_namesake(source, policy)
+        except PolicyError as error:
+            return self._refuse(source, str(error))
+        except Exception as error:  # noqa: BLE001 - a loader's own bug must not take the old policy down
+            return self._refuse(source, f"the loader failed: {type(error).__name__}")
+        self._refused.pop(source, None)
+        self._by_source[source] = policy
+        ordered = (self._by_source[known] for known in self._sources if known in self._by_source)
+        self._current = MappingProxyType({each.name: each for each in ordered})
+        self._times = {name: when for name, when in self._times.items() if name in self._current}
+        self._times[policy.name] = self._clock()
+        self._loaded(policy.name, self._times[policy.name])
+        return True
+
+    def _refuse(self, source: str, message: str) -> bool:
+        refused = self._seen[source], message
+        if self._refused.get(source) != refused:
+            self._refused[source] = refused
+            self._failed(source, message)
+        return False
+
+    def _refuse_namesake(self, source: str, policy: Policy) -> None:
+        for other, known in self._by_source.items():
+            if other != source and known.name == policy.name:
+                raise PolicyError(f"{source}: {other} already has a policy named {policy.name!r}")

@@ -1,0 +1,1 @@
+"""Deciding one AdmissionReview: bytes in, bytes out. No I/O."""

@@ -1,0 +1,118 @@
+"""The envelope: an AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
+
+Only the envelope is taken apart here; the object inside stays raw.
+"""
+
+from __future__ import annotations
+
+import binascii
+from typing import TYPE_CHECKING, Any
+
+from gpu_admission.core.raw import mapping, text
+
+from . import json_codec
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+API_VERSION = "admission.k8s.io/v1"
+KIND = "AdmissionReview"
+
+_OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid": '
+
+
+class NotAReview(ValueError):
+    """A body that is no AdmissionReview; the message says why, in one line."""
+
+
+class Request:
+    """The request of an AdmissionReview. Every field is what its sender wrote, or empty where it wrote none."""
+
+    __slots__ = ("kind", "name", "namespace", "object", "old_object", "operation", "raw", "subresource", "uid", "user")
+
+    def __init__(self, raw: Mapping[str, Any]) -> None:
+        self.raw = raw
+        self.uid = text(raw.get("uid"))
+        self.operation = text(raw.get("operation"))
+        self.subresource = text(raw.get("subResource"))
+        kind = mapping(raw.get("kind"))
+        self.kind = text(kind.get("kind"))
+        self.namespace = text(raw.get("namespace"))
+        self.user = text(mapping(raw.get("userInfo")).get("username"))
+        self.object = _typed(raw.get("object"), kind)
+        self.old_object = _typed(raw.get("oldObject"), kind)
+        self.name = text(raw.get("name")) or text(mapping(mapping(self.object).get("metadata")).get("name"))
+
+    @property
+    def is_new_pod(self) -> bool:
+        """Whether the object of this request is a Pod that is about to be created."""
+        return self.operation == "CREATE" and self.is_pod
+
+    @property
+    def is_pod(self) -> bool:
+        """Whether the object of this request is a Pod (and not one of its subresources)."""
+        return self.kind == "Pod" and not self.subresource and not text(mapping(self.raw.get("kind")).get("group"))
+
+
+def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
+    """Return an object with its type, which the request names even where the object leaves it out."""
+    if not isinstance(obj, dict) or (obj.get("apiVersion") and obj.get("kind")):
+        return obj
+    group, version = text(kind.get("group")), text(kind.get("version"))
+    return {**obj, "apiVersion": f"{group}/{version}" if group else version, "kind": text(kind.get("kind"))}
+
+
+def read(body: bytes) -> Request:
+    """Return the request in a body.
+
+    Raises NotAReview where the body is no JSON, or no AdmissionReview of version v1 with a request that has
+    a uid.
+    """
+    try:
+        review = json_codec.read(body)
+    except RecursionError:
+        raise NotAReview("the body is nested too deeply") from None
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
+        raise NotAReview(f"the body is not JSON: {str(error)[:200]}") from None
+    if not isinstance(review, dict) or review.get("kind") != KIND:
+        raise NotAReview("the body is no AdmissionReview")
+    if review.get("apiVersion") != API_VERSION:
+        raise NotAReview(f"the AdmissionReview is not of version {API_VERSION}")
+    request = review.get("request")
+    if not isinstance(request, dict):
+        raise NotAReview("the AdmissionReview holds no request")
+    if not isinstance(request.get("uid"), str) or not request["uid"]:
+        raise NotAReview("the request has no uid")
+    return Request(request)
+
+
+def rest(
+    *,
+    allowed: bool,
+    message: str = "",
+    warnings: Sequence[str] = (),
+    patch: Sequence[Mapping[str, Any]] = (),
+    audit: Mapping[str, str] | None = None,
+) -> str:
+    """Return what an answer says beside the request's uid; a denial is 403 Forbidden with the message.
+
+    Put together from pieces, of which only the patch needs an encoder of JSON: nearly every review is answered so.
+    """
+    parts = [', "allowed": true' if allowed else ', "allowed": false']
+    if not allowed:
+        parts += (', "status": {"code": 403, "reason": "Forbidden", "message": ', json_codec.quote(message), "}")
+    if warnings:
+        parts += (', "warnings": [', ", ".join(map(json_codec.quote, warnings)), "]")
+    if patch:
+        encoded = binascii.b2a_base64(json_codec.write(patch), newline=False).decode()
+        parts += (', "patchType": "JSONPatch", "patch": "', encoded, '"')
+    if audit:
+        noted = ", ".join([f"{json_codec.quote(key)}: {json_codec.quote(value)}" for key, value in audit.items()])
+        parts += (', "auditAnnotations": {', noted, "}")
+    parts.append("}}")
+    return "".join(parts)
+
+
+def write(uid: str, said: str) -> bytes:
+    """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
+    return f"{_OPEN}{json_codec.quote(uid)}{said}".encode()

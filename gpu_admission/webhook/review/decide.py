@@ -1,0 +1,154 @@
+"""What admission says of one request: the one place where findings become consequences.
+
+======================================  ==========================================  ===================
+seen                                    the rule has a safe fix                     it has none
+======================================  ==========================================  ===================
+Pod at ``/mutate``                      repaired                                    the policy's action
+Pod at ``/validate``                    GPU001, GPU101, GPU202 deny; GPU301,        the policy's action
+                                        GPU302 and GPU310 deny where the policy
+                                        denies; the others warn
+template of any kind at ``/validate``   warn at most: its Pods will be repaired     the policy's action
+======================================  ==========================================  ===================
+
+An update is judged for what it brings, whichever way it comes: by the Pod itself or by one of its subresources. What
+each of them can change (Kubernetes 1.36, pkg/registry/core/pod: strategy.go, storage/storage.go):
+
+=======================  ========================================  =============================================
+``pods``                 labels, annotations, images, tolerations  judged
+``pods/status``          status, labels, annotations               judged: the scheduler and kubelets may write it
+``pods/binding``         nodeName, and labels and annotations      judged: what the Binding brings to the Pod
+                         that are copied from the Binding
+``bindings``             the same                                  judged likewise
+``ephemeralcontainers``  ephemeral containers                      judged
+``pods/resize``          cpu and memory of containers              judged; registered for it where GPU501 is in
+                                                                   force, which alone reads them
+``pods/eviction``,       nothing of the Pod                        never judged
+exec, attach, …
+=======================  ========================================  =============================================
+
+The built-in role *edit* may write ``pods`` and create ``pods/eviction``, and none of the others.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gpu_admission import rules
+from gpu_admission.core.raw import mapping
+from gpu_admission.engine import changes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_admission.core.finding import Action, Finding
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.engine.engine import Engine
+    from gpu_admission.policy.model import Policy
+
+    from .admission_review import Request
+
+# A Pod that these rules would have repaired does not run as its author meant: mutation was skipped or failed.
+MUST_BE_REPAIRED = frozenset({"GPU001", "GPU101", "GPU202"})
+
+_JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers", "status", "binding", "resize"})
+_PODS = frozenset({"Pod", "Binding"})
+
+# A Pod that these rules would have blinded may see the cards of others: what the policy denies is denied.
+MUST_BE_BLINDED = frozenset({"GPU301", "GPU302", "GPU310"})
+
+
+class Verdict(NamedTuple):
+    """The answer to one request, before it is put into words.
+
+    ``findings`` come with the action that counts here, which may be milder or sharper than the policy's.
+    """
+
+    findings: Sequence[tuple[Finding, Action]] = ()
+    patch: Sequence[Operation] = ()
+    unrepaired: bool = False
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the request goes through."""
+        return "deny" not in [action for _, action in self.findings]
+
+
+_NOTHING = Verdict()
+
+
+def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
+    """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
+    if endpoint == "mutate":
+        return _mutate(request, engine) if request.is_new_pod else _NOTHING
+    if request.kind == "Binding":
+        findings = engine.introduced(_pod_with(mapping(request.object).get("metadata")), _pod_with({}))
+    elif request.operation == "UPDATE":
+        if request.kind == "Pod" and changes.is_terminal(request.old_object):
+            return _NOTHING
+        findings = engine.introduced(_placed(request.object, request), _placed(request.old_object, request))
+    else:
+        findings = engine.validate(_placed(request.object, request), "admission")
+    consequence = _of_pod if request.kind in _PODS else _of_template
+    found = [(finding, consequence(finding, engine.policy)) for finding in findings]
+    return Verdict(
+        found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
+    )
+
+
+def _placed(obj: Any, request: Request) -> Any:
+    """Return an object with the namespace of the request, where its own metadata leaves that out."""
+    metadata = mapping(obj).get("metadata")
+    if not request.namespace or not isinstance(metadata, dict) or metadata.get("namespace"):
+        return obj
+    return {**obj, "metadata": {**metadata, "namespace": request.namespace}}
+
+
+def _pod_with(metadata: Any) -> dict[str, Any]:
+    """Return a Pod of which nothing is known but metadata that it is given."""
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
+
+
+def concerns(request: Request, policy: Policy) -> bool:
+    """Tell whether a request is one that is judged at all.
+
+    It creates or changes an object in a namespace that the policy is for, and nobody exempt asks for it.
+    """
+    if request.operation not in {"CREATE", "UPDATE"} or request.subresource not in _JUDGED_SUBRESOURCES:
+        return False
+    if not isinstance(request.object, dict):
+        return False
+    return policy.judges(request.namespace, request.user)
+
+
+def _mutate(request: Request, engine: Engine) -> Verdict:
+    """Repair a new Pod, and deny at once what ``/validate`` would deny of the result.
+
+    The API server's own validation runs between the two, and would otherwise speak first.
+    """
+    mutation = engine.mutate(_placed(request.object, request), "admission")
+    findings = engine.left(mutation)
+    return Verdict([(finding, finding.action) for finding in findings], mutation.patch)
+
+
+def _of_pod(finding: Finding, policy: Policy) -> Action:
+    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
+        return finding.action
+    if _should_have_been_repaired(finding, policy):
+        return policy.ceiling("deny")
+    return policy.ceiling("warn")
+
+
+def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
+    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
+        return False
+    if finding.rule in MUST_BE_BLINDED:
+        return finding.severity == "error"  # the level of what the policy denies
+    setting = policy.settings.get(finding.rule)
+    milder = setting is not None and setting.action in {"warn", "audit"}  # the administrator's own word for it
+    return finding.rule in MUST_BE_REPAIRED and not milder
+
+
+def _of_template(finding: Finding, policy: Policy) -> Action:
+    if finding.fix == "safe" and finding.action == "deny" and policy.fixes(rules.BY_ID[finding.rule]):
+        return "warn"
+    return finding.action

@@ -1,0 +1,54 @@
+"""What is answered to a review, and what is recorded of it: a verdict as the response's JSON."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gpu_admission.core import patch as patches
+
+from . import admission_review, messages
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from gpu_admission.core.finding import Action
+    from gpu_admission.policy.model import Policy
+
+    from .decide import Verdict
+
+
+class ReviewResult(NamedTuple):
+    """The response to a request but for its uid (see ``envelope.write``), and what is recorded of it.
+
+    ``rules`` are (rule, action) of every finding; ``applied`` the rules whose fixes are in the patch.
+    """
+
+    response: str
+    decision: str
+    rules: Collection[tuple[str, Action]] = ()
+    applied: Collection[str] = ()
+
+
+ALLOWED = ReviewResult(admission_review.rest(allowed=True), "allowed")
+"""Allowed, without a finding and without a patch."""
+
+
+def from_verdict(verdict: Verdict, policy: Policy) -> ReviewResult:
+    """Encode a verdict as the response to its request."""
+    if not (verdict.findings or verdict.patch):
+        return ALLOWED
+    allowed = verdict.allowed
+    patch = patches.to_json(verdict.patch) if allowed else []
+    response = admission_review.rest(
+        allowed=allowed,
+        message="" if allowed else messages.denial(verdict, policy),
+        warnings=messages.warnings(verdict) if verdict.findings else (),
+        patch=patch,
+        audit=messages.audit(verdict),
+    )
+    return ReviewResult(
+        response,
+        "denied" if not allowed else "mutated" if patch else "allowed",
+        rules=[(finding.rule, action) for finding, action in verdict.findings],
+        applied=sorted({operation.rule for operation in verdict.patch}) if patch else (),
+    )

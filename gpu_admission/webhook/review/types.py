@@ -1,0 +1,66 @@
+"""What the server and the decision know of each other: bytes in, an Answer out.
+
+The server never looks into a review and the decision never sees a socket, so each is tested without the
+other and the server can be exchanged when a measurement says so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
+
+from gpu_admission.policy.model import Policy as Policy  # noqa: PLC0414
+from gpu_admission.policyfile.loader import PolicyError as PolicyError  # noqa: PLC0414 - what Load raises
+
+if TYPE_CHECKING:
+    from gpu_admission.webhook.policy_store import PolicyStore
+
+Headers = tuple[tuple[bytes, bytes], ...]
+
+JSON: Headers = ((b"content-type", b"application/json"),)
+RETRY: Headers = (*JSON, (b"retry-after", b"1"))
+
+
+class Record(TypedDict, total=False):
+    """What the log line and the metrics say about one review: names and verdicts, never an object's content."""
+
+    uid: str
+    operation: str
+    kind: str
+    namespace: str
+    name: str
+    policy: str
+    decision: str  # allowed | denied | mutated | error
+    rules: Collection[tuple[str, str]]  # (rule, action) of every finding
+    applied: Collection[str]  # rules whose fixes are in the patch
+
+
+class Answer(NamedTuple):
+    """An HTTP answer (status 100..599, whole body, lower-case header names) and what to record about it."""
+
+    status: int
+    body: bytes
+    headers: Headers = JSON
+    record: Record = Record()
+
+
+def error_body(status: int, sentence: str) -> bytes:
+    """Write what is no review as one line of JSON: ``{"error": …, "status": …}``, whoever finds it."""
+    return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
+
+
+Decide = Callable[[bytes, str, "str | None"], Answer]
+"""(body, ``"validate"`` or ``"mutate"``, policy name or None for the first) -> Answer. Must be thread-safe."""
+
+Load = Callable[[str], Policy]
+"""A shipped policy's name or a file's path -> policy; raises PolicyError."""
+
+
+class Engine(NamedTuple):
+    """The decision as the server takes it: how to load policies, and how to judge under a set of them."""
+
+    load: Load
+    decider: Callable[[PolicyStore], Decide]
+    kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
+    """Kinds that metrics may name: a bounded number, whatever clients send."""

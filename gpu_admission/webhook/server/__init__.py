@@ -1,0 +1,1 @@
+"""From socket to decision: connections, limits, workers, draining."""

@@ -1,0 +1,208 @@
+"""Starting the server: settings to gunicorn options, and the hooks that tie a Service to gunicorn's processes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import signal
+import socket
+import tempfile
+import time
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from gpu_admission.pki.errors import PkiError
+from gpu_admission.webhook import logs
+from gpu_admission.webhook.metrics_memory import memory_directory
+from gpu_admission.webhook.review import handler
+
+from .app_state import Service
+from .settings import Settings, address, misspelt
+from .worker import ReviewWorker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
+
+
+class Hooks:
+    """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._health: socket.socket | None = None
+
+    def options(self) -> dict[str, Any]:
+        """Give the hooks as gunicorn settings."""
+        names = ("on_starting", "when_ready", "pre_fork", "post_fork", "child_exit", "on_exit")
+        return {name: getattr(self, name) for name in names}
+
+    def on_starting(self, _arbiter: Arbiter) -> None:
+        """Open the health port."""
+        if self._service.settings.health_bind:
+            host, port = address(self._service.settings.health_bind)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self._health = socket.create_server((host, port), family=family, backlog=128)
+            self._health.setblocking(False)
+
+    def when_ready(self, arbiter: Arbiter) -> None:
+        """Give the arbiter a lame duck time, and a look at policies and certificates every second.
+
+        The arbiter must follow them itself: a worker that it forks later starts with what the arbiter has,
+        and by then the file may hold a bad version.
+        """
+        arbiter.handle_term = LameDuck(arbiter, self._service)
+        look = arbiter.murder_workers
+
+        def murder_workers() -> None:
+            self._service.maintain()
+            look()
+
+        arbiter.murder_workers = murder_workers
+
+    def pre_fork(self, arbiter: Arbiter, worker: ReviewWorker) -> None:
+        """Give the worker its slot and freeze what is shared, so that collecting garbage does not copy it."""
+        taken = {other.slot for other in arbiter.WORKERS.values()}
+        worker.slot = min(set(range(len(taken) + 1)) - taken)
+        worker.service = self._service
+        worker.health_socket = self._health
+        self._service.heartbeats.beat(worker.slot, time.monotonic())
+        gc.freeze()
+
+    def post_fork(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
+        """In the worker: count for its slot."""
+        gc.set_threshold(10_000, 20, 50)
+        self._service.enter_worker(worker.slot)
+
+    def child_exit(self, _arbiter: Arbiter, worker: ReviewWorker) -> None:
+        """Forget the gauges of a worker that is gone."""
+        self._service.metrics.leave_slot(worker.slot)
+        self._service.heartbeats.forget(worker.slot)
+
+    def on_exit(self, _arbiter: Arbiter) -> None:
+        """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
+        if self._service.keeper is not None:
+            self._service.keeper.stop()
+        self._service.metrics.close()
+
+
+class LameDuck:
+    """SIGTERM to the arbiter: for a while go on serving, say so in /readyz and close connections politely.
+
+    The cluster needs seconds to stop sending; connections that are open go on being used even longer. A
+    second SIGTERM ends the wait.
+    """
+
+    def __init__(self, arbiter: Arbiter, service: Service) -> None:
+        self._arbiter = arbiter
+        self._service = service
+
+    def __call__(self) -> None:
+        """Handle one SIGTERM in the arbiter's main loop."""
+        if self._service.drain.begun:
+            self._service.drain.end()
+            raise StopIteration
+        self._service.drain.begin()
+        seconds = self._service.settings.lame_duck
+        logs.get().info("draining", extra=logs.fields({"seconds": seconds}))
+        # An alarm, not a thread: the arbiter may have to fork meanwhile.
+        signal.signal(signal.SIGALRM, lambda *_: self._arbiter.SIG_QUEUE.put_nowait(signal.SIGTERM))
+        signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
+
+
+def heartbeat_directory(settings: Settings) -> str | None:
+    """Where gunicorn keeps a file for each worker (twice as many during a reload); None: the usual place."""
+    return memory_directory(room=0, files=2 * settings.workers)
+
+
+def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
+    """Everything that gunicorn must be told."""
+    host, port = address(settings.bind)
+    return {
+        "bind": [f"[{host}]:{port}" if ":" in host else f"{host}:{port}"],
+        "workers": settings.workers,
+        "worker_class": ReviewWorker,
+        "worker_connections": settings.max_connections,
+        "preload_app": True,
+        "keepalive": settings.keepalive,
+        # A worker that a reload replaces first has its lame duck time.
+        "graceful_timeout": int(settings.lame_duck) + settings.graceful_timeout,
+        "timeout": 30,
+        "asgi_lifespan": "off",
+        "asgi_loop": "uvloop",
+        "control_socket_disable": True,
+        "worker_tmp_dir": heartbeat_directory(settings),
+        "logger_class": logs.ServerLogger,
+        "loglevel": "warning" if settings.log_level == "info" else settings.log_level,
+        "proc_name": "gpu-admission",
+        **Hooks(service).options(),
+    }
+
+
+class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """The server as a gunicorn application."""
+
+    def __init__(self, options: dict[str, Any], service: Service) -> None:
+        self._options = options
+        self._service = service
+        super().__init__(prog="gpu-admission")
+
+    def load_config(self) -> None:
+        """Take our options; a HUP comes here again."""
+        for name, value in self._options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> Any:
+        """Give gunicorn the pages; the worker puts the reviews in front of them."""
+        return self._service.pages
+
+
+def prepare(
+    settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+) -> Service | None:
+    """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
+    log_writer = logs.setup(settings.log_format, settings.log_level)
+    for mistake in misspelt(os.environ):
+        logs.get().warning("setting ignored", extra=logs.fields({"reason": mistake}))
+    try:
+        tempfile.TemporaryFile(dir=heartbeat_directory(settings)).close()
+    except OSError as error:
+        logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
+        return None
+    try:
+        service = Service(settings, handler.ENGINE, log_writer, checks, keeper)
+    except PkiError as error:
+        logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
+        return None
+    expected = settings.tls_cert if keeper is None else ""
+    if service.policies.default is None or (expected and not os.path.exists(expected)):
+        logs.get().error("nothing to serve")
+        service.metrics.close()
+        return None
+    return service
+
+
+def serve(
+    settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+) -> int:
+    """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
+
+    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,
+    if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
+    it is there.
+    """
+    service = prepare(settings, checks, keeper)
+    if service is None:
+        return 2
+    arbiter = os.getpid()
+    try:
+        Arbiter(WebhookServer(gunicorn_options(settings, service), service)).run()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    finally:
+        if os.getpid() == arbiter:  # workers are forks, and end here too
+            service.metrics.close()  # gunicorn calls on_exit only when it had begun
+    return 0

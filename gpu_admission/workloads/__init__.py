@@ -1,0 +1,1 @@
+"""What Kubernetes objects look like: kinds, pods, containers and GPU resource names. Pure."""

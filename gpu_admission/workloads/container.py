@@ -1,0 +1,205 @@
+"""A container as the rules see it, and each GPU resource that it names: what stands there, raw, and what it asks."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from gpu_admission.core import quantity
+from gpu_admission.core.raw import mapping, mappings, printable, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any, Literal
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.quantity import Quantity
+    from gpu_admission.policy.model import Policy
+
+    from .resources import Resource
+
+    Role = Literal["init", "sidecar", "app", "ephemeral"]
+    Side = Literal["limits", "requests"]
+
+_SHORT = 24  # letters of an amount that is worth remembering
+
+MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
+_LABELS: dict[Role, str] = {
+    "app": "container",
+    "init": "init container",
+    "sidecar": "sidecar container",
+    "ephemeral": "ephemeral container",
+}
+
+
+class GpuRequest:
+    """One GPU resource of a container: what its limits and its requests say, raw.
+
+    ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
+    asked; an amount that does not parse is taken for a request. ``sound`` tells that Kubernetes takes the
+    amounts and they reserve something: a limit of a whole number above zero, and no other request.
+    """
+
+    __slots__ = ("_amounts", "asks", "container", "limit", "request", "resource", "sound")
+
+    def __init__(self, container: Container, resource: Resource, limit: Any, request: Any) -> None:
+        self.container = container
+        self.resource = resource
+        self.limit = limit
+        self.request = request
+        most, least = _parsed(limit), _parsed(request)
+        self._amounts: dict[Side, Quantity | None] = {"limits": most, "requests": least}
+        amount = least if limit is MISSING else most
+        self.asks = amount is None or not (amount.is_zero or amount.is_negative)
+        whole = most is not None and most.is_integer and self.asks
+        self.sound = whole and (least is most or request is MISSING or least == most)
+
+    @property
+    def name(self) -> str:
+        """The resource's name."""
+        return self.resource.name
+
+    @property
+    def value(self) -> Any:
+        """What is asked: the limit, or the request where there is no limit."""
+        return self.request if self.limit is MISSING else self.limit
+
+    @property
+    def side(self) -> Side:
+        """Where ``value`` stands."""
+        return "requests" if self.limit is MISSING else "limits"
+
+    def sides(self) -> Iterator[tuple[Side, Any]]:
+        """Yield each side that is given, with its raw value."""
+        if self.limit is not MISSING:
+            yield "limits", self.limit
+        if self.request is not MISSING:
+            yield "requests", self.request
+
+    def quantity(self, side: Side | None = None) -> Quantity | None:
+        """Return the amount on a side (by default of ``value``), or None where it is missing or does not parse."""
+        return self._amounts[side or self.side]
+
+    def pointer(self, side: Side | None = None) -> Pointer:
+        """Return where the resource's key stands (or would stand) on a side."""
+        return (*self.container.resources_pointer, side or self.side, self.resource.name)
+
+
+def _parsed(raw: Any) -> Quantity | None:
+    if raw is MISSING:
+        return None
+    return _read_again(raw) if isinstance(raw, str) and len(raw) < _SHORT else _read(raw)
+
+
+@lru_cache(maxsize=256)
+def _read_again(raw: str) -> Quantity | None:
+    """Read an amount of a few letters: the same ones stand in every pod, and twice in each."""
+    return _read(raw)
+
+
+def _read(raw: Any) -> Quantity | None:
+    try:
+        return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
+    except quantity.QuantityError:
+        return None
+
+
+class Container:
+    """A container of a pod, or a place that has a container's ``resources`` and little else.
+
+    ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
+    ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
+    where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
+    asks for any of them (an explicit zero asks for none). ``known_as`` is how messages name it, where it has no name.
+    ``memo`` keeps what rules work out of the container.
+    """
+
+    __slots__ = (
+        "_env_names",
+        "gpus",
+        "key",
+        "known_as",
+        "limits",
+        "memo",
+        "pointer",
+        "requests",
+        "resources",
+        "role",
+        "served",
+        "spec",
+        "whole",
+    )
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        pointer: Pointer,
+        role: Role,
+        policy: Policy,
+        *,
+        key: str = "resources",
+        whole: bool = True,
+        known_as: str = "",
+    ) -> None:
+        self.spec = spec
+        self.known_as = known_as
+        self.pointer = pointer
+        self.role: Role = role
+        self.key = key
+        self.whole = whole
+        self.resources: Mapping[str, Any] = mapping(spec.get(key))
+        self.limits: Mapping[str, Any] = mapping(self.resources.get("limits"))
+        self.requests: Mapping[str, Any] = mapping(self.resources.get("requests"))
+        self.gpus = self._gpus(policy) if self.resources else ()
+        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
+        self._env_names: frozenset[str] | None = None
+        self.memo: dict[str, Any] = {}
+
+    @property
+    def name(self) -> str:
+        """The container's name, or the empty text."""
+        return text(self.spec.get("name"))
+
+    @property
+    def label(self) -> str:
+        """How messages name it: ``container "train"``, ``init container "setup"``, ``NIMService "llama"``."""
+        if self.known_as:
+            return self.known_as
+        kind, name = _LABELS[self.role], self.name
+        if name:
+            return f'{kind} "{printable(name[:63])}"'
+        last = self.pointer[-1] if self.pointer else ""
+        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{printable(last[:63])}"'
+
+    @property
+    def resources_pointer(self) -> Pointer:
+        """Where the mapping with limits and requests stands."""
+        return (*self.pointer, self.key)
+
+    def env(self) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+        """Yield the entries of ``env`` that are mappings, with their pointers."""
+        for index, entry in mappings(self.spec.get("env")):
+            yield (*self.pointer, "env", index), entry
+
+    @property
+    def env_names(self) -> frozenset[str]:
+        """The names of the variables in ``env``."""
+        if self._env_names is None:
+            env = self.spec.get("env")
+            entries = env if isinstance(env, list) else ()
+            self._env_names = frozenset(
+                [name for each in entries if isinstance(each, dict) and isinstance(name := each.get("name"), str)]
+            )
+        return self._env_names
+
+    def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
+        limits, requests = self.limits, self.requests
+        names = [name for name in limits if "/" in name]
+        names += [name for name in requests if "/" in name and name not in limits]
+        found = [(name, resource) for name in names if (resource := policy.classify(name)) is not None]
+        return tuple(
+            [
+                GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))
+                for name, resource in found
+            ]
+        )

@@ -1,0 +1,325 @@
+"""The one table: kind -> where its pod specs stand.
+
+A place is written like a JSON Pointer in which ``*`` stands for every item of a list or value of a mapping.
+The custom kinds were read from the schemas of 1,268 CRDs; versions are left out, because no kind of the
+table moved its pod specs between versions.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Literal
+
+    from gpu_admission.core.pointer import Pointer
+
+    What = Literal["pod", "containers", "resources", "flat", "object"]
+
+
+class Place:
+    """Where something stands in objects of a kind.
+
+    ``what`` is ``pod`` (a PodSpec), ``containers`` (a mapping that holds containers under other keys than a
+    PodSpec does), ``resources`` (a mapping with ``resources`` and nothing of a container around it), ``flat`` (one
+    mapping for a pod and its main container: NIMService has ``resources`` beside ``tolerations``), or ``object`` (a
+    whole Kubernetes object). ``extra`` names keys that hold one more container each
+    (KServe's ``model``) or, with a trailing ``*``, a list of them.
+    """
+
+    __slots__ = ("extra", "path", "what")
+
+    def __init__(self, path: str, what: What = "pod", extra: tuple[str, ...] = ()) -> None:
+        self.path: Pointer = tuple(path.strip("/").split("/")) if path else ()
+        self.what: What = what
+        self.extra = extra
+
+
+def _pods(*paths: str) -> tuple[Place, ...]:
+    return tuple(Place(path) for path in paths)
+
+
+def _under(prefix: str, places: tuple[Place, ...]) -> tuple[Place, ...]:
+    """Return the places of one kind's spec as they stand inside another kind that embeds it."""
+    return tuple(Place(prefix + "/" + "/".join(map(str, p.path[1:])), p.what, p.extra) for p in places)
+
+
+_TEMPLATE = _pods("/spec/template/spec")
+_RAY = _pods("/spec/headGroupSpec/template/spec", "/spec/workerGroupSpecs/*/template/spec")
+_VOLCANO = _pods("/spec/tasks/*/template/spec")
+_JOB_SET = _pods("/spec/replicatedJobs/*/template/spec/template/spec")
+_TRAINING_RUNTIME = _pods("/spec/template/spec/replicatedJobs/*/template/spec/template/spec")
+_ROLE_SET = _pods("/spec/roles/*/template/spec")
+_ARGO_KEYS = ("container", "script", "containerSet/containers*", "sidecars*")
+_ARGO = (
+    Place("/spec/templates/*", "containers", _ARGO_KEYS),
+    Place("/spec/templateDefaults", "containers", _ARGO_KEYS),
+)
+_TEKTON = tuple(Place(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
+_SERVERS = (
+    "model", "triton", "pytorch", "tensorflow", "sklearn", "xgboost", "huggingface", "onnx",
+    "pmml", "lightgbm", "paddle", "art", "aix",
+)  # fmt: skip
+_KSERVE = (
+    Place("/spec/predictor", extra=_SERVERS),
+    Place("/spec/transformer"),
+    Place("/spec/explainer", extra=("art",)),
+    Place("/spec/predictor/workerSpec"),
+    Place("/spec/canary/*/predictor", extra=_SERVERS),
+)
+_OME_PARTS = ("engine", "decoder", "router")
+_OME_ROLES = ("", "/leader", "/worker")
+_OME = tuple(Place(f"/spec/{part}{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES)
+_OME_RUNTIME = (
+    *_pods("/spec"),
+    *(Place(f"/spec/{part}Config{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES),
+)
+_SPARK_KEYS = ("sidecars*",)
+_SPARK = tuple(
+    place
+    for part in ("driver", "executor")
+    for place in (Place(f"/spec/{part}/template/spec"), Place(f"/spec/{part}", "flat", _SPARK_KEYS))
+)
+_LLM = _pods(
+    "/spec/template",
+    "/spec/worker",
+    "/spec/prefill/template",
+    "/spec/prefill/worker",
+    "/spec/router/scheduler/template",
+)
+_REPLICA_SPECS = _pods("/spec/replicaSpecs/*/template/spec")
+_MODEL_SERVING = {
+    "ModelServing": _pods("/spec/template/roles/*/entryTemplate/spec", "/spec/template/roles/*/workerTemplate/spec"),
+    "ModelBooster": (
+        Place("/spec/backend/workers/*", "resources"),
+        Place("/spec/backends/*/workers/*", "resources"),
+    ),
+}
+
+BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
+
+_BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
+    "": {
+        "Pod": _pods("/spec"),
+        "PodTemplate": _pods("/template/spec"),
+        "ReplicationController": _TEMPLATE,
+    },
+    "apps": dict.fromkeys(("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"), _TEMPLATE),
+    "extensions": dict.fromkeys(("Deployment", "DaemonSet", "ReplicaSet"), _TEMPLATE),
+    "batch": {"Job": _TEMPLATE, "CronJob": _pods("/spec/jobTemplate/spec/template/spec")},
+    "serving.kserve.io": {
+        "InferenceService": _KSERVE,
+        "ServingRuntime": _pods("/spec", "/spec/workerSpec"),
+        "ClusterServingRuntime": _pods("/spec", "/spec/workerSpec"),
+        "LLMInferenceService": _LLM,
+        "LLMInferenceServiceConfig": _LLM,
+    },
+    "serving.knative.dev": {"Service": _TEMPLATE, "Configuration": _TEMPLATE, "Revision": _pods("/spec")},
+    "kubeflow.org": {
+        "PyTorchJob": _pods("/spec/pytorchReplicaSpecs/*/template/spec"),
+        "TFJob": _pods("/spec/tfReplicaSpecs/*/template/spec"),
+        "MPIJob": _pods("/spec/mpiReplicaSpecs/*/template/spec"),
+        "JAXJob": _pods("/spec/jaxReplicaSpecs/*/template/spec"),
+        "PaddleJob": _pods("/spec/paddleReplicaSpecs/*/template/spec"),
+        "XGBoostJob": _pods("/spec/xgbReplicaSpecs/*/template/spec"),
+        "MXJob": _pods("/spec/mxReplicaSpecs/*/template/spec"),
+        "Notebook": _TEMPLATE,
+        "Experiment": (Place("/spec/trialTemplate/trialSpec", "object"),),
+    },
+    "trainer.kubeflow.org": {
+        "TrainingRuntime": _TRAINING_RUNTIME,
+        "ClusterTrainingRuntime": _TRAINING_RUNTIME,
+        "TrainJob": (
+            Place("/spec/trainer", "resources", ("resourcesPerNode",)),
+            Place("/spec/podSpecOverrides/*", "containers"),
+        ),
+    },
+    "ray.io": {
+        "RayCluster": _RAY,
+        "RayJob": (*_under("/spec/rayClusterSpec", _RAY), *_pods("/spec/submitterPodTemplate/spec")),
+        "RayService": _under("/spec/rayClusterConfig", _RAY),
+        "RayCronJob": (
+            *_under("/spec/jobTemplate/rayClusterSpec", _RAY),
+            *_pods("/spec/jobTemplate/submitterPodTemplate/spec"),
+        ),
+    },
+    "batch.volcano.sh": {"Job": _VOLCANO, "CronJob": _under("/spec/jobTemplate/spec", _VOLCANO)},
+    "flow.volcano.sh": {"JobTemplate": _VOLCANO},
+    "jobset.x-k8s.io": {"JobSet": _JOB_SET},
+    "leaderworkerset.x-k8s.io": {
+        "LeaderWorkerSet": _pods(
+            "/spec/leaderWorkerTemplate/leaderTemplate/spec", "/spec/leaderWorkerTemplate/workerTemplate/spec"
+        )
+    },
+    "kueue.x-k8s.io": {"Workload": _pods("/spec/podSets/*/template/spec")},
+    "argoproj.io": {
+        "Rollout": _TEMPLATE,
+        "Experiment": _pods("/spec/templates/*/template/spec"),
+        "Workflow": _ARGO,
+        "WorkflowTemplate": _ARGO,
+        "ClusterWorkflowTemplate": _ARGO,
+        "CronWorkflow": _under("/spec/workflowSpec", _ARGO),
+    },
+    "apps.kruise.io": dict.fromkeys(("CloneSet", "StatefulSet", "DaemonSet", "BroadcastJob"), _TEMPLATE),
+    "keda.sh": {"ScaledJob": _pods("/spec/jobTargetRef/template/spec")},
+    "sparkoperator.k8s.io": {
+        "SparkApplication": _SPARK,
+        "ScheduledSparkApplication": _under("/spec/template", _SPARK),
+    },
+    "spark.apache.org": {
+        "SparkApplication": _pods("/spec/driverSpec/podTemplateSpec/spec", "/spec/executorSpec/podTemplateSpec/spec")
+    },
+    "flink.apache.org": {
+        "FlinkDeployment": _pods(
+            "/spec/podTemplate/spec",
+            "/spec/jobManager/podTemplate/spec",
+            "/spec/taskManager/podTemplate/spec",
+        )
+    },
+    "kubernetes.dask.org": {"DaskCluster": _pods("/spec/scheduler/spec", "/spec/worker/spec")},
+    "machinelearning.seldon.io": {"SeldonDeployment": _pods("/spec/predictors/*/componentSpecs/*/spec")},
+    "mlops.seldon.io": {"Server": _pods("/spec/podSpec")},
+    "grove.io": {"PodCliqueSet": _pods("/spec/template/cliques/*/spec/podSpec")},
+    "orchestration.aibrix.ai": {
+        "StormService": _pods("/spec/template/spec/roles/*/template/spec"),
+        "RoleSet": _ROLE_SET,
+        "PodSet": _TEMPLATE,
+        "RayClusterFleet": _under("/spec/template/spec", _RAY),
+    },
+    "ome.io": {"InferenceService": _OME, "ServingRuntime": _OME_RUNTIME, "ClusterServingRuntime": _OME_RUNTIME},
+    "apps.nvidia.com": {
+        "NIMService": (Place("/spec", "flat"),),
+        "NIMCache": (Place("/spec", "flat"),),
+        "NIMPipeline": (Place("/spec/services/*/spec", "flat"),),
+    },
+    # ai-dynamo/dynamo: their containers' GPUs are a field of their own (rules/own_fields.py)
+    "nvidia.com": {
+        "DynamoGraphDeployment": (Place("/spec/services/*/extraPodSpec", extra=("mainContainer",)),),
+        "DynamoComponentDeployment": (Place("/spec/extraPodSpec", extra=("mainContainer",)),),
+    },
+    "workload.serving.volcano.sh": _MODEL_SERVING,  # volcano-sh/kthena; its group was once another
+    "workload.volcano.sh": _MODEL_SERVING,
+    "elastic.iml.github.io": {"ElasticJob": _REPLICA_SPECS},  # DLRover
+    "elastic.pytorch.org": {"ElasticJob": _REPLICA_SPECS},
+    "sagemaker.amazonaws.com": {"HyperPodPyTorchJob": _REPLICA_SPECS, "HyperPodPytorchJob": _REPLICA_SPECS},
+    "kaito.sh": {"Workspace": _pods("/inference/template/spec")},
+    "inference.llmaz.io": {
+        "Playground": (Place("/spec/backendRuntimeConfig", "resources"),),
+        "Service": _pods("/spec/workloadTemplate/leaderTemplate/spec", "/spec/workloadTemplate/workerTemplate/spec"),
+        "BackendRuntime": (Place("/spec/recommendedConfigs/*", "resources"),),
+    },
+    "tekton.dev": {
+        "Task": _TEKTON,
+        "TaskRun": _under("/spec/taskSpec", _TEKTON),
+    },
+    "workload.codeflare.dev": {"AppWrapper": (Place("/spec/components/*/template", "object"),)},
+    "work.open-cluster-management.io": {"ManifestWork": (Place("/spec/workload/manifests/*", "object"),)},
+    "template.openshift.io": {"Template": (Place("/objects/*", "object"),)},
+    "apps.openshift.io": {"DeploymentConfig": _TEMPLATE},
+}
+
+# How many kinds the table knows, by which the README tells how much is covered.
+COUNT = sum([len(by_kind) for by_kind in _BY_GROUP.values()])
+
+# Kinds whose pod specs are merged over others that stand elsewhere (a runtime's, a chart's, an operator's): what is
+# missing may stand there, a list may take the place of that one's, and what repeats may be there to override.
+MERGED: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("serving.kserve.io", "LLMInferenceService"),  # over its baseRefs and KServe's own configurations
+        ("serving.kserve.io", "LLMInferenceServiceConfig"),
+        ("ome.io", "InferenceService"),
+        ("helm.toolkit.fluxcd.io", "HelmRelease"),
+        ("argoproj.io", "Application"),
+        ("argoproj.io", "ApplicationSet"),
+        ("helm.cattle.io", "HelmChart"),
+        ("helm.cattle.io", "HelmChartConfig"),
+        ("addons.cluster.x-k8s.io", "HelmChartProxy"),
+        ("trainer.kubeflow.org", "TrainJob"),
+        ("nvidia.com", "DynamoGraphDeployment"),
+        ("nvidia.com", "DynamoComponentDeployment"),
+    }
+)
+_OVER_A_RUNTIME = (("serving.kserve.io", "InferenceService"), "workerSpec")
+
+# Kinds that show resources or pod specs which are none: patterns, schemas, capacities, text.
+NEVER: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("", "ConfigMap"),
+        ("", "Secret"),
+        ("", "Node"),
+        ("", "ResourceQuota"),
+        ("", "LimitRange"),
+        ("apiextensions.k8s.io", "CustomResourceDefinition"),
+        ("karpenter.sh", "NodePool"),
+        ("karpenter.sh", "NodeClaim"),
+        ("kueue.x-k8s.io", "ClusterQueue"),
+        ("scheduling.volcano.sh", "Queue"),
+        ("scheduling.volcano.sh", "PodGroup"),
+        ("nvidia.com", "DynamoGraphDeployment"),  # their own resources are not a container's
+        ("nvidia.com", "DynamoComponentDeployment"),
+    }
+)
+# Kinds whose controllers know the image themselves: a container without one is no part of a patch.
+IMAGELESS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("flink.apache.org", "FlinkDeployment"),
+        ("serving.kserve.io", "LLMInferenceService"),
+        ("serving.kserve.io", "LLMInferenceServiceConfig"),
+        ("sparkoperator.k8s.io", "SparkApplication"),
+        ("sparkoperator.k8s.io", "ScheduledSparkApplication"),
+        ("spark.apache.org", "SparkApplication"),
+    }
+)
+# Kinds that ask for GPUs in fields of their own (rules/own_fields.py).
+OWN_GPU_FIELDS: frozenset[tuple[str, str]] = frozenset(
+    {
+        ("sparkoperator.k8s.io", "SparkApplication"),
+        ("sparkoperator.k8s.io", "ScheduledSparkApplication"),
+        ("nvidia.com", "DynamoGraphDeployment"),
+        ("nvidia.com", "DynamoComponentDeployment"),
+    }
+)
+NEVER_GROUPS = (
+    "kyverno.io",
+    "gatekeeper.sh",
+    "resource.k8s.io",
+    "admissionregistration.k8s.io",
+    "kustomize.config.k8s.io",
+)
+
+
+def split_group(api_version: str) -> str:
+    """Return the API group of an ``apiVersion``; the empty text for the core group."""
+    group, slash, _ = api_version.partition("/")
+    return group if slash else ""
+
+
+def places(api_version: str, kind: str) -> tuple[Place, ...] | None:
+    """Return where pod specs stand in a kind, or None where the table does not know it."""
+    return places_in(split_group(api_version), kind)
+
+
+def places_in(group: str, kind: str) -> tuple[Place, ...] | None:
+    """Return where pod specs stand in a kind of an API group, or None where the table does not know it."""
+    known = _BY_GROUP.get(group)
+    return None if known is None else known.get(kind)
+
+
+def is_merged(group: str, kind: str, path: Pointer, *, has_extra: bool) -> bool:
+    """Tell whether what stands at a place of a kind is merged over a pod spec that stands elsewhere.
+
+    A KServe component is, where a container of a model server (``has_extra``) calls for a runtime.
+    """
+    if (group, kind) == _OVER_A_RUNTIME[0]:
+        return has_extra or path[-1:] == _OVER_A_RUNTIME[1:]
+    return (group, kind) in MERGED
+
+
+def never(api_version: str, kind: str) -> bool:
+    """Tell whether looking for pod specs by shape would mislead in this kind."""
+    group = split_group(api_version)
+    return (group, kind) in NEVER or any(group == g or group.endswith("." + g) for g in NEVER_GROUPS)
+
+
+def known() -> list[tuple[str, str, tuple[Place, ...]]]:
+    """Return the table: group, kind, places."""
+    return [(group, kind, spots) for group, kinds in _BY_GROUP.items() for kind, spots in kinds.items()]

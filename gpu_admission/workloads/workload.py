@@ -1,0 +1,340 @@
+"""Objects and their pods as the rules see them, with the pointer to each: one view for every kind of object.
+
+``read`` finds every pod spec of a document: by the table of kinds, by the policy's ``workloads``, and, for a
+kind that neither knows, by its shape. The views are thin: they hold the raw mappings and where they stand.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.finding import ObjectRef
+from gpu_admission.core.raw import mapping, printable, text
+
+from . import discovery, kinds, resources
+from .container import Container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+    from typing import Any, Literal
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.engine.rule import Needs
+    from gpu_admission.policy.model import Policy
+
+    from .container import GpuRequest, Role
+    from .discovery import Found
+    from .kinds import Place
+
+    Origin = Literal["file", "admission"]
+
+_ROLES: tuple[tuple[str, Role], ...] = (
+    ("initContainers", "init"),
+    ("containers", "app"),
+    ("ephemeralContainers", "ephemeral"),
+)
+# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server neither lets a Pod gain or lose it, nor takes one with it
+# that names no node; kubelets run no such Pod, it only shows a static one (kubernetes/kubernetes pkg/kubelet/types).
+MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
+_NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
+
+
+class Pod:
+    """A pod spec and what belongs to it.
+
+    ``pointer`` names the pod spec; ``holder`` the mapping that carries the pods' ``metadata`` (the Pod
+    itself, or the template), None where the kind has none. ``complete`` is False for fragments, for
+    resources without a container around them, and for kinds found by shape: there only what stands in a
+    container can be judged, nothing about placement.
+
+    ``merged`` tells that it is merged over another, which stands elsewhere.
+
+    ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
+    has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
+    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
+    ``shares`` is the container for which an annotation asks for a share of a card (KAI), ``annotated`` tells
+    whether there are such annotations at all, well made or not, and ``asks`` whether the pod asks for a GPU in
+    either way. ``holds`` is ``request`` where a GPU is so much as named.
+    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    nothing in it grows stale.
+    """
+
+    __slots__ = (
+        "annotated",
+        "asks",
+        "complete",
+        "containers",
+        "gpus",
+        "holder",
+        "holds",
+        "memo",
+        "merged",
+        "metadata",
+        "metadata_pointer",
+        "pointer",
+        "served",
+        "shares",
+        "spec",
+    )
+
+    def __init__(
+        self,
+        spec: Mapping[str, Any],
+        pointer: Pointer,
+        holder: Pointer | None,
+        containers: tuple[Container, ...],
+        workload: Workload,
+        *,
+        complete: bool,
+        merged: bool = False,
+    ) -> None:
+        self.spec = spec
+        self.pointer = pointer
+        self.holder = holder
+        self.containers = containers
+        self.complete = complete
+        self.merged = merged
+        around = holder if holder is not None else pointer if "metadata" in spec else workload.pointer
+        carrier = workload.object if around == workload.pointer else pointers.resolve(workload.document, around)
+        self.metadata_pointer: Pointer = (*around, "metadata")
+        self.metadata = mapping(mapping(carrier).get("metadata"))
+        self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
+        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
+        annotations = mapping(self.metadata.get("annotations"))
+        self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
+        self.shares = self._shares(annotations) if self.annotated else None
+        self.asks = self.served or self.shares is not None
+        self.holds: Needs = "request" if self.gpus or self.annotated else "pod"
+        self.memo: dict[str, Any] = {}
+
+    def serves(self, container: Container) -> bool:
+        """Tell whether a container is one that will be given a GPU."""
+        return container.served or container is self.shares
+
+    def _shares(self, annotations: Mapping[str, Any]) -> Container | None:
+        named = [
+            name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS
+        ]
+        if not named and annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
+            return None
+        wanted = named[0] if named else text(annotations.get(resources.CONTAINER_ANNOTATION))
+        found = [each for each in self.containers if each.name == wanted and each.role != "ephemeral"]
+        apps = [each for each in self.containers if each.role == "app"]
+        return next(iter(found or apps), None)
+
+
+class Workload:
+    """One Kubernetes object and the pods that will come of it.
+
+    ``pointer`` is where the object stands in the document (not the root for an item of a ``List``);
+    ``document`` is the whole, to which every pointer of every view is relative. ``group`` is the API group,
+    empty for the core group; ``is_pod`` tells whether the object is itself a Pod; ``holds`` says how much
+    there is for rules to judge: a ``request`` for a GPU, at least a ``pod``, or no more than an ``object``.
+    """
+
+    __slots__ = (
+        "_names",
+        "_ref",
+        "_seen",
+        "api_version",
+        "document",
+        "group",
+        "holds",
+        "is_pod",
+        "kind",
+        "object",
+        "origin",
+        "pods",
+        "pointer",
+    )
+
+    def __init__(
+        self,
+        document: Any,
+        obj: dict[str, Any],
+        pointer: Pointer,
+        policy: Policy,
+        origin: Origin,
+        seen: Mapping[tuple[int, Pointer], Container] = _NONE_SEEN,
+    ) -> None:
+        self.document = document
+        self._names: dict[Pointer, str] | None = None
+        self._seen = seen
+        self.object = obj
+        self.pointer = pointer
+        self.origin: Origin = origin
+        self.api_version = text(obj.get("apiVersion"))
+        self.kind = text(obj.get("kind"))
+        self.group = kinds.split_group(self.api_version)
+        self.is_pod = self.kind == "Pod" and self.api_version == "v1"
+        self._ref: ObjectRef | None = None
+        self.pods = tuple(_pods(self, policy))
+        held = [pod.holds for pod in self.pods]
+        own = (self.group, self.kind) in kinds.OWN_GPU_FIELDS
+        self.holds: Needs = "request" if own else "object" if not held else "request" if "request" in held else "pod"
+
+    def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
+        """Return the view of a container: the one of before the patch, where that left the container alone."""
+        return self._seen.get((id(spec), pointer)) or Container(spec, pointer, role, policy)
+
+    @property
+    def ref(self) -> ObjectRef:
+        """Which object it is."""
+        if self._ref is None:
+            metadata = mapping(self.object.get("metadata"))
+            namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+            self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
+        return self._ref
+
+    @property
+    def is_mirror(self) -> bool:
+        """Whether this is the image of a static Pod, which runs whatever becomes of it: nothing can be refused there.
+
+        A Binding, which brings annotations past the API server's own check, names no node in a spec.
+        """
+        if not self.is_pod or not self.pods:
+            return False
+        pod = self.pods[0]
+        return MIRROR_ANNOTATION in mapping(pod.metadata.get("annotations")) and bool(text(pod.spec.get("nodeName")))
+
+    @property
+    def defaulted(self) -> bool:
+        """Whether this is a Pod as the API server hands it on: limits of GPUs have been copied to requests.
+
+        A Pod inside another object has only been written down so far.
+        """
+        return self.origin == "admission" and self.is_pod and not self.pointer
+
+    def containers(self) -> list[tuple[Pod, Container]]:
+        """Return every container of every pod."""
+        return [(pod, container) for pod in self.pods for container in pod.containers]
+
+    def gpus(self) -> list[GpuRequest]:
+        """Return every GPU resource of every container."""
+        return [gpu for pod in self.pods for gpu in pod.gpus]
+
+    def container_at(self, pointer: Pointer) -> str | None:
+        """Return the name of the container that a pointer lies in, or None."""
+        if self._names is None:
+            self._names = {}
+            for _, container in self.containers():
+                self._names.setdefault(container.pointer, container.name)
+        return next((name for name in map(self._names.get, _around(pointer)) if name), None)
+
+
+def _around(pointer: Pointer) -> Iterator[Pointer]:
+    """Yield the pointer's own place and those around it, the outermost first."""
+    return (pointer[:depth] for depth in range(len(pointer) + 1))
+
+
+def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequence[Workload] = ()) -> list[Workload]:
+    """Return every Kubernetes object of a document: itself, the items of lists, objects inside objects.
+
+    A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none. ``before`` are views, under
+    the same policy, of what the document was before a patch: views of containers that it left alone are used again.
+    """
+    seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
+    if is_pod(document):  # what the webhook sees all day: nothing else to be found in it
+        return [Workload(document, document, (), policy, origin, seen)]
+    return [Workload(document, obj, pointer, policy, origin, seen) for pointer, obj in discovery.objects(document)]
+
+
+def is_pod(document: Any) -> bool:
+    """Tell whether a document is a Pod by its own words."""
+    return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
+
+
+def _pods(workload: Workload, policy: Policy) -> list[Pod]:
+    """Return the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
+    own = _own_places(workload, policy) if policy.workloads else None
+    places = own if own is not None else kinds.places_in(workload.group, workload.kind)
+    pods: list[Pod] = []
+    inner = False
+    for place in places or ():
+        if place.what == "object":  # its pods belong to the object inside
+            inner = True
+            continue
+        for path, value in pointers.expand(workload.object, place.path):
+            if isinstance(value, dict):
+                pods.append(_pod(workload, value, path, place, policy))
+    known = inner or any([pod.containers for pod in pods])
+    if not known and own is None and not kinds.never(workload.api_version, workload.kind):
+        seen = {pod.pointer for pod in pods}
+        for spot in discovery.by_shape(workload.object, policy.classify):
+            if (*workload.pointer, *spot.path) not in seen:
+                value = pointers.resolve(workload.object, spot.path)
+                pods.append(_pod(workload, value, spot.path, spot, policy, certain=False))  # type: ignore[arg-type]
+    return pods
+
+
+def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
+    for entry in policy.workloads:
+        if (entry.get("apiVersion"), entry.get("kind")) == (workload.api_version, workload.kind):
+            return tuple(kinds.Place(path) for path in entry["podSpecs"])
+    return None
+
+
+def _pod(
+    workload: Workload,
+    spec: Mapping[str, Any],
+    path: Pointer,
+    place: Place | Found,
+    policy: Policy,
+    *,
+    certain: bool = True,
+) -> Pod:
+    """Return the view of what stands at a place of an object: a pod spec, containers, or a container's resources."""
+    pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
+    has_extra = any(name in spec for name in extra)
+    merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
+    if what == "resources":
+        key = extra[0] if extra else "resources"
+        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=_known_as(workload, path))
+        return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
+    if what == "flat":
+        main = Container(spec, pointer, "app", policy, whole=False, known_as=_known_as(workload, path))
+        rest = _containers(workload, spec, pointer, extra, policy)
+        return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
+    containers = tuple(_containers(workload, spec, pointer, extra, policy))
+    complete = certain and what == "pod" and not merged and (workload.origin == "admission" or _entire(containers))
+    holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
+    return Pod(spec, pointer, holder, containers, workload, complete=complete, merged=merged)
+
+
+def _known_as(workload: Workload, path: Pointer) -> str:
+    """Return how messages name what is no container and stands for an object's only one: by the object."""
+    if path and path[-1] != "spec":
+        return ""
+    kind, name = printable(workload.kind[:63]), workload.ref.name
+    return f'{kind} "{printable(name[:63])}"' if name else f"the {kind}"
+
+
+def _held(workload: Workload, pointer: Pointer) -> bool:
+    """Tell whether the mapping around a pod spec carries the metadata of its pods: it does under ``spec``.
+
+    The ``spec`` of a custom kind is no pod spec's own (a ServingRuntime's metadata is not its pods').
+    """
+    return pointer[-1] == "spec" and (workload.is_pod or len(pointer) > len(workload.pointer) + 1)
+
+
+def _entire(containers: tuple[Container, ...]) -> bool:
+    """Tell whether this is a whole pod spec: a kustomize patch has no containers, or some without an image."""
+    return bool(containers) and all(c.whole and c.name and c.spec.get("image") for c in containers if c.role == "app")
+
+
+def _containers(
+    workload: Workload, spec: Mapping[str, Any], pointer: Pointer, extra: tuple[str, ...], policy: Policy
+) -> list[Container]:
+    found = []
+    for key, role in _ROLES:
+        items = spec.get(key)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict):
+                sidecar = role == "init" and item.get("restartPolicy") == "Always"
+                found.append(workload.view(item, (*pointer, key, index), "sidecar" if sidecar else role, policy))
+    for name in extra:
+        pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
+        for path, value in pointers.expand(spec, pattern):
+            if isinstance(value, dict):
+                found.append(Container(value, (*pointer, *path), "app", policy, whole="image" in value))
+    return found

@@ -1,0 +1,58 @@
+"""Files as they would be after operations on their documents: the author's bytes where they can be kept."""
+
+from __future__ import annotations
+
+import json
+
+from gpu_admission.core import patch
+from gpu_admission.manifests import reader
+
+from .edit import EditRefused, edit
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any
+
+    from gpu_admission.core.patch import Operation
+    from gpu_admission.manifests.reader import Document, Reading
+
+    Work = Callable[[Document], Sequence[Operation]]
+
+
+class Rewritten:
+    """A file's new bytes; ``reformatted`` says why they had to be written anew, None where the author's were kept."""
+
+    __slots__ = ("data", "reformatted")
+
+    def __init__(self, data: bytes, reformatted: str | None = None) -> None:
+        self.data = data
+        self.reformatted = reformatted
+
+
+def rewrite(reading: Reading, data: bytes, work: Work) -> Rewritten:
+    """Return a file with the operations that ``work`` asks for on each of its documents."""
+    changes = [(document.index, list(operations)) for document in reading.documents if (operations := work(document))]
+    if not changes:
+        return Rewritten(data)
+    try:
+        return Rewritten(edit(data, changes, reading.name))
+    except EditRefused as refused:
+        return Rewritten(_anew(reading, dict(changes)), refused.reason)
+
+
+def _anew(reading: Reading, changes: dict[int, list[Operation]]) -> bytes:
+    objects = [patch.apply(document.object, changes.get(document.index, ())) for document in reading.documents]
+    if reading.documents[0].is_json:
+        return ("\n".join(json.dumps(each, indent=2, ensure_ascii=False) for each in objects) + "\n").encode()
+    return _yaml(objects).encode()
+
+
+def _yaml(objects: list[Any]) -> str:
+    import yaml  # noqa: PLC0415 - the whole of it, for the rare file that cannot be edited
+
+    text: str = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=len(objects) > 1, allow_unicode=True)
+    if [document.object for document in reader.read(text.encode()).documents] != objects:
+        # PyYAML's idea of what needs quotes is not Kubernetes': JSON, which is YAML too, leaves no doubt.
+        return "".join(f"---\n{json.dumps(each, indent=2)}\n" for each in objects)
+    return text

@@ -1,0 +1,102 @@
+"""Values -> the text to put into a file: YAML blocks, YAML flow, JSON.
+
+A string gets quotes wherever Kubernetes, or another YAML reader, would not read the text itself back.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gpu_admission.manifests.scalars import reads_as_string
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from .formatting_style import Layout
+
+# What needs no quotes in any place, flow or block, as a key or a value.
+_SAFE = re.compile(r"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=%$~^*()-]|:(?=[A-Za-z0-9_./-])| (?=[A-Za-z0-9_./]))*")
+# Dates, times and base-60 numbers: strings to Kubernetes, not to PyYAML and its kin.
+_NUMBER_LIKE = re.compile(r"[-+.]?[0-9][-+0-9_.:eEtTzZ ]*")
+_ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+_ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]')
+_SINGLE_QUOTABLE = re.compile(r"[ -~\xa0-\u2027\u202a-\ud7ff]*")
+
+
+def scalar(value: Any, quotes: str = "") -> str:
+    """Return a scalar (or an empty collection) as YAML, a string in the quotes asked for where they can hold it."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if not isinstance(value, str):
+        return {"{}": "{}", "[]": "[]"}.get(repr(value)) or number(value)
+    if quotes == "'" and _SINGLE_QUOTABLE.fullmatch(value):
+        return "'" + value.replace("'", "''") + "'"
+    if quotes == "" and is_plain(value):
+        return value
+    return double_quoted(value)
+
+
+def is_plain(text: str) -> bool:
+    """Tell whether a string can stand without quotes."""
+    return bool(_SAFE.fullmatch(text)) and reads_as_string(text) and not _NUMBER_LIKE.fullmatch(text)
+
+
+def number(value: float) -> str:
+    """Return a number as JSON and YAML 1.1 both read it."""
+    return repr(value)
+
+
+def double_quoted(text: str) -> str:
+    """Return a string in double quotes, as JSON and YAML both read it."""
+    return '"' + _ESCAPED.sub(lambda match: _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}", text) + '"'
+
+
+def flow(value: Any, layout: Layout) -> str:
+    """Return a value on one line: YAML flow, or JSON."""
+    quotes = layout.quotes
+    if isinstance(value, dict):
+        pairs = [f"{scalar(key, quotes)}:{layout.space}{flow(item, layout)}" for key, item in value.items()]
+        return "{" + f",{layout.space}".join(pairs) + "}"
+    if isinstance(value, list):
+        return "[" + f",{layout.space}".join(flow(item, layout) for item in value) + "]"
+    return scalar(value, quotes)
+
+
+def spread(value: Any, layout: Layout, indent: str) -> str:
+    """Return a value as JSON over several lines; the lines behind the first begin with `indent` or more."""
+    if not isinstance(value, dict | list) or not value:
+        return flow(value, layout)
+    inner = indent + layout.unit
+    if isinstance(value, dict):
+        items = [f"{double_quoted(key)}:{layout.space}{spread(item, layout, inner)}" for key, item in value.items()]
+        brackets = "{}"
+    else:
+        items = [spread(item, layout, inner) for item in value]
+        brackets = "[]"
+    lines = f",{layout.newline}".join(inner + item for item in items)
+    return f"{brackets[0]}{layout.newline}{lines}{layout.newline}{indent}{brackets[1]}"
+
+
+def block(value: Any, layout: Layout) -> list[str]:
+    """Return a collection that is not empty as the lines of a YAML block whose first column is 0."""
+    if isinstance(value, dict):
+        return [line for key, item in value.items() for line in pair(key, item, layout)]
+    return [line for item in value for line in list_item(item, layout)]
+
+
+def pair(key: str, value: Any, layout: Layout) -> list[str]:
+    """Return a pair as the lines of a block."""
+    head = f"{scalar(key)}:"
+    if not isinstance(value, dict | list) or not value:
+        return [f"{head} {scalar(value)}"]
+    indent = layout.unit if isinstance(value, dict) else layout.list_indent
+    return [head, *(indent + line for line in block(value, layout))]
+
+
+def list_item(value: Any, layout: Layout) -> list[str]:
+    """Return a list item as the lines of a block."""
+    if not isinstance(value, dict | list) or not value:
+        return [f"- {scalar(value)}"]
+    first, *others = block(value, layout)
+    return [f"- {first}", *(f"  {line}" for line in others)]

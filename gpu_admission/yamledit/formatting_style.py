@@ -1,0 +1,67 @@
+"""How the author of a document lays it out: line ends, indentation, spaces. What is inserted follows it."""
+
+from __future__ import annotations
+
+import re
+
+from gpu_admission.manifests.yaml_nodes import Mapping, Sequence
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.manifests.yaml_nodes import Node
+
+_SPACED = re.compile(r'":[ \t]|[]}"0-9el],[ \t]')
+_INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
+
+
+class Layout:
+    """The habits of one document.
+
+    `unit` indents a map below its key, `list_indent` a list below its key (often not at all); `space` follows
+    colons and commas in flow collections (nothing, in minified JSON). `quotes` stand around strings in those: in
+    JSON, and in a document of a YAML file that is JSON.
+    """
+
+    __slots__ = ("is_json", "list_indent", "newline", "quotes", "space", "unit")
+
+    def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
+        first = text.find("\n")
+        self.newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
+        self.is_json = is_json
+        quoted = isinstance(root, Mapping) and root.flow and root.pairs and text[root.pairs[0].key.start] == '"'
+        self.quotes = '"' if is_json or quoted else ""
+        self.space = "" if is_json and not _SPACED.search(text) else " "
+        if is_json:
+            indented = _INDENTED.search(text)
+            self.unit = self.list_indent = indented[1] if indented else "  "
+        else:
+            self.unit = _most_common(_steps(root, text, Mapping), "  ")
+            self.list_indent = _most_common(_steps(root, text, Sequence), "")
+
+
+def column(text: str, index: int) -> int:
+    """Return the column of a code point, from 0."""
+    return index - (text.rfind("\n", 0, index) + 1)
+
+
+def _steps(node: Node, text: str, kind: type[Node]) -> Iterator[str]:
+    """Yield the indentation of each block of a kind below the key it belongs to."""
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from _steps(item, text, kind)
+    elif isinstance(node, Mapping) and not node.flow:
+        for pair in node.pairs:
+            if isinstance(pair.value, kind) and not getattr(pair.value, "flow", False):
+                below = column(text, pair.value.start) - column(text, pair.key.start)
+                if pair.value.anchor is None and pair.value.tag is None:
+                    yield " " * below
+            yield from _steps(pair.value, text, kind)
+
+
+def _most_common(steps: Iterator[str], default: str) -> str:
+    counts: dict[str, int] = {}
+    for step in steps:
+        counts[step] = counts.get(step, 0) + 1
+    return max(counts, key=counts.__getitem__) if counts else default

@@ -1,0 +1,246 @@
+"""One RFC 6902 operation -> the splices of text that carry it out, in a document of which every other byte stays.
+
+The ways are those of somebody with an editor: change a scalar where it stands, write a new key below its siblings,
+take out whole lines. What cannot be done like that is refused. Nothing here needs to be trusted: whoever makes
+the splices reads the result and compares (edit.py).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from gpu_admission.manifests.yaml_nodes import Alias, Mapping, Scalar, Sequence, walk
+
+from . import emit
+from .formatting_style import Layout
+from .source_text import UNUSUAL, EditRefused, Ground, Slot
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from gpu_admission.manifests.yaml_nodes import Node, Pointer, Step
+
+    from .source_text import Collection
+
+
+SHARED = "it stands behind an alias or a merge key, whose other users would change too"
+
+
+class Splice:
+    """Replaces text[start:end]."""
+
+    __slots__ = ("end", "start", "text")
+
+    def __init__(self, start: int, end: int, text: str) -> None:
+        self.start = start
+        self.end = end
+        self.text = text
+
+
+def make(splices: list[Splice], text: str) -> str:
+    """Return the text with all splices made. Raises EditRefused where two of them overlap."""
+    parts, at = [], 0
+    for splice in sorted(splices, key=lambda splice: (splice.start, splice.end)):
+        if splice.start < at:
+            raise EditRefused("two changes touch the same text")
+        parts += [text[at : splice.start], splice.text]
+        at = splice.end
+    return "".join([*parts, text[at:]])
+
+
+class Planner:
+    """Plans operations on one document, given as its text and its tree. Raises EditRefused."""
+
+    def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
+        self._ground = Ground(text)
+        self._root = root
+        self._layout = Layout(text, root, is_json=is_json)
+
+    def plan(self, op: str, path: Pointer, value: Any) -> list[Splice]:
+        """Return the splices that carry out an operation."""
+        if not path:
+            raise EditRefused("a whole document is not replaced")
+        steps = walk(self._root, path)
+        slots = _slots(steps)
+        if len(steps) < len(path) or (len(steps) == len(path) and op != "add"):
+            raise EditRefused("there is nothing at this place")
+        if len(steps) == len(path):
+            return self._insert(slots, steps[-1].node, path[-1], value)
+        if op == "remove":
+            return self._remove(slots)
+        if op == "add" and slots[-1].pair is None:
+            return self._insert(slots[:-1], slots[-1].holder, path[-1], value)
+        return self._replace(slots[-1], value)
+
+    def _insert(self, slots: list[Slot], parent: Node, token: str | int, value: Any) -> list[Splice]:
+        if isinstance(parent, Alias):
+            raise EditRefused(SHARED)
+        _refuse_anchored(parent)
+        if not isinstance(parent, Mapping | Sequence):
+            raise EditRefused("there is neither a map nor a list to add to")
+        if not self._ground.children(parent):
+            return self._fill(slots, parent, {str(token): value} if isinstance(parent, Mapping) else [value])
+        if isinstance(parent, Mapping):
+            return self._insert_pair(parent, str(token), value)
+        at = len(parent.items) if token == "-" else int(token)
+        if at > len(parent.items):
+            raise EditRefused("the list is shorter than that")
+        return self._insert_item(parent, at, value)
+
+    # Values -------------------------------------------------------------------------------------------------------
+
+    def _replace(self, slot: Slot, value: Any) -> list[Splice]:
+        ground, node, end = self._ground, slot.node, self._ground.content_end(slot.node)
+        if slot.holder.flow:
+            return [Splice(node.start, end, self._in_flow(slot, value))]
+        behind = ground.behind_indicator(slot)
+        on_its_line = behind < node.start <= ground.line_end(behind)
+        if slot.pair is not None and isinstance(value, dict | list) and value:
+            ground.keep_comments(behind, end)
+            below = ground.line_end(end)
+            return [Splice(behind, end, ""), Splice(below, below, self._lines_below(slot, value))]
+        start = node.start if on_its_line else behind
+        ground.keep_comments(start, end)
+        return [Splice(start, end, ("" if on_its_line else " ") + self._in_line(slot, value))]
+
+    def _fill(self, slots: list[Slot], empty: Collection, value: Any) -> list[Splice]:
+        """Put something into `{}` or `[]`: below its key where that can be, between the brackets otherwise."""
+        if slots and slots[-1].pair is not None and not slots[-1].holder.flow:
+            return self._replace(slots[-1], value)
+        return [Splice(empty.start, empty.end, self._spread_or_flow(empty.start, value))]
+
+    def _in_flow(self, slot: Slot, value: Any) -> str:
+        if isinstance(value, dict | list) and value:
+            return self._spread_or_flow(slot.node.start, value)
+        return self._scalar(slot.node, value)
+
+    def _in_line(self, slot: Slot, value: Any) -> str:
+        """Return a value that begins on the line of its key or dash."""
+        if not isinstance(value, dict | list) or not value:
+            return self._scalar(slot.node, value)
+        first, *others = emit.block(value, self._layout)
+        return first + self._lines(others, " " * (self._ground.column(slot.holder.start) + 2))
+
+    def _scalar(self, old: Node, value: Any) -> str:
+        """Return a scalar, a string in the quotes of the string that it replaces."""
+        style = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
+        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes)
+
+    def _spread_or_flow(self, index: int, value: Any) -> str:
+        """Return a value between brackets, over lines where it is JSON that is written over lines."""
+        if not self._layout.is_json or "\n" not in self._ground.text:
+            return emit.flow(value, self._layout)
+        line = self._ground.text[self._ground.line_start(index) : index]
+        return emit.spread(value, self._layout, line[: len(line) - len(line.lstrip(" \t"))])
+
+    def _lines_below(self, slot: Slot, value: Any) -> str:
+        assert slot.pair is not None  # noqa: S101 - for mypy; only values of keys go below
+        indent = self._layout.unit if isinstance(value, dict) else self._layout.list_indent
+        indent = " " * self._ground.column(slot.pair.key.start) + indent
+        return self._lines(emit.block(value, self._layout), indent)
+
+    def _lines(self, lines: list[str], indent: str) -> str:
+        """Return lines, each begun by a line break, so that they can follow a last line that has none."""
+        return "".join(f"{self._layout.newline}{indent}{line}" for line in lines)
+
+    # Children -----------------------------------------------------------------------------------------------------
+
+    def _insert_pair(self, mapping: Mapping, key: str, value: Any) -> list[Splice]:
+        ground, last = self._ground, len(mapping.pairs) - 1
+        if mapping.flow:
+            name = emit.scalar(key, self._layout.quotes)
+            start = ground.child_start(mapping, last)
+            return self._append_to_flow(
+                start,
+                ground.child_end(mapping, last),
+                f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}",
+            )
+        indent = " " * ground.column(mapping.pairs[0].key.start)
+        below = ground.below(ground.child_end(mapping, last), len(indent))
+        return [Splice(below, below, self._lines(emit.pair(key, value, self._layout), indent))]
+
+    def _insert_item(self, sequence: Sequence, at: int, value: Any) -> list[Splice]:
+        ground, last = self._ground, len(sequence.items) - 1
+        if sequence.flow and at > last:
+            start = ground.child_start(sequence, last)
+            return self._append_to_flow(start, ground.child_end(sequence, last), self._spread_or_flow(start, value))
+        start = ground.child_start(sequence, at) if at <= last else 0
+        if sequence.flow:
+            text = self._spread_or_flow(start, value)
+            return [Splice(start, start, f"{text},{self._separation(start)}")]
+        lines, indent = emit.list_item(value, self._layout), " " * ground.column(sequence.start)
+        if at == 0:
+            return [Splice(start, start, f"{self._layout.newline}{indent}".join([*lines, ""]))]
+        end = ground.child_end(sequence, at - 1)
+        below = ground.below(end, len(indent)) if at > last else ground.line_end(end)
+        return [Splice(below, below, self._lines(lines, indent))]
+
+    def _append_to_flow(self, start: int, end: int, text: str) -> list[Splice]:
+        """Plan a new last child between brackets, behind one that stands at text[start:end]."""
+        line_end = self._ground.line_end(end)
+        separation = self._separation(start)
+        if self._ground.text[end:line_end].lstrip().startswith("#"):
+            return [
+                Splice(end, end, ","),
+                Splice(line_end, line_end, f"{self._layout.newline}{separation.strip(chr(10))}{text}"),
+            ]
+        return [Splice(end, end, f",{separation}{text}")]
+
+    def _separation(self, start: int) -> str:
+        """Return what stands between a comma and a flow child at this place: a new line, if it has its own."""
+        indentation = self._ground.indentation(start)
+        return self._layout.space if indentation is None else self._layout.newline + indentation
+
+    # Removing -----------------------------------------------------------------------------------------------------
+
+    def _remove(self, slots: list[Slot]) -> list[Splice]:
+        slot, ground = slots[-1], self._ground
+        holder, at, last = slot.holder, slot.index, len(ground.children(slot.holder)) - 1
+        if last == 0:
+            return self._empty(slots[:-1], holder)
+        start, end = ground.child_start(holder, at), ground.child_end(holder, at)
+        if holder.flow:
+            if at == last:
+                start = ground.child_end(holder, at - 1)
+            else:
+                end = ground.child_start(holder, at + 1)
+        elif ground.indentation(start) is not None:
+            return [self._whole_lines(start, end)]
+        elif at == last:
+            raise EditRefused(UNUSUAL)
+        else:
+            behind, end = ground.line_end(end), ground.child_start(holder, at + 1)
+            ground.keep_comments(behind, end)
+        return [Splice(start, end, "")]
+
+    def _empty(self, slots: list[Slot], holder: Collection) -> list[Splice]:
+        """Plan the removal of an only child: an empty collection stays."""
+        nothing: dict[str, Any] | list[Any] = {} if isinstance(holder, Mapping) else []
+        start, end = self._ground.child_start(holder, 0), self._ground.child_end(holder, 0)
+        if not slots:
+            return [Splice(holder.start, self._ground.content_end(holder), emit.flow(nothing, self._layout))]
+        if holder.flow or self._ground.indentation(start) is None:
+            return self._replace(slots[-1], nothing)
+        behind = self._ground.behind_indicator(slots[-1])
+        return [Splice(behind, behind, f" {emit.flow(nothing, self._layout)}"), self._whole_lines(start, end)]
+
+    def _whole_lines(self, start: int, end: int) -> Splice:
+        line_break = self._ground.text.find("\n", end)
+        return Splice(self._ground.line_start(start), line_break + 1 or len(self._ground.text), "")
+
+
+def _slots(steps: list[Step]) -> list[Slot]:
+    """Return the places along a path, all of which must be the author's own text for this object alone."""
+    slots = []
+    for parent, step in pairwise(steps):
+        if not step.direct or not isinstance(parent.node, Mapping | Sequence):
+            raise EditRefused(SHARED)
+        _refuse_anchored(parent.node)
+        slots.append(Slot(parent.node, step.node, step.pair))
+    return slots
+
+
+def _refuse_anchored(node: Node) -> None:
+    if node.anchor is not None:
+        raise EditRefused(f"it stands in the anchor &{node.anchor}, whose aliases would change too")
