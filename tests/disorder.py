@@ -125,7 +125,9 @@ def workload(rng, clean=0.7):
     """An object of any kind that the table knows, or of one that nobody knows."""
     if rng.random() < 0.4:
         return pod(rng, clean)
-    group, kind, places = rng.choice([*kinds.known(), ("example.com", "Train", (kinds.Place("/spec/run/podSpec"),))])
+    group, kind, places = rng.choice(
+        [*kinds.known(), ("example.com", "Train", (kinds.PodSpecPath("/spec/run/podSpec"),))]
+    )
     obj = {"apiVersion": f"{group}/v1" if group else "v1", "kind": kind, "metadata": metadata(rng)}
     for place in places:
         if place.path and rng.random() < 0.7:

@@ -106,7 +106,7 @@ class TestOneVerdict:
     @law(100)
     @given(strategies.whole_workloads(), engines)
     def test_the_webhook_finds_what_the_linter_finds(self, obj, engine):
-        seen = {rule.id for rule in engine.rules if (POD if obj["kind"] == "Pod" else TEMPLATE) in rule.sees}
+        seen = {rule.id for rule in engine.rules if (POD if obj["kind"] == "Pod" else TEMPLATE) in rule.admission_kinds}
         by_linter = [finding for finding in engine.validate(obj, "file") if finding.rule in seen]
         assert list(map(told, by_linter)) == list(map(told, engine.validate(obj, "admission")))
         answer = ask(engine.policy, obj, "validate")
@@ -116,7 +116,9 @@ class TestOneVerdict:
     @given(strategies.pods(), engines)
     def test_the_webhook_repairs_what_the_linter_says_it_would(self, pod, engine):
         shown, done = engine.review(pod, "file"), engine.mutate(pod, "admission")
-        left = [found for found in shown.findings if not found.repaired and POD in rules.BY_ID[found.rule].sees]
+        left = [
+            found for found in shown.findings if not found.repaired and POD in rules.BY_ID[found.rule].admission_kinds
+        ]
         answer = ask(engine.policy, pod, "mutate")
         assert answer["allowed"] is not any(finding.action == "deny" for finding in left)
         if answer["allowed"]:

@@ -43,7 +43,7 @@ class Judge:
 
     def names_a_gpu(self, obj):
         """Whether every rule sees the pod anyway."""
-        return any(view.holds == "request" for view in workloads.read(obj, self.policy, "admission"))
+        return any(view.scope == "request" for view in workloads.read(obj, self.policy, "admission"))
 
 
 def containers(obj):

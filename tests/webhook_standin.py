@@ -9,7 +9,7 @@ import json
 import time
 from typing import NamedTuple
 
-from gpu_admission.webhook.review.types import JSON, Answer, Engine, PolicyError
+from gpu_admission.webhook.review.types import JSON, Engine, PolicyError, Response
 
 
 class StandinPolicy(NamedTuple):
@@ -36,7 +36,7 @@ def load(source):
 
 
 def bad(sentence):
-    return Answer(400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"})
+    return Response(400, json.dumps({"error": sentence, "status": 400}).encode() + b"\n", JSON, {"decision": "error"})
 
 
 def judge(policy, request, endpoint):
@@ -81,7 +81,7 @@ def decider(policies):
             "rules": rules,
             "applied": applied,
         }
-        return Answer(200, json.dumps(answer).encode(), JSON, record)
+        return Response(200, json.dumps(answer).encode(), JSON, record)
 
     return decide
 

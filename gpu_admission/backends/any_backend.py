@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import portable_names
-from .base import Backend, Page
+from .base import Backend, BackendDocs
 from .components import OF_VENDOR
 from .native_request import PORTABLE
 from .per_pod import PER_POD
@@ -12,10 +12,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .base import Facts
-    from .native_request import Spelling
-    from .portable import Request
-    from .rejection import Refused
+    from .base import ClusterFacts
+    from .native_request import NativeRequest
+    from .portable import GpuShare
+    from .rejection import RejectedRequest
 
 
 class AnyBackend(Backend):
@@ -24,21 +24,21 @@ class AnyBackend(Backend):
     name = PER_POD
     title = "the cluster's sharing system"
     reads = frozenset({PORTABLE})
-    spares_vendors = True
+    allows_mixed_vendors = True
     sharing = "whole"
     vendors = tuple(OF_VENDOR)
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a portable request, which nobody here translates."""
         return portable_names.BACKEND.read(spelling, facts)
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield amounts that no backend would take."""
-        yield from portable_names.BACKEND.inspect(spelling, facts)
+        yield from portable_names.BACKEND.check_amounts(spelling, facts)
 
 
 BACKEND = AnyBackend()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 For those who do not know the cluster: each pod is judged by the backend whose names it uses, with that backend's
 default parameters. Nothing is translated, and portable names are left for the cluster.""",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import cards
-from .portable import LEAST_MEMORY, Emission, ceil_div, in_words
-from .rejection import EXCEEDS, Refused
+from .portable import LEAST_MEMORY, BackendPatch, ceil_div, in_words
+from .rejection import EXCEEDS, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,16 +15,16 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Pod
 
-    from .cards import Card
+    from .cards import GpuModel
     from .components import Component
-    from .native_request import Spelling
+    from .native_request import NativeRequest
     from .parameter import Parameter
-    from .portable import Request
+    from .portable import GpuShare
 
     Sharing = Literal["whole", "count", "memory"]
 
 
-class Facts:
+class ClusterFacts:
     """What a policy says: the parameters of the backend at hand, and the cluster's cards.
 
     For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
@@ -42,25 +42,25 @@ class Facts:
         sources: Iterable[str] = (),
     ) -> None:
         self.parameters: Mapping[str, Any] = parameters or {}
-        self.cards: tuple[Card, ...] = tuple(cards.card(said) for said in found)
+        self.cards: tuple[GpuModel, ...] = tuple(cards.gpu_model(value) for value in found)
         self.sources = frozenset(sources)
         self.per_pod = False
 
     @classmethod
-    def of(cls, policy: Policy) -> Facts:
+    def of(cls, policy: Policy) -> ClusterFacts:
         """Return what a policy says of its own backend."""
         return cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
 
     @classmethod
-    def chosen_by_pod(cls, policy: Policy) -> Facts:
+    def chosen_by_pod(cls, policy: Policy) -> ClusterFacts:
         """Return what is known of a backend that a pod chose: the policy's cards, and no parameter."""
         facts = cls({}, policy.cards)
         facts.per_pod = True
         return facts
 
-    def elsewhere(self, parameters: Mapping[str, Any] | None = None) -> Facts:
+    def elsewhere(self, parameters: Mapping[str, Any] | None = None) -> ClusterFacts:
         """Return the same cluster as another backend sees it, which has default parameters."""
-        facts = Facts(parameters)
+        facts = ClusterFacts(parameters)
         facts.cards = self.cards
         return facts
 
@@ -80,7 +80,7 @@ class Facts:
         return min((card.memory for card in self.cards), default=None)
 
 
-class Asked:
+class ContainerRequest:
     """One container's request, read: by whom it is spelled, what it means, and what becomes of it.
 
     ``native`` tells that the policy's own backend reads it as it stands; ``emission`` is the translation of
@@ -89,12 +89,12 @@ class Asked:
 
     __slots__ = ("emission", "native", "request", "source", "spelling")
 
-    def __init__(self, spelling: Spelling, source: Backend, request: Request, *, native: bool) -> None:
+    def __init__(self, spelling: NativeRequest, source: Backend, request: GpuShare, *, native: bool) -> None:
         self.spelling = spelling
         self.source = source
         self.request = request
         self.native = native
-        self.emission: Emission | None = None
+        self.emission: BackendPatch | None = None
 
     @property
     def container(self) -> Container:
@@ -102,7 +102,7 @@ class Asked:
         return self.spelling.container
 
 
-class Page:
+class BackendDocs:
     """What an administrator reads about a backend (``docs/backends.md`` is written from it).
 
     ``refuses`` are pairs of what is refused and why; ``install`` says how to run it beside this webhook.
@@ -179,12 +179,12 @@ class Backend:
 
     name: str
     title: str
-    page: Page
+    page: BackendDocs
     scheduler: str | None = None
     reads: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
-    spares_vendors = False
+    allows_mixed_vendors = False
     whole_cards = False
     sharing: Sharing = "memory"
     shares_cards = False
@@ -205,17 +205,17 @@ class Backend:
     preloads = False
     judged_annotations: frozenset[str] = frozenset()
 
-    def own(self, facts: Facts) -> frozenset[str]:
+    def own(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the systems whose words are this backend's own under these parameters."""
         del facts
         return self.reads
 
-    def left(self, facts: Facts) -> frozenset[str]:
+    def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the systems that are left alone under these parameters."""
         del facts
         return self.leaves
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Return the portable request of what is spelled in this backend's words, and which of them it consumed.
 
         A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
@@ -224,23 +224,23 @@ class Backend:
         """
         raise NotImplementedError
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Return the portable request in this backend's words, never less than asked.
 
         Raises Refused where it cannot be honoured.
         """
         raise NotImplementedError
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield what is wrong with amounts in this backend's words: units in doubt, percentages out of range."""
         del spelling, facts
         yield from ()
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield what is wrong with one container's request, native or about to be translated."""
         yield from exceeds(asked.request, facts)
 
-    def amend(self, asked: Asked, facts: Facts) -> Emission | None:
+    def amend(self, asked: ContainerRequest, facts: ClusterFacts) -> BackendPatch | None:
         """Return the resources of a native request with what it lacks beyond doubt; None where nothing is missing.
 
         Every resource of the request is among them.
@@ -248,24 +248,26 @@ class Backend:
         del asked, facts
         return None
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what is wrong with the requests of a pod taken together."""
         del pod, asked, facts
         yield from ()
 
-    def address(self, emission: Emission, pod: Pod, container: Container) -> None:
+    def bind_container(self, emission: BackendPatch, pod: Pod, container: Container) -> None:
         """Say in a translation for which container it is, where its words stand outside of the container."""
         del emission, pod, container
 
-    def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
+    def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
 
         Raises Refused where it lacks what nobody here can know.
         """
         del pod, labels, facts
-        return Emission()
+        return BackendPatch()
 
-    def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+    def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
 
         It is asked for a container whose request the backend has read and found nothing wrong with, and only where
@@ -274,26 +276,26 @@ class Backend:
         del entry, asked, pod
         return False
 
-    def writes_source(self, source: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+    def writes_source(self, source: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
         del source, asked, pod
         return False
 
 
-def exceeds(request: Request, facts: Facts) -> Iterator[Refused]:
+def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequest]:
     """Yield a refusal where a GPU is asked for more memory than the largest card has."""
     if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
         yield too_much(request.memory, facts)
 
 
-def too_much(memory: int, facts: Facts) -> Refused:
+def too_much(memory: int, facts: ClusterFacts) -> RejectedRequest:
     """Return the refusal of more memory on one GPU than any card of the policy has."""
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
     guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
     guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
     hint = "" if guess is None else f" (was {in_words(guess)} meant?)"
-    return Refused(
+    return RejectedRequest(
         EXCEEDS,
         f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "
         f"{in_words(largest)}: it would wait for ever",

@@ -12,7 +12,7 @@ import re
 
 from gpu_admission.core import quantity
 from gpu_admission.core.quantity import GIB
-from gpu_admission.core.raw import mappings
+from gpu_admission.core.raw import iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ _PROFILE = re.compile(r"^(\d+)g\.(\d+)gb(?:[.+-]([a-z]+(?:\.all)?))?$")
 _SLICES = 7  # of compute on every card but the A30
 
 
-class Profile:
+class MigProfile:
     """A MIG profile: its name as the driver writes it, slices of compute, usable bytes, and how many fit on a card.
 
     ``modifier`` is ``me`` (media engines), ``gfx`` (graphics) or empty.
@@ -139,7 +139,7 @@ class Profile:
         return f"<Profile {self.name} {self.memory}>"
 
 
-class Card:
+class GpuModel:
     """A model of card: memory in bytes, cards per node (None where unknown), slices, and MIG profiles.
 
     ``mig`` is ``mixed``, ``single``, ``none`` or None (the policy's strategy); ``profile`` the one profile of
@@ -149,18 +149,18 @@ class Card:
     __slots__ = ("memory", "mig", "model", "per_node", "product", "profile", "profiles", "slices")
 
     def __init__(
-        self, model: str, memory: int, profiles: tuple[Profile, ...], said: Mapping[str, Any], slices: int
+        self, model: str, memory: int, profiles: tuple[MigProfile, ...], value: Mapping[str, Any], slices: int
     ) -> None:
         self.model = model
         self.memory = memory
         self.profiles = profiles
         self.slices = slices
-        self.per_node: int | None = said.get("perNode")
-        self.mig: str | None = said.get("mig")
-        self.profile: str | None = said.get("profile")
-        self.product: str = said.get("product") or model
+        self.per_node: int | None = value.get("perNode")
+        self.mig: str | None = value.get("mig")
+        self.profile: str | None = value.get("profile")
+        self.product: str = value.get("product") or model
 
-    def profile_named(self, name: str) -> Profile | None:
+    def profile_named(self, name: str) -> MigProfile | None:
         """Return the profile of that name, however its ``+`` is written, or None."""
         wanted = _folded(name)
         return next((profile for profile in self.profiles if _folded(profile.name) == wanted), None)
@@ -173,27 +173,27 @@ def _folded(name: str) -> str:
     return name.replace("+", ".").replace("-me", ".me")
 
 
-def card(said: Mapping[str, Any]) -> Card:
+def gpu_model(value: Mapping[str, Any]) -> GpuModel:
     """Return a card of a policy's ``cluster.cards``, completed from the table where the model is in it."""
-    model = said["model"]
+    model = value["model"]
     row = _TABLE.get(_ALIASES.get(model, model))
     own = tuple(
-        Profile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
-        for _, entry in mappings(said.get("profiles"))
+        MigProfile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
+        for _, entry in iter_dicts(value.get("profiles"))
     )
     profiles = own or (_profiles(row[2]) if row else ())
-    if said.get("memory") is not None:
-        memory = quantity.parse(said["memory"]).ceil()
+    if value.get("memory") is not None:
+        memory = quantity.parse(value["memory"]).ceil()
     else:
         memory = row[0] * GIB if row else max((profile.memory for profile in profiles), default=0)
-    return Card(model, memory, profiles, said, row[1] if row else _SLICES)
+    return GpuModel(model, memory, profiles, value, row[1] if row else _SLICES)
 
 
-def _profiles(rows: Iterable[tuple[int, int, int, int]]) -> tuple[Profile, ...]:
+def _profiles(rows: Iterable[tuple[int, int, int, int]]) -> tuple[MigProfile, ...]:
     """Return the profiles of a table's row, and the one with media engines that every card has besides."""
-    found = [Profile(f"{g}g.{gb}gb", usable * GIB // 100, count) for g, gb, usable, count in rows]
+    found = [MigProfile(f"{g}g.{gb}gb", usable * GIB // 100, count) for g, gb, usable, count in rows]
     first = found[0]
-    return (*found, Profile(f"{first.name}+me", first.memory, 1))
+    return (*found, MigProfile(f"{first.name}+me", first.memory, 1))
 
 
 def models() -> tuple[str, ...]:
@@ -206,12 +206,12 @@ def known(model: str) -> bool:
     return _ALIASES.get(model, model) in _TABLE
 
 
-def table() -> tuple[Card, ...]:
+def table() -> tuple[GpuModel, ...]:
     """Return every card of the table."""
-    return tuple(card({"model": model}) for model in _TABLE)
+    return tuple(gpu_model({"model": model}) for model in _TABLE)
 
 
-def lowest(name: str) -> Profile | None:
+def lowest(name: str) -> MigProfile | None:
     """Return the profile of that name with the least usable memory among all cards of the table, or None."""
     found = [profile for model in table() if (profile := model.profile_named(name)) is not None]
     return min(found, key=lambda profile: profile.memory, default=None)

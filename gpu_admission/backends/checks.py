@@ -6,7 +6,7 @@ from gpu_admission.core.quantity import GIB, MIB
 from gpu_admission.workloads.resources import MOST_DEVICES
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, in_words
-from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, Refused
+from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,29 +16,33 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
     from gpu_admission.core.quantity import Quantity
 
-    from .base import Asked, Backend, Facts
-    from .native_request import Spelling
-    from .portable import Request
+    from .base import Backend, ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
+    from .portable import GpuShare
 
 _CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discovery, in MiB
 
 
-def require_plausible(request: Request) -> None:
+def require_plausible(request: GpuShare) -> None:
     """Raise Refused for amounts that no backend on any cluster can give: they are never translated."""
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
-        raise Refused(UNTRANSLATABLE, f"which asks for {what} at all", "ask for more than zero, or leave the key out")
+        raise RejectedRequest(
+            UNTRANSLATABLE, f"which asks for {what} at all", "ask for more than zero, or leave the key out"
+        )
     if request.count > MOST_DEVICES:
-        raise Refused(UNTRANSLATABLE, "more GPUs than any node has", "ask for the number of GPUs of one node at most")
+        raise RejectedRequest(
+            UNTRANSLATABLE, "more GPUs than any node has", "ask for the number of GPUs of one node at most"
+        )
     if request.percent is not None and request.percent > 100:
-        raise Refused(
+        raise RejectedRequest(
             PERCENT,
             f"{request.percent} percent of the compute of one GPU",
             "write a percentage from 1 to 100 per GPU",
         )
     if request.memory is not None and request.memory > MOST_MEMORY:
         less = ceil_div(request.memory, 1024)
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
             f"check the unit: {in_words(less)} would be 1024 times less"
@@ -46,24 +50,24 @@ def require_plausible(request: Request) -> None:
             else "write the memory that the process needs, such as 8Gi",
         )
     if request.memory is not None and request.memory < LEAST_MEMORY:
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"{in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
 
-def require_known_size(request: Request, facts: Facts) -> Request:
+def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
     """Return the request with its memory in bytes, where it was given as a part of a card.
 
     Raises Refused where that takes a card that the policy does not name, for a share of unknown size, and for what
     only its own backend can do.
     """
     if request.lost is not None:
-        raise Refused(UNTRANSLATABLE, *request.lost)
+        raise RejectedRequest(UNTRANSLATABLE, *request.lost)
     if request.thousandths is not None:
         if facts.largest is None:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "a part of a card, and how much that is depends on the card",
                 "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
@@ -71,7 +75,7 @@ def require_known_size(request: Request, facts: Facts) -> Request:
             )
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
     if request.share:
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
             "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
@@ -79,12 +83,12 @@ def require_known_size(request: Request, facts: Facts) -> Request:
     return request
 
 
-def whole_cards_fit(request: Request, facts: Facts) -> bool:
+def whole_cards_fit(request: GpuShare, facts: ClusterFacts) -> bool:
     """Tell whether every card of the policy has the memory that is asked for (False where it names none)."""
     return request.memory is None or (facts.smallest is not None and facts.smallest >= request.memory)
 
 
-def card_affinity(request: Request, facts: Facts) -> tuple[dict[str, Any], ...]:
+def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any], ...]:
     """Return the node affinity under which a whole card has the memory asked for; none where every card has it."""
     if whole_cards_fit(request, facts):
         return ()
@@ -105,7 +109,7 @@ def unit_name(unit: int) -> str:
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {in_words(unit)}")
 
 
-def only_count(spelling: Spelling, *names: str) -> int:
+def only_count(spelling: NativeRequest, *names: str) -> int:
     """Return how many devices are asked for under one of these names (1 where none is named)."""
     for name in names:
         amount = spelling.amount(name)
@@ -114,30 +118,30 @@ def only_count(spelling: Spelling, *names: str) -> int:
     return 1
 
 
-def several_gpus(backend: Backend, request: Request) -> Iterator[Refused]:
+def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
     """Yield a refusal where a backend serves a container from one card only."""
     if request.count > 1:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
             "ask for one GPU (gpu-admission.io/gpu-count: 1), or for whole GPUs",
         )
 
 
-def no_cores(backend: Backend, request: Request) -> Iterator[Refused]:
+def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
     """Yield a refusal where a backend that shares memory only is asked for compute: not even all of it is promised."""
     if request.cores is not None and not request.whole:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
             "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
         )
 
 
-def memory_needed(backend: Backend, request: Request) -> None:
+def memory_needed(backend: Backend, request: GpuShare) -> None:
     """Raise Refused for a percentage without memory, where a share of compute comes with a share of memory."""
     if request.memory is None and request.limits_cores:
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
             "of one without the other",
@@ -146,14 +150,14 @@ def memory_needed(backend: Backend, request: Request) -> None:
 
 
 def in_init_containers(
-    backend: Backend, asked: list[Asked], *, severity: Severity | None = None
-) -> Iterator[tuple[Asked, Refused]]:
+    backend: Backend, asked: list[ContainerRequest], *, severity: Severity | None = None
+) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield each init or sidecar container that asks of a backend which does not count those."""
     for one in asked:
         if one.container.role in {"init", "sidecar"}:
             yield (
                 one,
-                Refused(
+                RejectedRequest(
                     CONTAINERS,
                     f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
                     "that others count on",
@@ -163,14 +167,16 @@ def in_init_containers(
             )
 
 
-def one_container(backend: Backend, asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+def one_container(
+    backend: Backend, asked: list[ContainerRequest]
+) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield every GPU container after the first, for a backend that serves one a pod."""
     for one in asked[1:]:
         total = sum(other.request.memory or 0 for other in asked)
         sums = f" (together they ask for {in_words(total)})" if total else ""
         yield (
             one,
-            Refused(
+            RejectedRequest(
                 CONTAINERS,
                 f'but container "{asked[0].container.name[:63]}" asks for a GPU already, and {backend.title} serves '
                 f"one GPU container in a pod{sums}",
@@ -179,43 +185,43 @@ def one_container(backend: Backend, asked: list[Asked]) -> Iterator[tuple[Asked,
         )
 
 
-def no_memory(spelling: Spelling, name: str, example: str) -> Iterator[Refused]:
+def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequest]:
     """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
     amount = _said(spelling, name)
     if amount is not None and amount.is_zero:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             "which asks for no memory at all",
             f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
         )
 
 
-def zero_is_all(spelling: Spelling, name: str, title: str) -> Iterator[Refused]:
+def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequest]:
     """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
 
     Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
     """
     amount = _said(spelling, name)
     if amount is not None and amount.is_zero:
-        yield Refused(
+        yield RejectedRequest(
             UNIT,
             f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
             f"leave {name} out to take whole cards, or write the memory in MiB",
         )
 
 
-def no_cards(spelling: Spelling, name: str) -> Iterator[Refused]:
+def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequest]:
     """Yield a refusal where memory or compute is asked for on zero cards."""
     amount = _said(spelling, name)
-    if amount is not None and amount.is_zero and spelling.asks:
-        yield Refused(
+    if amount is not None and amount.is_zero and spelling.wants_gpu:
+        yield RejectedRequest(
             UNTRANSLATABLE,
             "which asks for no GPU at all",
             f"write {name}: 1; or leave all of it out where no GPU is needed",
         )
 
 
-def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterator[Refused]:
+def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequest]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
     ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
@@ -230,7 +236,7 @@ def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterat
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
-        yield Refused(
+        yield RejectedRequest(
             UNIT,
             f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
             f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
@@ -238,21 +244,21 @@ def suspicious(spelling: Spelling, name: str, unit: int, facts: Facts) -> Iterat
         )
 
 
-def suspicious_bytes(spelling: Spelling, name: str) -> Iterator[Refused]:
+def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequest]:
     """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
     amount = _said(spelling, name)
     if amount is not None:
         yield from too_few_bytes(name, amount.ceil())
 
 
-def too_few_bytes(name: str, count: int) -> Iterator[Refused]:
+def too_few_bytes(name: str, count: int) -> Iterator[RejectedRequest]:
     """Yield an error for fewer bytes than any process needs on a GPU."""
     if 0 < count < LEAST_MEMORY:
         meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
         yield _other_bytes(name, in_words(count), meant)
 
 
-def too_many_bytes(name: str, count: int) -> Iterator[Refused]:
+def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequest]:
     """Yield an error for more bytes than any GPU has."""
     if count > MOST_MEMORY:
         guesses = [ceil_div(count, 1024**slip) for slip in range(1, 4)]
@@ -260,23 +266,23 @@ def too_many_bytes(name: str, count: int) -> Iterator[Refused]:
         yield _other_bytes(name, f"{in_words(count)}, more than any GPU has", in_words(guess).removeprefix("about "))
 
 
-def _other_bytes(name: str, said: str, meant: str) -> Refused:
-    return Refused(
+def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequest:
+    return RejectedRequest(
         UNIT,
-        f"{said}: {name} counts bytes; did you mean {meant}?",
+        f"{raw_value}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
         severity="error",
     )
 
 
-def _said(spelling: Spelling, name: str) -> Quantity | None:
+def _said(spelling: NativeRequest, name: str) -> Quantity | None:
     """Return the amount that stands under a name, or None where there is none that can be judged."""
     gpu = spelling.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return None if amount is None or amount.is_negative else amount
 
 
-def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refused]:
+def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequest]:
     """Yield a refusal for each percentage that is not from 1 to ``most``."""
     for name in names:
         amount = _said(spelling, name)
@@ -284,14 +290,14 @@ def percents(spelling: Spelling, *names: str, most: int = 100) -> Iterator[Refus
             continue
         value = amount.ceil()
         if not 1 <= value <= most:
-            yield Refused(
+            yield RejectedRequest(
                 PERCENT,
                 f"and {name} says {value} percent: a percentage is from 1 to {most}",
                 f"write {name} as a number from 1 to {most}",
             )
 
 
-def _meant(value: int, unit: int, facts: Facts) -> int | None:
+def _meant(value: int, unit: int, facts: ClusterFacts) -> int | None:
     """Return the amount that was probably meant, or None where the one given is plausible."""
     most = facts.largest or MOST_MEMORY
     if value * unit > 4 * most:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB, exact_bytes
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 
-from .base import Backend, Page
+from .base import Backend, BackendDocs
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import Emission, Request, ceil_div
-from .rejection import UNTRANSLATABLE, Refused
+from .portable import BackendPatch, GpuShare, ceil_div
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
+    from .base import ClusterFacts, ContainerRequest
 
 
 # Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); these are ours.
@@ -41,31 +41,31 @@ class Dra(Backend):
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
     leaves = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield shares and partitions of NVIDIA's device plugin: a claim of a whole device is another thing."""
         if asked.spelling.system in {NVIDIA_SHARED, "mig"}:
             what = "a MIG device" if asked.spelling.system == "mig" else "a share of a card"
-            yield Refused(
+            yield RejectedRequest(
                 UNTRANSLATABLE,
                 f"which is {what} of NVIDIA's device plugin, and the policy's template does not say that it gives one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
             )
-        yield from super().judge(asked, facts)
+        yield from super().check_container(asked, facts)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Refer to the template, once a GPU: what it gives is the administrator's promise.
 
         ``templatePerRequest``, which the command ``translate`` sets, refers to a template of its own per request.
         """
         template_name = facts.parameters.get("template")
         if not template_name:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
                 "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
             )
         if request.limits_cores:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and what a claim gives is said by its template",
                 "leave the percentage of compute out",
@@ -73,23 +73,25 @@ class Dra(Backend):
         base = _claim_name(template_name)
         if facts.parameters.get("templatePerRequest"):
             if request.count > _MOST_DEVICES:
-                raise Refused(
+                raise RejectedRequest(
                     UNTRANSLATABLE,
                     f"{request.count} GPUs, and Kubernetes allocates at most {_MOST_DEVICES} devices to a claim",
                     f"ask for {_MOST_DEVICES} at most",
                 )
-            return Emission(claims={base: template_for(template_name, request)})
+            return BackendPatch(claims={base: template_for(template_name, request)})
         if request.count > MOST_CLAIMS:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
                 f"ask for {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
-        return Emission(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())
+        return BackendPatch(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
         del facts
         written = [(one, one.emission.claims) for one in asked if one.emission is not None]
@@ -97,13 +99,18 @@ class Dra(Backend):
         if not names:
             return
         last = written[-1][0]
-        name = text(pod.metadata.get("name"))
+        name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield last, Refused(UNTRANSLATABLE, reason, f"ask for {_MOST_OF_POD} GPUs at most in the whole pod")
+            yield last, RejectedRequest(UNTRANSLATABLE, reason, f"ask for {_MOST_OF_POD} GPUs at most in the whole pod")
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
-            yield last, Refused(UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it")
+            yield (
+                last,
+                RejectedRequest(
+                    UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it"
+                ),
+            )
 
 
 def _claim_name(template_name: str) -> str:
@@ -111,14 +118,14 @@ def _claim_name(template_name: str) -> str:
     return template_name.replace(".", "-")[:_LONGEST_CLAIM].rstrip("-")
 
 
-def template_for(base: str, request: Request) -> str:
+def template_for(base: str, request: GpuShare) -> str:
     """Return the name of the template for one kind of request: ``gpu``, ``gpu-8gi``, ``gpu-2x-8gi``."""
     count = f"-{request.count}x" if request.count > 1 else ""
     memory = "" if request.memory is None else f"-{exact_bytes(request.memory).lower()}"
     return f"{base}{count}{memory}"
 
 
-def template(name: str, request: Request) -> dict[str, Any]:
+def template(name: str, request: GpuShare) -> dict[str, Any]:
     """Return a ResourceClaimTemplate that gives one GPU with the memory of a request (Kubernetes 1.34 on)."""
     exactly: dict[str, Any] = {"deviceClassName": "gpu.nvidia.com", "count": request.count}
     if request.memory is not None:
@@ -134,7 +141,7 @@ def template(name: str, request: Request) -> dict[str, Any]:
 
 
 BACKEND = Dra()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 A pod refers to resource claims, which Kubernetes makes from a ResourceClaimTemplate that exists in its namespace: one
 claim a GPU, of the `template` that the policy names. What a claim gives is the template's affair: admission can neither

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from .base import Backend, Page
+from .base import Backend, BackendDocs
 from .checks import card_affinity, whole_cards_fit
 from .components import OF_VENDOR
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import Emission, Request, in_words
-from .rejection import UNTRANSLATABLE, Refused
+from .portable import BackendPatch, GpuShare, in_words
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .base import Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts
+    from .native_request import NativeRequest
 
 _RESOURCES = {"nvidia": "nvidia.com/gpu", "amd": "amd.com/gpu", "intel": "gpu.intel.com/i915"}
 
@@ -25,7 +25,7 @@ class Exclusive(Backend):
     title = "a device plugin for whole GPUs"
     reads = frozenset({NVIDIA, "amd", "intel"})
     leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
-    spares_vendors = True
+    allows_mixed_vendors = True
     whole_cards = True
     sharing = "whole"
     gpu_is_card = True
@@ -39,15 +39,15 @@ class Exclusive(Backend):
         Parameter("resource", "resource", "another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"),
     )
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
         del facts
-        return Request(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0), consumed=spelling.gpus)
+        return GpuShare(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0), consumed=spelling.gpus)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for whole cards that have the memory asked for: by the node's label where the cards differ."""
         if request.limits_cores:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and this cluster hands out GPUs only whole",
                 "leave the percentage of compute out to take a whole GPU",
@@ -55,19 +55,19 @@ class Exclusive(Backend):
         vendor = facts.parameters.get("vendor") or "nvidia"
         resource = facts.parameters.get("resource") or _RESOURCES[vendor]
         if vendor == "nvidia":
-            return Emission({resource: request.count}, affinity=card_affinity(request, facts))
+            return BackendPatch({resource: request.count}, affinity=card_affinity(request, facts))
         if not whole_cards_fit(request, facts):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory or 0)} of memory, and no node label tells how much a card of this "
                 "cluster has",
                 f"ask for whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
             )
-        return Emission({resource: request.count})
+        return BackendPatch({resource: request.count})
 
 
 BACKEND = Exclusive()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where
 the policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU

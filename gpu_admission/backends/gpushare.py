@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import (
     in_init_containers,
     in_units,
@@ -19,8 +19,8 @@ from .checks import (
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import Parameter
-from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, Refused
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 _MEMORY = "aliyun.com/gpu-mem"
 _CORES = "aliyun.com/gpu-core.percentage"
@@ -61,23 +61,25 @@ class Gpushare(Backend):
         ),
     )
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read memory in the unit of the device plugin, always of one card."""
         memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
         if memory is None or spelling.without(_MEMORY, _CORES):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
                 f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
             )
-        return Request(memory * unit(facts), 1, None if cores is None else cores * SEVENTHS, consumed=(_MEMORY, _CORES))
+        return GpuShare(
+            memory * unit(facts), 1, None if cores is None else cores * SEVENTHS, consumed=(_MEMORY, _CORES)
+        )
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         if request.memory is None:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "a whole GPU, and gpushare has no word for one",
                 f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
@@ -85,21 +87,23 @@ class Gpushare(Backend):
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
                 f"on a card of {in_words(facts.largest or 0)}",
                 f"ask for at most {in_words(most * unit(facts))}",
             )
-        return Emission({_MEMORY: units}, notes=notes)
+        return BackendPatch({_MEMORY: units}, notes=notes)
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield doubtful units, no memory at all, and impossible percentages."""
         yield from no_memory(spelling, _MEMORY, "8" if unit(facts) == GIB else "8192")
         yield from suspicious(spelling, _MEMORY, unit(facts), facts)
         yield from percents(spelling, _CORES)
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what the extender would miscount: a second GPU container, init containers, sums beyond a card."""
         del pod
         yield from in_init_containers(self, asked)
@@ -107,7 +111,9 @@ class Gpushare(Backend):
         yield from pod_sum(self.title, asked, unit(facts), facts)
 
 
-def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+def pod_sum(
+    title: str, asked: list[ContainerRequest], size: int, facts: ClusterFacts
+) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield a refusal where all of a pod's requests together do not fit one card, rounded down to units."""
     if facts.largest is None or not asked:
         return
@@ -117,7 +123,7 @@ def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator
     if total > most and not alone and all((one.request.memory or 0) <= facts.largest for one in asked):
         yield (
             asked[-1],
-            Refused(
+            RejectedRequest(
                 EXCEEDS,
                 f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
                 "for ever",
@@ -126,22 +132,22 @@ def pod_sum(title: str, asked: list[Asked], size: int, facts: Facts) -> Iterator
         )
 
 
-def unit(facts: Facts) -> int:
+def unit(facts: ClusterFacts) -> int:
     """Return the bytes that ``aliyun.com/gpu-mem`` counts."""
     return MIB if facts.parameters.get("unit") == "MiB" else GIB
 
 
-def capacity(facts: Facts) -> int:
+def capacity(facts: ClusterFacts) -> int:
     """Return how many units the largest card has: it is rounded down."""
     return (facts.largest or 0) // unit(facts)
 
 
-def _name(facts: Facts) -> str:
+def _name(facts: ClusterFacts) -> str:
     return "MiB" if unit(facts) == MIB else "GiB"
 
 
 BACKEND = Gpushare()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 Memory of one card, counted in GiB (in MiB where the device plugin runs with `--memory-unit=MiB`; set `unit` in the
 policy to the same). Amounts are rounded up to whole units. An extender of the default scheduler chooses the card, so

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 
 from . import hami_annotations, hami_vendors
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import memory_factor
-from .portable import SEVENTHS, Emission, Request
-from .rejection import UNTRANSLATABLE, Refused
+from .portable import SEVENTHS, BackendPatch, GpuShare
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"
@@ -73,13 +73,13 @@ class Hami(Backend):
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other makers' cards only their number."""
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
-            return Request(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
+            return GpuShare(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
         memory, cores, percentage = spelling.amount(_MEMORY), spelling.amount(_CORES), spelling.amount(_PERCENTAGE)
-        return Request(
+        return GpuShare(
             memory * facts.factor * MIB if memory else None,
             only_count(spelling, _NUMBER),
             cores * SEVENTHS if cores else None,
@@ -88,18 +88,18 @@ class Hami(Backend):
             consumed=(_NUMBER, _CORES, _PRIORITY, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield doubtful units, zeroes and impossible percentages."""
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
-            yield from hami_vendors.inspect(spelling, vendor)
+            yield from hami_vendors.check_amounts(spelling, vendor)
             return
         yield from no_cards(spelling, _NUMBER)
         yield from zero_is_all(spelling, _MEMORY, self.title)
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
         yield from percents(spelling, _CORES, _PERCENTAGE)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for memory on each card."""
         resources: dict[str, int | str] = {_NUMBER: request.count}
         notes: tuple[str, ...] = ()
@@ -107,26 +107,28 @@ class Hami(Backend):
             resources[_MEMORY], notes = in_units(request.memory, facts.factor * MIB)
         if request.percent is not None:
             resources[_CORES] = request.percent
-        return Emission(resources, notes=notes)
+        return BackendPatch(resources, notes=notes)
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield what HAMi drops in silence: memory said twice, containers it passes over."""
         names = asked.spelling.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
-            yield Refused(
+            yield RejectedRequest(
                 UNTRANSLATABLE,
                 "memory as an amount and as a percentage, and HAMi takes one of them",
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
-        if not asked.native and mapping(asked.container.spec.get("securityContext")).get("privileged") is True:
-            yield Refused(
+        if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
+            yield RejectedRequest(
                 UNTRANSLATABLE,
                 "in a privileged container, which HAMi passes over: it would see every card of its node",
                 "leave privileged out",
             )
-        yield from super().judge(asked, facts)
+        yield from super().check_container(asked, facts)
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
         del facts
         yield from hami_annotations.refused(pod, asked)
@@ -136,7 +138,7 @@ class Hami(Backend):
             if pod.spec.get("nodeName") and not one.native:
                 yield (
                     one,
-                    Refused(
+                    RejectedRequest(
                         UNTRANSLATABLE,
                         "on a node chosen by nodeName, which passes HAMi's scheduler by: nothing would be allocated",
                         "choose the node by nodeSelector kubernetes.io/hostname",
@@ -145,7 +147,7 @@ class Hami(Backend):
 
 
 BACKEND = Hami()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 HAMi's scheduler allocates shares of cards, and a library inside of the container keeps the process to its memory and
 compute. Memory is counted per card in MiB (times `memoryFactor`). Pods need `schedulerName: hami-scheduler`, which

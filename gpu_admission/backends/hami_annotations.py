@@ -6,11 +6,11 @@ pkg/device/ascend/device.go (VNPUModeAnnotation), pkg/device/metax/protocol.go a
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import is_placeholder, mapping, shown
+from gpu_admission.core.raw import as_dict, format_value, is_placeholder
 from gpu_admission.core.typos import nearest
 
 from .portable import listed
-from .rejection import UNTRANSLATABLE, Refused
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked
+    from .base import ContainerRequest
 
 _IGNORED = "HAMi takes its default instead"
 # annotation -> its values, whether several may stand there with commas between them, what HAMi does with another
@@ -43,18 +43,18 @@ VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
 }
 
 
-def refused(pod: Pod, asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield each annotation whose value HAMi does not know."""
-    annotations = mapping(pod.metadata.get("annotations"))
+    annotations = as_dict(pod.metadata.get("annotations"))
     for key, (values, several, then, severity) in VALUES.items():
-        said = annotations.get(key)
-        if said is None or said == "" or is_placeholder(said):
+        value = annotations.get(key)
+        if value is None or value == "" or is_placeholder(value):
             continue
-        parts = said.split(",") if several and isinstance(said, str) else [said]
+        parts = value.split(",") if several and isinstance(value, str) else [value]
         wrong = next((each for each in parts if not isinstance(each, str) or each.strip() not in values), None)
         if wrong is None:
             continue
         near = nearest(wrong.strip().lower(), values, 3) if isinstance(wrong, str) else None
         write = f"{key}: {near}" if near else f"one of {listed(list(values))}"
-        reason = f"and the annotation {key}: {shown(said)} is none that HAMi knows: {then}"
-        yield asked[0], Refused(UNTRANSLATABLE, reason, f"write {write}", severity=severity)
+        reason = f"and the annotation {key}: {format_value(value)} is none that HAMi knows: {then}"
+        yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, f"write {write}", severity=severity)

@@ -12,10 +12,10 @@ import re
 
 from gpu_admission.core.quantity import GIB, MIB
 
-from .base import Facts
+from .base import ClusterFacts
 from .checks import suspicious
 from .portable import listed
-from .rejection import PERCENT, UNTRANSLATABLE, Refused
+from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.container import GpuRequest
 
-    from .native_request import Spelling
+    from .native_request import NativeRequest
 
 PREFIX = "hami-"  # of the systems whose words these are
 
@@ -139,17 +139,17 @@ def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]
     }
 
 
-def count(spelling: Spelling, vendor: Vendor) -> int | None:
+def count(spelling: NativeRequest, vendor: Vendor) -> int | None:
     """Return how many cards are asked for; None where no name counts them."""
     names = [name for name in spelling.gpus if vendor.count.fullmatch(name.partition("/")[2])]
     return max((spelling.amount(name) or 0 for name in names), default=None)
 
 
-def inspect(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
+def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
     """Yield what HAMi drops or refuses of one container's amounts."""
     cards = count(spelling, vendor)
-    if cards is None and vendor.needs_count and spelling.asks:
-        yield Refused(
+    if cards is None and vendor.needs_count and spelling.wants_gpu:
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"and HAMi passes over amounts of {vendor.title} cards without their number: the container gets none",
             f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
@@ -160,7 +160,7 @@ def inspect(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
-            yield Refused(
+            yield RejectedRequest(
                 PERCENT,
                 f"and {name} says {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
@@ -171,29 +171,29 @@ def inspect(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
     yield from _pairs(spelling, vendor)
 
 
-def _memory(spelling: Spelling, vendor: Vendor, name: str, cards: int) -> Iterator[Refused]:
+def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequest]:
     value = spelling.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
-    doubts = list(suspicious(spelling, name, vendor.unit, Facts()))
+    doubts = list(suspicious(spelling, name, vendor.unit, ClusterFacts()))
     yield from doubts
     if doubts:
         return
     if vendor.slices and cards == 1 and value not in vendor.slices:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"and HAMi's webhook refuses {name}: {value}: it is none of the slices, of {vendor.unit // MIB} MiB each",
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
         )
     elif cards > 1 and value <= largest:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
@@ -201,19 +201,19 @@ def _memory(spelling: Spelling, vendor: Vendor, name: str, cards: int) -> Iterat
         )
 
 
-def _pairs(spelling: Spelling, vendor: Vendor) -> Iterator[Refused]:
+def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
     """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
     name = "huawei.com/Ascend910C"
     amount = spelling.amount(name) if vendor.domain == "huawei.com" else None
     if amount is not None and amount > 1 and amount % 2:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
             f"write {name}: {amount + 1}",
         )
 
 
-def _example(spelling: Spelling, vendor: Vendor) -> str:
+def _example(spelling: NativeRequest, vendor: Vendor) -> str:
     name = next(iter(spelling.gpus))
     for end in ("-memory", "-core"):
         if vendor.domain == "huawei.com" and name.endswith(end):

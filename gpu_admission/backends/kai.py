@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.raw import mapping, text
+from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
 
 from . import kai_amounts, kai_annotations, kai_queues
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
 from .components import Component
 from .native_request import KAI, NVIDIA
 from .parameter import Parameter
-from .portable import LEAST_MEMORY, MOST_MEMORY, Emission, Request, ceil_div, in_words
-from .rejection import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, Refused
+from .portable import LEAST_MEMORY, MOST_MEMORY, BackendPatch, GpuShare, ceil_div, in_words
+from .rejection import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 _ROUNDING = 100 * MIB  # KAI rounds a card's memory down to this
 # What KAI's webhooks take from the ConfigMap that its binder fills in, each from the key of the same name.
@@ -88,11 +88,11 @@ class Kai(Backend):
     preloads = True  # by its plugin hamicore
     judged_annotations = frozenset({kai_annotations.MPS})
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
         del facts
         if spelling.system != KAI:
-            return Request(
+            return GpuShare(
                 None,
                 sum(spelling.amount(name) or 0 for name in spelling.gpus),
                 share=spelling.system != NVIDIA,
@@ -100,13 +100,13 @@ class Kai(Backend):
             )
         return kai_annotations.read(spelling.container.name, spelling.annotations)
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
         in_mib = kai_amounts.number(spelling.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
-            yield Refused(
+            yield RejectedRequest(
                 UNIT,
                 f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
                 f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
@@ -115,32 +115,36 @@ class Kai(Backend):
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is asked for whole."""
         for refused in no_cores(self, request):
             raise refused
         if request.memory is None:
-            return Emission({"nvidia.com/gpu": request.count})
+            return BackendPatch({"nvidia.com/gpu": request.count})
         if facts.largest is not None and request.memory > facts.largest // _ROUNDING * _ROUNDING:
             if not whole_cards_fit(request, facts):
-                raise Refused(
+                raise RejectedRequest(
                     UNTRANSLATABLE,
                     f"{in_words(request.memory)}, and KAI counts "
                     f"{in_words(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
                     "ask for less, or for a whole GPU (nvidia.com/gpu: 1)",
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
-            return Emission({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,))
+            return BackendPatch(
+                {"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,)
+            )
         annotations = {kai_annotations.MEMORY: str(ceil_div(request.memory, MIB))}
         if request.count > 1:
             annotations[kai_annotations.DEVICES] = str(request.count)
-        return Emission(annotations=annotations)
+        return BackendPatch(annotations=annotations)
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what annotations cannot say: shares for two containers, or a share beside a whole card."""
         del facts
         shares = [one for one in asked if _is_share(one)]
-        if not shares and text(mapping(pod.metadata.get("annotations")).get(kai_annotations.MPS)) == "true":
+        if not shares and as_str(as_dict(pod.metadata.get("annotations")).get(kai_annotations.MPS)) == "true":
             reason = (
                 f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses '
                 f"it beside whole ones"
@@ -149,11 +153,11 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], Refused(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, advice)
         for one in shares[1:]:
             yield (
                 one,
-                Refused(
+                RejectedRequest(
                     CONTAINERS,
                     f'but container "{shares[0].container.name[:63]}" asks for a share already, and KAI gives a share '
                     "to one container of a pod",
@@ -164,59 +168,59 @@ class Kai(Backend):
             if shares and not _is_share(one):
                 yield (
                     one,
-                    Refused(
+                    RejectedRequest(
                         MIXED,
                         "beside a share of a GPU in the same pod, and KAI serves a pod with either",
                         "move one of the two to a pod of its own",
                     ),
                 )
 
-    def address(self, emission: Emission, pod: Pod, container: Container) -> None:
+    def bind_container(self, emission: BackendPatch, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which KAI takes by itself."""
         first = next((one for one in pod.containers if one.role == "app"), None)
         if kai_annotations.MEMORY in emission.annotations and (first is None or first.name != container.name):
             emission.annotations[kai_annotations.CONTAINER] = container.name
 
-    def complete(self, pod: Pod, labels: Mapping[str, Any], facts: Facts) -> Emission:
+    def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Add the queue that a pod lacks, as `kai_queues` finds it; raises Refused as it does."""
         return kai_queues.completion(pod, labels, facts.parameters.get("queue"))
 
-    def writes_variable(self, entry: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+    def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an entry takes the cards, or the limit, from the ConfigMap that KAI's binder fills in."""
-        name, taken_from = text(entry.get("name")), mapping(entry.get("valueFrom"))
-        reference = mapping(taken_from.get("configMapKeyRef"))
+        name, taken_from = as_str(entry.get("name")), as_dict(entry.get("valueFrom"))
+        reference = as_dict(taken_from.get("configMapKeyRef"))
         if name not in _FROM_CONFIG_MAP or entry.get("value") or list(taken_from) != ["configMapKeyRef"]:
             return False
-        return reference.get("key") == name and text(reference.get("name")) in _config_maps(asked, pod)
+        return reference.get("key") == name and as_str(reference.get("name")) in _config_maps(asked, pod)
 
-    def writes_source(self, source: Mapping[str, Any], asked: Asked, pod: Pod) -> bool:
+    def writes_source(self, source: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an ``envFrom`` is the other ConfigMap that the binder fills in, where env has not the first."""
         if source.get("prefix") or "secretRef" in source:
             return False
         wanted = {f"{name}-evar" for name in _config_maps(asked, pod)}
-        return text(mapping(source.get("configMapRef")).get("name")) in wanted
+        return as_str(as_dict(source.get("configMapRef")).get("name")) in wanted
 
 
-def _config_maps(asked: Asked, pod: Pod) -> tuple[str, ...]:
+def _config_maps(asked: ContainerRequest, pod: Pod) -> tuple[str, ...]:
     """Return how KAI may call the ConfigMap of a container that is given a share; Run:ai left the number out.
 
     Source: kai-scheduler/KAI-Scheduler pkg/binder/common/gpusharingconfigmap/config_map.go.
     """
-    prefix = text(mapping(pod.metadata.get("annotations")).get(SHARE_CONFIG_MAP))
+    prefix = as_str(as_dict(pod.metadata.get("annotations")).get(SHARE_CONFIG_MAP))
     if not prefix or not _is_share(asked):
         return ()
     init = "i" if asked.container.role in {"init", "sidecar"} else ""
     return prefix, f"{prefix}-{init}{asked.container.pointer[-1]}"
 
 
-def _is_share(one: Asked) -> bool:
+def _is_share(one: ContainerRequest) -> bool:
     if one.emission is not None:
         return kai_annotations.MEMORY in one.emission.annotations
     return one.spelling.system == KAI
 
 
 BACKEND = Kai()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; from
 release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes

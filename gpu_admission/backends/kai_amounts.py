@@ -6,10 +6,10 @@ import re
 
 from gpu_admission.core import quantity
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div
-from .rejection import PERCENT, UNTRANSLATABLE, Refused
+from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,41 +19,41 @@ _DIGITS = 36
 _DECIMAL = re.compile(r"\+?(?=\.?[0-9])(?P<whole>[0-9]*)(?:\.(?P<part>[0-9]*))?(?:[eE](?P<power>[+-]?[0-9]{1,3}))?")
 
 
-def number(said: object) -> int | None:
+def number(value: object) -> int | None:
     """Return a number as KAI reads it from an annotation: plain decimal digits."""
-    digits = said if isinstance(said, str) else ""
+    digits = value if isinstance(value, str) else ""
     return int(digits) if digits.isascii() and digits.isdigit() and len(digits) <= 18 else None
 
 
-def in_bytes(name: str, said: object) -> int:
+def in_bytes(name: str, value: object) -> int:
     """Return an amount of memory; raises Refused where it is none above zero."""
-    amount = parsed(said)
+    amount = parsed(value)
     if not amount:
-        raise unreadable(name, said, "an amount of memory above zero, such as 8Gi")
+        raise unreadable(name, value, "an amount of memory above zero, such as 8Gi")
     return amount
 
 
-def in_mib(said: object) -> int:
+def in_mib(value: object) -> int:
     """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
-    if isinstance(said, int) and LEAST_MEMORY <= said * MIB <= MOST_MEMORY:
-        return said
-    meant = parsed(said) or 0
+    if isinstance(value, int) and LEAST_MEMORY <= value * MIB <= MOST_MEMORY:
+        return value
+    meant = parsed(value) or 0
     return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
 
 
-def parsed(said: object) -> int | None:
+def parsed(value: object) -> int | None:
     """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is none above zero."""
-    amount = quantity.decode(said) if isinstance(said, str) else None
+    amount = quantity.decode(value) if isinstance(value, str) else None
     return None if amount is None or amount.is_negative else amount.ceil()
 
 
-def part_of(name: str, said: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
+def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
     """Return a part of one in units of which there are ``of``, rounded up.
 
     Raises Refused where it is not a decimal number above 0 and below 1 (or up to it), with an exponent or without:
     KAI takes what both Go's ParseFloat and Kubernetes' ParseQuantity read (``5e-1``).
     """
-    match = _DECIMAL.fullmatch(text(said))
+    match = _DECIMAL.fullmatch(as_str(value))
     if match is not None:
         digits, part, exponent = match["whole"] + (match["part"] or ""), match["part"] or "", int(match["power"] or 0)
         scale = len(part) - exponent
@@ -61,19 +61,23 @@ def part_of(name: str, said: object, of: int, what: str, *, up_to_all: bool = Fa
             amount, one = int(digits or 0) * 10 ** max(-scale, 0), 10 ** max(scale, 0)
             if 0 < amount < one or (up_to_all and amount == one):
                 return ceil_div(amount * of, one)
-    raise unreadable(name, said, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
+    raise unreadable(name, value, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
 
 
-def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> Refused:
+def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> RejectedRequest:
     """Return the refusal of a limit below what is asked for; ``equal`` tells that it has to be above."""
     allows = f"({limit}) allows no more" if equal else f"allows less ({limit})"
-    return Refused(
+    return RejectedRequest(
         UNTRANSLATABLE,
         f"and {name} {allows} than {other} asks for ({request})",
         f"write a larger {name}, or leave it out",
     )
 
 
-def unreadable(name: str, said: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = "") -> Refused:
+def unreadable(
+    name: str, value: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = ""
+) -> RejectedRequest:
     """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
-    return Refused(kind, f"and {name}: {shown(said)} is not {example}", f"write {name} as {example}{besides}")
+    return RejectedRequest(
+        kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}"
+    )

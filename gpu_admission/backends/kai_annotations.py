@@ -15,13 +15,13 @@ one name (``gpu-memory.limit``, ``gpu-fraction.limit``).
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.raw import mapping, printable, shown, text
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.workloads import resources
 
 from . import kai_amounts as amounts
-from .portable import WHOLE, Request, in_words
-from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
+from .portable import WHOLE, GpuShare, in_words
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,191 +69,195 @@ def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, 
 
     ``certain`` tells that the cluster runs KAI: elsewhere ``gpu-memory`` alone is anybody's annotation.
     """
-    annotations = mapping(metadata.get("annotations"))
+    annotations = as_dict(metadata.get("annotations"))
     own = {key: value for key, value in annotations.items() if _split(key) is not None}
     named = any(_is_amount(key) for key in own)
     if not named and not any(name in annotations for name in _AMOUNTS):
         return _without_amount(pod, annotations, certain=certain)
-    marked = named or any(name in annotations for name in _MARKS) or QUEUE in mapping(metadata.get("labels"))
+    marked = named or any(name in annotations for name in _MARKS) or QUEUE in as_dict(metadata.get("labels"))
     if not (certain or marked or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
-    said = {name: annotations[name] for name in POD_WIDE if name in annotations} | own
-    return said | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
+    raw_value = {name: annotations[name] for name in POD_WIDE if name in annotations} | own
+    return raw_value | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
 
 
 def _without_amount(pod: Pod, annotations: Said, *, certain: bool) -> dict[str, Any]:
     """Return what says how a share is to be where nothing says how much, for `read` to refuse."""
     if not (certain or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
-    return {key: said for key, said in annotations.items() if key in _ALONE or _is_portion_limit(key)}
+    return {key: raw_value for key, raw_value in annotations.items() if key in _ALONE or _is_portion_limit(key)}
 
 
-def served(pod: Pod, said: Said) -> Container | None:
+def served(pod: Pod, raw_value: Said) -> Container | None:
     """Return the container that KAI would give the share to.
 
     Where none has the name that is said, it is the first, for `read` to refuse; None where the pod is not to be
     seen whole, and the container may stand elsewhere.
     """
     candidates = [each for each in pod.containers if each.role != "ephemeral"]
-    wanted = _names(said)
+    wanted = _names(raw_value)
     named = next((each for name in wanted for each in candidates if each.name == name), None)
     if named is not None or (wanted and not pod.complete):
         return named
     return next((each for each in candidates if each.role == "app"), None)
 
 
-def read(container: str, said: Said) -> Request:
+def read(container: str, raw_value: Said) -> GpuShare:
     """Return the portable request of a container's annotations.
 
     Raises Refused for what KAI itself would refuse.
     """
-    own = _of_container(container, said)
-    if not any(name in said for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
-        key = next(iter(said))
-        raise Refused(
+    own = _of_container(container, raw_value)
+    if not any(name in raw_value for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
+        key = next(iter(raw_value))
+        raise RejectedRequest(
             UNTRANSLATABLE,
-            f"and says not how much of a card is wanted: {printable(key[:120])} alone is refused by KAI",
+            f"and says not how much of a card is wanted: {escape(key[:120])} alone is refused by KAI",
             f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
         )
-    for key in filter(_is_portion_limit, said):
-        _require_portion_limit(container, key, said)
-    count = amounts.number(said.get(DEVICES, "1"))
+    for key in filter(_is_portion_limit, raw_value):
+        _require_portion_limit(container, key, raw_value)
+    count = amounts.number(raw_value.get(DEVICES, "1"))
     if count is None or count < 1:
-        raise amounts.unreadable(DEVICES, said.get(DEVICES), 'a whole number in quotes, such as "2"')
+        raise amounts.unreadable(DEVICES, raw_value.get(DEVICES), 'a whole number in quotes, such as "2"')
     cores = None if COMPUTE not in own else amounts.part_of(*own[COMPUTE], WHOLE, "a card's compute", up_to_all=True)
-    memory, most = _memory(said, own)
+    memory, most = _memory(raw_value, own)
     lost = _lost(own)
     if memory is not None:
         if most is not None and most > memory:
             lost = lost or _grows(in_words(memory), in_words(most))
-        return Request(memory, count, cores, lost=lost, consumed=_consumed(said, MEMORY, MEMORY_LIMIT))
+        return GpuShare(memory, count, cores, lost=lost, consumed=_consumed(raw_value, MEMORY, MEMORY_LIMIT))
     whole = "; or ask for whole cards: nvidia.com/gpu: 1"
-    thousandths = amounts.part_of(FRACTION, said[FRACTION], 1000, "a card", besides=whole)
-    for name in (FRACTION_LIMIT, *filter(_is_portion_limit, said)):
-        if name in said:
-            most, least = (amounts.part_of(each, said[each], _FINE, "a card") for each in (name, FRACTION))
+    thousandths = amounts.part_of(FRACTION, raw_value[FRACTION], 1000, "a card", besides=whole)
+    for name in (FRACTION_LIMIT, *filter(_is_portion_limit, raw_value)):
+        if name in raw_value:
+            most, least = (amounts.part_of(each, raw_value[each], _FINE, "a card") for each in (name, FRACTION))
             if most <= least:
-                raise amounts.too_low(name, shown(said[name]), FRACTION, shown(said[FRACTION]), equal=True)
-            lost = lost or _grows(f"{text(said[FRACTION])} of a card", text(said[name]))
-    consumed = _consumed(said, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, said))
-    return Request(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
+                raise amounts.too_low(
+                    name, format_value(raw_value[name]), FRACTION, format_value(raw_value[FRACTION]), equal=True
+                )
+            lost = lost or _grows(f"{as_str(raw_value[FRACTION])} of a card", as_str(raw_value[name]))
+    consumed = _consumed(raw_value, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, raw_value))
+    return GpuShare(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
 
 
-def _require_portion_limit(served_container: str, key: str, said: Said) -> None:
+def _require_portion_limit(served_container: str, key: str, raw_value: Said) -> None:
     """Raise Refused for a limit of a fraction that KAI's webhook would refuse."""
     named = key.removeprefix(resources.PORTION_PREFIX).removesuffix(resources.PORTION_LIMIT)
-    shown_key, container = printable(key[:120]), printable(served_container[:63])
-    if FRACTION not in said:
+    shown_key, container = escape(key[:120]), escape(served_container[:63])
+    if FRACTION not in raw_value:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
-        raise Refused(UNTRANSLATABLE, reason, advice)
+        raise RejectedRequest(UNTRANSLATABLE, reason, advice)
     if named != served_container:
         wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
-        raise Refused(UNTRANSLATABLE, reason, f"write {wanted}")
-    if len(text(said[key]).partition(".")[2]) > _PLACES:
-        reason = f"and {shown_key}: {shown(said[key])} has more than {_PLACES} digits behind the point"
-        raise Refused(PERCENT, reason, "write fewer digits")
+        raise RejectedRequest(UNTRANSLATABLE, reason, f"write {wanted}")
+    if len(as_str(raw_value[key]).partition(".")[2]) > _PLACES:
+        reason = f"and {shown_key}: {format_value(raw_value[key])} has more than {_PLACES} digits behind the point"
+        raise RejectedRequest(PERCENT, reason, "write fewer digits")
 
 
-def _consumed(said: Said, *amount: str) -> Iterator[str]:
+def _consumed(raw_value: Said, *amount: str) -> Iterator[str]:
     """Yield the annotations that a request was read from: those of the amount, and all that name the container."""
     yield from (DEVICES, CONTAINER, *amount)
-    yield from (key for key in said if _split(key) is not None)
+    yield from (key for key in raw_value if _split(key) is not None)
 
 
-def in_bytes(said: Said) -> dict[str, int]:
+def in_bytes(raw_value: Said) -> dict[str, int]:
     """Return the readable amounts of memory in bytes, by the annotation that says them; those in MiB left out."""
-    names = (MEMORY_LIMIT, *(key for key in said if _is_amount(key)))
-    found = {name: amounts.parsed(said[name]) for name in names if name in said}
+    names = (MEMORY_LIMIT, *(key for key in raw_value if _is_amount(key)))
+    found = {name: amounts.parsed(raw_value[name]) for name in names if name in raw_value}
     return {name: amount for name, amount in found.items() if amount}
 
 
-def _memory(said: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
+def _memory(raw_value: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
     """Return the memory in bytes that is asked for, and how far it may grow; None where nothing is said.
 
     Raises Refused where two annotations contradict each other.
     """
-    if MEMORY in said and FRACTION in said:
-        raise Refused(
+    if MEMORY in raw_value and FRACTION in raw_value:
+        raise RejectedRequest(
             UNTRANSLATABLE, "memory and a fraction, and KAI takes one of them", f"keep {MEMORY} or {FRACTION}"
         )
     in_mib = None
-    if MEMORY in said:
-        in_mib = amounts.number(said[MEMORY])
+    if MEMORY in raw_value:
+        in_mib = amounts.number(raw_value[MEMORY])
         if not in_mib:
             raise amounts.unreadable(
-                MEMORY, said[MEMORY], f'a whole number of MiB in quotes, such as "{amounts.in_mib(said[MEMORY])}"'
+                MEMORY,
+                raw_value[MEMORY],
+                f'a whole number of MiB in quotes, such as "{amounts.in_mib(raw_value[MEMORY])}"',
             )
         in_mib *= MIB
     request, limit = (amounts.in_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
-    shorthand = amounts.in_bytes(MEMORY_LIMIT, said[MEMORY_LIMIT]) if MEMORY_LIMIT in said else None
-    if limit is not None and _has_its_limit(said):
-        old = MEMORY if MEMORY in said else FRACTION
-        raise Refused(
+    shorthand = amounts.in_bytes(MEMORY_LIMIT, raw_value[MEMORY_LIMIT]) if MEMORY_LIMIT in raw_value else None
+    if limit is not None and _has_its_limit(raw_value):
+        old = MEMORY if MEMORY in raw_value else FRACTION
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"a share of a card in two ways, and KAI takes no {own[LIMIT][0]} beside {old}",
             f"leave out {old}, or the limit",
         )
     if request is not None and in_mib is not None and request != in_mib:
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"{in_words(in_mib)} and {in_words(request)} at once, and KAI refuses a pod whose annotations disagree",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand
-    memory = request or in_mib or (None if FRACTION in said else limit)
+    memory = request or in_mib or (None if FRACTION in raw_value else limit)
     if memory is not None and most is not None and most < memory:
         name = own[LIMIT][0] if limit is not None else MEMORY_LIMIT
         raise amounts.too_low(name, in_words(most), "the request", in_words(memory))
     return memory, most
 
 
-def _has_its_limit(said: Said) -> bool:
+def _has_its_limit(raw_value: Said) -> bool:
     """Tell whether a limit of the newer kind stands beside a request of the older, and KAI did not write it."""
-    if FRACTION in said:
-        return FRACTION_LIMIT not in said and not any(map(_is_portion_limit, said))
-    return MEMORY in said and MEMORY_LIMIT not in said
+    if FRACTION in raw_value:
+        return FRACTION_LIMIT not in raw_value and not any(map(_is_portion_limit, raw_value))
+    return MEMORY in raw_value and MEMORY_LIMIT not in raw_value
 
 
-def _of_container(container: str, said: Said) -> dict[str, tuple[str, Any]]:
+def _of_container(container: str, raw_value: Said) -> dict[str, tuple[str, Any]]:
     """Return word -> key and value of the annotations that name a container.
 
     Raises Refused where they name another, or none that the pod has, or say a word that is not KAI's.
     """
-    names = _names(said)
+    names = _names(raw_value)
     if len(names) > 1:
-        listed = " and ".join(f'"{printable(name[:63])}"' for name in names[:2])
-        raise Refused(
+        listed = " and ".join(f'"{escape(name[:63])}"' for name in names[:2])
+        raise RejectedRequest(
             CONTAINERS,
             f"for the containers {listed}, and KAI gives a share to one container of a pod",
             "move the second GPU container to a pod of its own",
         )
     if names and names[0] != container:
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
-            f'for a container "{printable(names[0][:63])}", and the pod has none of that name',
-            f'name one of spec.containers, such as "{printable(container[:63])}"',
+            f'for a container "{escape(names[0][:63])}", and the pod has none of that name',
+            f'name one of spec.containers, such as "{escape(container[:63])}"',
         )
     found = {}
-    for key, value in said.items():
+    for key, value in raw_value.items():
         _, word = _split(key) or ("", "")
         near = _meant(word)
         if near and near != word:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
-                f"and KAI knows no annotation {printable(key[:120])}",
-                f"write {_PREFIX}{printable(container[:63])}.{near}",
+                f"and KAI knows no annotation {escape(key[:120])}",
+                f"write {_PREFIX}{escape(container[:63])}.{near}",
             )
         if word:
             found[word] = (key, value)
     return found
 
 
-def _names(said: Said) -> list[str]:
+def _names(raw_value: Said) -> list[str]:
     """Return the containers that annotations name, each once; what is no text names none that a pod has."""
-    found = [split[0] for key in said if (split := _split(key)) is not None]
-    if CONTAINER in said:
-        found.append(text(said[CONTAINER]))
+    found = [split[0] for key in raw_value if (split := _split(key)) is not None]
+    if CONTAINER in raw_value:
+        found.append(as_str(raw_value[CONTAINER]))
     return list(dict.fromkeys(found))
 
 
@@ -276,8 +280,8 @@ def _meant(word: str) -> str | None:
 
 
 def _is_portion_limit(key: object) -> bool:
-    said = text(key)
-    return said.startswith(resources.PORTION_PREFIX) and said.endswith(resources.PORTION_LIMIT)
+    raw_value = as_str(key)
+    return raw_value.startswith(resources.PORTION_PREFIX) and raw_value.endswith(resources.PORTION_LIMIT)
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
@@ -288,7 +292,7 @@ def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
     if mode == _SIDE_BY_SIDE:
         return "and only KAI lets a single pod compute side by side with others (sm-sharing)", f"leave {key} out"
     other = next((own[word][0] for word in own if word not in _WORDS), None)
-    return None if other is None else (f"and {printable(other[:120])} is known to nobody but KAI", "leave it out")
+    return None if other is None else (f"and {escape(other[:120])} is known to nobody but KAI", "leave it out")
 
 
 def _grows(memory: str, most: str) -> tuple[str, str]:

@@ -5,11 +5,11 @@ Source: kai-scheduler/KAI-Scheduler pkg/podgrouper/podgrouper/plugins/defaultgro
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, printable, shown, text
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 
 from . import kai_annotations
-from .portable import Emission
-from .rejection import QUEUE, Refused
+from .portable import BackendPatch
+from .rejection import QUEUE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod
 
 
-def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Emission:
+def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> BackendPatch:
     """Return the queue of Run:ai's older label, or the policy's for a pod that names none in any way that KAI reads.
 
     ``labels`` are the pod's and, first, its owner's. Raises Refused where they name a queue that there cannot be, and
     (as a warning) where the pod names one in the wrong place.
     """
-    said = labels.get(kai_annotations.QUEUE)
-    if said:
-        return Emission()
-    if said == "":
-        raise Refused(
+    value = labels.get(kai_annotations.QUEUE)
+    if value:
+        return BackendPatch()
+    if value == "":
+        raise RejectedRequest(
             QUEUE,
             (
                 f"and the label {kai_annotations.QUEUE} is empty: there is no queue of that name, and KAI never "
@@ -37,16 +37,19 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Emis
             ),
             f"write the name of a queue, or leave the label out: KAI then takes {kai_annotations.DEFAULT_QUEUE}",
         )
-    old = text(labels.get(kai_annotations.OLD_QUEUE))
+    old = as_str(labels.get(kai_annotations.OLD_QUEUE))
     if old:
-        return Emission(labels={kai_annotations.QUEUE: old})
-    misplaced = text(mapping(pod.metadata.get("annotations")).get(kai_annotations.QUEUE))
+        return BackendPatch(labels={kai_annotations.QUEUE: old})
+    misplaced = as_str(as_dict(pod.metadata.get("annotations")).get(kai_annotations.QUEUE))
     if misplaced:
-        raise Refused(
+        raise RejectedRequest(
             QUEUE,
-            f"and the pod has {kai_annotations.QUEUE}: {shown(misplaced)} as an annotation, where KAI does not look",
-            f"write {kai_annotations.QUEUE}: {printable(misplaced[:63])} among the labels of the pod",
+            (
+                f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation, where "
+                f"KAI does not look"
+            ),
+            f"write {kai_annotations.QUEUE}: {escape(misplaced[:63])} among the labels of the pod",
             severity="warning",
         )
     queue = None if labels.get(kai_annotations.PROJECT) else default
-    return Emission(labels={kai_annotations.QUEUE: queue}) if queue else Emission()
+    return BackendPatch(labels={kai_annotations.QUEUE: queue}) if queue else BackendPatch()

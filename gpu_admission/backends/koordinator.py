@@ -5,13 +5,13 @@ from __future__ import annotations
 from gpu_admission.core.quantity import exact_bytes
 
 from . import koordinator_amounts
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import card_affinity, memory_needed, no_cards, no_memory, only_count, suspicious_bytes
 from .components import Component
 from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
 from .native_request import NVIDIA
-from .portable import MOST_MEMORY, SEVENTHS, Emission, Request, ceil_div, in_words
-from .rejection import UNIT, Refused
+from .portable import MOST_MEMORY, SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
+from .rejection import UNIT, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 
 class Koordinator(Backend):
@@ -47,11 +47,11 @@ class Koordinator(Backend):
     )
     preloads = True  # with the pod label koordinator.sh/gpu-isolation-provider: HAMi-core
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read totals and divide them by the number of cards."""
         del facts
         if spelling.system == NVIDIA:
-            return Request(None, only_count(spelling, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
+            return GpuShare(None, only_count(spelling, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
         both, ratio, cores = spelling.amount(BOTH), spelling.amount(RATIO), spelling.amount(CORES)
         memory = spelling.amount(MEMORY)
         percent = cores or both
@@ -61,15 +61,15 @@ class Koordinator(Backend):
             count = max(ceil_div(parts or percent or 0, 100), 1) if memory is None else 1
         consumed = {SHARED, CORES, MEMORY if memory else RATIO} | ({BOTH} if not (cores or ratio or memory) else set())
         if count < 1:
-            return Request(memory, count, consumed=consumed)
+            return GpuShare(memory, count, consumed=consumed)
         per_gpu = None if percent is None else ceil_div(percent * SEVENTHS, count)
         if memory:
-            return Request(ceil_div(memory, count), count, per_gpu, consumed=consumed)
+            return GpuShare(ceil_div(memory, count), count, per_gpu, consumed=consumed)
         whole = parts is None or parts % (100 * count) == 0
         thousandths = None if whole else ceil_div((parts or 0) * 10, count)
-        return Request(None, count, per_gpu, thousandths=thousandths, consumed=consumed)
+        return GpuShare(None, count, per_gpu, thousandths=thousandths, consumed=consumed)
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""
         yield from no_cards(spelling, SHARED)
         yield from no_memory(spelling, MEMORY, "8Gi")
@@ -77,10 +77,10 @@ class Koordinator(Backend):
         yield from _too_many_bytes(spelling, facts)
         yield from koordinator_amounts.percentages(spelling)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for the totals over all cards; whole cards are asked for by NVIDIA's name, which Koordinator reads."""
         if request.whole:
-            return Emission({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts))
+            return BackendPatch({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts))
         memory_needed(self, request)
         memory = request.memory or 0
         resources: dict[str, int | str] = {
@@ -89,22 +89,24 @@ class Koordinator(Backend):
         }
         if request.percent is not None:
             resources[CORES] = request.percent * request.count
-        return Emission(resources)
+        return BackendPatch(resources)
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what koord-scheduler refuses of the sum of the containers' requests, or shares out unevenly."""
         del pod, facts
         if any(one.spelling.system != NVIDIA or one.emission is not None for one in asked):
             yield from koordinator_amounts.refused(asked)
 
 
-def _too_many_bytes(spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+def _too_many_bytes(spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
     """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
     gpu = spelling.gpus.get(MEMORY)
     amount = None if gpu is None or facts.largest is not None or not _readable(spelling, MEMORY) else gpu.quantity()
     count = spelling.amount(SHARED) or 1
     if amount is not None and amount.ceil() > MOST_MEMORY * count:
-        yield Refused(
+        yield RejectedRequest(
             UNIT,
             f"{in_words(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
@@ -112,14 +114,14 @@ def _too_many_bytes(spelling: Spelling, facts: Facts) -> Iterator[Refused]:
         )
 
 
-def _readable(spelling: Spelling, name: str) -> bool:
+def _readable(spelling: NativeRequest, name: str) -> bool:
     gpu = spelling.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return amount is None or (amount.is_integer and not amount.is_negative)
 
 
 BACKEND = Koordinator()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 Koordinator counts memory in bytes and compute in percent, both as totals over the `koordinator.sh/gpu.shared` cards of
 the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator reads itself. Pods need

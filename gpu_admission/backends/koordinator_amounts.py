@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections import Counter
 
 from .portable import in_words, listed
-from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, Refused
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .base import Asked
-    from .native_request import Spelling
-    from .portable import Request
+    from .base import ContainerRequest
+    from .native_request import NativeRequest
+    from .portable import GpuShare
 
 SHARED = "koordinator.sh/gpu.shared"
 MEMORY = "koordinator.sh/gpu-memory"
@@ -44,7 +44,7 @@ _COMBINATIONS = frozenset(
 )
 
 
-def percentages(spelling: Spelling) -> Iterator[Refused]:
+def percentages(spelling: NativeRequest) -> Iterator[RejectedRequest]:
     """Yield percentages of one container that are no share of a card and no whole cards."""
     amounts = _readable(spelling)
     cards = amounts.get(SHARED)
@@ -57,14 +57,14 @@ def percentages(spelling: Spelling) -> Iterator[Refused]:
         if value is not None and not 1 <= value <= most:
             one = f"from 1 to 100 per GPU ({most} in all)" if most > 100 else "from 1 to 100 per GPU"
             others = "" if name == CORES or cards is not None else ", or a multiple of 100 for whole GPUs"
-            yield Refused(
+            yield RejectedRequest(
                 PERCENT,
                 f"and {name} requests {value} percent: it has to be {one}{others}",
                 f"write {name} as a number from 1 to {most}",
             )
 
 
-def refused(asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield what koord-scheduler makes of a pod's containers together that they cannot have meant."""
     total = _of_pod(asked)
     names = frozenset(name for name, value in total.items() if value)
@@ -81,29 +81,29 @@ def refused(asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, Refused(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            yield first, RejectedRequest(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
     yield from _uneven(asked)
 
 
-def _is_reported(spelling: Spelling) -> bool:
+def _is_reported(spelling: NativeRequest) -> bool:
     """Tell whether a container by itself is refused already: for a percentage, or for nothing at all of something."""
     return 0 in _readable(spelling).values() or any(percentages(spelling))
 
 
-def _combination(first: Asked, names: frozenset[str], beside: str) -> Refused:
+def _combination(first: ContainerRequest, names: frozenset[str], beside: str) -> RejectedRequest:
     own = frozenset(_readable(first.spelling))
     if MEMORY in names and RATIO in names:
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
-        return Refused(UNTRANSLATABLE, f"{reason}: the pod would wait for ever", f"keep {MEMORY}, or {old}")
+        return RejectedRequest(UNTRANSLATABLE, f"{reason}: the pod would wait for ever", f"keep {MEMORY}, or {old}")
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
-        return Refused(UNTRANSLATABLE, reason, "move one of the two to a pod of its own")
+        return RejectedRequest(UNTRANSLATABLE, reason, "move one of the two to a pod of its own")
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return Refused(UNTRANSLATABLE, f"{reason}, and the pod would wait for ever", advice)
-    return Refused(
+        return RejectedRequest(UNTRANSLATABLE, f"{reason}, and the pod would wait for ever", advice)
+    return RejectedRequest(
         UNTRANSLATABLE,
         f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
         "would wait for ever",
@@ -111,7 +111,7 @@ def _combination(first: Asked, names: frozenset[str], beside: str) -> Refused:
     )
 
 
-def _uneven(asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
+def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
     """Yield each container that asks for other amounts per card than the first: all are given the average."""
     sharing = [one for one in asked if one.container.role != "init" and not one.request.whole]
     for one in sharing[1:]:
@@ -124,14 +124,14 @@ def _uneven(asked: list[Asked]) -> Iterator[tuple[Asked, Refused]]:
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"
-        yield one, Refused(CONTAINERS, reason, advice)
+        yield one, RejectedRequest(CONTAINERS, reason, advice)
 
 
-def _per_card(request: Request) -> tuple[int | None, int | None, int | None]:
+def _per_card(request: GpuShare) -> tuple[int | None, int | None, int | None]:
     return request.memory, request.thousandths, request.percent
 
 
-def _of_pod(asked: list[Asked]) -> Counter[str]:
+def _of_pod(asked: list[ContainerRequest]) -> Counter[str]:
     """Return what Kubernetes counts for a pod: the containers together, or one init container that asks for more."""
     running: Counter[str] = Counter()
     sidecars: Counter[str] = Counter()
@@ -148,7 +148,7 @@ def _of_pod(asked: list[Asked]) -> Counter[str]:
     return most | running
 
 
-def _rewritten(one: Asked) -> Counter[str]:
+def _rewritten(one: ContainerRequest) -> Counter[str]:
     """Return a container's amounts as koord-manager leaves them: ``gpu`` as its two halves, and the number of cards."""
     if one.emission is not None:
         return Counter(_translated(one))
@@ -164,14 +164,14 @@ def _rewritten(one: Asked) -> Counter[str]:
     return Counter(amounts)
 
 
-def _translated(one: Asked) -> Mapping[str, int]:
+def _translated(one: ContainerRequest) -> Mapping[str, int]:
     request, written = one.request, (one.emission.resources if one.emission is not None else {})
     amounts = {SHARED: request.count, MEMORY: (request.memory or 0) * request.count, _WHOLE: request.count}
     amounts[CORES] = (request.percent or 0) * request.count
     return {name: amounts[name] for name in written if name in amounts}
 
 
-def _readable(spelling: Spelling) -> dict[str, int]:
+def _readable(spelling: NativeRequest) -> dict[str, int]:
     """Return the amounts that are whole numbers of at least zero; other rules speak of the rest."""
     found = {}
     for name in (*_NAMES, _WHOLE):

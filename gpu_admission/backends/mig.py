@@ -5,21 +5,21 @@ from __future__ import annotations
 from gpu_admission.workloads.resources import MIG_NAME
 
 from . import cards as tables
-from .base import Backend, Page, too_much
+from .base import Backend, BackendDocs, too_much
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import SEVENTHS, Emission, Request, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, Refused
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .base import Asked, Facts
-    from .cards import Card, Profile
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .cards import GpuModel, MigProfile
+    from .native_request import NativeRequest
 
 
 class Mig(Backend):
@@ -40,30 +40,30 @@ class Mig(Backend):
     )
     sample_cards: tuple[Mapping[str, Any], ...] = ({"model": "A100-80"},)
 
-    def own(self, facts: Facts) -> frozenset[str]:
+    def own(self, facts: ClusterFacts) -> frozenset[str]:
         """Return MIG's names, or ``nvidia.com/gpu``, which is a partition under strategy single."""
         return frozenset({NVIDIA if _single(facts) else "mig"})
 
-    def left(self, facts: Facts) -> frozenset[str]:
+    def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the other names of NVIDIA's device plugin: other nodes have them."""
         return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a profile's usable memory and slices: of the cards of the policy, else the least of all cards."""
         if spelling.system == NVIDIA:
-            return Request(None, only_count(spelling, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",))
+            return GpuShare(None, only_count(spelling, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",))
         names = [name for name in spelling.gpus if spelling.amount(name)]
         count = sum(spelling.amount(name) or 0 for name in names)
         if len(names) != 1:
-            return Request(None, count, share=True, consumed=spelling.gpus)
+            return GpuShare(None, count, share=True, consumed=spelling.gpus)
         profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
         if profile is None:
-            return Request(None, count, share=True, consumed=spelling.gpus)
+            return GpuShare(None, count, share=True, consumed=spelling.gpus)
         slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
         cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
-        return Request(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
+        return GpuShare(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""
         if request.whole:
             return self._whole(request, facts)
@@ -72,10 +72,10 @@ class Mig(Backend):
             raise _several(request.count)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
         if not asked.native:
-            yield from super().judge(asked, facts)
+            yield from super().check_container(asked, facts)
             return
         if asked.request.count > 1 and not facts.parameters.get("allowSeveral"):
             yield _several(asked.request.count)
@@ -83,25 +83,25 @@ class Mig(Backend):
             if asked.spelling.system == "mig" and _mixed_cards(facts) and offered(name, _mixed_cards(facts)) is None:
                 yield _not_offered(name, facts)
 
-    def _whole(self, request: Request, facts: Facts) -> Emission:
+    def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         if _single(facts):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "a whole GPU, and every GPU of this cluster is cut into partitions",
                 "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
             )
-        return Emission({"nvidia.com/gpu": request.count})
+        return BackendPatch({"nvidia.com/gpu": request.count})
 
-    def _mixed(self, request: Request, facts: Facts) -> Emission:
+    def _mixed(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         found = _mixed_cards(facts)
         if not found:
             raise _unknown_cards()
         profile = smallest(request, found)
         if profile is None:
             raise _none_fits(request, facts, [profile for card in found for profile in card.profiles])
-        return Emission({profile.resource: request.count}, notes=_usable(profile, request))
+        return BackendPatch({profile.resource: request.count}, notes=_usable(profile, request))
 
-    def _single(self, request: Request, facts: Facts) -> Emission:
+    def _single(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         choices = [(card, profile) for card in facts.cards if (profile := _configured(card)) is not None]
         if not choices:
             raise _unknown_cards()
@@ -109,22 +109,22 @@ class Mig(Backend):
         if not fitting:
             raise _none_fits(request, facts, [profile for _, profile in choices])
         card, profile = min(fitting, key=lambda pair: (pair[1].memory, pair[1].slices))
-        return Emission(
+        return BackendPatch(
             {"nvidia.com/gpu": request.count},
             node_selector={"nvidia.com/gpu.product": f"{card.product}-MIG-{profile.name}"},
             notes=_usable(profile, request),
         )
 
 
-def _single(facts: Facts) -> bool:
+def _single(facts: ClusterFacts) -> bool:
     return facts.parameters.get("strategy") == "single"
 
 
-def _mixed_cards(facts: Facts) -> tuple[Card, ...]:
+def _mixed_cards(facts: ClusterFacts) -> tuple[GpuModel, ...]:
     return tuple(card for card in facts.cards if card.mig in {None, "mixed"} and card.profiles)
 
 
-def _configured(card: Card) -> Profile | None:
+def _configured(card: GpuModel) -> MigProfile | None:
     """Return the one profile of a card under strategy single."""
     if card.mig not in {None, "single"} or card.profile is None:
         return None
@@ -136,21 +136,21 @@ def profile_name(resource: str) -> str:
     return resource.removeprefix("nvidia.com/mig-").removesuffix(".shared")
 
 
-def offered(resource: str, cards: tuple[Card, ...]) -> Profile | None:
+def offered(resource: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     """Return the profile of a resource's name, on the card that has least memory for it; None where none has it."""
     name = profile_name(resource)
     found = [profile for card in cards if (profile := card.profile_named(name)) is not None]
     return min(found, key=lambda profile: profile.memory, default=None)
 
 
-def fits(profile: Profile, request: Request, slices: int) -> bool:
+def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:
     """Tell whether a partition has the usable memory, the share of compute and the engines that are asked for."""
     memory = request.memory is None or profile.memory >= request.memory
     cores = request.cores is None or profile.slices * 100 * SEVENTHS >= request.cores * slices
     return memory and cores and profile.modifier == request.modifier
 
 
-def smallest(request: Request, cards: tuple[Card, ...]) -> Profile | None:
+def smallest(request: GpuShare, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     """Return the smallest profile that fits: by usable memory, then by slices.
 
     A name that several cards offer counts as the least of them, because any of them may serve it.
@@ -164,33 +164,33 @@ def smallest(request: Request, cards: tuple[Card, ...]) -> Profile | None:
     return min(found, key=lambda profile: (profile.memory, profile.slices), default=None)
 
 
-def _usable(profile: Profile, request: Request) -> tuple[str, ...]:
+def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
     if request.memory is None:
         return ()
     return (f"{profile.name} has {in_words(profile.memory)} usable, whatever its name says",)
 
 
-def _several(count: int) -> Refused:
-    return Refused(
+def _several(count: int) -> RejectedRequest:
+    return RejectedRequest(
         UNTRANSLATABLE,
         f"{count} MIG devices, and a CUDA process sees only one",
         "ask for one MIG device, of a larger profile if need be, or for a whole GPU",
     )
 
 
-def _unknown_cards() -> Refused:
-    return Refused(
+def _unknown_cards() -> RejectedRequest:
+    return RejectedRequest(
         UNTRANSLATABLE,
         "and the policy does not tell which MIG profiles this cluster has",
         "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
     )
 
 
-def _none_fits(request: Request, facts: Facts, profiles: list[Profile]) -> Refused:
+def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequest:
     if request.memory is not None and request.memory > (facts.largest or 0):
         return too_much(request.memory, facts)
     largest = max(profiles, key=lambda profile: profile.memory)
-    return Refused(
+    return RejectedRequest(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
         f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
         f"{in_words(largest.memory)} usable",
@@ -198,24 +198,24 @@ def _none_fits(request: Request, facts: Facts, profiles: list[Profile]) -> Refus
     )
 
 
-def _not_offered(resource: str, facts: Facts) -> Refused:
+def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequest:
     match = MIG_NAME.match(resource)
-    meant = Request((tables.lowest(profile_name(resource)) or _nothing()).memory)
+    meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
-    return Refused(
+    return RejectedRequest(
         UNTRANSLATABLE,
         "a MIG profile that no card of this cluster offers: it would wait for ever",
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
 
 
-def _nothing() -> Profile:
-    return tables.Profile("", 0, None)
+def _nothing() -> MigProfile:
+    return tables.MigProfile("", 0, None)
 
 
 BACKEND = Mig()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
 the smallest profile whose *usable* memory (not the number in its name) and slices are enough; under `single` every GPU

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.workloads.resources import beyond_any_node
 
 from . import kai_annotations
 from .portable import listed
-from .rejection import UNTRANSLATABLE, Refused
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ _USUAL = frozenset(
 _HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.com/gpucores", "nvidia.com/priority"})
 
 
-class Unreadable(Exception):
+class UnreadableRequestError(Exception):
     """An amount that Kubernetes itself refuses (GPU002 to GPU004 say why), or a placeholder."""
 
 
-class Spelling:
+class NativeRequest:
     """One container's request in the words of one system.
 
     ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it.
@@ -63,11 +63,11 @@ class Spelling:
         return (*self.annotations_at, *list(self.annotations)[:1])
 
     @property
-    def words(self) -> str:
+    def description(self) -> str:
         """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
-        said = [f"{name}: {shown(gpu.value)}" for name, gpu in self.gpus.items()]
-        said += [f"{name}: {shown(value)} (annotation)" for name, value in self.annotations.items()]
-        return listed(said)
+        raw_value = [f"{name}: {format_value(gpu.value)}" for name, gpu in self.gpus.items()]
+        raw_value += [f"{name}: {format_value(value)} (annotation)" for name, value in self.annotations.items()]
+        return listed(raw_value)
 
     @property
     def evidence(self) -> Evidence:
@@ -76,7 +76,7 @@ class Spelling:
         return (*amounts, dict(self.annotations))
 
     @property
-    def asks(self) -> bool:
+    def wants_gpu(self) -> bool:
         """Whether anything more than zero is asked for; in the portable names a zero is a mistake, not nothing."""
         if self.annotations or any(not is_zero(gpu) for gpu in self.gpus.values()):
             return True
@@ -105,11 +105,11 @@ def _deletes(gpu: GpuRequest) -> bool:
     return gpu.value is None and not gpu.container.spec.get("image")
 
 
-def require_countable(said: Spelling) -> None:
+def require_countable(raw_value: NativeRequest) -> None:
     """Raise Refused where more devices are asked for than any node has, in whatever words; Unreadable as below."""
-    for gpu in said.gpus.values():
+    for gpu in raw_value.gpus.values():
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "more GPUs than any node has: it would wait for ever",
                 f"ask for the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
@@ -127,27 +127,27 @@ def whole_amount(gpu: GpuRequest) -> int:
 
     Raises Unreadable where it is no whole number of at least zero, or the two sides differ.
     """
-    if gpu.sound and (amount := gpu.quantity()) is not None:  # as nearly all are
+    if gpu.is_valid and (amount := gpu.quantity()) is not None:  # as nearly all are
         return amount.ceil()
     amounts = [gpu.quantity(side) for side, _ in gpu.sides()]
     first = amounts[0]
     if first is None or first.is_negative or not first.is_integer or any(other != first for other in amounts):
-        raise Unreadable
+        raise UnreadableRequestError
     return first.ceil()
 
 
-def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[Spelling]:
+def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[NativeRequest]:
     """Yield what each container says, one spelling a system; ``kai`` tells that KAI's words need no other mark."""
     for container in pod.containers:
         yield from _of_container(container)
     if pod.annotated:
-        said = kai_annotations.asked(pod, metadata, certain=kai)
-        served = kai_annotations.served(pod, said) if said else None
+        raw_value = kai_annotations.asked(pod, metadata, certain=kai)
+        served = kai_annotations.served(pod, raw_value) if raw_value else None
         if served is not None:
-            yield Spelling(KAI, served, {}, said, (*metadata_at, "annotations"))
+            yield NativeRequest(KAI, served, {}, raw_value, (*metadata_at, "annotations"))
 
 
-def _of_container(container: Container) -> Iterator[Spelling]:
+def _of_container(container: Container) -> Iterator[NativeRequest]:
     groups: dict[str, dict[str, GpuRequest]] = {}
     for gpu in container.gpus:
         groups.setdefault(_system(gpu), {})[gpu.name] = gpu
@@ -158,9 +158,9 @@ def _of_container(container: Container) -> Iterator[Spelling]:
             groups[NVIDIA] = plain
     if len(groups) > 1 or not groups.keys() <= _USUAL:
         _gather_hamis(groups, container)
-    found = [Spelling(system, container, gpus) for system, gpus in groups.items()]
-    asking = [said for said in found if said.asks]
-    yield from asking or [said for said in found if said.asks_for_zero]
+    found = [NativeRequest(system, container, gpus) for system, gpus in groups.items()]
+    asking = [raw_value for raw_value in found if raw_value.wants_gpu]
+    yield from asking or [raw_value for raw_value in found if raw_value.asks_for_zero]
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:

@@ -31,9 +31,9 @@ def backend_name(pod: Pod, policy: Policy) -> str:
     """
     if not is_per_pod(policy):
         return policy.backend.name
-    name: str | None = pod.memo.get("backend")
+    name: str | None = pod.cache.get("backend")
     if name is None:
-        name = pod.memo["backend"] = _resolved(pod)
+        name = pod.cache["backend"] = _resolved(pod)
     return name
 
 

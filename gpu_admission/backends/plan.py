@@ -7,16 +7,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gpu_admission.core.raw import mapping, shown
+from gpu_admission.core.raw import as_dict, format_value
 
 from . import known, native_request, registry
-from .base import Asked, Facts
+from .base import ClusterFacts, ContainerRequest
 from .checks import require_known_size, require_plausible
-from .native_request import KAI, NVIDIA, NVIDIA_SHARED, Unreadable
+from .native_request import KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
-from .portable import Emission, Request, listed
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, Refused
-from .request_cache import Readings
+from .portable import BackendPatch, GpuShare, listed
+from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequest
+from .request_cache import RequestCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod
 
     from .base import Backend
-    from .native_request import Spelling
+    from .native_request import NativeRequest
     from .rejection import Kind
 
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
@@ -38,7 +38,7 @@ _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and 
 _CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
-class Verdict:
+class Rejection:
     """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands.
 
     ``evidence`` are the raw amounts that were refused.
@@ -47,7 +47,7 @@ class Verdict:
     __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
 
     def __init__(
-        self, pointer: Pointer, subject: str, refused: Refused, evidence: Evidence, system: str | None = None
+        self, pointer: Pointer, subject: str, refused: RejectedRequest, evidence: Evidence, system: str | None = None
     ) -> None:
         link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
         link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
@@ -60,7 +60,7 @@ class Verdict:
         self.system = system
 
 
-class Plan:
+class PodPlan:
     """What becomes of one pod.
 
     ``asked`` are the requests that the backend serves or will serve; ``verdicts`` what is wrong with them;
@@ -70,14 +70,14 @@ class Plan:
 
     __slots__ = ("asked", "backend", "completion", "facts", "readings", "unreadable", "verdicts")
 
-    def __init__(self, backend: Backend, facts: Facts, readings: Readings) -> None:
+    def __init__(self, backend: Backend, facts: ClusterFacts, readings: RequestCache) -> None:
         self.backend = backend
         self.facts = facts
         self.readings = readings
-        self.asked: list[Asked] = []
-        self.verdicts: list[Verdict] = []
+        self.asked: list[ContainerRequest] = []
+        self.verdicts: list[Rejection] = []
         self.unreadable = False
-        self.completion = Emission()
+        self.completion = BackendPatch()
 
     @property
     def served(self) -> bool:
@@ -95,22 +95,28 @@ class Plan:
         return not self.unreadable and all(each.severity == "warning" or each.kind == QUEUE for each in self.verdicts)
 
     @property
-    def translations(self) -> list[Asked]:
+    def translations(self) -> list[ContainerRequest]:
         """The requests that are to be written anew."""
         return [one for one in self.asked if one.emission is not None]
 
-    def refuse(self, said: Spelling, refused: Refused) -> None:
+    def refuse(self, raw_value: NativeRequest, refused: RejectedRequest) -> None:
         """Note a refusal of one container's request."""
         self.verdicts.append(
-            Verdict(said.pointer, f"{said.container.label} asks for {said.words}", refused, said.evidence, said.system)
+            Rejection(
+                raw_value.pointer,
+                f"{raw_value.container.label} asks for {raw_value.description}",
+                refused,
+                raw_value.evidence,
+                raw_value.system,
+            )
         )
 
 
 @lru_cache(maxsize=64)
-def chosen(policy: Policy, name: str) -> tuple[Backend, Facts, Readings]:
+def chosen(policy: Policy, name: str) -> tuple[Backend, ClusterFacts, RequestCache]:
     """Return a backend of a policy, what the policy tells it, and what requests have been read under it."""
-    facts = Facts.chosen_by_pod(policy) if is_per_pod(policy) else Facts.of(policy)
-    return registry.named(name), facts, Readings()
+    facts = ClusterFacts.chosen_by_pod(policy) if is_per_pod(policy) else ClusterFacts.of(policy)
+    return registry.named(name), facts, RequestCache()
 
 
 def work_out(
@@ -119,36 +125,36 @@ def work_out(
     metadata_at: Pointer | None,
     policy: Policy,
     owner_labels: Mapping[str, Any] | None = None,
-) -> Plan:
+) -> PodPlan:
     """Return what becomes of a pod.
 
     ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
     that makes the pods, where there is one.
     """
     backend, facts, readings = chosen(policy, backend_name(pod, policy))
-    plan = Plan(backend, facts, readings)
+    plan = PodPlan(backend, facts, readings)
     own = backend.own(facts)
     found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
         return plan
-    foreign = [said for said in found if said.system not in own]
+    foreign = [raw_value for raw_value in found if raw_value.system not in own]
     if len(foreign) > _MOST_TRANSLATED and not facts.per_pod:
         plan.refuse(foreign[0], _too_many(len(foreign)))
         return plan
     mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
-    for said in found:
-        if said.container.pointer not in mixed:
-            _take(plan, said, native=said.system in own)
+    for raw_value in found:
+        if raw_value.container.pointer not in mixed:
+            _take(plan, raw_value, native=raw_value.system in own)
     if plan.asked:
         _judge_together(plan, pod, found)
         owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
-        labels = {**mapping(metadata.get("labels")), **owned}
+        labels = {**as_dict(metadata.get("labels")), **owned}
         _complete(plan, pod, labels, metadata_at)
     return plan
 
 
-def _too_many(count: int) -> Refused:
-    return Refused(
+def _too_many(count: int) -> RejectedRequest:
+    return RejectedRequest(
         UNTRANSLATABLE,
         f"in a pod where {count} containers ask for GPUs in other words than this cluster's, "
         f"and at most {_MOST_TRANSLATED} of a pod are translated",
@@ -156,25 +162,25 @@ def _too_many(count: int) -> Refused:
     )
 
 
-def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
+def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
     """Read one container's request, and translate it where it is not in the backend's own words."""
-    source = plan.backend if native else _reader(plan, said)
+    source = plan.backend if native else _reader(plan, raw_value)
     try:
         if source is None:
-            native_request.require_countable(said)
+            native_request.require_countable(raw_value)
             return
-        request, doubts = _read(plan, said, source, native=native)
-        asked = Asked(said, source, request, native=native)
+        request, doubts = _read(plan, raw_value, source, native=native)
+        asked = ContainerRequest(raw_value, source, request, native=native)
         for doubt in doubts:
             doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
-            plan.refuse(said, doubt)
+            plan.refuse(raw_value, doubt)
         if not native:
             if doubts:
                 return
             asked.request = _sized(plan, asked.request)
-        refused = list(plan.backend.judge(asked, plan.facts))
+        refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
-            plan.refuse(said, one)
+            plan.refuse(raw_value, one)
         if native:
             asked.emission = None if refused or doubts else plan.backend.amend(asked, plan.facts)
             plan.asked.append(asked)
@@ -182,47 +188,55 @@ def _take(plan: Plan, said: Spelling, *, native: bool) -> None:
             require_plausible(asked.request)
             asked.emission = plan.backend.write(asked.request, plan.facts)
             plan.asked.append(asked)
-    except Unreadable:
+    except UnreadableRequestError:
         plan.unreadable = True
-    except Refused as refused_outright:
-        plan.refuse(said, refused_outright)
+    except RejectedRequest as refused_outright:
+        plan.refuse(raw_value, refused_outright)
 
 
-def _read(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
+def _read(
+    plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
+) -> tuple[GpuShare, list[RejectedRequest]]:
     """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
-    request, doubts = _meaning(plan, said, source, native=native)
-    return request, doubts if native else [*doubts, *_dropped(said, request)]
+    request, doubts = _meaning(plan, raw_value, source, native=native)
+    return request, doubts if native else [*doubts, *_dropped(raw_value, request)]
 
 
-def _meaning(plan: Plan, said: Spelling, source: Backend, *, native: bool) -> tuple[Request, list[Refused]]:
-    key = plan.readings.key(said, source, native=native)
+def _meaning(
+    plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
+) -> tuple[GpuShare, list[RejectedRequest]]:
+    key = plan.readings.key(raw_value, source, native=native)
     known = plan.readings.get(key)
     if known is not None:
         return known, []
     facts = plan.facts if native else plan.facts.elsewhere()
-    native_request.require_countable(said)
-    request = source.read(said, facts)
-    doubts = list(source.inspect(said, facts))
+    native_request.require_countable(raw_value)
+    request = source.read(raw_value, facts)
+    doubts = list(source.check_amounts(raw_value, facts))
     if not doubts:
         plan.readings.keep(key, request)
     return request, doubts
 
 
-def _dropped(said: Spelling, request: Request) -> Iterator[Refused]:
+def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequest]:
     """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
 
     That is what the reader of its words did not consume, and what else stands there in words of the same domain.
     """
-    left = [f"{name}: {shown(gpu.value)}" for name, gpu in said.gpus.items() if name not in request.consumed]
-    left += [f"{key}: {shown(value)}" for key, value in said.annotations.items() if key not in request.consumed]
-    domains = {_domain(name) for name in said.gpus}
+    left = [
+        f"{name}: {format_value(gpu.value)}" for name, gpu in raw_value.gpus.items() if name not in request.consumed
+    ]
     left += [
-        f"{gpu.name}: {shown(gpu.value)}"
-        for gpu in said.container.gpus
-        if gpu.name not in said.gpus and _domain(gpu.name) in domains and not native_request.is_zero(gpu)
+        f"{key}: {format_value(value)}" for key, value in raw_value.annotations.items() if key not in request.consumed
+    ]
+    domains = {_domain(name) for name in raw_value.gpus}
+    left += [
+        f"{gpu.name}: {format_value(gpu.value)}"
+        for gpu in raw_value.container.gpus
+        if gpu.name not in raw_value.gpus and _domain(gpu.name) in domains and not native_request.is_zero(gpu)
     ]
     if left:
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             f"and of that {listed(left)} would be lost, because the rest says already how much is wanted",
             "leave out what does not count, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
@@ -233,103 +247,107 @@ def _domain(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _sized(plan: Plan, request: Request) -> Request:
+def _sized(plan: PodPlan, request: GpuShare) -> GpuShare:
     """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
 
     Raises Refused where how much was asked cannot be known.
     """
     if plan.backend.whole_cards and request.memory is None:
-        return Request(None, request.count, request.cores)
+        return GpuShare(None, request.count, request.cores)
     return require_known_size(request, plan.facts)
 
 
-def _reader(plan: Plan, said: Spelling) -> Backend | None:
+def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
     if plan.facts.per_pod:
         return None
-    reader = registry.reader(said.system)
+    reader = registry.reader(raw_value.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
-    if said.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
+    if raw_value.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
         return registry.named(min(shares))
-    if reader is None or (said.system in plan.backend.left(plan.facts) and reader.name not in plan.facts.sources):
+    if reader is None or (
+        raw_value.system in plan.backend.ignored_systems(plan.facts) and reader.name not in plan.facts.sources
+    ):
         return None
     if plan.facts.sources and reader.name not in plan.facts.sources:
         return None
     return reader
 
 
-def _refuse_mixtures(plan: Plan, found: list[Spelling]) -> set[Pointer]:
+def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
     """Refuse containers that ask twice, in words that do not go together; return where they stand."""
-    groups: dict[Pointer, list[Spelling]] = {}
-    for said in found:
-        groups.setdefault(said.container.pointer, []).append(said)
+    groups: dict[Pointer, list[NativeRequest]] = {}
+    for raw_value in found:
+        groups.setdefault(raw_value.container.pointer, []).append(raw_value)
     clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
     plan.verdicts.extend(map(_mixture, clashing))
     return {group[0].container.pointer for group in clashing}
 
 
-def _clash(group: list[Spelling]) -> bool:
-    translated = [said for said in group if said.system in known.READERS]
+def _clash(group: list[NativeRequest]) -> bool:
+    translated = [raw_value for raw_value in group if raw_value.system in known.READERS]
     return (
-        len(translated) > 1 or len(_makers(group)) > 1 or any(said.system == native_request.PORTABLE for said in group)
+        len(translated) > 1
+        or len(_makers(group)) > 1
+        or any(raw_value.system == native_request.PORTABLE for raw_value in group)
     )
 
 
-def _makers(found: Iterable[Spelling]) -> set[str]:
+def _makers(found: Iterable[NativeRequest]) -> set[str]:
     return {
-        gpu.resource.vendor for said in found for gpu in said.gpus.values() if not native_request.is_zero(gpu)
+        gpu.resource.vendor for raw_value in found for gpu in raw_value.gpus.values() if not native_request.is_zero(gpu)
     } & _MAKERS
 
 
-def _makers_to_be(plan: Plan) -> set[str]:
+def _makers_to_be(plan: PodPlan) -> set[str]:
     """Return the maker of the cards that translations will ask for: the portable names leave that to the policy."""
     return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
 
 
-def _mixture(group: list[Spelling]) -> Verdict:
+def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"and for {second.words}: GPUs of two makers ({' and '.join(makers)}) in one container"
+        why = f"and for {second.description}: GPUs of two makers ({' and '.join(makers)}) in one container"
         advice = "ask for one of the two; for both, use two pods"
-    elif {said.system for said in group} <= _MIXABLE:
-        why = f"and for {second.words}: a container is given whole GPUs, shares or MIG devices, never two of them"
-        advice = f"keep {first.words}, or {second.words}"
+    elif {raw_value.system for raw_value in group} <= _MIXABLE:
+        why = f"and for {second.description}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        advice = f"keep {first.description}, or {second.description}"
     elif _units(first).isdisjoint(_units(second)):
-        why = f"and for {second.words}: one request in the words of two systems, each of which reads its own"
+        why = f"and for {second.description}: one request in the words of two systems, each of which reads its own"
         advice = "say all of it in the words of one of the two"
     else:
-        why = f"and for {second.words}: the same GPU asked for twice, in the words of two systems"
-        advice = f"keep one of the two: {first.words}, or {second.words}"
-    subject = f"{first.container.label} asks for {first.words}"
-    return Verdict(second.pointer, subject, Refused(MIXED, why, advice), (first.evidence, second.evidence))
+        why = f"and for {second.description}: the same GPU asked for twice, in the words of two systems"
+        advice = f"keep one of the two: {first.description}, or {second.description}"
+    subject = f"{first.container.label} asks for {first.description}"
+    return Rejection(second.pointer, subject, RejectedRequest(MIXED, why, advice), (first.evidence, second.evidence))
 
 
-def _units(said: Spelling) -> set[str]:
+def _units(raw_value: NativeRequest) -> set[str]:
     """Return what a spelling counts: KAI's annotations count memory, a number of cards by itself all of each."""
-    units = {str(gpu.resource.unit) for gpu in said.gpus.values()} or {"memory"}
+    units = {str(gpu.resource.unit) for gpu in raw_value.gpus.values()} or {"memory"}
     return units | {"memory"} if units == {"device"} else units
 
 
-def _judge_together(plan: Plan, pod: Pod, found: list[Spelling]) -> None:
-    for one, refused in plan.backend.together(pod, plan.asked, plan.facts):
+def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None:
+    for one, refused in plan.backend.check_pod(pod, plan.asked, plan.facts):
         plan.refuse(one.spelling, refused)
     if len(found) == 1 and len(found[0].gpus) < 2:
         return  # nothing to mix
-    for said in found:
+    for raw_value in found:
         other = plan.asked[0].container
-        if said.system in plan.backend.excludes and said.container is not other:
+        if raw_value.system in plan.backend.excludes and raw_value.container is not other:
             reason = (
                 f'but container "{other.name[:63]}" asks for a share by {plan.backend.title}, and no node offers both'
             )
-            plan.refuse(said, Refused(MIXED, reason, "move one of the two to a pod of its own"))
+            plan.refuse(raw_value, RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
     makers = sorted(_makers(found) | _makers_to_be(plan))
-    if len(makers) > 1 and not plan.backend.spares_vendors and not any(v.kind == MIXED for v in plan.verdicts):
+    if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.verdicts):
         reason = f"in a pod that asks for GPUs of two makers ({' and '.join(makers)}), and no node offers both"
-        plan.refuse(found[-1], Refused(MIXED, reason, "move one of the two to a pod of its own"))
+        plan.refuse(found[-1], RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
 
 
-def _agree_on_nodes(plan: Plan) -> None:
+def _agree_on_nodes(plan: PodPlan) -> None:
     """Let every container ask for the most demanding one's node: the pod runs on one, and one condition is enough."""
     asking = [one.emission for one in plan.translations if one.emission is not None and one.emission.affinity]
     wanted = [expression for emission in asking for expression in emission.affinity]
@@ -338,24 +356,24 @@ def _agree_on_nodes(plan: Plan) -> None:
         emission.affinity = (most,) if most is not None else ()
 
 
-def _complete(plan: Plan, pod: Pod, labels: Mapping[str, Any], metadata_at: Pointer | None) -> None:
+def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: Pointer | None) -> None:
     """Work out what belongs to the translations besides resources; ``labels`` are the pod's and, first, its owner's."""
     _agree_on_nodes(plan)
-    selected = dict(mapping(pod.spec.get("nodeSelector")))
+    selected = dict(as_dict(pod.spec.get("nodeSelector")))
     for one in plan.translations:
-        emission = one.emission or Emission()
-        plan.backend.address(emission, pod, one.container)
+        emission = one.emission or BackendPatch()
+        plan.backend.bind_container(emission, pod, one.container)
         for key, value in emission.node_selector.items():
             if selected.setdefault(key, value) != value:
-                reason = f"which needs a node with {key}: {value}, and the pod chooses {shown(selected[key])}"
-                plan.refuse(one.spelling, Refused(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector"))
+                reason = f"which needs a node with {key}: {value}, and the pod chooses {format_value(selected[key])}"
+                plan.refuse(one.spelling, RejectedRequest(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector"))
     if metadata_at is None:
         return
     try:
-        plan.completion = plan.backend.complete(pod, labels, plan.facts)
+        plan.completion = plan.backend.complete_pod(pod, labels, plan.facts)
         for one in plan.translations[:1]:
-            (one.emission or Emission()).labels.update(plan.completion.labels)
-    except Refused as refused:
+            (one.emission or BackendPatch()).labels.update(plan.completion.labels)
+    except RejectedRequest as refused:
         if plan.facts.per_pod:
             refused.severity = "warning"  # which queues a cluster has, and for whom, nobody here knows
         plan.refuse(plan.asked[0].spelling, refused)

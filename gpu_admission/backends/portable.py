@@ -21,7 +21,7 @@ LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA 
 _SAID = 8  # a message names no more at once
 
 
-class Request:
+class GpuShare:
     """What a container asks for: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
@@ -70,11 +70,11 @@ class Request:
         """Whether less than all of a card's compute is asked for."""
         return self.cores is not None and self.cores < WHOLE
 
-    def with_memory(self, memory: int) -> Request:
+    def with_memory(self, memory: int) -> GpuShare:
         """Return the same request with its memory in bytes."""
-        return Request(memory, self.count, self.cores, modifier=self.modifier)
+        return GpuShare(memory, self.count, self.cores, modifier=self.modifier)
 
-    def covers(self, other: Request) -> bool:
+    def covers(self, other: GpuShare) -> bool:
         """Tell whether this is at least as much as another request (None of memory is a whole card)."""
         memory = self.memory is None or (other.memory is not None and self.memory >= other.memory)
         cores = self.cores is None or (other.cores or 0) <= self.cores
@@ -91,15 +91,15 @@ class Request:
         return f"<Request {self}>"
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Request):
+        if not isinstance(other, GpuShare):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in Request.__slots__ if field != "consumed")
+        return all(getattr(self, field) == getattr(other, field) for field in GpuShare.__slots__ if field != "consumed")
 
     def __hash__(self) -> int:
         return hash((self.memory, self.count, self.cores))
 
 
-class Emission:
+class BackendPatch:
     """A portable request in a backend's words: what to write, besides deleting what spelled it before.
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
@@ -136,13 +136,13 @@ class Emission:
 
     def words(self) -> str:
         """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
-        said = [f"{name}: {value}" for name, value in self.resources.items()]
-        said += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
-        said += [f"label {name}: {value}" for name, value in self.labels.items()]
-        said += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
-        said += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
-        said += [f"claim {name} of template {template}" for name, template in self.claims.items()]
-        return listed(said)
+        raw_value = [f"{name}: {value}" for name, value in self.resources.items()]
+        raw_value += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
+        raw_value += [f"label {name}: {value}" for name, value in self.labels.items()]
+        raw_value += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
+        raw_value += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
+        raw_value += [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        return listed(raw_value)
 
 
 def in_words(count: int) -> str:
@@ -161,8 +161,10 @@ def ceil_div(amount: int, unit: int) -> int:
     return -(-amount // unit)
 
 
-def listed(said: list[str]) -> str:
+def listed(raw_value: list[str]) -> str:
     """Return a list as prose: ``a, b and c``; a long one cut: ``a, b and 98 more``."""
-    if len(said) > _SAID:
-        said = [*said[: _SAID - 1], f"{len(said) - _SAID + 1} more"]
-    return said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}" if said else ""
+    if len(raw_value) > _SAID:
+        raw_value = [*raw_value[: _SAID - 1], f"{len(raw_value) - _SAID + 1} more"]
+    return (
+        raw_value[0] if len(raw_value) == 1 else f"{', '.join(raw_value[:-1])} and {raw_value[-1]}" if raw_value else ""
+    )

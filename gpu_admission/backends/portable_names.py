@@ -7,15 +7,15 @@ from gpu_admission.workloads.resources import PORTABLE_CORES, PORTABLE_COUNT, PO
 from .base import Backend
 from .checks import no_cards, no_memory, only_count, percents, suspicious_bytes
 from .native_request import PORTABLE
-from .portable import SEVENTHS, Request
+from .portable import SEVENTHS, GpuShare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .base import Facts
-    from .native_request import Spelling
-    from .rejection import Refused
+    from .base import ClusterFacts
+    from .native_request import NativeRequest
+    from .rejection import RejectedRequest
 
 
 class Portable(Backend):
@@ -25,18 +25,18 @@ class Portable(Backend):
     title = "the portable request"
     reads = frozenset({PORTABLE})
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read bytes per GPU, GPUs and percent; without memory, whole GPUs are asked for."""
         del facts
         cores = spelling.amount(PORTABLE_CORES)
-        return Request(
+        return GpuShare(
             spelling.amount(PORTABLE_MEMORY),
             only_count(spelling, PORTABLE_COUNT),
             None if cores is None else cores * SEVENTHS,
             consumed=(PORTABLE_MEMORY, PORTABLE_COUNT, PORTABLE_CORES),
         )
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield amounts of memory that forgot their unit, zeroes, and impossible percentages."""
         del facts
         yield from suspicious_bytes(spelling, PORTABLE_MEMORY)

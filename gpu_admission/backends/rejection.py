@@ -29,7 +29,7 @@ PERCENT: Kind = "percent-out-of-range"
 QUEUE: Kind = "missing-queue"
 
 
-class Refused(Exception):
+class RejectedRequest(Exception):
     """A request that cannot be honoured.
 
     ``kind`` is the name of the rule that says so. ``reason`` completes "container x asks for y, …" and

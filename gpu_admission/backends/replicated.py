@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from .base import Backend, Facts
+from .base import Backend, ClusterFacts
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import WHOLE, Emission, Request, in_words
-from .rejection import SHARED_COUNT, UNTRANSLATABLE, Refused
+from .portable import WHOLE, BackendPatch, GpuShare, in_words
+from .rejection import SHARED_COUNT, UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from .base import Asked
-    from .native_request import Spelling
+    from .base import ContainerRequest
+    from .native_request import NativeRequest
 
 
 _MIG = "mig"
@@ -46,30 +46,30 @@ class Replicated(Backend):
         ),
     )
 
-    def own(self, facts: Facts) -> frozenset[str]:
+    def own(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the name that the plugin offers, and the one that is a share wherever it is offered.
 
         Shares of MIG devices have names of their own, of which no more is known than how many are too many.
         """
         return frozenset({_system(facts), NVIDIA_SHARED, *((_MIG,) if self._refuses_several(facts) else ())})
 
-    def left(self, facts: Facts) -> frozenset[str]:
+    def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
         return frozenset({NVIDIA, NVIDIA_SHARED, _MIG}) - self.own(facts)
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a number of shares: their size is known where the policy tells cards and replicas."""
         if spelling.system == _MIG:
             count = max((spelling.amount(name) or 0 for name in spelling.gpus if name.endswith(".shared")), default=1)
-            return Request(None, count, share=True, consumed=spelling.gpus)
-        request = Request(
+            return GpuShare(None, count, share=True, consumed=spelling.gpus)
+        request = GpuShare(
             self._share(facts), only_count(spelling, *spelling.gpus), share=True, consumed=[*spelling.gpus][:1]
         )
         if request.memory is not None:
             request.share = False
         return request
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for one share.
 
         Raises Refused for more than one, and for what a share does not promise.
@@ -77,7 +77,7 @@ class Replicated(Backend):
         if request.count > 1:
             raise self._not_several_cards(request.count)
         if request.memory is None and not request.limits_cores:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"a whole GPU, and {self.title} hands out shares",
                 "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
@@ -85,20 +85,20 @@ class Replicated(Backend):
         self._require_cores(request, facts)
         memory_needed(self, request)
         self._require_memory(request, facts)
-        return Emission({resource(facts): 1})
+        return BackendPatch({resource(facts): 1})
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield a refusal of several shares besides what holds for every backend."""
         if asked.native and asked.request.count > 1 and self._refuses_several(facts):
             yield self._several(asked.request.count)
         if not asked.native:
-            yield from super().judge(asked, facts)
+            yield from super().check_container(asked, facts)
 
-    def _refuses_several(self, facts: Facts) -> bool:
+    def _refuses_several(self, facts: ClusterFacts) -> bool:
         return bool(facts.parameters.get(_FAILS, self.fails))
 
-    def _several(self, count: int) -> Refused:
-        return Refused(
+    def _several(self, count: int) -> RejectedRequest:
+        return RejectedRequest(
             SHARED_COUNT,
             f"which is {count} shares, and the device plugin of this cluster gives a container one "
             f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay until "
@@ -106,35 +106,35 @@ class Replicated(Backend):
             "ask for 1: a share of a card is no faster for being asked for twice",
         )
 
-    def _not_several_cards(self, count: int) -> Refused:
-        return Refused(
+    def _not_several_cards(self, count: int) -> RejectedRequest:
+        return RejectedRequest(
             SHARED_COUNT,
             f"{count} GPUs, and {self.title} hands out shares of cards: {count} shares may be of one card, and give no "
             "more than one does",
             "ask for one GPU (gpu-admission.io/gpu-count: 1)",
         )
 
-    def _require_memory(self, request: Request, facts: Facts) -> None:
+    def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
         raise NotImplementedError
 
-    def _require_cores(self, request: Request, facts: Facts) -> None:
+    def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
         raise NotImplementedError
 
-    def _share(self, facts: Facts) -> int | None:
+    def _share(self, facts: ClusterFacts) -> int | None:
         """Return the memory of one share in bytes, if it is enforced and the policy tells how much it is."""
         raise NotImplementedError
 
 
-def resource(facts: Facts) -> str:
+def resource(facts: ClusterFacts) -> str:
     """Return the name of a share: ``renameByDefault`` of the device plugin changes it."""
     return "nvidia.com/gpu.shared" if facts.parameters.get("renameByDefault") else "nvidia.com/gpu"
 
 
-def _system(facts: Facts) -> str:
+def _system(facts: ClusterFacts) -> str:
     return NVIDIA_SHARED if facts.parameters.get("renameByDefault") else NVIDIA
 
 
-def advisory(facts: Facts) -> bool:
+def advisory(facts: ClusterFacts) -> bool:
     """Tell whether the policy takes an amount of memory that nothing enforces."""
     return facts.parameters.get("memory") == "advisory"
 
@@ -148,24 +148,24 @@ class TimeSlicing(Replicated):
     translates = frozenset({NVIDIA_SHARED})
     sample: Mapping[str, Any] = {"replicas": 4, "memory": "advisory"}
 
-    def _require_memory(self, request: Request, facts: Facts) -> None:
+    def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
         if request.memory is not None and not advisory(facts):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, and time-slicing limits nobody's memory",
                 f"ask for a share as it is ({resource(facts)}: 1)",
             )
 
-    def _require_cores(self, request: Request, facts: Facts) -> None:
+    def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
         del facts
         if request.cores is not None:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",
                 "leave the percentage of compute out",
             )
 
-    def _share(self, facts: Facts) -> int | None:
+    def _share(self, facts: ClusterFacts) -> int | None:
         del facts
         return None
 
@@ -191,35 +191,35 @@ class Mps(Replicated):
     sample: Mapping[str, Any] = {"replicas": 4}
     sample_cards: tuple[Mapping[str, Any], ...] = ({"model": "A100-80"},)
 
-    def _require_memory(self, request: Request, facts: Facts) -> None:
+    def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
         share = self._share(facts)
         if request.memory is None or (share is not None and request.memory <= share):
             return
         if share is not None:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, and a share of a card is {in_words(share)} here "
                 f"({in_words(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
                 f"ask for at most {in_words(share)}, or for a GPU of another kind",
             )
         if not advisory(facts):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, and the policy does not tell how large a share is",
                 f"ask for a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
             )
 
-    def _require_cores(self, request: Request, facts: Facts) -> None:
+    def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
         replicas = facts.parameters.get("replicas")
         if request.cores is None or (replicas and request.cores * replicas <= WHOLE):
             return
         share = f"a share has {100 // replicas}" if replicas else "the policy does not tell how many a share has"
-        raise Refused(
+        raise RejectedRequest(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {share}",
             f"ask for at most {100 // replicas} percent" if replicas else "leave the percentage of compute out",
         )
 
-    def _share(self, facts: Facts) -> int | None:
+    def _share(self, facts: ClusterFacts) -> int | None:
         replicas = facts.parameters.get("replicas")
         return facts.smallest // replicas if replicas and facts.smallest else None

@@ -5,14 +5,14 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .base import Backend
-    from .native_request import Spelling
-    from .portable import Request
+    from .native_request import NativeRequest
+    from .portable import GpuShare
 
 _SHORT = 24  # letters of an amount that is worth remembering
 _MOST_KNOWN = 1024  # amounts; a cluster has a few dozen
 
 
-class Readings:
+class RequestCache:
     """Requests that were read before without a doubt: most pods of a cluster ask for the same few amounts.
 
     What a spelling means depends on nothing but the words and the policy. Only sound amounts of a few letters are
@@ -22,25 +22,25 @@ class Readings:
     __slots__ = ("_known",)
 
     def __init__(self) -> None:
-        self._known: dict[tuple[object, ...], Request] = {}
+        self._known: dict[tuple[object, ...], GpuShare] = {}
 
-    def key(self, said: Spelling, source: Backend, *, native: bool) -> tuple[object, ...] | None:
+    def key(self, value: NativeRequest, source: Backend, *, native: bool) -> tuple[object, ...] | None:
         """Return what a reading depends on, None where it is not to be remembered."""
-        if said.annotations:
+        if value.annotations:
             return None
-        words: list[object] = [native, source.name, said.system]
-        for name, gpu in said.gpus.items():
+        words: list[object] = [native, source.name, value.system]
+        for name, gpu in value.gpus.items():
             limit = gpu.limit
-            if not gpu.sound or type(limit) is not str or len(limit) > _SHORT:
+            if not gpu.is_valid or type(limit) is not str or len(limit) > _SHORT:
                 return None
             words += (name, limit)
         return tuple(words)
 
-    def get(self, key: tuple[object, ...] | None) -> Request | None:
+    def get(self, key: tuple[object, ...] | None) -> GpuShare | None:
         """Return a reading of before."""
         return None if key is None else self._known.get(key)
 
-    def keep(self, key: tuple[object, ...] | None, request: Request) -> None:
+    def keep(self, key: tuple[object, ...] | None, request: GpuShare) -> None:
         """Remember a reading."""
         if key is not None and len(self._known) < _MOST_KNOWN:
             self._known[key] = request

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from .base import Page
+from .base import BackendDocs
 from .replicated import TimeSlicing
 
 BACKEND = TimeSlicing()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`), and processes take turns on it. Nothing limits
 memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and takes the pod's word for

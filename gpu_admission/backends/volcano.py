@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import (
     card_affinity,
     in_init_containers,
@@ -19,8 +19,8 @@ from .components import Component
 from .gpushare import pod_sum
 from .native_request import NVIDIA
 from .parameter import Parameter, memory_factor
-from .portable import Emission, Request, in_words
-from .rejection import UNTRANSLATABLE, Refused
+from .portable import BackendPatch, GpuShare, in_words
+from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 _MEMORY = "volcano.sh/gpu-memory"
 _NUMBER = "volcano.sh/gpu-number"
@@ -73,54 +73,56 @@ class Volcano(Backend):
         ),
     )
 
-    def left(self, facts: Facts) -> frozenset[str]:
+    def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
         """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin offers whole cards."""
         return frozenset() if _number(facts) else frozenset({NVIDIA})
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read memory of one card, or a number of whole ones."""
         memory, number = spelling.amount(_MEMORY), spelling.amount(_NUMBER)
         if memory and number:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "whole cards and memory of one, and the device plugin offers one or the other",
                 f"write {_MEMORY} or {_NUMBER}",
             )
         if number is not None and not memory:
-            return Request(None, number, consumed=(_MEMORY, _NUMBER))
-        return Request((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
+            return GpuShare(None, number, consumed=(_MEMORY, _NUMBER))
+        return GpuShare((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""
         if _NUMBER not in spelling.gpus:
             yield from no_memory(spelling, _MEMORY, str(8192 // facts.factor))
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for memory of one card, or for whole cards with that memory, by the plugin's mode."""
         number = _number(facts)
-        for refused in no_cores(self, Request(None, 1, request.cores) if number else request):
+        for refused in no_cores(self, GpuShare(None, 1, request.cores) if number else request):
             raise refused
         if number:
-            return Emission({_NUMBER: request.count}, affinity=card_affinity(request, facts))
+            return BackendPatch({_NUMBER: request.count}, affinity=card_affinity(request, facts))
         for refused in several_gpus(self, request):
             raise refused
         if request.memory is None:
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 "a whole GPU, and the device plugin shares cards by memory here",
                 f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
-            raise Refused(
+            raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest card",
                 f"ask for less than {in_words(facts.largest)}",
             )
-        return Emission({_MEMORY: units}, notes=notes)
+        return BackendPatch({_MEMORY: units}, notes=notes)
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what the scheduler plugin would miscount."""
         del pod
         yield from in_init_containers(self, asked)
@@ -129,12 +131,12 @@ class Volcano(Backend):
             yield from pod_sum(self.title, asked, facts.factor * MIB, facts)
 
 
-def _number(facts: Facts) -> bool:
+def _number(facts: ClusterFacts) -> bool:
     return facts.parameters.get("mode") == "number"
 
 
 BACKEND = Volcano()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 Volcano's own device plugin in its first form. In mode `share` it offers memory of one card in MiB (times
 `gpu-memory-factor`; set `memoryFactor` in the policy to the same), in mode `number` whole cards. Pods need

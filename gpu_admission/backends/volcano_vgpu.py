@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
-from gpu_admission.core.raw import is_one_of, is_placeholder, mapping, shown
+from gpu_admission.core.raw import as_dict, format_value, is_one_of, is_placeholder
 from gpu_admission.core.typos import nearest
 
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import (
     in_init_containers,
     in_units,
@@ -19,8 +19,8 @@ from .checks import (
 )
 from .components import Component
 from .parameter import memory_factor
-from .portable import SEVENTHS, Emission, Request, in_words, listed
-from .rejection import UNTRANSLATABLE, Refused
+from .portable import SEVENTHS, BackendPatch, GpuShare, in_words, listed
+from .rejection import UNTRANSLATABLE, RejectedRequest
 from .volcano import SCHEDULER
 
 TYPE_CHECKING = False
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.workloads.workload import Pod
 
-    from .base import Asked, Facts
-    from .native_request import Spelling
+    from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 NUMBER = "volcano.sh/vgpu-number"
 MEMORY = "volcano.sh/vgpu-memory"
@@ -74,11 +74,11 @@ class VolcanoVgpu(Backend):
     preloads = True
     judged_annotations = frozenset({MODE})
 
-    def read(self, spelling: Spelling, facts: Facts) -> Request:
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores."""
         memory, cores = spelling.amount(MEMORY), spelling.amount(CORES)
         percentage = spelling.amount(PERCENTAGE)
-        return Request(
+        return GpuShare(
             memory * facts.factor * MIB if memory else None,
             only_count(spelling, NUMBER),
             cores * SEVENTHS if cores else None,
@@ -86,14 +86,14 @@ class VolcanoVgpu(Backend):
             consumed=(NUMBER, CORES, MEMORY if memory or percentage is None else PERCENTAGE),
         )
 
-    def inspect(self, spelling: Spelling, facts: Facts) -> Iterator[Refused]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield doubtful units, zeroes and impossible percentages."""
         yield from no_cards(spelling, NUMBER)
         yield from zero_is_all(spelling, MEMORY, self.title)
         yield from suspicious(spelling, MEMORY, facts.factor * MIB, facts)
         yield from percents(spelling, CORES, PERCENTAGE)
 
-    def write(self, request: Request, facts: Facts) -> Emission:
+    def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Ask for memory on each card; for all of a card where the amount, rounded up, would exceed it."""
         resources: dict[str, int | str] = {NUMBER: request.count}
         notes: tuple[str, ...] = ()
@@ -104,7 +104,7 @@ class VolcanoVgpu(Backend):
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
-                raise Refused(
+                raise RejectedRequest(
                     UNTRANSLATABLE,
                     f"{in_words(request.memory)}, which is all of the largest card when rounded up, and other "
                     "cards are smaller",
@@ -112,21 +112,21 @@ class VolcanoVgpu(Backend):
                 )
         if request.percent is not None:
             resources[CORES] = request.percent
-        return Emission(resources, notes=notes)
+        return BackendPatch(resources, notes=notes)
 
-    def judge(self, asked: Asked, facts: Facts) -> Iterator[Refused]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield a refusal of memory as a percentage besides what holds for every backend."""
         if asked.native:
             yield from _not_counted(asked)
         if asked.native and 1 <= (asked.spelling.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
-            yield Refused(
+            yield RejectedRequest(
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
             )
-        yield from super().judge(asked, facts)
+        yield from super().check_container(asked, facts)
 
-    def amend(self, asked: Asked, facts: Facts) -> Emission | None:
+    def amend(self, asked: ContainerRequest, facts: ClusterFacts) -> BackendPatch | None:
         """Return the request with the number of cards that is missing: the scheduler counts one for the memory.
 
         The device plugin is asked for nothing without it, and the container starts without a GPU. Source:
@@ -134,27 +134,29 @@ class VolcanoVgpu(Backend):
         """
         del facts
         gpus = asked.spelling.gpus
-        if NUMBER in gpus or MEMORY not in gpus or not all(gpu.sound for gpu in gpus.values()):
+        if NUMBER in gpus or MEMORY not in gpus or not all(gpu.is_valid for gpu in gpus.values()):
             return None
-        return Emission({NUMBER: 1, **{name: gpu.limit for name, gpu in gpus.items()}})
+        return BackendPatch({NUMBER: 1, **{name: gpu.limit for name, gpu in gpus.items()}})
 
-    def together(self, pod: Pod, asked: list[Asked], facts: Facts) -> Iterator[tuple[Asked, Refused]]:
+    def check_pod(
+        self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield init containers, which the scheduler does not count, and a mode of sharing that no node has."""
         del facts
         yield from in_init_containers(self, asked)
-        mode = mapping(pod.metadata.get("annotations")).get(MODE)
+        mode = as_dict(pod.metadata.get("annotations")).get(MODE)
         if mode is not None and not is_one_of(mode, MODES) and not is_placeholder(mode):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
-            reason = f"and the annotation {MODE}: {shown(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], Refused(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+            reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
+            yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
 
 
-def _not_counted(asked: Asked) -> Iterator[Refused]:
+def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequest]:
     """Yield compute alone: checkVGPUResourcesInPod looks at cards and memory only, so nothing is allocated."""
     gpus = asked.spelling.gpus
     if CORES in gpus and not {NUMBER, MEMORY, PERCENTAGE} & gpus.keys():
-        yield Refused(
+        yield RejectedRequest(
             UNTRANSLATABLE,
             "and neither for a card nor for memory: Volcano allocates nothing for compute alone, and limits nothing",
             f"write {NUMBER}: 1 besides, with {MEMORY} in MiB or all of the card",
@@ -162,7 +164,7 @@ def _not_counted(asked: Asked) -> Iterator[Refused]:
 
 
 BACKEND = VolcanoVgpu()
-BACKEND.page = Page(
+BACKEND.page = BackendDocs(
     summary="""\
 Volcano schedules shares of cards, and a library inside of the container (HAMi-core) keeps the process to its memory and
 compute. Memory is counted per card in MiB (times `gpu-memory-factor`; set `memoryFactor` in the policy to the same).

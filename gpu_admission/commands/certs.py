@@ -90,7 +90,7 @@ def run(
         return 2
     try:
         lines = certs_actions.perform_action(args, clock, connect, pause)
-    except certs_actions.UsageError as error:
+    except certs_actions.CertsUsageError as error:
         print(f"gpu-admission certs {args.action}: {error}", file=sys.stderr)
         return 2
     except PkiError as error:

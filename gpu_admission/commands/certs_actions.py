@@ -30,7 +30,7 @@ TRIES = 5  # against other writers
 SETTLES = 5.0  # seconds until every API server has seen a new caBundle: their watches take less than one
 
 
-class UsageError(Exception):
+class CertsUsageError(Exception):
     """An argument that cannot be right whatever is stored."""
 
 
@@ -82,7 +82,7 @@ def _names(args: argparse.Namespace) -> tuple[Name, ...]:
             [parse_name(text) for text in args.san],
         )
     except PkiError as error:
-        raise UsageError(str(error)) from None
+        raise CertsUsageError(str(error)) from None
 
 
 def _existing(api: KubernetesApi, name: str) -> tuple[CaBundleTarget, ...]:

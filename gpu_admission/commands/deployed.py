@@ -17,14 +17,15 @@ _HEADER = "# Written by make docs from policies/default.yaml. For another policy
 
 def _webhooks() -> str:
     objects = webhook_configurations.configurations(
-        loader.parse(exempted.text("default").encode(), "policies/default.yaml"), webhook_configurations.Options()
+        loader.parse(exempted.text("default").encode(), "policies/default.yaml"),
+        webhook_configurations.RegistrationOptions(),
     )
     return _HEADER.format("--only webhooks") + to_yaml(objects)
 
 
 def _access(*, keeps: bool) -> str:
     return _HEADER.format("--only rbac") + to_yaml(
-        webhook_configurations.access(webhook_configurations.Options(), keeps=keeps)
+        webhook_configurations.access(webhook_configurations.RegistrationOptions(), keeps=keeps)
     )
 
 

@@ -80,11 +80,11 @@ def _parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"gpu-admission {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for name, (_, said) in COMMANDS.items():
+    for name, (_, value) in COMMANDS.items():
         if name in modules:
             modules[name].add_parser(commands)
         else:
-            commands.add_parser(name, help=said)
+            commands.add_parser(name, help=value)
     return parser
 
 

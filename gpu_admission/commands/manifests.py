@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
-    where = webhook_configurations.Options(
+    where = webhook_configurations.RegistrationOptions(
         name=options.name,
         service=options.service,
         namespace=options.namespace,
@@ -121,8 +121,8 @@ class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks, so that a CEL expression can be read and reviewed."""
 
 
-def _text(dumper: yaml.SafeDumper, said: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", said, style="|" if "\n" in said else None)
+def _text(dumper: yaml.SafeDumper, raw_value: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", raw_value, style="|" if "\n" in raw_value else None)
 
 
 _Dumper.add_representer(str, _text)

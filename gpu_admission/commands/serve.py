@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-    from gpu_admission.webhook.server.settings import Settings
+    from gpu_admission.webhook.server.settings import ServerSettings
 
 FLAGS = (
     ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
@@ -81,12 +81,12 @@ def run(args: argparse.Namespace) -> int:
         return serve(sidecar.settings, keeper=sidecar.process)
 
 
-def _settings(args: argparse.Namespace) -> Settings:
-    from gpu_admission.webhook.server.settings import Settings, SettingsError  # noqa: PLC0415
+def _settings(args: argparse.Namespace) -> ServerSettings:
+    from gpu_admission.webhook.server.settings import ServerSettings, SettingsError  # noqa: PLC0415
 
     given = {name: value for name, value in vars(args).items() if name != "command"}
     given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    settings = Settings.from_environment(os.environ, **given)
+    settings = ServerSettings.from_environment(os.environ, **given)
     for name in ("tls_cert", "tls_key", "client_ca"):
         path = getattr(settings, name)
         if path and (os.path.isdir(path) or not os.access(path, os.R_OK)):
@@ -95,7 +95,7 @@ def _settings(args: argparse.Namespace) -> Settings:
     return settings
 
 
-def _check_ports(settings: Settings) -> None:
+def _check_ports(settings: ServerSettings) -> None:
     """See that nobody has our ports; raises SettingsError. gunicorn would try five times, then exit with 1."""
     from gpu_admission.webhook.server.settings import SettingsError, address  # noqa: PLC0415
 

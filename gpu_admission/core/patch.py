@@ -36,10 +36,10 @@ class Operation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch document."""
-        said: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
+        raw_value: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
         if self.op != "remove":
-            said["value"] = self.value
-        return said
+            raw_value["value"] = self.value
+        return raw_value
 
     def step(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch of what is around its place: its last step alone."""

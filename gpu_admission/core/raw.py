@@ -22,12 +22,12 @@ _PLACEHOLDER = re.compile(
 )
 
 
-def mapping(value: object) -> Mapping[str, Any]:
+def as_dict(value: object) -> Mapping[str, Any]:
     """Return the value if it is a mapping, else an empty one (never to be written to)."""
     return value if isinstance(value, dict) else _EMPTY
 
 
-def text(value: object) -> str:
+def as_str(value: object) -> str:
     """Return the value if it is a text, else the empty one."""
     return value if isinstance(value, str) else ""
 
@@ -37,7 +37,7 @@ def is_one_of(value: object, names: Container[str]) -> bool:
     return isinstance(value, str) and value in names
 
 
-def mappings(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
+def iter_dicts(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
     """Yield the mappings of a list with their index; nothing for anything but a list."""
     if isinstance(value, list):
         for index, item in enumerate(value):
@@ -60,7 +60,7 @@ def is_placeholder(value: object) -> bool:
     return isinstance(inner, list) and len(inner) == 1 and isinstance(inner[0], str)
 
 
-def shown(value: object, limit: int = 60) -> str:
+def format_value(value: object, limit: int = 60) -> str:
     """Return a value as a message shows it: like JSON, on one line, cut when long, without control characters."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -70,14 +70,14 @@ def shown(value: object, limit: int = 60) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    said = f'"{value}"' if isinstance(value, str) else str(value)
-    if len(said) > limit:
-        said = f"{said[: limit - 1]}…"
-    return printable(said)
+    raw_value = f'"{value}"' if isinstance(value, str) else str(value)
+    if len(raw_value) > limit:
+        raw_value = f"{raw_value[: limit - 1]}…"
+    return escape(raw_value)
 
 
-def printable(said: str) -> str:
+def escape(raw_value: str) -> str:
     """Return a text with everything escaped that a terminal or a log would obey instead of showing."""
-    if said.isprintable():
-        return said
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in said)
+    if raw_value.isprintable():
+        return raw_value
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in raw_value)

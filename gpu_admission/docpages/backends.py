@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from gpu_admission.backends import components, registry
-from gpu_admission.backends.base import Facts
+from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.cards import table
-from gpu_admission.backends.portable import SEVENTHS, Request
-from gpu_admission.backends.rejection import Refused
+from gpu_admission.backends.portable import SEVENTHS, GpuShare
+from gpu_admission.backends.rejection import RejectedRequest
 from gpu_admission.core.quantity import GIB
 from gpu_admission.reports import links
 
@@ -48,11 +48,11 @@ they were admitted, by the translated names (`requests.volcano.sh/vgpu-memory`).
 
 What arrives, in the table of each backend, is what its shipped policy (`gpu-admission policy show NAME`) makes of it.
 """
-_SAMPLES: tuple[tuple[str, Request], ...] = (
-    ("gpu-mem: 8Gi", Request(8 * GIB)),
-    ("gpu-mem: 8Gi, gpu-core: 30", Request(8 * GIB, 1, 30 * SEVENTHS)),
-    ("gpu-mem: 8Gi, gpu-count: 2", Request(8 * GIB, 2)),
-    ("gpu-count: 2", Request(None, 2)),
+_SAMPLES: tuple[tuple[str, GpuShare], ...] = (
+    ("gpu-mem: 8Gi", GpuShare(8 * GIB)),
+    ("gpu-mem: 8Gi, gpu-core: 30", GpuShare(8 * GIB, 1, 30 * SEVENTHS)),
+    ("gpu-mem: 8Gi, gpu-count: 2", GpuShare(8 * GIB, 2)),
+    ("gpu-count: 2", GpuShare(None, 2)),
 )
 
 
@@ -69,21 +69,21 @@ def _overview() -> str:
 
 
 def _chapter(backend: Backend) -> str:
-    said = backend.page
+    raw_value = backend.page
     rows = [f"| `{words}` | {_arrives(backend, request)} |" for words, request in _SAMPLES]
-    refuses = [f"| {what} | {why} |" for what, why in said.refuses]
-    traps = [f"- {trap}" for trap in said.traps]
-    sources = [f"- {links.markdown(source)}" for source in said.sources]
+    refuses = [f"| {what} | {why} |" for what, why in raw_value.refuses]
+    traps = [f"- {trap}" for trap in raw_value.traps]
+    sources = [f"- {links.markdown(source)}" for source in raw_value.sources]
     return "\n".join(
         (
             f"### {backend.name}\n",
-            f"{said.summary}\n",
+            f"{raw_value.summary}\n",
             "| written | arrives |\n|---|---|",
             *rows,
             "\n| refused | why |\n|---|---|",
             *refuses,
             "\n**Beside this webhook.**\n",
-            f"{said.install}\n",
+            f"{raw_value.install}\n",
             "**Traps.**\n",
             *traps,
             "\n**Sources.**\n",
@@ -93,19 +93,19 @@ def _chapter(backend: Backend) -> str:
     )
 
 
-def _arrives(backend: Backend, request: Request) -> str:
+def _arrives(backend: Backend, request: GpuShare) -> str:
     """Return what the backend makes of a request, or why it refuses it."""
-    facts = Facts(backend.sample, backend.sample_cards)
+    facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
         emission = backend.write(request, facts)
-    except Refused as refused:
+    except RejectedRequest as refused:
         return f"refused: {refused.reason.removeprefix('which is ')}"
-    said = [f"`{name}: {value}`" for name, value in emission.resources.items()]
-    said += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
-    said += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
-    said += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
-    said += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
-    return ", ".join(said)
+    raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
+    raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
+    raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
+    raw_value += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
+    raw_value += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    return ", ".join(raw_value)
 
 
 _EXEMPT = """\

@@ -28,7 +28,7 @@ def render(rule: Rule, style: Style = _PLAIN) -> str:
         f"{style.good('Right')}\n{_indented(rule.good)}",
         f"{style.bold('Fix')}\n{FIXES[rule.fix]}",
         f"{style.bold('Silence')}\n{silence(rule)}",
-        f"{style.bold('See')}\n" + "\n".join(_reference(said) for said in rule.references),
+        f"{style.bold('See')}\n" + "\n".join(_reference(value) for value in rule.references),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from gpu_admission.core.raw import is_one_of, mapping, text
+from gpu_admission.core.raw import as_dict, as_str, is_one_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def is_terminal(pod: Any) -> bool:
     One that is being deleted may run until its grace period is over, and holds its card as long. The phase is the API
     server's own: an update of a Pod cannot change it, only one of its ``status`` can.
     """
-    return is_one_of(mapping(mapping(pod).get("status")).get("phase"), _TERMINAL)
+    return is_one_of(as_dict(as_dict(pod).get("status")).get("phase"), _TERMINAL)
 
 
 def introduced(now: Iterable[Finding], before: Iterable[Finding], new: Any, old: Any) -> list[Finding]:
@@ -123,5 +123,5 @@ def _look_up(obj: Any, pointer: Pointer) -> tuple[Pointer, Value]:
 
 def _name(item: Any) -> str:
     """Return what an item of a list is called, an object or a container among them; empty for what has no name."""
-    fields = mapping(item)
-    return text(fields.get("name")) or text(mapping(fields.get("metadata")).get("name"))
+    fields = as_dict(item)
+    return as_str(fields.get("name")) or as_str(as_dict(fields.get("metadata")).get("name"))

@@ -12,7 +12,7 @@ from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
 
 from . import changes
-from .rule import NEEDS, POD, TEMPLATE
+from .rule import POD, SCOPES, TEMPLATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Origin, Workload
 
-    from .rule import Needs, Rule, Survey
+    from .rule import Rule, Scan, Scope
 
-    Found = dict[Rule, list[tuple[Workload, Problem]]]
+    Findings = dict[Rule, list[tuple[Workload, Problem]]]
     Rules = dict[Rule, None]  # in order, and quick to look into
     Judged = list[tuple[Workload, Rules]]
 
@@ -53,7 +53,7 @@ class Mutation:
         self._pending: list[Operation] = []
         self.patch = operations
         self.judged = judged
-        self.found: Found = {}  # what rules said of this very object, while a fix was looked for
+        self.found: Findings = {}  # what rules said of this very object, while a fix was looked for
 
     @property
     def object(self) -> Any:
@@ -62,7 +62,7 @@ class Mutation:
             self._object, self._pending = patch.apply(self._object, self._pending), []
         return self._object
 
-    def settle(self, operations: list[Operation]) -> None:
+    def append(self, operations: list[Operation]) -> None:
         """Add operations after which what was found still holds."""
         self._pending += operations
         self.patch = (*self.patch, *operations)
@@ -94,19 +94,19 @@ class Engine:
 
     def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
         self.policy = policy
-        self.rules = tuple(rule for rule in rules if policy.in_force(rule))
+        self.rules = tuple(rule for rule in rules if policy.is_enabled(rule))
         self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
         self._repairs: dict[tuple[bool, bool, bool], tuple[Rule, ...]] = {}
         by_id = {rule.id: rule for rule in self.rules}
         self._silenced = {
-            rule: [by_id[each] for each in rule.silences if each in by_id]
+            rule: [by_id[each] for each in rule.may_resolve if each in by_id]
             for rule in self.rules
-            if rule.silences is not None
+            if rule.may_resolve is not None
         }
         self._rules_for = {
             (sight, holds): _Choice([rule for rule in self.rules if _can_judge(rule, sight, holds)])
             for sight in (_FILE, POD, TEMPLATE)
-            for holds in NEEDS
+            for holds in SCOPES
         }
 
     def validate(self, document: Any, origin: Origin = "file") -> list[Finding]:
@@ -124,7 +124,7 @@ class Engine:
         themselves what became of the old one.
         """
         now, before = (workloads.read(each, self.policy, "admission") for each in (new, old))
-        comparing: Found = {}
+        comparing: Findings = {}
         compared: list[Finding | None] = []
         if _is_pod(now) and _is_pod(before) and not now[0].is_mirror:
             comparing = {rule: [] for rule in self.rules if rule.compare is not None}
@@ -136,7 +136,7 @@ class Engine:
         brought = changes.introduced(self._judge(found, comparing), self._judge(known, comparing), new, old)
         return sorted([*brought, *[finding for finding in compared if finding is not None]])
 
-    def left(self, mutation: Mutation) -> list[Finding]:
+    def remaining(self, mutation: Mutation) -> list[Finding]:
         """Return the findings that a mutation by this engine left, sorted by place and rule."""
         return self._judge(mutation.judged, mutation.found)
 
@@ -177,7 +177,9 @@ class Engine:
             known = tuple(
                 rule
                 for rule, allowed in self._fixable
-                if (unsafe or rule.fix == "safe") and (consent or allowed) and not (admitted and POD not in rule.sees)
+                if (unsafe or rule.fix == "safe")
+                and (consent or allowed)
+                and not (admitted and POD not in rule.admission_kinds)
             )
             self._repairs[unsafe, consent, admitted] = known
         return known
@@ -185,7 +187,7 @@ class Engine:
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
         mutation = self.mutate(document, origin, admitted=True)
-        after = self.left(mutation)
+        after = self.remaining(mutation)
         if mutation.patch:
             left = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
@@ -207,7 +209,7 @@ class Engine:
         views = workloads.read(document, self.policy, origin, before)
         return Mutation(document, operations, [(workload, self._judges(workload)) for workload in views])
 
-    def _judge(self, judged: Judged, found: Found) -> list[Finding]:
+    def _judge(self, judged: Judged, found: Findings) -> list[Finding]:
         """Judge the views by every rule but those whose problems are already found."""
         facts = [(rule, *each) for rule, problems in found.items() for each in problems]
         for workload, rules in judged:
@@ -225,7 +227,7 @@ class Engine:
         if workload.is_mirror:
             return {}
         sight = _FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
-        return self._rules_for[sight, workload.holds].of(workload, self.policy)
+        return self._rules_for[sight, workload.scope].of(workload, self.policy)
 
     def _finding(self, rule: Rule, workload: Workload, problem: Problem) -> Finding | None:
         action = self.policy.action(rule, problem.severity or rule.severity)
@@ -235,7 +237,7 @@ class Engine:
             rule=rule.id,
             name=rule.name,
             severity=level(action),
-            action=self.policy.ceiling(action),
+            action=self.policy.apply_mode(action),
             message=problem.message,
             advice=problem.advice,
             pointer=problem.pointer,
@@ -253,7 +255,7 @@ class Engine:
                 break
             if repaired and not unsafe and self._is_calm(repaired, state):
                 state.found.update(repaired)
-                state.settle(batch)
+                state.append(batch)
                 break
             before = [workload for workload, _ in state.judged]
             state = self._state(patch.apply(state.object, batch), (*state.patch, *batch), origin, before)
@@ -267,13 +269,13 @@ class Engine:
                 return False
         return True
 
-    def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> tuple[list[Operation], Found]:
+    def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> tuple[list[Operation], Findings]:
         """Return the operations of all fixes that can be applied together, in the order of the rules.
 
         Beside them, what the rules that are repaired still find; nothing where some fix has to wait.
         """
         batch: list[Operation] = []
-        repaired: Found = {}
+        repaired: Findings = {}
         claims = patch.Claims()
         waiting = False
         for rule in rules:
@@ -321,22 +323,22 @@ class _Choice:
 
     def __init__(self, rules: list[Rule]) -> None:
         self._rules = rules
-        self._surveys: list[Survey] = list(dict.fromkeys(rule.when.survey for rule in rules if rule.when is not None))
+        self._surveys: list[Scan] = list(dict.fromkeys(rule.when.scan for rule in rules if rule.when is not None))
         self._rules_on: dict[tuple[int, ...], Rules] = {}
 
     def of(self, workload: Workload, policy: Policy) -> Rules:
         """Return the rules that can have findings on an object."""
-        told = tuple([survey(workload, policy) for survey in self._surveys])
+        told = tuple([scan(workload, policy) for scan in self._surveys])
         rules = self._rules_on.get(told)
         if rules is None:
             flags = dict(zip(self._surveys, told, strict=True))
-            speaking = [rule for rule in self._rules if rule.when is None or flags[rule.when.survey] & rule.when.flag]
+            speaking = [rule for rule in self._rules if rule.when is None or flags[rule.when.scan] & rule.when.flag]
             rules = self._rules_on[told] = dict.fromkeys(speaking)
         return rules
 
 
-def _can_judge(rule: Rule, sight: str, holds: Needs) -> bool:
-    return NEEDS.index(rule.needs) <= NEEDS.index(holds) and (sight == _FILE or sight in rule.sees)
+def _can_judge(rule: Rule, sight: str, holds: Scope) -> bool:
+    return SCOPES.index(rule.scope) <= SCOPES.index(holds) and (sight == _FILE or sight in rule.admission_kinds)
 
 
 def _is_pod(views: Sequence[Workload]) -> bool:

@@ -19,26 +19,26 @@ if TYPE_CHECKING:
 
     Check = Callable[[Workload, Policy], Iterator[Problem]]
     Compare = Callable[[Workload, Workload, Policy], Iterator[Problem]]
-    Survey = Callable[[Workload, Policy], int]
+    Scan = Callable[[Workload, Policy], int]
     Reading = Reads | Callable[[Policy], Reads]
-    Needs = Literal["object", "pod", "request"]
+    Scope = Literal["object", "pod", "request"]
 
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
 
-NEEDS: tuple[Needs, ...] = ("object", "pod", "request")  # each includes those before it
+SCOPES: tuple[Scope, ...] = ("object", "pod", "request")  # each includes those before it
 
 
-class Occasion:
-    """What an object must have for a rule to find anything in it: a flag among those that a survey returns.
+class Trigger:
+    """What an object must have for a rule to find anything in it: a flag among those that a scan returns.
 
-    A survey is asked once an object, for all the rules that go by it.
+    A scan is asked once an object, for all the rules that go by it.
     """
 
-    __slots__ = ("flag", "survey")
+    __slots__ = ("flag", "scan")
 
-    def __init__(self, survey: Survey, flag: int) -> None:
-        self.survey = survey
+    def __init__(self, scan: Scan, flag: int) -> None:
+        self.scan = scan
         self.flag = flag
 
 
@@ -57,9 +57,9 @@ class Rule:
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or asked for by annotation. ``when`` is what else an object must
     have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
-    a rule that judges such pods names them all, and one that ``needs`` a request has none. ``reads_at_mutation``
+    a rule that judges such pods names them all, and one whose ``scope`` is a request has none. ``reads_at_mutation``
     are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod
-    before ours is asked. ``silences`` are the IDs
+    before ours is asked. ``may_resolve`` are the IDs
     of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
     judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
     mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of
@@ -71,6 +71,7 @@ class Rule:
     """
 
     __slots__ = (
+        "admission_kinds",
         "bad",
         "check",
         "compare",
@@ -78,16 +79,15 @@ class Rule:
         "fix",
         "good",
         "id",
+        "may_resolve",
         "name",
-        "needs",
         "policy",
         "rationale",
         "reads",
         "reads_at_mutation",
         "references",
-        "sees",
+        "scope",
         "severity",
-        "silences",
         "since",
         "summary",
         "when",
@@ -108,12 +108,12 @@ class Rule:
         check: Check,
         compare: Compare | None = None,
         fix: Safety | None = None,
-        sees: frozenset[str] = frozenset({POD, TEMPLATE}),
-        needs: Needs = "pod",
-        when: Occasion | None = None,
+        admission_kinds: frozenset[str] = frozenset({POD, TEMPLATE}),
+        scope: Scope = "pod",
+        when: Trigger | None = None,
         reads: Reading = NOTHING,
         reads_at_mutation: Reads = NOTHING,
-        silences: frozenset[str] | None = None,
+        may_resolve: frozenset[str] | None = None,
         default: Action | None = None,
         policy: Mapping[str, Any] | None = None,
     ) -> None:
@@ -129,12 +129,12 @@ class Rule:
         self.check = check
         self.compare: Compare | None = compare
         self.fix: Safety | None = fix
-        self.sees = sees
-        self.needs: Needs = needs
-        self.when: Occasion | None = when
+        self.admission_kinds = admission_kinds
+        self.scope: Scope = scope
+        self.when: Trigger | None = when
         self.reads: Reading = reads
         self.reads_at_mutation = reads_at_mutation
-        self.silences: frozenset[str] | None = silences
+        self.may_resolve: frozenset[str] | None = may_resolve
         self.default: Action | None = default
         self.policy: Mapping[str, Any] = policy or {}
         self._complete()
@@ -153,10 +153,10 @@ class Rule:
             wrong.append("fix")
         if "\n" in self.summary or self.summary.endswith("."):
             wrong.append("summary")
-        if self.needs not in NEEDS:
-            wrong.append("needs")
-        if not self.sees or not self.sees <= {POD, TEMPLATE}:
-            wrong.append("sees")
+        if self.scope not in SCOPES:
+            wrong.append("scope")
+        if not self.admission_kinds or not self.admission_kinds <= {POD, TEMPLATE}:
+            wrong.append("admission_kinds")
         if wrong:
             raise RuleError(f"rule {self.id}: missing or malformed: {', '.join(wrong)}")
 
@@ -165,13 +165,15 @@ class Rule:
 
 
 # Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.
-def _is_id(said: str) -> bool:
-    return len(said) == 6 and said[:3] == "GPU" and said[3:].isascii() and said[3:].isdigit() and said[3] in "012345"
+def _is_id(value: str) -> bool:
+    return (
+        len(value) == 6 and value[:3] == "GPU" and value[3:].isascii() and value[3:].isdigit() and value[3] in "012345"
+    )
 
 
-def _is_name(said: str) -> bool:
-    return said.isascii() and said.islower() and all(part.isalpha() for part in said.split("-"))
+def _is_name(value: str) -> bool:
+    return value.isascii() and value.islower() and all(part.isalpha() for part in value.split("-"))
 
 
-def _is_version(said: str) -> bool:
-    return said.isascii() and [part.isdigit() for part in said.split(".")] == [True] * 3
+def _is_version(value: str) -> bool:
+    return value.isascii() and [part.isdigit() for part in value.split(".")] == [True] * 3

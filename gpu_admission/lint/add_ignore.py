@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.manifests import reader
 from gpu_admission.workloads import discovery
-from gpu_admission.yamledit.edit import EditRefused, edit, identical
+from gpu_admission.yamledit.edit import EditRefusedError, edit, identical
 
 from .suppressions import ANNOTATION
 
@@ -15,15 +15,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.manifests.reader import Document
-    from gpu_admission.reports.report import Located
+    from gpu_admission.reports.report import LocatedFinding
 
-    from .file_linter import Judge, Judged, Outcome
+    from .file_linter import FileContext, FileLinter, FileResult
 
 
 class Silence:
     """The suppressions that are written into one input; ``refused`` and ``counts`` as of ``repair.Repair``."""
 
-    def __init__(self, judge: Judge, judged: Judged, outcome: Outcome, data: bytes) -> None:
+    def __init__(self, judge: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> None:
         self._judge = judge
         self._judged = judged
         self._findings = outcome.findings
@@ -49,7 +49,7 @@ class Silence:
         self._count(data)
         return data
 
-    def _commented(self, findings: list[Located], data: bytes) -> bytes:
+    def _commented(self, findings: list[LocatedFinding], data: bytes) -> bytes:
         """Insert the comments from the last line to the first, so that line numbers stay."""
         by_line: dict[int, set[str]] = {}
         for located in findings:
@@ -58,9 +58,9 @@ class Silence:
         for number in sorted(by_line, reverse=True):
             line = lines[number - 1]
             indentation = line[: len(line) - len(line.lstrip(b" \t"))].replace(b"\t", b" ")
-            said = f"# gpu-lint: ignore[{', '.join(sorted(by_line[number]))}] - {self._judge.settings.reason}"
+            value = f"# gpu-lint: ignore[{', '.join(sorted(by_line[number]))}] - {self._judge.settings.reason}"
             end = b"\r" if line.endswith(b"\r") else b""
-            lines.insert(number - 1, indentation + said.encode() + end)
+            lines.insert(number - 1, indentation + value.encode() + end)
         return b"\n".join(lines)
 
     def _same_objects(self, before: bytes, after: bytes) -> bool:
@@ -83,23 +83,23 @@ class Silence:
             document = next(d for d in reader.read(data, self._name).documents if d.index == index)
             try:
                 data = edit(data, [(index, [self._annotation(document, prefix, ids)])], self._name)
-            except EditRefused as refused:
+            except EditRefusedError as refused:
                 self.refused.append((refused.line, refused.reason))
         return data
 
     def _annotation(self, document: Document, prefix: Pointer, ids: set[str]) -> patch.Operation:
         path = (*prefix, "metadata", "annotations", ANNOTATION)
-        obj = mapping(pointers.resolve(document.object, prefix))
-        there = mapping(mapping(obj.get("metadata")).get("annotations")).get(ANNOTATION)
-        said = [there] if isinstance(there, str) else []
-        said += [f"{rule} - {self._judge.settings.reason}" for rule in sorted(ids)]
-        return patch.add("", document.object, path, ", ".join(said))
+        obj = as_dict(pointers.resolve(document.object, prefix))
+        there = as_dict(as_dict(obj.get("metadata")).get("annotations")).get(ANNOTATION)
+        value = [there] if isinstance(there, str) else []
+        value += [f"{rule} - {self._judge.settings.reason}" for rule in sorted(ids)]
+        return patch.add("", document.object, path, ", ".join(value))
 
     def _count(self, data: bytes) -> None:
-        from .file_linter import Judged, Outcome, counted  # noqa: PLC0415 - it imports what imports this
+        from .file_linter import FileContext, FileResult, counted  # noqa: PLC0415 - it imports what imports this
 
-        outcome = Outcome(self._name)
-        judged = Judged(self._judge, self._judged.source, reader.read(data, self._name))
+        outcome = FileResult(self._name)
+        judged = FileContext(self._judge, self._judged.source, reader.read(data, self._name))
         for document in judged.reading.documents:
             judged.document(document, outcome)
         left = counted(outcome.findings)

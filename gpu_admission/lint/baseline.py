@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from gpu_admission.reports.report import Located
+    from gpu_admission.reports.report import LocatedFinding
 
     from .inputs import Input
 
@@ -34,7 +34,7 @@ class Baseline:
         self.counts = counts
         self._files = files
 
-    def knows(self, located: Located, source: Input, matched: dict[str, int]) -> bool:
+    def knows(self, located: LocatedFinding, source: Input, matched: dict[str, int]) -> bool:
         """Tell whether a finding is a known one, counting in ``matched`` how often each was met."""
         key = _key(_words(located, _path(source, self.folder)))
         if matched.get(key, 0) >= self.counts.get(key, 0):
@@ -55,7 +55,7 @@ def _path(source: Input, folder: str) -> str:
     return printed(os.path.relpath(os.path.realpath(source.path), folder)).replace(os.sep, "/")
 
 
-def _words(located: Located, path: str) -> tuple[str, ...]:
+def _words(located: LocatedFinding, path: str) -> tuple[str, ...]:
     # What was rendered is known by the template's name: the stream that it came in has none.
     return fingerprints.words(located, located.place.file if located.place.rendered_in else path)
 
@@ -71,12 +71,12 @@ def load(path: str) -> Baseline:
     """
     name = printed(path)
     try:
-        said = json.loads(read_small_file(path, _LARGEST))
+        value = json.loads(read_small_file(path, _LARGEST))
     except FileReadError as error:
         raise UsageError(f"{name}: the baseline cannot be read: {error}") from error
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: the baseline is not JSON: {error}") from error
-    entries = said.get("findings") if isinstance(said, dict) and said.get("version") == VERSION else None
+    entries = value.get("findings") if isinstance(value, dict) and value.get("version") == VERSION else None
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise UsageError(f"{name}: is no baseline; gpu-lint --write-baseline {name} makes one")
     counts: dict[str, int] = {}
@@ -88,17 +88,17 @@ def load(path: str) -> Baseline:
     return Baseline(_folder(path), counts, files)
 
 
-def _is_entry(said: Any) -> bool:
-    if not isinstance(said, dict) or type(said.get("count", 1)) is not int:
+def _is_entry(value: Any) -> bool:
+    if not isinstance(value, dict) or type(value.get("count", 1)) is not int:
         return False
-    return all(field in said and isinstance(said[field], str | None) for field in _FIELDS)
+    return all(field in value and isinstance(value[field], str | None) for field in _FIELDS)
 
 
 def _folder(path: str) -> str:
     return os.path.dirname(os.path.realpath(path))
 
 
-def render(findings: Iterable[tuple[Located, Input]], path: str) -> bytes:
+def render(findings: Iterable[tuple[LocatedFinding, Input]], path: str) -> bytes:
     """Return the content of a baseline file at a path that holds these findings, sorted."""
     folder = _folder(path)
     counts: dict[tuple[str, ...], int] = {}
@@ -111,6 +111,6 @@ def render(findings: Iterable[tuple[Located, Input]], path: str) -> bytes:
 
 
 def _entry(words: tuple[str, ...], count: int) -> dict[str, Any]:
-    said: dict[str, Any] = dict(zip(_FIELDS, words, strict=True))
-    said["namespace"], said["name"] = said["namespace"] or None, said["name"] or None
-    return said if count == 1 else {**said, "count": count}
+    value: dict[str, Any] = dict(zip(_FIELDS, words, strict=True))
+    value["namespace"], value["name"] = value["namespace"] or None, value["name"] or None
+    return value if count == 1 else {**value, "count": count}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from gpu_admission import rules
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 from gpu_admission.engine.engine import Engine
 from gpu_admission.manifests import reader
 from gpu_admission.manifests.text import MAX_BYTES
 from gpu_admission.policy.model import level
-from gpu_admission.reports.report import RANK, Located, Place, Remark
+from gpu_admission.reports.report import RANK, Diagnostic, LocatedFinding, Location
 from gpu_admission.workloads import structure, workload
 
 from .suppressions import Suppressions
@@ -32,7 +32,7 @@ _BEFORE = 200
 _BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers
 
 
-class Settings:
+class LintOptions:
     """What is asked of every input alike: the policy, what is reported of it, and what is repaired.
 
     ``lowest`` is the rank of the least severity that is reported; ``asked`` are rules reported at any.
@@ -67,7 +67,7 @@ class Settings:
         return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
 
 
-class Outcome:
+class FileResult:
     """What became of one input. ``repaired`` counts findings by rule, ``diff`` is the patch that would do it."""
 
     __slots__ = (
@@ -77,11 +77,11 @@ class Outcome:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.findings: list[Located] = []
-        self.suppressed: list[Located] = []
-        self.errors: list[Remark] = []
-        self.skipped: list[Remark] = []
-        self.notices: list[Remark] = []
+        self.findings: list[LocatedFinding] = []
+        self.suppressed: list[LocatedFinding] = []
+        self.errors: list[Diagnostic] = []
+        self.skipped: list[Diagnostic] = []
+        self.notices: list[Diagnostic] = []
         self.matched: dict[str, int] = {}
         self.repaired: dict[str, int] = {}
         self.documents = 0
@@ -91,34 +91,36 @@ class Outcome:
         self.content: bytes | None = None
 
 
-class Judge:
+class FileLinter:
     """The engine of one process, and the settings under which it judges."""
 
-    __slots__ = ("_relevance", "engine", "in_force", "settings")
+    __slots__ = ("_relevance", "engine", "is_enabled", "settings")
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: LintOptions) -> None:
         self.settings = settings
         self.engine = Engine(rules.ALL, settings.policy)
-        self.in_force = frozenset(rule.id for rule in self.engine.rules)
+        self.is_enabled = frozenset(rule.id for rule in self.engine.rules)
         self._relevance: Relevance | None = None
 
-    def judge(self, source: Input, data: bytes) -> tuple[Outcome, Judged]:
+    def judge(self, source: Input, data: bytes) -> tuple[FileResult, FileContext]:
         """Return what is to be said of an input's content, and what a repair needs to know of it.
 
         One that names nothing a rule in force reads is not parsed: nothing is said of it.
         """
         reading = reader.read(data, source.name) if self._may_matter(data) else reader.Reading(source.name, None)
-        judged = Judged(self, source, reading)
-        outcome = Outcome(source.name)
+        judged = FileContext(self, source, reading)
+        outcome = FileResult(source.name)
         outcome.documents = len(reading.documents)
-        outcome.errors = [Remark(_spot(source, error.line, error.column), error.message) for error in reading.errors]
+        outcome.errors = [
+            Diagnostic(_spot(source, error.line, error.column), error.message) for error in reading.errors
+        ]
         if reading.skipped:
-            outcome.skipped.append(Remark(_spot(source), TEMPLATE, reading.skipped))
+            outcome.skipped.append(Diagnostic(_spot(source), TEMPLATE, reading.skipped))
         for document in reading.documents:
             judged.document(document, outcome)
         suppressions = judged.suppressions
-        for line, column, text in (*suppressions.notices, *suppressions.unused(self.in_force - judged.left_out)):
-            outcome.notices.append(Remark(_spot(source, line, column), text))
+        for line, column, text in (*suppressions.notices, *suppressions.unused(self.is_enabled - judged.left_out)):
+            outcome.notices.append(Diagnostic(_spot(source, line, column), text))
         return outcome, judged
 
     def _may_matter(self, data: bytes) -> bool:
@@ -133,12 +135,12 @@ class Judge:
         return self._relevance.may_matter(data)
 
 
-class Judged:
+class FileContext:
     """One input while it is judged, and what was found in it that is not to be repaired."""
 
     __slots__ = ("_judge", "_policy", "kept", "left_out", "reading", "source", "suppressions")
 
-    def __init__(self, judge: Judge, source: Input, reading: Reading) -> None:
+    def __init__(self, judge: FileLinter, source: Input, reading: Reading) -> None:
         settings = judge.settings
         self._judge = judge
         self.source = source
@@ -149,14 +151,14 @@ class Judged:
         # By document: the findings (rule and pointer) that somebody wants left as they are.
         self.kept: dict[int, set[tuple[str, object]]] = {}
 
-    def document(self, document: Document, outcome: Outcome) -> None:
+    def document(self, document: Document, outcome: FileResult) -> None:
         """Judge one document."""
         engine, settings = self._judge.engine, self._judge.settings
         views = workload.read(document.object, settings.policy)
         outcome.objects += len(views)
         for pointer, message in structure.find(document.object):
             place = document.position(pointer)
-            outcome.errors.append(Remark(_spot(self.source, place.line, place.column), message))
+            outcome.errors.append(Diagnostic(_spot(self.source, place.line, place.column), message))
         if not views:
             self._unrecognised(document, outcome)
             return
@@ -168,14 +170,14 @@ class Judged:
             else:
                 self._finding(document, finding, outcome)
 
-    def _unrecognised(self, document: Document, outcome: Outcome) -> None:
+    def _unrecognised(self, document: Document, outcome: FileResult) -> None:
         """Report what is meant for Kubernetes and lacks what tells of which kind it is: it must not pass in silence."""
         from . import unrecognised  # noqa: PLC0415 - few documents of a run
 
         message = unrecognised.explain(document)
         if message:
             spot = document.position(())
-            outcome.errors.append(Remark(_spot(self.source, spot.line, spot.column), message))
+            outcome.errors.append(Diagnostic(_spot(self.source, spot.line, spot.column), message))
 
     def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
         """Tell whether the policy leaves an object alone, or the object does by trade what was found.
@@ -193,14 +195,14 @@ class Judged:
             by_trade[found] = all(peers.installs(view) for view in views if view.ref == found)
         return by_trade[found]
 
-    def _finding(self, document: Document, finding: Finding, outcome: Outcome) -> None:
+    def _finding(self, document: Document, finding: Finding, outcome: FileResult) -> None:
         settings = self._judge.settings
         if not self.suppressions.all and settings.baseline is None and not settings.reports(finding):
             outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
             return
-        located = Located(finding, self._place(document, finding))
+        located = LocatedFinding(finding, self._place(document, finding))
         if self.source.path is not None and document.source and document.source != located.place.file:
-            located.finding = finding.about_template(printable(document.source))
+            located.finding = finding.about_template(escape(document.source))
         located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
         known = settings.baseline is not None and settings.baseline.knows(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
@@ -212,7 +214,7 @@ class Judged:
         elif not known:
             outcome.hidden += 1
 
-    def _place(self, document: Document, finding: Finding) -> Place:
+    def _place(self, document: Document, finding: Finding) -> Location:
         spot = document.position(finding.pointer)
         rendered_from = document.source if self.source.path is None else None
         place = _spot(self.source, spot.line, spot.column)
@@ -225,8 +227,8 @@ class Judged:
         return place
 
 
-def _spot(source: Input, line: int | None = None, column: int | None = None) -> Place:
-    return Place(source.name, source.relative, line=line, column=column)
+def _spot(source: Input, line: int | None = None, column: int | None = None) -> Location:
+    return Location(source.name, source.relative, line=line, column=column)
 
 
 def _excerpt(line: str, column: int) -> tuple[str, int]:
@@ -237,7 +239,7 @@ def _excerpt(line: str, column: int) -> tuple[str, int]:
     return line[start : start + _WIDEST], start + 1
 
 
-def _left_out(settings: Settings, source: Input) -> frozenset[str]:
+def _left_out(settings: LintOptions, source: Input) -> frozenset[str]:
     """Return the rules that the configuration switches off for a path."""
     found: frozenset[str] = frozenset()
     if settings.by_path:
@@ -250,14 +252,14 @@ def _left_out(settings: Settings, source: Input) -> frozenset[str]:
     return found
 
 
-def failed(source: Input, why: str) -> Outcome:
+def failed(source: Input, why: str) -> FileResult:
     """Return the outcome of an input that could not be judged at all."""
-    outcome = Outcome(source.name)
-    outcome.errors.append(Remark(_spot(source), why))
+    outcome = FileResult(source.name)
+    outcome.errors.append(Diagnostic(_spot(source), why))
     return outcome
 
 
-def counted(findings: Iterable[Located]) -> dict[str, int]:
+def counted(findings: Iterable[LocatedFinding]) -> dict[str, int]:
     """Return how many findings each rule has."""
     counts: dict[str, int] = {}
     for located in findings:

@@ -6,9 +6,9 @@ import copy
 
 from gpu_admission.engine.engine import Engine
 from gpu_admission.manifests import reader
-from gpu_admission.reports.report import Place, Remark
+from gpu_admission.reports.report import Diagnostic, Location
 from gpu_admission.safe_files import write_atomically
-from gpu_admission.yamledit.edit import EditRefused, edit
+from gpu_admission.yamledit.edit import EditRefusedError, edit
 
 from .write import unified_diff
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
-    from .file_linter import Judge, Judged, Outcome
+    from .file_linter import FileContext, FileLinter, FileResult
     from .inputs import Input
 
     Wanted = Callable[[Rule, Problem], bool]
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _MOST_SINGLE = 200  # repairs tried one by one in a document where they cannot be made together
 
 
-def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
+def handle(judge: FileLinter, source: Input, data: bytes) -> FileResult:
     """Return what became of an input that is to be repaired, or whose findings are to be silenced."""
     outcome, judged = judge.judge(source, data)
     if judge.settings.mode == "silence":
@@ -42,8 +42,8 @@ def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
         work = Repair(judge, judged, data)
     new = work.done()
     refused = [
-        Remark(Place(source.name, source.relative, line=line, column=1), f"left alone: {said}")
-        for line, said in work.refused
+        Diagnostic(Location(source.name, source.relative, line=line, column=1), f"left alone: {value}")
+        for line, value in work.refused
     ]
     if judge.settings.mode == "diff":
         outcome.diff = _relative(unified_diff(data, new, source.relative)).decode("utf-8", "surrogateescape")
@@ -53,7 +53,7 @@ def handle(judge: Judge, source: Input, data: bytes) -> Outcome:
                 write_atomically(source.path, new, data)
         except OSError as error:
             why = f"cannot be written: {error.strerror or error}"
-            outcome.errors.append(Remark(Place(source.name, source.relative), why))
+            outcome.errors.append(Diagnostic(Location(source.name, source.relative), why))
             return outcome
         outcome, _ = judge.judge(source, new)
     if new != data:
@@ -70,7 +70,7 @@ class Repair:
     ``refused`` are lines and reasons, ``counts`` what is repaired by rule.
     """
 
-    def __init__(self, judge: Judge, judged: Judged, data: bytes) -> None:
+    def __init__(self, judge: FileLinter, judged: FileContext, data: bytes) -> None:
         self._engine = judge.engine
         self._settings = judge.settings
         self._judged = judged
@@ -91,7 +91,7 @@ class Repair:
             return self._data
         try:
             new = edit(self._data, changes, self._name)
-        except EditRefused:
+        except EditRefusedError:
             new = self._data
             for index, _ in changes:
                 new = self._document(new, index)
@@ -122,13 +122,13 @@ class Repair:
         )
         try:
             return edit(data, [(index, list(mutation.patch))], self._name)
-        except EditRefused:
+        except EditRefusedError:
             pass
         findings = [finding for finding in self._only(is_wanted).validate(document.object) if finding.fix]
         for finding in list(reversed(findings))[:_MOST_SINGLE]:
             try:
                 data = self._single(data, index, finding.rule, finding.pointer)
-            except EditRefused as refused:
+            except EditRefusedError as refused:
                 self.refused.append((refused.line, f"{finding.rule}: {refused.reason}"))
         return data
 

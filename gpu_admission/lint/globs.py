@@ -81,7 +81,7 @@ def _without_trailing_spaces(line: str) -> str:
 
 def _expression(glob: str) -> str | None:
     """Translate a glob; None where it cannot match anything."""
-    said, at = [], 0
+    value, at = [], 0
     while at < len(glob):
         char = glob[at]
         if char == "*":
@@ -94,8 +94,8 @@ def _expression(glob: str) -> str | None:
             piece, at = "[^/]" if char == "?" else re.escape(char), at + 1
         if not piece:
             return None
-        said.append(piece)
-    return "".join(said)
+        value.append(piece)
+    return "".join(value)
 
 
 def _stars(glob: str, at: int) -> tuple[str, int]:
@@ -116,19 +116,19 @@ def _bracket(glob: str, at: int) -> tuple[str, int]:
     end = at + 1
     negated = glob[end : end + 1] in {"!", "^"}
     end += negated
-    said: list[str] = []
-    while end < len(glob) and (glob[end] != "]" or not said):
+    value: list[str] = []
+    while end < len(glob) and (glob[end] != "]" or not value):
         char = glob[end]
         if char == "[" and glob.startswith("[:", end) and ":]" in glob[end:]:
             close = glob.index(":]", end)
-            said.append(_POSIX.get(glob[end + 2 : close], ""))
+            value.append(_POSIX.get(glob[end + 2 : close], ""))
             end = close + 2
             continue
         if char == "\\":
             end += 1
             char = glob[end : end + 1]
-        said.append(char if char == "-" else re.escape(char))
+        value.append(char if char == "-" else re.escape(char))
         end += 1
-    if end >= len(glob) or not "".join(said):
+    if end >= len(glob) or not "".join(value):
         return "", end
-    return f"(?!/)[{'^' if negated else ''}{''.join(said)}]", end + 1
+    return f"(?!/)[{'^' if negated else ''}{''.join(value)}]", end + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.core.typos import distance
 from gpu_admission.workloads import discovery, workload
 
@@ -35,20 +35,20 @@ def carriers(document: Any, policy: Policy, name: str) -> Iterator[tuple[Pointer
     for found in workload.read(document, policy):
         places.update({pod.holder: None for pod in found.pods if pod.holder is not None})
     for place in places:
-        metadata = mapping(mapping(pointers.resolve(document, place)).get("metadata"))
-        annotations = mapping(metadata.get("annotations"))
-        for key, said in annotations.items():
+        metadata = as_dict(as_dict(pointers.resolve(document, place)).get("metadata"))
+        annotations = as_dict(metadata.get("annotations"))
+        for key, value in annotations.items():
             if distance(key.lower(), name, _SLIPS) <= _SLIPS:
-                yield place, key, said
+                yield place, key, value
 
 
-def entries(said: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:
+def entries(value: str, rules: Sequence[Rule]) -> list[tuple[str, str]]:
     """Return the rules and reasons of an annotation: ``GPU201 - untainted, spot nodes, GPU003``.
 
     A part after a comma that begins with no rule belongs to the reason before it.
     """
     found: list[tuple[str, str]] = []
-    for part in said.split(","):
+    for part in value.split(","):
         match = _ENTRY.fullmatch(part)
         if match and (not found or _is_rule(match["word"], match["rest"], rules)):
             found.append((match["word"], match["rest"].strip(_SEPARATORS)))

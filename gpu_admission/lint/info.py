@@ -13,24 +13,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.reports.style import Style
 
-    from .options import Options
+    from .options import LintArguments
 
 
-def give(options: Options) -> None:
+def give(options: LintArguments) -> None:
     """Answer on standard output."""
     style = report_sinks.colour(options.color, sys.stdout)
     if options.help:
         from . import help_text  # noqa: PLC0415 - a run needs none
 
-        said = help_text.text()
+        value = help_text.text()
     elif options.version:
-        said = f"gpu-lint {__version__}\n"
+        value = f"gpu-lint {__version__}\n"
     elif options.completion:
         from . import completion  # noqa: PLC0415 - once in the life of a shell
 
-        said = completion.script(options.completion, rules.ALL, loader.shipped())
+        value = completion.script(options.completion, rules.ALL, loader.shipped())
     elif options.explain:
-        said = _explanations(options.explain, style)
+        value = _explanations(options.explain, style)
     else:
         from gpu_admission.docpages import rule_list  # noqa: PLC0415
 
@@ -40,10 +40,10 @@ def give(options: Options) -> None:
             from . import rule_selection  # noqa: PLC0415 - only for who selects
 
             policy = rule_selection.narrowed(policy, options.select, options.ignore, rules.ALL)
-            chosen = tuple(rule for rule in rules.ALL if policy.in_force(rule))
+            chosen = tuple(rule for rule in rules.ALL if policy.is_enabled(rule))
         as_json = options.format == "json"
-        said = rule_list.to_json(chosen, policy) if as_json else rule_list.render(chosen, policy, style)
-    report_sinks.write(said.encode())
+        value = rule_list.to_json(chosen, policy) if as_json else rule_list.render(chosen, policy, style)
+    report_sinks.write(value.encode())
 
 
 def _explanations(word: str, style: Style) -> str:

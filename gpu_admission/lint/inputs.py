@@ -58,7 +58,7 @@ class Input:
             raise UnreadableError(explained(error)) from error
 
 
-class Found:
+class FoundInput:
     """What listing the inputs gave: the inputs, sorted by name, and what cannot be read, with the reason."""
 
     __slots__ = ("broken", "inputs")
@@ -114,7 +114,7 @@ class Walker:
         self._inputs: list[Input] = []
         self._broken: list[tuple[Input, str]] = []
 
-    def find(self, paths: list[str]) -> Found:
+    def find(self, paths: list[str]) -> FoundInput:
         """Return every input under the paths. What is named expressly is read whatever its suffix is."""
         for path in paths:
             if path == "-":
@@ -126,7 +126,7 @@ class Walker:
             elif not self._excluded(path):
                 self._file(path)
         self._inputs.sort(key=lambda found: found.name)
-        return Found(self._inputs, self._broken)
+        return FoundInput(self._inputs, self._broken)
 
     def _excluded(self, path: str) -> bool:
         if self._exclude is None:
@@ -145,10 +145,10 @@ class Walker:
             if not path.startswith(_DESCRIPTORS):
                 _check_kind(status.st_mode)
         except (OSError, UnreadableError) as error:
-            said = explained(error) if isinstance(error, OSError) else str(error)
+            value = explained(error) if isinstance(error, OSError) else str(error)
             if isinstance(error, FileNotFoundError):
-                said = "is a symbolic link to nothing" if os.path.islink(path) else "does not exist"
-            self._broken.append((found, said))
+                value = "is a symbolic link to nothing" if os.path.islink(path) else "does not exist"
+            self._broken.append((found, value))
             return
         if found.key not in self._seen:
             self._seen.add(found.key)
@@ -240,9 +240,9 @@ class Ignored:
         absolute = os.path.abspath(path)
         for folder, patterns in self._files:
             relative = absolute[len(folder) :].lstrip(os.sep)
-            said = patterns.verdict(relative.replace(os.sep, "/"), is_directory=is_directory)
-            if said is not None:
-                return said
+            value = patterns.verdict(relative.replace(os.sep, "/"), is_directory=is_directory)
+            if value is not None:
+                return value
         return False
 
 

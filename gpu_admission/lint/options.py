@@ -33,7 +33,7 @@ class Option:
         self,
         flags: str,
         kind: Kind,
-        said: str,
+        raw_value: str,
         group: str,
         *,
         metavar: str = "",
@@ -43,7 +43,7 @@ class Option:
     ) -> None:
         self.flags = tuple(flags.split())
         self.kind: Kind = kind
-        self.help = said
+        self.help = raw_value
         self.group = group
         self.metavar = metavar
         self.choices = choices
@@ -65,21 +65,21 @@ class Option:
         """What must follow the flag."""
         return f"one of {', '.join(self.choices)}" if self.choices else self.metavar
 
-    def read(self, said: str, flag: str) -> Any:
+    def read(self, raw_value: str, flag: str) -> Any:
         """Return the value that a text stands for: a list for those that may be given several times.
 
         Raises UsageError.
         """
-        if self.kind == "choice" and said not in self.choices:
-            raise UsageError(f"{flag}: {said!r} is none of its values{did_you_mean(said, self.choices)}")
+        if self.kind == "choice" and raw_value not in self.choices:
+            raise UsageError(f"{flag}: {raw_value!r} is none of its values{did_you_mean(raw_value, self.choices)}")
         if self.kind == "number":
-            number = int(said) if said.isascii() and said.isdigit() and len(said) < 6 else 0
+            number = int(raw_value) if raw_value.isascii() and raw_value.isdigit() and len(raw_value) < 6 else 0
             if number < 1:
-                raise UsageError(f"{flag}: wants a number from 1 on, not {said!r}")
+                raise UsageError(f"{flag}: wants a number from 1 on, not {raw_value!r}")
             return number
         if self.kind == "words":
-            return split([said])
-        return [said] if self.kind == "many" else said
+            return split([raw_value])
+        return [raw_value] if self.kind == "many" else raw_value
 
 
 RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", "Answers instead of a run"
@@ -119,7 +119,7 @@ OPTIONS: tuple[Option, ...] = (
 )
 
 
-class Options:
+class LintArguments:
     """What was asked for: the command line over the configuration file over the defaults.
 
     ``given`` holds the names of the options that somebody set, ``configured`` of those that the file did.

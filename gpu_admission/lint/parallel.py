@@ -15,24 +15,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from concurrent.futures import ProcessPoolExecutor
 
-    from .file_linter import Judge, Outcome, Settings
+    from .file_linter import FileLinter, FileResult, LintOptions
     from .inputs import Input
 
 ENOUGH = 5_000_000  # bytes: below that, starting processes costs more than they save
 _CHUNKS = 8  # for each process, so that a slow file does not keep the others waiting
 _MOST_FILES = 200  # in a chunk, so that progress shows
 
-_judge: Judge  # of a worker process
+_judge: FileLinter  # of a worker process
 
 
-def run(inputs: Sequence[Input], settings: Settings, jobs: int | None) -> Iterator[Outcome]:
+def run(inputs: Sequence[Input], settings: LintOptions, jobs: int | None) -> Iterator[FileResult]:
     """Yield what became of each input, in their order. ``jobs`` None means one process a core."""
     enough = sum(source.size for source in inputs) >= ENOUGH
     jobs = min(jobs or cores(), len(inputs)) if enough else 1
     if jobs > 1:
         yield from _in_parallel(inputs, settings, jobs)
         return
-    one = judging.Judge(settings)
+    one = judging.FileLinter(settings)
     for source in inputs:
         yield handle(one, source)
 
@@ -44,7 +44,7 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def handle(judge: Judge, source: Input) -> Outcome:
+def handle(judge: FileLinter, source: Input) -> FileResult:
     """Return what became of one input. A mistake of our own spoils no more than that input."""
     try:
         data = source.read()
@@ -68,7 +68,7 @@ def _bug(error: Exception) -> str:
     return f"{type(error).__name__}{place}: {str(error)[:200]}"
 
 
-def _in_parallel(inputs: Sequence[Input], settings: Settings, jobs: int) -> Iterator[Outcome]:
+def _in_parallel(inputs: Sequence[Input], settings: LintOptions, jobs: int) -> Iterator[FileResult]:
     chunks = _chunks(inputs, jobs)
     with _executor(settings, jobs) as executor:
         futures = [executor.submit(_chunk, chunk) for chunk in chunks]
@@ -83,7 +83,7 @@ def _in_parallel(inputs: Sequence[Input], settings: Settings, jobs: int) -> Iter
             executor.shutdown(wait=True, cancel_futures=True)
 
 
-def _one_by_one(chunk: Sequence[Input], settings: Settings, error: BaseException) -> Iterator[Outcome]:
+def _one_by_one(chunk: Sequence[Input], settings: LintOptions, error: BaseException) -> Iterator[FileResult]:
     """Judge the inputs of a chunk whose process died, each in a process of its own that may die in turn."""
     for source in chunk:
         with _executor(settings, 1) as executor:
@@ -95,7 +95,7 @@ def _one_by_one(chunk: Sequence[Input], settings: Settings, error: BaseException
                 yield judging.failed(source, f"the process that read it died ({type(error).__name__})")
 
 
-def _executor(settings: Settings, jobs: int) -> ProcessPoolExecutor:
+def _executor(settings: LintOptions, jobs: int) -> ProcessPoolExecutor:
     import multiprocessing  # noqa: PLC0415 - see ENOUGH
     from concurrent.futures import ProcessPoolExecutor  # noqa: PLC0415
 
@@ -104,16 +104,16 @@ def _executor(settings: Settings, jobs: int) -> ProcessPoolExecutor:
     return ProcessPoolExecutor(jobs, mp_context=context, initializer=_begin, initargs=(settings,))
 
 
-def _begin(settings: Settings) -> None:
+def _begin(settings: LintOptions) -> None:
     """Prepare a worker: an interrupt from the keyboard is the parent's to answer."""
     import signal  # noqa: PLC0415
 
     global _judge  # noqa: PLW0603 - one for each process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _judge = judging.Judge(settings)
+    _judge = judging.FileLinter(settings)
 
 
-def _chunk(inputs: Sequence[Input]) -> list[Outcome]:
+def _chunk(inputs: Sequence[Input]) -> list[FileResult]:
     return [handle(_judge, source) for source in inputs]
 
 

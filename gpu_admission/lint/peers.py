@@ -6,7 +6,7 @@ all of them. Only the linter goes by that: anybody may write any image's name in
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, mappings, text
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,12 +19,12 @@ def installs(workload: Workload) -> bool:
         return False
     from gpu_admission.backends import components, registry  # noqa: PLC0415 - every backend, for DaemonSets with findings
 
-    images = [text(container.spec.get("image")) for _, container in workload.containers()]
+    images = [as_str(container.spec.get("image")) for _, container in workload.containers()]
     return components.recognised(images, workload.ref.namespace, components.every(registry.ALL)) is not None
 
 
 def _is_daemon(workload: Workload) -> bool:
     if workload.group == "apps" and workload.kind == "DaemonSet":
         return True
-    owners = mapping(workload.object.get("metadata")).get("ownerReferences")
-    return workload.kind == "Pod" and any(text(owner.get("kind")) == "DaemonSet" for _, owner in mappings(owners))
+    owners = as_dict(workload.object.get("metadata")).get("ownerReferences")
+    return workload.kind == "Pod" and any(as_str(owner.get("kind")) == "DaemonSet" for _, owner in iter_dicts(owners))

@@ -19,31 +19,31 @@ if TYPE_CHECKING:
     from gpu_admission.reports.report import Report
 
 
-class Target:
+class ReportSink:
     """A file that a report goes to."""
 
     __slots__ = ("format", "path")
 
-    def __init__(self, said: str, default: str) -> None:
-        head, equals, path = said.partition("=")
+    def __init__(self, value: str, default: str) -> None:
+        head, equals, path = value.partition("=")
         if equals and head in FORMATS:
             self.format, self.path = head, path
         elif equals and head.isalpha() and head.islower():
             raise UsageError(
-                f"--output: unknown format {head!r}{did_you_mean(head, FORMATS)} (a file is named ./{said})"
+                f"--output: unknown format {head!r}{did_you_mean(head, FORMATS)} (a file is named ./{value})"
             )
         else:
-            self.format, self.path = default, said
+            self.format, self.path = default, value
         if not self.path or self.path == "-":
-            raise UsageError(f"--output: {said!r} names no file; --format is what goes to standard output")
+            raise UsageError(f"--output: {value!r} names no file; --format is what goes to standard output")
 
 
-def targets(said: list[str], default: str) -> list[Target]:
+def targets(value: list[str], default: str) -> list[ReportSink]:
     """Return where reports go besides standard output.
 
     Raises UsageError where a format is unknown or a folder is missing: before a long run, not after it.
     """
-    found = [Target(word, default) for word in said]
+    found = [ReportSink(word, default) for word in value]
     for target in found:
         folder = os.path.dirname(target.path) or "."
         if not os.path.isdir(folder):
@@ -57,12 +57,12 @@ def rendered(report: Report, form: str, style: Style, *, remarks: bool, quiet: b
     """Return a report in a format, as bytes. ``remarks`` as in ``render.text``."""
     render = formats.renderer(form)
     if form in FOR_PEOPLE:
-        said: str = render(report, style, remarks=remarks, quiet=quiet)
+        value: str = render(report, style, remarks=remarks, quiet=quiet)
         if statistics:
             from gpu_admission.reports import rule_statistics  # noqa: PLC0415
 
-            said += rule_statistics.render(report, style)
-        return said.encode("utf-8", "backslashreplace")
+            value += rule_statistics.render(report, style)
+        return value.encode("utf-8", "backslashreplace")
     return render(report).encode("utf-8", "backslashreplace")
 
 

@@ -15,22 +15,22 @@ if TYPE_CHECKING:
     from gpu_admission.reports.report import Report
     from gpu_admission.reports.style import Style
 
-    from .options import Options
-    from .report_sinks import Target
+    from .options import LintArguments
+    from .report_sinks import ReportSink
 
 _MOST_SKIPPED = 20  # lines on standard error; the reports name all
 
 
-class Speaker:
+class Reporter:
     """Says what a run found. ``failed`` is set where a report could not be written."""
 
     __slots__ = ("_options", "_report", "_targets", "failed")
 
-    def __init__(self, options: Options, report: Report) -> None:
+    def __init__(self, options: LintArguments, report: Report) -> None:
         """Raise UsageError where a report has nowhere to go: before a long run, not after it."""
         self._options = options
         self._report = report
-        self._targets: list[Target] = report_sinks.targets(options.output, options.format)
+        self._targets: list[ReportSink] = report_sinks.targets(options.output, options.format)
         self.failed = False
 
     def remarks(self) -> None:
@@ -83,10 +83,10 @@ class Speaker:
         findings = "finding" if total == 1 else "findings"
         self.notice(f"{done} {total} {findings} in {files} {'file' if files == 1 else 'files'} ({each})")
 
-    def notice(self, said: str) -> None:
+    def notice(self, value: str) -> None:
         """Say something that nobody needs who wants findings only."""
         if not self._options.quiet:
-            report_sinks.tell(f"gpu-lint: {said}")
+            report_sinks.tell(f"gpu-lint: {value}")
 
     def save(self, path: str, data: bytes) -> None:
         """Write a file; where that fails, say so and go on: the other reports are wanted all the more."""

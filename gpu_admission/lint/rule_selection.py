@@ -24,7 +24,7 @@ def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
 
 def near(word: str, rules: Sequence[Rule]) -> str:
     """Return a clause that names the rule that an unknown word may have meant."""
-    return did_you_mean(word, [said for rule in rules for said in (rule.id, rule.name)])
+    return did_you_mean(word, [value for rule in rules for value in (rule.id, rule.name)])
 
 
 def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
@@ -43,8 +43,8 @@ def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[s
 
 def named(words: Iterable[str], rules: Sequence[Rule]) -> frozenset[str]:
     """Return the IDs of the rules that the words name one by one, by ID or name: not by a prefix."""
-    said = {word.lower() for word in words}
-    return frozenset(rule.id for rule in rules if rule.id.lower() in said or rule.name in said)
+    value = {word.lower() for word in words}
+    return frozenset(rule.id for rule in rules if rule.id.lower() in value or rule.name in value)
 
 
 def narrowed(policy: Policy, select: Sequence[str], ignore: Sequence[str], rules: Sequence[Rule]) -> Policy:
@@ -56,5 +56,5 @@ def narrowed(policy: Policy, select: Sequence[str], ignore: Sequence[str], rules
         return policy
     chosen = ids(select, rules, "--select")
     if not select:
-        chosen = frozenset(rule.id for rule in rules if policy.in_force(rule))
+        chosen = frozenset(rule.id for rule in rules if policy.is_enabled(rule))
     return policy.selecting(chosen - ids(ignore, rules, "--ignore"))

@@ -14,17 +14,17 @@ from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
 
 from . import config, inputs, parallel, report_sinks
 from .arguments import Arguments
-from .file_linter import Settings, failed
-from .options import Options
+from .file_linter import LintOptions, failed
+from .options import LintArguments
 from .paths import UsageError, printed
-from .reporter import Speaker
+from .reporter import Reporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .file_linter import Outcome
-    from .inputs import Found, Input
+    from .file_linter import FileResult
+    from .inputs import FoundInput, Input
 
 CLEAN, FINDINGS, TROUBLE = 0, 1, 2
 
@@ -37,8 +37,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _run(Arguments(argv))
     except (UsageError, loader.PolicyError) as error:
-        for said in str(error).split("\n"):
-            report_sinks.tell(f"gpu-lint: {said}")
+        for value in str(error).split("\n"):
+            report_sinks.tell(f"gpu-lint: {value}")
     except BrokenPipeError:
         abandon_output()
     except OSError as error:
@@ -57,10 +57,10 @@ def abandon_output() -> None:
 
 def _run(line: Arguments) -> int:
     if line.values.keys() & {"help", "version", "explain", "completion"}:
-        return _answer(Options(line, {}))
+        return _answer(LintArguments(line, {}))
     bare = line.values.get("no_config", False)
     found = config.Config(os.getcwd(), {}) if bare else config.find((line.paths or ["."])[0])
-    options = Options(line, found.values)
+    options = LintArguments(line, found.values)
     _check(line, options)
     if options.list_rules:
         return _answer(options)
@@ -68,7 +68,7 @@ def _run(line: Arguments) -> int:
     return run.show_files() if options.show_files else run.lint()
 
 
-def _check(line: Arguments, options: Options) -> None:
+def _check(line: Arguments, options: LintArguments) -> None:
     """Raise UsageError for options of the command line that contradict one another."""
     given = line.values.keys()
     if "diff" in given and "write_baseline" in given:
@@ -82,7 +82,7 @@ def _check(line: Arguments, options: Options) -> None:
         raise UsageError("--add-ignore: wants the reason, in plain text")
 
 
-def _answer(options: Options) -> int:
+def _answer(options: LintArguments) -> int:
     from . import info  # noqa: PLC0415 - instead of a run
 
     info.give(options)
@@ -92,12 +92,12 @@ def _answer(options: Options) -> int:
 class Run:
     """One run over inputs."""
 
-    def __init__(self, options: Options, folder: str) -> None:
+    def __init__(self, options: LintArguments, folder: str) -> None:
         self.options = options
         self.folder = folder
         self.policy = self._policy()
         self.report = Report(policy=self.policy.name, version=__version__, rules=rules.ALL)
-        self.speaker = Speaker(options, self.report)
+        self.speaker = Reporter(options, self.report)
         self.settings = self._settings()
         self.found = self._find()
         self.repaired: dict[str, int] = {}
@@ -143,7 +143,7 @@ class Run:
 
         return rule_selection.narrowed(policy, options.select, options.ignore, rules.ALL)
 
-    def _find(self) -> Found:
+    def _find(self) -> FoundInput:
         options = self.options
         exclude = None
         if options.exclude:
@@ -158,9 +158,9 @@ class Run:
         )
         return walker.find(options.paths)
 
-    def _settings(self) -> Settings:
+    def _settings(self) -> LintOptions:
         options = self.options
-        settings = Settings(self.policy, lowest=RANK[options.min_severity])
+        settings = LintOptions(self.policy, lowest=RANK[options.min_severity])
         if options.fail_on != "never":
             settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
         settings.folder = self.folder
@@ -180,7 +180,7 @@ class Run:
             settings.baseline = baseline.load(options.baseline)
         return settings
 
-    def _select(self, settings: Settings) -> None:
+    def _select(self, settings: LintOptions) -> None:
         from . import rule_selection  # noqa: PLC0415 - only for who selects
         from .globs import Patterns  # noqa: PLC0415
 
@@ -192,7 +192,7 @@ class Run:
             for glob, words in options.per_file_ignores.items()
         ]
 
-    def _take(self, outcome: Outcome) -> None:
+    def _take(self, outcome: FileResult) -> None:
         report = self.report
         report.files.append(outcome.name)
         report.findings += outcome.findings

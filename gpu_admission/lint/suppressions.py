@@ -60,17 +60,17 @@ class Suppressions:
 
     def reason(self, finding: Finding, document: int, line: int) -> str | None:
         """Return the reason for which a finding is silenced (maybe the empty text), or None where it is not."""
-        said = None
+        value = None
         for suppression in (*self._by_line.get(line, ()), *self._by_document.get(document, ())):
             if suppression.silences(finding):
                 suppression.used = True
-                said = suppression.reason if said is None else said
-        return said
+                value = suppression.reason if value is None else value
+        return value
 
-    def unused(self, in_force: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+    def unused(self, is_enabled: frozenset[str]) -> Iterator[tuple[int, int, str]]:
         """Yield a notice for each suppression that silences nothing, though one of its rules is in force."""
         for suppression in self.all:
-            if not suppression.used and suppression.ids & in_force:
+            if not suppression.used and suppression.ids & is_enabled:
                 yield suppression.line, suppression.column, f"the suppression of {suppression.word} matches nothing"
 
     def _comments(self, reading: Reading) -> None:
@@ -86,15 +86,15 @@ class Suppressions:
     def _annotations(self, document: Document, policy: Policy) -> None:
         from .ignore_annotations import carriers, entries  # noqa: PLC0415 - hardly a file has any
 
-        for prefix, key, said in carriers(document.object, policy, ANNOTATION):
+        for prefix, key, value in carriers(document.object, policy, ANNOTATION):
             place = document.position((*prefix, "metadata", "annotations", key))
             if key != ANNOTATION:
                 self.notices.append((place.line, place.column, f"silences nothing{suggestion(ANNOTATION)}"))
                 continue
-            if not isinstance(said, str):
+            if not isinstance(value, str):
                 self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))
                 continue
-            for word, reason in entries(said, self._rules):
+            for word, reason in entries(value, self._rules):
                 made = self._add(word, reason, place.line, place.column)
                 if made is not None:
                     made.prefix = prefix

@@ -6,7 +6,7 @@ import sys
 
 from gpu_admission import rules
 from gpu_admission.backends import dra, registry
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from gpu_admission.backends.portable import Request
+    from gpu_admission.backends.portable import GpuShare
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.patch import Operation
     from gpu_admission.manifests.reader import Document
@@ -34,7 +34,7 @@ _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend
 _SOURCES = ("portable", *registry.NAMES)
 
 
-class UsageError(Exception):
+class TranslateUsageError(Exception):
     """Arguments that do not go together."""
 
 
@@ -70,7 +70,7 @@ def run(options: argparse.Namespace) -> int:
     """Return 0, 1 where something could not be translated, 2 where something could not be read."""
     try:
         policy = target(options.to, options.policy, options.sources or ())
-    except (loader.PolicyError, UsageError) as error:
+    except (loader.PolicyError, TranslateUsageError) as error:
         print(f"gpu-admission translate: {error}", file=sys.stderr)
         return 2
     chosen = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id in _RULES]
@@ -91,21 +91,21 @@ def target(name: str, policy_name: str | None, sources: Sequence[str]) -> Policy
     Raises PolicyError where the policy cannot be read, UsageError where source and target are one.
     """
     if name in sources:
-        raise UsageError(f"--from {name} and --to {name} are the same")
-    said = loader.load(policy_name or ("default" if name == "exclusive" else name)).spec
-    backend: dict[str, Any] = dict(said.get("backend") or {})
+        raise TranslateUsageError(f"--from {name} and --to {name} are the same")
+    value = loader.load(policy_name or ("default" if name == "exclusive" else name)).spec
+    backend: dict[str, Any] = dict(value.get("backend") or {})
     if backend.get("name") != name:
         backend = {"name": name}
     if name == "dra":
         backend = {"template": "gpu", **backend, "templatePerRequest": True}
-    kept = {key: said[key] for key in ("cluster", "resources", "schedulerName") if key in said}
+    kept = {key: value[key] for key in ("cluster", "resources", "schedulerName") if key in value}
     return Policy(
         "translate",
         {**kept, "backend": backend, "translateFrom": tuple(sources), "overwriteSchedulerName": _SCHEDULERS},
     )
 
 
-def template_text(name: str, request: Request) -> str:
+def template_text(name: str, request: GpuShare) -> str:
     """Return a ResourceClaimTemplate for a kind of request, as a YAML document."""
     import yaml  # noqa: PLC0415 - the whole of it, for one backend
 
@@ -120,7 +120,7 @@ class _Found:
     __slots__ = ("in_yaml", "templates")
 
     def __init__(self) -> None:
-        self.templates: dict[str, Request] = {}
+        self.templates: dict[str, GpuShare] = {}
         self.in_yaml = False
 
 
@@ -140,14 +140,14 @@ class _Translation(mutate.File):
             for pod, plan in backend_plan.of_pods(workload, self._engine.policy):
                 if plan.translatable and plan.translations:
                     self._note(plan.translations)
-                    self._mention(plan.backend.scheduler, text(pod.spec.get("schedulerName")))
+                    self._mention(plan.backend.scheduler, as_str(pod.spec.get("schedulerName")))
         return operations
 
-    def _mention(self, wanted: str | None, said: str) -> None:
+    def _mention(self, wanted: str | None, value: str) -> None:
         """Say where a pod keeps the scheduler of the system that it leaves."""
-        if wanted is None and self._engine.policy.scheduler_name is None and said in _SCHEDULERS:
+        if wanted is None and self._engine.policy.scheduler_name is None and value in _SCHEDULERS:
             message = "the target leaves it; take it out where this cluster does not run it"
-            print(f"{printed(self._source.name)}: schedulerName: {said} stays: {message}", file=sys.stderr)
+            print(f"{printed(self._source.name)}: schedulerName: {value} stays: {message}", file=sys.stderr)
 
     def _note(self, translations: Sequence[Any]) -> None:
         for asked in translations:

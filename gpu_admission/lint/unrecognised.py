@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gpu_admission.core.raw import mapping, text
+from gpu_admission.core.raw import as_dict, as_str
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,12 +25,12 @@ def explain(document: Document) -> str | None:
     value = document.object
     if not isinstance(value, dict) or not value:
         return None
-    missing = [field for field in _TYPE if not text(value.get(field))]
+    missing = [field for field in _TYPE if not as_str(value.get(field))]
     if not missing or not (document.source or _is_meant(value, missing)):
         return None
-    said = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
+    raw_value = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
     commented = _IN_A_COMMENT.search(document.head)
-    return f"{said} ({commented[1]}: stands in a comment)" if commented and commented[1] in missing else said
+    return f"{raw_value} ({commented[1]}: stands in a comment)" if commented and commented[1] in missing else raw_value
 
 
 def _is_meant(value: dict[str, Any], missing: list[str]) -> bool:
@@ -39,6 +39,6 @@ def _is_meant(value: dict[str, Any], missing: list[str]) -> bool:
 
 
 def _has_containers(value: dict[str, Any]) -> bool:
-    spec = mapping(value.get("spec"))
-    template = mapping(mapping(spec.get("template")).get("spec"))
+    spec = as_dict(value.get("spec"))
+    template = as_dict(as_dict(spec.get("template")).get("spec"))
     return any(isinstance(each.get("containers"), list) for each in (spec, template))

@@ -11,7 +11,7 @@ import re
 from json.decoder import WHITESPACE, scanstring  # type: ignore[attr-defined] # not in typeshed, public in json
 
 from .scalars import as_json
-from .yaml_loader import MAX_DEPTH, MAX_NODES, TOO_MANY, Built, Problem, TooMuch
+from .yaml_loader import MAX_DEPTH, MAX_NODES, TOO_MANY, LimitExceededError, ParsedDocument, YamlError
 from .yaml_nodes import Mapping, Pair, Scalar, Sequence
 
 TYPE_CHECKING = False
@@ -30,7 +30,7 @@ class _RefusedError(ValueError):
     """Something that Kubernetes refuses and the json module would take."""
 
 
-def build(text: str) -> Iterator[Built]:
+def build(text: str) -> Iterator[ParsedDocument]:
     """Yield the values of a JSON file, of which there may be several one after another. Raises Problem."""
     decoder = json.JSONDecoder(
         object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse
@@ -39,7 +39,7 @@ def build(text: str) -> Iterator[Built]:
     at = _skip(text, 0)
     # No more values than these, each of which costs up to a hundred times its text.
     if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
-        raise TooMuch(TOO_MANY, at)
+        raise LimitExceededError(TOO_MANY, at)
     while at < len(text):
         try:
             value, end = decoder.raw_decode(text, at)
@@ -48,8 +48,8 @@ def build(text: str) -> Iterator[Built]:
             raise _syntax_problem(error.msg, error.pos) from None
         except (ValueError, RecursionError) as error:
             _Composer(text).value(at, 1)  # which meets the same, and knows where
-            raise Problem(f"cannot be read as JSON ({error})", at) from None
-        yield Built(at, at, end, value, [])
+            raise YamlError(f"cannot be read as JSON ({error})", at) from None
+        yield ParsedDocument(at, at, end, value, [])
         at = _skip(text, end)
 
 
@@ -107,10 +107,10 @@ def _whole(text: str) -> str:
     return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
-def _syntax_problem(message: str, at: int) -> Problem:
+def _syntax_problem(message: str, at: int) -> YamlError:
     from .syntax_errors import json_message  # noqa: PLC0415 - most files can be read
 
-    return Problem(json_message(message), at)
+    return YamlError(json_message(message), at)
 
 
 class _Composer:
@@ -124,7 +124,7 @@ class _Composer:
         """Return the node that begins at this place and the place behind it."""
         opening = self._text[at : at + 1]
         if opening in {"{", "["} and depth > MAX_DEPTH:
-            raise Problem(f"nested deeper than {MAX_DEPTH} levels", at)
+            raise YamlError(f"nested deeper than {MAX_DEPTH} levels", at)
         if opening == "{":
             return self._mapping(at, depth)
         if opening == "[":
@@ -140,7 +140,7 @@ class _Composer:
             key, behind = self._scalar(at)
             name = str(key.value)
             if name in seen:
-                raise Problem(f"the key {name!r} is given twice", at, seen[name])
+                raise YamlError(f"the key {name!r} is given twice", at, seen[name])
             seen[name] = at
             colon = _skip(self._text, behind)
             self._expect(":", colon)
@@ -185,7 +185,7 @@ class _Composer:
         try:
             node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
         except ValueError:
-            raise Problem(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
+            raise YamlError(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
         return node, node.end
 
     def _expect(self, character: str, at: int) -> None:

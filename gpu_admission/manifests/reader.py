@@ -18,7 +18,7 @@ from gpu_admission.core.record import record
 
 from . import yaml_loader
 from .text import ReadError, Text
-from .yaml_loader import Budget, Built, Problem, TooMuch
+from .yaml_loader import Budget, LimitExceededError, ParsedDocument, YamlError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Document:
 
     __slots__ = ("_root", "_source_from", "end", "index", "is_json", "object", "start", "text")
 
-    def __init__(self, text: Text, index: int, built: Built, source_from: int, *, is_json: bool) -> None:
+    def __init__(self, text: Text, index: int, built: ParsedDocument, source_from: int, *, is_json: bool) -> None:
         self.text = text
         self.index = index
         self.object = built.object
@@ -160,7 +160,7 @@ def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading
     return reading
 
 
-def _fill(reading: Reading, text: Text, found: Iterator[Built], *, is_json: bool) -> None:
+def _fill(reading: Reading, text: Text, found: Iterator[ParsedDocument], *, is_json: bool) -> None:
     """Sort what was found into documents, errors and templates."""
     documents: list[Document] = []
     errors: list[ReadError] = []
@@ -181,7 +181,7 @@ def _fill(reading: Reading, text: Text, found: Iterator[Built], *, is_json: bool
     reading.documents, reading.errors = tuple(documents), tuple(errors)
 
 
-def _json_documents(text: Text) -> Iterator[Built]:
+def _json_documents(text: Text) -> Iterator[ParsedDocument]:
     from . import json_positions  # noqa: PLC0415 - a run over YAML files does not pay for json
 
     end = 0
@@ -189,11 +189,11 @@ def _json_documents(text: Text) -> Iterator[Built]:
         for built in json_positions.build(text.text):
             yield built
             end = built.end
-    except Problem as problem:
-        yield Built(end, end, len(text.text), None, [problem])
+    except YamlError as problem:
+        yield ParsedDocument(end, end, len(text.text), None, [problem])
 
 
-def _yaml_documents(text: Text) -> Iterator[Built]:
+def _yaml_documents(text: Text) -> Iterator[ParsedDocument]:
     """Yield the documents of a YAML stream, and from the first broken one on each read by itself, as kubectl does."""
     budget = Budget()
     end = 0
@@ -201,29 +201,29 @@ def _yaml_documents(text: Text) -> Iterator[Built]:
         for built in yaml_loader.build(text.data, budget):
             yield built
             end = built.end
-    except TooMuch as problem:
-        yield Built(end, end, len(text.text), None, [problem])
-    except Problem as problem:
+    except LimitExceededError as problem:
+        yield ParsedDocument(end, end, len(text.text), None, [problem])
+    except YamlError as problem:
         yield from _one_by_one(text.text, end, problem, budget)
 
 
-def _one_by_one(text: str, start: int, problem: Problem, budget: Budget) -> Iterator[Built]:
+def _one_by_one(text: str, start: int, problem: YamlError, budget: Budget) -> Iterator[ParsedDocument]:
     """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
     separators = [match.start() for match in re.compile(_SEPARATOR).finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
         if begin == start and begin <= problem.index < end:
-            yield Built(begin, begin, end, None, [problem])
+            yield ParsedDocument(begin, begin, end, None, [problem])
             continue
         try:
             for built in yaml_loader.build(text[begin:end].encode(), budget):
                 yield built.moved(begin)
-        except Problem as another:
-            yield Built(0, 0, end - begin, None, [another]).moved(begin)
-            if isinstance(another, TooMuch):
+        except YamlError as another:
+            yield ParsedDocument(0, 0, end - begin, None, [another]).moved(begin)
+            if isinstance(another, LimitExceededError):
                 return
 
 
-def _error(text: Text, problem: Problem) -> ReadError:
+def _error(text: Text, problem: YamlError) -> ReadError:
     message = problem.message
     if problem.first is not None:
         message += f", first on line {text.place(problem.first)[0]}"

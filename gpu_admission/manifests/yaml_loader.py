@@ -34,7 +34,7 @@ _TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_T
 _RECURSIVE: Final = object()
 
 
-class Problem(Exception):
+class YamlError(Exception):
     """Something that Kubernetes would not read: what, and at which code point (from 0)."""
 
     def __init__(self, message: str, index: int, first: int | None = None) -> None:
@@ -44,7 +44,7 @@ class Problem(Exception):
         self.first = first  # where the same key stood first
 
 
-class TooMuch(Problem):
+class LimitExceededError(YamlError):
     """The whole file is more than we are willing to read."""
 
 
@@ -58,19 +58,19 @@ class Budget:
         self.aliased = 0
 
 
-class Built:
+class ParsedDocument:
     """A document: its object or its problems, and its span in code points; at `root` its content begins."""
 
     __slots__ = ("end", "object", "problems", "root", "start")
 
-    def __init__(self, start: int, root: int, end: int, value: Any, problems: list[Problem]) -> None:
+    def __init__(self, start: int, root: int, end: int, value: Any, problems: list[YamlError]) -> None:
         self.start = start
         self.root = root
         self.end = end
         self.object = value
         self.problems = problems
 
-    def moved(self, by: int) -> Built:
+    def moved(self, by: int) -> ParsedDocument:
         """Return itself, moved to where its text stands in the whole text."""
         self.start, self.root, self.end = self.start + by, self.root + by, self.end + by
         for problem in self.problems:
@@ -79,7 +79,7 @@ class Built:
         return self
 
 
-def build(data: bytes, budget: Budget) -> Iterator[Built]:
+def build(data: bytes, budget: Budget) -> Iterator[ParsedDocument]:
     """Yield the documents of a YAML stream (UTF-8, no byte order mark).
 
     Raises Problem where the stream cannot be read further: bad syntax, or a limit passed.
@@ -90,9 +90,9 @@ def build(data: bytes, budget: Budget) -> Iterator[Built]:
     except library.error as error:
         raise _syntax_problem(error, data) from None
     except RecursionError:  # PyYAML's parser in Python
-        raise Problem(_too_deep(), 0) from None
+        raise YamlError(_too_deep(), 0) from None
     except (ValueError, OverflowError):  # the same, on absurd escapes
-        raise Problem("an escape sequence that is not a Unicode character", 0) from None
+        raise YamlError("an escape sequence that is not a Unicode character", 0) from None
 
 
 _PLAIN, _KEYS = Plain(), Keys()
@@ -110,20 +110,20 @@ def _memos(size: int) -> tuple[Plain, Keys]:
     return _PLAIN, _KEYS
 
 
-def _syntax_problem(error: Any, data: bytes) -> Problem:
+def _syntax_problem(error: Any, data: bytes) -> YamlError:
     """Return the parser's error in our words, and where: where it noticed, or what the end of the text left open."""
     from .syntax_errors import yaml_message  # noqa: PLC0415 - most files can be read
 
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     if mark is None:
         problem, context, position = str(getattr(error, "reason", error)), "", getattr(error, "position", 0)
-        return Problem(yaml_message(problem, context, "", MAX_DEPTH), len(data[:position].decode(errors="replace")))
+        return YamlError(yaml_message(problem, context, "", MAX_DEPTH), len(data[:position].decode(errors="replace")))
     text = data.decode(errors="replace")
     last = len(text.rstrip()) - 1
     message = yaml_message(error.problem or "", error.context or "", text[mark.index : mark.index + 1], MAX_DEPTH)
     if mark.index > last and error.context_mark is not None:
         mark = error.context_mark
-    return Problem(message, max(min(mark.index, last), 0))
+    return YamlError(message, max(min(mark.index, last), 0))
 
 
 def _too_deep() -> str:
@@ -142,9 +142,9 @@ class Builder:
         self._plain, self._keys = memos
         self._budget, self._nodes = budget, budget.nodes
         self._anchors: dict[str, tuple[Any, int]] = {}
-        self._problems: list[Problem] = []
+        self._problems: list[YamlError] = []
 
-    def documents(self) -> Iterator[Built]:
+    def documents(self) -> Iterator[ParsedDocument]:
         """Yield every document. Raises Problem and the parser's own errors."""
         self._get()  # the stream's start
         while (start := self._get()).__class__ is self._document_start:
@@ -154,7 +154,9 @@ class Builder:
                 raise self._too_much(root)
             value = self._node(root, 1)
             end = self._get()
-            yield Built(start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems)
+            yield ParsedDocument(
+                start.start_mark.index, root.start_mark.index, end.end_mark.index, value, self._problems
+            )
 
     def _node(self, event: Any, depth: int) -> Any:
         """Return the value that begins with this event; `depth` is that of its node, from 1."""
@@ -175,7 +177,7 @@ class Builder:
 
     def _collection(self, event: Any, depth: int) -> dict[str, Any] | list[Any]:
         if depth > MAX_DEPTH:
-            raise Problem(_too_deep(), event.start_mark.index)
+            raise YamlError(_too_deep(), event.start_mark.index)
         return self._mapping(depth + 1) if event.__class__ is self._mapping_start else self._sequence(depth + 1)
 
     def _sequence(self, depth: int) -> list[Any]:
@@ -237,20 +239,20 @@ class Builder:
     def _alias(self, event: Any, depth: int) -> Any:
         """Return a copy of what the anchor holds: the objects we hand out are trees."""
         if event.anchor not in self._anchors:
-            raise Problem(f"unknown anchor {event.anchor!r}", event.start_mark.index)
+            raise YamlError(f"unknown anchor {event.anchor!r}", event.start_mark.index)
         value, size = self._anchors[event.anchor]
         if value is _RECURSIVE:
-            raise Problem(f"the anchor {event.anchor!r} contains itself", event.start_mark.index)
+            raise YamlError(f"the anchor {event.anchor!r} contains itself", event.start_mark.index)
         self._budget.aliased += size
         if self._budget.aliased > MAX_ALIASED:
-            raise TooMuch(f"aliases expand to more than {MAX_ALIASED:,} nodes", event.start_mark.index)
+            raise LimitExceededError(f"aliases expand to more than {MAX_ALIASED:,} nodes", event.start_mark.index)
         return self._copy(value, depth, event)
 
     def _copy(self, value: Any, depth: int, event: Any) -> Any:
         if not isinstance(value, dict | list):
             return value
         if depth > MAX_DEPTH:
-            raise Problem(_too_deep(), event.start_mark.index)
+            raise YamlError(_too_deep(), event.start_mark.index)
         if isinstance(value, dict):
             return {key: self._copy(item, depth + 1, event) for key, item in value.items()}
         return [self._copy(item, depth + 1, event) for item in value]
@@ -259,14 +261,14 @@ class Builder:
         return next(self._nodes) + self._budget.aliased
 
     @staticmethod
-    def _too_much(event: Any) -> TooMuch:
-        return TooMuch(TOO_MANY, event.start_mark.index)
+    def _too_much(event: Any) -> LimitExceededError:
+        return LimitExceededError(TOO_MANY, event.start_mark.index)
 
     def _complain(self, message: str, event: Any, first: int | None = None) -> str:
         """Note a problem that does not stop the reading; return something unique to stand in for the value."""
         index = event.start_mark.index
         if len(self._problems) < MAX_PROBLEMS:
-            self._problems.append(Problem(message, index, first))
+            self._problems.append(YamlError(message, index, first))
         return f"\0{index}"
 
 

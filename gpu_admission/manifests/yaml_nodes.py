@@ -77,7 +77,7 @@ class Pair:
         self.value = value
 
 
-class Step:
+class NodeStep:
     """One step of a path: the node reached, and for a map the pair, for a list the place that led to it.
 
     `direct` is False once the path has gone through an alias or a merge key.
@@ -99,9 +99,9 @@ class Step:
         return self.node.pairs[0].key if block else self.node  # type: ignore[attr-defined]
 
 
-def walk(root: Node, pointer: Pointer) -> list[Step]:
+def walk(root: Node, pointer: Pointer) -> list[NodeStep]:
     """Return the steps from the root along a pointer, as far as they exist; the first is the root itself."""
-    steps = [Step(root, None, direct=True)]
+    steps = [NodeStep(root, None, direct=True)]
     for token in pointer:
         step = child(steps[-1], token)
         if step is None:
@@ -110,16 +110,16 @@ def walk(root: Node, pointer: Pointer) -> list[Step]:
     return steps
 
 
-def child(parent: Step, token: str | int) -> Step | None:
+def child(parent: NodeStep, token: str | int) -> NodeStep | None:
     """Return the step to a key or an index, or None where there is no such child."""
     node, direct = dereference(parent.node), parent.direct and not isinstance(parent.node, Alias)
     if isinstance(node, Sequence):
         if isinstance(token, str):
             token = int(token) if token.isdecimal() and len(token) < 10 else -1
-        return Step(node.items[token], None, direct=direct) if 0 <= token < len(node.items) else None
+        return NodeStep(node.items[token], None, direct=direct) if 0 <= token < len(node.items) else None
     if isinstance(node, Mapping):
         found = _find(node, str(token), direct=direct)
-        return Step(found[0].value, found[0], direct=found[1]) if found else None
+        return NodeStep(found[0].value, found[0], direct=found[1]) if found else None
     return None
 
 

@@ -35,7 +35,7 @@ _MOST, _LONGEST = 4096, 128
 _MISS = object()
 
 
-class Backend:
+class BackendChoice:
     """The sharing backend an administrator chose: its name and its parameters as the policy file gives them."""
 
     __slots__ = ("name", "parameters")
@@ -94,8 +94,8 @@ class Policy:
         self.spec = spec
         self.mode: Mode = spec.get("mode") or "enforce"
         backend = dict(spec.get("backend") or {"name": "exclusive"})
-        self.backend = Backend(backend.pop("name", "exclusive"), backend)
-        self.settings: dict[str, Setting] = {rule: _setting(said) for rule, said in (spec.get("rules") or {}).items()}
+        self.backend = BackendChoice(backend.pop("name", "exclusive"), backend)
+        self.settings: dict[str, Setting] = {rule: _setting(value) for rule, value in (spec.get("rules") or {}).items()}
         self.extra: tuple[str, ...] = tuple((spec.get("resources") or {}).get("extra") or ())
         self.tolerations: tuple[Mapping[str, Any], ...] = tuple(spec.get("tolerations") or ())
         self.scheduler_name: str | None = spec.get("schedulerName")
@@ -124,20 +124,20 @@ class Policy:
         if self.selected is not None and rule.id not in self.selected:
             return "off"
         own = ACTION_OF[severity]
-        said = self.settings.get(rule.id, _UNSET).action or rule.default
-        if said is None or (said == "off" and self.selected is not None):
+        value = self.settings.get(rule.id, _UNSET).action or rule.default
+        if value is None or (value == "off" and self.selected is not None):
             return own
-        if said == "off" or SEVERITIES.index(severity) <= SEVERITIES.index(rule.severity):
-            return said
-        return max(said, own, key=ACTIONS.index)
+        if value == "off" or SEVERITIES.index(severity) <= SEVERITIES.index(rule.severity):
+            return value
+        return max(value, own, key=ACTIONS.index)
 
-    def in_force(self, rule: Rule) -> bool:
+    def is_enabled(self, rule: Rule) -> bool:
         """Tell whether findings of the rule lead to anything at all under this policy."""
         return self.action(rule, rule.severity) != "off"
 
     def fixes(self, rule: Rule) -> bool:
         """Tell whether admission may apply the rule's safe fix."""
-        return self.settings.get(rule.id, _UNSET).fix and self.in_force(rule)
+        return self.settings.get(rule.id, _UNSET).fix and self.is_enabled(rule)
 
     def governs(self, namespace: str | None) -> bool:
         """Tell whether the policy is for a namespace; None is one that a file does not name, and may be any."""
@@ -147,7 +147,7 @@ class Policy:
         """Tell whether the policy judges what is asked for in a namespace: it is for that, and exempts nobody there."""
         return self.governs(namespace) and not self.exempt.covers(namespace, user)
 
-    def ceiling(self, action: Action) -> Action:
+    def apply_mode(self, action: Action) -> Action:
         """Return what is left of an action under the policy's mode."""
         return _CEILING[self.mode].get(action, action)
 
@@ -161,14 +161,14 @@ class Policy:
         return known  # type: ignore[return-value]  # the miss was replaced above
 
 
-def _setting(said: Any) -> Setting:
+def _setting(value: Any) -> Setting:
     """Read one entry of ``rules``: an action, false (YAML's ``off``), or a mapping of action and fix."""
-    if said is False:
+    if value is False:
         return Setting("off")
-    if isinstance(said, str):
-        return Setting(said)  # type: ignore[arg-type]  # the policy file's schema allows actions only
-    action = said.get("action")
-    return Setting("off" if action is False else action, fix=said.get("fix", True))
+    if isinstance(value, str):
+        return Setting(value)  # type: ignore[arg-type]  # the policy file's schema allows actions only
+    action = value.get("action")
+    return Setting("off" if action is False else action, fix=value.get("fix", True))
 
 
 def level(action: Action) -> Severity:

@@ -8,7 +8,7 @@ from gpu_admission.backends import cards, portable
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity
 from gpu_admission.core.pointer import Pointer
-from gpu_admission.core.raw import mapping, mappings, shown
+from gpu_admission.core.raw import as_dict, format_value, iter_dicts
 from gpu_admission.core.typos import did_you_mean, suggestion
 
 from . import schema
@@ -64,7 +64,7 @@ def _place(document: object, location: tuple[str | int, ...]) -> Pointer:
 
 
 def _message(error: dict[str, Any], place: Pointer) -> str:
-    kind, said = error["type"], error["input"]
+    kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         word = str(place[-1])
         return f"unknown key {word!r}{did_you_mean(word, schema.words(error['loc'][:-1]))}"
@@ -73,14 +73,14 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     if kind == "missing":
         return f"the key {error['loc'][-1]!r} is missing"
     if kind == "literal_error":
-        return f"{shown(said)} is not valid here{_nearest_literal(said, error)}"
+        return f"{format_value(value)} is not valid here{_nearest_literal(value, error)}"
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
-        name = mapping(said).get("name")
-        return f"there is no backend {shown(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
+        name = as_dict(value).get("name")
+        return f"there is no backend {format_value(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind != "value_error":
         message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
-        message += f", not {shown(said)}"
+        message += f", not {format_value(value)}"
     return message
 
 
@@ -91,33 +91,33 @@ def _unknown_rule(word: str) -> str:
     return f"there is no rule {word!r}{did_you_mean(word, schema.words(('spec', 'rules')))}"
 
 
-def _nearest_literal(said: object, error: dict[str, Any]) -> str:
+def _nearest_literal(value: object, error: dict[str, Any]) -> str:
     expected = [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
-    return did_you_mean(str(said), expected)
+    return did_you_mean(str(value), expected)
 
 
 def facts(document: object) -> list[Mistake]:
     """Return what the schema cannot say: cards that do not exist, profiles that no card has."""
-    spec = mapping(mapping(document).get("spec"))
+    spec = as_dict(as_dict(document).get("spec"))
     mistakes: list[Mistake] = []
-    for index, card in mappings(mapping(spec.get("cluster")).get("cards")):
-        mistakes += [(("spec", "cluster", "cards", index, *place), said) for place, said in _card(card)]
+    for index, card in iter_dicts(as_dict(spec.get("cluster")).get("cards")):
+        mistakes += [(("spec", "cluster", "cards", index, *place), value) for place, value in _card(card)]
     return mistakes or _strategy(spec)
 
 
-def _card(said: dict[str, Any]) -> list[Mistake]:
+def _card(value: dict[str, Any]) -> list[Mistake]:
     """Return what is impossible about one card of ``cluster.cards``."""
-    model = said["model"]
-    if not cards.known(model) and said.get("memory") is None and not said.get("profiles"):
+    model = value["model"]
+    if not cards.known(model) and value.get("memory") is None and not value.get("profiles"):
         return [
             (("model",), f"there is no card {model!r} in the table: give its memory{did_you_mean(model, _models())}")
         ]
-    card = cards.card(said)
+    card = cards.gpu_model(value)
     mistakes: list[Mistake] = []
     if not _LEAST_CARD <= card.memory <= portable.MOST_MEMORY:
-        place = ("memory",) if said.get("memory") is not None else ("profiles",)
+        place = ("memory",) if value.get("memory") is not None else ("profiles",)
         mistakes.append((place, f"no GPU has {_amount(card.memory)} of memory; write it with its unit, such as 80Gi"))
-    mistakes += _profiles(said, card)
+    mistakes += _profiles(value, card)
     if card.profile is not None and card.profile_named(card.profile) is None:
         names = ", ".join(profile.name for profile in card.profiles) or "none that the table knows"
         mistakes.append((("profile",), f"{model} has no MIG profile {card.profile!r}; it has: {names}"))
@@ -136,12 +136,12 @@ def _amount(count: int) -> str:
     return f"{count} bytes" if count < quantity.KIB else quantity.format_bytes(count)
 
 
-def _profiles(said: dict[str, Any], card: cards.Card) -> list[Mistake]:
+def _profiles(value: dict[str, Any], card: cards.GpuModel) -> list[Mistake]:
     """Return what is impossible about the profiles that a policy gives a card."""
     mistakes: list[Mistake] = []
     seen: set[str] = set()
-    for index, entry in mappings(said.get("profiles")):
-        profile = cards.Profile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
+    for index, entry in iter_dicts(value.get("profiles")):
+        profile = cards.MigProfile(entry["name"], quantity.parse(entry["memory"]).ceil(), entry.get("count"))
         if profile.name in seen:
             mistakes.append((("profiles", index, "name"), f"the profile {profile.name} is given twice"))
         elif profile.memory * (profile.count or 1) > card.memory:
@@ -154,10 +154,10 @@ def _profiles(said: dict[str, Any], card: cards.Card) -> list[Mistake]:
 
 def _strategy(spec: Mapping[str, Any]) -> list[Mistake]:
     """Return what MIG's strategy lacks: under single, a request becomes the one profile of a card."""
-    backend = mapping(spec.get("backend"))
+    backend = as_dict(spec.get("backend"))
     if backend.get("name") != "mig" or backend.get("strategy") != "single":
         return []
-    found = mappings(mapping(spec.get("cluster")).get("cards"))
+    found = iter_dicts(as_dict(spec.get("cluster")).get("cards"))
     if any(card.get("profile") and card.get("mig") in {None, "single"} for _, card in found):
         return []
     message = "strategy single needs a card in cluster.cards with the profile that it is cut into"

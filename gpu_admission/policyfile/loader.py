@@ -91,8 +91,8 @@ def parse(data: bytes, name: str) -> Policy:
     return _policy(document.object)
 
 
-def _looks_like_path(said: str) -> bool:
-    return os.sep in said or said.endswith((".yaml", ".yml", ".json"))
+def _looks_like_path(value: str) -> bool:
+    return os.sep in value or value.endswith((".yaml", ".yml", ".json"))
 
 
 def content(path: str) -> bytes:

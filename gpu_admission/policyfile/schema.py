@@ -211,7 +211,7 @@ class Exempt(_Model):
     users: list[str] = []
 
 
-class Workload(_Model):
+class WorkloadEntry(_Model):
     """Where a custom kind holds pod specs; ``*`` in a path is every item of a list or value of a mapping."""
 
     api_version: str = Field(alias="apiVersion")
@@ -238,7 +238,7 @@ class Spec(_Model):
     cluster: Cluster | None = None
     guardrails: Guardrails | None = None
     exempt: Exempt | None = None
-    workloads: list[Workload] = []
+    workloads: list[WorkloadEntry] = []
 
 
 class Metadata(_Model):

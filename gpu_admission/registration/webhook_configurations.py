@@ -30,7 +30,7 @@ _TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata"
 _CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
 
 
-class Options:
+class RegistrationOptions:
     """Where the webhook runs and how it is called.
 
     ``service`` and ``namespace`` name the Service; ``url`` stands in for it where the server runs outside of
@@ -64,7 +64,7 @@ class Options:
         self.fail_open = fail_open
 
 
-def configurations(policy: Policy | Sequence[Policy], options: Options) -> list[dict[str, Any]]:
+def configurations(policy: Policy | Sequence[Policy], options: RegistrationOptions) -> list[dict[str, Any]]:
     """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration.
 
     Of several policies, in the order in which the server has them, the first that is for a namespace judges there:
@@ -79,7 +79,7 @@ def configurations(policy: Policy | Sequence[Policy], options: Options) -> list[
     ]
 
 
-def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
+def _configuration(kind: str, options: RegistrationOptions, webhooks: list[dict[str, Any]]) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
     if options.annotations:
         metadata["annotations"] = dict(options.annotations)
@@ -91,7 +91,7 @@ def _configuration(kind: str, options: Options, webhooks: list[dict[str, Any]]) 
     }
 
 
-def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+def _mutate_pods(policies: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
     hook = _webhook("mutate", options, policies, "mutate", "Ignore", 3, [_rule([""], ["pods"], ["CREATE"])])
     hook["reinvocationPolicy"] = "IfNeeded"
     where = ("object.?spec", "object.?metadata")
@@ -100,7 +100,7 @@ def _mutate_pods(policies: Sequence[Policy], options: Options) -> dict[str, Any]
     return hook
 
 
-def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str, Any]]:
+def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Iterable[dict[str, Any]]:
     closed = "Ignore" if options.fail_open else "Fail"
     rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], _pod_subresources(policies), ["UPDATE"])]
     pods = _webhook("pods", options, policies, "validate", closed, 5, rules)
@@ -110,7 +110,7 @@ def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str
         _condition("changed", match_conditions.changed(*where)),
     ]
     yield pods
-    if any(policy.in_force(BY_ID[rule]) for rule in ("GPU306", "GPU307") for policy in policies):
+    if any(policy.is_enabled(BY_ID[rule]) for rule in ("GPU306", "GPU307") for policy in policies):
         yield _marks(policies, options, closed)
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
     rules = [_rule(["apps"], apps), _rule(["batch"], ["jobs"]), _rule([""], ["replicationcontrollers"])]
@@ -131,11 +131,11 @@ def _validate(policies: Sequence[Policy], options: Options) -> Iterable[dict[str
 
 def _pod_subresources(policies: Sequence[Policy]) -> list[str]:
     """Return the ways to change what rules read of a running pod: its CPU and memory only where one in force does."""
-    resized = ["pods/resize"] if any(policy.in_force(BY_ID[_READS_CPU]) for policy in policies) else []
+    resized = ["pods/resize"] if any(policy.is_enabled(BY_ID[_READS_CPU]) for policy in policies) else []
     return ["pods/ephemeralcontainers", *resized]
 
 
-def _marks(policies: Sequence[Policy], options: Options, failure: str) -> dict[str, Any]:
+def _marks(policies: Sequence[Policy], options: RegistrationOptions, failure: str) -> dict[str, Any]:
     """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
     rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
     marks = _webhook("marks", options, policies, "validate", failure, 5, rules)
@@ -144,7 +144,12 @@ def _marks(policies: Sequence[Policy], options: Options, failure: str) -> dict[s
 
 
 def _templates(
-    name: str, options: Options, policies: Sequence[Policy], rules: list[dict[str, Any]], spec: str, metadata: str
+    name: str,
+    options: RegistrationOptions,
+    policies: Sequence[Policy],
+    rules: list[dict[str, Any]],
+    spec: str,
+    metadata: str,
 ) -> dict[str, Any]:
     hook = _webhook(name, options, policies, "validate", "Ignore", 3, rules)
     hook["matchConditions"] += [
@@ -157,7 +162,7 @@ def _templates(
 
 def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
     """Return the conditions that an update changed the time limits of a Job, in its pod template or around it."""
-    if not any(policy.in_force(BY_ID[_READS_DEADLINES]) for policy in policies):
+    if not any(policy.is_enabled(BY_ID[_READS_DEADLINES]) for policy in policies):
         return []
     around = spec.removesuffix(".?template.?spec")
     return [
@@ -189,7 +194,7 @@ def _any(expressions: Iterable[str]) -> str:
     return any_of(dict.fromkeys(expressions))
 
 
-def _of_nobody_exempt(policies: Sequence[Policy], options: Options) -> list[dict[str, str]]:
+def _of_nobody_exempt(policies: Sequence[Policy], options: RegistrationOptions) -> list[dict[str, str]]:
     """Return the condition on who asks and where: while the webhook is down, what no policy judges does not wait."""
     expression = match_conditions.not_exempt(policies, _left_out(policies, options))
     return [_condition("not-exempt", expression)] if expression else []
@@ -206,7 +211,7 @@ def _condition(name: str, expression: str) -> dict[str, str]:
 
 def _webhook(
     name: str,
-    options: Options,
+    options: RegistrationOptions,
     policies: Sequence[Policy],
     endpoint: str,
     failure: str,
@@ -227,7 +232,7 @@ def _webhook(
     }
 
 
-def _client(options: Options, endpoint: str) -> dict[str, Any]:
+def _client(options: RegistrationOptions, endpoint: str) -> dict[str, Any]:
     path = f"/{endpoint}/{options.route}" if options.route else f"/{endpoint}"
     client: dict[str, Any] = {}
     if options.url:
@@ -241,14 +246,14 @@ def _client(options: Options, endpoint: str) -> dict[str, Any]:
     return client
 
 
-def _elsewhere(policies: Sequence[Policy], options: Options) -> dict[str, Any]:
+def _elsewhere(policies: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
     """Return the selector of the namespaces that are not left out by name. Raises ValueError for too many names."""
     left_out = sorted(_left_out(policies, options))
     match_conditions.require_few(len(left_out), sum(map(len, left_out)))
     return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
 
 
-def _left_out(policies: Sequence[Policy], options: Options) -> set[str]:
+def _left_out(policies: Sequence[Policy], options: RegistrationOptions) -> set[str]:
     """Return kube-system, our own namespace and those that the policy which judges there exempts by name.
 
     A pattern for names is a matchCondition's business.
@@ -297,7 +302,7 @@ _JUSTIFIED = {"checkov.io/skip1": "CKV_K8S_155=two configurations, by name, so t
 
 
 def access(
-    options: Options,
+    options: RegistrationOptions,
     secret: str = "gpu-admission-tls",  # noqa: S107 - a Secret's name
     *,
     keeps: bool = True,
@@ -328,7 +333,7 @@ def access(
     return objects
 
 
-def _access(kind: str, options: Options, **rest: Any) -> dict[str, Any]:
+def _access(kind: str, options: RegistrationOptions, **rest: Any) -> dict[str, Any]:
     metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
     if not kind.startswith("Cluster"):
         metadata["namespace"] = options.namespace

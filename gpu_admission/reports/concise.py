@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 
 from . import summary
 from .style import Style
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .report import Located, Place, Remark, Report
+    from .report import Diagnostic, LocatedFinding, Location, Report
 
 _PLAIN = Style()
 
@@ -25,21 +25,21 @@ def render(report: Report, style: Style = _PLAIN, *, remarks: bool = False, quie
     return "".join(f"{line}\n" for line in lines)
 
 
-def headline(located: Located, style: Style = _PLAIN) -> str:
+def headline(located: LocatedFinding, style: Style = _PLAIN) -> str:
     """Return the line that names place, rule, severity and what is wrong."""
     finding = located.finding
     level = style.faint("repaired") if finding.repaired else style.severity(finding.severity, finding.severity)
     rule = style.bold(finding.rule)
-    return f"{where(located.place, style)} {rule} {level}: {printable(finding.message)} [{finding.name}]"
+    return f"{where(located.place, style)} {rule} {level}: {escape(finding.message)} [{finding.name}]"
 
 
-def where(place: Place, style: Style = _PLAIN) -> str:
+def where(place: Location, style: Style = _PLAIN) -> str:
     """Return ``PATH:LINE:COLUMN:`` with as much of it as is known."""
     colon = style.faint(":")
     spot = "" if place.line is None else f"{colon}{place.line}{colon}{place.column or 1}"
-    return f"{style.bold(printable(place.file))}{spot}{colon}"
+    return f"{style.bold(escape(place.file))}{spot}{colon}"
 
 
-def remark(said: Remark, level: str, style: Style = _PLAIN) -> str:
+def remark(value: Diagnostic, level: str, style: Style = _PLAIN) -> str:
     """Return the line for something that is no finding."""
-    return f"{where(said.place, style)} {style.severity(level, level)}: {printable(said.message)}"
+    return f"{where(value.place, style)} {style.severity(level, level)}: {escape(value.message)}"

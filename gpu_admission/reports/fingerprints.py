@@ -10,12 +10,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .report import Located
+    from .report import LocatedFinding
 
 _SEPARATOR = "\x1f"
 
 
-def words(located: Located, path: str | None = None) -> tuple[str, ...]:
+def words(located: LocatedFinding, path: str | None = None) -> tuple[str, ...]:
     """Return what identifies a finding; ``path`` replaces the one from the working directory."""
     finding, place = located.finding, located.place
     ref = finding.object
@@ -32,12 +32,12 @@ def words(located: Located, path: str | None = None) -> tuple[str, ...]:
     )
 
 
-def digest(said: Sequence[str]) -> str:
+def digest(value: Sequence[str]) -> str:
     """Return 32 hexadecimal digits that stand for some words."""
-    return hashlib.sha256(_SEPARATOR.join(said).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    return hashlib.sha256(_SEPARATOR.join(value).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def fingerprints(findings: Sequence[Located]) -> list[str]:
+def fingerprints(findings: Sequence[LocatedFinding]) -> list[str]:
     """Return one fingerprint a finding, unique among them: the second of the same place gets a number."""
     seen: dict[tuple[str, ...], int] = {}
     unique = []

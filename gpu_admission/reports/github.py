@@ -6,14 +6,14 @@ as plain lines of the log, and a last command says how many those are.
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 
 from . import concise
-from .report import by_severity, said
+from .report import by_severity, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .report import Located, Place, Report
+    from .report import LocatedFinding, Location, Report
 
 SHOWN = 10  # of each level a step; docs.github.com/actions: "Limitations" of annotations
 _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
@@ -61,9 +61,9 @@ class _Step:
         return [*self._shown, *self._rest, more]
 
 
-def _annotation(level: str, located: Located) -> str:
+def _annotation(level: str, located: LocatedFinding) -> str:
     finding, place = located.finding, located.place
-    text = said(finding)
+    text = value(finding)
     if finding.repaired:
         text = f"Admission repairs this: {text}"
     if place.rendered_in:
@@ -71,7 +71,7 @@ def _annotation(level: str, located: Located) -> str:
     return _command(level, f"{finding.rule} {finding.name}", place, text)
 
 
-def _command(level: str, title: str, place: Place, message: str) -> str:
+def _command(level: str, title: str, place: Location, message: str) -> str:
     line, column, end = place.region
     path = place.path_bytes.decode("utf-8", "replace")
     spot = f",line={line},endLine={line},col={column},endColumn={end}" if place.line is not None else ""
@@ -79,7 +79,7 @@ def _command(level: str, title: str, place: Place, message: str) -> str:
 
 
 def _data(text: str) -> str:
-    text = printable(text)  # the log of a step is a terminal too
+    text = escape(text)  # the log of a step is a terminal too
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 from . import fingerprints
-from .report import said
+from .report import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .report import Place, Remark, Report
+    from .report import Diagnostic, Location, Report
 
 _SEVERITIES = {"error": "critical", "warning": "major", "info": "info"}
 
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     """Return the JSON text; encode it with ``backslashreplace``."""
     issues = [
         _issue(
-            f"{located.finding.rule}: {said(located.finding)}",
+            f"{located.finding.rule}: {value(located.finding)}",
             located.finding.name,
             fingerprint,
             "info" if located.finding.repaired else _SEVERITIES[located.finding.severity],
@@ -33,7 +33,7 @@ def render(report: Report) -> str:
     return json.dumps(issues, ensure_ascii=False, indent=2) + "\n"
 
 
-def _remarks(remarks: list[Remark], name: str, severity: str) -> list[dict[str, Any]]:
+def _remarks(remarks: list[Diagnostic], name: str, severity: str) -> list[dict[str, Any]]:
     seen: dict[tuple[str, ...], int] = {}
     issues = []
     for remark in remarks:
@@ -44,7 +44,7 @@ def _remarks(remarks: list[Remark], name: str, severity: str) -> list[dict[str, 
     return issues
 
 
-def _issue(description: str, name: str, fingerprint: str, severity: str, place: Place) -> dict[str, Any]:
+def _issue(description: str, name: str, fingerprint: str, severity: str, place: Location) -> dict[str, Any]:
     path = place.path_bytes.decode("utf-8", "backslashreplace")
     if place.rendered_in:
         description += f" (rendered from {place.file}: line {place.line} of {place.rendered_in})"

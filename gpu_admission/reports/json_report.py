@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .report import Located, Place, Remark, Report
+    from .report import Diagnostic, LocatedFinding, Location, Report
 
 VERSION = 1
 
@@ -31,7 +31,7 @@ def render(report: Report) -> str:
     return json.dumps(document, ensure_ascii=False, indent=2) + "\n"
 
 
-def _finding(located: Located) -> dict[str, Any]:
+def _finding(located: LocatedFinding) -> dict[str, Any]:
     finding, place = located.finding, located.place
     ref = finding.object
     return {
@@ -58,12 +58,12 @@ def _finding(located: Located) -> dict[str, Any]:
     }
 
 
-def _place(place: Place) -> dict[str, Any]:
+def _place(place: Location) -> dict[str, Any]:
     if place.rendered_in:
         return {"file": place.file, "rendered_in": place.rendered_in}
     return {"file": place.file}
 
 
-def _error(error: Remark) -> dict[str, Any]:
+def _error(error: Diagnostic) -> dict[str, Any]:
     place = error.place
     return {**_place(place), "line": place.line, "column": place.column, "message": error.message}

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 
-from .report import said
+from .report import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .report import Located, Remark, Report
+    from .report import Diagnostic, LocatedFinding, Report
 
 
 class _Suite:
@@ -40,21 +40,21 @@ def render(report: Report) -> str:
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *body, "</testsuites>", ""])
 
 
-def _input(remark: Remark) -> str:
+def _input(remark: Diagnostic) -> str:
     return remark.place.rendered_in or remark.place.file
 
 
-def _broken(suite: _Suite, error: Remark) -> None:
+def _broken(suite: _Suite, error: Diagnostic) -> None:
     suite.errors += 1
     spot = "" if error.place.line is None else f" at {error.place.line}:{error.place.column or 1}"
     case = _case(error.place.file, f"can be read{spot}", f"<error message={_quoted(error.message)}/>")
     suite.cases.append(case)
 
 
-def _finding(suite: _Suite, located: Located) -> None:
+def _finding(suite: _Suite, located: LocatedFinding) -> None:
     finding, place = located.finding, located.place
     name = f"{finding.rule} {finding.name} at {place.line}:{place.column}"
-    text = said(finding)
+    text = value(finding)
     if finding.repaired or finding.severity == "info":
         # Neither breaks a build, and JUnit knows no weaker word than failure: the case passes and says it.
         why = "admission repairs this: " if finding.repaired else ""
@@ -80,7 +80,7 @@ def _case(file: str, name: str, inner: str) -> str:
 
 
 def _escaped(text: str) -> str:
-    text = printable(text)  # XML 1.0 has no way to write most control characters
+    text = escape(text)  # XML 1.0 has no way to write most control characters
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 

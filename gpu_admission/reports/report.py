@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
-class Place:
+class Location:
     """Where something stands.
 
     ``file`` is the name that people read: the input as it was named, or the file that the input says it was
@@ -86,12 +86,12 @@ class Place:
         return (self.file, self.document, self.line or 0, self.column or 0)
 
 
-class Located:
+class LocatedFinding:
     """A finding and its place; ``suppressed`` holds the author's reason where a suppression hides it."""
 
     __slots__ = ("finding", "place", "suppressed")
 
-    def __init__(self, finding: Finding, place: Place, suppressed: str | None = None) -> None:
+    def __init__(self, finding: Finding, place: Location, suppressed: str | None = None) -> None:
         self.finding = finding
         self.place = place
         self.suppressed = suppressed
@@ -102,13 +102,13 @@ class Located:
 
 
 @record
-class Remark:
+class Diagnostic:
     """Something about an input that is no finding: why it could not be read, or what its reader should know.
 
     ``reason`` is the one word that scripts see where an input was skipped (``template``).
     """
 
-    place: Place
+    place: Location
     message: str
     reason: str = ""
 
@@ -134,11 +134,11 @@ class Report:
         self.policy = policy
         self.version = version
         self.rules = rules
-        self.findings: list[Located] = []
-        self.suppressed: list[Located] = []
-        self.errors: list[Remark] = []
-        self.skipped: list[Remark] = []
-        self.notices: list[Remark] = []
+        self.findings: list[LocatedFinding] = []
+        self.suppressed: list[LocatedFinding] = []
+        self.errors: list[Diagnostic] = []
+        self.skipped: list[Diagnostic] = []
+        self.notices: list[Diagnostic] = []
         self.files: list[str] = []
         self.documents = 0
         self.objects = 0
@@ -147,9 +147,9 @@ class Report:
     def sort(self) -> None:
         """Bring everything into the order in which it is shown."""
         for located in (self.findings, self.suppressed):
-            located.sort(key=Located.sort_key)
+            located.sort(key=LocatedFinding.sort_key)
         for remarks in (self.errors, self.skipped, self.notices):
-            remarks.sort(key=Remark.sort_key)
+            remarks.sort(key=Diagnostic.sort_key)
         self.files.sort()
 
     def count(self, severity: str) -> int:
@@ -172,12 +172,12 @@ class Report:
         }
 
 
-def by_severity(findings: Iterable[Located]) -> list[Located]:
+def by_severity(findings: Iterable[LocatedFinding]) -> list[LocatedFinding]:
     """Return the findings with the gravest first, and what admission repairs last."""
     return sorted(findings, key=lambda f: (f.finding.repaired, RANK[f.finding.severity], f.sort_key()))
 
 
-def said(finding: Finding) -> str:
+def value(finding: Finding) -> str:
     """Return message and advice as two sentences."""
     advice = finding.advice
     if advice.split(" ")[0].isalpha():  # a resource's name keeps its case

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from gpu_admission.core import pointer as pointers
 
 from . import fingerprints, links
-from .report import by_severity, said
+from .report import by_severity, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.engine.rule import Rule
 
-    from .report import Located, Place, Remark, Report
+    from .report import Diagnostic, LocatedFinding, Location, Report
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 MOST = 5000  # results that GitHub keeps of a run
@@ -51,7 +51,7 @@ def render(report: Report) -> str:
 
 
 def _rule(rule: Rule) -> dict[str, Any]:
-    said: dict[str, Any] = {
+    value: dict[str, Any] = {
         "id": rule.id,
         "name": rule.name,
         "shortDescription": {"text": f"{rule.id}: {rule.summary}"},
@@ -66,8 +66,8 @@ def _rule(rule: Rule) -> dict[str, Any]:
     }
     address = next(filter(None, map(links.url, rule.references)), None)
     if address:
-        said["helpUri"] = address
-    return said
+        value["helpUri"] = address
+    return value
 
 
 def _prose(text: str) -> str:
@@ -88,9 +88,9 @@ def _help_markdown(rule: Rule) -> str:
     )
 
 
-def _result(located: Located, index: dict[str, int], fingerprint: str) -> dict[str, Any]:
+def _result(located: LocatedFinding, index: dict[str, int], fingerprint: str) -> dict[str, Any]:
     finding, place = located.finding, located.place
-    text = said(finding)
+    text = value(finding)
     if place.rendered_in:
         text += f" (Rendered from {place.file}: line {place.line} of {place.rendered_in}.)"
     result: dict[str, Any] = {
@@ -116,7 +116,7 @@ def _result(located: Located, index: dict[str, int], fingerprint: str) -> dict[s
     return result
 
 
-def _physical(place: Place) -> dict[str, Any]:
+def _physical(place: Location) -> dict[str, Any]:
     line, column, end = place.region
     return {
         "artifactLocation": {"uri": uri(place.path_bytes)},
@@ -131,7 +131,7 @@ def uri(path: bytes) -> str:
     return f".{encoded}" if encoded.startswith("//") else encoded
 
 
-def _logical(located: Located) -> dict[str, Any]:
+def _logical(located: LocatedFinding) -> dict[str, Any]:
     ref = located.finding.object
     name = "/".join(part for part in (ref.kind, ref.namespace, ref.name) if part)
     return {"name": ref.name or ref.kind, "fullyQualifiedName": name, "kind": "object"}
@@ -144,8 +144,12 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
     return {"executionSuccessful": not report.errors, "toolExecutionNotifications": notes}
 
 
-def _notes(remarks: Iterable[Remark], level: str) -> list[dict[str, Any]]:
+def _notes(remarks: Iterable[Diagnostic], level: str) -> list[dict[str, Any]]:
     return [
-        {"level": level, "message": {"text": said.message}, "locations": [{"physicalLocation": _physical(said.place)}]}
-        for said in remarks
+        {
+            "level": level,
+            "message": {"text": value.message},
+            "locations": [{"physicalLocation": _physical(value.place)}],
+        }
+        for value in remarks
     ]

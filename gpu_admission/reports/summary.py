@@ -16,9 +16,9 @@ def tail(report: Report, style: Style, *, remarks: bool, quiet: bool) -> list[st
 
     lines = []
     if remarks:
-        lines += [remark(said, "error", style) for said in report.errors]
-        lines += [remark(said, "skipped", style) for said in report.skipped]
-        lines += [remark(said, "notice", style) for said in report.notices]
+        lines += [remark(value, "error", style) for value in report.errors]
+        lines += [remark(value, "skipped", style) for value in report.skipped]
+        lines += [remark(value, "notice", style) for value in report.notices]
     return lines if quiet else [*lines, *counts(report, style)]
 
 

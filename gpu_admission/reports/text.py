@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 
 from . import summary
 from .concise import headline
@@ -10,7 +10,7 @@ from .style import Style
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .report import Located, Place, Report
+    from .report import LocatedFinding, Location, Report
 
 _PLAIN = Style()
 _WIDEST = 160  # a manifest may be one line of a megabyte
@@ -29,7 +29,7 @@ def render(report: Report, style: Style = _PLAIN, *, remarks: bool = False, quie
     return "".join(f"{line}\n" for line in lines)
 
 
-def _block(located: Located, style: Style) -> list[str]:
+def _block(located: LocatedFinding, style: Style) -> list[str]:
     place, finding = located.place, located.finding
     number = str(place.line or 1)
     gutter = " " * len(number)
@@ -42,20 +42,20 @@ def _block(located: Located, style: Style) -> list[str]:
     equals = style.faint("=")
     if finding.repaired:
         lines.append(f"{gutter} {equals} admission repairs this")
-    lines.append(f"{gutter} {equals} {style.bold('help')}: {printable(finding.advice)}{_offer(located)}")
+    lines.append(f"{gutter} {equals} {style.bold('help')}: {escape(finding.advice)}{_offer(located)}")
     if place.rendered_in:
-        lines.append(f"{gutter} {equals} line {place.line} of what was rendered, in {printable(place.rendered_in)}")
+        lines.append(f"{gutter} {equals} line {place.line} of what was rendered, in {escape(place.rendered_in)}")
     return lines
 
 
-def _offer(located: Located) -> str:
+def _offer(located: LocatedFinding) -> str:
     finding = located.finding
     if finding.fix is None or finding.repaired:
         return ""
     return " (--fix does it)" if finding.fix == "safe" else " (--fix --unsafe-fixes does it)"
 
 
-def excerpt(place: Place) -> tuple[str, str, int]:
+def excerpt(place: Location) -> tuple[str, str, int]:
     """Return the source line as a terminal may show it, the space before the caret, and the caret's length."""
     line, column = place.text, (place.column or 1) - place.text_column
     if not line.strip():
@@ -72,7 +72,7 @@ def excerpt(place: Place) -> tuple[str, str, int]:
 
 
 def _safe(text: str) -> str:
-    return text if text.isprintable() else printable(text.replace("\t", "    "))
+    return text if text.isprintable() else escape(text.replace("\t", "    "))
 
 
 def _width(text: str) -> int:

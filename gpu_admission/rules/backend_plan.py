@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.workloads.resources import beyond_any_node
 
 from . import common
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.backends.base import Asked
-    from gpu_admission.backends.plan import Plan, Verdict
+    from gpu_admission.backends.base import ContainerRequest
+    from gpu_admission.backends.plan import PodPlan, Rejection
     from gpu_admission.backends.rejection import Kind
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
@@ -26,7 +26,7 @@ _KUEUE = "kueue.x-k8s.io/queue-name"
 _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
 
 
-def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
+def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, PodPlan]]:
     """Yield each pod whose GPU requests concern the policy's backend, and what becomes of it."""
     for pod in workload.pods:
         plan = plan_of(workload, pod, policy)
@@ -34,17 +34,17 @@ def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, Plan]]:
             yield pod, plan
 
 
-def plan_of(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+def plan_of(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
     """Return what becomes of a pod, worked out once; None where its GPU requests do not concern the backend."""
-    if "sharing" not in pod.memo:
-        pod.memo["sharing"] = _work_out(workload, pod, policy)
-    plan: Plan | None = pod.memo["sharing"]
+    if "sharing" not in pod.cache:
+        pod.cache["sharing"] = _work_out(workload, pod, policy)
+    plan: PodPlan | None = pod.cache["sharing"]
     return plan
 
 
-def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
+def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
     """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
-    if pod.holds != "request":
+    if pod.scope != "request":
         return None
     place = metadata_place(pod)
     if not (place and pod.annotated) and _is_plain(pod, policy):
@@ -52,15 +52,15 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> Plan | None:
     from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
 
     if pod.annotated:
-        said = asked_by_annotation(pod, policy)
-        if any(common.unfilled(workload, each) for each in (*said, *said.values())):
+        value = asked_by_annotation(pod, policy)
+        if any(common.unfilled(workload, each) for each in (*value, *value.values())):
             return None  # amounts of resources are passed over by the rules that know them
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
     return plan if plan.asked or plan.verdicts else None
 
 
 def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
-    return {} if workload.is_pod else mapping(mapping(workload.object.get("metadata")).get("labels"))
+    return {} if workload.is_pod else as_dict(as_dict(workload.object.get("metadata")).get("labels"))
 
 
 def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
@@ -108,7 +108,7 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
                 yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity, evidence=evidence)
 
 
-def _other_policy(policy: Policy, verdict: Verdict) -> str:
+def _other_policy(policy: Policy, verdict: Rejection) -> str:
     """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
     system = verdict.system
     if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
@@ -120,17 +120,17 @@ def _other_policy(policy: Policy, verdict: Verdict) -> str:
     return f"; these are words of {registry.named(system).title}, for which there is the policy {system}"
 
 
-def quota(workload: Workload, pod: Pod, asked: Asked) -> str:
+def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
     """Return a clause on where Kueue would count the old name: it reads the template before there are pods.
 
     Of a Pod, and of a Deployment, whose Pods it queues one by one, it counts what admission has left. Sources:
     kubernetes-sigs/kueue pkg/workload/workload.go (totalRequestsFromPodSets), pkg/controller/jobs, and
     site/content/en/docs/tasks/manage/administer_cluster_quotas.md.
     """
-    own = mapping(mapping(workload.object.get("metadata")).get("labels"))
+    own = as_dict(as_dict(workload.object.get("metadata")).get("labels"))
     if workload.kind in _QUEUED_AS_PODS:
         return ""
-    if _KUEUE not in own and _KUEUE not in mapping(mapping(pod.spec.get("metadata")).get("labels")):
+    if _KUEUE not in own and _KUEUE not in as_dict(as_dict(pod.spec.get("metadata")).get("labels")):
         return ""
     if not asked.spelling.gpus:
         return "; Kueue counts what stands here, no GPU at all: translate the file"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import is_one_of, is_placeholder, mapping, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value, is_one_of, is_placeholder
 from gpu_admission.workloads import kinds
 
 TYPE_CHECKING = False
@@ -28,16 +28,16 @@ def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any
 
 def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
-    if not pod.asks:
+    if not pod.wants_gpu:
         return frozenset()
-    known: frozenset[str] | None = pod.memo.get("vendors")
+    known: frozenset[str] | None = pod.cache.get("vendors")
     if known is None:
-        known = pod.memo["vendors"] = _vendors(pod, policy)
+        known = pod.cache["vendors"] = _vendors(pod, policy)
     return known
 
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.asks}
+    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
     if pod.shares is not None:
         asked.add("nvidia")
     if "any" in asked:
@@ -47,7 +47,7 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
-    return text(policy.backend.parameters.get("vendor")) or "nvidia"
+    return as_str(policy.backend.parameters.get("vendor")) or "nvidia"
 
 
 def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
@@ -56,12 +56,12 @@ def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
     A Job of Volcano's gives its own to the pods that name none: volcano-sh/volcano
     pkg/controllers/job/job_controller_util.go, createJobPod.
     """
-    said = text(pod.spec.get("schedulerName"))
-    if not said and (workload.group, workload.kind) == _VOLCANO_JOB:
-        own = text(mapping(workload.object.get("spec")).get("schedulerName"))
+    value = as_str(pod.spec.get("schedulerName"))
+    if not value and (workload.group, workload.kind) == _VOLCANO_JOB:
+        own = as_str(as_dict(workload.object.get("spec")).get("schedulerName"))
         if own:
             return (*workload.pointer, "spec", "schedulerName"), own
-    return (*pod.pointer, "schedulerName"), said
+    return (*pod.pointer, "schedulerName"), value
 
 
 def serverless(workload: Workload) -> str | None:
@@ -74,23 +74,23 @@ def serverless(workload: Workload) -> str | None:
         return "Cloud Run" if any(_of_cloud_run(workload, pod) for pod in workload.pods) else "Knative"
     if workload.group != "serving.kserve.io" or workload.kind != "InferenceService":
         return None
-    annotations = mapping(mapping(workload.object.get("metadata")).get("annotations"))
+    annotations = as_dict(as_dict(workload.object.get("metadata")).get("annotations"))
     raw = is_one_of(annotations.get("serving.kserve.io/deploymentMode"), _RAW_MODES)
-    several = "workerSpec" in mapping(mapping(workload.object.get("spec")).get("predictor"))
+    several = "workerSpec" in as_dict(as_dict(workload.object.get("spec")).get("predictor"))
     return None if raw or several else "KServe"
 
 
 def _of_cloud_run(workload: Workload, pod: Pod) -> bool:
-    metadata = (mapping(workload.object.get("metadata")), pod.metadata)
-    named = [mapping(where.get(field)) for where in metadata for field in ("annotations", "labels")]
+    metadata = (as_dict(workload.object.get("metadata")), pod.metadata)
+    named = [as_dict(where.get(field)) for where in metadata for field in ("annotations", "labels")]
     return any(
-        text(key).startswith(_CLOUD_RUN) for keys in (*named, mapping(pod.spec.get("nodeSelector"))) for key in keys
+        as_str(key).startswith(_CLOUD_RUN) for keys in (*named, as_dict(pod.spec.get("nodeSelector"))) for key in keys
     )
 
 
 def dumped(workload: Workload) -> bool:
     """Tell whether a file shows an object as a cluster had it: what the scheduler wrote then is not the author's."""
-    return workload.origin == "file" and bool(mapping(workload.object.get("metadata")).get("uid"))
+    return workload.origin == "file" and bool(as_dict(workload.object.get("metadata")).get("uid"))
 
 
 def gpus(workload: Workload) -> list[GpuRequest]:
@@ -133,4 +133,4 @@ def is_typed(workload: Workload) -> bool:
 
 def asking(gpu: GpuRequest, raw: Any) -> str:
     """Return how a message begins: ``container "train" asks for nvidia.com/gpu: 1``."""
-    return f"{gpu.container.label} asks for {gpu.name}: {shown(raw)}"
+    return f"{gpu.container.label} asks for {gpu.name}: {format_value(raw)}"

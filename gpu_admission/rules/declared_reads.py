@@ -35,7 +35,7 @@ def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
     What would only be noted (``audit``) because nobody said otherwise is no reason to be asked about every pod. The
     policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.
     """
-    if sight not in rule.sees or not policy.in_force(rule):
+    if sight not in rule.admission_kinds or not policy.is_enabled(rule):
         return False
     setting = policy.settings.get(rule.id)
     asked_for = setting is not None and setting.action is not None

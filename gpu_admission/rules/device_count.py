@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, per_pod
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 
 from . import common
 
@@ -58,7 +58,7 @@ def largest_node(policy: Policy, of: str = "nvidia") -> int:
 def _is_nvidia(card: Mapping[str, Any]) -> bool:
     from gpu_admission.backends import cards  # noqa: PLC0415 - only where another maker's cards are counted
 
-    return cards.known(text(card.get("model")))
+    return cards.known(as_str(card.get("model")))
 
 
 def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:

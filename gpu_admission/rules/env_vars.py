@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import patch
-from gpu_admission.core.raw import mapping, mappings, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,19 +41,19 @@ class Variable:
     @property
     def pointer(self) -> Pointer:
         """Where the value stands."""
-        key = "value" if "value" in self.entry and not mapping(self.entry.get("valueFrom")) else "valueFrom"
+        key = "value" if "value" in self.entry and not as_dict(self.entry.get("valueFrom")) else "valueFrom"
         place = (*self.container.pointer, "env", self.indices[-1])
         return (*place, key) if key in self.entry else place
 
     @property
     def field_path(self) -> str:
         """The field of the pod that it is taken from, or the empty text."""
-        return text(mapping(mapping(self.entry.get("valueFrom")).get("fieldRef")).get("fieldPath"))
+        return as_str(as_dict(as_dict(self.entry.get("valueFrom")).get("fieldRef")).get("fieldPath"))
 
     @property
     def config_map(self) -> str:
         """The name of the ConfigMap that it is taken from, or the empty text."""
-        return text(mapping(mapping(self.entry.get("valueFrom")).get("configMapKeyRef")).get("name"))
+        return as_str(as_dict(as_dict(self.entry.get("valueFrom")).get("configMapKeyRef")).get("name"))
 
 
 def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[str, ...] = ()) -> list[Variable]:
@@ -62,9 +62,9 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
     given = container.env_names
     if wanted.isdisjoint(given) and not (prefixes and any([name.startswith(prefixes) for name in given])):
         return []
-    entries = [(index, text(entry.get("name")), entry) for index, entry in mappings(container.spec.get("env"))]
+    entries = [(index, as_str(entry.get("name")), entry) for index, entry in iter_dicts(container.spec.get("env"))]
     asked = [each for each in entries if each[1] in wanted or (prefixes and each[1].startswith(prefixes))]
-    if any(["$" in text(entry.get("value")) for _, _, entry in asked]):
+    if any(["$" in as_str(entry.get("value")) for _, _, entry in asked]):
         asked = entries  # what they refer to stands before them
     open_ended = bool(container.spec.get("envFrom"))
     found: dict[str, Variable] = {}
@@ -80,7 +80,7 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
 
 
 def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_ended: bool) -> tuple[str | None, str]:
-    origin = mapping(entry.get("valueFrom"))
+    origin = as_dict(entry.get("valueFrom"))
     if origin:
         return None, next((words for key, words in _SOURCES.items() if key in origin), "another place")
     raw = entry.get("value")
@@ -88,9 +88,9 @@ def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_en
         return "", ""
     if isinstance(raw, dict | list):
         return None, "a value that is no text"
-    said = raw if isinstance(raw, str) else _scalar(raw)
-    value = expand(said, known, open_ended=open_ended)
-    return value, "" if value is not None else f"other variables ({said[:60]})"
+    raw_value = raw if isinstance(raw, str) else _scalar(raw)
+    value = expand(raw_value, known, open_ended=open_ended)
+    return value, "" if value is not None else f"other variables ({raw_value[:60]})"
 
 
 def _scalar(raw: Any) -> str:
@@ -162,8 +162,8 @@ class OpenSource:
     def label(self) -> str:
         """How messages name what the variables are taken from: ``the ConfigMap "settings"``."""
         kind = "Secret" if "secretRef" in self.source else "ConfigMap"
-        name = mapping(self.source.get("secretRef") or self.source.get("configMapRef")).get("name")
-        return f"the {kind} {shown(name)}"
+        name = as_dict(self.source.get("secretRef") or self.source.get("configMapRef")).get("name")
+        return f"the {kind} {format_value(name)}"
 
     @property
     def listed(self) -> str:
@@ -174,7 +174,7 @@ class OpenSource:
 
 def has_prefix(container: Container) -> bool:
     """Tell whether a container takes variables under other names than they have in a ConfigMap or Secret."""
-    return any([bool(text(entry.get("prefix"))) for _, entry in mappings(container.spec.get("envFrom"))])
+    return any([bool(as_str(entry.get("prefix"))) for _, entry in iter_dicts(container.spec.get("envFrom"))])
 
 
 def open_sources(
@@ -185,15 +185,15 @@ def open_sources(
     ``families`` are beginnings of names that stand for all variables that begin so. A name that ``env`` sets itself
     is out of an envFrom's reach, because env comes later and wins; a family never is.
     """
-    entries = mappings(container.spec.get("envFrom"))
-    sources = [each for each in entries if bool(text(each[1].get("prefix"))) is prefixed]
+    entries = iter_dicts(container.spec.get("envFrom"))
+    sources = [each for each in entries if bool(as_str(each[1].get("prefix"))) is prefixed]
     if not sources:
         return
     given = container.env_names
     wanted = [name for name in names if name not in given or name in families]
     place = (*container.pointer, "envFrom")
     for index, entry in sources:
-        prefix = text(entry.get("prefix"))
+        prefix = as_str(entry.get("prefix"))
         found = [name for name in wanted if _completes(prefix, name, families)]
         if found:
             yield OpenSource((*place, index, "prefix") if prefix else (*place, index), prefix, entry, found)

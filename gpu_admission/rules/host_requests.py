@@ -8,7 +8,7 @@ so a template that only has a limit will have Pods with both. Where the pod spec
 from __future__ import annotations
 
 from gpu_admission.core.quantity import QuantityError, parse
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.workloads.container import MISSING
 
 from . import common
@@ -37,7 +37,7 @@ class HostRequest:
     )  # fmt: skip
 
     def __init__(self, workload: Workload, label: str, pointer: Pointer, resources: object, name: str) -> None:
-        found = mapping(resources)
+        found = as_dict(resources)
         self.label = label
         self.pointer = pointer
         self.existing_pointer = pointer if isinstance(resources, dict) else pointer[:-1]
@@ -78,7 +78,7 @@ def of_pod(workload: Workload, pod: Pod, name: str) -> HostRequest:
 
 
 def _given(side: object, name: str) -> Any:
-    raw = mapping(side).get(name)
+    raw = as_dict(side).get(name)
     return MISSING if raw is None else raw
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 from gpu_admission.workloads import resources
 
 from . import misplaced_resources, resource_rename, visible_devices
@@ -30,12 +30,12 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
         return CLAIM
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
-            return f"the request for {printable(name[:80])}"
+            return f"the request for {escape(name[:80])}"
     if container is pod.shares:
         return ANNOTATION
-    elsewhere: dict[Pointer, str] | None = pod.memo.get("meant")
+    elsewhere: dict[Pointer, str] | None = pod.cache.get("meant")
     if elsewhere is None:
-        elsewhere = pod.memo["meant"] = _elsewhere(workload, pod, policy)
+        elsewhere = pod.cache["meant"] = _elsewhere(workload, pod, policy)
     return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity as quantities
-from gpu_admission.core.raw import mapping, mappings
+from gpu_admission.core.raw import as_dict, iter_dicts
 from gpu_admission.workloads import kinds, resources
 
 from . import common
@@ -93,7 +93,7 @@ def _gpus(value: object, policy: Policy) -> dict[str, Any]:
     """Return the GPU resources of a mapping whose value could be an amount."""
     return {
         name: amount
-        for name, amount in mapping(value).items()
+        for name, amount in as_dict(value).items()
         if "/" in name and not isinstance(amount, (dict, list)) and policy.classify(name) is not None
     }
 
@@ -103,7 +103,7 @@ def _stray(
 ) -> Iterator[Stray]:
     values = _gpus(value, policy) if value else None
     if values:
-        emptied = place if len(values) == len(mapping(value)) else None
+        emptied = place if len(values) == len(as_dict(value)) else None
         yield Stray(place, values, where, home, side=side, emptied=emptied)
 
 
@@ -123,8 +123,8 @@ def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
         within = container.resources.get(outer)
         for side in _SIDES:
             inner, where = (*place, outer, side), f"under {outer}.{side}"
-            yield from _stray(inner, mapping(within).get(side), where, container, policy)
-        for index, item in mappings(within):
+            yield from _stray(inner, as_dict(within).get(side), where, container, policy)
+        for index, item in iter_dicts(within):
             where = f"in a list under {outer}"
             yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
 
@@ -148,7 +148,7 @@ def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Stray]
         if not known and place != pod.holder:
             continue
         outer = ".".join(map(str, (*place[len(workload.pointer) :], "resources")))
-        around = mapping(pointers.resolve(workload.document, place))
+        around = as_dict(pointers.resolve(workload.document, place))
         where = f"under {outer}, outside of the pod's spec"
         yield from _in_resources_of(place, around, where, _home(pod), policy)
 
@@ -157,7 +157,7 @@ def _in_resources_of(
     place: Pointer, around: Mapping[str, Any], where: str, home: Container | None, policy: Policy
 ) -> Iterator[Stray]:
     """Yield the GPUs in a mapping's ``resources`` that is no container's."""
-    given = mapping(around.get("resources"))
+    given = as_dict(around.get("resources"))
     inner = (*place, "resources")
     yield from _stray(inner, given, where, home, policy)
     for side in _SIDES:
@@ -172,14 +172,14 @@ def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
 
     Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
     """
-    if pod.asks or pod.spec.get("resourceClaims"):
+    if pod.wants_gpu or pod.spec.get("resourceClaims"):
         return
     for field in ("annotations", "labels"):
-        said = mapping(pod.metadata.get(field))
-        values = {name: said[name] for name in _PORTABLE if isinstance(said.get(name), str)}
+        raw_value = as_dict(pod.metadata.get(field))
+        values = {name: raw_value[name] for name in _PORTABLE if isinstance(raw_value.get(name), str)}
         if values:
             place = (*pod.metadata_pointer, field)
-            emptied = place if len(values) == len(said) else None
+            emptied = place if len(values) == len(raw_value) else None
             yield Stray(place, values, f"among the {field}", home, emptied=emptied)
 
 
@@ -231,7 +231,7 @@ def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, 
         return _unlisted(rule, target, there)
     if not common.has_room(stray.home, stray.side):
         return ()
-    settled = mapping(there)
+    settled = as_dict(there)
     if any(name in settled and settled[name] != value for name, value in stray.values.items()):
         return ()
     new = {name: value for name, value in stray.values.items() if name not in settled}

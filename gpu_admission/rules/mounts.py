@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, mappings, text
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
 from . import env_vars, gpu_markers, host_paths
 
@@ -45,11 +45,11 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
     A sub-path that leads to devices is judged with its volume: ``dev/nvidia0`` of ``/`` is that device.
     """
     parents: dict[str, str] = {}
-    for index, volume in mappings(pod.spec.get("volumes")):
-        given = text(mapping(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
+    for index, volume in iter_dicts(pod.spec.get("volumes")):
+        given = as_str(as_dict(volume.get("hostPath")).get("path")) if "hostPath" in volume else ""
         if not given:
             continue
-        name, path = text(volume.get("name")), host_paths.normal(given)
+        name, path = as_str(volume.get("name")), host_paths.normal(given)
         devices = host_paths.within(path, gpu_markers.DEVICE_PATHS)
         other = None if devices else host_paths.within(path, gpu_markers.SOCKET_PATHS) or host_paths.parent_of(path)
         if devices or other:
@@ -63,10 +63,10 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
 
 
 def _sub_paths(workload: Workload, pod: Pod, container: Container, parents: Mapping[str, str]) -> Iterator[HostMount]:
-    for index, mount in mappings(container.spec.get("volumeMounts")):
-        name = text(mount.get("name"))
-        key = "subPathExpr" if text(mount.get("subPathExpr")) else "subPath"
-        given = text(mount.get(key))
+    for index, mount in iter_dicts(container.spec.get("volumeMounts")):
+        name = as_str(mount.get("name"))
+        key = "subPathExpr" if as_str(mount.get("subPathExpr")) else "subPath"
+        given = as_str(mount.get(key))
         if name not in parents or not given:
             continue
         sub_path = given if key == "subPath" else _expanded(workload, pod, container, given)
@@ -112,14 +112,14 @@ def _value(workload: Workload, pod: Pod, variable: env_vars.Variable) -> str:
     field = variable.field_path
     if field.startswith(("metadata.annotations['", "metadata.labels['")) and field.endswith("']"):
         kind, _, key = field.removeprefix("metadata.").removesuffix("']").partition("['")
-        return text(mapping(pod.metadata.get(kind)).get(key))
+        return as_str(as_dict(pod.metadata.get(kind)).get(key))
     if field == "metadata.namespace":
         return workload.ref.namespace or _UNKNOWN
     if field == "metadata.name":
-        return text(pod.metadata.get("name")) or _plain(pod.metadata)
+        return as_str(pod.metadata.get("name")) or _plain(pod.metadata)
     return _UNKNOWN if field in {"", "spec.serviceAccountName"} else "-"
 
 
 def _plain(metadata: Mapping[str, Any]) -> str:
     """Return a stand-in for a generated name: it ends in characters that no device's name ends in."""
-    return f"{text(metadata.get('generateName'))}-"
+    return f"{as_str(metadata.get('generateName'))}-"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
@@ -40,7 +40,7 @@ def meant(label: object, value: str, policy: Policy) -> str | None:
         return None if value in {"true", "false"} or value.lower() not in {*_TRUE, "false"} else _boolean(value)
     if label == _PRODUCT:
         dashed = "-".join(value.split())  # gpu-feature-discovery writes the product's name so
-        products = {text(card.get("product")) for card in policy.cards} - {""}
+        products = {as_str(card.get("product")) for card in policy.cards} - {""}
         return dashed if dashed != value else _near(value, tuple(products))
     return _near(value, _ACCELERATORS) if label == _GKE else None
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, mappings, text
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,20 +17,20 @@ _SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only
 
 def is_selected(pod: Pod, labels: NamePatterns) -> bool:
     """Tell whether a pod runs only on nodes with one of these labels, or on one that is named."""
-    selector = mapping(pod.spec.get("nodeSelector"))
-    return any(labels.match(text(key)) for key in selector) or _requires(pod, labels)
+    selector = as_dict(pod.spec.get("nodeSelector"))
+    return any(labels.match(as_str(key)) for key in selector) or _requires(pod, labels)
 
 
 def _requires(pod: Pod, labels: NamePatterns) -> bool:
     """Tell whether every term of the required node affinity (any of which will do) selects by a label, or by name."""
-    affinity = mapping(mapping(pod.spec.get("affinity")).get("nodeAffinity"))
-    required = mapping(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
-    terms = [term for _, term in mappings(required.get("nodeSelectorTerms"))]
+    affinity = as_dict(as_dict(pod.spec.get("affinity")).get("nodeAffinity"))
+    required = as_dict(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
+    terms = [term for _, term in iter_dicts(required.get("nodeSelectorTerms"))]
     return bool(terms) and all(_of_term(term, labels) for term in terms)
 
 
 def _of_term(term: Mapping[str, Any], labels: NamePatterns) -> bool:
-    if any(text(field.get("operator")) == "In" for _, field in mappings(term.get("matchFields"))):
+    if any(as_str(field.get("operator")) == "In" for _, field in iter_dicts(term.get("matchFields"))):
         return True  # the node's name, as pods of a DaemonSet have it
-    found = [each for _, each in mappings(term.get("matchExpressions"))]
-    return any(text(each.get("operator")) in _SELECTING and labels.match(text(each.get("key"))) for each in found)
+    found = [each for _, each in iter_dicts(term.get("matchExpressions"))]
+    return any(as_str(each.get("operator")) in _SELECTING and labels.match(as_str(each.get("key"))) for each in found)

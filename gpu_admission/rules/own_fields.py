@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.core import patch, quantity
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, printable, shown, text
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 
 from . import common, resource_rename
 
@@ -58,14 +58,14 @@ def find(workload: Workload) -> Iterator[OwnField]:
     kind = (workload.group, workload.kind)
     for path in _SPARK.get(kind, ()):
         for at, gpu in pointers.expand(workload.object, path):
-            place, given = (*workload.pointer, *at), mapping(gpu)
+            place, given = (*workload.pointer, *at), as_dict(gpu)
             if "quantity" in given:
                 label = f"the {path[-2]} of the {workload.kind}"
                 name_place = (*place, "name") if "name" in given else None
-                yield OwnField(label, (*place, "quantity"), given["quantity"], text(given.get("name")), name_place)
+                yield OwnField(label, (*place, "quantity"), given["quantity"], as_str(given.get("name")), name_place)
     for place, label, given in _dynamo(workload):
         for side in _SIDES:
-            amounts = mapping(given.get(side))
+            amounts = as_dict(given.get(side))
             if _KEY in amounts:
                 yield OwnField(label, (*place, side, _KEY), amounts[_KEY], _KEY, None)
 
@@ -79,10 +79,10 @@ def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]
             else None
         )
         if near is not None and field.name_place is not None:
-            said = f"{field.label} asks for {printable(field.name[:80])}: {shown(field.raw)}"
+            raw_value = f"{field.label} asks for {escape(field.name[:80])}: {format_value(field.raw)}"
             yield Problem(
                 field.name_place,
-                f"{said}, a resource that no device plugin is known to offer: the pod would wait for ever",
+                f"{raw_value}, a resource that no device plugin is known to offer: the pod would wait for ever",
                 f"write {near} instead",
                 fix=(patch.replace(rule, field.name_place, near),),
                 safety="unsafe",
@@ -99,7 +99,7 @@ def fractional(workload: Workload) -> Iterator[Problem]:
         if not amount.is_integer and not amount.is_negative:
             yield Problem(
                 field.place,
-                f"{field.label} asks for {printable(field.name[:80])}: {shown(field.raw)}, "
+                f"{field.label} asks for {escape(field.name[:80])}: {format_value(field.raw)}, "
                 "and Kubernetes only allocates whole GPUs",
                 "write a whole number",
             )
@@ -109,16 +109,16 @@ def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem
     """Yield resources' names where the kind knows only its own key for GPUs."""
     for place, label, given in _dynamo(workload):
         for side in _SIDES:
-            amounts = mapping(given.get(side))
+            amounts = as_dict(given.get(side))
             for name, raw in amounts.items():
                 if policy.classify(name) is None or common.unfilled(workload, raw):
                     continue
                 at = (*place, side, name)
-                value = raw if isinstance(raw, str) else shown(raw)
+                value = raw if isinstance(raw, str) else format_value(raw)
                 move = (patch.remove(rule, at), patch.add(rule, workload.document, (*place, side, _KEY), value))
                 yield Problem(
                     at,
-                    f"{label} has {name}: {shown(raw)} under resources.{side}, where {workload.kind} knows only "
+                    f"{label} has {name}: {format_value(raw)} under resources.{side}, where {workload.kind} knows only "
                     f'"{_KEY}", and the API server refuses or drops it',
                     f'write {_KEY}: "{value}" instead',
                     fix=move if name == _WHOLE_GPU and _KEY not in amounts else (),
@@ -129,5 +129,5 @@ def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem
 def _dynamo(workload: Workload) -> Iterator[tuple[Pointer, str, Any]]:
     path = _DYNAMO.get((workload.group, workload.kind))
     for at, given in pointers.expand(workload.object, path) if path else ():
-        service = f'the service "{printable(str(at[-2])[:63])}"' if len(at) > 2 else f"the {workload.kind}"
-        yield (*workload.pointer, *at), service, mapping(given)
+        service = f'the service "{escape(str(at[-2])[:63])}"' if len(at) > 2 else f"the {workload.kind}"
+        yield (*workload.pointer, *at), service, as_dict(given)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,11 +20,11 @@ def of_container(container: Container) -> Iterator[tuple[Pointer, str]]:
 
     Source: NVIDIA/nvidia-container-toolkit internal/config/image/privileged.go.
     """
-    context = mapping(container.spec.get("securityContext"))
+    context = as_dict(container.spec.get("securityContext"))
     place = (*container.pointer, "securityContext")
     if context.get("privileged") is True:
         yield (*place, "privileged"), "is privileged"
-    added = mapping(context.get("capabilities")).get("add")
+    added = as_dict(context.get("capabilities")).get("add")
     for index, given in enumerate(added if isinstance(added, list) else ()):
-        if text(given)[:_LONGEST].upper().removeprefix("CAP_") in CAPABILITIES:
-            yield (*place, "capabilities", "add", index), f"adds the capability {shown(given)}"
+        if as_str(given)[:_LONGEST].upper().removeprefix("CAP_") in CAPABILITIES:
+            yield (*place, "capabilities", "add", index), f"adds the capability {format_value(given)}"

@@ -81,16 +81,16 @@ class Relevance:
     __slots__ = ("_encoded_parts", "_encoded_words", "everything", "groups", "parts", "words")
 
     def __init__(self, rules: Iterable[Rule], policy: Policy) -> None:
-        in_force = [rule for rule in rules if policy.in_force(rule)]
+        is_enabled = [rule for rule in rules if policy.is_enabled(rule)]
         self.everything = visible_devices.every_pod(policy)
         self.parts: set[str] = set()
         self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()
         for name in (*resources.known_names(), *policy.extra, *_taints(policy)):
             self._add_name(name.lower())
-        for group in [group for rule in in_force for group in UNDECLARED.get(rule.id, ())]:
+        for group in [group for rule in is_enabled for group in UNDECLARED.get(rule.id, ())]:
             self._add_group(group)
-        for rule in in_force:
+        for rule in is_enabled:
             self._add_reads(rule.reads(policy) if callable(rule.reads) else rule.reads)
         for chosen in (policy.scheduler_name, policy.runtime_class):
             if chosen:

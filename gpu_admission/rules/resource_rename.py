@@ -6,7 +6,7 @@ from functools import lru_cache
 from itertools import islice
 
 from gpu_admission.core import patch
-from gpu_admission.core.raw import is_placeholder, mapping, mappings, text
+from gpu_admission.core.raw import as_dict, as_str, is_placeholder, iter_dicts
 from gpu_admission.workloads import resources
 from gpu_admission.workloads.container import MISSING, GpuRequest
 
@@ -78,7 +78,7 @@ def _meant(name: str, raw: object, policy: Policy) -> str | None:
     from gpu_admission.workloads import resource_typos as spelling  # noqa: PLC0415 - only unknown names pay for its index
 
     near = spelling.meant(name, policy.extra, policy.backend.name)
-    if near is None or "/" in name or not text(raw).endswith(_SUFFIXES):
+    if near is None or "/" in name or not as_str(raw).endswith(_SUFFIXES):
         return near
     resource = resources.classify(near)  # 8Gi is an amount of bytes, and most backends count MiB or GiB
     return resources.PORTABLE_MEMORY if resource is not None and resource.unit == "memory" else near
@@ -88,7 +88,7 @@ def _meant(name: str, raw: object, policy: Policy) -> str | None:
 def _is_offered(name: str, policy: Policy) -> bool:
     from gpu_admission.workloads import resource_typos as spelling  # noqa: PLC0415 - as above
 
-    own = {text(profile.get("name")) for card in policy.cards for _, profile in mappings(card.get("profiles"))}
+    own = {as_str(profile.get("name")) for card in policy.cards for _, profile in iter_dicts(card.get("profiles"))}
     return name in policy.extra or spelling.is_offered(name, own)
 
 
@@ -98,9 +98,9 @@ def rename(rule: str, workload: Workload, container: Container, name: str, near:
     ``gpu-mem: 8`` is left to its author: what is a number of GiB elsewhere would become one of bytes.
     """
     given = [
-        (side, values) for side, values in container.resources.items() if name in mapping(values) and side in _SIDES
+        (side, values) for side, values in container.resources.items() if name in as_dict(values) and side in _SIDES
     ]
-    if near == resources.PORTABLE_MEMORY and not all(text(values[name]).endswith("i") for _, values in given):
+    if near == resources.PORTABLE_MEMORY and not all(as_str(values[name]).endswith("i") for _, values in given):
         return
     if near not in container.limits and near not in container.requests:
         for side, values in given:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import patch
-from gpu_admission.core.raw import mapping, mappings, text
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
 from . import host_paths
 
@@ -47,7 +47,7 @@ class Mounted:
         self._has_room = isinstance(source.get("emptyDir"), dict | None)
         kind = next((key for key in _OTHERS if source.get(key) is not None), "")
         self.on_disk = f"a {kind} volume" if kind else ""
-        if self._is_empty_dir and not mapping(source.get("emptyDir")).get("medium"):
+        if self._is_empty_dir and not as_dict(source.get("emptyDir")).get("medium"):
             self.on_disk = "an emptyDir volume on disk"
 
     def repair(self, rule: str, document: object) -> tuple[Operation, ...]:
@@ -60,8 +60,10 @@ class Mounted:
 def is_training(workload: Workload, pod: Pod) -> bool:
     """Tell whether a pod is one of a training job, by its own kind or its owner's."""
     if workload.is_pod:
-        owners = [each for _, each in mappings(pod.metadata.get("ownerReferences"))]
-        return any(_is_training_kind(text(o.get("apiVersion")).partition("/")[0], text(o.get("kind"))) for o in owners)
+        owners = [each for _, each in iter_dicts(pod.metadata.get("ownerReferences"))]
+        return any(
+            _is_training_kind(as_str(o.get("apiVersion")).partition("/")[0], as_str(o.get("kind"))) for o in owners
+        )
     return _is_training_kind(workload.group, workload.kind)
 
 
@@ -75,17 +77,17 @@ def find(pod: Pod, container: Container) -> Mounted | None:
     A volume that the pod spec does not name (a StatefulSet's claim template, a mount that an operator completes) is
     taken for a right one.
     """
-    for index, mount in mappings(container.spec.get("volumeMounts")):
-        path = text(mount.get("mountPath"))
+    for index, mount in iter_dicts(container.spec.get("volumeMounts")):
+        path = as_str(mount.get("mountPath"))
         if "shm" in path and host_paths.lexical(path) == _PATH:
-            name = text(mount.get("name"))
+            name = as_str(mount.get("name"))
             place, source = _volume(pod, name)
             return Mounted((*container.pointer, "volumeMounts", index, "mountPath"), name, place, source)
     return None
 
 
 def _volume(pod: Pod, name: str) -> tuple[Pointer, Mapping[str, Any]]:
-    for index, volume in mappings(pod.spec.get("volumes")):
+    for index, volume in iter_dicts(pod.spec.get("volumes")):
         if volume.get("name") == name:
             return (*pod.pointer, "volumes", index), volume
     return (), {}
@@ -101,7 +103,7 @@ def added(rule: str, workload: Workload, pod: Pod, container: Container, policy:
     if not isinstance(volumes, list | None) or not isinstance(mounts, list | None):
         return ()
     _, present = _volume(pod, _NAME)
-    if present and mapping(present.get("emptyDir")).get("medium") != _MEMORY:
+    if present and as_dict(present.get("emptyDir")).get("medium") != _MEMORY:
         return ()
     size = policy.guardrails.shared_memory_size
     source = {"medium": _MEMORY} if size is None else {"medium": _MEMORY, "sizeLimit": size}

@@ -8,7 +8,7 @@ argo-workflows workflow/v1alpha1 (WorkflowSpec); keda apis/keda/v1alpha1 (Scaled
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str,
     here: Any = workload.object
     for token in fields.path:
         here = pointers.child(here, token)
-    return (*workload.pointer, *fields.path), mapping(here) if isinstance(here, dict | None) else None
+    return (*workload.pointer, *fields.path), as_dict(here) if isinstance(here, dict | None) else None
 
 
 def deadlines(workload: Workload, fields: JobFields, pod: Pod) -> Iterator[tuple[Pointer, Any]]:
@@ -91,6 +91,6 @@ def deadlines(workload: Workload, fields: JobFields, pod: Pod) -> Iterator[tuple
         place = pod.pointer[:-2]
         around.append((place, pointers.resolve(workload.document, place)))
     for place, found in around:
-        raw = mapping(found).get(DEADLINE)
+        raw = as_dict(found).get(DEADLINE)
         if raw is not None:
             yield (*place, DEADLINE), raw

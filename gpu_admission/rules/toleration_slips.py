@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
@@ -51,7 +51,7 @@ def taint_in_key(key: str) -> tuple[str, str, str]:
 
 def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Slip]:
     """Yield what is wrong with a toleration of one of these taints."""
-    key = text(toleration.get("key"))
+    key = as_str(toleration.get("key"))
     bare, held, its_effect = taint_in_key(key)
     if not bare or bare not in taints:
         return
@@ -62,7 +62,7 @@ def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Sli
     if isinstance(operator, str) and operator and operator not in OPERATORS:
         yield _of_word("operator", operator, OPERATORS)
     elif operator == "Exists" and toleration.get("value"):
-        given = shown(toleration["value"])
+        given = format_value(toleration["value"])
         yield Slip(
             "value",
             f"the toleration of {bare} has operator Exists and value: {given}, which Kubernetes refuses together",
@@ -76,7 +76,7 @@ def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Sli
 
 def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[str, Any]:
     """Return a toleration as it was meant, where its key holds a whole taint; any other as it is."""
-    key = text(toleration.get("key"))
+    key = as_str(toleration.get("key"))
     if ":" not in key and "=" not in key:
         return toleration
     made = dict(toleration)
@@ -91,7 +91,7 @@ def _of_word(field: str, word: str, known: tuple[str, ...]) -> Slip:
     long = [valid for valid in folded if len(valid) > _FARTHEST]  # of two letters nothing is far
     near = slip if slip in folded else nearest(slip, long, _FARTHEST) if len(word) <= _LONGEST else None
     advice = f"write {field}: {folded[near]}" if near else f"write one of {', '.join(known)}"
-    message = f"the toleration's {field} {shown(word)} is not a valid one, and Kubernetes refuses a pod with it"
+    message = f"the toleration's {field} {format_value(word)} is not a valid one, and Kubernetes refuses a pod with it"
     return Slip(field, message, advice, {field: folded[near]} if near else {})
 
 
@@ -101,10 +101,13 @@ def _of_key(toleration: Mapping[str, Any], bare: str, value: str, effect: str) -
         changes["effect"] = effect
     if value and toleration.get("operator") != "Exists" and not toleration.get("value"):
         changes["value"] = value
-    fields = ", ".join(f"{field}: {said}" for field, said in changes.items())
+    fields = ", ".join(f"{field}: {raw_value}" for field, raw_value in changes.items())
     return Slip(
         "key",
-        f"the toleration's key {shown(toleration['key'])} holds more than the key of the taint, and matches none",
+        (
+            f"the toleration's key {format_value(toleration['key'])} holds more than the key of the taint, and "
+            f"matches none"
+        ),
         f"write {fields}",
         changes if effect in {"", *EFFECTS} else {},
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from gpu_admission.core.raw import mappings, text
+from gpu_admission.core.raw import as_str, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 @lru_cache(maxsize=32)
 def taints(policy: Policy) -> tuple[str, ...]:
     """Return the keys of taints that are known to keep pods off GPU nodes, the policy's own first."""
-    own = [text(entry.get("key")) for entry in policy.tolerations]
+    own = [as_str(entry.get("key")) for entry in policy.tolerations]
     return tuple(dict.fromkeys([*own, *TAINT_KEYS]))
 
 
@@ -62,17 +62,17 @@ def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return a policy's entry as it stands in a pod; without a value it tolerates any."""
     value = entry.get("value")
     operator = entry.get("operator") or ("Equal" if value else "Exists")
-    said: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
-    said["operator"] = operator
+    raw_value: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
+    raw_value["operator"] = operator
     if operator != "Exists" and value is not None:
-        said["value"] = value
-    said.update({name: entry[name] for name in ("effect", "tolerationSeconds") if entry.get(name)})
-    return said
+        raw_value["value"] = value
+    raw_value.update({name: entry[name] for name in ("effect", "tolerationSeconds") if entry.get(name)})
+    return raw_value
 
 
 def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
     """Return the tolerations of a pod with their indices."""
-    return list(mappings(pod.spec.get("tolerations")))
+    return list(iter_dicts(pod.spec.get("tolerations")))
 
 
 def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> bool:
@@ -82,7 +82,7 @@ def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> 
     one pool of several.
     """
     wanted_key = wish.get("key")
-    near = [each for each in present if text(each.get("key")) in ("", wanted_key)]
+    near = [each for each in present if as_str(each.get("key")) in ("", wanted_key)]
     if not near:
         return False
     effects = (wish["effect"],) if wish.get("effect") else EFFECTS
@@ -91,14 +91,14 @@ def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> 
 
 def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str) -> bool:
     """Tell whether a toleration of the wish's key, or of none, covers one effect of it."""
-    if text(toleration.get("effect")) not in {"", effect}:
+    if as_str(toleration.get("effect")) not in {"", effect}:
         return False
-    operator = text(toleration.get("operator")) or "Equal"
-    if not text(toleration.get("key")):
+    operator = as_str(toleration.get("operator")) or "Equal"
+    if not as_str(toleration.get("key")):
         return operator == "Exists"
     if operator == "Exists" or wish["operator"] == "Exists":
         return True
-    return text(toleration.get("value")) == text(wish.get("value"))
+    return as_str(toleration.get("value")) == as_str(wish.get("value"))
 
 
 @lru_cache(maxsize=1024)  # the same few keys stand in every pod
@@ -128,12 +128,12 @@ def bare(key: str) -> str:
     return letters.removesuffix("s")
 
 
-def _one_slip(said: str, meant: str) -> bool:
+def _one_slip(raw_value: str, meant: str) -> bool:
     """Tell whether two texts differ by one letter too many or too few, by two swapped, or in long ones by one wrong."""
     start = 0
-    while start < min(len(said), len(meant)) and said[start] == meant[start]:
+    while start < min(len(raw_value), len(meant)) and raw_value[start] == meant[start]:
         start += 1
-    a, b = said[start:], meant[start:]
+    a, b = raw_value[start:], meant[start:]
     if len(meant) > 4 and a[1:] == b[1:]:
         return True
     return (a[:1].isalpha() and a[1:] == b) or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])

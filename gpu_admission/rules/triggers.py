@@ -8,8 +8,8 @@ random objects); where it holds, the rules themselves look.
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, text
-from gpu_admission.engine.rule import Occasion
+from gpu_admission.core.raw import as_dict, as_str
+from gpu_admission.engine.rule import Trigger
 from gpu_admission.workloads import kinds
 
 from . import backend_plan, gpu_markers, runtime_variables, toleration_slips, tolerations
@@ -57,9 +57,9 @@ def _survey(workload: Workload, policy: Policy) -> int:
     for pod in workload.pods:
         found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
         for container in pod.containers:
-            noted = container.memo.get("survey")
+            noted = container.cache.get("survey")
             if noted is None:
-                noted = container.memo["survey"] = _of_resources(container) | _of_container(container)
+                noted = container.cache["survey"] = _of_resources(container) | _of_container(container)
             found |= noted
     return found
 
@@ -76,7 +76,7 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
     given = spec.get("tolerations")
     if isinstance(given, list):
         entries = [each for each in given if isinstance(each, dict)]
-        ordinary = tolerations.ordinary(policy).issuperset([text(each.get("key")) for each in entries])
+        ordinary = tolerations.ordinary(policy).issuperset([as_str(each.get("key")) for each in entries])
         if not ordinary or not all([toleration_slips.is_sound(each) for each in entries]):
             found |= _TAINT
     return found
@@ -84,7 +84,7 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
 
 def _of_metadata(metadata: Mapping[str, Any]) -> int:
     # A file may have other keys than texts.
-    keys = list(map(text, (*mapping(metadata.get("annotations")), *mapping(metadata.get("labels")))))
+    keys = list(map(as_str, (*as_dict(metadata.get("annotations")), *as_dict(metadata.get("labels")))))
     if not _BEGINNINGS.isdisjoint([key[:_LETTERS] for key in keys]) or gpu_markers.CDI_DOMAIN in " ".join(keys):
         return _MARK
     return 0
@@ -99,7 +99,7 @@ def _of_resources(container: Container) -> int:
     if not container.resources:
         return 0
     found = 0
-    if any([not gpu.sound for gpu in container.gpus]):
+    if any([not gpu.is_valid for gpu in container.gpus]):
         found |= _AMOUNT
     known = len(container.gpus)
     if known and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
@@ -147,7 +147,7 @@ def mounts_device_list(container: Mapping[str, Any]) -> bool:
     mounts = container.get("volumeMounts")
     if not isinstance(mounts, list):
         return False
-    return _FOLDER in " ".join([text(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)])
+    return _FOLDER in " ".join([as_str(mount.get("mountPath")) for mount in mounts if isinstance(mount, dict)])
 
 
 def _backend(workload: Workload, policy: Policy) -> int:
@@ -165,39 +165,39 @@ def _kind(workload: Workload, _policy: Policy) -> int:
     return workload.group in _SERVERLESS
 
 
-amount_in_doubt = Occasion(_survey, _AMOUNT)
+amount_in_doubt = Trigger(_survey, _AMOUNT)
 """A GPU is asked for in another way than by a limit of a whole number above zero."""
-unknown_name = Occasion(_survey, _NAME)
+unknown_name = Trigger(_survey, _NAME)
 """Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
-amount_or_name_in_doubt = Occasion(_survey, _AMOUNT | _NAME)
+amount_or_name_in_doubt = Trigger(_survey, _AMOUNT | _NAME)
 """Either of these."""
-gpu_variable = Occasion(_survey, _VARIABLE)
+gpu_variable = Trigger(_survey, _VARIABLE)
 """A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
-card_selector = Occasion(_survey, _SELECTOR)
+card_selector = Trigger(_survey, _SELECTOR)
 """A container sets a variable by which a program selects among the cards that it has."""
-privilege = Occasion(_survey, _PRIVILEGE)
+privilege = Trigger(_survey, _PRIVILEGE)
 """A container is privileged, or adds or drops capabilities."""
-device_list_mount = Occasion(_survey, _LIST_MOUNT)
+device_list_mount = Trigger(_survey, _LIST_MOUNT)
 """A container mounts something below the folder whose entries are read as a list of cards."""
-host_path = Occasion(_survey, _HOST_PATH)
+host_path = Trigger(_survey, _HOST_PATH)
 """A pod mounts a path of its node."""
-node_in_hand = Occasion(_survey, _PRIVILEGE | _HOST_PATH)
+node_in_hand = Trigger(_survey, _PRIVILEGE | _HOST_PATH)
 """A container has privileges, or a pod mounts a path of its node."""
-host_namespace = Occasion(_survey, _HOST_NAMESPACE)
+host_namespace = Trigger(_survey, _HOST_NAMESPACE)
 """A pod shares its node's processes or memory."""
-node_name = Occasion(_survey, _NODE_NAME)
+node_name = Trigger(_survey, _NODE_NAME)
 """A pod names its node."""
-node_selector = Occasion(_survey, _NODE_SELECTOR)
+node_selector = Trigger(_survey, _NODE_SELECTOR)
 """A pod selects its node by labels."""
-odd_toleration = Occasion(_survey, _TAINT)
+odd_toleration = Trigger(_survey, _TAINT)
 """A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
-scheduler_mark = Occasion(_survey, _MARK)
+scheduler_mark = Trigger(_survey, _MARK)
 """A pod's annotations or labels are of those that schedulers and container runtimes believe."""
-backend_concerned = Occasion(_backend, _PLAN)
+backend_concerned = Trigger(_backend, _PLAN)
 """The policy's backend has anything to say: most pods ask for whole cards where none is shared."""
-backend_refuses = Occasion(_backend, _REFUSAL)
+backend_refuses = Trigger(_backend, _REFUSAL)
 """The policy's backend finds something wrong with a request."""
-backend_writes = Occasion(_backend, _WRITING)
+backend_writes = Trigger(_backend, _WRITING)
 """The policy's backend would have something written differently, or besides."""
-serverless = Occasion(_kind, 1)
+serverless = Trigger(_kind, 1)
 """The kind is one that Knative may run."""

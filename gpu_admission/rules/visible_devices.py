@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 
 from . import backend_plan, common, env_vars, gpu_markers
 from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, words_of
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.backends.base import Asked
-    from gpu_admission.backends.plan import Plan
+    from gpu_admission.backends.base import ContainerRequest
+    from gpu_admission.backends.plan import PodPlan
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
@@ -46,9 +46,9 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
     """Return whose cards a container's resources ask for, worked out once: many rules want to know."""
-    found: frozenset[str] | None = container.memo.get("makers")
+    found: frozenset[str] | None = container.cache.get("makers")
     if found is None:
-        found = container.memo["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.asks])
+        found = container.cache["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
     return found
 
 
@@ -67,24 +67,28 @@ def is_given(asked: frozenset[str], who: str) -> bool:
     return who in asked or ANY_MAKER in asked
 
 
-def sound_share(workload: Workload, pod: Pod, container: Container, policy: Policy) -> tuple[Plan, Asked] | None:
+def sound_share(
+    workload: Workload, pod: Pod, container: Container, policy: Policy
+) -> tuple[PodPlan, ContainerRequest] | None:
     """Return a container's request as the policy's own backend has read it; None where it finds anything wrong.
 
     A missing queue is no fault of the request: who misses it says so.
     """
-    if pod.holds != "request":
+    if pod.scope != "request":
         return None
     plan = backend_plan.plan_of(workload, pod, policy)
     if plan is None or not plan.is_sound:
         return None
-    native: dict[Pointer, Asked] | None = pod.memo.get("native")
+    native: dict[Pointer, ContainerRequest] | None = pod.cache.get("native")
     if native is None:
-        native = pod.memo["native"] = {one.container.pointer: one for one in reversed(plan.asked) if one.native}
+        native = pod.cache["native"] = {one.container.pointer: one for one in reversed(plan.asked) if one.native}
     found = native.get(container.pointer)
     return None if found is None else (plan, found)
 
 
-def _licence(workload: Workload, pod: Pod, container: Container, policy: Policy) -> tuple[Plan, Asked] | None:
+def _licence(
+    workload: Workload, pod: Pod, container: Container, policy: Policy
+) -> tuple[PodPlan, ContainerRequest] | None:
     """Return a request for which the backend's components write; they never do for a pod of another scheduler's.
 
     One that names none is given the backend's (GPU202).
@@ -133,7 +137,7 @@ def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -
 
 def wanted(policy: Policy, *, served: bool) -> str | None:
     """Return the value that the policy wants on a container that is given NVIDIA's cards, or on one that is not."""
-    value = text(policy.visible_devices.get("served" if served else "gpuLess"))
+    value = as_str(policy.visible_devices.get("served" if served else "gpuLess"))
     if not value and not served and every_pod(policy):
         return "void"
     return None if value in {"", "leave"} else value

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-    from gpu_admission.webhook.server.settings import Settings
+    from gpu_admission.webhook.server.settings import ServerSettings
 
 PROGRAM = "gpu_admission.commands.cert_sidecar"
 FIRST_CERTIFICATE = 15.0  # seconds to wait for the one in a Secret; later it comes while we are not ready
@@ -32,7 +32,7 @@ SETTLED = 60.0  # seconds after which a crash is a new one
 STOP_TIMEOUT = 5.0  # seconds to end by itself after SIGTERM
 
 
-def is_wanted(settings: Settings) -> bool:
+def is_wanted(settings: ServerSettings) -> bool:
     """Tell whether these settings need a sidecar."""
     return bool(settings.webhook_configuration or settings.secret)
 
@@ -44,7 +44,7 @@ class CertificateSidecar:
     made it: workers are forks, and their end comes by there too.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self._owner = os.getpid()
         self._directory = tempfile.mkdtemp(prefix="gpu-admission-serving-", dir=memory_directory())
         own = not settings.tls_cert and not settings.secret
@@ -79,7 +79,7 @@ class CertificateSidecar:
         self.close()
 
 
-def _command(settings: Settings, directory: str) -> list[str]:
+def _command(settings: ServerSettings, directory: str) -> list[str]:
     """Return the command line of a sidecar that leaves what it has to say, or to serve, in ``directory``."""
     words = [sys.executable, "-m", PROGRAM, "--directory", directory]
     words += ["--service", settings.service_name, "--namespace", settings.service_namespace]

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from gpu_admission.webhook.server.server import gunicorn_options, prepare
-from gpu_admission.webhook.server.settings import Settings, SettingsError
+from gpu_admission.webhook.server.settings import ServerSettings, SettingsError
 
 from .certificate_sidecar import CertificateSidecar, is_wanted
 
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 
     from gunicorn.arbiter import Arbiter
 
-    from gpu_admission.webhook.server.app_state import Service
+    from gpu_admission.webhook.server.app_state import AppState
 
 
-def _settings() -> Settings:
+def _settings() -> ServerSettings:
     try:
-        return Settings.from_environment(os.environ)
+        return ServerSettings.from_environment(os.environ)
     except SettingsError as error:
         sys.stderr.write(f"gpu-admission: {error}\n")
         raise SystemExit(2) from None
 
 
-def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
+def _load(settings: ServerSettings) -> tuple[AppState, dict[str, Any]]:
     """Load everything, and return it with what gunicorn must be told; a sidecar is started once gunicorn starts."""
     sidecar = CertificateSidecar(settings) if is_wanted(settings) else None
     if sidecar is not None:
@@ -48,7 +48,7 @@ def _load(settings: Settings) -> tuple[Service, dict[str, Any]]:
 
 
 def _after(
-    sidecar: CertificateSidecar, service: Service, on_starting: Callable[[Arbiter], None]
+    sidecar: CertificateSidecar, service: AppState, on_starting: Callable[[Arbiter], None]
 ) -> Callable[[Arbiter], None]:
     """Return the hook that has the workers find the first certificate when they begin, all of them."""
 

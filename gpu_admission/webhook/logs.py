@@ -103,9 +103,9 @@ def _json_line(when: float, level: str, message: str, fields: Mapping[str, Any])
 
 def _plain_json_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
     """Write a line at a third of the cost where nothing in it needs to be escaped, nor to be cut: nearly always."""
-    said = json_codec.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
-    if len(said) <= SHORT and said.isascii():
-        return said.decode()
+    raw_value = json_codec.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
+    if len(raw_value) <= SHORT and raw_value.isascii():
+        return raw_value.decode()
     return _json_line(when, level, message, fields)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from typing import Concatenate, ParamSpec
 
-    from gpu_admission.webhook.review.types import Record
+    from gpu_admission.webhook.review.types import ReviewRecord
 
     P = ParamSpec("P")
     Method = Callable[Concatenate["Metrics", P], None]
@@ -161,7 +161,7 @@ class Metrics:
             logs.get().error("metrics incomplete", exc_info=error)
 
     @_never_fails
-    def review(self, endpoint: str, policy: str, record: Record, seconds: float) -> None:
+    def review(self, endpoint: str, policy: str, record: ReviewRecord, seconds: float) -> None:
         """Count one answered review. ``policy`` must be a loaded policy's name: it is a label as it stands."""
         key = (
             endpoint,

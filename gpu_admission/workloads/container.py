@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gpu_admission.core import quantity
-from gpu_admission.core.raw import mapping, mappings, printable, text
+from gpu_admission.core.raw import as_dict, as_str, escape, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class GpuRequest:
     amounts and they reserve something: a limit of a whole number above zero, and no other request.
     """
 
-    __slots__ = ("_amounts", "asks", "container", "limit", "request", "resource", "sound")
+    __slots__ = ("_amounts", "container", "is_valid", "limit", "request", "resource", "wants_gpu")
 
     def __init__(self, container: Container, resource: Resource, limit: Any, request: Any) -> None:
         self.container = container
@@ -50,9 +50,9 @@ class GpuRequest:
         most, least = _parsed(limit), _parsed(request)
         self._amounts: dict[Side, Quantity | None] = {"limits": most, "requests": least}
         amount = least if limit is MISSING else most
-        self.asks = amount is None or not (amount.is_zero or amount.is_negative)
-        whole = most is not None and most.is_integer and self.asks
-        self.sound = whole and (least is most or request is MISSING or least == most)
+        self.wants_gpu = amount is None or not (amount.is_zero or amount.is_negative)
+        whole = most is not None and most.is_integer and self.wants_gpu
+        self.is_valid = whole and (least is most or request is MISSING or least == most)
 
     @property
     def name(self) -> str:
@@ -116,11 +116,11 @@ class Container:
 
     __slots__ = (
         "_env_names",
+        "cache",
         "gpus",
         "key",
         "known_as",
         "limits",
-        "memo",
         "pointer",
         "requests",
         "resources",
@@ -147,18 +147,18 @@ class Container:
         self.role: Role = role
         self.key = key
         self.whole = whole
-        self.resources: Mapping[str, Any] = mapping(spec.get(key))
-        self.limits: Mapping[str, Any] = mapping(self.resources.get("limits"))
-        self.requests: Mapping[str, Any] = mapping(self.resources.get("requests"))
+        self.resources: Mapping[str, Any] = as_dict(spec.get(key))
+        self.limits: Mapping[str, Any] = as_dict(self.resources.get("limits"))
+        self.requests: Mapping[str, Any] = as_dict(self.resources.get("requests"))
         self.gpus = self._gpus(policy) if self.resources else ()
-        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
+        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
-        self.memo: dict[str, Any] = {}
+        self.cache: dict[str, Any] = {}
 
     @property
     def name(self) -> str:
         """The container's name, or the empty text."""
-        return text(self.spec.get("name"))
+        return as_str(self.spec.get("name"))
 
     @property
     def label(self) -> str:
@@ -167,9 +167,9 @@ class Container:
             return self.known_as
         kind, name = _LABELS[self.role], self.name
         if name:
-            return f'{kind} "{printable(name[:63])}"'
+            return f'{kind} "{escape(name[:63])}"'
         last = self.pointer[-1] if self.pointer else ""
-        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{printable(last[:63])}"'
+        return f"{kind} number {last + 1}" if isinstance(last, int) else f'"{escape(last[:63])}"'
 
     @property
     def resources_pointer(self) -> Pointer:
@@ -178,7 +178,7 @@ class Container:
 
     def env(self) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
         """Yield the entries of ``env`` that are mappings, with their pointers."""
-        for index, entry in mappings(self.spec.get("env")):
+        for index, entry in iter_dicts(self.spec.get("env")):
             yield (*self.pointer, "env", index), entry
 
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mappings, text
+from gpu_admission.core.raw import as_str, iter_dicts
 
 from . import kinds
 
@@ -21,7 +21,7 @@ _DEEPEST = 100  # the reader's own limit; objects from the API server are shallo
 _NESTED = 8  # lists in lists, AppWrappers in Lists
 
 
-class Found:
+class FoundObject:
     """A place that has the shape of a pod spec, or of a container's resources."""
 
     __slots__ = ("extra", "path", "what")
@@ -36,11 +36,11 @@ def objects(document: Any, base: Pointer = (), level: int = 0) -> Iterator[tuple
     """Yield every Kubernetes object of a document with its pointer, those inside others after them."""
     if not isinstance(document, dict) or level > _NESTED:
         return
-    api_version, kind = text(document.get("apiVersion")), text(document.get("kind"))
+    api_version, kind = as_str(document.get("apiVersion")), as_str(document.get("kind"))
     if not api_version or not kind:
         return
     if kind.endswith("List") and isinstance(document.get("items"), list):
-        for index, item in mappings(document["items"]):
+        for index, item in iter_dicts(document["items"]):
             yield from objects(_typed(item, api_version, kind), (*base, "items", index), level + 1)
         return
     yield base, document
@@ -57,7 +57,7 @@ def _typed(item: dict[str, Any], api_version: str, kind: str) -> dict[str, Any]:
     return {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
 
 
-def by_shape(obj: dict[str, Any], classify: Callable[[str], Resource | None]) -> Iterator[Found]:
+def by_shape(obj: dict[str, Any], classify: Callable[[str], Resource | None]) -> Iterator[FoundObject]:
     """Yield the places of an object of unknown kind that have the shape of a pod spec or of GPU resources.
 
     A pod spec is a mapping whose ``containers`` are mappings with ``name`` and ``image``; failing that, a
@@ -74,10 +74,10 @@ def by_shape(obj: dict[str, Any], classify: Callable[[str], Resource | None]) ->
             waiting.extend(((*path, index), item) for index, item in reversed(list(enumerate(value))))
         elif isinstance(value, dict):
             if _is_pod_spec(value):
-                yield Found(path, "pod")
+                yield FoundObject(path, "pod")
                 continue
             if _has_gpu_resources(value, classify):
-                yield Found(path, "resources")
+                yield FoundObject(path, "resources")
             waiting.extend(((*path, key), item) for key, item in reversed(value.items()))
 
 
@@ -85,7 +85,7 @@ def _is_pod_spec(value: dict[str, Any]) -> bool:
     containers = value.get("containers")
     if not isinstance(containers, list) or not containers:
         return False
-    return all(isinstance(c, dict) and text(c.get("name")) and text(c.get("image")) for c in containers)
+    return all(isinstance(c, dict) and as_str(c.get("name")) and as_str(c.get("image")) for c in containers)
 
 
 def _has_gpu_resources(value: dict[str, Any], classify: Callable[[str], Resource | None]) -> bool:

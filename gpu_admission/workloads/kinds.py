@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     What = Literal["pod", "containers", "resources", "flat", "object"]
 
 
-class Place:
+class PodSpecPath:
     """Where something stands in objects of a kind.
 
     ``what`` is ``pod`` (a PodSpec), ``containers`` (a mapping that holds containers under other keys than a
@@ -34,13 +34,13 @@ class Place:
         self.extra = extra
 
 
-def _pods(*paths: str) -> tuple[Place, ...]:
-    return tuple(Place(path) for path in paths)
+def _pods(*paths: str) -> tuple[PodSpecPath, ...]:
+    return tuple(PodSpecPath(path) for path in paths)
 
 
-def _under(prefix: str, places: tuple[Place, ...]) -> tuple[Place, ...]:
+def _under(prefix: str, places: tuple[PodSpecPath, ...]) -> tuple[PodSpecPath, ...]:
     """Return the places of one kind's spec as they stand inside another kind that embeds it."""
-    return tuple(Place(prefix + "/" + "/".join(map(str, p.path[1:])), p.what, p.extra) for p in places)
+    return tuple(PodSpecPath(prefix + "/" + "/".join(map(str, p.path[1:])), p.what, p.extra) for p in places)
 
 
 _TEMPLATE = _pods("/spec/template/spec")
@@ -51,33 +51,33 @@ _TRAINING_RUNTIME = _pods("/spec/template/spec/replicatedJobs/*/template/spec/te
 _ROLE_SET = _pods("/spec/roles/*/template/spec")
 _ARGO_KEYS = ("container", "script", "containerSet/containers*", "sidecars*")
 _ARGO = (
-    Place("/spec/templates/*", "containers", _ARGO_KEYS),
-    Place("/spec/templateDefaults", "containers", _ARGO_KEYS),
+    PodSpecPath("/spec/templates/*", "containers", _ARGO_KEYS),
+    PodSpecPath("/spec/templateDefaults", "containers", _ARGO_KEYS),
 )
-_TEKTON = tuple(Place(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
+_TEKTON = tuple(PodSpecPath(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
 _SERVERS = (
     "model", "triton", "pytorch", "tensorflow", "sklearn", "xgboost", "huggingface", "onnx",
     "pmml", "lightgbm", "paddle", "art", "aix",
 )  # fmt: skip
 _KSERVE = (
-    Place("/spec/predictor", extra=_SERVERS),
-    Place("/spec/transformer"),
-    Place("/spec/explainer", extra=("art",)),
-    Place("/spec/predictor/workerSpec"),
-    Place("/spec/canary/*/predictor", extra=_SERVERS),
+    PodSpecPath("/spec/predictor", extra=_SERVERS),
+    PodSpecPath("/spec/transformer"),
+    PodSpecPath("/spec/explainer", extra=("art",)),
+    PodSpecPath("/spec/predictor/workerSpec"),
+    PodSpecPath("/spec/canary/*/predictor", extra=_SERVERS),
 )
 _OME_PARTS = ("engine", "decoder", "router")
 _OME_ROLES = ("", "/leader", "/worker")
-_OME = tuple(Place(f"/spec/{part}{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES)
+_OME = tuple(PodSpecPath(f"/spec/{part}{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES)
 _OME_RUNTIME = (
     *_pods("/spec"),
-    *(Place(f"/spec/{part}Config{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES),
+    *(PodSpecPath(f"/spec/{part}Config{role}", extra=("runner",)) for part in _OME_PARTS for role in _OME_ROLES),
 )
 _SPARK_KEYS = ("sidecars*",)
 _SPARK = tuple(
     place
     for part in ("driver", "executor")
-    for place in (Place(f"/spec/{part}/template/spec"), Place(f"/spec/{part}", "flat", _SPARK_KEYS))
+    for place in (PodSpecPath(f"/spec/{part}/template/spec"), PodSpecPath(f"/spec/{part}", "flat", _SPARK_KEYS))
 )
 _LLM = _pods(
     "/spec/template",
@@ -90,14 +90,14 @@ _REPLICA_SPECS = _pods("/spec/replicaSpecs/*/template/spec")
 _MODEL_SERVING = {
     "ModelServing": _pods("/spec/template/roles/*/entryTemplate/spec", "/spec/template/roles/*/workerTemplate/spec"),
     "ModelBooster": (
-        Place("/spec/backend/workers/*", "resources"),
-        Place("/spec/backends/*/workers/*", "resources"),
+        PodSpecPath("/spec/backend/workers/*", "resources"),
+        PodSpecPath("/spec/backends/*/workers/*", "resources"),
     ),
 }
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
 
-_BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
+_BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
     "": {
         "Pod": _pods("/spec"),
         "PodTemplate": _pods("/template/spec"),
@@ -123,14 +123,14 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
         "XGBoostJob": _pods("/spec/xgbReplicaSpecs/*/template/spec"),
         "MXJob": _pods("/spec/mxReplicaSpecs/*/template/spec"),
         "Notebook": _TEMPLATE,
-        "Experiment": (Place("/spec/trialTemplate/trialSpec", "object"),),
+        "Experiment": (PodSpecPath("/spec/trialTemplate/trialSpec", "object"),),
     },
     "trainer.kubeflow.org": {
         "TrainingRuntime": _TRAINING_RUNTIME,
         "ClusterTrainingRuntime": _TRAINING_RUNTIME,
         "TrainJob": (
-            Place("/spec/trainer", "resources", ("resourcesPerNode",)),
-            Place("/spec/podSpecOverrides/*", "containers"),
+            PodSpecPath("/spec/trainer", "resources", ("resourcesPerNode",)),
+            PodSpecPath("/spec/podSpecOverrides/*", "containers"),
         ),
     },
     "ray.io": {
@@ -187,14 +187,14 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
     },
     "ome.io": {"InferenceService": _OME, "ServingRuntime": _OME_RUNTIME, "ClusterServingRuntime": _OME_RUNTIME},
     "apps.nvidia.com": {
-        "NIMService": (Place("/spec", "flat"),),
-        "NIMCache": (Place("/spec", "flat"),),
-        "NIMPipeline": (Place("/spec/services/*/spec", "flat"),),
+        "NIMService": (PodSpecPath("/spec", "flat"),),
+        "NIMCache": (PodSpecPath("/spec", "flat"),),
+        "NIMPipeline": (PodSpecPath("/spec/services/*/spec", "flat"),),
     },
     # ai-dynamo/dynamo: their containers' GPUs are a field of their own (rules/own_fields.py)
     "nvidia.com": {
-        "DynamoGraphDeployment": (Place("/spec/services/*/extraPodSpec", extra=("mainContainer",)),),
-        "DynamoComponentDeployment": (Place("/spec/extraPodSpec", extra=("mainContainer",)),),
+        "DynamoGraphDeployment": (PodSpecPath("/spec/services/*/extraPodSpec", extra=("mainContainer",)),),
+        "DynamoComponentDeployment": (PodSpecPath("/spec/extraPodSpec", extra=("mainContainer",)),),
     },
     "workload.serving.volcano.sh": _MODEL_SERVING,  # volcano-sh/kthena; its group was once another
     "workload.volcano.sh": _MODEL_SERVING,
@@ -203,17 +203,17 @@ _BY_GROUP: dict[str, dict[str, tuple[Place, ...]]] = {
     "sagemaker.amazonaws.com": {"HyperPodPyTorchJob": _REPLICA_SPECS, "HyperPodPytorchJob": _REPLICA_SPECS},
     "kaito.sh": {"Workspace": _pods("/inference/template/spec")},
     "inference.llmaz.io": {
-        "Playground": (Place("/spec/backendRuntimeConfig", "resources"),),
+        "Playground": (PodSpecPath("/spec/backendRuntimeConfig", "resources"),),
         "Service": _pods("/spec/workloadTemplate/leaderTemplate/spec", "/spec/workloadTemplate/workerTemplate/spec"),
-        "BackendRuntime": (Place("/spec/recommendedConfigs/*", "resources"),),
+        "BackendRuntime": (PodSpecPath("/spec/recommendedConfigs/*", "resources"),),
     },
     "tekton.dev": {
         "Task": _TEKTON,
         "TaskRun": _under("/spec/taskSpec", _TEKTON),
     },
-    "workload.codeflare.dev": {"AppWrapper": (Place("/spec/components/*/template", "object"),)},
-    "work.open-cluster-management.io": {"ManifestWork": (Place("/spec/workload/manifests/*", "object"),)},
-    "template.openshift.io": {"Template": (Place("/objects/*", "object"),)},
+    "workload.codeflare.dev": {"AppWrapper": (PodSpecPath("/spec/components/*/template", "object"),)},
+    "work.open-cluster-management.io": {"ManifestWork": (PodSpecPath("/spec/workload/manifests/*", "object"),)},
+    "template.openshift.io": {"Template": (PodSpecPath("/objects/*", "object"),)},
     "apps.openshift.io": {"DeploymentConfig": _TEMPLATE},
 }
 
@@ -293,12 +293,12 @@ def split_group(api_version: str) -> str:
     return group if slash else ""
 
 
-def places(api_version: str, kind: str) -> tuple[Place, ...] | None:
+def places(api_version: str, kind: str) -> tuple[PodSpecPath, ...] | None:
     """Return where pod specs stand in a kind, or None where the table does not know it."""
     return places_in(split_group(api_version), kind)
 
 
-def places_in(group: str, kind: str) -> tuple[Place, ...] | None:
+def places_in(group: str, kind: str) -> tuple[PodSpecPath, ...] | None:
     """Return where pod specs stand in a kind of an API group, or None where the table does not know it."""
     known = _BY_GROUP.get(group)
     return None if known is None else known.get(kind)
@@ -320,6 +320,6 @@ def never(api_version: str, kind: str) -> bool:
     return (group, kind) in NEVER or any(group == g or group.endswith("." + g) for g in NEVER_GROUPS)
 
 
-def known() -> list[tuple[str, str, tuple[Place, ...]]]:
+def known() -> list[tuple[str, str, tuple[PodSpecPath, ...]]]:
     """Return the table: group, kind, places."""
     return [(group, kind, spots) for group, kinds in _BY_GROUP.items() for kind, spots in kinds.items()]

@@ -6,7 +6,7 @@ Kubernetes could not read it. Only kinds of the table are checked, and placehold
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import is_placeholder, mappings, shown, text
+from gpu_admission.core.raw import as_str, format_value, is_placeholder, iter_dicts
 
 from . import discovery, kinds
 
@@ -28,12 +28,12 @@ def find(document: Any) -> list[tuple[Pointer, str]]:
 
 
 def _all(document: Any) -> Iterator[tuple[Pointer, str]]:
-    if isinstance(document, dict) and document.get("apiVersion") and text(document.get("kind")).endswith("List"):
+    if isinstance(document, dict) and document.get("apiVersion") and as_str(document.get("kind")).endswith("List"):
         yield from _list_of_mappings(document.get("items"), ("items",))
     for pointer, obj in discovery.objects(document):
         if "metadata" in obj:
             yield from _metadata(obj["metadata"], (*pointer, "metadata"))
-        for place in kinds.places(text(obj.get("apiVersion")), text(obj.get("kind"))) or ():
+        for place in kinds.places(as_str(obj.get("apiVersion")), as_str(obj.get("kind"))) or ():
             if place.what == "pod":
                 yield from _along(obj, place.path, pointer)
 
@@ -74,7 +74,7 @@ def _pod_spec(spec: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
     for field in _OF_MAPPINGS:
         yield from _list_of_mappings(spec.get(field), (*here, field))
     yield from _mapping_of_texts(spec.get("nodeSelector"), (*here, "nodeSelector"))
-    for index, toleration in mappings(spec.get("tolerations")):
+    for index, toleration in iter_dicts(spec.get("tolerations")):
         yield from _texts(toleration, _TEXTS_OF_TOLERATIONS, (*here, "tolerations", index))
     for field in ("containers", "initContainers"):
         items = spec.get(field)
@@ -86,7 +86,7 @@ def _pod_spec(spec: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
 def _container(container: dict[str, Any], here: Pointer) -> Iterator[tuple[Pointer, str]]:
     for field in ("env", "envFrom", "volumeMounts"):
         yield from _list_of_mappings(container.get(field), (*here, field))
-    for index, variable in mappings(container.get("env")):
+    for index, variable in iter_dicts(container.get("env")):
         yield from _texts(variable, ("name", "value"), (*here, "env", index))
     resources = container.get("resources")
     yield from _mapping(resources, (*here, "resources"))
@@ -122,7 +122,7 @@ def _texts(around: dict[str, Any], fields: Iterable[str], here: Pointer) -> Iter
     for field in fields:
         value = around.get(field)
         if value is not None and not isinstance(value, str) and not is_placeholder(value):
-            hint = f'; write it in quotes: "{shown(value)}"' if not isinstance(value, dict | list) else ""
+            hint = f'; write it in quotes: "{format_value(value)}"' if not isinstance(value, dict | list) else ""
             yield (*here, field), _wrong(value, (*here, field), "a text") + hint
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import ObjectRef
-from gpu_admission.core.raw import mapping, printable, text
+from gpu_admission.core.raw import as_dict, as_str, escape
 
 from . import discovery, kinds, resources
 from .container import Container
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from typing import Any, Literal
 
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.engine.rule import Needs
+    from gpu_admission.engine.rule import Scope
     from gpu_admission.policy.model import Policy
 
     from .container import GpuRequest, Role
-    from .discovery import Found
-    from .kinds import Place
+    from .discovery import FoundObject
+    from .kinds import PodSpecPath
 
     Origin = Literal["file", "admission"]
 
@@ -61,20 +61,20 @@ class Pod:
 
     __slots__ = (
         "annotated",
-        "asks",
+        "cache",
         "complete",
         "containers",
         "gpus",
         "holder",
-        "holds",
-        "memo",
         "merged",
         "metadata",
         "metadata_pointer",
         "pointer",
+        "scope",
         "served",
         "shares",
         "spec",
+        "wants_gpu",
     )
 
     def __init__(
@@ -97,15 +97,15 @@ class Pod:
         around = holder if holder is not None else pointer if "metadata" in spec else workload.pointer
         carrier = workload.object if around == workload.pointer else pointers.resolve(workload.document, around)
         self.metadata_pointer: Pointer = (*around, "metadata")
-        self.metadata = mapping(mapping(carrier).get("metadata"))
+        self.metadata = as_dict(as_dict(carrier).get("metadata"))
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
-        self.served = bool(self.gpus) and any([gpu.asks for gpu in self.gpus])
-        annotations = mapping(self.metadata.get("annotations"))
+        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
+        annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
         self.shares = self._shares(annotations) if self.annotated else None
-        self.asks = self.served or self.shares is not None
-        self.holds: Needs = "request" if self.gpus or self.annotated else "pod"
-        self.memo: dict[str, Any] = {}
+        self.wants_gpu = self.served or self.shares is not None
+        self.scope: Scope = "request" if self.gpus or self.annotated else "pod"
+        self.cache: dict[str, Any] = {}
 
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
@@ -117,7 +117,7 @@ class Pod:
         ]
         if not named and annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
             return None
-        wanted = named[0] if named else text(annotations.get(resources.CONTAINER_ANNOTATION))
+        wanted = named[0] if named else as_str(annotations.get(resources.CONTAINER_ANNOTATION))
         found = [each for each in self.containers if each.name == wanted and each.role != "ephemeral"]
         apps = [each for each in self.containers if each.role == "app"]
         return next(iter(found or apps), None)
@@ -139,13 +139,13 @@ class Workload:
         "api_version",
         "document",
         "group",
-        "holds",
         "is_pod",
         "kind",
         "object",
         "origin",
         "pods",
         "pointer",
+        "scope",
     )
 
     def __init__(
@@ -163,15 +163,15 @@ class Workload:
         self.object = obj
         self.pointer = pointer
         self.origin: Origin = origin
-        self.api_version = text(obj.get("apiVersion"))
-        self.kind = text(obj.get("kind"))
+        self.api_version = as_str(obj.get("apiVersion"))
+        self.kind = as_str(obj.get("kind"))
         self.group = kinds.split_group(self.api_version)
         self.is_pod = self.kind == "Pod" and self.api_version == "v1"
         self._ref: ObjectRef | None = None
         self.pods = tuple(_pods(self, policy))
-        held = [pod.holds for pod in self.pods]
+        held = [pod.scope for pod in self.pods]
         own = (self.group, self.kind) in kinds.OWN_GPU_FIELDS
-        self.holds: Needs = "request" if own else "object" if not held else "request" if "request" in held else "pod"
+        self.scope: Scope = "request" if own else "object" if not held else "request" if "request" in held else "pod"
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
         """Return the view of a container: the one of before the patch, where that left the container alone."""
@@ -181,8 +181,8 @@ class Workload:
     def ref(self) -> ObjectRef:
         """Which object it is."""
         if self._ref is None:
-            metadata = mapping(self.object.get("metadata"))
-            namespace, name = text(metadata.get("namespace")), text(metadata.get("name"))
+            metadata = as_dict(self.object.get("metadata"))
+            namespace, name = as_str(metadata.get("namespace")), as_str(metadata.get("name"))
             self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
         return self._ref
 
@@ -195,7 +195,7 @@ class Workload:
         if not self.is_pod or not self.pods:
             return False
         pod = self.pods[0]
-        return MIRROR_ANNOTATION in mapping(pod.metadata.get("annotations")) and bool(text(pod.spec.get("nodeName")))
+        return MIRROR_ANNOTATION in as_dict(pod.metadata.get("annotations")) and bool(as_str(pod.spec.get("nodeName")))
 
     @property
     def defaulted(self) -> bool:
@@ -267,10 +267,10 @@ def _pods(workload: Workload, policy: Policy) -> list[Pod]:
     return pods
 
 
-def _own_places(workload: Workload, policy: Policy) -> tuple[Place, ...] | None:
+def _own_places(workload: Workload, policy: Policy) -> tuple[PodSpecPath, ...] | None:
     for entry in policy.workloads:
         if (entry.get("apiVersion"), entry.get("kind")) == (workload.api_version, workload.kind):
-            return tuple(kinds.Place(path) for path in entry["podSpecs"])
+            return tuple(kinds.PodSpecPath(path) for path in entry["podSpecs"])
     return None
 
 
@@ -278,7 +278,7 @@ def _pod(
     workload: Workload,
     spec: Mapping[str, Any],
     path: Pointer,
-    place: Place | Found,
+    place: PodSpecPath | FoundObject,
     policy: Policy,
     *,
     certain: bool = True,
@@ -305,8 +305,8 @@ def _known_as(workload: Workload, path: Pointer) -> str:
     """Return how messages name what is no container and stands for an object's only one: by the object."""
     if path and path[-1] != "spec":
         return ""
-    kind, name = printable(workload.kind[:63]), workload.ref.name
-    return f'{kind} "{printable(name[:63])}"' if name else f"the {kind}"
+    kind, name = escape(workload.kind[:63]), workload.ref.name
+    return f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:

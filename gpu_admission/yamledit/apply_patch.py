@@ -7,7 +7,7 @@ import json
 from gpu_admission.core import patch
 from gpu_admission.manifests import reader
 
-from .edit import EditRefused, edit
+from .edit import EditRefusedError, edit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def rewrite(reading: Reading, data: bytes, work: Work) -> Rewritten:
         return Rewritten(data)
     try:
         return Rewritten(edit(data, changes, reading.name))
-    except EditRefused as refused:
+    except EditRefusedError as refused:
         return Rewritten(_anew(reading, dict(changes)), refused.reason)
 
 

@@ -15,7 +15,7 @@ from gpu_admission.manifests.reader import read
 
 from . import kept_comments
 from .planner import Planner, make
-from .source_text import EditRefused
+from .source_text import EditRefusedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.manifests.reader import Document, Reading
 
-__all__ = ["EditRefused", "edit"]
+__all__ = ["EditRefusedError", "edit"]
 
 
 def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = "") -> bytes:
@@ -43,9 +43,9 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
         asked.setdefault(index, []).extend(operations)
     for index, operations in asked.items():
         if index not in documents:
-            raise EditRefused(f"the file has no readable document {index}")
+            raise EditRefusedError(f"the file has no readable document {index}")
         if not all(operation.path for operation in operations):
-            raise EditRefused("it would replace the whole document", documents[index].position(()).line)
+            raise EditRefusedError("it would replace the whole document", documents[index].position(()).line)
         expected[index] = patch.apply(documents[index].object, operations)
         edited[index] = _with_comments(documents[index], _edit_document(documents[index], operations))
     result = _joined(data, before, edited)
@@ -62,7 +62,7 @@ def _with_comments(document: Document, edited: str) -> str:
     same = len(after.documents) == 1 and not after.errors
     before = read(edited.encode(errors="surrogatepass"), is_json=False)
     if not same or not identical(after.documents[0].object, before.documents[0].object):
-        raise EditRefused("a comment would be lost", document.position(()).line)
+        raise EditRefusedError("a comment would be lost", document.position(()).line)
     return kept
 
 
@@ -79,7 +79,7 @@ def _edit_batch(document: Document, text: str, value: Any, batch: list[Operation
         return _edit_alone(document, text, value, batch[0])
     try:
         return _edit_together(text, value, batch, is_json=document.is_json)
-    except EditRefused:
+    except EditRefusedError:
         half = len(batch) // 2
         text, value = _edit_batch(document, text, value, batch[:half])
         return _edit_batch(document, text, value, batch[half:])
@@ -115,8 +115,8 @@ def _edit_alone(document: Document, text: str, value: Any, asked: Operation) -> 
         for operation in _small_steps(asked, value):
             value = patch.apply(value, [operation])
             text = _edit_once(text, [operation], value, is_json=document.is_json)
-    except EditRefused as refused:
-        raise EditRefused(refused.reason, document.position(asked.path).line) from None
+    except EditRefusedError as refused:
+        raise EditRefusedError(refused.reason, document.position(asked.path).line) from None
     return text, value
 
 
@@ -128,9 +128,9 @@ def _edit_once(text: str, operations: list[Operation], expected: Any, *, is_json
     result = make(splices, text)
     after = read(result.encode(errors="surrogatepass"), is_json=is_json)
     if after.errors:
-        raise EditRefused(f"the result could not be read: {after.errors[0].message}")
+        raise EditRefusedError(f"the result could not be read: {after.errors[0].message}")
     if len(after.documents) != 1 or not identical(after.documents[0].object, expected):
-        raise EditRefused("the text around it cannot be changed without changing more")
+        raise EditRefusedError("the text around it cannot be changed without changing more")
     return result
 
 
@@ -150,7 +150,7 @@ def _prove(before: Reading, after: Reading, expected: dict[int, Any]) -> None:
     found = {document.index: document.object for document in after.documents}
     as_broken = (before.skipped, len(before.errors)) == (after.skipped, len(after.errors))
     if not as_broken or not identical(found, expected):
-        raise EditRefused("the edited file does not read as it should")
+        raise EditRefusedError("the edited file does not read as it should")
 
 
 def _small_steps(operation: Operation, value: Any) -> Iterator[Operation]:

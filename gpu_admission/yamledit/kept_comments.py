@@ -15,7 +15,7 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.manifests import comments, reader
 from gpu_admission.manifests.yaml_nodes import Mapping, Sequence
 
-from .source_text import Ground
+from .source_text import SourceText
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Page:
         self.text = text
         document = reader.read(text.encode(errors="surrogatepass"), is_json=False).documents[0]
         self.value: Any = document.object
-        self.ground = Ground(text)
+        self.ground = SourceText(text)
         self.spots: dict[Pointer, tuple[Node, Node]] = dict(_spots(document.root, ()))
         self.root = document.root
         self.comments = list(self._comments())
@@ -97,8 +97,8 @@ def keep(before: str, after: str) -> str:
             changes.append((start, new.text.find("\n", start) + 1 or len(new.text), ""))
         elif not _FOR_US.match(comment.text):
             continue
-        place, said = _placed(comment, target, old, new)
-        changes.append((place, place, said))
+        place, raw_value = _placed(comment, target, old, new)
+        changes.append((place, place, raw_value))
     return _changed(after, changes)
 
 
@@ -170,7 +170,7 @@ def _line_above(key: Node, text: str, new: Page) -> tuple[int, str]:
 def _changed(text: str, changes: list[tuple[int, int, str]]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     parts, at = [], 0
-    for start, end, said in sorted(changes, key=lambda each: each[:2]):
-        parts += [text[at:start], said.replace("\n", newline)]
+    for start, end, raw_value in sorted(changes, key=lambda each: each[:2]):
+        parts += [text[at:start], raw_value.replace("\n", newline)]
         at = max(at, end)
     return "".join([*parts, text[at:]])

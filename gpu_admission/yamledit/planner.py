@@ -13,13 +13,13 @@ from gpu_admission.manifests.yaml_nodes import Alias, Mapping, Scalar, Sequence,
 
 from . import emit
 from .formatting_style import Layout
-from .source_text import UNUSUAL, EditRefused, Ground, Slot
+from .source_text import UNUSUAL, EditRefusedError, Slot, SourceText
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gpu_admission.manifests.yaml_nodes import Node, Pointer, Step
+    from gpu_admission.manifests.yaml_nodes import Node, NodeStep, Pointer
 
     from .source_text import Collection
 
@@ -43,7 +43,7 @@ def make(splices: list[Splice], text: str) -> str:
     parts, at = [], 0
     for splice in sorted(splices, key=lambda splice: (splice.start, splice.end)):
         if splice.start < at:
-            raise EditRefused("two changes touch the same text")
+            raise EditRefusedError("two changes touch the same text")
         parts += [text[at : splice.start], splice.text]
         at = splice.end
     return "".join([*parts, text[at:]])
@@ -53,18 +53,18 @@ class Planner:
     """Plans operations on one document, given as its text and its tree. Raises EditRefused."""
 
     def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
-        self._ground = Ground(text)
+        self._ground = SourceText(text)
         self._root = root
         self._layout = Layout(text, root, is_json=is_json)
 
     def plan(self, op: str, path: Pointer, value: Any) -> list[Splice]:
         """Return the splices that carry out an operation."""
         if not path:
-            raise EditRefused("a whole document is not replaced")
+            raise EditRefusedError("a whole document is not replaced")
         steps = walk(self._root, path)
         slots = _slots(steps)
         if len(steps) < len(path) or (len(steps) == len(path) and op != "add"):
-            raise EditRefused("there is nothing at this place")
+            raise EditRefusedError("there is nothing at this place")
         if len(steps) == len(path):
             return self._insert(slots, steps[-1].node, path[-1], value)
         if op == "remove":
@@ -75,17 +75,17 @@ class Planner:
 
     def _insert(self, slots: list[Slot], parent: Node, token: str | int, value: Any) -> list[Splice]:
         if isinstance(parent, Alias):
-            raise EditRefused(SHARED)
+            raise EditRefusedError(SHARED)
         _refuse_anchored(parent)
         if not isinstance(parent, Mapping | Sequence):
-            raise EditRefused("there is neither a map nor a list to add to")
+            raise EditRefusedError("there is neither a map nor a list to add to")
         if not self._ground.children(parent):
             return self._fill(slots, parent, {str(token): value} if isinstance(parent, Mapping) else [value])
         if isinstance(parent, Mapping):
             return self._insert_pair(parent, str(token), value)
         at = len(parent.items) if token == "-" else int(token)
         if at > len(parent.items):
-            raise EditRefused("the list is shorter than that")
+            raise EditRefusedError("the list is shorter than that")
         return self._insert_item(parent, at, value)
 
     # Values -------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ class Planner:
         elif ground.indentation(start) is not None:
             return [self._whole_lines(start, end)]
         elif at == last:
-            raise EditRefused(UNUSUAL)
+            raise EditRefusedError(UNUSUAL)
         else:
             behind, end = ground.line_end(end), ground.child_start(holder, at + 1)
             ground.keep_comments(behind, end)
@@ -230,12 +230,12 @@ class Planner:
         return Splice(self._ground.line_start(start), line_break + 1 or len(self._ground.text), "")
 
 
-def _slots(steps: list[Step]) -> list[Slot]:
+def _slots(steps: list[NodeStep]) -> list[Slot]:
     """Return the places along a path, all of which must be the author's own text for this object alone."""
     slots = []
     for parent, step in pairwise(steps):
         if not step.direct or not isinstance(parent.node, Mapping | Sequence):
-            raise EditRefused(SHARED)
+            raise EditRefusedError(SHARED)
         _refuse_anchored(parent.node)
         slots.append(Slot(parent.node, step.node, step.pair))
     return slots
@@ -243,4 +243,4 @@ def _slots(steps: list[Step]) -> list[Slot]:
 
 def _refuse_anchored(node: Node) -> None:
     if node.anchor is not None:
-        raise EditRefused(f"it stands in the anchor &{node.anchor}, whose aliases would change too")
+        raise EditRefusedError(f"it stands in the anchor &{node.anchor}, whose aliases would change too")

@@ -18,7 +18,7 @@ _COLON = re.compile(r"[ \t]*:")
 _DEEPER_COMMENT = re.compile(r"\r?\n( +)#[^\r\n]*")
 
 
-class EditRefused(Exception):
+class EditRefusedError(Exception):
     """An edit that cannot be made safely: why, and the line (from 1) of what was to change, or None."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
@@ -40,7 +40,7 @@ class Slot:
         self.index = next(at for at, child in enumerate(children) if child is (pair or node))
 
 
-class Ground:
+class SourceText:
     """The text of a document, in code points from 0. Ends are exclusive."""
 
     def __init__(self, text: str) -> None:
@@ -107,7 +107,7 @@ class Ground:
             dash = line + margin
             if self.text[dash : dash + 1] == "-" and self.indentation(dash) is not None:
                 return dash
-        raise EditRefused(UNUSUAL)
+        raise EditRefusedError(UNUSUAL)
 
     def child_end(self, holder: Collection, at: int) -> int:
         """Return where the content of a child ends."""
@@ -121,13 +121,13 @@ class Ground:
             return self.child_start(slot.holder, slot.index) + 1
         colon = _COLON.match(self.text, slot.pair.key.end)
         if colon is None:
-            raise EditRefused(UNUSUAL)
+            raise EditRefusedError(UNUSUAL)
         return colon.end()
 
     def keep_comments(self, start: int, end: int) -> None:
         """Refuse to take out text in which a comment stands, or what could be one."""
         if _COMMENT.search(self.text, start, end):
-            raise EditRefused("a comment would be lost")
+            raise EditRefusedError("a comment would be lost")
 
 
 def _without_break(text: str) -> str:

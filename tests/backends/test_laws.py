@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gpu_admission.backends import cards, dra
-from gpu_admission.backends.portable import SEVENTHS, Request
+from gpu_admission.backends.portable import SEVENTHS, GpuShare
 from gpu_admission.core import quantity
 
 MIB, GIB = quantity.MIB, quantity.GIB
@@ -18,7 +18,7 @@ CARDS = {"mig", "mps"}
 
 memory = st.none() | st.integers(100 * MIB, 100 * GIB)
 requests = st.builds(
-    lambda memory, count, cores: Request(memory, count, None if cores is None else cores * SEVENTHS),
+    lambda memory, count, cores: GpuShare(memory, count, None if cores is None else cores * SEVENTHS),
     memory,
     st.integers(1, 4) | st.just(1),
     st.none() | st.integers(1, 100),
@@ -39,11 +39,11 @@ def given_by(name, target, document):
     """What a pod is given under a policy, as a portable request; None where nothing is asked in its own words."""
     if name == "dra":
         claims = document["spec"].get("resourceClaims", ())
-        return Request(None, len(claims)) if claims else None
+        return GpuShare(None, len(claims)) if claims else None
     request = understood(target, document).get("main")
     if request is None:
         plain = document["spec"]["containers"][0].get("resources", {}).get("limits", {}).get("nvidia.com/gpu")
-        return Request(None, int(plain)) if name == "mig" and plain else None
+        return GpuShare(None, int(plain)) if name == "mig" and plain else None
     if name == "exclusive":
         return with_affinity(request, document)
     return request
@@ -56,7 +56,7 @@ def with_affinity(request, document):
         return request
     terms = said["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]["nodeSelectorTerms"]
     least = int(terms[0]["matchExpressions"][0]["values"][0]) + 1
-    return Request(least * MIB, request.count)
+    return GpuShare(least * MIB, request.count)
 
 
 def enough(name, given, asked):
@@ -144,9 +144,9 @@ def test_what_kais_annotations_ask_is_given_in_full_by_another_or_refused(target
 def portable_meaning(source, document, written):
     """What a pod says once its node choice is forgotten: that part of exclusive's words no other reads."""
     if source in {"exclusive", "dra", "time-slicing", "mps"} and document["spec"].get("affinity"):
-        return Request(None, written.count)
+        return GpuShare(None, written.count)
     if source in {"time-slicing", "mps"}:
-        return Request(None, written.count, share=True)
+        return GpuShare(None, written.count, share=True)
     return written
 
 
@@ -180,7 +180,7 @@ def test_the_chosen_profile_is_the_smallest_that_fits(model, asked, percent):
     target = policy("mig", [model])
     said = {MEM: str(asked)} | ({} if percent is None else {CORE: str(percent)})
     after, _ = admitted(target, pod(said))
-    card = cards.card({"model": model})
+    card = cards.gpu_model({"model": model})
     fitting = [
         profile
         for profile in card.profiles

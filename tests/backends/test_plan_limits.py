@@ -19,7 +19,7 @@ def test_one_container_too_many_to_translate_is_one_error_and_no_patch(name):
     engine = Engine(rules.ALL, loader.load(name))
     document = pod(MOST + 1, {"gpu-admission.io/gpu-mem": "8Gi"})
     mutation = engine.mutate(document, "admission")
-    found = [each for each in engine.left(mutation) if each.rule.startswith("GPU1")]
+    found = [each for each in engine.remaining(mutation) if each.rule.startswith("GPU1")]
     assert [(each.rule, each.severity, each.pointer[:4]) for each in found] == [
         ("GPU102", "error", ("spec", "containers", 0, "resources"))
     ]

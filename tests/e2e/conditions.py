@@ -68,7 +68,7 @@ def _plural(kind):
 
 def _expression(policy):
     """All conditions of the webhook that validates pods, but for who is exempt."""
-    hooks = webhook_configurations.configurations(policy, webhook_configurations.Options())[1]["webhooks"]
+    hooks = webhook_configurations.configurations(policy, webhook_configurations.RegistrationOptions())[1]["webhooks"]
     (pods,) = (hook for hook in hooks if hook["name"].startswith("pods."))
     conditions = [each["expression"] for each in pods["matchConditions"] if each["name"] != "not-exempt"]
     return " &&\n".join(f"({text})" for text in conditions)

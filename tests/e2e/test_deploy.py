@@ -151,7 +151,7 @@ def test_parts_agree(built, overlay):
         one(objects, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"],
     ):
         assert selector.items() <= pod["metadata"]["labels"].items()
-    assert service["spec"]["ports"][0]["port"] == webhook_configurations.Options().port
+    assert service["spec"]["ports"][0]["port"] == webhook_configurations.RegistrationOptions().port
     for obj in objects:
         for hook in obj.get("webhooks", ()):
             where = hook["clientConfig"]["service"]

@@ -221,7 +221,7 @@ class TestWhileTheWebhookIsUp:
     @pytest.mark.parametrize("case", ORDINARY)
     def test_ordinary_pods_never_reach_it(self, recorded, case):
         policy, ask = recorded
-        if policy.in_force(rules.BY_ID[ONLY_IN_STRICT.get(case, "GPU206")]) and case in ONLY_IN_STRICT:
+        if policy.is_enabled(rules.BY_ID[ONLY_IN_STRICT.get(case, "GPU206")]) and case in ONLY_IN_STRICT:
             pytest.skip("this policy has a rule on it")
         answer, called = ask(ORDINARY[case])
         assert (answer.status, called) == (201, []), answer
@@ -235,7 +235,7 @@ class TestWhileTheWebhookIsUp:
         policy, ask = recorded
         missed = []
         for rule in rules.ALL:
-            if not policy.in_force(rule):
+            if not policy.is_enabled(rule):
                 continue
             for obj in yaml.safe_load_all(rule.bad):
                 if obj["kind"] == "Pod" and findings(obj, policy) - ORDINARY_LIFE:

@@ -53,7 +53,7 @@ class Server:
 
     def configurations(self, policy="default"):
         """The generated webhook configurations of a policy, calling this server."""
-        options = webhook_configurations.Options(
+        options = webhook_configurations.RegistrationOptions(
             url=f"https://127.0.0.1:{self.port}", ca_bundle=self.authority, route="" if policy == "default" else policy
         )
         return webhook_configurations.configurations(loader.load(policy), options)

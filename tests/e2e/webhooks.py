@@ -92,7 +92,7 @@ def registered(api, objects):
 
 
 def options(name, url, ca, **more):
-    return webhook_configurations.Options(name=name, url=url, ca_bundle=ca, **more)
+    return webhook_configurations.RegistrationOptions(name=name, url=url, ca_bundle=ca, **more)
 
 
 def settled(check, seconds=30):

@@ -175,7 +175,7 @@ class TestValidate:
         assert Engine(rules, Policy("p", {"rules": {"GPU001": "warn"}})).validate(pod("a"))
 
     def test_a_rule_for_templates_does_not_judge_pods_at_admission(self):
-        rules = [rule("GPU001", wants_label("one"), sees=frozenset({"template"}))]
+        rules = [rule("GPU001", wants_label("one"), admission_kinds=frozenset({"template"}))]
         engine = Engine(rules, Policy("p"))
         assert engine.validate(pod("a"), "file")
         assert engine.validate(pod("a"), "admission") == []
@@ -210,7 +210,7 @@ class TestIntroduced:
         {"bad": ""},
         {"good": ""},
         {"fix": "maybe"},
-        {"sees": frozenset()},
+        {"admission_kinds": frozenset()},
     ],
 )
 def test_an_incomplete_rule_fails_when_it_is_made(field):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import policies
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
-from gpu_admission.engine.rule import NEEDS, POD, TEMPLATE
+from gpu_admission.engine.rule import POD, SCOPES, TEMPLATE
 from gpu_admission.policy.model import Policy
 from gpu_admission.workloads import workload
 
@@ -24,7 +24,7 @@ def naive(policy, document, origin):
     found = []
     for rule in rules.ALL:
         for view in workload.read(document, policy, origin):
-            if origin == "file" or (POD if view.defaulted else TEMPLATE) in rule.sees:
+            if origin == "file" or (POD if view.defaulted else TEMPLATE) in rule.admission_kinds:
                 alone = Engine([rule], policy)
                 found += [(rule.id, each.pointer, each.message, each.advice) for each in rule.check(view, policy)
                           if alone.rules and policy.action(rule, each.severity or rule.severity) != "off"]  # fmt: skip
@@ -39,7 +39,7 @@ def same(policy, document, origin):
     engine = Engine(rules.ALL, policy)
     assert told(engine.validate(document, origin)) == naive(policy, document, origin)
     mutation = engine.mutate(document, origin)
-    left = engine.left(mutation)
+    left = engine.remaining(mutation)
     assert left == engine.judge(workload.read(mutation.object, policy, origin))
     assert told(left) == naive(policy, mutation.object, origin)
 
@@ -124,6 +124,6 @@ def test_on_variables_of_every_role(role, name):
 
 def test_the_rules_that_are_left_out_are_many():
     """Otherwise the tests above would compare a thing with itself."""
-    counts = {need: sum(rule.needs == need for rule in rules.ALL) for need in NEEDS}
+    counts = {need: sum(rule.scope == need for rule in rules.ALL) for need in SCOPES}
     assert counts["request"] > 15
     assert 0 < counts["object"] < 4

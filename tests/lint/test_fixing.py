@@ -6,7 +6,7 @@ import subprocess
 import pytest
 
 from gpu_admission.lint import fixes
-from gpu_admission.yamledit.edit import EditRefused
+from gpu_admission.yamledit.edit import EditRefusedError
 
 from .conftest import CLEAN, POD
 
@@ -166,7 +166,7 @@ def test_what_cannot_be_edited_is_left_alone_and_named(lint):
 
 def test_an_editor_that_refuses_everything_leaves_the_file(lint, monkeypatch):
     def refuse(*_):
-        raise EditRefused("not today", 3)
+        raise EditRefusedError("not today", 3)
 
     monkeypatch.setattr(fixes, "edit", refuse)
     lint.write("a.yaml")

@@ -25,7 +25,7 @@ ALWAYS = {
 
 def configured(policy="default", **options):
     loaded = loader.load(policy) if isinstance(policy, str) else policy
-    return webhook_configurations.configurations(loaded, webhook_configurations.Options(**options))
+    return webhook_configurations.configurations(loaded, webhook_configurations.RegistrationOptions(**options))
 
 
 def hooks(policy="default", **options):
@@ -217,7 +217,7 @@ def test_plurals(kind, plural):
 class TestAccess:
     def rules(self, **how):
         objects = webhook_configurations.access(
-            webhook_configurations.Options(name="n", service="s", namespace="ns"), **how
+            webhook_configurations.RegistrationOptions(name="n", service="s", namespace="ns"), **how
         )
         for obj in objects:
             if obj["kind"].endswith("Binding"):
@@ -344,6 +344,6 @@ class TestSeveralPolicies:
 def configured_hooks(*policies):
     return [
         hook
-        for obj in webhook_configurations.configurations(policies, webhook_configurations.Options())
+        for obj in webhook_configurations.configurations(policies, webhook_configurations.RegistrationOptions())
         for hook in obj["webhooks"]
     ]

@@ -22,7 +22,7 @@ from gpu_admission.reports import (
     sarif,
     text,
 )
-from gpu_admission.reports.report import Located, Place, Remark, Report
+from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, Report
 from gpu_admission.reports.style import Style
 
 FORMATS = {
@@ -54,8 +54,8 @@ def finding(rule="GPU001", severity="error", pointer=("spec", 0, "nvidia.com/gpu
 
 
 def located(*args, file="a.yaml", line=3, column=5, end=8, suppressed=None, place=None, **more):
-    place = place or Place(file, line=line, column=column, end_column=end, text="    key: value")
-    return Located(finding(*args, **more), place, suppressed)
+    place = place or Location(file, line=line, column=column, end_column=end, text="    key: value")
+    return LocatedFinding(finding(*args, **more), place, suppressed)
 
 
 def report(*findings, errors=(), skipped=(), notices=(), files=("a.yaml",)):
@@ -68,8 +68,8 @@ def report(*findings, errors=(), skipped=(), notices=(), files=("a.yaml",)):
     return made
 
 
-UNREAD = Remark(Place("bad,name:%.yaml", line=3, column=2), "not YAML")
-SKIPPED = Remark(Place("t.yaml"), "is a template", "template")
+UNREAD = Diagnostic(Location("bad,name:%.yaml", line=3, column=2), "not YAML")
+SKIPPED = Diagnostic(Location("t.yaml"), "is a template", "template")
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -89,11 +89,11 @@ class TestEveryFormat:
 
     def test_odd_words_break_nothing(self, form):
         odd = "\x00\x1b[31m\ud800\n::error::x\r\N{RIGHT-TO-LEFT OVERRIDE}]]>\"'"
-        place = Place(odd, line=1, column=1, end_column=2, text=odd)
+        place = Location(odd, line=1, column=1, end_column=2, text=odd)
         made = report(
-            Located(finding(message=odd, advice=odd, name=odd, container=odd), place),
-            errors=[Remark(Place(odd), odd)],
-            skipped=[Remark(Place(odd), odd, "template")],
+            LocatedFinding(finding(message=odd, advice=odd, name=odd, container=odd), place),
+            errors=[Diagnostic(Location(odd), odd)],
+            skipped=[Diagnostic(Location(odd), odd, "template")],
             files=[odd],
         )
         said = FORMATS[form](made).encode("utf-8", "backslashreplace").decode()
@@ -131,7 +131,7 @@ class TestText:
         ],
     )
     def test_excerpts(self, line, column, end, shown, before, length):
-        said = text.excerpt(Place("a", line=1, column=column, end_column=end, text=line))
+        said = text.excerpt(Location("a", line=1, column=column, end_column=end, text=line))
         if "\N{COMBINING ACUTE ACCENT}" in line:  # printable, and of no width
             assert said[1] == " " * 4
             return
@@ -139,7 +139,7 @@ class TestText:
         assert said[2] >= min(length, 1)
 
     def test_a_cut_line_keeps_its_column(self):
-        place = Place("a", line=1, column=1001, end_column=1004, text="x" * 200 + "key: 1")
+        place = Location("a", line=1, column=1001, end_column=1004, text="x" * 200 + "key: 1")
         place.text_column = 801
         shown, before, _ = text.excerpt(place)
         assert shown[len(before) :].startswith("key")
@@ -191,7 +191,7 @@ class TestJson:
         assert "notices" not in said
 
     def test_what_is_repaired_counts_apart(self):
-        made = report(Located(finding().marked_repaired(), Place("a.yaml", line=1, column=1)))
+        made = report(LocatedFinding(finding().marked_repaired(), Location("a.yaml", line=1, column=1)))
         assert made.summary()["error"] == 0
         assert made.summary()["repaired"] == 1
 
@@ -308,9 +308,9 @@ class TestGithub:
 
     def test_levels(self):
         assert github.render(report(located(severity="info"))).startswith("::notice ")
-        assert github.render(report(Located(finding().marked_repaired(), Place("a", line=1, column=1)))).startswith(
-            "::notice "
-        )
+        assert github.render(
+            report(LocatedFinding(finding().marked_repaired(), Location("a", line=1, column=1)))
+        ).startswith("::notice ")
 
 
 def test_gitlab():

@@ -8,7 +8,7 @@ LIMITED = {"limits": {"perContainer": 8, "perPod": 10, "counts": [1, 2, 4, 8, 16
 NODES = {"cluster": {"cards": [{"model": "A30-24", "perNode": 4}, {"model": "A100-80", "perNode": 8}]}}
 
 
-def asks(count, name="train", **more):
+def wants_gpu(count, name="train", **more):
     return container({"limits": {GPU: count}}, name=name, **more)
 
 
@@ -31,36 +31,36 @@ CASES = [
     ),
     Case(
         "two containers, together too many",
-        pod(asks(8, "a"), asks(4, "b")),
+        pod(wants_gpu(8, "a"), wants_gpu(4, "b")),
         (Expected(LAST, "warning", ["12 GPUs", "allows 10"]),),
         policy=LIMITED,
     ),
     Case(
         "one too big by itself is one mistake",
-        pod(asks(16, "a"), asks(4, "b")),
+        pod(wants_gpu(16, "a"), wants_gpu(4, "b")),
         (Expected(LIMIT, "warning"),),
         policy=LIMITED,
     ),
     Case(
         "init containers run one after the other",
-        pod(asks(4), initContainers=[asks(8, "a"), asks(8, "b")]),
+        pod(wants_gpu(4), initContainers=[wants_gpu(8, "a"), wants_gpu(8, "b")]),
         policy=LIMITED,
     ),
     Case(
         "sidecars stay",
-        pod(asks(8), initContainers=[asks(4, "proxy", restartPolicy="Always")]),
+        pod(wants_gpu(8), initContainers=[wants_gpu(4, "proxy", restartPolicy="Always")]),
         (Expected(LIMIT, "warning", "12 GPUs"),),
         policy=LIMITED,
     ),
     Case(
         "an init container runs beside the sidecars before it",
-        pod(asks(1), initContainers=[asks(4, "proxy", restartPolicy="Always"), asks(8, "setup")]),
+        pod(wants_gpu(1), initContainers=[wants_gpu(4, "proxy", restartPolicy="Always"), wants_gpu(8, "setup")]),
         (Expected(LIMIT, "warning", "12 GPUs"),),
         policy=LIMITED,
     ),
     Case(
         "but not beside those after it",
-        pod(asks(1), initContainers=[asks(8, "setup"), asks(4, "proxy", restartPolicy="Always")]),
+        pod(wants_gpu(1), initContainers=[wants_gpu(8, "setup"), wants_gpu(4, "proxy", restartPolicy="Always")]),
         policy=LIMITED,
     ),
     Case("fits the largest node", one({"limits": {GPU: 8}}), policy=NODES),
@@ -72,7 +72,7 @@ CASES = [
     ),
     Case(
         "fits no node together",
-        pod(asks(8, "a"), asks(1, "b")),
+        pod(wants_gpu(8, "a"), wants_gpu(1, "b")),
         (Expected(LAST, "warning", ["9 GPUs", "has 8"]),),
         policy=NODES,
     ),
@@ -83,7 +83,7 @@ CASES = [
     ],
     Case(
         "nor do they add up with them",
-        pod(asks(8), container({"limits": {"aws.amazon.com/neuron": 16}}, name="b")),
+        pod(wants_gpu(8), container({"limits": {"aws.amazon.com/neuron": 16}}, name="b")),
         policy=NODES,
     ),
     Case(
@@ -103,7 +103,7 @@ CASES = [
     Case("memory is no count", one({"limits": {"nvidia.com/gpumem": 9000}}), policy={**LIMITED, **NODES}),
     Case(
         "unreadable, fractional and negative are others'",
-        pod(asks("x", "a"), asks(99.5, "b"), asks(-99, "c")),
+        pod(wants_gpu("x", "a"), wants_gpu(99.5, "b"), wants_gpu(-99, "c")),
         policy=LIMITED,
     ),
     Case("a huge amount", one({"limits": {GPU: "1e1000000"}}), (Expected(LIMIT, "warning"),), policy=LIMITED),

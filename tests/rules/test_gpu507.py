@@ -89,7 +89,7 @@ def test_node_in_hand(row):
 def test_no_shipped_policy_switches_it_on_by_itself(name):
     loaded = loader.load(name)
     on = loaded.spec.get("rules", {}).get("GPU507")
-    assert loaded.in_force(rules.BY_ID["GPU507"]) is (on is not None)
+    assert loaded.is_enabled(rules.BY_ID["GPU507"]) is (on is not None)
 
 
 def test_a_policy_denies_it():

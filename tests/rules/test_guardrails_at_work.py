@@ -180,7 +180,7 @@ class TestAtTheWebhook:
 
 
 def hooks(spec):
-    found = webhook_configurations.configurations(Policy("p", spec), webhook_configurations.Options())
+    found = webhook_configurations.configurations(Policy("p", spec), webhook_configurations.RegistrationOptions())
     return {hook["name"].partition(".")[0]: hook for obj in found for hook in obj["webhooks"]}
 
 
@@ -206,7 +206,7 @@ class TestWhatIsRegistered:
 def test_the_shipped_policy_switches_all_of_them_on_and_no_other_any():
     for name in loader.shipped():
         policy = loader.load(name)
-        on = {rule.id for rule in rules.ALL if rule.id >= "GPU501" and policy.in_force(rule)}
+        on = {rule.id for rule in rules.ALL if rule.id >= "GPU501" and policy.is_enabled(rule)}
         assert on == ({*GUARDRAILS, "GPU507"} if name == "guardrails" else set()), name
 
 

@@ -25,13 +25,13 @@ def declared(rule, policy=touching.EVERY_RULE):
 
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)
 def test_who_judges_pods_without_a_gpu_says_by_what(rule):
-    assert bool(declared(rule)) == (rule.needs != "request" and rule.id not in SILENT)
+    assert bool(declared(rule)) == (rule.scope != "request" and rule.id not in SILENT)
 
 
 @pytest.mark.parametrize("rule", [rule for rule in rules.ALL if declared(rule)], ids=lambda rule: rule.id)
 def test_a_rule_that_a_policy_switches_on_is_among_what_is_read(rule):
     on, off = (Policy("p", {"rules": {rule.id: action}}) for action in ("deny", "off"))
-    sight = next(iter(sorted(rule.sees)))
+    sight = next(iter(sorted(rule.admission_kinds)))
     with_it, without = (_fields(by_rules(policy, sight)) for policy in (on, off))
     assert without < with_it
 
@@ -71,12 +71,12 @@ def test_the_random_pods_try_every_rule():
         if not judge.names_a_gpu(obj):
             found |= judge.says(obj)[0]
     # No random pod requests what it does not limit: the API server refuses those, and none would be compared.
-    assert found >= {rule.id for rule in rules.ALL if declared(rule) and POD in rule.sees} - {"GPU001"}
+    assert found >= {rule.id for rule in rules.ALL if declared(rule) and POD in rule.admission_kinds} - {"GPU001"}
 
 
 def test_the_examples_of_rules_are_met():
     for rule in rules.ALL:
-        if declared(rule) and POD in rule.sees:
+        if declared(rule) and POD in rule.admission_kinds:
             assert any(obj["kind"] == "Pod" for obj in yaml.safe_load_all(rule.bad)), rule.id
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gpu_admission import rules
 from gpu_admission.engine.reads import NOTHING
-from gpu_admission.lint.file_linter import Judge, Settings
+from gpu_admission.lint.file_linter import FileLinter, LintOptions
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.rules import relevance
@@ -59,9 +59,9 @@ def test_findings_are_the_same_both_ways(policy):
         for text in (rule.bad, rule.good):
             found = []
             for parse_all in (False, True):
-                settings = Settings(own)
+                settings = LintOptions(own)
                 settings.parse_all = parse_all
-                outcome, _ = Judge(settings).judge(Source(), text.encode())
+                outcome, _ = FileLinter(settings).judge(Source(), text.encode())
                 found.append([each.finding for each in outcome.findings])
             assert found[0] == found[1]
 
@@ -69,9 +69,9 @@ def test_findings_are_the_same_both_ways(policy):
 @pytest.mark.skipif(not CORPUS, reason="GPU_LINT_CORPUS names no folder of manifests")
 @pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.name)
 def test_a_corpus_has_the_same_findings_both_ways(policy):
-    quick, full = Settings(policy), Settings(policy)
+    quick, full = LintOptions(policy), LintOptions(policy)
     full.parse_all = True
-    one, other = Judge(quick), Judge(full)
+    one, other = FileLinter(quick), FileLinter(full)
     for path in sorted(Path(CORPUS).rglob("*.y*ml")):
         data = path.read_bytes()
         if not made(policy).may_matter(data):
@@ -81,7 +81,7 @@ def test_a_corpus_has_the_same_findings_both_ways(policy):
 
 def test_every_rule_that_judges_pods_without_gpus_says_what_it_reads():
     for rule in rules.ALL:
-        if rule.needs == "pod" and rule.reads is NOTHING:
+        if rule.scope == "pod" and rule.reads is NOTHING:
             assert rule.id in relevance.UNDECLARED, f"{rule.id} declares no markers (reads=, or in relevance.py)"
 
 

@@ -94,10 +94,10 @@ def undeclared(all_rules, words):
     for text in words:
         for field, obj in placed(text):
             (view,) = workloads.read(obj, POLICY, "admission")
-            if view.holds == "request":
+            if view.scope == "request":
                 continue
             for rule in all_rules:
-                if POD not in rule.sees or rule.needs == "request" or (rule.id, field, text) in found:
+                if POD not in rule.admission_kinds or rule.scope == "request" or (rule.id, field, text) in found:
                     continue
                 if any((problem.severity or rule.severity) != "info" for problem in rule.check(view, POLICY)):
                     reads = declared_reads.of_rule(rule, POLICY) or NOTHING
@@ -115,7 +115,7 @@ def test_every_rule_declares_what_it_reads():
 class Careless:
     """A rule that reads an annotation and declares nothing."""
 
-    id, severity, needs, sees, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
+    id, severity, needs, admission_kinds, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
 
     @staticmethod
     def check(workload, _policy):

@@ -9,10 +9,10 @@ import webhook_standin
 from webhook_server import review
 
 from gpu_admission.webhook.policy_store import PolicyStore
-from gpu_admission.webhook.review.types import Answer
+from gpu_admission.webhook.review.types import Response
 from gpu_admission.webhook.server.app import PAGES_WAITING, Pages, Reviews, deadline, review_target
 from gpu_admission.webhook.server.http_request import RequestHead
-from gpu_admission.webhook.server.settings import Settings
+from gpu_admission.webhook.server.settings import ServerSettings
 from gpu_admission.webhook.server.wsgi import call
 
 
@@ -67,7 +67,7 @@ def make(noted):
     def build(decide=None, sources=("default",), **settings):
         policies = PolicyStore(sources, webhook_standin.load)
         policies.refresh()
-        made = Settings(http=True, **settings)
+        made = ServerSettings(http=True, **settings)
         return Reviews(decide or webhook_standin.decider(policies), policies, wsgi, made, pool, noted)
 
     with ThreadPoolExecutor(2) as pool:
@@ -148,7 +148,7 @@ def test_large_bodies_are_decided_one_at_a_time(make, noted):
 
         time.sleep(0.05)
         running.pop()
-        return Answer(200, b"{}")
+        return Response(200, b"{}")
 
     async def run():
         app = make(decide, large_body=10, large_body_wait=10)
@@ -166,7 +166,7 @@ def test_large_bodies_wait_only_so_long(make, noted):
         import time
 
         time.sleep(0.5)
-        return Answer(200, b"{}")
+        return Response(200, b"{}")
 
     async def run():
         app = make(decide, large_body=10, large_body_wait=10)
@@ -186,7 +186,7 @@ def test_pages(make, noted):
         return await settled(noted)
 
     answer = asyncio.run(run())
-    assert answer == Answer(200, b"hello", ((b"content-type", b"text/plain"), (b"x-y", b"z")))
+    assert answer == Response(200, b"hello", ((b"content-type", b"text/plain"), (b"x-y", b"z")))
 
 
 def test_a_page_that_crashes(make, noted):
@@ -211,7 +211,7 @@ def test_too_many_pages_at_a_time(make):
 
 def test_the_health_port_serves_no_reviews(noted):
     async def run(pool):
-        app = Pages(wsgi, Settings(http=True), pool, noted)
+        app = Pages(wsgi, ServerSettings(http=True), pool, noted)
         assert app.admit(head("/validate", "GET")) is None
         app.handle(head("/validate"), review(), noted)
         return await settled(noted)
@@ -230,7 +230,7 @@ def test_the_wsgi_environment():
         return []
 
     answer = call(app, head("/a%20b%ff?q=1", "GET", "X-Under_score: no", "X-Ok: yes", "Content-Length: 0"))
-    assert answer == Answer(204, b"", ())
+    assert answer == Response(204, b"", ())
     assert (seen["PATH_INFO"], seen["QUERY_STRING"], seen["HTTP_X_OK"]) == ("/a b\xff", "q=1", "yes")
     assert "HTTP_X_UNDER_SCORE" not in seen
     assert json.dumps(seen["wsgi.version"]) == "[1, 0]"

@@ -10,11 +10,11 @@ import uvloop
 from webhook_server import pair
 
 from gpu_admission.webhook.certificates import ServingCertificate
-from gpu_admission.webhook.review.types import Answer
+from gpu_admission.webhook.review.types import Response
 from gpu_admission.webhook.server.connection_manager import ConnectionManager
 from gpu_admission.webhook.server.http_request import HttpError
 from gpu_admission.webhook.server.readiness import Drain
-from gpu_admission.webhook.server.settings import Settings
+from gpu_admission.webhook.server.settings import ServerSettings
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 
@@ -42,14 +42,14 @@ class App:
         if head.path == "/wait":
             self.waiting.append(connection)
         else:
-            connection.respond(Answer(200, b"%d" % len(body)))
+            connection.respond(Response(200, b"%d" % len(body)))
 
 
 class World:
     def __init__(self, **settings):
         self.app = App()
         self.drain = Drain()
-        self.manager = ConnectionManager(self.app, Settings(http=True, **settings), self.drain)
+        self.manager = ConnectionManager(self.app, ServerSettings(http=True, **settings), self.drain)
         self.listening = socket.create_server(("127.0.0.1", 0))
         self.listening.setblocking(False)
         self.manager.listen([self.listening])
@@ -135,7 +135,7 @@ def test_a_request_being_answered_is_never_given_up():
         late, _ = await world.client(GET)  # there is no room for it yet
         assert len(world.manager.open) == 2
         for connection in world.app.waiting:
-            connection.respond(Answer(200, b""))
+            connection.respond(Response(200, b""))
         assert [await status(each) for each in (one, two, late)] == [200, 200, 200]
 
     run(scenario, max_connections=2)
@@ -209,7 +209,7 @@ def test_at_the_end_answers_close_and_the_idle_are_closed(stopping):
         assert (await idle.read()).startswith(b"HTTP/1.1 200 ")
         writer.write(GET)
         assert b"connection: close" in await newcomer.read()
-        world.app.waiting[0].respond(Answer(200, b""))
+        world.app.waiting[0].respond(Response(200, b""))
         assert b"connection: close" in await waiting.read()
         silent, _ = await world.client() if not stopping else (idle, None)
         world.manager.retire(newcomers=True)
@@ -241,7 +241,7 @@ def test_a_client_that_is_gone_when_its_answer_comes():
         _, writer = await world.client(GET.replace(b"/ ", b"/wait "))
         writer.transport.abort()
         await world.turns()
-        world.app.waiting[0].respond(Answer(200, b"x" * 10_000_000))
+        world.app.waiting[0].respond(Response(200, b"x" * 10_000_000))
         await world.turns()
         assert not world.manager.open
 

@@ -5,7 +5,7 @@ from gunicorn.asgi.parser import CallbackRequest, PythonProtocol
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpu_admission.webhook.review.types import JSON, Answer
+from gpu_admission.webhook.review.types import JSON, Response
 from gpu_admission.webhook.server.http_request import MAX_FIELDS, MAX_HEAD, HttpError, RequestParser, render
 
 
@@ -351,7 +351,7 @@ def test_chunks_arrive_whole_however_they_are_cut(parts, data):
 
 
 def test_an_answer_on_the_wire():
-    answer = Answer(503, b"no\n", (*JSON, (b"retry-after", b"1")))
+    answer = Response(503, b"no\n", (*JSON, (b"retry-after", b"1")))
     assert render(answer, b"date: D\r\n", close=True) == (
         b"HTTP/1.1 503 Service Unavailable\r\nserver: gpu-admission\r\ndate: D\r\ncontent-length: 3\r\n"
         b"content-type: application/json\r\nretry-after: 1\r\nconnection: close\r\n\r\nno\n"

@@ -96,7 +96,7 @@ def test_a_binding_cannot_call_its_pod_one():
 def test_the_api_server_does_not_ask_about_them(policy):
     hooks = [
         hook
-        for made in webhook_configurations.configurations(policy, webhook_configurations.Options())
+        for made in webhook_configurations.configurations(policy, webhook_configurations.RegistrationOptions())
         for hook in made["webhooks"]
     ]
     asked = {

@@ -3,25 +3,25 @@ import dataclasses
 import pytest
 
 from gpu_admission.commands import main
-from gpu_admission.webhook.server.settings import Settings, SettingsError, address, misspelt
+from gpu_admission.webhook.server.settings import ServerSettings, SettingsError, address, misspelt
 
 
 def test_flags_win_over_the_environment():
     environ = {"GPU_ADMISSION_WORKERS": "4", "GPU_ADMISSION_POLICY": "a, b,", "GPU_ADMISSION_HTTP": "yes"}
-    settings = Settings.from_environment(environ, workers=3, bind=None)
+    settings = ServerSettings.from_environment(environ, workers=3, bind=None)
     assert (settings.workers, settings.policy, settings.http, settings.bind) == (3, ("a", "b"), True, "0.0.0.0:8443")
 
 
 @pytest.mark.parametrize("name", ["GPU_ADMISSION_ENGINE", "GPU_ADMISSION_KEEPER"])
 def test_no_variable_names_a_module_to_run(name):
-    assert Settings.from_environment({name: "antigravity:fly"}) == Settings()
+    assert ServerSettings.from_environment({name: "antigravity:fly"}) == ServerSettings()
 
 
 def test_every_field_can_come_from_the_environment():
-    for field in dataclasses.fields(Settings):
+    for field in dataclasses.fields(ServerSettings):
         value = {bool: "1", int: "150", float: "1.5", tuple: "x"}.get(type(field.default), "")
         if value:
-            assert getattr(Settings.from_environment({f"GPU_ADMISSION_{field.name.upper()}": value}), field.name)
+            assert getattr(ServerSettings.from_environment({f"GPU_ADMISSION_{field.name.upper()}": value}), field.name)
 
 
 @pytest.mark.parametrize(
@@ -50,22 +50,22 @@ def test_every_field_can_come_from_the_environment():
 )
 def test_what_cannot_be_used_is_named(given, word):
     with pytest.raises(SettingsError, match=word):
-        Settings(**given)
+        ServerSettings(**given)
 
 
 def test_a_number_that_is_none():
     with pytest.raises(SettingsError, match="GPU_ADMISSION_WORKERS"):
-        Settings.from_environment({"GPU_ADMISSION_WORKERS": "many"})
+        ServerSettings.from_environment({"GPU_ADMISSION_WORKERS": "many"})
 
 
 @pytest.mark.parametrize(("text", "meaning"), [("on", True), ("TRUE ", True), ("0", False), ("no", False), ("", False)])
 def test_switches(text, meaning):
-    assert Settings.from_environment({"GPU_ADMISSION_HTTP": text}).http is meaning
+    assert ServerSettings.from_environment({"GPU_ADMISSION_HTTP": text}).http is meaning
 
 
 def test_a_switch_that_is_neither_on_nor_off():
     with pytest.raises(SettingsError, match="GPU_ADMISSION_HTTP: 'ture' is neither true nor false"):
-        Settings.from_environment({"GPU_ADMISSION_HTTP": "ture"})
+        ServerSettings.from_environment({"GPU_ADMISSION_HTTP": "ture"})
 
 
 def test_misspelt_variables_are_named_and_those_of_kubernetes_are_not():

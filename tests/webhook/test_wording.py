@@ -4,7 +4,7 @@ import pytest
 
 from gpu_admission.core.finding import Finding, ObjectRef
 from gpu_admission.webhook.review import messages
-from gpu_admission.webhook.review.decide import Verdict
+from gpu_admission.webhook.review.decide import Decision
 
 REF = ObjectRef("v1", "Pod", None, "p")
 
@@ -22,7 +22,7 @@ def warned(message, advice="", rule="GPU106"):
         ref=REF,
         fix=None,
     )
-    return messages.warnings(Verdict([(finding, "warn")]))[0]
+    return messages.warnings(Decision([(finding, "warn")]))[0]
 
 
 UNIT = 'container "train" asks for aliyun.com/gpu-mem: "8192", that is 8192 GiB: aliyun.com/gpu-mem counts GiB here'

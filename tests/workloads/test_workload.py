@@ -219,8 +219,8 @@ class TestGpuRequest:
         assert (gpu.value, gpu.side, gpu.limit) == ("2", "requests", container.MISSING)
 
     @pytest.mark.parametrize(
-        ("amount", "asks"),
+        ("amount", "wants_gpu"),
         [(1, True), (0, False), ("0", False), (-1, False), ("odd", True), (None, False), ("0.5", True)],
     )
-    def test_what_asks(self, amount, asks):
-        assert self.request({"limits": {"nvidia.com/gpu": amount}}).asks is asks
+    def test_what_asks(self, amount, wants_gpu):
+        assert self.request({"limits": {"nvidia.com/gpu": amount}}).wants_gpu is wants_gpu

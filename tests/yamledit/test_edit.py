@@ -5,7 +5,7 @@ import pytest
 from gpu_admission.core.patch import Operation, PatchError
 from gpu_admission.manifests.reader import read
 from gpu_admission.yamledit import edit as edit_module
-from gpu_admission.yamledit.edit import EditRefused, edit, identical
+from gpu_admission.yamledit.edit import EditRefusedError, edit, identical
 
 TRAIN = ("spec", "containers", 0)
 
@@ -275,13 +275,13 @@ def test_what_nobody_misreads_gets_none(value):
     ],
 )
 def test_what_cannot_be_done_safely_is_refused(text, operation, reason, line):
-    with pytest.raises(EditRefused, match=reason) as caught:
+    with pytest.raises(EditRefusedError, match=reason) as caught:
         edited(text, operation)
     assert caught.value.line == line
 
 
 def test_a_document_that_is_not_there():
-    with pytest.raises(EditRefused, match="no readable document 1"):
+    with pytest.raises(EditRefusedError, match="no readable document 1"):
         edited("a: 1\n---\n[", add("b", value=1), index=1)
 
 
@@ -297,7 +297,7 @@ def test_a_document_that_is_not_there():
     ],
 )
 def test_an_operation_that_does_not_apply(operation):
-    with pytest.raises((PatchError, EditRefused)):
+    with pytest.raises((PatchError, EditRefusedError)):
         edited("a: [1]\n", operation)
 
 
@@ -316,7 +316,7 @@ def test_how_often_a_document_is_read_hardly_grows_with_its_repairs(monkeypatch,
     text = "\n".join(lines).replace("&a{", "&a {").encode() + b"\n"
     operations = [Operation("GPU001", "add", (at, "more"), True) for at in range(count)]
     if anchored:
-        with pytest.raises(EditRefused) as refused:
+        with pytest.raises(EditRefusedError) as refused:
             edit(text, [(0, operations)])
         assert refused.value.line == count // 2 + 1
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, host_requests
 from gpu_admission.workloads.container import MISSING
@@ -26,7 +26,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     What is missing is only judged where the pod spec is known to be complete.
     """
     for pod in workload.pods:
-        if not pod.asks:
+        if not pod.wants_gpu:
             continue
         whole = [host_requests.of_pod(workload, pod, name) for name in ("memory", "cpu")]
         served = [each for each in pod.containers if pod.serves(each) and not common.is_patch(workload, each)]
@@ -51,15 +51,16 @@ def _memory(workload: Workload, pod: Pod, found: HostRequest) -> Iterator[Proble
         yield _unequal(found, "sets no memory limit", "limits", found.request, fix)
     elif found.most is not None and found.least is not None and found.least < found.most:
         fix = (patch.replace(ID, found.side_pointer, found.limit),)
-        yield _unequal(found, f"sets a limit of {shown(found.limit)}", "requests", found.limit, fix)
+        yield _unequal(found, f"sets a limit of {format_value(found.limit)}", "requests", found.limit, fix)
 
 
 def _unequal(found: HostRequest, beside: str, side: str, value: object, fix: tuple[patch.Operation, ...]) -> Problem:
     return Problem(
         found.side_pointer,
-        f"{found.label} has a GPU, requests memory: {shown(found.request)} and {beside}: what it uses beyond its "
+        f"{found.label} has a GPU, requests memory: {format_value(found.request)} and {beside}: what it "
+        f"uses beyond its "
         "request is not reserved, and it may be killed when its node runs short of memory",
-        f"set resources.{side}.memory to {shown(value)}, or both to what it needs",
+        f"set resources.{side}.memory to {format_value(value)}, or both to what it needs",
         fix=fix,
         safety="unsafe",
         evidence=("memory", found.limit, found.request),
@@ -73,7 +74,7 @@ def _cpu(found: HostRequest) -> Problem:
     raw = found.limit if found.request is MISSING else found.request
     return Problem(
         found.side_pointer,
-        f"{found.label} has a GPU and requests cpu: {shown(raw)}, so it {consequence}",
+        f"{found.label} has a GPU and requests cpu: {format_value(raw)}, so it {consequence}",
         "set resources.requests.cpu to what it needs",
         evidence=("cpu", found.limit, found.request),
     )
@@ -129,7 +130,7 @@ its author, so it is unsafe.""",
     bad=_POD.format(request="16Gi"),
     good=_POD.format(request="64Gi"),
     default="off",
-    needs="request",
+    scope="request",
     check=check,
     fix="unsafe",
 )

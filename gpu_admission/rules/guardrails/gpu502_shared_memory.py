@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, device_count, shm
 
@@ -21,7 +21,7 @@ ID = "GPU502"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find containers of training jobs, and with several GPUs, whose /dev/shm is not backed by memory of its own."""
     for pod in workload.pods:
-        if not pod.complete or not pod.asks or pod.spec.get("hostIPC") is True:
+        if not pod.complete or not pod.wants_gpu or pod.spec.get("hostIPC") is True:
             continue
         trains = shm.is_training(workload, pod)
         for container in pod.containers:
@@ -57,7 +57,8 @@ def _problems(workload: Workload, pod: Pod, container: Container, policy: Policy
     elif mounted.on_disk:
         yield Problem(
             mounted.pointer,
-            f"{container.label} {reason} but mounts {mounted.on_disk} (volume {shown(mounted.volume)}) at /dev/shm: "
+            f"{container.label} {reason} but mounts {mounted.on_disk} (volume "
+            f"{format_value(mounted.volume)}) at /dev/shm: "
             "what its processes share goes through a disk",
             "mount an emptyDir volume with medium: Memory there",
             fix=mounted.repair(ID, workload.document),
@@ -114,8 +115,8 @@ one container; several containers share one `/dev/shm` until one of them gets it
 """,
     policy={"guardrails": {"sharedMemory": {"size": "16Gi"}}},
     default="off",
-    needs="request",
+    scope="request",
     check=check,
     fix="safe",
-    silences=frozenset(),
+    may_resolve=frozenset(),
 )

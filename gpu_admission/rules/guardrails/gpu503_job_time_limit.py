@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, shown
+from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import time_limits
 
@@ -29,12 +29,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     fields = time_limits.fields_of(workload)
     if fields is None:
         return
-    pods = [pod for pod in workload.pods if pod.asks]
+    pods = [pod for pod in workload.pods if pod.wants_gpu]
     found = {pod.pointer: list(time_limits.deadlines(workload, fields, pod)) for pod in pods}
     place, around = time_limits.holder(workload, fields)
     has_deadline = all(found.values())
     if pods and not time_limits.is_limited(
-        policy.guardrails.time_limit, has_deadline, mapping(around).get(fields.ttl) is not None
+        policy.guardrails.time_limit, has_deadline, as_dict(around).get(fields.ttl) is not None
     ):
         yield _missing(workload, policy, fields, place, around)
     for pod in pods:
@@ -78,7 +78,8 @@ def _too_long(workload: Workload, policy: Policy, found: list[tuple[Pointer, Any
     if seconds > longest:
         yield Problem(
             place,
-            f"this {workload.kind} requests GPUs for up to {shown(seconds)} seconds, and this cluster's policy allows "
+            f"this {workload.kind} requests GPUs for up to {format_value(seconds)} seconds, and this "
+            f"cluster's policy allows "
             f"{longest}",
             f"set activeDeadlineSeconds to {longest} or less",
         )
@@ -127,9 +128,9 @@ unsafe.""",
     bad=f"{_HEAD}{_TEMPLATE}",
     good=f"{_HEAD}  activeDeadlineSeconds: 86400\n{_TEMPLATE}",
     policy={"guardrails": {"jobs": {"deadlineSeconds": 86400}}},
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
     default="off",
-    needs="request",
+    scope="request",
     check=check,
     fix="unsafe",
 )

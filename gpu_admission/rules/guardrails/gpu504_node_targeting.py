@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, node_selection
 
@@ -30,7 +30,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     labels = policy.guardrails.node_labels
     for pod in workload.pods:
         selector = pod.spec.get("nodeSelector")
-        if not pod.complete or not pod.asks or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
+        if not pod.complete or not pod.wants_gpu or pod.spec.get("nodeName") or not isinstance(selector, dict | None):
             continue
         if not node_selection.is_selected(pod, labels):
             yield _problem(workload, pod, policy)
@@ -38,9 +38,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
     patterns = policy.guardrails.node_labels.patterns
-    allowed = ", ".join(map(shown, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
+    allowed = ", ".join(map(format_value, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
     added = _added(pod, policy)
-    advice = ", ".join(f"{key}: {shown(value)}" for key, value in added.items()) or "a label of the GPU nodes it needs"
+    advice = (
+        ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
+        or "a label of the GPU nodes it needs"
+    )
     selector = (*pod.pointer, "nodeSelector")
     fix: tuple[Operation, ...] = tuple(
         patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items()
@@ -103,8 +106,8 @@ select nothing of the kind. It is safe: the administrator chose labels that the 
     good=f'{_POD}  nodeSelector:\n    nvidia.com/gpu.present: "true"\n',
     policy={"guardrails": {"nodes": {"add": [{"key": "nvidia.com/gpu.present", "value": "true"}]}}},
     default="off",
-    needs="request",
+    scope="request",
     check=check,
     fix="safe",
-    silences=frozenset(),
+    may_resolve=frozenset(),
 )

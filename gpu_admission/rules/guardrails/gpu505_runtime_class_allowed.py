@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common
 
@@ -26,14 +26,15 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if allowed is None:
         return
     for pod in workload.pods:
-        given = text(pod.spec.get("runtimeClassName"))
-        if not pod.asks or not given or common.unfilled(workload, given):
+        given = as_str(pod.spec.get("runtimeClassName"))
+        if not pod.wants_gpu or not given or common.unfilled(workload, given):
             continue
         if given != policy.runtime_class and not allowed.match(given):
             names = ", ".join(dict.fromkeys([*filter(None, [policy.runtime_class]), *allowed.patterns]))
             yield Problem(
                 (*pod.pointer, "runtimeClassName"),
-                f"the pod requests a GPU and sets runtimeClassName to {shown(given)}, which this cluster's policy does "
+                f"the pod requests a GPU and sets runtimeClassName to {format_value(given)}, which this "
+                f"cluster's policy does "
                 "not allow for GPU pods",
                 f"use one of: {names}; or remove runtimeClassName" if names else "remove runtimeClassName",
             )
@@ -74,6 +75,6 @@ Pods that set none are not judged.""",
     good=_POD.format(name="nvidia"),
     policy={"guardrails": {"runtimeClasses": ["nvidia"]}},
     default="off",
-    needs="request",
+    scope="request",
     check=check,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 
 TYPE_CHECKING = False
@@ -27,12 +27,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         return
     names = ", ".join(allowed.patterns[:_MOST_SHOWN]) + (", …" if len(allowed.patterns) > _MOST_SHOWN else "")
     for pod in workload.pods:
-        first = next((gpu for gpu in pod.gpus if gpu.asks), None)
-        if pod.asks:
+        first = next((gpu for gpu in pod.gpus if gpu.wants_gpu), None)
+        if pod.wants_gpu:
             yield Problem(
                 pod.metadata_pointer if first is None else first.pointer(),
                 f"{'the pod' if first is None else first.container.label} requests a GPU in the namespace "
-                f"{shown(namespace)}, where this cluster's policy allows none",
+                f"{format_value(namespace)}, where this cluster's policy allows none",
                 f"create it in a namespace for GPUs ({names}), or ask the administrator to add this one",
                 evidence=(namespace,),
             )
@@ -72,6 +72,6 @@ all, nor `exempt`, which says where it does not. A file without a namespace is n
     good=_POD.format(namespace="ml-vision"),
     policy={"guardrails": {"namespaces": ["ml-*"]}},
     default="off",
-    needs="request",
+    scope="request",
     check=check,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import gpu_markers, mounts, privileges, triggers
@@ -30,7 +30,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     ``markers.SOCKET_PATHS`` or below it, and any path above those and ``markers.DEVICE_PATHS``.
     """
     for pod in workload.pods:
-        if pod.complete and not pod.asks:
+        if pod.complete and not pod.wants_gpu:
             yield from _problems(workload, pod)
 
 
@@ -44,7 +44,8 @@ def _problems(workload: Workload, pod: Pod) -> Iterator[Problem]:
         if found.other:
             yield Problem(
                 found.pointer,
-                f"volume {shown(found.volume)} mounts {shown(found.given)} of the node, and with it {found.other}: "
+                f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node, and "
+                f"with it {found.other}: "
                 "its containers can reach GPUs, and the pod requests none",
                 _INSTEAD,
             )

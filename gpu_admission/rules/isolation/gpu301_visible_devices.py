@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import SEVERITIES, Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import env_vars, intent, triggers, visible_devices
@@ -47,9 +47,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:
     name, container = variable.name, variable.container
     if variable.value is None:
-        said = f"takes {name} from {variable.source}, which can show it any card of the node"
+        raw_value = f"takes {name} from {variable.source}, which can show it any card of the node"
     else:
-        said = f"sets {name} to {shown(variable.value)}, which shows it cards of the node that it was not given"
+        raw_value = (
+            f"sets {name} to {format_value(variable.value)}, which shows it cards of the node that it was not given"
+        )
     served = pod.serves(container) or visible_devices.is_given(asked, known.maker)
     fix, advice = env_vars.removed(ID, variable), "request GPUs under resources.limits"
     if served or not pod.complete:
@@ -58,9 +60,9 @@ def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozens
         advice += f" instead of setting {name}"
     else:
         value = visible_devices.blinding(known, policy)
-        advice += f", or set {name} to {shown(value)} to show none"
+        advice += f", or set {name} to {format_value(value)} to show none"
         fix = _blinded(variable, value)
-    return Problem(variable.pointer, f"{container.label} {said}", advice, fix=fix, safety="unsafe")
+    return Problem(variable.pointer, f"{container.label} {raw_value}", advice, fix=fix, safety="unsafe")
 
 
 def _switch(variable: Variable, *, served: bool) -> Problem:
@@ -68,7 +70,7 @@ def _switch(variable: Variable, *, served: bool) -> Problem:
     severity = switch.severity
     if served and severity == "warning":
         severity = "info"  # a faster way to the container's own card
-    value = f"from {variable.source}" if variable.value is None else shown(variable.value)
+    value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
         f"{variable.container.label} sets {variable.name} ({value}), which opens {switch.opens}",
@@ -87,7 +89,7 @@ def _source(workload: Workload, pod: Pod, container: Container, source: OpenSour
         fix, _ = env_vars.appended(ID, workload, container, values)
     return Problem(
         source.pointer,
-        f"{container.label} takes variables from an envFrom with the prefix {shown(source.prefix)}, "
+        f"{container.label} takes variables from an envFrom with the prefix {format_value(source.prefix)}, "
         "which can complete to a variable that shows it cards that it did not request",
         f"list the variables under env instead, or set {source.listed} there too (env wins over envFrom)",
         fix=fix,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import env_vars, intent, visible_devices
 from gpu_admission.rules.common import asked_vendors
@@ -32,7 +32,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """
     every = visible_devices.every_pod(policy)
     for pod in workload.pods:
-        if not pod.complete or not (every or pod.asks):
+        if not pod.complete or not (every or pod.wants_gpu):
             continue
         enforced = every and workload.is_pod  # what becomes of a template is seen once it is a Pod
         blinds = every or "nvidia" in asked_vendors(pod, policy)
@@ -63,7 +63,7 @@ def _unset(
     fix, place = env_vars.appended(ID, workload, container, {visible_devices.NVIDIA: value})
     why = "requests a GPU" if served else "requests no NVIDIA GPU"
     so = "the policy wants a value there" if served else "an image that sets it to all would see every card of the node"
-    advice = f"add {visible_devices.NVIDIA} with the value {shown(value)} to its env"
+    advice = f"add {visible_devices.NVIDIA} with the value {format_value(value)} to its env"
     if enforced and container.role == "ephemeral":  # nobody patches an ephemeral container
         fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
     if not intent.may_be_nobodys(meant):
@@ -94,7 +94,7 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
             continue
         yield Problem(
             variable.pointer,
-            f"{container.label} requests a GPU and sets {variable.name} to {shown(variable.value)}, "
+            f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}, "
             "which hides it from the container",
             f"remove {variable.name}: the device plugin sets it to the cards that the container gets",
             # Without it, what an envFrom holds would count: that is for the author to say.
@@ -139,5 +139,5 @@ takes it away again, since the pod's own value counts after the device plugin's.
     policy={"visibleDevices": {"gpuLess": "void", "served": "leave"}},
     check=check,
     fix="safe",
-    silences=frozenset({"GPU301", "GPU310"}),
+    may_resolve=frozenset({"GPU301", "GPU310"}),
 )

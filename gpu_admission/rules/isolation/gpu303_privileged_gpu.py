@@ -20,7 +20,7 @@ ID = "GPU303"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find containers that are privileged, or as good as that to NVIDIA's toolkit, in pods that request a GPU."""
     for pod in workload.pods:
-        if not pod.asks:
+        if not pod.wants_gpu:
             continue
         severity: Severity | None = "info" if _takes_all(pod, policy) else None
         for container in pod.containers:
@@ -73,7 +73,7 @@ there it is information only.""",
     ),
     bad=f"{_POD}      securityContext:\n        privileged: true\n",
     good=_POD,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.privilege,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import backend_plan, gpu_markers, host_paths, mounts, triggers
@@ -25,10 +25,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         for found in mounts.of_pod(workload, pod):
             if found.devices and _is_licensed(workload, pod, found.path, policy):
                 continue
-            severity: Severity = "error" if found.devices or pod.asks else "info"
+            severity: Severity = "error" if found.devices or pod.wants_gpu else "info"
             yield Problem(
                 found.pointer,
-                f"volume {shown(found.volume)} mounts {shown(found.given)} of the node, "
+                f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node, "
                 f"and with it {found.devices or found.other}, so its containers can reach cards that they did not "
                 "request",
                 "remove the volume: a GPU that is requested under resources.limits brings its devices along"

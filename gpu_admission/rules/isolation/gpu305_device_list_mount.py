@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, mappings, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value, iter_dicts
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import gpu_markers, host_paths, triggers
@@ -29,16 +29,17 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         sources: dict[str, str | None] | None = None
         for container in pod.containers:
-            for index, mount in mappings(container.spec.get("volumeMounts")):
-                given = text(mount.get("mountPath"))
+            for index, mount in iter_dicts(container.spec.get("volumeMounts")):
+                given = as_str(mount.get("mountPath"))
                 if _FOLDER not in given or not _names_card(given):
                     continue
                 sources = _sources(pod) if sources is None else sources
-                source = sources.get(text(mount.get("name")), "a volume that the manifest does not show")
+                source = sources.get(as_str(mount.get("name")), "a volume that the manifest does not show")
                 if source is not None:
                     yield Problem(
                         (*container.pointer, "volumeMounts", index, "mountPath"),
-                        f"{container.label} mounts {source} at {shown(given)}, which NVIDIA's container toolkit reads "
+                        f"{container.label} mounts {source} at {format_value(given)}, which NVIDIA's "
+                        f"container toolkit reads "
                         "as a request for a card if the source is /dev/null or a link to it",
                         "remove the mount and request GPUs under resources.limits",
                     )
@@ -51,12 +52,12 @@ def _names_card(path: str) -> bool:
 
 def _sources(pod: Pod) -> dict[str, str | None]:
     """Return what a message calls each volume of a pod; None for those that can never be /dev/null."""
-    return {text(volume.get("name")): _source(volume) for _, volume in mappings(pod.spec.get("volumes"))}
+    return {as_str(volume.get("name")): _source(volume) for _, volume in iter_dicts(pod.spec.get("volumes"))}
 
 
 def _source(volume: Mapping[str, Any]) -> str | None:
     if "hostPath" in volume:
-        return f"{shown(text(mapping(volume.get('hostPath')).get('path')))} of the node"
+        return f"{format_value(as_str(as_dict(volume.get('hostPath')).get('path')))} of the node"
     return "a volume" if _NEVER_NULL.isdisjoint(volume) else None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import gpu_markers, triggers
@@ -27,8 +27,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find annotations in the domain cdi.k8s.io or below it, and those by which an NRI plugin injects cards."""
     pods = {pod.metadata_pointer: pod for pod in workload.pods}
     for place, pod in pods.items():
-        for key, value in mapping(pod.metadata.get("annotations")).items():
-            name = text(key)
+        for key, value in as_dict(pod.metadata.get("annotations")).items():
+            name = as_str(key)
             if gpu_markers.CDI_DOMAIN not in name and not name.startswith(_NRI):
                 continue
             if nri_devices.brings_cdi(name):
@@ -43,7 +43,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _problem(place: Pointer, key: str, value: object, what: str) -> Problem:
     return Problem(
         (*place, "annotations", key),
-        f"the annotation {shown(key)}: {shown(value)} makes the container runtime inject {what}",
+        f"the annotation {format_value(key)}: {format_value(value)} makes the container runtime inject {what}",
         "remove the annotation and request devices under resources.limits, or by a resource claim",
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import mapping, text
+from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import gpu_markers, triggers
@@ -27,12 +27,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
         return
     for place, metadata in all_metadata(workload):
         for field, owners in trusted_keys.FIELDS:
-            for key, value in mapping(metadata.get(field)).items():
-                system = owners.of(text(key))
+            for key, value in as_dict(metadata.get(field)).items():
+                system = owners.of(as_str(key))
                 if system:
                     yield trusted_keys.written((*place, field, key), value, system)
         for field, ways in trusted_keys.OPT_OUT:
-            given = mapping(metadata.get(field))
+            given = as_dict(metadata.get(field))
             for key, value, system in ways:
                 if given.get(key) == value:
                     yield trusted_keys.opted_out((*place, field, key), value, system)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import known, per_pod
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import env_vars, triggers, visible_devices
 from gpu_admission.rules.common import backend_vendor
@@ -42,7 +42,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
                 yield Problem(
                     source.pointer,
-                    f"{container.label} takes variables from an envFrom with the prefix {shown(source.prefix)}, "
+                    f"{container.label} takes variables from an envFrom with the prefix {format_value(source.prefix)}, "
                     f"which can set {source.listed} and so lift the limits on its share of the GPU",
                     "list the variables under env instead",
                 )
@@ -53,7 +53,7 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
 
     A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
     """
-    own = [gpu for gpu in container.gpus if gpu.asks and visible_devices.maker(gpu, policy) == "nvidia"]
+    own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.maker(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shares:
         found.add("kai")
@@ -77,7 +77,7 @@ def _is_harmless(variable: Variable) -> bool:
 
 
 def _problem(variable: Variable) -> Problem:
-    value = f"from {variable.source}" if variable.value is None else shown(variable.value)
+    value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
         f"{variable.container.label} sets {variable.name} ({value}), "
@@ -123,7 +123,7 @@ reference is allowed under KAI's policy.""",
     ),
     bad=f'{_POD}      env:\n        - name: CUDA_DISABLE_CONTROL\n          value: "true"\n',
     good=_POD,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.gpu_variable,
 )

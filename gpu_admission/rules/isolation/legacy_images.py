@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.rules import env_vars, intent, visible_devices
 from gpu_admission.rules.runtime_variables import DEVICE_LISTS, LEGACY, LEGACY_VARIABLES
 
@@ -67,7 +67,7 @@ def _problem(
         pointer,
         f"{container.label} {how} and does not set {name}, which the container runtime takes for an old image "
         "and shows it all cards of the node",
-        f"add {name} with the value {shown(value)} to its env, or request GPUs under resources.limits",
+        f"add {name} with the value {format_value(value)} to its env, or request GPUs under resources.limits",
         fix=fix,
         safety="safe" if kind.severity == "error" else "unsafe",
         severity=kind.severity,
@@ -79,8 +79,11 @@ def _place(container: Container, kind: Legacy, variable: Variable | None) -> tup
     if variable is not None:
         if variable.value == "":
             return None
-        value = f"from {variable.source}" if variable.value is None else shown(variable.value)
+        value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
         return variable.pointer, f"sets {kind.name} ({value})"
     for source in env_vars.open_sources(container, [kind.name], prefixed=True):
-        return source.pointer, f"takes variables with the prefix {shown(source.prefix)}, which can set {kind.name},"
+        return (
+            source.pointer,
+            f"takes variables with the prefix {format_value(source.prefix)}, which can set {kind.name},",
+        )
     return None

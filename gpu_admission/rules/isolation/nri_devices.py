@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from gpu_admission.core.raw import text
+from gpu_admission.core.raw import as_str
 from gpu_admission.rules import device_count, gpu_markers, host_paths
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def cards(key: str, value: object) -> list[str]:
     """
     if key.partition("/")[0] not in {*gpu_markers.NRI_DEVICE_DOMAINS, *gpu_markers.CRIO_DEVICES}:
         return []
-    words = text(value).translate(_PUNCTUATION).split()
+    words = as_str(value).translate(_PUNCTUATION).split()
     paths = [host_paths.normal(word) for word in words if "/" in word]
     found = {path for path in paths if _is_card(path)}
     majors = [number for word, number in pairwise(words) if word == "major"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value
 from gpu_admission.engine import changes
 from gpu_admission.rules import backend_plan, gpu_markers
 
@@ -26,11 +26,11 @@ def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
     Removing what opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
     """
     place: Pointer = (*new.pointer, "metadata")
-    held, given = (mapping(workload.object.get("metadata")) for workload in (old, new))
+    held, given = (as_dict(workload.object.get("metadata")) for workload in (old, new))
     for field, owners in FIELDS:
-        yield from _in_field((*place, field), mapping(held.get(field)), mapping(given.get(field)), owners)
+        yield from _in_field((*place, field), as_dict(held.get(field)), as_dict(given.get(field)), owners)
     for field, ways in OPT_OUT:
-        before, now = mapping(held.get(field)), mapping(given.get(field))
+        before, now = as_dict(held.get(field)), as_dict(given.get(field))
         for key, value, system in ways:
             if now.get(key) == value and before.get(key) != value:
                 yield opted_out((*place, field, key), value, system)
@@ -42,7 +42,7 @@ def _in_field(
     at: Pointer, held: Mapping[str, Any], given: Mapping[str, Any], owners: gpu_markers.Owners
 ) -> Iterator[Problem]:
     for key in changes.differing(held, given):
-        system = owners.of(text(key))
+        system = owners.of(as_str(key))
         if system and key in held:
             yield _rewritten((*at, key), held[key], system, removed=key not in given)
         elif system:
@@ -63,7 +63,7 @@ def written(place: Pointer, value: object, system: str) -> Problem:
     """Return the problem of a key that only a scheduler writes."""
     return Problem(
         place,
-        f"the {_what(place)}: {shown(value)} is written by the scheduler of {system} "
+        f"the {_what(place)}: {format_value(value)} is written by the scheduler of {system} "
         "to say which card a pod gets, and is believed whoever wrote it",
         f"remove it: {system} sets it by itself when the pod is scheduled",
     )
@@ -73,7 +73,7 @@ def _rewritten(place: Pointer, value: object, system: str, *, removed: bool) -> 
     return Problem(
         place,
         f"this update {'removes' if removed else 'changes'} the {_what(place)}, in which the scheduler of {system} "
-        f"keeps the GPU that this pod has ({shown(value)}), so its share could be given to another pod as well",
+        f"keeps the GPU that this pod has ({format_value(value)}), so its share could be given to another pod as well",
         f"leave it as {system} wrote it until the pod has ended",
     )
 
@@ -98,4 +98,4 @@ def _asked_anew(place: Pointer) -> Problem:
 
 
 def _what(place: Pointer) -> str:
-    return f"{str(place[-2])[:-1]} {shown(place[-1])}"
+    return f"{str(place[-2])[:-1]} {format_value(place[-1])}"

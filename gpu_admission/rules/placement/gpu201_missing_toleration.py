@@ -28,7 +28,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if not policy.tolerations or serverless(workload):
         return
     for pod in workload.pods:
-        if not pod.complete or not pod.asks:
+        if not pod.complete or not pod.wants_gpu:
             continue
         given = pod.spec.get("tolerations")
         if given is not None and not isinstance(given, list):
@@ -108,8 +108,8 @@ several.""",
       effect: NoSchedule
 """,
     policy={"tolerations": [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]},
-    needs="request",
+    scope="request",
     check=check,
     fix="safe",
-    silences=frozenset(),
+    may_resolve=frozenset(),
 )

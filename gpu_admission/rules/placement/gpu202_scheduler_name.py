@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.backends import per_pod
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import backend_plan, common, triggers
 
@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.backends.plan import Plan
+    from gpu_admission.backends.plan import PodPlan
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Pod, Workload
@@ -29,22 +29,22 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         wanted = policy.scheduler_name or plan.backend.scheduler
         if not plan.served or wanted is None:
             continue
-        place, said = common.scheduler(workload, pod)
-        if said == wanted:
+        place, value = common.scheduler(workload, pod)
+        if value == wanted:
             continue
-        if said not in _UNSET:
-            yield _chosen(workload, pod, plan, (place, said, wanted), policy)
+        if value not in _UNSET:
+            yield _chosen(workload, pod, plan, (place, value, wanted), policy)
         elif pod.complete and not common.serverless(workload):
             yield _unset(workload, pod, plan, wanted, policy)
 
 
-def _overwrites(policy: Policy, said: str) -> bool:
+def _overwrites(policy: Policy, value: str) -> bool:
     """Tell whether a scheduler that somebody chose may be replaced: any, or only certain ones (``translate``)."""
     allowed = policy.spec.get("overwriteSchedulerName")
-    return allowed is True or (isinstance(allowed, frozenset) and said in allowed)
+    return allowed is True or (isinstance(allowed, frozenset) and value in allowed)
 
 
-def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str, policy: Policy) -> Problem:
+def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Policy) -> Problem:
     place = (*pod.pointer, "schedulerName")
     # At admission the API server has written the default; in a file its author has.
     explicit = workload.origin == "file" and bool(pod.spec.get("schedulerName")) and not common.dumped(workload)
@@ -61,8 +61,8 @@ def _unset(workload: Workload, pod: Pod, plan: Plan, wanted: str, policy: Policy
     )
 
 
-def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str, str], policy: Policy) -> Problem:
-    place, said, wanted = names
+def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, str, str], policy: Policy) -> Problem:
+    place, value, wanted = names
     own = (*pod.pointer, "schedulerName")
     fix = (patch.replace(ID, own, wanted) if place == own else patch.add(ID, workload.document, own, wanted),)
     unknown = per_pod.is_per_pod(policy)  # the cluster, where the scheduler may run under another name
@@ -71,19 +71,19 @@ def _chosen(workload: Workload, pod: Pod, plan: Plan, names: tuple[Pointer, str,
     )
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {shown(said)}, {where}",
+        f"{_asks(plan)}, and schedulerName is {format_value(value)}, {where}",
         f"write schedulerName: {wanted}, or leave it out"
         if place == own
         else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
-        fix=fix if _overwrites(policy, said) and not common.serverless(workload) else (),
+        fix=fix if _overwrites(policy, value) and not common.serverless(workload) else (),
         safety="safe",
         severity="warning" if unknown else "error",
     )
 
 
-def _asks(plan: Plan) -> str:
+def _asks(plan: PodPlan) -> str:
     first = next((one for one in plan.asked if one.native), plan.asked[0])
-    return f"{first.container.label} asks for {first.spelling.words}"
+    return f"{first.container.label} asks for {first.spelling.description}"
 
 
 RULE = Rule(
@@ -129,10 +129,10 @@ spec:
         limits:
           volcano.sh/vgpu-number: 1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_concerned,
     fix="safe",
-    silences=frozenset(),
+    may_resolve=frozenset(),
     policy={"backend": {"name": "volcano-vgpu"}},
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import triggers
 from gpu_admission.rules.common import dumped
@@ -23,15 +23,15 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if dumped(workload):
         return
     for pod in workload.pods:
-        node = text(pod.spec.get("nodeName"))
-        if not node or not pod.asks:
+        node = as_str(pod.spec.get("nodeName"))
+        if not node or not pod.wants_gpu:
             continue
         yield Problem(
             (*pod.pointer, "nodeName"),
-            f"the pod asks for a GPU and sets nodeName to {shown(node)}, "
+            f"the pod asks for a GPU and sets nodeName to {format_value(node)}, "
             "which bypasses the scheduler that counts free GPUs",
             "remove nodeName and choose the node with "
-            f"nodeSelector: {{kubernetes.io/hostname: {shown(node)}}} or a nodeAffinity",
+            f"nodeSelector: {{kubernetes.io/hostname: {format_value(node)}}} or a nodeAffinity",
         )
 
 
@@ -79,7 +79,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.node_name,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import visible_devices
@@ -26,11 +26,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         if not pod.complete:
             continue
-        given = text(pod.spec.get("runtimeClassName"))
+        given = as_str(pod.spec.get("runtimeClassName"))
         vendors = asked_vendors(pod, policy)
         if not given:
             if _lacks(policy.runtime_class, vendors) and not serverless(workload):
-                yield _missing(workload, pod, text(policy.runtime_class))
+                yield _missing(workload, pod, as_str(policy.runtime_class))
         elif given in NVIDIA_RUNTIME_CLASSES and not vendors and not _excused(pod):
             yield _idle(pod, given)
 
@@ -51,7 +51,7 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
     place = (*pod.pointer, "runtimeClassName")
     return Problem(
         pod.pointer,
-        f"the pod asks for a GPU but sets no runtimeClassName, and GPUs of this cluster need {shown(wanted)}",
+        f"the pod asks for a GPU but sets no runtimeClassName, and GPUs of this cluster need {format_value(wanted)}",
         f"write runtimeClassName: {wanted}",
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="safe",
@@ -62,7 +62,7 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
 def _idle(pod: Pod, given: str) -> Problem:
     return Problem(
         (*pod.pointer, "runtimeClassName"),
-        f"the pod sets runtimeClassName to {shown(given)} but asks for no GPU, "
+        f"the pod sets runtimeClassName to {format_value(given)} but asks for no GPU, "
         "and under that class an image that sets NVIDIA_VISIBLE_DEVICES sees every card of the node",
         "request a GPU under resources.limits, or remove runtimeClassName, "
         "or set NVIDIA_VISIBLE_DEVICES to void in every container",
@@ -106,5 +106,5 @@ its image says, and CUDA images say `all`: it works on cards that were given to 
     check=check,
     reads=Reads(runtime_classes=NVIDIA_RUNTIME_CLASSES),
     fix="safe",
-    silences=frozenset(),
+    may_resolve=frozenset(),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import known
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import is_one_of, shown
+from gpu_admission.core.raw import format_value, is_one_of
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import triggers
 from gpu_admission.rules.common import serverless
@@ -44,7 +44,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if platform not in _PLATFORMS:
         return
     for pod in workload.pods:
-        if pod.asks or is_one_of(pod.spec.get("schedulerName"), known.SCHEDULERS):
+        if pod.wants_gpu or is_one_of(pod.spec.get("schedulerName"), known.SCHEDULERS):
             for field, flag in FLAGS.items():
                 if pod.spec.get(field):
                     yield _problem(platform, pod, field, flag)
@@ -52,12 +52,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     value = pod.spec[field]
-    said = f"{field}: {shown(value)}" if isinstance(value, str) else field
+    raw_value = f"{field}: {format_value(value)}" if isinstance(value, str) else field
     why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
-        message, advice = f"{said} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
+        message, advice = f"{raw_value} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
     else:
-        message = f"{said} needs Knative's feature flag {flag}, and {why} without"
+        message = f"{raw_value} needs Knative's feature flag {flag}, and {why} without"
         advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving, or remove {field}'
     if platform == "KServe":
         advice += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'
@@ -100,7 +100,7 @@ in its status. The pods themselves are not checked: what an admission webhook ad
     ),
     bad=f"{_HEAD}      schedulerName: volcano\n{_CONTAINERS}",
     good=f"{_HEAD}{_CONTAINERS}",
-    sees=frozenset({"template"}),
+    admission_kinds=frozenset({"template"}),
     check=check,
     when=triggers.serverless,
 )

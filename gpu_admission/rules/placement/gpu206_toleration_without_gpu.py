@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mappings, shown, text
+from gpu_admission.core.raw import as_str, format_value, iter_dicts
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import tolerations
@@ -22,14 +22,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find tolerations of a GPU taint by its key on pods that ask for none; daemons belong on every node."""
     keys = _keys(policy)
     for pod in workload.pods:
-        if not pod.complete or pod.asks or _elsewhere(workload, pod):
+        if not pod.complete or pod.wants_gpu or _elsewhere(workload, pod):
             continue
         for index, toleration in tolerations.of(pod):
-            key = text(toleration.get("key"))
+            key = as_str(toleration.get("key"))
             if key in keys:
                 yield Problem(
                     (*pod.pointer, "tolerations", index, "key"),
-                    f"the pod tolerates the taint {shown(key)} of GPU nodes but asks for no GPU, "
+                    f"the pod tolerates the taint {format_value(key)} of GPU nodes but asks for no GPU, "
                     "so it can take the place of pods that need one",
                     "remove the toleration, or request the GPU under resources.limits",
                 )
@@ -45,7 +45,7 @@ def _reads(policy: Policy) -> Reads:
 
 def _elsewhere(workload: Workload, pod: Pod) -> bool:
     """Tell whether a pod is a daemon's, or gets its device by a resource claim."""
-    owners = mappings(pod.metadata.get("ownerReferences"))
+    owners = iter_dicts(pod.metadata.get("ownerReferences"))
     daemon = workload.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for _, owner in owners)
     return daemon or bool(pod.spec.get("resourceClaims"))
 

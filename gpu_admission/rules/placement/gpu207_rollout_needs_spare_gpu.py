@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, shown, text
+from gpu_admission.core.raw import as_dict, as_str, format_value
 from gpu_admission.engine.rule import Rule
 
 TYPE_CHECKING = False
@@ -21,18 +21,18 @@ _DEFAULT_SURGE = "25%"
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find Deployments with a GPU whose rolling update surges."""
-    spec = mapping(workload.object.get("spec"))
+    spec = as_dict(workload.object.get("spec"))
     if workload.kind != "Deployment" or workload.group not in {"apps", "extensions"} or spec.get("replicas") == 0:
         return
-    strategy = mapping(spec.get("strategy"))
-    surge = mapping(strategy.get("rollingUpdate")).get("maxSurge")
+    strategy = as_dict(spec.get("strategy"))
+    surge = as_dict(strategy.get("rollingUpdate")).get("maxSurge")
     surge = _DEFAULT_SURGE if surge is None else surge
-    if text(strategy.get("type")) == "Recreate" or _is_zero(surge):
+    if as_str(strategy.get("type")) == "Recreate" or _is_zero(surge):
         return
-    if any(pod.complete and pod.asks for pod in workload.pods):
+    if any(pod.complete and pod.wants_gpu for pod in workload.pods):
         yield Problem(
             _place(workload, spec),
-            f"a rollout of this Deployment (maxSurge {shown(surge)}) starts a further GPU pod "
+            f"a rollout of this Deployment (maxSurge {format_value(surge)}) starts a further GPU pod "
             "before it stops an old one, and hangs where no GPU is free",
             "set strategy.rollingUpdate to {maxSurge: 0, maxUnavailable: 1}, or strategy.type to Recreate",
             evidence=(surge,),
@@ -83,8 +83,8 @@ ends. It is off by default, since clusters with spare or autoscaled GPUs want it
     references=("https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge",),
     bad=f"{_HEAD}{_POD}",
     good=f"{_HEAD}  strategy:\n    rollingUpdate: {{maxSurge: 0, maxUnavailable: 1}}\n{_POD}",
-    sees=frozenset({"template"}),
+    admission_kinds=frozenset({"template"}),
     default="off",
-    needs="request",
+    scope="request",
     check=check,
 )

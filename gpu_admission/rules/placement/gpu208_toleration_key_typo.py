@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown, text
+from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import toleration_slips, tolerations, triggers
@@ -29,15 +29,15 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     taints = tolerations.taints(policy)
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
-            if pod.holds == "request":
+            if pod.scope == "request":
                 yield from _unsound(workload, (*pod.pointer, "tolerations", index), toleration, taints)
-            key = text(toleration.get("key"))
+            key = as_str(toleration.get("key"))
             meant = tolerations.meant(key, taints) if len(key) <= tolerations.LONGEST else None
             if meant and not policy.classify(key):
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(
                     place,
-                    f"the toleration's key {shown(key)} is no taint of GPU nodes that is known here",
+                    f"the toleration's key {format_value(key)} is no taint of GPU nodes that is known here",
                     f"did you mean {meant}?",
                     fix=(patch.replace(ID, place, meant),),
                     safety="unsafe",

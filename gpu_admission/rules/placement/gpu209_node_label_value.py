@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import is_placeholder, mapping, shown
+from gpu_admission.core.raw import as_dict, format_value, is_placeholder
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import node_labels, triggers
 
@@ -21,9 +21,9 @@ ID = "GPU209"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find values that nearly are those which the labels have, in pods that request a GPU."""
     for pod in workload.pods:
-        if not pod.asks:
+        if not pod.wants_gpu:
             continue
-        for label, value in mapping(pod.spec.get("nodeSelector")).items():
+        for label, value in as_dict(pod.spec.get("nodeSelector")).items():
             near = (
                 node_labels.meant(label, value, policy)
                 if isinstance(value, str) and not is_placeholder(value)
@@ -33,7 +33,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 place = (*pod.pointer, "nodeSelector", label)
                 yield Problem(
                     place,
-                    f"the nodeSelector wants {label}: {shown(value)}, a value that no node is labelled with: "
+                    f"the nodeSelector wants {label}: {format_value(value)}, a value that no node is labelled with: "
                     "the pod would wait for ever",
                     f'write "{near}"',
                     fix=(patch.replace(ID, place, near),),
@@ -74,7 +74,7 @@ products have dashes for spaces, and GKE has one list of accelerators.""",
     ),
     bad=f'{_POD}    nvidia.com/gpu.present: "True"\n{_CONTAINERS}',
     good=f'{_POD}    nvidia.com/gpu.present: "true"\n{_CONTAINERS}',
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.node_selector,
     fix="unsafe",

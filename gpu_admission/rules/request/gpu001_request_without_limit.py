@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, resource_rename, triggers
@@ -41,7 +41,10 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
         gpu.pointer("requests"),
         f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
         "and Kubernetes refuses a GPU that has no limit",
-        f"write {gpu.name}: {shown(gpu.request)} under resources.limits (Kubernetes copies it to requests by itself)",
+        (
+            f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "
+            f"requests by itself)"
+        ),
         fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
         safety="safe",
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, triggers
 
@@ -36,9 +36,9 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _problem(gpu: GpuRequest) -> Problem:
     return Problem(
         gpu.pointer("requests"),
-        f"{common.asking(gpu, gpu.request)} in requests but {shown(gpu.limit)} in limits, "
+        f"{common.asking(gpu, gpu.request)} in requests but {format_value(gpu.limit)} in limits, "
         "and Kubernetes refuses a GPU whose request differs from its limit",
-        f"leave {gpu.name} out of resources.requests, or write {shown(gpu.limit)} there as well",
+        f"leave {gpu.name} out of resources.requests, or write {format_value(gpu.limit)} there as well",
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
         safety="unsafe",
         evidence=(gpu.limit, gpu.request),
@@ -96,7 +96,7 @@ spec:
           cpu: 8
           nvidia.com/gpu: 2
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.amount_in_doubt,
     fix="unsafe",

@@ -117,7 +117,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.amount_in_doubt,
 )

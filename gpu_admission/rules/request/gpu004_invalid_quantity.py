@@ -95,7 +95,7 @@ spec:
     - name: log
       image: example.com/log:1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.amount_in_doubt,
 )

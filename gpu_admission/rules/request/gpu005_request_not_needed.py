@@ -110,8 +110,8 @@ spec:
             limits:
               nvidia.com/gpu: "2"
 """,
-    needs="request",
+    scope="request",
     check=check,
     fix="safe",
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
 )

@@ -26,10 +26,13 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             continue
         if gpu.limit is None and common.is_patch(workload, gpu.container):
             continue
-        said = "which Kubernetes reads as 0" if gpu.limit is None else "which reserves none"
+        value = "which Kubernetes reads as 0" if gpu.limit is None else "which reserves none"
         yield Problem(
             gpu.pointer("limits"),
-            f"{common.asking(gpu, gpu.limit)}, {said}; under the NVIDIA runtime it may still see every GPU of the node",
+            (
+                f"{common.asking(gpu, gpu.limit)}, {value}; under the NVIDIA runtime it may still see every GPU "
+                f"of the node"
+            ),
             f"leave {gpu.name} out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or ask for 1",
         )
 
@@ -39,7 +42,7 @@ def _contradicted(gpu: GpuRequest) -> bool:
     system = known.CARD_COUNTERS.get(gpu.name, gpu.resource.system)
     shares = [other for other in gpu.container.gpus if other.resource.system == system and other is not gpu]
     counted = system in known.CARD_COUNTERS.values()  # so many cards, so much memory of each
-    return system == "portable" or (counted and any(other.asks for other in shares))
+    return system == "portable" or (counted and any(other.wants_gpu for other in shares))
 
 
 def _is_zero(gpu: GpuRequest) -> bool:
@@ -89,7 +92,7 @@ spec:
         - name: NVIDIA_VISIBLE_DEVICES
           value: void
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.amount_in_doubt,
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import printable, shown
+from gpu_admission.core.raw import escape, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, own_fields, resource_rename, triggers
@@ -46,7 +46,7 @@ def _problem(workload: Workload, container: Container, name: str, near: str, *, 
         wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
     return Problem(
         (*container.resources_pointer, side, name),
-        f"{container.label} asks for {printable(name[:80])}: {shown(container.resources[side][name])}, {wrong}",
+        f"{container.label} asks for {escape(name[:80])}: {format_value(container.resources[side][name])}, {wrong}",
         instead,
         fix=tuple(resource_rename.rename(ID, workload, container, name, near)),
         evidence=(container.limits.get(name), container.requests.get(name)),

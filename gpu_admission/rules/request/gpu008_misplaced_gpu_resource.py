@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common, misplaced_resources, own_fields
@@ -28,9 +28,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if not common.unfilled(workload, value):
                 yield Problem(
                     (*stray.place, name),
-                    f"{_who(stray)} has {name}: {shown(value)} {stray.where}, "
+                    f"{_who(stray)} has {name}: {format_value(value)} {stray.where}, "
                     "where Kubernetes does not take it for a request",
-                    f"write {name}: {shown(value)} under {_home(stray)}",
+                    f"write {name}: {format_value(value)} under {_home(stray)}",
                     fix=fix,
                     safety="unsafe",
                     severity="warning" if stray.place[-1] == "nodeSelector" and isinstance(value, str) else None,
@@ -97,6 +97,6 @@ spec:
 """,
     check=check,
     fix="unsafe",
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
     reads=Reads(node_selector=True),
 )

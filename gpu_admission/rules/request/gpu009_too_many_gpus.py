@@ -37,17 +37,19 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
     count, most, counts = device_count.count(gpu), policy.limits.get("perContainer"), policy.limits.get("counts")
-    place, asks = gpu.pointer(), common.asking(gpu, gpu.value)
+    place, wants_gpu = gpu.pointer(), common.asking(gpu, gpu.value)
     if most is not None and count > most:
         return Problem(
-            place, f"{asks}, and this cluster's policy allows {most} per container", f"ask for {most} at most"
+            place, f"{wants_gpu}, and this cluster's policy allows {most} per container", f"ask for {most} at most"
         )
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
-        return Problem(place, f"{asks}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}")
+        return Problem(
+            place, f"{wants_gpu}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}"
+        )
     largest = device_count.largest_node(policy, device_count.maker(gpu, policy))
     if largest and device_count.takes_cards(gpu, policy) and count > largest:
-        message = f"{asks}, and the largest node has {largest}: the pod would wait for ever"
+        message = f"{wants_gpu}, and the largest node has {largest}: the pod would wait for ever"
         return Problem(place, message, f"ask for {largest} at most, and spread the work over several pods")
     return None
 
@@ -120,7 +122,7 @@ spec:
         limits:
           nvidia.com/gpu: 8
 """,
-    needs="request",
+    scope="request",
     check=check,
     policy={"limits": {"perContainer": 8, "perPod": 16, "counts": [1, 2, 4, 8]}},
 )

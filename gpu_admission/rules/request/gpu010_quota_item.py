@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.engine.rule import TEMPLATE, Rule
 
 from . import limit_range, quota_names, quotas
@@ -38,10 +38,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
     kind = (workload.group, workload.kind)
     for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
-        yield from quotas.problems((*workload.pointer, *path), mapping(hard), policy)
+        yield from quotas.problems((*workload.pointer, *path), as_dict(hard), policy)
     yield from quota_names.of_queues(workload, policy)
     for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
-        yield from limit_range.problems(workload, (*workload.pointer, *path), mapping(item), policy)
+        yield from limit_range.problems(workload, (*workload.pointer, *path), as_dict(item), policy)
 
 
 RULE = Rule(
@@ -102,7 +102,7 @@ spec:
       max:
         memory: 64Gi
 """,
-    needs="object",
+    scope="object",
     check=check,
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, printable
+from gpu_admission.core.raw import as_dict, escape
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common
@@ -38,7 +38,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 yield _problem(workload, container, (*container.resources_pointer, key), near)
         if container.whole and container.key == "resources":
             for key, near in _misspelt(container.spec, ("resources",), frozenset({"resources"})):
-                if any(_has_gpu(mapping(container.spec[key]).get(side), policy) for side in _SIDES):
+                if any(_has_gpu(as_dict(container.spec[key]).get(side), policy) for side in _SIDES):
                     yield _problem(workload, container, (*container.pointer, key), near)
 
 
@@ -51,7 +51,7 @@ def _misspelt(around: Mapping[str, Any], words: tuple[str, ...], known: frozense
 
 
 def _has_gpu(side: object, policy: Policy) -> bool:
-    return any(policy.classify(name) is not None for name in mapping(side))
+    return any(policy.classify(name) is not None for name in as_dict(side))
 
 
 def _problem(workload: Workload, container: Container, place: Pointer, near: str) -> Problem:
@@ -61,7 +61,7 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
     fix = (patch.remove(ID, place), patch.add(ID, workload.document, (*parent, near), around[key])) if free else ()
     return Problem(
         place,
-        f'{container.label} has "{printable(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
+        f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
         f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",
@@ -112,5 +112,5 @@ spec:
 """,
     check=check,
     fix="unsafe",
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
 )

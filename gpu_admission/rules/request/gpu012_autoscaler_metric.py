@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, printable, text
+from gpu_admission.core.raw import as_dict, as_str, escape
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import resource_rename
 
@@ -25,11 +25,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         return
     for path, metric in pointers.expand(workload.object, ("spec", "metrics", "*")):
         for field in _FIELDS:
-            name = text(mapping(mapping(metric).get(field)).get("name"))
+            name = as_str(as_dict(as_dict(metric).get(field)).get("name"))
             if name and (policy.classify(name) is not None or resource_rename.meant(name, policy) is not None):
                 yield Problem(
                     (*workload.pointer, *path, field, "name"),
-                    f"the autoscaler scales on the resource metric {printable(name[:80])}, but Kubernetes measures "
+                    f"the autoscaler scales on the resource metric {escape(name[:80])}, but Kubernetes measures "
                     "only cpu and memory so, and it will never scale",
                     "use a Pods, Object or External metric of an exporter (DCGM_FI_DEV_GPU_UTIL by an adapter for "
                     "custom metrics), or KEDA",
@@ -73,7 +73,7 @@ its size. What a GPU does is measured by an exporter and reaches an autoscaler a
         metric: {{name: DCGM_FI_DEV_GPU_UTIL}}
         target: {{type: AverageValue, averageValue: "80"}}
 """,
-    needs="object",
+    scope="object",
     check=check,
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, shown
+from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, device_count, env_vars, triggers
 from gpu_admission.rules.runtime_variables import CARD_SELECTORS
@@ -25,7 +25,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for _, container in workload.containers():
         if not container.served:
             continue
-        if mapping(container.spec.get("securityContext")).get("privileged"):
+        if as_dict(container.spec.get("securityContext")).get("privileged"):
             continue
         for variable in env_vars.variables(container, CARD_SELECTORS):
             value, count = variable.value or "", _cards(container, CARD_SELECTORS[variable.name], policy)
@@ -33,7 +33,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if count and beyond and not common.unfilled(workload, value):
                 yield Problem(
                     variable.pointer,
-                    f"{container.label} sets {variable.name} to {shown(value)}, but it has {count} of these cards, "
+                    f"{container.label} sets {variable.name} to {format_value(value)}, but it has {count} "
+                    f"of these cards, "
                     f"numbered from 0: number {beyond[0]} is not there, and the program sees no card from there on",
                     f"remove {variable.name}: a container sees only the cards that it requests",
                     fix=env_vars.removed(ID, variable),
@@ -44,9 +45,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _cards(container: Container, maker: str, policy: Policy) -> int:
     """Return how many devices of a maker a container requests; 0 where that is not certain."""
-    devices = [gpu for gpu in container.gpus if device_count.maker(gpu, policy) == maker and gpu.asks]
+    devices = [gpu for gpu in container.gpus if device_count.maker(gpu, policy) == maker and gpu.wants_gpu]
     counted = [gpu for gpu in devices if gpu.resource.unit == "device"]
-    return sum(device_count.count(gpu) for gpu in counted) if all(gpu.sound for gpu in counted) else 0
+    return sum(device_count.count(gpu) for gpu in counted) if all(gpu.is_valid for gpu in counted) else 0
 
 
 def _numbers(value: str) -> list[int]:
@@ -96,7 +97,7 @@ the variable keeps programs apart.""",
         - name: MODE
           value: fast
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.card_selector,
     fix="unsafe",

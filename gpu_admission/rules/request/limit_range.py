@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, printable, shown
+from gpu_admission.core.raw import as_dict, escape, format_value
 from gpu_admission.rules import common, resource_rename
 
 TYPE_CHECKING = False
@@ -26,29 +26,31 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
     The defaults follow ``SetDefaults_LimitRangeItem`` (kubernetes/kubernetes pkg/apis/core/v1/defaults.go), the
     checks the admission plugin LimitRanger.
     """
-    for name in dict.fromkeys(name for field in _FIELDS for name in mapping(item.get(field))):
+    for name in dict.fromkeys(name for field in _FIELDS for name in as_dict(item.get(field))):
         near = resource_rename.meant(name, policy)
         if near is not None:
-            field = next(field for field in _FIELDS if name in mapping(item.get(field)))
-            said = f"the LimitRange's {field} {printable(name[:80])}: {shown(item[field][name])}"
+            field = next(field for field in _FIELDS if name in as_dict(item.get(field)))
+            value = f"the LimitRange's {field} {escape(name[:80])}: {format_value(item[field][name])}"
             yield Problem(
                 (*place, field, name),
-                f"{said} is about a resource that no device plugin is known to offer",
+                f"{value} is about a resource that no device plugin is known to offer",
                 f"leave it out (was {near} meant? A ResourceQuota caps that: requests.{near})",
             )
             continue
         if policy.classify(name) is None:
             continue
-        given = {field: item[field][name] for field in _FIELDS if name in mapping(item.get(field))}
+        given = {field: item[field][name] for field in _FIELDS if name in as_dict(item.get(field))}
         if any(common.unfilled(workload, raw) for raw in given.values()):
             continue
         found = _of_containers(name, given) if item.get("type") == "Container" else _of_pods(item, given)
         if found is not None:
             field, consequence = found
-            message = f"the LimitRange's {field} {name}: {shown(given[field])} {consequence}"
+            message = f"the LimitRange's {field} {name}: {format_value(given[field])} {consequence}"
             yield Problem((*place, field, name), message, _INSTEAD.format(name=name))
         elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
-            message = f"the LimitRange's default {name}: {shown(given['default'])} goes to every container that asks"
+            message = (
+                f"the LimitRange's default {name}: {format_value(given['default'])} goes to every container that asks"
+            )
             yield Problem(
                 (*place, "default", name),
                 f"{message} for none, sidecars and init containers as well",
@@ -69,7 +71,7 @@ def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | Non
         if amount is None or amount.is_negative or not amount.is_integer:
             return field, f"is no whole number, and Kubernetes refuses every container that gets it as {_role(field)}"
     if amounts[limit] != amounts[request]:
-        return request, f"differs from its {limit} {shown(given[limit])}; a GPU's request has to equal its limit"
+        return request, f"differs from its {limit} {format_value(given[limit])}; a GPU's request has to equal its limit"
     if limit == "max" and not _is_zero(given["max"]):
         return "max", f"is also the default: every container that asks for no {name} gets that many"
     return None

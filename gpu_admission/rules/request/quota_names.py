@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import is_placeholder, mapping, printable, shown, text
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value, is_placeholder
 from gpu_admission.rules import resource_rename
 from gpu_admission.workloads import resource_typos
 
@@ -42,15 +42,15 @@ _NAMES: dict[tuple[str, str], tuple[Pointer, ...]] = dict.fromkeys(
 def of_queues(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find misspelt names in the objects of schedulers that hand out shares of a cluster."""
     kind = (workload.group, workload.kind)
-    places = [(*at, name) for at, given in _given(workload, _AMOUNTS.get(kind, ())) for name in mapping(given)]
-    found = [(place, text(place[-1])) for place in places]
-    found += [(at, text(name)) for at, name in _given(workload, _NAMES.get(kind, ()))]
+    places = [(*at, name) for at, given in _given(workload, _AMOUNTS.get(kind, ())) for name in as_dict(given)]
+    found = [(place, as_str(place[-1])) for place in places]
+    found += [(at, as_str(name)) for at, name in _given(workload, _NAMES.get(kind, ()))]
     for place, name in found[:_MOST]:
         near = _meant(name, policy)
         if near is not None:
-            said = f"{workload.kind} counts {printable(name[:80])}, which no device plugin is known to offer"
+            value = f"{workload.kind} counts {escape(name[:80])}, which no device plugin is known to offer"
             yield Problem(
-                (*workload.pointer, *place), f"the {said}: it limits and lends nothing", f"write {near} instead"
+                (*workload.pointer, *place), f"the {value}: it limits and lends nothing", f"write {near} instead"
             )
 
 
@@ -65,11 +65,11 @@ def of_items(place: Pointer, hard: Mapping[str, object], policy: Policy) -> Iter
         if near is None and not (wrong_prefix and policy.classify(bare) is not None):
             continue
         prefix = "limits." if key.startswith("limits.") else "requests."
-        said = f"the quota {printable(key[:80])}: {shown(hard[key])} limits nothing"
+        value = f"the quota {escape(key[:80])}: {format_value(hard[key])} limits nothing"
         why = "no device plugin is known to offer such a resource" if near else "Kubernetes knows no quota of that name"
         counted = f"{prefix}{near or bare}"
         there = f"leave it out: {counted} stands there already" if counted in hard else f"write {counted} instead"
-        yield Problem((*place, key), f"{said}: {why}", there)
+        yield Problem((*place, key), f"{value}: {why}", there)
 
 
 def _given(workload: Workload, paths: tuple[Pointer, ...]) -> Iterator[tuple[Pointer, object]]:

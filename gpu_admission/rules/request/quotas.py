@@ -6,7 +6,7 @@ from gpu_admission.backends import known as facts
 from gpu_admission.backends import per_pod
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import shown
+from gpu_admission.core.raw import format_value
 from gpu_admission.workloads import resources
 
 from . import quota_names
@@ -34,7 +34,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
     reads_limits = not systems.isdisjoint(facts.COUNTS_QUOTA_LIMITS)
     for key, resource in known.items():
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
-            counted, amount = f"requests.{resource.name}", shown(hard[key])
+            counted, amount = f"requests.{resource.name}", format_value(hard[key])
             message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
             there = f"leave {key} out: {counted} stands there already"
             advice = there if counted in hard else f"write {counted}: {amount} instead"
@@ -56,7 +56,9 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
         except quantity.QuantityError:
             continue
         if not amount.is_integer and not amount.is_negative:
-            message = f"the quota {key}: {shown(raw)} is not a whole number, and Kubernetes only allocates whole GPUs"
+            message = (
+                f"the quota {key}: {format_value(raw)} is not a whole number, and Kubernetes only allocates whole GPUs"
+            )
             yield Problem((*place, key), message, f"write a whole number, say {amount.ceil()}", severity="warning")
 
 
@@ -67,7 +69,8 @@ def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterat
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:
             yield Problem(
                 (*place, key),
-                f"the quota {key}: {shown(hard[key])} limits nothing: no Pod is created under that name, because "
+                f"the quota {key}: {format_value(hard[key])} limits nothing: no Pod is created under that "
+                f"name, because "
                 f"admission writes the request in the words of {sharer}",
                 "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
                 severity="warning",

@@ -12,8 +12,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.backends.base import Asked
-    from gpu_admission.backends.plan import Plan
+    from gpu_admission.backends.base import ContainerRequest
+    from gpu_admission.backends.plan import PodPlan
     from gpu_admission.core.patch import Operation
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Pod, Workload
@@ -32,14 +32,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 yield from _completed(plan, writer)
 
 
-def _translated(workload: Workload, pod: Pod, plan: Plan, writer: Writer) -> Iterator[Problem]:
+def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
     fixes = [writer.translation(asked) for asked in plan.translations]
     for asked, fix in zip(plan.translations, fixes, strict=True):
         yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
 
 
-def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
+def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for what a pod in the backend's own words lacks besides."""
     words = plan.completion.words()
     fix = writer.completion(plan.completion)
@@ -47,7 +47,7 @@ def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
         first = plan.asked[0]
         yield Problem(
             first.spelling.pointer,
-            f"{first.container.label} asks for {first.spelling.words}, and the pod lacks the {words} that "
+            f"{first.container.label} asks for {first.spelling.description}, and the pod lacks the {words} that "
             f"{plan.backend.title} wants",
             f"write the {words}, as this policy does to Pods that name none",
             fix=fix,
@@ -56,13 +56,16 @@ def _completed(plan: Plan, writer: Writer) -> Iterator[Problem]:
         )
 
 
-def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[Operation, ...]) -> Problem:
+def _problem(
+    workload: Workload, pod: Pod, plan: PodPlan, asked: ContainerRequest, fix: tuple[Operation, ...]
+) -> Problem:
     emission = asked.emission
     words = emission.words() if emission else ""
     if asked.native:
         return Problem(
             asked.spelling.pointer,
-            f"{asked.container.label} asks for {asked.spelling.words}, which {plan.backend.title} serves only where "
+            f"{asked.container.label} asks for {asked.spelling.description}, which {plan.backend.title} "
+            f"serves only where "
             "the rest is written too",
             f"write {words}",
             fix=fix,
@@ -75,7 +78,8 @@ def _problem(workload: Workload, pod: Pod, plan: Plan, asked: Asked, fix: tuple[
     advice = f"{where} {words}{backend_plan.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
-        f"{asked.container.label} asks for {asked.spelling.words} in words that {plan.backend.title} does not know: "
+        f"{asked.container.label} asks for {asked.spelling.description} in words that {plan.backend.title} "
+        f"does not know: "
         f"it spells them {words}{notes}",
         advice,
         fix=fix,
@@ -130,7 +134,7 @@ spec:
           volcano.sh/vgpu-number: 1
           volcano.sh/vgpu-memory: 8192
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_writes,
     fix="safe",

@@ -63,7 +63,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_refuses,
     policy={"backend": {"name": "time-slicing", "failRequestsGreaterThanOne": True}},

@@ -64,7 +64,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpumem: 32768
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_refuses,
     policy={"backend": {"name": "hami"}, "cluster": {"cards": [{"model": "A100-40"}]}},

@@ -65,7 +65,7 @@ spec:
         limits:
           aliyun.com/gpu-mem: 8
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_refuses,
     policy={"backend": {"name": "gpushare"}},

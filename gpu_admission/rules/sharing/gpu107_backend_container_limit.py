@@ -69,7 +69,7 @@ spec:
     - name: watch
       image: example.com/watch:1
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_refuses,
     policy={"backend": {"name": "gpushare"}},

@@ -64,7 +64,7 @@ spec:
           nvidia.com/gpu: 1
           nvidia.com/gpucores: 100
 """,
-    needs="request",
+    scope="request",
     check=check,
     when=triggers.backend_refuses,
     policy={"backend": {"name": "hami"}},

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.backends import known
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import mapping, printable, shown, text
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.workloads.resource_typos import squashed
@@ -36,14 +36,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
     if pods and all(pod.metadata_pointer != own and pod.shares is None for pod in pods):
-        yield from _of(mapping(workload.object.get("metadata")), own, pods[0])
+        yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
 
 
 def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
     """Yield a problem for each key of a metadata that is one of KAI's words, but for a slip or the place."""
     right_place = place == pod.metadata_pointer
     for field in ("annotations", "labels"):
-        for key, value in mapping(mapping(metadata).get(field)).items():
+        for key, value in as_dict(as_dict(metadata).get(field)).items():
             word = _meant(key)
             if word is not None and not (right_place and field == "annotations" and word == key):
                 yield _problem((*place, field, key), word, value, pod)
@@ -51,9 +51,9 @@ def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
 
 def _meant(key: object) -> str | None:
     """Return KAI's word that a key was meant to be; the word itself where it is one."""
-    said = text(key)
-    domain, slash, rest = said.rpartition("/")
-    if len(said) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
+    raw_value = as_str(key)
+    domain, slash, rest = raw_value.rpartition("/")
+    if len(raw_value) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
     spelling = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
@@ -64,14 +64,15 @@ def _meant(key: object) -> str | None:
 def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     here = ".".join(map(str, place[:-1]))
     there = ".".join(map(str, (*pod.metadata_pointer, "annotations")))
-    said = printable(text(place[-1])[:_LONGEST])
-    problem = f"is not {word}" if said != word else f"is not among the annotations of the pods ({there})"
+    raw_value = escape(as_str(place[-1])[:_LONGEST])
+    problem = f"is not {word}" if raw_value != word else f"is not among the annotations of the pods ({there})"
     from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - most files have nothing of KAI
 
-    amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else shown(value)
+    amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {said}: {shown(value)} in {here} {problem}: KAI does not read it, and the pod gets no "
+        f"{str(place[-2])[:-1]} {raw_value}: {format_value(value)} in {here} {problem}: KAI does not read "
+        f"it, and the pod gets no "
         "GPU by it",
         f"write {word}: {amount} in {there}",
         evidence=(pointers.to_text(place), value),
@@ -121,6 +122,6 @@ spec:
       image: example.com/notebook:1
 """,
     check=check,
-    sees=frozenset({TEMPLATE}),
+    admission_kinds=frozenset({TEMPLATE}),
     policy={"backend": {"name": "kai"}},
 )

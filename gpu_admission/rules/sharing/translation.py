@@ -6,7 +6,7 @@ from itertools import chain
 
 from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import mapping, mappings
+from gpu_admission.core.raw import as_dict, iter_dicts
 from gpu_admission.rules import backend_plan, common
 
 TYPE_CHECKING = False
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.backends.base import Asked
-    from gpu_admission.backends.portable import Emission
+    from gpu_admission.backends.base import ContainerRequest
+    from gpu_admission.backends.portable import BackendPatch
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.workloads.workload import Pod, Workload
@@ -39,9 +39,9 @@ class Writer:
         self._both_sides = workload.defaulted
         self._last: dict[str, int] = {}
         self._terms: dict[tuple[str, ...], list[Operation] | None] = {}
-        self._claims = {str(claim.get("name")) for _, claim in mappings(pod.spec.get("resourceClaims"))}
+        self._claims = {str(claim.get("name")) for _, claim in iter_dicts(pod.spec.get("resourceClaims"))}
 
-    def translation(self, asked: Asked) -> tuple[Operation, ...]:
+    def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
         emission = asked.emission
         if emission is None or not self._reaches(emission, removes=bool(asked.spelling.annotations)):
@@ -56,11 +56,11 @@ class Writer:
         operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
         return self._with_affinity(operations, emission)
 
-    def completion(self, emission: Emission) -> tuple[Operation, ...]:
+    def completion(self, emission: BackendPatch) -> tuple[Operation, ...]:
         """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
         return self._with_affinity(list(self._pod_level(emission)), emission) if self._reaches(emission) else ()
 
-    def _with_affinity(self, operations: list[Operation], emission: Emission) -> tuple[Operation, ...]:
+    def _with_affinity(self, operations: list[Operation], emission: BackendPatch) -> tuple[Operation, ...]:
         affinity = [self._affinity(expression) for expression in emission.affinity]
         if None in affinity or not self._all_apply(operations):
             return ()
@@ -80,28 +80,30 @@ class Writer:
         there = around.get(str(last))
         return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
 
-    def _reaches(self, emission: Emission, *, removes: bool = False) -> bool:
+    def _reaches(self, emission: BackendPatch, *, removes: bool = False) -> bool:
         """Tell whether every place outside of the container that has to change stands in the object."""
         on_metadata = emission.annotations or emission.labels or removes
         on_spec = emission.node_selector or emission.affinity or emission.claims
         placeable = self._pod.complete and not common.serverless(self._workload)
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
-    def _pod_level(self, emission: Emission) -> Iterator[Operation]:
+    def _pod_level(self, emission: BackendPatch) -> Iterator[Operation]:
         """Yield the operations on the pod's metadata and its node selector."""
         if self._metadata is not None:
-            said = {"annotations": emission.annotations, "labels": emission.labels}
-            yield from self._merge(self._metadata, {key: dict(value) for key, value in said.items() if value})
+            raw_value = {"annotations": emission.annotations, "labels": emission.labels}
+            yield from self._merge(self._metadata, {key: dict(value) for key, value in raw_value.items() if value})
         if emission.node_selector:
             yield from self._merge((*self._pod.pointer, "nodeSelector"), emission.node_selector)
 
-    def _resources(self, asked: Asked, emission: Emission, claims: Mapping[str, str]) -> Iterator[Operation]:
+    def _resources(
+        self, asked: ContainerRequest, emission: BackendPatch, claims: Mapping[str, str]
+    ) -> Iterator[Operation]:
         container = asked.container
         base = container.resources_pointer
         wanted = {side: dict(emission.resources) if side == "limits" or self._both_sides else {} for side in _SIDES}
         left = set(container.resources)
         for side in _SIDES:
-            current = mapping(container.resources.get(side))
+            current = as_dict(container.resources.get(side))
             if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
                 left.discard(side)
         if not left and not claims and not any(wanted.values()) and container.resources:
@@ -116,20 +118,20 @@ class Writer:
         yield from self._merge(base, tree)
         yield from self._append((*base, "claims"), [{"name": name} for name in claims])
 
-    def _forget(self, asked: Asked, side: Pointer, wanted: Mapping[str, Any]) -> Iterator[Operation]:
-        current = mapping(asked.container.resources.get(str(side[-1])))
+    def _forget(self, asked: ContainerRequest, side: Pointer, wanted: Mapping[str, Any]) -> Iterator[Operation]:
+        current = as_dict(asked.container.resources.get(str(side[-1])))
         for name in asked.spelling.gpus:
             if name in current and name not in wanted:
                 yield patch.remove(self._rule, (*side, name))
 
-    def _forget_annotations(self, asked: Asked, emission: Emission) -> Iterator[Operation]:
+    def _forget_annotations(self, asked: ContainerRequest, emission: BackendPatch) -> Iterator[Operation]:
         old = [name for name in asked.spelling.annotations if name not in emission.annotations]
         if not old:
             return
         place = asked.spelling.annotations_at
-        current = mapping(pointers.resolve(self._document, place))
+        current = as_dict(pointers.resolve(self._document, place))
         if len(old) == len(current) and not emission.annotations:
-            around = mapping(pointers.resolve(self._document, place[:-1]))
+            around = as_dict(pointers.resolve(self._document, place[:-1]))
             alone = len(around) == 1 and not emission.labels and place[-2:-1] == ("metadata",)
             yield patch.remove(self._rule, place[:-1] if alone else place)  # no `metadata: {}` is left
             return
@@ -166,11 +168,11 @@ class Writer:
 
     def _each_term(self, expression: Mapping[str, Any]) -> Iterator[Operation]:
         place = (*self._pod.pointer, *_TERMS)
-        terms = list(mappings(self._at(place)))
+        terms = list(iter_dicts(self._at(place)))
         if not terms:
             yield from self._merge(place[:-1], {_TERMS[-1]: [{"matchExpressions": [dict(expression)]}]})
         for index, term in terms:
-            if not any(_implies(other, expression) for _, other in mappings(term.get("matchExpressions"))):
+            if not any(_implies(other, expression) for _, other in iter_dicts(term.get("matchExpressions"))):
                 yield from self._append((*place, index, "matchExpressions"), [dict(expression)])
 
     def _append(self, place: Pointer, items: list[dict[str, Any]]) -> Iterator[Operation]:
@@ -181,7 +183,7 @@ class Writer:
         elif items:
             yield patch.add(self._rule, self._document, place, items)
 
-    def _named(self, emission: Emission) -> dict[str, str]:
+    def _named(self, emission: BackendPatch) -> dict[str, str]:
         """Return the claims under names that the pod does not use yet."""
         named: dict[str, str] = {}
         for wanted, template in emission.claims.items():
@@ -211,10 +213,10 @@ def _is_tree(value: object) -> bool:
     return isinstance(value, dict | list)
 
 
-def _implies(said: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _implies(raw_value: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Tell whether an expression on the same key asks for as much already."""
-    if said.get("key") != wanted["key"] or said.get("operator") != wanted["operator"]:
+    if raw_value.get("key") != wanted["key"] or raw_value.get("operator") != wanted["operator"]:
         return False
-    values = said.get("values")
+    values = raw_value.get("values")
     first = values[0] if isinstance(values, list) and len(values) == 1 else None
     return isinstance(first, str) and first.isdigit() and len(first) < 19 and int(first) >= int(wanted["values"][0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import binascii
 from typing import TYPE_CHECKING, Any
 
-from gpu_admission.core.raw import mapping, text
+from gpu_admission.core.raw import as_dict, as_str
 
 from . import json_codec
 
@@ -21,7 +21,7 @@ KIND = "AdmissionReview"
 _OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid": '
 
 
-class NotAReview(ValueError):
+class NotAReviewError(ValueError):
     """A body that is no AdmissionReview; the message says why, in one line."""
 
 
@@ -32,16 +32,16 @@ class Request:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self.raw = raw
-        self.uid = text(raw.get("uid"))
-        self.operation = text(raw.get("operation"))
-        self.subresource = text(raw.get("subResource"))
-        kind = mapping(raw.get("kind"))
-        self.kind = text(kind.get("kind"))
-        self.namespace = text(raw.get("namespace"))
-        self.user = text(mapping(raw.get("userInfo")).get("username"))
+        self.uid = as_str(raw.get("uid"))
+        self.operation = as_str(raw.get("operation"))
+        self.subresource = as_str(raw.get("subResource"))
+        kind = as_dict(raw.get("kind"))
+        self.kind = as_str(kind.get("kind"))
+        self.namespace = as_str(raw.get("namespace"))
+        self.user = as_str(as_dict(raw.get("userInfo")).get("username"))
         self.object = _typed(raw.get("object"), kind)
         self.old_object = _typed(raw.get("oldObject"), kind)
-        self.name = text(raw.get("name")) or text(mapping(mapping(self.object).get("metadata")).get("name"))
+        self.name = as_str(raw.get("name")) or as_str(as_dict(as_dict(self.object).get("metadata")).get("name"))
 
     @property
     def is_new_pod(self) -> bool:
@@ -51,15 +51,15 @@ class Request:
     @property
     def is_pod(self) -> bool:
         """Whether the object of this request is a Pod (and not one of its subresources)."""
-        return self.kind == "Pod" and not self.subresource and not text(mapping(self.raw.get("kind")).get("group"))
+        return self.kind == "Pod" and not self.subresource and not as_str(as_dict(self.raw.get("kind")).get("group"))
 
 
 def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
     """Return an object with its type, which the request names even where the object leaves it out."""
     if not isinstance(obj, dict) or (obj.get("apiVersion") and obj.get("kind")):
         return obj
-    group, version = text(kind.get("group")), text(kind.get("version"))
-    return {**obj, "apiVersion": f"{group}/{version}" if group else version, "kind": text(kind.get("kind"))}
+    group, version = as_str(kind.get("group")), as_str(kind.get("version"))
+    return {**obj, "apiVersion": f"{group}/{version}" if group else version, "kind": as_str(kind.get("kind"))}
 
 
 def read(body: bytes) -> Request:
@@ -71,18 +71,18 @@ def read(body: bytes) -> Request:
     try:
         review = json_codec.read(body)
     except RecursionError:
-        raise NotAReview("the body is nested too deeply") from None
+        raise NotAReviewError("the body is nested too deeply") from None
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
-        raise NotAReview(f"the body is not JSON: {str(error)[:200]}") from None
+        raise NotAReviewError(f"the body is not JSON: {str(error)[:200]}") from None
     if not isinstance(review, dict) or review.get("kind") != KIND:
-        raise NotAReview("the body is no AdmissionReview")
+        raise NotAReviewError("the body is no AdmissionReview")
     if review.get("apiVersion") != API_VERSION:
-        raise NotAReview(f"the AdmissionReview is not of version {API_VERSION}")
+        raise NotAReviewError(f"the AdmissionReview is not of version {API_VERSION}")
     request = review.get("request")
     if not isinstance(request, dict):
-        raise NotAReview("the AdmissionReview holds no request")
+        raise NotAReviewError("the AdmissionReview holds no request")
     if not isinstance(request.get("uid"), str) or not request["uid"]:
-        raise NotAReview("the request has no uid")
+        raise NotAReviewError("the request has no uid")
     return Request(request)
 
 
@@ -113,6 +113,6 @@ def rest(
     return "".join(parts)
 
 
-def write(uid: str, said: str) -> bytes:
+def write(uid: str, raw_value: str) -> bytes:
     """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
-    return f"{_OPEN}{json_codec.quote(uid)}{said}".encode()
+    return f"{_OPEN}{json_codec.quote(uid)}{raw_value}".encode()

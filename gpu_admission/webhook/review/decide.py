@@ -34,7 +34,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission import rules
-from gpu_admission.core.raw import mapping
+from gpu_admission.core.raw import as_dict
 from gpu_admission.engine import changes
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ _PODS = frozenset({"Pod", "Binding"})
 MUST_BE_BLINDED = frozenset({"GPU301", "GPU302", "GPU310"})
 
 
-class Verdict(NamedTuple):
+class Decision(NamedTuple):
     """The answer to one request, before it is put into words.
 
     ``findings`` come with the action that counts here, which may be milder or sharper than the policy's.
@@ -73,15 +73,15 @@ class Verdict(NamedTuple):
         return "deny" not in [action for _, action in self.findings]
 
 
-_NOTHING = Verdict()
+_NOTHING = Decision()
 
 
-def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
+def judge(request: Request, endpoint: str, engine: Engine) -> Decision:
     """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
         return _mutate(request, engine) if request.is_new_pod else _NOTHING
     if request.kind == "Binding":
-        findings = engine.introduced(_pod_with(mapping(request.object).get("metadata")), _pod_with({}))
+        findings = engine.introduced(_pod_with(as_dict(request.object).get("metadata")), _pod_with({}))
     elif request.operation == "UPDATE":
         if request.kind == "Pod" and changes.is_terminal(request.old_object):
             return _NOTHING
@@ -90,14 +90,14 @@ def judge(request: Request, endpoint: str, engine: Engine) -> Verdict:
         findings = engine.validate(_placed(request.object, request), "admission")
     consequence = _of_pod if request.kind in _PODS else _of_template
     found = [(finding, consequence(finding, engine.policy)) for finding in findings]
-    return Verdict(
+    return Decision(
         found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
     )
 
 
 def _placed(obj: Any, request: Request) -> Any:
     """Return an object with the namespace of the request, where its own metadata leaves that out."""
-    metadata = mapping(obj).get("metadata")
+    metadata = as_dict(obj).get("metadata")
     if not request.namespace or not isinstance(metadata, dict) or metadata.get("namespace"):
         return obj
     return {**obj, "metadata": {**metadata, "namespace": request.namespace}}
@@ -108,7 +108,7 @@ def _pod_with(metadata: Any) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {}}
 
 
-def concerns(request: Request, policy: Policy) -> bool:
+def is_in_scope(request: Request, policy: Policy) -> bool:
     """Tell whether a request is one that is judged at all.
 
     It creates or changes an object in a namespace that the policy is for, and nobody exempt asks for it.
@@ -120,22 +120,22 @@ def concerns(request: Request, policy: Policy) -> bool:
     return policy.judges(request.namespace, request.user)
 
 
-def _mutate(request: Request, engine: Engine) -> Verdict:
+def _mutate(request: Request, engine: Engine) -> Decision:
     """Repair a new Pod, and deny at once what ``/validate`` would deny of the result.
 
     The API server's own validation runs between the two, and would otherwise speak first.
     """
     mutation = engine.mutate(_placed(request.object, request), "admission")
-    findings = engine.left(mutation)
-    return Verdict([(finding, finding.action) for finding in findings], mutation.patch)
+    findings = engine.remaining(mutation)
+    return Decision([(finding, finding.action) for finding in findings], mutation.patch)
 
 
 def _of_pod(finding: Finding, policy: Policy) -> Action:
     if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
         return finding.action
     if _should_have_been_repaired(finding, policy):
-        return policy.ceiling("deny")
-    return policy.ceiling("warn")
+        return policy.apply_mode("deny")
+    return policy.apply_mode("warn")
 
 
 def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:

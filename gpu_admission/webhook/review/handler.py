@@ -16,7 +16,7 @@ from gpu_admission.policyfile import loader
 from gpu_admission.workloads.kinds import known
 
 from . import admission_review, decide, review_result, types
-from .types import Answer, Record
+from .types import Response, ReviewRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -45,21 +45,21 @@ class Decider:
         self._all = all_policies
         self._engines: dict[str, Engine] = {}
 
-    def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Answer:
+    def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Response:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
         policy = self._lookup(name)
         if policy is None:
             return _error(HTTPStatus.NOT_FOUND, "no such policy is loaded")
         try:
             request = admission_review.read(body)
-        except admission_review.NotAReview as error:
+        except admission_review.NotAReviewError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
         if name is None:
             policy = self._first_for(request.namespace) or policy
         result = review_result.ALLOWED
-        if decide.concerns(request, policy):
+        if decide.is_in_scope(request, policy):
             result = review_result.from_verdict(decide.judge(request, endpoint, self._engine(policy)), policy)
-        return Answer(
+        return Response(
             HTTPStatus.OK, admission_review.write(request.uid, result.response), record=_record(request, result, policy)
         )
 
@@ -75,8 +75,8 @@ class Decider:
         return engine
 
 
-def _record(request: Request, result: ReviewResult, policy: Policy) -> Record:
-    return Record(
+def _record(request: Request, result: ReviewResult, policy: Policy) -> ReviewRecord:
+    return ReviewRecord(
         uid=request.uid,
         operation=request.operation,
         kind=request.kind,
@@ -89,8 +89,8 @@ def _record(request: Request, result: ReviewResult, policy: Policy) -> Record:
     )
 
 
-def _error(status: HTTPStatus, message: str) -> Answer:
-    return Answer(status, types.error_body(status, message), record=Record(decision="error"))
+def _error(status: HTTPStatus, message: str) -> Response:
+    return Response(status, types.error_body(status, message), record=ReviewRecord(decision="error"))
 
 
 def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:

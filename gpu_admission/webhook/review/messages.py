@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import printable
+from gpu_admission.core.raw import escape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Finding
     from gpu_admission.policy.model import Policy
 
-    from .decide import Verdict
+    from .decide import Decision
 
 # The API server: all warnings of a request over 4,096 characters are cut to 256 each, and one with a control
 # character is dropped in silence (k8s.io/apiserver/pkg/warning).
@@ -27,7 +27,7 @@ _REST = re.compile(r"; |, or | \(")  # and no comma of a list, of which a part w
 LONGEST_POINTER = 512
 
 
-def denial(verdict: Verdict, policy: Policy) -> str:
+def denial(verdict: Decision, policy: Policy) -> str:
     """Return the message of a denial: every finding that denies, with what to write instead."""
     denied = [finding for finding, action in verdict.findings if action == "deny"]
     lines = [_sentence(finding) for finding in denied[:MOST_DENIED]]
@@ -47,10 +47,10 @@ def _sentence(finding: Finding) -> str:
     where = pointers.to_text(finding.pointer)
     if len(where) > LONGEST_POINTER:  # keys come from strangers, and may be megabytes
         where = f"{where[: LONGEST_POINTER - 1]}…"
-    return printable(f"{finding.rule} {finding.message}; {finding.advice} [{where}]")
+    return escape(f"{finding.rule} {finding.message}; {finding.advice} [{where}]")
 
 
-def warnings(verdict: Verdict) -> list[str]:
+def warnings(verdict: Decision) -> list[str]:
     """Return the warnings: at most ten, each on one line, within 120 characters where it can be."""
     texts = list(dict.fromkeys(_warning(finding) for finding, action in verdict.findings if action == "warn"))
     if len(texts) > MOST_WARNINGS:
@@ -61,9 +61,9 @@ def warnings(verdict: Verdict) -> list[str]:
 
 def _warning(finding: Finding) -> str:
     """Return what is wrong and what to write instead, and as much of the why as fits; no remedy where none does."""
-    said = printable(f"{finding.rule} {finding.message}")
-    advice = printable(finding.advice)
-    heads = _cuts(said, _CLAUSE)
+    value = escape(f"{finding.rule} {finding.message}")
+    advice = escape(finding.advice)
+    heads = _cuts(value, _CLAUSE)
     for head in heads:
         room = GOOD_WARNING - len(head) - 2
         told = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
@@ -73,16 +73,16 @@ def _warning(finding: Finding) -> str:
     return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
 
 
-def _cuts(said: str, ends: re.Pattern[str]) -> list[str]:
+def _cuts(value: str, ends: re.Pattern[str]) -> list[str]:
     """Return a sentence, and what is left of it where it is cut after a clause: the longest first.
 
     What is wrong comes first in it, then why. It is not cut within what the author wrote.
     """
-    places = [found.start() for found in ends.finditer(said)]
-    return [said, *[said[:end] for end in reversed(places) if said.count('"', 0, end) % 2 == 0]]
+    places = [found.start() for found in ends.finditer(value)]
+    return [value, *[value[:end] for end in reversed(places) if value.count('"', 0, end) % 2 == 0]]
 
 
-def audit(verdict: Verdict) -> dict[str, str]:
+def audit(verdict: Decision) -> dict[str, str]:
     """Return the audit annotations: the IDs of the rules that found something, and of the fixes applied."""
     found = _ids([finding.rule for finding, _ in verdict.findings])
     applied = _ids([operation.rule for operation in verdict.patch]) if verdict.patch and verdict.allowed else ""

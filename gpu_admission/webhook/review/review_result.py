@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Action
     from gpu_admission.policy.model import Policy
 
-    from .decide import Verdict
+    from .decide import Decision
 
 
 class ReviewResult(NamedTuple):
@@ -33,7 +33,7 @@ ALLOWED = ReviewResult(admission_review.rest(allowed=True), "allowed")
 """Allowed, without a finding and without a patch."""
 
 
-def from_verdict(verdict: Verdict, policy: Policy) -> ReviewResult:
+def from_verdict(verdict: Decision, policy: Policy) -> ReviewResult:
     """Encode a verdict as the response to its request."""
     if not (verdict.findings or verdict.patch):
         return ALLOWED

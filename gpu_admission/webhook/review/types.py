@@ -22,7 +22,7 @@ JSON: Headers = ((b"content-type", b"application/json"),)
 RETRY: Headers = (*JSON, (b"retry-after", b"1"))
 
 
-class Record(TypedDict, total=False):
+class ReviewRecord(TypedDict, total=False):
     """What the log line and the metrics say about one review: names and verdicts, never an object's content."""
 
     uid: str
@@ -36,13 +36,13 @@ class Record(TypedDict, total=False):
     applied: Collection[str]  # rules whose fixes are in the patch
 
 
-class Answer(NamedTuple):
+class Response(NamedTuple):
     """An HTTP answer (status 100..599, whole body, lower-case header names) and what to record about it."""
 
     status: int
     body: bytes
     headers: Headers = JSON
-    record: Record = Record()
+    record: ReviewRecord = ReviewRecord()
 
 
 def error_body(status: int, sentence: str) -> bytes:
@@ -50,7 +50,7 @@ def error_body(status: int, sentence: str) -> bytes:
     return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
 
 
-Decide = Callable[[bytes, str, "str | None"], Answer]
+ReviewHandler = Callable[[bytes, str, "str | None"], Response]
 """(body, ``"validate"`` or ``"mutate"``, policy name or None for the first) -> Answer. Must be thread-safe."""
 
 Load = Callable[[str], Policy]
@@ -61,6 +61,6 @@ class Engine(NamedTuple):
     """The decision as the server takes it: how to load policies, and how to judge under a set of them."""
 
     load: Load
-    decider: Callable[[PolicyStore], Decide]
+    decider: Callable[[PolicyStore], ReviewHandler]
     kinds: Callable[[Mapping[str, Policy]], Collection[str]] = lambda _: ("Pod",)
     """Kinds that metrics may name: a bounded number, whatever clients send."""

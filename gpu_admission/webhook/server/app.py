@@ -9,7 +9,7 @@ from functools import lru_cache
 from http import HTTPStatus
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from gpu_admission.webhook.review.types import JSON, Answer
+from gpu_admission.webhook.review.types import JSON, Response
 
 from .http_request import HttpError
 from .wsgi import call
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from gpu_admission.webhook.policy_store import PolicyStore
-    from gpu_admission.webhook.review.types import Decide
+    from gpu_admission.webhook.review.types import ReviewHandler
 
     from .http_request import RequestHead
-    from .settings import Settings
+    from .settings import ServerSettings
     from .wsgi import Wsgi
 
 ENDPOINTS = frozenset({"validate", "mutate"})
@@ -38,14 +38,14 @@ NO_SUCH_POLICY = HttpError(HTTPStatus.NOT_FOUND, "no policy of that name is load
 class Responder(Protocol):
     """Where an answer goes: the connection the request came on."""
 
-    def respond(self, answer: Answer) -> None:
+    def respond(self, answer: Response) -> None:
         """Send it. Call it once, on the loop."""
 
 
 class Observer(Protocol):
     """Is told what became of each request, after it was answered."""
 
-    def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
+    def reviewed(self, endpoint: str, policy: str, answer: Response, seconds: float) -> None:
         """Note that a review was answered ``seconds`` after its body was complete."""
 
     def refused(self, path: str, refusal: HttpError) -> None:
@@ -58,7 +58,7 @@ class Observer(Protocol):
 class Pages:
     """Serves a WSGI application; one per event loop."""
 
-    def __init__(self, wsgi: Wsgi, settings: Settings, pool: Executor, observer: Observer) -> None:
+    def __init__(self, wsgi: Wsgi, settings: ServerSettings, pool: Executor, observer: Observer) -> None:
         self._wsgi = wsgi
         self._settings = settings
         self._pool = pool
@@ -119,10 +119,10 @@ class Reviews(Pages):
 
     def __init__(
         self,
-        decide: Decide,
+        decide: ReviewHandler,
         policies: PolicyStore,
         wsgi: Wsgi,
-        settings: Settings,
+        settings: ServerSettings,
         pool: Executor,
         observer: Observer,
     ) -> None:
@@ -166,7 +166,7 @@ class Reviews(Pages):
         else:
             self._spawn(self._review_large(head, target, body, responder))
 
-    def _judge(self, target: Target, body: bytes) -> tuple[Answer, float]:
+    def _judge(self, target: Target, body: bytes) -> tuple[Response, float]:
         started = time.perf_counter()
         try:
             answer = self._decide(body, target.endpoint, target.policy)
@@ -177,7 +177,7 @@ class Reviews(Pages):
             answer = failure._replace(record={"decision": "error"})
         return answer, time.perf_counter() - started
 
-    def _finish(self, target: Target, _body: bytes, responder: Responder, answer: Answer, seconds: float) -> None:
+    def _finish(self, target: Target, _body: bytes, responder: Responder, answer: Response, seconds: float) -> None:
         responder.respond(answer)
         policy = self._policies.get(target.policy)
         self._observer.reviewed(target.endpoint, policy.name if policy is not None else "", answer, seconds)

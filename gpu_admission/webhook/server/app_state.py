@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
     from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
     from gpu_admission.webhook.log_writer import LogWriter
-    from gpu_admission.webhook.review.types import Answer, Engine
+    from gpu_admission.webhook.review.types import Engine, Response
 
     from .http_request import HttpError
-    from .settings import Settings
+    from .settings import ServerSettings
 
 
-class Service:
+class AppState:
     """Policies, certificate, metrics and the applications that use them."""
 
     def __init__(
         self,
-        settings: Settings,
+        settings: ServerSettings,
         engine: Engine,
         log_writer: LogWriter,
         checks: Sequence[Callable[[], str | None]] = (),
@@ -142,7 +142,7 @@ class Service:
             self.metrics.policy_loaded(name, when)
         self.refresh()
 
-    def reviewed(self, endpoint: str, policy: str, answer: Answer, seconds: float) -> None:
+    def reviewed(self, endpoint: str, policy: str, answer: Response, seconds: float) -> None:
         """Log and count an answered review."""
         record = answer.record
         if answer.status >= 400:  # not an AdmissionReview, or our crash

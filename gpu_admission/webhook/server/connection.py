@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from .http_request import CONTINUE, HttpError, RequestParser, render
 
 if TYPE_CHECKING:
-    from gpu_admission.webhook.review.types import Answer
+    from gpu_admission.webhook.review.types import Response
 
     from .connection_manager import ConnectionManager
     from .http_request import RequestHead
@@ -183,7 +183,7 @@ class Connection(asyncio.BufferedProtocol):
         if self.state == ANSWERING:
             self._pause()  # a thread makes the answer; until then nothing more is read
 
-    def respond(self, answer: Answer) -> None:
+    def respond(self, answer: Response) -> None:
         """Send the answer to the request under way. Call it once, on the loop."""
         if self.state != ANSWERING or self._transport is None:
             return

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .app import Pages
     from .http_request import RequestHead
     from .readiness import Drain
-    from .settings import Settings
+    from .settings import ServerSettings
 
 SWEEP = 0.25  # seconds between looks at the deadlines
 PAUSE = 0.1  # seconds without accepting, when there is no room or no file descriptor left
@@ -43,7 +43,7 @@ class ConnectionManager:
     def __init__(
         self,
         app: Pages,
-        settings: Settings,
+        settings: ServerSettings,
         drain: Drain,
         certificate: ServingCertificate | None = None,
     ) -> None:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 
-from gpu_admission.webhook.review.types import JSON, RETRY, Answer, error_body
+from gpu_admission.webhook.review.types import JSON, RETRY, Response, error_body
 
 if TYPE_CHECKING:
     from typing import Self
@@ -34,7 +34,7 @@ class HttpError(Exception):
         super().__init__(sentence)
         self.status = status
         self.sentence = sentence
-        self.answer = Answer(status, error_body(status, sentence), headers)
+        self.answer = Response(status, error_body(status, sentence), headers)
 
     @classmethod
     def malformed(cls, sentence: str = "malformed HTTP request") -> Self:
@@ -199,7 +199,7 @@ _STATUS_LINES = {
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
-def render(answer: Answer, date: bytes, *, close: bool, bodiless: bool = False) -> bytes:
+def render(answer: Response, date: bytes, *, close: bool, bodiless: bool = False) -> bytes:
     """Put an answer on the wire; ``bodiless`` for HEAD. ``date`` is a whole header line."""
     lines = b"".join([b"%b: %b\r\n" % field for field in answer.headers])
     end = b"connection: close\r\n\r\n" if close else b"\r\n"

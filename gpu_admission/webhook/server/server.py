@@ -18,8 +18,8 @@ from gpu_admission.webhook import logs
 from gpu_admission.webhook.metrics_memory import memory_directory
 from gpu_admission.webhook.review import handler
 
-from .app_state import Service
-from .settings import Settings, address, misspelt
+from .app_state import AppState
+from .settings import ServerSettings, address, misspelt
 from .worker import ReviewWorker
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class Hooks:
     """What happens at which moment in gunicorn's life. All but ``post_fork`` run in the arbiter."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: AppState) -> None:
         self._service = service
         self._health: socket.socket | None = None
 
@@ -96,7 +96,7 @@ class LameDuck:
     second SIGTERM ends the wait.
     """
 
-    def __init__(self, arbiter: Arbiter, service: Service) -> None:
+    def __init__(self, arbiter: Arbiter, service: AppState) -> None:
         self._arbiter = arbiter
         self._service = service
 
@@ -113,12 +113,12 @@ class LameDuck:
         signal.setitimer(signal.ITIMER_REAL, max(seconds, 0.001))
 
 
-def heartbeat_directory(settings: Settings) -> str | None:
+def heartbeat_directory(settings: ServerSettings) -> str | None:
     """Where gunicorn keeps a file for each worker (twice as many during a reload); None: the usual place."""
     return memory_directory(room=0, files=2 * settings.workers)
 
 
-def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
+def gunicorn_options(settings: ServerSettings, service: AppState) -> dict[str, Any]:
     """Everything that gunicorn must be told."""
     host, port = address(settings.bind)
     return {
@@ -145,7 +145,7 @@ def gunicorn_options(settings: Settings, service: Service) -> dict[str, Any]:
 class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The server as a gunicorn application."""
 
-    def __init__(self, options: dict[str, Any], service: Service) -> None:
+    def __init__(self, options: dict[str, Any], service: AppState) -> None:
         self._options = options
         self._service = service
         super().__init__(prog="gpu-admission")
@@ -161,8 +161,8 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
 
 
 def prepare(
-    settings: Settings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
-) -> Service | None:
+    settings: ServerSettings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+) -> AppState | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
     log_writer = logs.setup(settings.log_format, settings.log_level)
     for mistake in misspelt(os.environ):
@@ -173,7 +173,7 @@ def prepare(
         logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
         return None
     try:
-        service = Service(settings, handler.ENGINE, log_writer, checks, keeper)
+        service = AppState(settings, handler.ENGINE, log_writer, checks, keeper)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return None
@@ -186,7 +186,10 @@ def prepare(
 
 
 def serve(
-    settings: Settings, *, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+    settings: ServerSettings,
+    *,
+    checks: Sequence[Callable[[], str | None]] = (),
+    keeper: SupervisedProcess | None = None,
 ) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 

@@ -29,7 +29,7 @@ class SettingsError(ValueError):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Settings:
+class ServerSettings:
     """Settings of ``gpu-admission serve``. Times are seconds, sizes bytes, addresses ``HOST:PORT``."""
 
     policy: tuple[str, ...] = ("default",)
@@ -84,7 +84,7 @@ class Settings:
         _check(self)
 
     @classmethod
-    def from_environment(cls, environ: Mapping[str, str], **given: Any) -> Settings:
+    def from_environment(cls, environ: Mapping[str, str], **given: Any) -> ServerSettings:
         """Read what ``given`` (flags, None for unset) leaves open from ``GPU_ADMISSION_*``; raises SettingsError."""
         values = {name: value for name, value in given.items() if value is not None}
         for field in fields(cls):
@@ -125,15 +125,15 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
 
     Others that begin like ours are no mistake: Kubernetes sets some for each Service (GPU_ADMISSION_PORT, ...).
     """
-    known = [f"{PREFIX}{field.name.upper()}" for field in fields(Settings)]
+    known = [f"{PREFIX}{field.name.upper()}" for field in fields(ServerSettings)]
     odd = sorted(name for name in environ if name.startswith(PREFIX) and name not in {*known, f"{PREFIX}STATE"})
     odd = [name for name in odd if not _SERVICE_LINK.search(name)]
     pairs = ((name, meant(name.removeprefix(PREFIX), (one.removeprefix(PREFIX) for one in known))) for name in odd)
     return [f"{name} is not a setting{suggestion(PREFIX + near)}" for name, near in pairs if near]
 
 
-def _check_numbers(settings: Settings) -> None:
-    for field in fields(Settings):
+def _check_numbers(settings: ServerSettings) -> None:
+    for field in fields(ServerSettings):
         value, name = getattr(settings, field.name), field.name.replace("_", "-")
         if type(field.default) not in {int, float}:
             continue
@@ -143,7 +143,7 @@ def _check_numbers(settings: Settings) -> None:
             raise SettingsError(f"{name}: 0 is too little")
 
 
-def _check(settings: Settings) -> None:
+def _check(settings: ServerSettings) -> None:
     if not settings.policy:
         raise SettingsError("policy: at least one is needed")
     _check_numbers(settings)
@@ -161,7 +161,7 @@ def _check(settings: Settings) -> None:
     _check_certificate(settings)
 
 
-def _check_certificate(settings: Settings) -> None:
+def _check_certificate(settings: ServerSettings) -> None:
     if bool(settings.tls_cert) != bool(settings.tls_key):
         raise SettingsError("tls-cert and tls-key: one is no use without the other")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:

@@ -20,7 +20,7 @@ from .connection_manager import ConnectionManager
 if TYPE_CHECKING:
     import socket
 
-    from .app_state import Service
+    from .app_state import AppState
 
 HEARTBEAT = 1.0
 SWITCH = 0.001  # seconds; Python's 5 ms would make small reviews wait 20 ms beside a large one in its thread
@@ -33,7 +33,7 @@ class ReviewWorker(ASGIWorker):  # type: ignore[misc]  # gunicorn has no types
     ``service``, ``slot`` and ``health_socket`` are set by the arbiter before the fork.
     """
 
-    service: Service
+    service: AppState
     slot: int
     alive: bool
     health_socket: socket.socket | None = None

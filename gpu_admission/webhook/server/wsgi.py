@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote_to_bytes
 
-from gpu_admission.webhook.review.types import Answer
+from gpu_admission.webhook.review.types import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -21,7 +21,7 @@ FRAMING = frozenset({b"content-length", b"connection", b"transfer-encoding", b"s
 BODY = frozenset({b"content-length", b"content-type", b"transfer-encoding", b"expect"})
 
 
-def call(wsgi: Wsgi, head: RequestHead) -> Answer:
+def call(wsgi: Wsgi, head: RequestHead) -> Response:
     """Run the application to its end. Raises whatever it raises."""
     started: list[Any] = []
     written: list[bytes] = []
@@ -37,7 +37,7 @@ def call(wsgi: Wsgi, head: RequestHead) -> Answer:
         getattr(result, "close", bool)()
     status, headers = started[:2]
     fields = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
-    return Answer(int(status[:3]), b"".join(written), tuple(field for field in fields if field[0] not in FRAMING))
+    return Response(int(status[:3]), b"".join(written), tuple(field for field in fields if field[0] not in FRAMING))
 
 
 def environ(head: RequestHead) -> dict[str, Any]:
