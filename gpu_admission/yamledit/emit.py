@@ -59,7 +59,9 @@ def flow(value: Any, layout: Layout) -> str:
     """Return a value on one line: YAML flow, or JSON."""
     quotes = layout.quotes
     if isinstance(value, dict):
-        pairs = [f"{scalar(key, quotes, layout.needed)}:{layout.space}{flow(item, layout)}" for key, item in value.items()]
+        pairs = [
+            f"{scalar(key, quotes, layout.needed)}:{layout.space}{flow(item, layout)}" for key, item in value.items()
+        ]
         return "{" + f",{layout.space}".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + f",{layout.space}".join(flow(item, layout) for item in value) + "]"

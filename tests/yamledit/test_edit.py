@@ -254,7 +254,7 @@ def test_what_any_yaml_reader_could_misread_gets_quotes(value):
         ("a: x\nb: '2'\n", "a: '1'\nb: '2'\n"),  # the author's quotes
         ("a: x\nb: '2'\nc: [\"3\", '4']\n", "a: '1'\nb: '2'\nc: [\"3\", '4']\n"),  # those that are used most
         ("a: \"x\"\nb: '2'\nc: '3'\n", "a: \"1\"\nb: '2'\nc: '3'\n"),  # a value that had some keeps them
-        ("a: x\nb: \"2\"\n", 'a: "1"\nb: "2"\n'),
+        ('a: x\nb: "2"\n', 'a: "1"\nb: "2"\n'),
         ("{a: x, b: '2'}\n", "{a: '1', b: '2'}\n"),
     ],
 )
