@@ -159,18 +159,18 @@ class Backend:
     leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
-    ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
+    ``spares_vendors`` tells that a pod may request cards of several makers, and ``whole_cards`` that a request
     for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
     them, that the backend's documentation has the pods mount which it serves. ``preloads`` tells that it limits a
     share, or can be set up to, by a library that is loaded into the container's programs. ``judged_annotations`` are
     those of users whose values the backend judges.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
-    ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
+    ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
     software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` tells that one
     ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that says of how many cards the other
     amounts are asked. ``plain`` are systems whose words, one in a container, need neither translation nor judgement.
-    ``reads_annotations`` tells that shares are asked for by annotations, ``counts_quota_limits`` that its scheduler
+    ``reads_annotations`` tells that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
     reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose words it reads for other backends
     (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
     ``vendors`` the makers of the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
@@ -270,7 +270,7 @@ class Backend:
     def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
 
-        It is asked for a container whose request the backend has read and found nothing wrong with, and only where
+        It is called for a container whose request the backend has read and found nothing wrong with, and only where
         the policy names the backend; such an entry is not held against the pod.
         """
         del entry, asked, pod
@@ -283,7 +283,7 @@ class Backend:
 
 
 def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequest]:
-    """Yield a refusal where a GPU is asked for more memory than the largest card has."""
+    """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
     if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
         yield too_much(request.memory, facts)
 
@@ -295,9 +295,9 @@ def too_much(memory: int, facts: ClusterFacts) -> RejectedRequest:
     guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
     guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
     hint = "" if guess is None else f" (was {in_words(guess)} meant?)"
-    return RejectedRequest(
+    return RejectedRequest.amount(
         EXCEEDS,
         f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{in_words(largest)}: it would wait for ever",
-        f"ask for at most {in_words(largest)} per GPU{hint}",
+        f"{in_words(largest)}: it would stay Pending forever",
+        f"request at most {in_words(largest)} per GPU{hint}",
     )

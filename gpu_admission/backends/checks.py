@@ -28,21 +28,21 @@ def require_plausible(request: GpuShare) -> None:
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
         raise RejectedRequest(
-            UNTRANSLATABLE, f"which asks for {what} at all", "ask for more than zero, or leave the key out"
+            UNTRANSLATABLE, f"which requests {what} at all", "request more than zero, or leave the key out"
         )
     if request.count > MOST_DEVICES:
-        raise RejectedRequest(
-            UNTRANSLATABLE, "more GPUs than any node has", "ask for the number of GPUs of one node at most"
+        raise RejectedRequest.amount(
+            UNTRANSLATABLE, "more GPUs than any node has", "request the number of GPUs of one node at most"
         )
     if request.percent is not None and request.percent > 100:
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             PERCENT,
             f"{request.percent} percent of the compute of one GPU",
             "write a percentage from 1 to 100 per GPU",
         )
     if request.memory is not None and request.memory > MOST_MEMORY:
         less = ceil_div(request.memory, 1024)
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
             f"check the unit: {in_words(less)} would be 1024 times less"
@@ -50,7 +50,7 @@ def require_plausible(request: GpuShare) -> None:
             else "write the memory that the process needs, such as 8Gi",
         )
     if request.memory is not None and request.memory < LEAST_MEMORY:
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
             "check the unit: write the memory that the process needs, such as 8Gi",
@@ -67,7 +67,7 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
         raise RejectedRequest(UNTRANSLATABLE, *request.lost)
     if request.thousandths is not None:
         if facts.largest is None:
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
                 "a part of a card, and how much that is depends on the card",
                 "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
@@ -75,7 +75,7 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
             )
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
     if request.share:
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
             "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
@@ -84,12 +84,12 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
 
 
 def whole_cards_fit(request: GpuShare, facts: ClusterFacts) -> bool:
-    """Tell whether every card of the policy has the memory that is asked for (False where it names none)."""
+    """Tell whether every card of the policy has the memory that is requested (False where it names none)."""
     return request.memory is None or (facts.smallest is not None and facts.smallest >= request.memory)
 
 
 def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any], ...]:
-    """Return the node affinity under which a whole card has the memory asked for; none where every card has it."""
+    """Return the node affinity under which a whole card has the memory requested; none where every card has it."""
     if whole_cards_fit(request, facts):
         return ()
     assert request.memory is not None  # noqa: S101 - for mypy: a request without memory fits every card
@@ -98,7 +98,7 @@ def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any
 
 
 def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
-    """Return memory in a backend's units, rounded up, and a note where that gives more than was asked for."""
+    """Return memory in a backend's units, rounded up, and a note where that gives more than was requested."""
     units = ceil_div(memory, unit)
     over = units * unit - memory
     return units, (f"rounded up by {in_words(over)} to whole {unit_name(unit)}",) if over >= MIB else ()
@@ -110,7 +110,7 @@ def unit_name(unit: int) -> str:
 
 
 def only_count(spelling: NativeRequest, *names: str) -> int:
-    """Return how many devices are asked for under one of these names (1 where none is named)."""
+    """Return how many devices are requested under one of these names (1 where none is named)."""
     for name in names:
         amount = spelling.amount(name)
         if amount is not None:
@@ -121,17 +121,17 @@ def only_count(spelling: NativeRequest, *names: str) -> int:
 def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
     """Yield a refusal where a backend serves a container from one card only."""
     if request.count > 1:
-        yield RejectedRequest(
+        yield RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
-            "ask for one GPU (gpu-admission.io/gpu-count: 1), or for whole GPUs",
+            "request one GPU (gpu-admission.io/gpu-count: 1), or whole GPUs",
         )
 
 
 def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
-    """Yield a refusal where a backend that shares memory only is asked for compute: not even all of it is promised."""
+    """Yield a refusal where compute is requested of a backend that shares memory only, be it all of it."""
     if request.cores is not None and not request.whole:
-        yield RejectedRequest(
+        yield RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
             "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
@@ -141,11 +141,11 @@ def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
 def memory_needed(backend: Backend, request: GpuShare) -> None:
     """Raise Refused for a percentage without memory, where a share of compute comes with a share of memory."""
     if request.memory is None and request.limits_cores:
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
             "of one without the other",
-            "say how much memory the process needs too (gpu-admission.io/gpu-mem: 8Gi)",
+            "add the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
         )
 
 
@@ -160,8 +160,8 @@ def in_init_containers(
                 RejectedRequest(
                     CONTAINERS,
                     f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
-                    "that others count on",
-                    "ask for the GPU in one of spec.containers",
+                    "that is allocated to others",
+                    "request the GPU in one of spec.containers",
                     severity=severity,
                 ),
             )
@@ -173,12 +173,12 @@ def one_container(
     """Yield every GPU container after the first, for a backend that serves one a pod."""
     for one in asked[1:]:
         total = sum(other.request.memory or 0 for other in asked)
-        sums = f" (together they ask for {in_words(total)})" if total else ""
+        sums = f" (together they request {in_words(total)})" if total else ""
         yield (
             one,
             RejectedRequest(
                 CONTAINERS,
-                f'but container "{asked[0].container.name[:63]}" asks for a GPU already, and {backend.title} serves '
+                f'but container "{asked[0].container.name[:63]}" already requests a GPU, and {backend.title} serves '
                 f"one GPU container in a pod{sums}",
                 "move the second GPU container to a pod of its own",
             ),
@@ -191,7 +191,7 @@ def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[Reje
     if amount is not None and amount.is_zero:
         yield RejectedRequest(
             UNTRANSLATABLE,
-            "which asks for no memory at all",
+            "which requests no memory at all",
             f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
         )
 
@@ -211,12 +211,12 @@ def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[Reje
 
 
 def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequest]:
-    """Yield a refusal where memory or compute is asked for on zero cards."""
+    """Yield a refusal where memory or compute is requested on zero cards."""
     amount = _said(spelling, name)
     if amount is not None and amount.is_zero and spelling.wants_gpu:
         yield RejectedRequest(
             UNTRANSLATABLE,
-            "which asks for no GPU at all",
+            "which requests no GPU at all",
             f"write {name}: 1; or leave all of it out where no GPU is needed",
         )
 
@@ -236,7 +236,7 @@ def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFact
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
-        yield RejectedRequest(
+        yield RejectedRequest.amount(
             UNIT,
             f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
             f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
@@ -267,7 +267,7 @@ def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequest]:
 
 
 def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequest:
-    return RejectedRequest(
+    return RejectedRequest.amount(
         UNIT,
         f"{raw_value}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
@@ -292,7 +292,7 @@ def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[
         if not 1 <= value <= most:
             yield RejectedRequest(
                 PERCENT,
-                f"and {name} says {value} percent: a percentage is from 1 to {most}",
+                f"and {name} is {value} percent: a percentage must be from 1 to {most}",
                 f"write {name} as a number from 1 to {most}",
             )
 

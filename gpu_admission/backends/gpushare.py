@@ -75,23 +75,23 @@ class Gpushare(Backend):
         )
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
+        """Request memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         if request.memory is None:
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and gpushare has no word for one",
-                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                "a whole GPU, which gpushare cannot express",
+                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
             )
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
                 f"on a card of {in_words(facts.largest or 0)}",
-                f"ask for at most {in_words(most * unit(facts))}",
+                f"request at most {in_words(most * unit(facts))}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 
@@ -125,9 +125,9 @@ def pod_sum(
             asked[-1],
             RejectedRequest(
                 EXCEEDS,
-                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
-                "for ever",
-                f"ask for at most {most} {unit_name(size)} in the whole pod",
+                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would stay "
+                "Pending forever",
+                f"request at most {most} {unit_name(size)} in the whole pod",
             ),
         )
 
@@ -154,10 +154,10 @@ policy to the same). Amounts are rounded up to whole units. An extender of the d
 schedulerName stays as it is.""",
     refuses=(
         ("more than one GPU", "a container is given one card"),
-        ("whole GPUs", "gpushare has no word for them, and all of a card's memory, rounded up, exceeds the card"),
+        ("whole GPUs", "gpushare has no resource for them, and all of a card's memory, rounded up, exceeds the card"),
         ("a percentage of compute", "gpushare shares memory only"),
         ("a second GPU container, init containers, sidecars", "only one container in `spec.containers` is counted"),
-        ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would wait for ever"),
+        ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would stay Pending forever"),
     ),
     install="""\
 Install gpushare-scheduler-extender and gpushare-device-plugin as its documentation says. Exempt their namespace

@@ -1,4 +1,4 @@
-"""The cards of other makers under HAMi: by which names they are asked for, in what units, and what HAMi refuses.
+"""The cards of other makers under HAMi: by which names they are requested, in what units, and what HAMi refuses.
 
 Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
 metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
@@ -32,7 +32,7 @@ class Vendor:
     """One maker's names, as expressions for what stands behind the domain.
 
     ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` what a card has of ``cores``. ``needs_count``
-    tells that HAMi passes over amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
+    tells that HAMi ignores amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
     all cards together where there are several. ``slices`` are the amounts of memory that there are, where not all.
     """
 
@@ -123,7 +123,7 @@ _CHIPS = {
 
 
 def of(system: str) -> Vendor | None:
-    """Return the maker whose cards a system's words ask for, None where they are no other maker's."""
+    """Return the maker whose cards a system's words request, None where they are no other maker's."""
     return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
 
 
@@ -140,7 +140,7 @@ def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]
 
 
 def count(spelling: NativeRequest, vendor: Vendor) -> int | None:
-    """Return how many cards are asked for; None where no name counts them."""
+    """Return how many cards are requested; None where no name counts them."""
     names = [name for name in spelling.gpus if vendor.count.fullmatch(name.partition("/")[2])]
     return max((spelling.amount(name) or 0 for name in names), default=None)
 
@@ -151,7 +151,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
     if cards is None and vendor.needs_count and spelling.wants_gpu:
         yield RejectedRequest(
             UNTRANSLATABLE,
-            f"and HAMi passes over amounts of {vendor.title} cards without their number: the container gets none",
+            f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
             f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
         )
     most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
@@ -182,7 +182,8 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
     if vendor.slices and cards == 1 and value not in vendor.slices:
         yield RejectedRequest(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {name}: {value}: it is none of the slices, of {vendor.unit // MIB} MiB each",
+            f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
+            f"of {vendor.unit // MIB} MiB each",
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
@@ -193,11 +194,11 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             f"write {name}: {capacity} at most",
         )
     elif cards > 1 and value <= largest:
-        yield RejectedRequest(
+        yield RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
-            f"ask for one card, or leave {name} out to take all of each",
+            f"request one card, or leave {name} out to take all of each",
         )
 
 

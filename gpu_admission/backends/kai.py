@@ -106,7 +106,7 @@ class Kai(Backend):
         in_mib = kai_amounts.number(spelling.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
-            yield RejectedRequest(
+            yield RejectedRequest.amount(
                 UNIT,
                 f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
                 f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
@@ -116,18 +116,18 @@ class Kai(Backend):
             yield from too_many_bytes(name, amount)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is asked for whole."""
+        """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is requested whole."""
         for refused in no_cores(self, request):
             raise refused
         if request.memory is None:
             return BackendPatch({"nvidia.com/gpu": request.count})
         if facts.largest is not None and request.memory > facts.largest // _ROUNDING * _ROUNDING:
             if not whole_cards_fit(request, facts):
-                raise RejectedRequest(
+                raise RejectedRequest.amount(
                     UNTRANSLATABLE,
                     f"{in_words(request.memory)}, and KAI counts "
                     f"{in_words(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    "ask for less, or for a whole GPU (nvidia.com/gpu: 1)",
+                    "request less, or a whole GPU (nvidia.com/gpu: 1)",
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
@@ -159,7 +159,7 @@ class Kai(Backend):
                 one,
                 RejectedRequest(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" asks for a share already, and KAI gives a share '
+                    f'but container "{shares[0].container.name[:63]}" already requests a share, and KAI gives a share '
                     "to one container of a pod",
                     "move the second GPU container to a pod of its own",
                 ),
@@ -222,16 +222,16 @@ def _is_share(one: ContainerRequest) -> bool:
 BACKEND = Kai()
 BACKEND.page = BackendDocs(
     summary="""\
-KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; from
+KAI gives one container of a pod a share of one or more cards, requested by the annotation `gpu-memory` in MiB; from
 release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes
-with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are asked for as
+with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are requested as
 `nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Pods need `schedulerName: kai-scheduler` (GPU202). KAI takes the
 queue from the label `kai.scheduler/queue` of the pod's top owner, else from the pod's own, else from a label `project`,
 and else takes `default-queue`; the policy's `queue` is written on pods that name none of these. Run:ai's older label
 `runai/queue`, which KAI reads no more since release 0.6, is carried over.""",
     refuses=(
         ("a percentage of compute", "KAI shares memory"),
-        ("a second GPU container", "the annotations speak for one"),
+        ("a second GPU container", "the annotations apply to one"),
         (
             "annotations that contradict each other, or name a container that the pod does not have",
             "KAI's own webhook refuses the pod",

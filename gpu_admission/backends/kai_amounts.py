@@ -65,11 +65,11 @@ def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = F
 
 
 def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> RejectedRequest:
-    """Return the refusal of a limit below what is asked for; ``equal`` tells that it has to be above."""
+    """Return the refusal of a limit below what is requested; ``equal`` tells that it has to be above."""
     allows = f"({limit}) allows no more" if equal else f"allows less ({limit})"
     return RejectedRequest(
         UNTRANSLATABLE,
-        f"and {name} {allows} than {other} asks for ({request})",
+        f"and {name} {allows} than {other} requests ({request})",
         f"write a larger {name}, or leave it out",
     )
 

@@ -1,4 +1,4 @@
-"""KAI's annotations: for which container they ask for a share of a card, and for how much of it.
+"""KAI's annotations: for which container they request a share of a card, and for how much of it.
 
 A pod asks in one of two ways: for whichever container ``gpu-fraction-container-name`` names (else the first) by
 ``gpu-memory`` or ``gpu-fraction``; or, from release 0.18 on, for one container that the key itself names, by
@@ -65,7 +65,7 @@ _SLIPS = 3  # letters that a misspelt word may be away from one that is known
 
 
 def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, Any]:
-    """Return the annotations by which a pod asks KAI for a share of a card; none where it asks for nothing.
+    """Return the annotations by which a pod asks KAI for a share of a card; none where it requests nothing.
 
     ``certain`` tells that the cluster runs KAI: elsewhere ``gpu-memory`` alone is anybody's annotation.
     """
@@ -127,7 +127,7 @@ def read(container: str, raw_value: Said) -> GpuShare:
         if most is not None and most > memory:
             lost = lost or _grows(in_words(memory), in_words(most))
         return GpuShare(memory, count, cores, lost=lost, consumed=_consumed(raw_value, MEMORY, MEMORY_LIMIT))
-    whole = "; or ask for whole cards: nvidia.com/gpu: 1"
+    whole = "; or request whole cards: nvidia.com/gpu: 1"
     thousandths = amounts.part_of(FRACTION, raw_value[FRACTION], 1000, "a card", besides=whole)
     for name in (FRACTION_LIMIT, *filter(_is_portion_limit, raw_value)):
         if name in raw_value:
@@ -171,13 +171,13 @@ def in_bytes(raw_value: Said) -> dict[str, int]:
 
 
 def _memory(raw_value: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
-    """Return the memory in bytes that is asked for, and how far it may grow; None where nothing is said.
+    """Return the memory in bytes that is requested, and how far it may grow; None where nothing is said.
 
     Raises Refused where two annotations contradict each other.
     """
     if MEMORY in raw_value and FRACTION in raw_value:
-        raise RejectedRequest(
-            UNTRANSLATABLE, "memory and a fraction, and KAI takes one of them", f"keep {MEMORY} or {FRACTION}"
+        raise RejectedRequest.amount(
+            UNTRANSLATABLE, "memory and a fraction, and KAI uses only one of them", f"keep {MEMORY} or {FRACTION}"
         )
     in_mib = None
     if MEMORY in raw_value:
@@ -193,13 +193,13 @@ def _memory(raw_value: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | 
     shorthand = amounts.in_bytes(MEMORY_LIMIT, raw_value[MEMORY_LIMIT]) if MEMORY_LIMIT in raw_value else None
     if limit is not None and _has_its_limit(raw_value):
         old = MEMORY if MEMORY in raw_value else FRACTION
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             f"a share of a card in two ways, and KAI takes no {own[LIMIT][0]} beside {old}",
             f"leave out {old}, or the limit",
         )
     if request is not None and in_mib is not None and request != in_mib:
-        raise RejectedRequest(
+        raise RejectedRequest.amount(
             UNTRANSLATABLE,
             f"{in_words(in_mib)} and {in_words(request)} at once, and KAI refuses a pod whose annotations disagree",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
@@ -292,11 +292,11 @@ def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
     if mode == _SIDE_BY_SIDE:
         return "and only KAI lets a single pod compute side by side with others (sm-sharing)", f"leave {key} out"
     other = next((own[word][0] for word in own if word not in _WORDS), None)
-    return None if other is None else (f"and {escape(other[:120])} is known to nobody but KAI", "leave it out")
+    return None if other is None else (f"and {escape(other[:120])} is known only to KAI", "leave it out")
 
 
 def _grows(memory: str, most: str) -> tuple[str, str]:
     return (
         f"which may grow from {memory} to {most} while others leave it free, and only KAI does that",
-        f"ask for a fixed amount: {most}, or {memory}",
+        f"request a fixed amount: {most}, or {memory}",
     )

@@ -95,24 +95,26 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
     if MEMORY in names and RATIO in names:
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
-        return RejectedRequest(UNTRANSLATABLE, f"{reason}: the pod would wait for ever", f"keep {MEMORY}, or {old}")
+        return RejectedRequest(
+            UNTRANSLATABLE, f"{reason}: the pod would stay Pending forever", f"keep {MEMORY}, or {old}"
+        )
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
         return RejectedRequest(UNTRANSLATABLE, reason, "move one of the two to a pod of its own")
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return RejectedRequest(UNTRANSLATABLE, f"{reason}, and the pod would wait for ever", advice)
+        return RejectedRequest(UNTRANSLATABLE, f"{reason}, and the pod would stay Pending forever", advice)
     return RejectedRequest(
         UNTRANSLATABLE,
         f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
-        "would wait for ever",
+        "would stay Pending forever",
         f"write the memory besides: {MEMORY}: 8Gi, or {RATIO}: 50",
     )
 
 
 def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
-    """Yield each container that asks for other amounts per card than the first: all are given the average."""
+    """Yield each container that requests other amounts per card than the first: all are given the average."""
     sharing = [one for one in asked if one.container.role != "init" and not one.request.whole]
     for one in sharing[1:]:
         first, this = sharing[0].request, one.request
@@ -120,7 +122,7 @@ def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             continue
         memory = "" if not first.memory or first.memory == this.memory else f" ({in_words(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" asks for another amount of each card{memory}, and '
+            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"
@@ -132,7 +134,7 @@ def _per_card(request: GpuShare) -> tuple[int | None, int | None, int | None]:
 
 
 def _of_pod(asked: list[ContainerRequest]) -> Counter[str]:
-    """Return what Kubernetes counts for a pod: the containers together, or one init container that asks for more."""
+    """Return what Kubernetes counts for a pod: the containers together, or one init container that requests more."""
     running: Counter[str] = Counter()
     sidecars: Counter[str] = Counter()
     most: Counter[str] = Counter()

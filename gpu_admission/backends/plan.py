@@ -35,26 +35,23 @@ if TYPE_CHECKING:
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
 _MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
 _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
-_CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Rejection:
-    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands.
+    """A rejected request at its place, with the message about it.
 
-    ``evidence`` are the raw amounts that were refused.
+    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
     """
 
     __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
 
     def __init__(
-        self, pointer: Pointer, subject: str, refused: RejectedRequest, evidence: Evidence, system: str | None = None
+        self, pointer: Pointer, message: str, refused: RejectedRequest, evidence: Evidence, system: str | None = None
     ) -> None:
-        link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
-        link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
         self.pointer = pointer
         self.evidence = evidence
         self.kind: Kind = refused.kind
-        self.message = f"{subject}{link}{refused.reason}"
+        self.message = message
         self.advice = refused.advice
         self.severity: Severity | None = refused.severity
         self.system = system
@@ -104,7 +101,7 @@ class PodPlan:
         self.verdicts.append(
             Rejection(
                 raw_value.pointer,
-                f"{raw_value.container.label} asks for {raw_value.description}",
+                refused.message(f"{raw_value.container.label} requests {raw_value.description}"),
                 refused,
                 raw_value.evidence,
                 raw_value.system,
@@ -156,7 +153,7 @@ def work_out(
 def _too_many(count: int) -> RejectedRequest:
     return RejectedRequest(
         UNTRANSLATABLE,
-        f"in a pod where {count} containers ask for GPUs in other words than this cluster's, "
+        f"in a pod where {count} containers request GPUs in names other than this cluster's, "
         f"and at most {_MOST_TRANSLATED} of a pod are translated",
         "spread the containers over several pods",
     )
@@ -238,8 +235,8 @@ def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRe
     if left:
         yield RejectedRequest(
             UNTRANSLATABLE,
-            f"and of that {listed(left)} would be lost, because the rest says already how much is wanted",
-            "leave out what does not count, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
+            f"and of that {listed(left)} would be lost, because the rest already defines the amount",
+            "remove what has no effect, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
         )
 
 
@@ -300,7 +297,7 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
 
 
 def _makers_to_be(plan: PodPlan) -> set[str]:
-    """Return the maker of the cards that translations will ask for: the portable names leave that to the policy."""
+    """Return the maker of the cards that translations will request: the portable names leave that to the policy."""
     return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
 
 
@@ -308,19 +305,19 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"and for {second.description}: GPUs of two makers ({' and '.join(makers)}) in one container"
-        advice = "ask for one of the two; for both, use two pods"
+        why = f"GPUs of two vendors ({' and '.join(makers)}) in one container"
+        advice = "request one of the two; for both, use two pods"
     elif {raw_value.system for raw_value in group} <= _MIXABLE:
-        why = f"and for {second.description}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        why = "a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.description}, or {second.description}"
     elif _units(first).isdisjoint(_units(second)):
-        why = f"and for {second.description}: one request in the words of two systems, each of which reads its own"
-        advice = "say all of it in the words of one of the two"
+        why = "one request in the names of two systems, each of which reads only its own"
+        advice = "write all of it in the names of one of the two"
     else:
-        why = f"and for {second.description}: the same GPU asked for twice, in the words of two systems"
+        why = "the same GPU requested twice, in the names of two systems"
         advice = f"keep one of the two: {first.description}, or {second.description}"
-    subject = f"{first.container.label} asks for {first.description}"
-    return Rejection(second.pointer, subject, RejectedRequest(MIXED, why, advice), (first.evidence, second.evidence))
+    message = f"{first.container.label} requests {first.description} and {second.description}: {why}"
+    return Rejection(second.pointer, message, RejectedRequest(MIXED, why, advice), (first.evidence, second.evidence))
 
 
 def _units(raw_value: NativeRequest) -> set[str]:
@@ -338,17 +335,17 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
         other = plan.asked[0].container
         if raw_value.system in plan.backend.excludes and raw_value.container is not other:
             reason = (
-                f'but container "{other.name[:63]}" asks for a share by {plan.backend.title}, and no node offers both'
+                f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
             )
             plan.refuse(raw_value, RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
     makers = sorted(_makers(found) | _makers_to_be(plan))
     if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.verdicts):
-        reason = f"in a pod that asks for GPUs of two makers ({' and '.join(makers)}), and no node offers both"
+        reason = f"in a pod that requests GPUs of two vendors ({' and '.join(makers)}), and no node offers both"
         plan.refuse(found[-1], RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:
-    """Let every container ask for the most demanding one's node: the pod runs on one, and one condition is enough."""
+    """Let every container request the most demanding one's node: the pod runs on one, and one condition is enough."""
     asking = [one.emission for one in plan.translations if one.emission is not None and one.emission.affinity]
     wanted = [expression for emission in asking for expression in emission.affinity]
     most = max(wanted, key=lambda expression: int(expression["values"][0]), default=None)

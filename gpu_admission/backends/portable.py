@@ -22,11 +22,11 @@ _SAID = 8  # a message names no more at once
 
 
 class GpuShare:
-    """What a container asks for: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
+    """What a container requests: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for. ``lost`` is
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if requested. ``lost`` is
     what no other backend has a word for: the reason why, and what to do about it. ``consumed`` are the names, of
     resources and annotations, that this was read from: a translation would drop whatever else the container says, so
     it is refused. Two requests are equal whatever they were read from.
@@ -62,12 +62,12 @@ class GpuShare:
 
     @property
     def whole(self) -> bool:
-        """Whether whole cards are asked for."""
+        """Whether whole cards are requested."""
         return self.memory is None and not self.share and self.thousandths is None and not self.limits_cores
 
     @property
     def limits_cores(self) -> bool:
-        """Whether less than all of a card's compute is asked for."""
+        """Whether less than all of a card's compute is requested."""
         return self.cores is not None and self.cores < WHOLE
 
     def with_memory(self, memory: int) -> GpuShare:

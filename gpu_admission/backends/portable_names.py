@@ -26,7 +26,7 @@ class Portable(Backend):
     reads = frozenset({PORTABLE})
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read bytes per GPU, GPUs and percent; without memory, whole GPUs are asked for."""
+        """Read bytes per GPU, GPUs and percent; without memory, whole GPUs are requested."""
         del facts
         cores = spelling.amount(PORTABLE_CORES)
         return GpuShare(

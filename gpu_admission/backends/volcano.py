@@ -81,7 +81,7 @@ class Volcano(Backend):
         """Read memory of one card, or a number of whole ones."""
         memory, number = spelling.amount(_MEMORY), spelling.amount(_NUMBER)
         if memory and number:
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
                 "whole cards and memory of one, and the device plugin offers one or the other",
                 f"write {_MEMORY} or {_NUMBER}",
@@ -97,7 +97,7 @@ class Volcano(Backend):
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory of one card, or for whole cards with that memory, by the plugin's mode."""
+        """Request memory of one card, or whole cards with that memory, by the plugin's mode."""
         number = _number(facts)
         for refused in no_cores(self, GpuShare(None, 1, request.cores) if number else request):
             raise refused
@@ -106,17 +106,17 @@ class Volcano(Backend):
         for refused in several_gpus(self, request):
             raise refused
         if request.memory is None:
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
                 "a whole GPU, and the device plugin shares cards by memory here",
-                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
-            raise RejectedRequest(
+            raise RejectedRequest.amount(
                 UNTRANSLATABLE,
                 f"{in_words(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest card",
-                f"ask for less than {in_words(facts.largest)}",
+                f"request less than {in_words(facts.largest)}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 

@@ -94,7 +94,7 @@ class VolcanoVgpu(Backend):
         yield from percents(spelling, CORES, PERCENTAGE)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory on each card; for all of a card where the amount, rounded up, would exceed it."""
+        """Request memory on each card; all of a card where the amount, rounded up, would exceed it."""
         resources: dict[str, int | str] = {NUMBER: request.count}
         notes: tuple[str, ...] = ()
         if request.memory is not None:
@@ -104,11 +104,11 @@ class VolcanoVgpu(Backend):
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
-                raise RejectedRequest(
+                raise RejectedRequest.amount(
                     UNTRANSLATABLE,
                     f"{in_words(request.memory)}, which is all of the largest card when rounded up, and other "
                     "cards are smaller",
-                    f"ask for less than {in_words(facts.largest)}",
+                    f"request less than {in_words(facts.largest)}",
                 )
         if request.percent is not None:
             resources[CORES] = request.percent
@@ -129,7 +129,7 @@ class VolcanoVgpu(Backend):
     def amend(self, asked: ContainerRequest, facts: ClusterFacts) -> BackendPatch | None:
         """Return the request with the number of cards that is missing: the scheduler counts one for the memory.
 
-        The device plugin is asked for nothing without it, and the container starts without a GPU. Source:
+        The device plugin allocates nothing without it, and the container starts without a GPU. Source:
         volcano-sh/volcano pkg/scheduler/api/devices/nvidia/vgpu/utils.go (resourcereqs).
         """
         del facts
@@ -174,7 +174,7 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("init containers and sidecars", "the scheduler does not count them"),
         ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
         ("`volcano.sh/vgpu-memory-percentage`", "it does not work in any release"),
-        ("more memory than a card has", "the pod would wait for ever"),
+        ("more memory than a card has", "the pod would stay Pending forever"),
         ("`volcano.sh/vgpu-cores` alone", "nothing is allocated for it"),
         ("an annotation `volcano.sh/vgpu-mode` other than `hami-core`, `mig` or `mps`", "no node has such a mode"),
     ),
@@ -185,7 +185,7 @@ run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resour
     traps=(
         (
             "`volcano.sh/vgpu-memory` without `vgpu-number` is counted by the scheduler as one card, and the device "
-            "plugin is never asked for it: the container has no GPU (GPU101 writes the number)."
+            "plugin is never called for it: the container has no GPU (GPU101 writes the number)."
         ),
         (
             "`volcano.sh/vgpu-mode` chooses nodes by the way they share; `vgpu-use-gpuuuid`, `vgpu-nouse-gpuuuid` and "

@@ -99,7 +99,7 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
     try:
         emission = backend.write(request, facts)
     except RejectedRequest as refused:
-        return f"refused: {refused.reason.removeprefix('which is ')}"
+        return f"refused: {refused.reason}"
     raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
     raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
     raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]

@@ -57,7 +57,7 @@ class Mutation:
 
     @property
     def object(self) -> Any:
-        """The result; who only sends the patch on never asks for it."""
+        """The result; who only sends the patch never computes it."""
         if self._pending:
             self._object, self._pending = patch.apply(self._object, self._pending), []
         return self._object

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .globs import Patterns
     from .inputs import Input
 
-TEMPLATE = "is a Go template, no YAML before it is rendered: try helm template CHART | gpu-lint -"
+TEMPLATE = "is a Go template and not YAML until it is rendered: try helm template CHART | gpu-lint -"
 _WIDEST = 2000  # a finding keeps this much of its line: a manifest may be one line of many megabytes
 _BEFORE = 200
 _BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers

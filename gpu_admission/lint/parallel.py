@@ -50,7 +50,7 @@ def handle(judge: FileLinter, source: Input) -> FileResult:
         data = source.read()
         if judge.settings.mode == "judge":
             return judge.judge(source, data)[0]
-        from . import fixes  # noqa: PLC0415 - only for who asks for repairs
+        from . import fixes  # noqa: PLC0415 - only for who requests repairs
 
         return fixes.handle(judge, source, data)
     except UnreadableError as error:

@@ -35,7 +35,7 @@ class ReportSink:
         else:
             self.format, self.path = default, value
         if not self.path or self.path == "-":
-            raise UsageError(f"--output: {value!r} names no file; --format is what goes to standard output")
+            raise UsageError(f"--output: {value!r} is not a file name; --format selects what goes to standard output")
 
 
 def targets(value: list[str], default: str) -> list[ReportSink]:
@@ -101,7 +101,7 @@ def save(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
-    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who asks for a file
+    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who requests a file
 
     write_atomically(path, data)
 

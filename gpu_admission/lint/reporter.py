@@ -66,7 +66,7 @@ class Reporter:
     def statistics(self) -> None:
         """Say how often each rule spoke, where the report itself has no room for it."""
         if self._options.statistics and self._options.format not in FOR_PEOPLE:
-            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom asked for
+            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom requested
 
             table = rule_statistics.render(self._report, report_sinks.colour(self._options.color, sys.stderr))
             report_sinks.tell(table.rstrip("\n"))

@@ -72,14 +72,14 @@ def _check(line: Arguments, options: LintArguments) -> None:
     """Raise UsageError for options of the command line that contradict one another."""
     given = line.values.keys()
     if "diff" in given and "write_baseline" in given:
-        raise UsageError("--write-baseline: writes what is found, --diff shows repairs: not both")
+        raise UsageError("--write-baseline cannot be combined with --diff")
     if "add_ignore" in given and given & {"fix", "diff"}:
-        raise UsageError("--add-ignore: leaves findings in place, --fix and --diff repair them: not both")
+        raise UsageError("--add-ignore cannot be combined with --fix or --diff")
     if "unsafe_fixes" in given and not (options.fix or options.diff):
-        raise UsageError("--unsafe-fixes: goes with --fix or --diff")
+        raise UsageError("--unsafe-fixes requires --fix or --diff")
     reason = " ".join((options.add_ignore or "-").split())
     if not reason or not reason.isprintable():
-        raise UsageError("--add-ignore: wants the reason, in plain text")
+        raise UsageError("--add-ignore: expected a reason in plain text")
 
 
 def _answer(options: LintArguments) -> int:
@@ -243,7 +243,9 @@ class Run:
         if self.settings.baseline is not None:
             gone = self.settings.baseline.gone(self.known, self.found.inputs)
             if gone:
-                speaker.notice(f"{gone} of the baseline found no more: --write-baseline {printed(options.baseline)}")
+                speaker.notice(
+                    f"{gone} of the baseline no longer matched: --write-baseline {printed(options.baseline)}"
+                )
         if not self.found.inputs and not self.found.broken:
             speaker.notice("no YAML or JSON file to read")
         self._tell_of_slow_yaml()
@@ -256,7 +258,7 @@ class Run:
             yaml_events.parser()
         if yaml_events.is_slow():
             self.speaker.notice(
-                "YAML is read some 15 times slower than it could be: PyYAML is installed without libyaml "
+                "YAML is parsed about 15 times slower than necessary: PyYAML is installed without libyaml "
                 "(install it from a wheel, or where libyaml's headers are)"
             )
 

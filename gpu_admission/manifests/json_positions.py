@@ -80,7 +80,7 @@ def _number(digits: str) -> Any:
 
 
 def _refuse(constant: str) -> None:
-    raise _RefusedError(f"{constant} is no number to JSON")
+    raise _RefusedError(f"{constant} is not a valid JSON number")
 
 
 def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
@@ -185,7 +185,7 @@ class _Composer:
         try:
             node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
         except ValueError:
-            raise YamlError(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
+            raise YamlError(f"{word[0][:20]} is not a number that Kubernetes can read", at) from None
         return node, node.end
 
     def _expect(self, character: str, at: int) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 CLAIM = "the claim"
-ANNOTATION = "the annotation that asks for a share of a GPU"
+ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 _WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 

@@ -184,9 +184,9 @@ def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
 
 
 def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
-    """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
+    """Yield a count in the nodeSelector where no container requests such a card: else it is a label of that name.
 
-    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the
+    Resource claims and annotations (KAI) may request it as well. Such a card, not that very resource: what the
     request is called may change with the sharing backend (GPU101).
     """
     if pod.spec.get("resourceClaims"):

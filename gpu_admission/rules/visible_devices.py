@@ -45,7 +45,7 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
 
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
-    """Return whose cards a container's resources ask for, worked out once: many rules want to know."""
+    """Return whose cards a container's resources request, worked out once: many rules want to know."""
     found: frozenset[str] | None = container.cache.get("makers")
     if found is None:
         found = container.cache["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])

@@ -110,7 +110,7 @@ class Container:
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
     where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
-    asks for any of them (an explicit zero asks for none). ``known_as`` is how messages name it, where it has no name.
+    requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
     ``memo`` keeps what rules work out of the container.
     """
 

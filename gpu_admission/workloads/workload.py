@@ -51,9 +51,9 @@ class Pod:
 
     ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
-    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
-    ``shares`` is the container for which an annotation asks for a share of a card (KAI), ``annotated`` tells
-    whether there are such annotations at all, well made or not, and ``asks`` whether the pod asks for a GPU in
+    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is requested;
+    ``shares`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
+    whether there are such annotations at all, well made or not, and ``asks`` whether the pod requests a GPU in
     either way. ``holds`` is ``request`` where a GPU is so much as named.
     ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.

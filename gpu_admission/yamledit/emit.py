@@ -25,7 +25,7 @@ _SINGLE_QUOTABLE = re.compile(r"[ -~\xa0-\u2027\u202a-\ud7ff]*")
 
 
 def scalar(value: Any, quotes: str = "") -> str:
-    """Return a scalar (or an empty collection) as YAML, a string in the quotes asked for where they can hold it."""
+    """Return a scalar (or an empty collection) as YAML, a string in the given quotes where they can hold it."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):

@@ -1,4 +1,4 @@
-"""GPU013: a program is told to use cards that its container does not have."""
+"""GPU013: a variable selects cards that the container does not have."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ RULE = Rule(
     name="hidden-device",
     severity="warning",
     since="0.2.0",
-    summary="a program is told to use cards that its container does not have",
+    summary="a variable selects cards that the container does not have",
     rationale="""\
 CUDA_VISIBLE_DEVICES and its kin select among the cards that are in the container, and these are numbered from 0 on,
 whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that is not there: the

@@ -214,7 +214,7 @@ def _is_tree(value: object) -> bool:
 
 
 def _implies(raw_value: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether an expression on the same key asks for as much already."""
+    """Tell whether an expression on the same key requests as much already."""
     if raw_value.get("key") != wanted["key"] or raw_value.get("operator") != wanted["operator"]:
         return False
     values = raw_value.get("values")

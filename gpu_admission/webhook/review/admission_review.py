@@ -65,7 +65,7 @@ def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
 def read(body: bytes) -> Request:
     """Return the request in a body.
 
-    Raises NotAReview where the body is no JSON, or no AdmissionReview of version v1 with a request that has
+    Raises NotAReview where the body is not JSON, or no AdmissionReview of version v1 with a request that has
     a uid.
     """
     try:
@@ -75,12 +75,12 @@ def read(body: bytes) -> Request:
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
         raise NotAReviewError(f"the body is not JSON: {str(error)[:200]}") from None
     if not isinstance(review, dict) or review.get("kind") != KIND:
-        raise NotAReviewError("the body is no AdmissionReview")
+        raise NotAReviewError("the body is not an AdmissionReview")
     if review.get("apiVersion") != API_VERSION:
         raise NotAReviewError(f"the AdmissionReview is not of version {API_VERSION}")
     request = review.get("request")
     if not isinstance(request, dict):
-        raise NotAReviewError("the AdmissionReview holds no request")
+        raise NotAReviewError("the AdmissionReview has no request")
     if not isinstance(request.get("uid"), str) or not request["uid"]:
         raise NotAReviewError("the request has no uid")
     return Request(request)

@@ -121,7 +121,7 @@ class AppState:
         """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
         if self.keeper is not None:
             if self.keeper.watch(time.monotonic()):
-                self._log.info("certificate keeper started")
+                self._log.info("certificate sidecar started")
         elif self.embedded is not None:
             for event in self.embedded.maintain(time.time()):
                 report = self._log.error if event.failed else self._log.info
