@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import cards
-from .portable import LEAST_MEMORY, BackendPatch, ceil_div, in_words
-from .rejection import EXCEEDS, RejectedRequest
+from .portable import LEAST_MEMORY, BackendPatch, ceil_div, format_memory
+from .rejection import EXCEEDS, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -219,24 +219,24 @@ class Backend:
         """Return the portable request of what is spelled in this backend's words, and which of them it consumed.
 
         A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
-        is refused, because a translation would drop it. Raises Refused where the request means nothing, Unreadable
-        where another rule speaks of the amounts.
+        is refused, because a translation would drop it. Raises RejectedRequestError where the request means nothing,
+        Unreadable where another rule speaks of the amounts.
         """
         raise NotImplementedError
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Return the portable request in this backend's words, never less than asked.
 
-        Raises Refused where it cannot be honoured.
+        Raises RejectedRequestError where it cannot be honoured.
         """
         raise NotImplementedError
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with amounts in this backend's words: units in doubt, percentages out of range."""
         del spelling, facts
         yield from ()
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with one container's request, native or about to be translated."""
         yield from exceeds(asked.request, facts)
 
@@ -250,7 +250,7 @@ class Backend:
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what is wrong with the requests of a pod taken together."""
         del pod, asked, facts
         yield from ()
@@ -262,7 +262,7 @@ class Backend:
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
 
-        Raises Refused where it lacks what nobody here can know.
+        Raises RejectedRequestError where it lacks what nobody here can know.
         """
         del pod, labels, facts
         return BackendPatch()
@@ -282,22 +282,22 @@ class Backend:
         return False
 
 
-def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
     if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
         yield too_much(request.memory, facts)
 
 
-def too_much(memory: int, facts: ClusterFacts) -> RejectedRequest:
+def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
     """Return the refusal of more memory on one GPU than any card of the policy has."""
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
     guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
     guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
-    hint = "" if guess is None else f" (was {in_words(guess)} meant?)"
-    return RejectedRequest.amount(
+    hint = "" if guess is None else f" (was {format_memory(guess)} meant?)"
+    return RejectedRequestError.amount(
         EXCEEDS,
-        f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{in_words(largest)}: it would stay Pending forever",
-        f"request at most {in_words(largest)} per GPU{hint}",
+        f"{format_memory(memory)} on one GPU, and the largest card of this cluster, {model}, has "
+        f"{format_memory(largest)}: it would stay Pending forever",
+        f"request at most {format_memory(largest)} per GPU{hint}",
     )

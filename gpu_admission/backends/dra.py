@@ -9,7 +9,7 @@ from .base import Backend, BackendDocs
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import BackendPatch, GpuShare, ceil_div
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ class Dra(Backend):
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
     leaves = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield shares and partitions of NVIDIA's device plugin: a claim of a whole device is another thing."""
         if asked.spelling.system in {NVIDIA_SHARED, "mig"}:
             what = "a MIG device" if asked.spelling.system == "mig" else "a share of a card"
-            yield RejectedRequest.amount(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
@@ -59,13 +59,13 @@ class Dra(Backend):
         """
         template_name = facts.parameters.get("template")
         if not template_name:
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
                 "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
             )
         if request.limits_cores:
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and what a claim gives is set by its template",
                 "leave the percentage of compute out",
@@ -73,14 +73,14 @@ class Dra(Backend):
         base = _claim_name(template_name)
         if facts.parameters.get("templatePerRequest"):
             if request.count > _MOST_DEVICES:
-                raise RejectedRequest.amount(
+                raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
                     f"{request.count} GPUs, and Kubernetes allocates at most {_MOST_DEVICES} devices to a claim",
                     f"request {_MOST_DEVICES} at most",
                 )
             return BackendPatch(claims={base: template_for(template_name, request)})
         if request.count > MOST_CLAIMS:
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
                 f"request {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
@@ -91,7 +91,7 @@ class Dra(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
         del facts
         written = [(one, one.emission.claims) for one in asked if one.emission is not None]
@@ -102,12 +102,15 @@ class Dra(Backend):
         name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield last, RejectedRequest(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod")
+            yield (
+                last,
+                RejectedRequestError(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod"),
+            )
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
             yield (
                 last,
-                RejectedRequest(
+                RejectedRequestError(
                     UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it"
                 ),
             )

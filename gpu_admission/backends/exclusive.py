@@ -7,8 +7,8 @@ from .checks import card_affinity, whole_cards_fit
 from .components import OF_VENDOR
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import BackendPatch, GpuShare, in_words
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .portable import BackendPatch, GpuShare, format_memory
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Exclusive(Backend):
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request whole cards that have the memory requested: by the node's label where the cards differ."""
         if request.limits_cores:
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and this cluster only allocates whole GPUs",
                 "leave the percentage of compute out to take a whole GPU",
@@ -57,9 +57,9 @@ class Exclusive(Backend):
         if vendor == "nvidia":
             return BackendPatch({resource: request.count}, affinity=card_affinity(request, facts))
         if not whole_cards_fit(request, facts):
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory or 0)} of memory, and no node label shows how much memory a card of "
+                f"{format_memory(request.memory or 0)} of memory, and no node label shows how much memory a card of "
                 "this cluster has",
                 f"request whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
             )

@@ -12,7 +12,7 @@ from .components import Component
 from .native_request import NVIDIA
 from .parameter import memory_factor
 from .portable import SEVENTHS, BackendPatch, GpuShare
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class Hami(Backend):
             consumed=(_NUMBER, _CORES, _PRIORITY, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, zeroes and impossible percentages."""
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
@@ -109,17 +109,17 @@ class Hami(Backend):
             resources[_CORES] = request.percent
         return BackendPatch(resources, notes=notes)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what HAMi drops in silence: memory said twice, containers that it ignores."""
         names = asked.spelling.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
-            yield RejectedRequest.amount(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "memory as an amount and as a percentage, and HAMi uses only one of them",
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
         if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 UNTRANSLATABLE,
                 "in a privileged container, which HAMi ignores: it would see every card of its node",
                 "leave privileged out",
@@ -128,7 +128,7 @@ class Hami(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
         del facts
         yield from hami_annotations.refused(pod, asked)
@@ -138,7 +138,7 @@ class Hami(Backend):
             if pod.spec.get("nodeName") and not one.native:
                 yield (
                     one,
-                    RejectedRequest(
+                    RejectedRequestError(
                         UNTRANSLATABLE,
                         "on a node chosen by nodeName, which bypasses HAMi's scheduler: nothing would be allocated",
                         "choose the node by nodeSelector kubernetes.io/hostname",

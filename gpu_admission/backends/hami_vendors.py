@@ -15,7 +15,7 @@ from gpu_admission.core.quantity import GIB, MIB
 from .base import ClusterFacts
 from .checks import suspicious
 from .portable import listed
-from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequest
+from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,11 +145,11 @@ def count(spelling: NativeRequest, vendor: Vendor) -> int | None:
     return max((spelling.amount(name) or 0 for name in names), default=None)
 
 
-def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
+def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield what HAMi drops or refuses of one container's amounts."""
     cards = count(spelling, vendor)
     if cards is None and vendor.needs_count and spelling.wants_gpu:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
             f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
@@ -160,7 +160,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 PERCENT,
                 f"and {name} says {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
@@ -171,7 +171,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
     yield from _pairs(spelling, vendor)
 
 
-def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequest]:
+def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequestError]:
     value = spelling.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
@@ -180,7 +180,7 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
     if doubts:
         return
     if vendor.slices and cards == 1 and value not in vendor.slices:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
             f"of {vendor.unit // MIB} MiB each",
@@ -188,13 +188,13 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
         )
     elif cards > 1 and value <= largest:
-        yield RejectedRequest.amount(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
@@ -202,12 +202,12 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
         )
 
 
-def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
+def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
     name = "huawei.com/Ascend910C"
     amount = spelling.amount(name) if vendor.domain == "huawei.com" else None
     if amount is not None and amount > 1 and amount % 2:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
             f"write {name}: {amount + 1}",

@@ -9,8 +9,8 @@ from .base import Backend, BackendDocs, too_much
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Mig(Backend):
             raise _several(request.count)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
         if not asked.native:
             yield from super().check_container(asked, facts)
@@ -85,7 +85,7 @@ class Mig(Backend):
 
     def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         if _single(facts):
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a whole GPU, and every GPU of this cluster is cut into partitions",
                 "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
@@ -167,43 +167,43 @@ def smallest(request: GpuShare, cards: tuple[GpuModel, ...]) -> MigProfile | Non
 def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
     if request.memory is None:
         return ()
-    return (f"{profile.name} has {in_words(profile.memory)} usable, despite its name",)
+    return (f"{profile.name} has {format_memory(profile.memory)} usable, despite its name",)
 
 
-def _several(count: int) -> RejectedRequest:
-    return RejectedRequest.amount(
+def _several(count: int) -> RejectedRequestError:
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
         f"{count} MIG devices, and a CUDA process sees only one",
         "request one MIG device, of a larger profile if need be, or a whole GPU",
     )
 
 
-def _unknown_cards() -> RejectedRequest:
-    return RejectedRequest(
+def _unknown_cards() -> RejectedRequestError:
+    return RejectedRequestError(
         UNTRANSLATABLE,
         "and the policy does not list the MIG profiles of this cluster",
         "request a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
     )
 
 
-def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequest:
+def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequestError:
     if request.memory is not None and request.memory > (facts.largest or 0):
         return too_much(request.memory, facts)
     largest = max(profiles, key=lambda profile: profile.memory)
-    return RejectedRequest.amount(
+    return RejectedRequestError.amount(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
         f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{in_words(largest.memory)} usable",
-        f"request at most {in_words(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
+        f"{format_memory(largest.memory)} usable",
+        f"request at most {format_memory(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
     )
 
 
-def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequest:
+def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
     match = MIG_NAME.match(resource)
     meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
-    return RejectedRequest.amount(
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
         "a MIG profile that no card of this cluster offers: it would stay Pending forever",
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",

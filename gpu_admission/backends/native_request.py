@@ -7,7 +7,7 @@ from gpu_admission.workloads.resources import beyond_any_node
 
 from . import kai_annotations
 from .portable import listed
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class NativeRequest:
     def amount(self, name: str) -> int | None:
         """Return what is asked of a resource in whole units, or None where it is not named.
 
-        Raises Unreadable where Kubernetes would not take the amount, or limit and request differ.
+        Raises UnreadableRequestError where Kubernetes would not take the amount, or limit and request differ.
         """
         gpu = self.gpus.get(name)
         return None if gpu is None else whole_amount(gpu)
@@ -106,10 +106,10 @@ def _deletes(gpu: GpuRequest) -> bool:
 
 
 def require_countable(raw_value: NativeRequest) -> None:
-    """Raise Refused where more devices are requested than any node has, in whatever words; Unreadable as below."""
+    """Raise RejectedRequestError where more devices are requested than any node has, else what ``amount`` raises."""
     for gpu in raw_value.gpus.values():
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
-            raise RejectedRequest.amount(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "more GPUs than any node has: it would stay Pending forever",
                 f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
@@ -125,7 +125,7 @@ def is_zero(gpu: GpuRequest) -> bool:
 def whole_amount(gpu: GpuRequest) -> int:
     """Return the amount asked of a resource.
 
-    Raises Unreadable where it is not a whole number of at least zero, or the two sides differ.
+    Raises UnreadableRequestError where it is not a whole number of at least zero, or the two sides differ.
     """
     if gpu.is_valid and (amount := gpu.quantity()) is not None:  # as nearly all are
         return amount.ceil()

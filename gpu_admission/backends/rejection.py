@@ -29,7 +29,7 @@ PERCENT: Kind = "percent-out-of-range"
 QUEUE: Kind = "missing-queue"
 
 
-class RejectedRequest(Exception):
+class RejectedRequestError(Exception):
     """A request that cannot be honoured.
 
     ``kind`` is the name of the rule that reports it. ``reason`` is a clause that completes "container x requests y, …";
@@ -47,7 +47,7 @@ class RejectedRequest(Exception):
         self.severity: Severity | None = severity
 
     @classmethod
-    def amount(cls, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> RejectedRequest:
+    def amount(cls, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> RejectedRequestError:
         """Return a rejection whose reason begins with what the request comes to."""
         rejected = cls(kind, reason, advice, severity=severity)
         rejected.is_amount = True

@@ -66,8 +66,8 @@ class KubernetesApi:
         """Tell the API server's time, to the second: what its last answer told, and what has passed since."""
         if self._heard is None:
             return None
-        told, heard = self._heard
-        return told + timedelta(seconds=time.monotonic() - heard)
+        server_time, heard = self._heard
+        return server_time + timedelta(seconds=time.monotonic() - heard)
 
     def _note_time(self, date: str | None) -> None:
         try:

@@ -6,7 +6,7 @@ from gpu_admission.backends import components, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.cards import table
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.core.quantity import GIB
 from gpu_admission.reports import links
 
@@ -98,7 +98,7 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
     facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
         emission = backend.write(request, facts)
-    except RejectedRequest as refused:
+    except RejectedRequestError as refused:
         return f"refused: {refused.reason}"
     raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
     raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]

@@ -89,10 +89,10 @@ def _content(path: str) -> bytes:
         status = os.fstat(descriptor)
         if not handed:
             _check_kind(status.st_mode)
-        parts, left = [], MAX_BYTES + 1
-        while left and (part := file.read(min(left, max(status.st_size + 1, 1 << 16)))):
+        parts, remaining = [], MAX_BYTES + 1
+        while remaining and (part := file.read(min(remaining, max(status.st_size + 1, 1 << 16)))):
             parts.append(part)
-            left -= len(part)
+            remaining -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -47,7 +47,7 @@ def build(text: str) -> Iterator[ParsedDocument]:
         except json.JSONDecodeError as error:
             raise _syntax_problem(error.msg, error.pos) from None
         except (ValueError, RecursionError) as error:
-            _Composer(text).value(at, 1)  # which meets the same, and knows where
+            _JsonComposer(text).value(at, 1)  # which meets the same, and knows where
             raise YamlError(f"cannot be read as JSON ({error})", at) from None
         yield ParsedDocument(at, at, end, value, [])
         at = _skip(text, end)
@@ -55,7 +55,7 @@ def build(text: str) -> Iterator[ParsedDocument]:
 
 def compose(text: str, start: int) -> Node:
     """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
-    return _Composer(text).value(start, 1)[0]
+    return _JsonComposer(text).value(start, 1)[0]
 
 
 def _skip(text: str, at: int) -> int:
@@ -113,7 +113,7 @@ def _syntax_problem(message: str, at: int) -> YamlError:
     return YamlError(json_message(message), at)
 
 
-class _Composer:
+class _JsonComposer:
     """Reads one JSON value into a tree; takes only what the json module has taken, or raises Problem."""
 
     def __init__(self, text: str) -> None:

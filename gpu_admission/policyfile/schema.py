@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, create_model, model_validator
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer, quantity
-from gpu_admission.manifests.guardrails_model import Guardrails  # noqa: TC001 - pydantic reads it
 from gpu_admission.workloads import resources
+
+from .guardrails_schema import STRICT, GuardrailsSection
 
 if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend as SharingBackend
@@ -28,7 +29,7 @@ _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = STRICT
 
 
 def _action(value: Any) -> Any:
@@ -236,7 +237,7 @@ class Spec(_Model):
     visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
     limits: Limits | None = None
     cluster: Cluster | None = None
-    guardrails: Guardrails | None = None
+    guardrails: GuardrailsSection | None = None
     exempt: Exempt | None = None
     workloads: list[WorkloadEntry] = []
 

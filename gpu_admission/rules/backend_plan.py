@@ -56,7 +56,7 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
         if any(common.unfilled(workload, each) for each in (*value, *value.values())):
             return None  # amounts of resources are passed over by the rules that know them
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
-    return plan if plan.asked or plan.verdicts else None
+    return plan if plan.asked or plan.rejections else None
 
 
 def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
@@ -101,16 +101,18 @@ def metadata_place(pod: Pod) -> Pointer | None:
 def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem]:
     """Yield what a backend refuses for one kind of reason."""
     for _, plan in of_pods(workload, policy):
-        for verdict in plan.verdicts:
-            if verdict.kind == kind:
-                advice = verdict.advice + _other_policy(policy, verdict)
-                evidence = verdict.evidence
-                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity, evidence=evidence)
+        for rejection in plan.rejections:
+            if rejection.kind == kind:
+                advice = rejection.advice + _other_policy(policy, rejection)
+                evidence = rejection.evidence
+                yield Problem(
+                    rejection.pointer, rejection.message, advice, severity=rejection.severity, evidence=evidence
+                )
 
 
-def _other_policy(policy: Policy, verdict: Rejection) -> str:
+def _other_policy(policy: Policy, rejection: Rejection) -> str:
     """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
-    system = verdict.system
+    system = rejection.system
     if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
         return ""
     from gpu_admission.backends import registry  # noqa: PLC0415 - as above

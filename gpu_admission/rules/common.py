@@ -38,7 +38,7 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
-    if pod.shares is not None:
+    if pod.shared_container is not None:
         asked.add("nvidia")
     if "any" in asked:
         asked = asked - {"any"} | {backend_vendor(policy)}

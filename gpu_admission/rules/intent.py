@@ -31,7 +31,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
             return f"the request for {escape(name[:80])}"
-    if container is pod.shares:
+    if container is pod.shared_container:
         return ANNOTATION
     elsewhere: dict[Pointer, str] | None = pod.cache.get("meant")
     if elsewhere is None:
@@ -43,7 +43,7 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
     """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
     for stray in misplaced_resources.find(workload, policy):
-        found[pod.pointer if stray.home is None else stray.home.pointer] = (
+        found[pod.pointer if stray.target is None else stray.target.pointer] = (
             "the GPU that is requested in the wrong place"
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):

@@ -154,7 +154,7 @@ def _backend(workload: Workload, policy: Policy) -> int:
     found = 0
     for _, plan in backend_plan.of_pods(workload, policy):
         found |= _PLAN
-        if plan.verdicts:
+        if plan.rejections:
             found |= _REFUSAL
         if plan.translations or plan.completion.touches_pod:
             found |= _WRITING

@@ -23,7 +23,7 @@ _MOST = 256  # characters of a list that is worth reading
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find numbers of cards beyond those that the container requests; privileged containers see every card."""
     for _, container in workload.containers():
-        if not container.served:
+        if not container.has_gpu_request:
             continue
         if as_dict(container.spec.get("securityContext")).get("privileged"):
             continue

@@ -35,7 +35,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
-    if pods and all(pod.metadata_pointer != own and pod.shares is None for pod in pods):
+    if pods and all(pod.metadata_pointer != own and pod.shared_container is None for pod in pods):
         yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
 
 

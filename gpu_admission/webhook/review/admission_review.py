@@ -1,4 +1,4 @@
-"""The envelope: an AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
+"""An AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
 
 Only the envelope is taken apart here; the object inside stays raw.
 """
@@ -22,7 +22,7 @@ _OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid"
 
 
 class NotAReviewError(ValueError):
-    """A body that is no AdmissionReview; the message says why, in one line."""
+    """A body that is not an AdmissionReview; the message says why, in one line."""
 
 
 class Request:
@@ -62,10 +62,10 @@ def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
     return {**obj, "apiVersion": f"{group}/{version}" if group else version, "kind": as_str(kind.get("kind"))}
 
 
-def read(body: bytes) -> Request:
+def decode(body: bytes) -> Request:
     """Return the request in a body.
 
-    Raises NotAReview where the body is not JSON, or no AdmissionReview of version v1 with a request that has
+    Raises NotAReviewError where the body is not JSON, or no AdmissionReview of version v1 with a request that has
     a uid.
     """
     try:
@@ -86,7 +86,7 @@ def read(body: bytes) -> Request:
     return Request(request)
 
 
-def rest(
+def encode_body(
     *,
     allowed: bool,
     message: str = "",
@@ -113,6 +113,6 @@ def rest(
     return "".join(parts)
 
 
-def write(uid: str, raw_value: str) -> bytes:
+def encode(uid: str, raw_value: str) -> bytes:
     """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
     return f"{_OPEN}{json_codec.quote(uid)}{raw_value}".encode()

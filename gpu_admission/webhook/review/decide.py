@@ -76,7 +76,7 @@ class Decision(NamedTuple):
 _NOTHING = Decision()
 
 
-def judge(request: Request, endpoint: str, engine: Engine) -> Decision:
+def decide(request: Request, endpoint: str, engine: Engine) -> Decision:
     """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
         return _mutate(request, engine) if request.is_new_pod else _NOTHING
