@@ -6,7 +6,7 @@ from gpu_admission.backends import any_backend, components, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.cards import table
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.core.quantity import GIB
 from gpu_admission.reports import links
 
@@ -105,14 +105,14 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
     facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
         emission = backend.write(request, facts)
-    except RejectedRequest as refused:
-        return f"refused: {refused.reason.removeprefix('which is ')}"
-    docs = [f"`{name}: {value}`" for name, value in emission.resources.items()]
-    docs += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
-    docs += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
-    docs += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
-    docs += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
-    return ", ".join(docs)
+    except RejectedRequestError as refused:
+        return f"refused: {refused.reason}"
+    raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
+    raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
+    raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
+    raw_value += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
+    raw_value += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    return ", ".join(raw_value)
 
 
 _EXEMPT = """\

@@ -54,7 +54,7 @@ ROWS = [
     Row(
         "a Job of Volcano's that names another one",
         vcjob("mine"),
-        (Found("/spec/schedulerName", "error", ("mine", "volcano shares out", "into the pods' templates")),),
+        (Found("/spec/schedulerName", "error", ("mine", "volcano allocates", "into the pods' templates")),),
         VGPU,
     ),
     Row(

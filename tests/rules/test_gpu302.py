@@ -86,7 +86,7 @@ ROWS = [
     Row(
         "served containers",
         pair(),
-        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy wants"),),
+        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy requires"),),
         {"visibleDevices": {"served": "/x"}},
         pod(container(gpu=1, env=env(**{NAME: "/x"})), container("log")),
     ),

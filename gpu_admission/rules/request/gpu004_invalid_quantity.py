@@ -1,4 +1,4 @@
-"""GPU004: an amount of a GPU resource that is no Kubernetes quantity, or is negative."""
+"""GPU004: an amount of a GPU resource that is not a Kubernetes quantity, or is negative."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> 
     try:
         quantity.parse(raw)
     except quantity.QuantityError as error:
-        message = f"{gpu.container.label} asks for {gpu.name} in {side}, but {error}"
+        message = f"{gpu.container.label} requests {gpu.name} in {side}, but {error}"
     return Problem(gpu.pointer(side), message, advice)
 
 
@@ -52,7 +52,7 @@ RULE = Rule(
     name="invalid-quantity",
     severity="error",
     since="0.1.0",
-    summary="an amount of a GPU resource that is no Kubernetes quantity, or is negative",
+    summary="an amount of a GPU resource that is not a Kubernetes quantity, or is negative",
     rationale="""\
 An amount is a number with at most one suffix (`1`, `"2"`, `8Gi`). Text, booleans, lists, thousands separators,
 other digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and what does not decode is refused before any

@@ -56,7 +56,7 @@ RULE = Rule(
     rationale="""\
 Kubernetes copies the limit of a GPU to its request when the Pod is created, so a request beside it says nothing
 new. It can only go wrong: whoever changes one of the two must remember the other, or the Pod is refused. "Limits
-only" is the form that the Kubernetes documentation recommends for GPUs, and a `strict` policy asks for it.
+only" is the form that the Kubernetes documentation recommends for GPUs, and a `strict` policy requires it.
 
 Pods at admission are not judged: there the copy has already been made.""",
     references=(
