@@ -156,7 +156,7 @@ class Backend:
     What has to be known without loading the class stands in ``known.py``, which ``make docs`` writes from these.
 
     ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None
-    leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
+    leaves it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
     ``spares_vendors`` tells that a pod may request cards of several makers, and ``whole_cards`` that a request
@@ -181,6 +181,7 @@ class Backend:
     title: str
     page: BackendDocs
     scheduler: str | None = None
+    sister_schedulers: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
