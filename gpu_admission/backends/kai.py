@@ -267,8 +267,8 @@ after its webhooks: neither writes what the other reads first.""",
             "whoever may edit ConfigMaps there can still change what they say (docs/security.md tells what to do)."
         ),
         (
-            "For a pod that requests a share by KAI's annotations, another backend does not learn how far its memory may "
-            "grow (`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "
+            "For a pod that requests a share by KAI's annotations, another backend does not learn how far its memory "
+            "may grow (`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "
             "others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
         ),
         (
