@@ -201,8 +201,7 @@ def _memory(raw_value: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple
     if request is not None and in_mib is not None and request != in_mib:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses a pod whose annotations "
-            "disagree",
+            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses annotations that differ",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand
