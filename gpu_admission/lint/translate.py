@@ -11,7 +11,6 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.rules import backend_plan
-from gpu_admission.workloads import workload as workloads
 
 from . import mutate
 from .paths import printed
@@ -74,9 +73,13 @@ def run(options: argparse.Namespace) -> int:
         print(f"gpu-admission translate: {error}", file=sys.stderr)
         return 2
     chosen = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id in _RULES]
-    engine = Engine(chosen, policy)
     found = _Found()
-    worst = mutate.each(options.paths, lambda source: _Translation(source, engine, found), diff=options.diff)
+    worst = mutate.each(
+        options.paths,
+        lambda source, engine: _Translation(source, engine, found),
+        lambda index: Engine(chosen, policy, index),
+        diff=options.diff,
+    )
     sys.stdout.flush()
     # What is printed is to be used as it is: a patch, and JSON, end where they end.
     aside = options.diff or not found.in_yaml
@@ -136,7 +139,7 @@ class _Translation(mutate.File):
     def _operations(self, document: Document) -> Sequence[Operation]:
         self._found.in_yaml |= not document.is_json
         operations = super()._operations(document)
-        for workload in workloads.read(document.object, self._engine.policy):
+        for workload in self._engine.read(document.object):
             for pod, plan in backend_plan.of_pods(workload, self._engine.policy):
                 if plan.translatable and plan.translations:
                     self._note(plan.translations)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 from gpu_admission.workloads import resources
 
+from .claim_facts import ClaimFacts
 from .exemptions import Exemptions, NamePatterns
 from .guardrails import Guardrails
 
@@ -69,6 +70,7 @@ class Policy:
         "_classified",
         "backend",
         "cards",
+        "claims",
         "exempt",
         "extra",
         "guardrails",
@@ -102,7 +104,9 @@ class Policy:
         self.runtime_class: str | None = spec.get("runtimeClassName")
         self.visible_devices: Mapping[str, Any] = spec.get("visibleDevices") or {}
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
-        self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
+        cluster = spec.get("cluster") or {}
+        self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
+        self.claims = ClaimFacts(cluster.get("claims"))
         self.exempt = Exemptions(spec.get("exempt"))
         self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
