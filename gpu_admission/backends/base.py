@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from . import cards
-from .portable import LEAST_MEMORY, BackendPatch, ceil_div, in_words
+from .checks import require_known_size
+from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, in_words
 from .rejection import EXCEEDS, RejectedRequest
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .components import Component
     from .native_request import NativeRequest
     from .parameter import Parameter
-    from .portable import GpuShare
 
     Sharing = Literal["whole", "count", "memory"]
 
@@ -230,6 +230,19 @@ class Backend:
         Raises Refused where it cannot be honoured.
         """
         raise NotImplementedError
+
+    def maker(self, facts: ClusterFacts) -> str:
+        """Return the vendor of the cards that translations ask for under these parameters."""
+        return str(facts.parameters.get("vendor") or "nvidia")
+
+    def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+        """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+
+        Raises RejectedRequest where how much was asked cannot be known.
+        """
+        if self.whole_cards and request.memory is None:
+            return GpuShare(None, request.count, request.cores)
+        return require_known_size(request, facts)
 
     def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield what is wrong with amounts in this backend's words: units in doubt, percentages out of range."""

@@ -56,12 +56,13 @@ class Mig(Backend):
         count = sum(spelling.amount(name) or 0 for name in names)
         if len(names) != 1:
             return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
+        name = profile_name(names[0])
+        profile = offered(names[0], facts.cards) or tables.lowest(name)
         if profile is None:
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
+            return GpuShare(None, count, share=True, profile=name, consumed=spelling.gpus)
         slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
         cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
-        return GpuShare(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
+        return GpuShare(profile.memory, count, cores, modifier=profile.modifier, profile=name, consumed=spelling.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""

@@ -11,7 +11,7 @@ from gpu_admission.core.raw import as_dict, format_value
 
 from . import known, native_request, registry
 from .base import ClusterFacts, ContainerRequest
-from .checks import require_known_size, require_plausible
+from .checks import require_plausible
 from .native_request import KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare, listed
@@ -177,7 +177,7 @@ def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
         if not native:
             if doubts:
                 return
-            asked.request = _sized(plan, asked.request)
+            asked.request = plan.backend.sized(asked.request, plan.facts)
         refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
             plan.refuse(raw_value, one)
@@ -247,16 +247,6 @@ def _domain(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _sized(plan: PodPlan, request: GpuShare) -> GpuShare:
-    """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
-
-    Raises Refused where how much was asked cannot be known.
-    """
-    if plan.backend.whole_cards and request.memory is None:
-        return GpuShare(None, request.count, request.cores)
-    return require_known_size(request, plan.facts)
-
-
 def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
     if plan.facts.per_pod:
@@ -301,7 +291,7 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
 
 def _makers_to_be(plan: PodPlan) -> set[str]:
     """Return the maker of the cards that translations will ask for: the portable names leave that to the policy."""
-    return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
+    return {plan.backend.maker(plan.facts)} if plan.translations else set()
 
 
 def _mixture(group: list[NativeRequest]) -> Rejection:

@@ -6,6 +6,7 @@ import sys
 
 from gpu_admission import rules
 from gpu_admission.backends import dra, registry
+from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.core.raw import as_str
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
@@ -83,8 +84,9 @@ def run(options: argparse.Namespace) -> int:
     sys.stdout.flush()
     # What is printed is to be used as it is: a patch, and JSON, end where they end.
     aside = options.diff or not found.in_yaml
+    facts = ClusterFacts.of(policy)
     for name, request in sorted(found.templates.items()):
-        print(template_text(name, request), end="", file=sys.stderr if aside else sys.stdout)
+        print(template_text(name, request, facts), end="", file=sys.stderr if aside else sys.stdout)
     return worst
 
 
@@ -108,12 +110,12 @@ def target(name: str, policy_name: str | None, sources: Sequence[str]) -> Policy
     )
 
 
-def template_text(name: str, request: GpuShare) -> str:
+def template_text(name: str, request: GpuShare, facts: ClusterFacts) -> str:
     """Return a ResourceClaimTemplate for a kind of request, as a YAML document."""
     import yaml  # noqa: PLC0415 - the whole of it, for one backend
 
     comment = "# Needs Kubernetes 1.34 or newer with NVIDIA's DRA driver; create it in each namespace that uses GPUs.\n"
-    body: str = yaml.safe_dump(dra.template(name, request), sort_keys=False, width=120)
+    body: str = yaml.safe_dump(dra.template(name, request, facts), sort_keys=False, width=120)
     return f"---\n{comment}{body}"
 
 
