@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from . import cards
-from .checks import require_known_size
+from .checks import require_card, require_known_size
 from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, in_words
 from .rejection import EXCEEDS, RejectedRequest
 
@@ -30,10 +30,11 @@ class ClusterFacts:
     For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
     their defaults. ``per_pod`` tells that a pod chose it: nothing is translated then.
     ``sources`` names the only backends whose words are translated; empty means all (the command
-    ``translate --from`` sets it: no policy file can).
+    ``translate --from`` sets it: no policy file can). ``claims`` tells that claims whose templates are seen are words,
+    too (the same command: elsewhere a claim is what the cluster's own driver serves).
     """
 
-    __slots__ = ("cards", "parameters", "per_pod", "sources")
+    __slots__ = ("cards", "claims", "parameters", "per_pod", "sources")
 
     def __init__(
         self,
@@ -45,11 +46,14 @@ class ClusterFacts:
         self.cards: tuple[GpuModel, ...] = tuple(cards.gpu_model(value) for value in found)
         self.sources = frozenset(sources)
         self.per_pod = False
+        self.claims = False
 
     @classmethod
     def of(cls, policy: Policy) -> ClusterFacts:
         """Return what a policy says of its own backend."""
-        return cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts = cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts.claims = "translateFrom" in policy.spec
+        return facts
 
     @classmethod
     def chosen_by_pod(cls, policy: Policy) -> ClusterFacts:
@@ -240,6 +244,8 @@ class Backend:
 
         Raises RejectedRequest where how much was asked cannot be known.
         """
+        if request.least is not None:
+            return require_card(self, request, facts)
         if self.whole_cards and request.memory is None:
             return GpuShare(None, request.count, request.cores)
         return require_known_size(request, facts)

@@ -9,7 +9,7 @@ from . import dra_devices, dra_drivers
 from .base import Backend, BackendDocs
 from .checks import require_known_size
 from .dra_settings import PARAMETERS, DraSettings
-from .native_request import NVIDIA, NVIDIA_SHARED
+from .native_request import DRA, NVIDIA, NVIDIA_SHARED
 from .portable import BackendPatch, GpuShare
 from .rejection import UNTRANSLATABLE, RejectedRequest
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod
 
     from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 
 # Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); these are ours.
@@ -40,12 +41,19 @@ class Dra(Backend):
     gpu_is_card = True
     parameters = PARAMETERS
     sample: Mapping[str, Any] = {"template": "gpu"}
+    translates = frozenset({DRA})
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
     leaves = _PLUGIN
 
     def maker(self, facts: ClusterFacts) -> str:
         """Return whose cards the policy's device class has."""
         return dra_drivers.chosen(facts.parameters).vendor
+
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+        """Read claims whose templates are seen, for another backend."""
+        from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
+
+        return dra_reader.read(spelling, facts)
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
         """Return a foreign request as claims may ask it: shares and profiles as such, parts of cards in bytes."""
@@ -58,7 +66,8 @@ class Dra(Backend):
             return GpuShare(None, request.count, request.cores)  # all of a card is enough for whatever part of one
         if request.share and request.memory is None and request.lost is None:
             return request
-        return require_known_size(request, facts)
+        known = require_known_size(request, facts)
+        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is no MIG device
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield what the policy's template, or its device class, is not known to give."""

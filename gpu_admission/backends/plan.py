@@ -12,7 +12,7 @@ from gpu_admission.core.raw import as_dict, format_value
 from . import known, native_request, registry
 from .base import ClusterFacts, ContainerRequest
 from .checks import require_plausible
-from .native_request import KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
+from .native_request import DRA, KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare, listed
 from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequest
@@ -134,7 +134,8 @@ def work_out(
     backend, facts, readings = chosen(policy, backend_name(pod, policy))
     plan = PodPlan(backend, facts, readings)
     own = backend.own(facts)
-    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
+    claims = facts.claims and backend.name != DRA
+    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
     if not found:
         return plan
     foreign = [raw_value for raw_value in found if raw_value.system not in own]
@@ -177,6 +178,7 @@ def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
         if not native:
             if doubts:
                 return
+            _require_maker(plan, raw_value)
             asked.request = plan.backend.sized(asked.request, plan.facts)
         refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
@@ -287,6 +289,18 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
     return {
         gpu.resource.vendor for raw_value in found for gpu in raw_value.gpus.values() if not native_request.is_zero(gpu)
     } & _MAKERS
+
+
+def _require_maker(plan: PodPlan, raw_value: NativeRequest) -> None:
+    """Raise RejectedRequest where claims give cards of another maker than the backend: names of resources show that."""
+    classes = [each for one in raw_value.claims for each in (one.claim.classes if one.claim is not None else ())]
+    others = sorted({each.vendor for each in classes if each.is_gpu} - {plan.backend.maker(plan.facts)})
+    if others:
+        raise RejectedRequest(
+            UNTRANSLATABLE,
+            f"and that is of the maker {others[0]}, and {plan.backend.title} gives other cards here",
+            "keep the claim, or translate it for a backend of that maker's cards",
+        )
 
 
 def _makers_to_be(plan: PodPlan) -> set[str]:

@@ -28,12 +28,13 @@ class GpuShare:
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
     percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for, ``profile`` the
     name of the MIG profile by which it is asked for. ``lost`` is what no other backend has a word for: the reason why,
-    and what to do about it. ``consumed`` are the names, of resources and annotations, that this was read from: a
+    and what to do about it. ``least`` is the memory that a whole card has to have. ``consumed`` are the names, of
+    resources and annotations, that this was read from: a
     translation would drop whatever else the container says, so it is refused. Two requests are equal whatever they were
     read from, words or profile.
     """
 
-    __slots__ = ("consumed", "cores", "count", "lost", "memory", "modifier", "profile", "share", "thousandths")
+    __slots__ = ("consumed", "cores", "count", "least", "lost", "memory", "modifier", "profile", "share", "thousandths")
 
     def __init__(
         self,
@@ -45,6 +46,7 @@ class GpuShare:
         thousandths: int | None = None,
         modifier: str = "",
         profile: str = "",
+        least: int | None = None,
         lost: tuple[str, str] | None = None,
         consumed: Iterable[str] = (),
     ) -> None:
@@ -56,6 +58,7 @@ class GpuShare:
         self.thousandths = thousandths
         self.modifier = modifier
         self.profile = profile
+        self.least = least
         self.lost = lost
 
     @property

@@ -79,6 +79,8 @@ def _is_plain(pod: Pod, policy: Policy) -> bool:
     plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
     if policy.scheduler_name or "translateFrom" in policy.spec:
         plain = ()
+    if pod.claims.gpu and "translateFrom" in policy.spec:
+        return False
     for container in pod.containers:
         gpus = container.gpus
         if gpus and not (len(gpus) == 1 and _is_plain_request(gpus[0], plain)):

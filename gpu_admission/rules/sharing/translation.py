@@ -11,7 +11,7 @@ from gpu_admission.rules import backend_plan, common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from gpu_admission.backends.base import ContainerRequest
@@ -44,7 +44,8 @@ class Writer:
     def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
         emission = asked.emission
-        if emission is None or not self._reaches(emission, removes=bool(asked.spelling.annotations)):
+        removes = {"annotated": bool(asked.spelling.annotations), "claimed": bool(asked.spelling.claims)}
+        if emission is None or not self._reaches(emission, **removes):
             return ()
         claims = self._named(emission)
         operations = [
@@ -55,6 +56,30 @@ class Writer:
         entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
         operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
         return self._with_affinity(operations, emission)
+
+    def together(
+        self, fixes: Sequence[tuple[Operation, ...]], translations: Sequence[ContainerRequest]
+    ) -> tuple[Operation, ...]:
+        """Return the operations for all containers, and for the pod's claims that no container uses after them."""
+        once: list[Operation] = []
+        seen: set[tuple[str, Pointer, str]] = set()
+        for operation in chain(*fixes, self._unclaimed(translations)):
+            key = (operation.op, operation.path, repr(operation.value))
+            if operation.path[-1:] == (patch.APPEND,) or key not in seen:
+                once.append(operation)
+            seen.add(key)
+        return tuple(once)
+
+    def _unclaimed(self, translations: Sequence[ContainerRequest]) -> Iterator[Operation]:
+        taken = {one.pointer: one.name for each in translations for one in each.spelling.claims}
+        used = [one for container in self._pod.containers for one in self._pod.claims.of(container)]
+        dropped = set(taken.values()) - {one.name for one in used if one.pointer not in taken}
+        entries = self._pod.spec.get("resourceClaims")
+        gone = [claim.pointer for claim in self._pod.claims.claims if claim.name in dropped]
+        if gone and isinstance(entries, list) and len(gone) == len(entries):
+            yield patch.remove(self._rule, gone[0][:-1])
+            return
+        yield from (patch.remove(self._rule, place) for place in reversed(gone))
 
     def completion(self, emission: BackendPatch) -> tuple[Operation, ...]:
         """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
@@ -80,10 +105,10 @@ class Writer:
         there = around.get(str(last))
         return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
 
-    def _reaches(self, emission: BackendPatch, *, removes: bool = False) -> bool:
+    def _reaches(self, emission: BackendPatch, *, annotated: bool = False, claimed: bool = False) -> bool:
         """Tell whether every place outside of the container that has to change stands in the object."""
-        on_metadata = emission.annotations or emission.labels or removes
-        on_spec = emission.node_selector or emission.affinity or emission.claims
+        on_metadata = emission.annotations or emission.labels or annotated
+        on_spec = emission.node_selector or emission.affinity or emission.claims or claimed
         placeable = self._pod.complete and not common.serverless(self._workload)
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
@@ -106,6 +131,9 @@ class Writer:
             current = as_dict(container.resources.get(side))
             if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
                 left.discard(side)
+        used = asked.container.resources.get("claims")
+        if asked.spelling.claims and isinstance(used, list) and len(used) == len(asked.spelling.claims):
+            left.discard("claims")
         if not left and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
             return
@@ -114,6 +142,10 @@ class Writer:
                 yield patch.remove(self._rule, (*base, side))
             else:
                 yield from self._forget(asked, (*base, side), wanted[side])
+        if "claims" in container.resources and "claims" not in left:
+            yield patch.remove(self._rule, (*base, "claims"))
+        else:
+            yield from (patch.remove(self._rule, one.pointer) for one in reversed(asked.spelling.claims))
         tree: dict[str, Any] = {side: values for side, values in wanted.items() if values}
         yield from self._merge(base, tree)
         yield from self._append((*base, "claims"), [{"name": name} for name in claims])
