@@ -243,9 +243,9 @@ def of_pod(
             found = []
             for at, raw in iter_dicts(used):
                 name, request = as_str(raw.get("name")), as_str(raw.get("request"))
-                claim = by_name.get(name)
-                gpu = None if claim is None else _of_request(claim, request, policy, index)
-                found.append(ClaimReference(name, request, (*place, at), claim, gpu=gpu))
+                named = by_name.get(name)
+                gpu = None if named is None else _of_request(named, request, policy, index)
+                found.append(ClaimReference(name, request, (*place, at), named, gpu=gpu))
             references[container.pointer] = tuple(found)
     return PodClaims(claims, references)
 
