@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import exact_bytes
 from gpu_admission.core.raw import as_str
 
-from . import dra_devices, dra_drivers
+from . import dra_devices, dra_drivers, dra_shared
 from .base import Backend, BackendDocs
 from .checks import require_known_size
 from .dra_settings import PARAMETERS, DraSettings
@@ -131,7 +131,9 @@ class Dra(Backend):
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
-        del facts
+        settings = DraSettings(facts.parameters)
+        if settings.shared:
+            yield from dra_shared.check_pod(pod, asked, facts, settings)
         written = [(one, one.emission.claims) for one in asked if one.emission is not None]
         names = [name for _, claims in written for name in claims]
         if not names:
@@ -167,7 +169,8 @@ def _claim_per_request(base: str, request: GpuShare, settings: DraSettings) -> B
     """Refer to one claim of the template that is named by what it gives. Raises RejectedRequest as `devices` does."""
     dra_devices.devices(request, settings)
     name = dra_devices.template_name(base, request)
-    return BackendPatch(claims={_claim_name(base): name}, notes=dra_devices.notes(request, settings))
+    notes = dra_devices.notes(request, settings)
+    return BackendPatch(claims={_claim_name(base): name}, shared=settings.shared, notes=notes)
 
 
 def _claim_name(template_name: str) -> str:
@@ -177,12 +180,27 @@ def _claim_name(template_name: str) -> str:
 
 def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any]:
     """Return the ResourceClaimTemplate that a request refers to. Raises RejectedRequest as `devices` does."""
-    return {
-        "apiVersion": "resource.k8s.io/v1",
-        "kind": "ResourceClaimTemplate",
-        "metadata": {"name": name},
-        "spec": {"spec": {"devices": dra_devices.devices(request, DraSettings(facts.parameters))}},
-    }
+    made = dra_devices.devices(request, DraSettings(facts.parameters))
+    return _object("ResourceClaimTemplate", {"name": name}, {"spec": {"devices": made}})
+
+
+def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts: ClusterFacts) -> dict[str, Any]:
+    """Return a ResourceClaim that gives each of its users what a request asks.
+
+    Raises RejectedRequest as `devices` does.
+    """
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    made = dra_devices.devices(request, DraSettings(facts.parameters), users)
+    return _object("ResourceClaim", metadata, {"devices": made})
+
+
+def comments(request: GpuShare, facts: ClusterFacts) -> list[str]:
+    """Return what the claim for a request gives and what it needs of the cluster, a line each."""
+    return list(dra_devices.comments(request, DraSettings(facts.parameters)))
+
+
+def _object(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "resource.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 BACKEND = Dra()

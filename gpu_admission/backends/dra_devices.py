@@ -17,6 +17,7 @@ from .rejection import UNTRANSLATABLE, RejectedRequest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from .dra_settings import DraSettings
@@ -27,8 +28,11 @@ _NAME = "gpu"  # of a request in a claim
 _LONGEST_NAME = 253
 
 
-def devices(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
-    """Return the ``devices`` of a claim for one request. Raises RejectedRequest where no claim can give it."""
+def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[str, Any]:
+    """Return the ``devices`` of a claim for one request, or for that of each of several ``users`` of it.
+
+    Raises RejectedRequest where no claim can give it.
+    """
     settings.require_consistent()
     if request.count > MOST_DEVICES:
         raise RejectedRequest(
@@ -36,11 +40,13 @@ def devices(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
             f"{request.count} GPUs, and Kubernetes allocates at most {MOST_DEVICES} devices to a claim",
             f"ask for {MOST_DEVICES} at most",
         )
-    exactly = _exactly(request, settings)
+    exactly = _exactly(request, settings, users)
     made: dict[str, Any] = {"requests": [{"name": _NAME, "exactly": exactly}]}
-    if request.count > 1 and settings.driver.unique and not _is_exclusive(request, settings):
+    if request.count > 1 and settings.driver.unique and not is_exclusive(request, settings):
         names = [f"{_NAME}-{number + 1}" for number in range(request.count)]
-        made["requests"] = [{"name": name, "exactly": {**_exactly(request, settings), "count": 1}} for name in names]
+        made["requests"] = [
+            {"name": name, "exactly": {**_exactly(request, settings, users), "count": 1}} for name in names
+        ]
         attribute = f"{settings.driver.domain}/{settings.driver.unique}"
         made["constraints"] = [{"requests": names, "distinctAttribute": attribute}]
     sharing = _sharing(request, settings)
@@ -67,26 +73,39 @@ def template_name(base: str, request: GpuShare) -> str:
 
 def notes(request: GpuShare, settings: DraSettings) -> tuple[str, ...]:
     """Return what the reader of a translation should know: where a share is of a device that nobody else gets."""
-    if not request.share or settings.shares in {"unlimited", "count"}:
+    if not request.share or settings.shared or settings.shares in {"unlimited", "count"}:
         return ()
     return ("a claim of its own has a whole device; pods share one by sharing a claim (translate --claims)",)
 
 
-def memory_selector(settings: DraSettings, memory: int) -> str:
-    """Return the CEL expression of a device with so many bytes at least."""
-    return f"{settings.driver.capacity('memory')}.compareTo(quantity('{_mebibytes(memory)}')) >= 0"
+def comments(request: GpuShare, settings: DraSettings) -> Iterator[str]:
+    """Yield what a claim gives and what it needs of the cluster, a line each."""
+    if _is_partition(request, settings):
+        what = f"{request.count} MIG device{'s' * (request.count > 1)} {_profile(request)}"
+    elif request.share:
+        what = f"a share of {request.count} GPU{'s' * (request.count > 1)}"
+    else:
+        what = str(request)
+    yield f"{what}, of the device class {settings.mig_class if request.profile else settings.device_class}."
+    yield f"Needs Kubernetes 1.34 or newer with {settings.driver.title}."
+    if not is_exclusive(request, settings):
+        yield "Claims share a card since Kubernetes 1.36 (before that: feature gate DRAConsumableCapacity), where the"
+        yield "driver lets them (NVIDIA's: --consumable-shares); elsewhere the claim has all of a card."
+    if settings.sharing != "none" and _sharing(request, settings):
+        gate = "MPSSupport" if settings.sharing == "mps" else "TimeSlicingSettings"
+        yield f"Needs the driver's feature gate {gate}."
 
 
-def _exactly(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
+def _exactly(request: GpuShare, settings: DraSettings, users: int) -> dict[str, Any]:
     """Return one request of the claim: class, count, selectors and capacity."""
     partition = _is_partition(request, settings)
-    selectors = [_is_profile(request, settings)] if partition else _selectors(request, settings)
-    if _is_exclusive(request, settings):
+    selectors = [_is_profile(request, settings)] if partition else _selectors(request, settings, users)
+    if is_exclusive(request, settings):
         amounts = _all_of_it(request, settings)
     elif request.share:
         amounts = {"shares": 1} if settings.shares == "count" else {}
     else:
-        amounts = _amounts(request, settings)
+        amounts = _amounts(request, settings, users)
     exactly: dict[str, Any] = {
         "deviceClassName": settings.mig_class if partition else settings.device_class,
         "count": request.count,
@@ -102,7 +121,7 @@ def _is_partition(request: GpuShare, settings: DraSettings) -> bool:
     return bool(request.profile) and settings.driver is NVIDIA
 
 
-def _is_exclusive(request: GpuShare, settings: DraSettings) -> bool:
+def is_exclusive(request: GpuShare, settings: DraSettings) -> bool:
     """Tell whether a device is asked for that no other claim may share: a card, a partition, all of the compute."""
     if _is_partition(request, settings):
         return True
@@ -115,23 +134,24 @@ def _is_profile(request: GpuShare, settings: DraSettings) -> str:
     return f"{settings.driver.attribute('profile')} == '{_profile(request)}'"
 
 
-def _selectors(request: GpuShare, settings: DraSettings) -> list[str]:
+def _selectors(request: GpuShare, settings: DraSettings, users: int) -> list[str]:
     """Return the CEL expressions of the cards that will do."""
     driver = settings.driver
     if request.cores is not None:
         _require_cores(request, settings)
     if request.memory is not None:
-        return [memory_selector(settings, request.memory)]
+        least = f"{settings.driver.capacity('memory')}.compareTo(quantity('{_mebibytes(request.memory, users)}')) >= 0"
+        return [least]
     return [f"{driver.attribute('type')} == '{driver.whole}'"] if driver.whole else []
 
 
-def _amounts(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
+def _amounts(request: GpuShare, settings: DraSettings, users: int) -> dict[str, Any]:
     """Return the capacity of a share of a card."""
     amounts: dict[str, Any] = {}
     if request.memory is not None:
-        amounts["memory"] = _mebibytes(request.memory)
+        amounts["memory"] = _mebibytes(request.memory, users)
     if request.percent is not None and settings.driver.cores:
-        amounts[settings.driver.cores] = request.percent
+        amounts[settings.driver.cores] = request.percent * users
     return amounts
 
 
@@ -184,6 +204,6 @@ def _profile(request: GpuShare) -> str:
     return f"{size}gb+{modifier}" if dot else request.profile
 
 
-def _mebibytes(memory: int) -> str:
+def _mebibytes(memory: int, users: int = 1) -> str:
     """Return bytes as a quantity of whole mebibytes, in which the drivers count: ``8Gi``, ``9537Mi``."""
-    return exact_bytes(ceil_div(memory, MIB) * MIB)
+    return exact_bytes(ceil_div(memory, MIB) * MIB * users)

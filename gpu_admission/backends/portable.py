@@ -111,11 +111,12 @@ class BackendPatch:
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
     ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
-    maps the names of resource claims of the container to the ResourceClaimTemplate of each. ``notes`` say
-    what the reader should know about the amounts.
+    maps the names of resource claims of the container to the ResourceClaimTemplate of each, or, where they are
+    ``shared``, to what a ResourceClaim of the workload gives. ``notes`` say what the reader should know about the
+    amounts.
     """
 
-    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources")
+    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources", "shared")
 
     def __init__(
         self,
@@ -126,6 +127,7 @@ class BackendPatch:
         node_selector: Mapping[str, str] | None = None,
         affinity: tuple[Mapping[str, Any], ...] = (),
         claims: Mapping[str, str] | None = None,
+        shared: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.resources = dict(resources or {})
@@ -134,6 +136,7 @@ class BackendPatch:
         self.node_selector = dict(node_selector or {})
         self.affinity = affinity
         self.claims = dict(claims or {})
+        self.shared = shared
         self.notes = notes
 
     @property

@@ -55,6 +55,10 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
         value = asked_by_annotation(pod, policy)
         if any(common.unfilled(workload, each) for each in (*value, *value.values())):
             return None  # amounts of resources are passed over by the rules that know them
+    if policy.backend.parameters.get("sharedClaims"):
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+
+        dra_shared.note(workload, pod)
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
     return plan if plan.asked or plan.verdicts else None
 

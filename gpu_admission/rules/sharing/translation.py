@@ -39,7 +39,14 @@ class Writer:
         self._both_sides = workload.defaulted
         self._last: dict[str, int] = {}
         self._terms: dict[tuple[str, ...], list[Operation] | None] = {}
-        self._claims = {str(claim.get("name")) for _, claim in iter_dicts(pod.spec.get("resourceClaims"))}
+        entries = [entry for _, entry in iter_dicts(pod.spec.get("resourceClaims"))]
+        self._claims = {str(entry.get("name")) for entry in entries}
+        self._present = frozenset(self._claims)
+        self._shared = {
+            str(entry["resourceClaimName"]): str(entry.get("name"))
+            for entry in entries
+            if entry.get("resourceClaimName")
+        }
 
     def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
@@ -53,8 +60,7 @@ class Writer:
             *self._forget_annotations(asked, emission),
             *self._pod_level(emission),
         ]
-        entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
-        operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
+        operations += self._append((*self._pod.pointer, "resourceClaims"), list(self._entries(emission, claims)))
         return self._with_affinity(operations, emission)
 
     def together(
@@ -216,9 +222,13 @@ class Writer:
             yield patch.add(self._rule, self._document, place, items)
 
     def _named(self, emission: BackendPatch) -> dict[str, str]:
-        """Return the claims under names that the pod does not use yet."""
+        """Return the claims under names that the pod does not use yet; a shared one has one name in the whole pod."""
         named: dict[str, str] = {}
         for wanted, template in emission.claims.items():
+            shared = self._shared_name(template) if emission.shared else ""
+            if shared in self._shared:
+                named[self._shared[shared]] = template
+                continue
             name, number = wanted, self._last.get(wanted, 1)
             while name in self._claims:
                 number += 1
@@ -226,7 +236,22 @@ class Writer:
             self._last[wanted] = number  # the next search begins here: a pod may have thousands
             self._claims.add(name)
             named[name] = template
+            if shared:
+                self._shared[shared] = name
         return named
+
+    def _entries(self, emission: BackendPatch, claims: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """Yield the entries of the pod for claims; a shared one that is there already needs none."""
+        for name, template in claims.items():
+            if not emission.shared:
+                yield {"name": name, "resourceClaimTemplateName": template}
+            elif name not in self._present:
+                yield {"name": name, "resourceClaimName": self._shared_name(template)}
+
+    def _shared_name(self, template: str) -> str:
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+
+        return dra_shared.claim_name(self._workload, template)
 
     def _at(self, place: Pointer) -> object:
         """Return what stands at a place, None where nothing does."""
