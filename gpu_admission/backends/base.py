@@ -235,6 +235,11 @@ class Backend:
         """
         raise NotImplementedError
 
+    def adopts(self, facts: ClusterFacts) -> frozenset[str]:
+        """Return systems of whole cards that are read for this backend alone, where ``exclusive`` is asked for."""
+        del facts
+        return frozenset()
+
     def maker(self, facts: ClusterFacts) -> str:
         """Return the vendor of the cards that translations ask for under these parameters."""
         return str(facts.parameters.get("vendor") or "nvidia")

@@ -6,8 +6,9 @@ from gpu_admission.core.quantity import exact_bytes
 from gpu_admission.core.raw import as_str
 
 from . import dra_devices, dra_drivers, dra_shared
-from .base import Backend, BackendDocs
+from .base import Backend
 from .checks import require_known_size
+from .dra_page import PAGE
 from .dra_settings import PARAMETERS, DraSettings
 from .native_request import DRA, NVIDIA, NVIDIA_SHARED
 from .portable import BackendPatch, GpuShare
@@ -48,6 +49,10 @@ class Dra(Backend):
     def maker(self, facts: ClusterFacts) -> str:
         """Return whose cards the policy's device class has."""
         return dra_drivers.chosen(facts.parameters).vendor
+
+    def adopts(self, facts: ClusterFacts) -> frozenset[str]:
+        """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
+        return frozenset({self.maker(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read claims whose templates are seen, for another backend."""
@@ -204,39 +209,4 @@ def _object(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[s
 
 
 BACKEND = Dra()
-BACKEND.page = BackendDocs(
-    summary="""\
-A pod refers to resource claims, which Kubernetes makes from a ResourceClaimTemplate that exists in its namespace: one
-claim a GPU, of the `template` that the policy names. What a claim gives is the template's affair: admission can neither
-make templates nor look into them. `gpu-admission translate --to dra` prints templates that fit the requests.""",
-    refuses=(
-        ("a percentage of compute", "the template says what a claim gives, and a claim cannot add to it"),
-        (
-            "in `translate`: MIG devices and time-sliced shares of the device plugin",
-            "they are left to it elsewhere: a claim of a whole device would be another thing",
-        ),
-        ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
-        ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
-        ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
-        ("any request, where the policy names no `template`", "creating claims is not admission's to do"),
-    ),
-    install="""\
-Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
-`nvidia-dra-driver-gpu`; the shipped policy exempts both). Create the template in every namespace that uses GPUs.""",
-    traps=(
-        (
-            "Devices with consumable capacity (KEP-5075) can be shared by claims that name an amount: that is said in "
-            "the template, where this webhook does not look."
-        ),
-        "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
-        (
-            "Quotas on `requests.nvidia.com/gpu` do not count claims; use a quota on "
-            "`gpu.nvidia.com.deviceclass.resource.k8s.io/devices`."
-        ),
-    ),
-    sources=(
-        "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
-        "kubernetes-sigs/dra-driver-nvidia-gpu: demo/specs/quickstart, site/content/docs/install.md",
-        "kubernetes/api: resource/v1/types.go (AllocationResultsMaxSize)",
-    ),
-)
+BACKEND.page = PAGE

@@ -257,6 +257,8 @@ def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if raw_value.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
         return registry.named(min(shares))
+    if reader is None and "exclusive" in plan.facts.sources and _is_adopted(plan, raw_value):
+        return registry.named("exclusive")
     if reader is None or (
         raw_value.system in plan.backend.ignored_systems(plan.facts) and reader.name not in plan.facts.sources
     ):
@@ -264,6 +266,14 @@ def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     if plan.facts.sources and reader.name not in plan.facts.sources:
         return None
     return reader
+
+
+def _is_adopted(plan: PodPlan, raw_value: NativeRequest) -> bool:
+    """Tell whether whole cards are asked for of the maker whose cards the backend gives (partitions are none)."""
+    whole = all(
+        gpu.resource.unit == "device" and gpu.resource.sharing == "exclusive" for gpu in raw_value.gpus.values()
+    )
+    return whole and raw_value.system in plan.backend.adopts(plan.facts)
 
 
 def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:

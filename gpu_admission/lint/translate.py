@@ -7,7 +7,7 @@ import sys
 from gpu_admission import rules
 from gpu_admission.backends import dra, dra_shared, registry
 from gpu_admission.backends.base import ClusterFacts
-from gpu_admission.core.raw import as_str
+from gpu_admission.core.raw import as_str, escape, format_value
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
 _TEMPLATE = "Create it in each namespace that uses GPUs."
+_MOST_NAMED = 8  # claims in a message
 _SOURCES = ("portable", *registry.NAMES)
 
 
@@ -176,11 +177,26 @@ class _Translation(mutate.File):
         self._found.in_yaml |= not document.is_json
         operations = super()._operations(document)
         for workload in self._engine.read(document.object):
+            self._mention_unseen(workload)
             for pod, plan in backend_plan.of_pods(workload, self._engine.policy):
                 if plan.translatable and plan.translations:
                     self._found.note(workload, pod, plan.translations)
                     self._mention(plan.backend.scheduler, as_str(pod.spec.get("schedulerName")))
         return operations
+
+    def _mention_unseen(self, workload: Workload) -> None:
+        """Say which claims stay because nobody knows what they give: it may be a GPU."""
+        if self._engine.policy.backend.name == "dra":
+            return
+        unseen = {claim.source_name for pod in workload.pods for claim in pod.claims.claims if claim.gpu is None}
+        if unseen and workload.ref.name is not None:
+            what = ", ".join(format_value(name) for name in sorted(unseen)[:_MOST_NAMED])
+            more = f" and {len(unseen) - _MOST_NAMED} more" if len(unseen) > _MOST_NAMED else ""
+            message = f"claims of {what}{more} stay: what they are made from is not among the inputs"
+            print(
+                f"{printed(self._source.name)}: {workload.kind} {escape(workload.ref.name[:63])}: {message}",
+                file=sys.stderr,
+            )
 
     def _mention(self, wanted: str | None, value: str) -> None:
         """Say where a pod keeps the scheduler of the system that it leaves."""

@@ -1,35 +1,24 @@
 """What claims say for each kind of request, driver and way of sharing: never less than is asked, or a refusal."""
 
 import pytest
-from backends.sharing import CORE, COUNT, MEM, POLICIES, admitted, container, pod
+import yaml
+from backends.sharing import CORE, COUNT, DRA_PARAMETERS, HAMI_CLASS, MEM, POLICIES, admitted, container, pod
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpu_admission.backends import dra, dra_devices
+from gpu_admission.backends import dra, dra_devices, dra_page, dra_reader, native_request
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.dra_settings import DraSettings
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
 from gpu_admission.backends.rejection import RejectedRequest
 from gpu_admission.core import quantity
+from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.workloads import claims, device_classes
+from gpu_admission.workloads.claim_index import ClaimIndex
 
 MIB, GIB = quantity.MIB, quantity.GIB
-HAMI = "hami-core-gpu.project-hami.io"
 UNBOUND = settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
-PARAMETERS = {
-    "nvidia": {},
-    "memory": {"consumableShares": "memory"},
-    "unlimited": {"consumableShares": "unlimited"},
-    "count": {"consumableShares": "count", "sharesPerDevice": 4},
-    "time-slicing": {"sharing": "time-slicing", "timeSlice": "Long"},
-    "time-slicing of shares": {"sharing": "time-slicing", "consumableShares": "count", "sharesPerDevice": 4},
-    "mps": {"sharing": "mps"},
-    "amd": {"deviceClass": "gpu.amd.com"},
-    "amd of another class": {"deviceClass": "gpu.amd.com-spx", "driver": "amd"},
-    "intel": {"driver": "intel"},
-    "hami": {"deviceClass": HAMI},
-}
 requests = st.builds(
     lambda memory, count, cores: GpuShare(memory, count, None if cores is None else cores * SEVENTHS),
     st.none() | st.integers(100 * MIB, 100 * GIB),
@@ -61,7 +50,7 @@ def spec_of(made):
     return claims.read_spec({"kind": "ResourceClaim", "metadata": {"name": "c"}, "spec": {"devices": made}})
 
 
-@pytest.mark.parametrize("parameters", PARAMETERS.values(), ids=PARAMETERS)
+@pytest.mark.parametrize("parameters", DRA_PARAMETERS.values(), ids=DRA_PARAMETERS)
 class TestLaws:
     @UNBOUND
     @given(asked=requests)
@@ -204,11 +193,11 @@ class TestOtherDrivers:
         assert made["selectors"] == [{"cel": {"expression": "device.attributes['gpu.amd.com'].type == 'amdgpu'"}}]
 
     def test_hamis_cards_are_asked_for_memory_and_cores(self):
-        made = only(devices(GpuShare(8 * GIB, 1, 30 * SEVENTHS), deviceClass=HAMI))
+        made = only(devices(GpuShare(8 * GIB, 1, 30 * SEVENTHS), deviceClass=HAMI_CLASS))
         assert made["capacity"] == {"requests": {"memory": "8Gi", "cores": 30}}
 
     def test_a_part_of_hamis_compute_comes_with_all_of_the_memory(self):
-        made = only(devices(GpuShare(None, 1, 30 * SEVENTHS), deviceClass=HAMI))
+        made = only(devices(GpuShare(None, 1, 30 * SEVENTHS), deviceClass=HAMI_CLASS))
         assert made["capacity"] == {"requests": {"cores": 30}}
 
     @pytest.mark.parametrize("driver", ["amd", "intel"])
@@ -260,6 +249,30 @@ class TestNames:
 
 
 class TestPods:
+    def test_the_page_shows_the_template_of_a_share(self):
+        made = dra.template("gpu-8gi", GpuShare(8 * GIB), ClusterFacts())
+        assert yaml.safe_load(dra_page.SHARE) == {"spec": made["spec"]}
+
+    @pytest.mark.parametrize(
+        ("name", "driver", "moves"),
+        [
+            ("amd.com/gpu", "amd", True),
+            ("gpu.intel.com/i915", "intel", True),
+            ("amd.com/gpu", "intel", False),
+            ("amd.com/gpu", "nvidia", False),
+            ("amd.com/cpx_nps4", "amd", False),
+            ("gpu.intel.com/monitoring", "intel", False),
+            ("gpu.intel.com/millicores", "intel", False),
+        ],
+    )
+    def test_whole_cards_of_the_classs_maker_are_translated_on_request(self, name, driver, moves):
+        before = pod({name: 2})
+        after, _ = admitted(policy(sources=("exclusive",), driver=driver), before)
+        assert (after != before) is moves
+        if moves:
+            assert after["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] == "gpu-2x"
+        assert admitted(policy(sources=("portable",), driver=driver), before)[0] == before
+
     def test_the_policy_may_have_a_template_for_each_request(self):
         after, findings = admitted(policy(), pod(containers=[container({MEM: "8Gi"}, "a"), container({COUNT: 2}, "b")]))
         assert findings == []
@@ -284,7 +297,7 @@ class TestPods:
         assert "share of a MIG device" in findings[0].message
 
     def test_hamis_driver_takes_a_mig_device_as_memory_and_compute(self):
-        after, findings = admitted(policy(sources=("mig",), deviceClass=HAMI), pod({"nvidia.com/mig-3g.40gb": 1}))
+        after, findings = admitted(policy(sources=("mig",), deviceClass=HAMI_CLASS), pod({"nvidia.com/mig-3g.40gb": 1}))
         assert findings == []
         name = after["spec"]["resourceClaims"][0]["resourceClaimTemplateName"]
         assert name == "gpu-40192mi-43pct"
@@ -296,6 +309,44 @@ class TestPods:
         assert claims.read_spec(made).requests[0].capacity == {"memory": "8Gi"}
 
     def test_percentages_are_written_where_the_driver_counts_them(self):
-        after, findings = admitted(policy(deviceClass=HAMI), pod({MEM: "8Gi", CORE: "30"}))
+        after, findings = admitted(policy(deviceClass=HAMI_CLASS), pod({MEM: "8Gi", CORE: "30"}))
         assert findings == []
         assert after["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] == "gpu-8gi-30pct"
+
+
+def returned(asked, parameters):
+    """What another backend is given of a claim that was made for a request; None where the claim is refused."""
+    facts = ClusterFacts(parameters)
+    try:
+        made = dra.template("gpu", asked, facts)
+    except RejectedRequest:
+        return None
+    used = {"claims": [{"name": "gpu"}]}
+    claimed = pod(containers=[{"name": "main", "image": "i", "resources": used}])
+    claimed["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
+    settings = DraSettings(parameters)
+    selectors = [{"cel": {"expression": f"device.driver == '{settings.driver.domain}'"}}]
+    own = {"metadata": {"name": settings.device_class}, "spec": {"selectors": selectors}}
+    index = ClaimIndex()
+    index.enter([{"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", **own}, made, claimed])
+    (view,) = Engine((), Policy("test", {"translateFrom": ()}), index).read(claimed)
+    (seen,) = view.pods
+    (one,) = native_request.of_pod(seen, {}, (), kai=False, claims=True)
+    try:
+        return dra_reader.read(one, ClusterFacts())
+    except RejectedRequest as error:
+        if "shares" not in error.reason:  # how many of them are a card is the cluster's own
+            raise
+        return None
+
+
+@pytest.mark.parametrize("parameters", DRA_PARAMETERS.values(), ids=DRA_PARAMETERS)
+@UNBOUND
+@given(asked=requests)
+def test_what_a_claim_was_made_for_comes_back_in_full(parameters, asked):
+    given = returned(asked, parameters)
+    if given is None or (given.share and given.memory is None):
+        return
+    if given.memory is None and asked.memory is not None:
+        assert given.least >= asked.memory, "a whole card that is large enough"
+    assert given.covers(asked)

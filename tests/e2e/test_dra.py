@@ -8,8 +8,13 @@ import time
 
 import pytest
 import yaml
+from backends.sharing import DRA_PARAMETERS
 from e2e.dra_nodes import CLASSES, GI, GPU, HAMI, card, hami_card, partitioned, profile_class, publish, remove
 
+from gpu_admission.backends import dra
+from gpu_admission.backends.base import ClusterFacts
+from gpu_admission.backends.portable import GpuShare
+from gpu_admission.backends.rejection import RejectedRequest
 from gpu_admission.commands.main import main
 
 pytestmark = pytest.mark.e2e
@@ -49,9 +54,9 @@ def given(scheduling, namespace, tmp_path):
     ``fits`` tells of each whether it is expected to be placed: the next one comes when that is settled.
     """
 
-    def create(*limits, fits, policy=None, sources=(), made=pod):
+    def create(*limits, fits, policy=None, sources=(), made=pod, options=()):
         pods = [made(f"p{number}", namespace, limit) for number, limit in enumerate(limits)]
-        words = ["--to", "dra", *[word for source in sources for word in ("--from", source)]]
+        words = ["--to", "dra", *options, *[word for source in sources for word in ("--from", source)]]
         if policy is not None:
             path = tmp_path / "policy.yaml"
             path.write_text(json.dumps(file_of({"name": "dra", **policy})))
@@ -103,11 +108,10 @@ def settle(cluster, namespace, name, *, fits, seconds=60):
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline and not cluster.ended():
         found = cluster.api.get(f"/api/v1/namespaces/{namespace}/pods/{name}").object
-        told = [
-            one.get("message", "") for one in found["status"].get("conditions", ()) if one["type"] == "PodScheduled"
-        ]
+        conditions = found["status"].get("conditions", ()) if "spec" in found else ()
+        told = [one.get("message", "") for one in conditions if one["type"] == "PodScheduled"]
         tried = any(NO_NODE.search(message) for message in told)
-        if found["spec"].get("nodeName") or (tried and not fits):
+        if found.get("spec", {}).get("nodeName") or (tried and not fits):
             return
         time.sleep(0.1)
     raise AssertionError(f"{name}: {found['status']}\n{cluster.log('kube-scheduler')}")
@@ -209,3 +213,57 @@ def test_a_pod_that_does_not_tolerate_the_nodes_taint_waits(node, given):
 
     taken = given({MEM: "8Gi"}, {MEM: "8Gi"}, fits=(False, True), made=made)
     assert [len(each) for each in taken] == [0, 1]
+
+
+def test_the_containers_of_a_pod_share_a_claim_that_holds_what_both_ask_for(node, given):
+    node([card(0, shares="memory")])
+
+    def made(name, where, limits):
+        one = pod(name, where, limits)
+        first = one["spec"]["containers"][0]
+        one["spec"]["containers"] = [first, {**first, "name": "second", "resources": {"limits": dict(limits)}}]
+        return one
+
+    options, policy = ["--claims"], {"consumableShares": "memory"}
+    taken = given({MEM: "30Gi"}, {MEM: "30Gi"}, fits=(True, False), policy=policy, made=made, options=options)
+    assert taken == [[("gpu-0", {"memory": "60Gi"})], []]
+
+
+def test_the_pods_of_a_workload_share_a_claim(scheduling, node, namespace, tmp_path):
+    node([card(0, shares="memory")])
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": pod("", namespace, {MEM: "20Gi"})["spec"]}
+    spec = {"replicas": 3, "selector": {"matchLabels": {"a": "b"}}, "podManagementPolicy": "Parallel"}
+    spec["template"] = template
+    made = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "p"}, "spec": spec}
+    translated, claim = translate(tmp_path, [made], ["--to", "dra", "--claims"])
+    for each in (claim, translated):
+        answer = scheduling.api.create(each, namespace, fieldValidation="Strict")
+        assert answer.status == 201, answer
+    for number in range(3):
+        settle(scheduling, namespace, f"p-{number}", fits=True)
+        assert devices(scheduling.api, namespace, f"p-{number}") == [("gpu-0", {"memory": "60Gi"})]
+
+
+def test_the_templates_of_all_drivers_are_taken_by_the_api_server(api, namespace):
+    requests = [
+        GpuShare(memory, count, cores, share=share, profile=profile)
+        for count in (1, 3, 32)
+        for memory, cores, share, profile in (
+            (None, None, False, ""),
+            (1500 * 2**20, None, False, ""),
+            (8 * GI, 210, False, ""),
+            (8 * GI, 700, False, ""),
+            (None, None, True, ""),
+            (9 * GI, None, False, "1g.10gb.me"),
+        )
+    ]
+    taken = 0
+    for parameters in DRA_PARAMETERS.values():
+        facts = ClusterFacts(parameters)
+        for request in requests:
+            with contextlib.suppress(RejectedRequest):
+                made = dra.template(f"t{taken}", request, facts)
+                answer = api.create(made, namespace, fieldValidation="Strict", dryRun="All")
+                assert answer.status == 201, (made, answer)
+                taken += 1
+    assert taken > len(requests) * len(DRA_PARAMETERS) / 2

@@ -197,6 +197,12 @@ class TestFromClaims:
         assert run(given, "--to", "hami", "--from", "gpushare")[:2] == (0, given)
         assert limits(run(given, "--to", "hami", "--from", "dra")[1]) is not None
 
+    def test_a_claim_of_unknown_make_stays_and_is_told(self, run):
+        code, documents, err = run([pod("gpu")], "--to", "hami")
+        assert (code, documents) == (0, [pod("gpu")])
+        assert err == 'in.yaml: Pod p: claims of "gpu" stay: what they are made from is not among the inputs\n'
+        assert run([pod("gpu")], "--to", "dra")[2] == ""
+
     def test_lint_and_mutate_leave_claims_to_the_clusters_driver(self, run, capsys):
         run([template(request(capacity={"memory": "8Gi"})), pod("gpu")], "--to", "hami")
         main(["mutate", "-p", "hami", "in.yaml"])
