@@ -128,6 +128,8 @@ class Relevance:
         owner = labels[-2] if len(labels) > 1 else domain
         if owner in _COMMON_DOMAINS:
             self.parts.add(f"{domain}/")
+            if name.startswith(resources.CLASS_PREFIX):
+                return  # what follows is a class's name, a domain again
         elif owner and not _is_covered(owner):
             self.words |= set(_split(owner)) - _GENERIC
         if _is_covered(rest):

@@ -33,7 +33,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if version == "v1" or not (_is_class(workload) or subjects.spec_of(workload, policy) is not None):
         return
     place = (*workload.pointer, "apiVersion")
-    name = f"{workload.kind} in {escape(workload.api_version[:60])}"
+    name = f"the {workload.kind} is written for {escape(workload.api_version[:60])}"
     if version in _UNSERVED:
         yield Problem(
             place,
