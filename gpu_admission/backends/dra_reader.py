@@ -52,13 +52,28 @@ class _Selected:
 
 
 def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-    """Return what a container asks for by claims. Raises RejectedRequest where nothing else can say it."""
+    """Return what a container asks for by claims, or in the names of device classes.
+
+    Raises RejectedRequest where nothing else can say it.
+    """
+    if not spelling.claims:
+        return _of_classes(spelling)
     shares = [share for reference in spelling.claims for share in _of_reference(reference, spelling, facts)]
     first = shares[0]
     if any(share != first for share in shares):
         raise _refused("of several requests that differ", "give each container devices of one kind")
     first.count = sum(share.count for share in shares)
     return first
+
+
+def _of_classes(spelling: NativeRequest) -> GpuShare:
+    """Return a number of whole devices, each of some class: Kubernetes makes a claim for them."""
+    if any(gpu.resource.sharing == "partition" for gpu in spelling.gpus.values()):
+        raise _refused(
+            "a MIG device of any profile, and other backends have to know how large it is",
+            "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1)",
+        )
+    return GpuShare(None, sum(spelling.amount(name) or 0 for name in spelling.gpus), consumed=spelling.gpus)
 
 
 def _used(reference: ClaimReference) -> Iterator[DeviceRequest]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gpu_admission.core.raw import as_dict, format_value
+from gpu_admission.workloads.claim_index import NO_CLAIMS
+from gpu_admission.workloads.resources import CLASS_SYSTEM
 
 from . import known, native_request, registry
 from .base import ClusterFacts, ContainerRequest
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.claim_index import ClaimIndex
     from gpu_admission.workloads.workload import Pod
 
     from .base import Backend
@@ -65,15 +68,18 @@ class PodPlan:
 
     ``asked`` are the requests that the backend serves or will serve; ``verdicts`` what is wrong with them;
     ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
-    lacks besides its resources.
+    lacks besides its resources. ``claim_index`` has the device classes that are seen.
     """
 
-    __slots__ = ("asked", "backend", "completion", "facts", "readings", "unreadable", "verdicts")
+    __slots__ = ("asked", "backend", "claim_index", "completion", "facts", "readings", "unreadable", "verdicts")
 
-    def __init__(self, backend: Backend, facts: ClusterFacts, readings: RequestCache) -> None:
+    def __init__(
+        self, backend: Backend, facts: ClusterFacts, readings: RequestCache, claim_index: ClaimIndex = NO_CLAIMS
+    ) -> None:
         self.backend = backend
         self.facts = facts
         self.readings = readings
+        self.claim_index = claim_index
         self.asked: list[ContainerRequest] = []
         self.verdicts: list[Rejection] = []
         self.unreadable = False
@@ -125,14 +131,15 @@ def work_out(
     metadata_at: Pointer | None,
     policy: Policy,
     owner_labels: Mapping[str, Any] | None = None,
+    claim_index: ClaimIndex = NO_CLAIMS,
 ) -> PodPlan:
     """Return what becomes of a pod.
 
     ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
-    that makes the pods, where there is one.
+    that makes the pods, where there is one; ``claim_index`` has the device classes that are seen.
     """
     backend, facts, readings = chosen(policy, backend_name(pod, policy))
-    plan = PodPlan(backend, facts, readings)
+    plan = PodPlan(backend, facts, readings, claim_index)
     own = backend.own(facts)
     claims = facts.claims and backend.name != DRA
     found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
@@ -251,9 +258,9 @@ def _domain(name: str) -> str:
 
 def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
-    if plan.facts.per_pod:
+    if plan.facts.per_pod or _is_of_class(plan, raw_value):
         return None
-    reader = registry.reader(raw_value.system)
+    reader = registry.named(DRA) if raw_value.system == CLASS_SYSTEM else registry.reader(raw_value.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if raw_value.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
         return registry.named(min(shares))
@@ -266,6 +273,15 @@ def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     if plan.facts.sources and reader.name not in plan.facts.sources:
         return None
     return reader
+
+
+def _is_of_class(plan: PodPlan, raw_value: NativeRequest) -> bool:
+    """Tell whether a device class serves the names: such a request is a claim, which only a translation takes away."""
+    if raw_value.system == CLASS_SYSTEM:
+        return plan.backend.name == DRA or not plan.facts.claims
+    if plan.backend.name != DRA or not raw_value.gpus:
+        return False
+    return all(plan.claim_index.resource(name) is not None for name in raw_value.gpus)
 
 
 def _is_adopted(plan: PodPlan, raw_value: NativeRequest) -> bool:
@@ -304,7 +320,9 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
 def _require_maker(plan: PodPlan, raw_value: NativeRequest) -> None:
     """Raise RejectedRequest where claims give cards of another maker than the backend: names of resources show that."""
     classes = [each for one in raw_value.claims for each in (one.claim.classes if one.claim is not None else ())]
-    others = sorted({each.vendor for each in classes if each.is_gpu} - {plan.backend.maker(plan.facts)})
+    makers = {each.vendor for each in classes if each.is_gpu}
+    makers |= {gpu.resource.vendor for gpu in raw_value.gpus.values()} if raw_value.system == CLASS_SYSTEM else set()
+    others = sorted(makers - {plan.backend.maker(plan.facts)})
     if others:
         raise RejectedRequest(
             UNTRANSLATABLE,

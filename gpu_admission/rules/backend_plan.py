@@ -59,7 +59,8 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
         from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
 
         dra_shared.note(workload, pod)
-    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
+    labels = _labels_of_owner(workload)
+    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, labels, workload.claim_index)
     return plan if plan.asked or plan.verdicts else None
 
 

@@ -209,6 +209,52 @@ class TestFromClaims:
         assert "nvidia.com/gpumem" not in capsys.readouterr().out
 
 
+def device_class(name, extended=None, driver=CLASS):
+    spec = {"selectors": [{"cel": {"expression": f"device.driver == '{driver}'"}}]}
+    if extended:
+        spec["extendedResourceName"] = extended
+    return {"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", "metadata": {"name": name}, "spec": spec}
+
+
+def asking(**limits):
+    return pod(containers=[{"name": "a", "image": "i", "resources": {"limits": limits}}])
+
+
+class TestNamesByClass:
+    PREFIX = "deviceclass.resource.kubernetes.io/"
+
+    @pytest.mark.parametrize("name", ["nvidia.com/mig-1g.10gb", "nvidia.com/gpu"])
+    def test_what_a_class_offers_is_left_alone(self, run, name):
+        given = [device_class("mine", extended=name), asking(**{name: 1})]
+        words = ["--to", "dra", "--from", "mig", "--from", "exclusive"]
+        assert run(given, *words) == (0, given, "")
+        other = [device_class("mine", extended="example.com/other"), asking(**{name: 1})]
+        assert "resourceClaims" in run(other, *words)[1][1]["spec"]
+
+    def test_whole_devices_by_a_classs_name_are_whole_gpus_elsewhere(self, run):
+        given = [asking(**{f"{self.PREFIX}gpu.nvidia.com": 2})]
+        assert limits(run(given, "--to", "volcano-vgpu")[1]) == {"volcano.sh/vgpu-number": 2}
+        assert limits(run(given, "--to", "exclusive")[1]) == {"nvidia.com/gpu": 2}
+        assert run(given, "--to", "dra", "--from", "exclusive")[:2] == (0, given)
+        assert run(given, "--to", "hami", "--from", "gpushare")[:2] == (0, given)
+
+    def test_a_class_of_the_administrators_own_is_read_from_the_input(self, run):
+        given = [device_class("mine"), asking(**{f"{self.PREFIX}mine": 2})]
+        assert limits(run(given, "--to", "hami")[1]) == {"nvidia.com/gpu": 2}
+
+    @pytest.mark.parametrize(("name", "says"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the maker amd")])
+    def test_what_others_cannot_say_is_refused(self, run, name, says):
+        given = [asking(**{f"{self.PREFIX}{name}": 1})]
+        code, documents, err = run(given, "--to", "hami")
+        assert (code, documents) == (1, given)
+        assert says in err
+
+    def test_lint_leaves_them_to_kubernetes(self, run, capsys):
+        run([asking(**{f"{self.PREFIX}gpu.nvidia.com": 2})], "--to", "hami")
+        main(["mutate", "-p", "hami", "in.yaml"])
+        assert f"{self.PREFIX}gpu.nvidia.com: 2" in capsys.readouterr().out
+
+
 ALTERNATIVES = {"name": "gpu", "firstAvailable": [{"name": "x", "deviceClassName": CLASS}]}
 REFUSED = {
     "alternatives": (template(ALTERNATIVES), "firstAvailable"),
