@@ -20,6 +20,8 @@ CLAIM = "the claim"
 ANNOTATION = "the annotation that asks for a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 _WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+# Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
+_OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -31,7 +33,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if pod.claims.serve(container) is not False or any(["claims" in each for each in _around(container)]):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
+        if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
             return f"the request for {escape(name[:80])}"
     if container is pod.shares:
         return ANNOTATION
@@ -44,6 +46,13 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
 def _around(container: Container) -> tuple[Mapping[str, object], ...]:
     """Return where claims may stand by mistake."""
     return container.limits, container.requests, container.spec
+
+
+def _may_be_a_gpus(name: str) -> bool:
+    _, _, device = name.lower().partition("/")
+    if "gpu" not in device and any(word in device for word in _OF_NETWORKS):
+        return False
+    return any(word in name.lower() for word in _WORDS)
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
