@@ -244,6 +244,20 @@ def test_the_pods_of_a_workload_share_a_claim(scheduling, node, namespace, tmp_p
         assert devices(scheduling.api, namespace, f"p-{number}") == [("gpu-0", {"memory": "60Gi"})]
 
 
+def test_a_portable_pod_is_admitted_translated_and_placed_on_a_tainted_node(scheduling, server, node, namespace):
+    node([card(0, shares="memory")])
+    api = scheduling.api
+    template = dra.template("gpu", GpuShare(8 * GI), ClusterFacts())
+    assert api.create(template, namespace).status == 201
+    made = pod("p", namespace, {MEM: "8Gi"})
+    del made["spec"]["tolerations"]
+    with server.registered(api, "dra"):
+        answer = api.create(made, namespace)
+    assert answer.status == 201, answer
+    settle(scheduling, namespace, "p", fits=True)
+    assert devices(api, namespace, "p") == [("gpu-0", {"memory": "8Gi"})]
+
+
 def test_the_templates_of_all_drivers_are_taken_by_the_api_server(api, namespace):
     requests = [
         GpuShare(memory, count, cores, share=share, profile=profile)
