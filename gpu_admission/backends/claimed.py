@@ -9,10 +9,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.workloads.claims import ClaimReference
-    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.container import Container, Role
     from gpu_admission.workloads.workload import Pod
 
-    Users = dict[str, list[tuple[Container, str]]]  # by the claim's name: who uses which of its requests
+    # By claim, request (ANY: whatever they use of it) and role: two are enough to find another one.
+    Users = dict[tuple[str, str, Role], list[Container]]
+
+_ANY = "*"  # no name of a request
+_EVERYBODY: tuple[Role, ...] = ("app", "sidecar", "ephemeral", "init")
+_BESIDE: dict[Role, tuple[Role, ...]] = {  # init containers end before the next one and the app's start
+    "init": ("sidecar",),
+    "app": ("app", "sidecar", "ephemeral"),
+    "sidecar": _EVERYBODY,
+    "ephemeral": _EVERYBODY,
+}
 
 
 def of_pod(pod: Pod) -> Iterator[NativeRequest]:
@@ -20,25 +30,24 @@ def of_pod(pod: Pod) -> Iterator[NativeRequest]:
     users: Users = {}
     for container in pod.containers:
         for reference in pod.claims.of(container):
-            users.setdefault(reference.name, []).append((container, reference.request))
+            for request in {reference.request, _ANY}:
+                found = users.setdefault((reference.name, request, container.role), [])
+                if len(found) < 2 and container not in found:
+                    found.append(container)
     for container in pod.containers:
         given = tuple([each for each in pod.claims.of(container) if each.gpu])
         if given:
-            request = NativeRequest(DRA, container, {}, claims=given)
-            request.sharer = next((found for each in given if (found := _sharer(container, each, users))), None)
-            yield request
+            native = NativeRequest(DRA, container, {}, claims=given)
+            native.sharer = next((found for each in given if (found := _sharer(container, each, users))), None)
+            yield native
 
 
 def _sharer(container: Container, reference: ClaimReference, users: Users) -> Container | None:
     """Return another container that uses a device of the claim while this one runs, None where it has them alone."""
-    for other, request in users[reference.name]:
-        same = not request or not reference.request or request == reference.request
-        if same and other is not container and not _in_turn(container, other):
-            return other
+    requests = (reference.request, "") if reference.request else (_ANY,)
+    for role in _BESIDE[container.role]:
+        for request in requests:
+            for other in users.get((reference.name, request, role), ()):
+                if other is not container:
+                    return other
     return None
-
-
-def _in_turn(one: Container, other: Container) -> bool:
-    """Tell whether one of two containers ends before the other starts."""
-    roles = {one.role, other.role}
-    return "init" in roles and roles <= {"init", "app"}

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
 
 
-# Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); these are ours.
-MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
 _MOST_OF_POD = 128  # all of them have to be met on one node
 _LONGEST_CLAIM = 50  # a claim's name in a pod is a label of 63 characters, and a number may follow it
 _LONGEST_NAME = 253  # of the claim that Kubernetes makes: the pod's name, a dash, the claim's name in the pod
@@ -121,11 +119,11 @@ class Dra(Backend):
                 f"{request.percent} percent of a GPU's compute, and what a claim gives is said by its template",
                 "leave the percentage of compute out",
             )
-        if request.count > MOST_CLAIMS:
+        if request.count > dra_devices.MOST_CLAIMS:
             raise RejectedRequest(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
-                f"ask for {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+                f"ask for {dra_devices.MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
         base = _claim_name(settings.template)
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]

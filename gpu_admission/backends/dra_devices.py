@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .dra_settings import DraSettings
     from .portable import GpuShare
 
+# Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); this is ours.
+MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
 MOST_DEVICES = 32  # of one claim; kubernetes/api resource/v1: AllocationResultsMaxSize
 _NAME = "gpu"  # of a request in a claim
 _LONGEST_NAME = 253

@@ -14,6 +14,7 @@ from gpu_admission.workloads.claim_index import TEMPLATE
 from gpu_admission.workloads.claims import ALL_DEVICES
 
 from . import mig
+from .dra_devices import MOST_CLAIMS, MOST_DEVICES
 from .dra_drivers import NVIDIA, of_domain
 from .portable import SEVENTHS, GpuShare
 from .rejection import UNTRANSLATABLE, RejectedRequest
@@ -58,6 +59,8 @@ def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
     """
     if not spelling.claims:
         return _of_classes(spelling)
+    if len(spelling.claims) > MOST_CLAIMS:
+        raise _refused(f"{len(spelling.claims)} claims, and no node has as many GPUs", f"use {MOST_CLAIMS} at most")
     shares = [share for reference in spelling.claims for share in _of_reference(reference, spelling, facts)]
     first = shares[0]
     if any(share != first for share in shares):
@@ -104,6 +107,11 @@ def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: Clu
         raise _refused(
             f"a claim of the ResourceClaimTemplate {escape(claim.source_name[:63])}, which is not among the inputs",
             "name the file with the template, too",
+        )
+    if len(claim.spec.requests) > MOST_DEVICES:
+        raise _refused(
+            f"a claim with {len(claim.spec.requests)} requests, and Kubernetes takes at most {MOST_DEVICES}",
+            "give the template fewer requests",
         )
     used = list(_used(reference))
     if not used:

@@ -365,6 +365,57 @@ class TestRefused:
             assert documents[1] == pod("gpu")
             assert code in {0, 1}
 
+    def test_more_claims_and_requests_than_can_be_met(self, run):
+        many = [f"g{number}" for number in range(65)]
+        code, _, err = run([*(template(request(), name=name) for name in many), pod(*many)], "--to", "hami")
+        assert code == 1
+        assert "65 claims" in err
+        long = template(*(request(f"r{number}") for number in range(1_000)))
+        code, documents, err = run([long, pod("gpu")], "--to", "hami")
+        assert (code, documents[1]) == (1, pod("gpu"))
+        assert "1000 requests" in err
+
+    def test_a_thousand_entries_end_in_one_refusal(self, run):
+        many = [f"c{number}" for number in range(1_000)]
+        given = pod(
+            containers=[{"name": "a", "image": "i", "resources": {"claims": [{"name": each} for each in many]}}]
+        )
+        given["spec"]["resourceClaims"] = [{"name": each, "resourceClaimTemplateName": "gpu"} for each in many]
+        code, documents, err = run([template(request()), given], "--to", "hami")
+        assert (code, documents[1]) == (1, given)
+        assert err.count("GPU102") == 1
+        assert "1000 claims" in err
+
+    @pytest.mark.parametrize("requests", [("gpu",) * 600, tuple(f"r{number}" for number in range(600))])
+    def test_more_containers_than_are_translated(self, run, requests):
+        used = [
+            {"name": f"c{number}", "image": "i", "resources": {"claims": [{"name": "gpu", "request": name}]}}
+            for number, name in enumerate(requests)
+        ]
+        code, documents, err = run([template(request()), pod("gpu", containers=used)], "--to", "hami")
+        assert documents[1] == pod("gpu", containers=used)
+        assert code in {0, 1}
+        assert err.count("GPU102") <= 1
+
+    @pytest.mark.parametrize(
+        ("first", "second", "shared"),
+        [("", "", True), ("a", "a", True), ("a", "", True), ("", "a", True), ("a", "b", False)],
+    )
+    @pytest.mark.parametrize("beside", ["containers", "sidecar", "init"])
+    def test_who_shares_a_device_with_whom(self, run, first, second, shared, beside):
+        made = template(request("a", capacity={"memory": "8Gi"}), request("b", capacity={"memory": "8Gi"}))
+
+        def using(name, wanted, **fields):
+            entry = {"name": "gpu", "request": wanted} if wanted else {"name": "gpu"}
+            return {"name": name, "image": "i", "resources": {"claims": [entry]}, **fields}
+
+        other = using("x", second, **({"restartPolicy": "Always"} if beside == "sidecar" else {}))
+        given = pod("gpu", containers=[using("a", first)])
+        given["spec"].setdefault("initContainers" if beside != "containers" else "containers", []).append(other)
+        code, _, err = run([made, given], "--to", "volcano-vgpu" if beside == "containers" else "hami")
+        assert ("uses too" in err) is (shared and beside != "init")
+        assert code == int(shared and beside != "init")
+
 
 class TestShared:
     def shared(self, kind, limits, containers=1, **spec):
