@@ -31,9 +31,9 @@ def of_pod(pod: Pod) -> Iterator[NativeRequest]:
     for container in pod.containers:
         for reference in pod.claims.of(container):
             for request in {reference.request, _ANY}:
-                found = users.setdefault((reference.name, request, container.role), [])
-                if len(found) < 2 and container not in found:
-                    found.append(container)
+                known = users.setdefault((reference.name, request, container.role), [])
+                if len(known) < 2 and container not in known:
+                    known.append(container)
     for container in pod.containers:
         given = tuple([each for each in pod.claims.of(container) if each.gpu])
         if given:
