@@ -67,6 +67,22 @@ def test_nothing_is_found(document):
     assert found(document) == []
 
 
+REQUEST_FORMS = {
+    "both": {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}, "firstAvailable": [SMALL]},
+    "neither": {"name": "gpu"},
+    "empty": {"name": "gpu", "firstAvailable": []},
+    "mixed": {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}, "count": 2},
+    "no name": {"exactly": {"deviceClassName": "gpu.nvidia.com"}},
+    "a name in capitals": exactly("GPU"),
+    "a name that is a number": exactly(5),
+    "exactly inside": {"name": "gpu", "firstAvailable": [exactly("a")]},
+    "access of an administrator": {"name": "gpu", "firstAvailable": [{**SMALL, "adminAccess": True}]},
+    "no mapping": {"name": "gpu", "exactly": [1]},
+    "nine alternatives": {"name": "gpu", "firstAvailable": [{**SMALL, "name": f"n{n}"} for n in range(9)]},
+    "a text": "gpu",
+}  # fmt: skip
+
+
 class TestShape:
     @pytest.mark.parametrize("made", [claim(BARE), template(BARE)])
     def test_bare_fields(self, made):
@@ -97,22 +113,7 @@ class TestShape:
         made = {"apiVersion": V1, "kind": "ResourceClaim", "metadata": {"name": "c"}}
         assert found(made) == [("GPU406", "/kind", "warning")]
 
-    FORMS = {
-        "both": {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}, "firstAvailable": [SMALL]},
-        "neither": {"name": "gpu"},
-        "empty": {"name": "gpu", "firstAvailable": []},
-        "mixed": {"name": "gpu", "exactly": {"deviceClassName": "gpu.nvidia.com"}, "count": 2},
-        "no name": {"exactly": {"deviceClassName": "gpu.nvidia.com"}},
-        "a name in capitals": exactly("GPU"),
-        "a name that is a number": exactly(5),
-        "exactly inside": {"name": "gpu", "firstAvailable": [exactly("a")]},
-        "access of an administrator": {"name": "gpu", "firstAvailable": [{**SMALL, "adminAccess": True}]},
-        "no mapping": {"name": "gpu", "exactly": [1]},
-        "nine alternatives": {"name": "gpu", "firstAvailable": [{**SMALL, "name": f"n{n}"} for n in range(9)]},
-        "a text": "gpu",
-    }  # fmt: skip
-
-    @pytest.mark.parametrize("request_", FORMS.values(), ids=FORMS)
+    @pytest.mark.parametrize("request_", REQUEST_FORMS.values(), ids=REQUEST_FORMS)
     def test_forms(self, request_):
         made = found(claim(request_))
         assert [rule for rule, _, _ in made if rule == "GPU406"] == ["GPU406"]
@@ -147,21 +148,22 @@ class TestShape:
         assert only[1].startswith(f"{R}/0/exactly/capacity")
 
 
-class TestCount:
-    COUNTS = [
-        ({"count": 2, "allocationMode": "All"}, "count", "error"),
-        ({"count": "2"}, "count", "error"),
-        ({"count": 1.5}, "count", "error"),
-        ({"count": True}, "count", "error"),
-        ({"count": -1}, "count", "error"),
-        ({"count": 0}, "count", "warning"),
-        ({"count": 33}, "count", "error"),
-        ({"count": 10**400}, "count", "error"),
-        ({"allocationMode": "all"}, "allocationMode", "error"),
-        ({"allocationMode": ["All"]}, "allocationMode", "error"),
-    ]
+WRONG_COUNTS = [
+    ({"count": 2, "allocationMode": "All"}, "count", "error"),
+    ({"count": "2"}, "count", "error"),
+    ({"count": 1.5}, "count", "error"),
+    ({"count": True}, "count", "error"),
+    ({"count": -1}, "count", "error"),
+    ({"count": 0}, "count", "warning"),
+    ({"count": 33}, "count", "error"),
+    ({"count": 10**400}, "count", "error"),
+    ({"allocationMode": "all"}, "allocationMode", "error"),
+    ({"allocationMode": ["All"]}, "allocationMode", "error"),
+]
 
-    @pytest.mark.parametrize(("fields", "at", "severity"), COUNTS)
+
+class TestCount:
+    @pytest.mark.parametrize(("fields", "at", "severity"), WRONG_COUNTS)
     def test_of_a_request(self, fields, at, severity):
         assert found(claim(exactly(**fields))) == [("GPU407", f"{R}/0/exactly/{at}", severity)]
 
@@ -230,42 +232,44 @@ class TestClass:
         assert found(claim(exactly(device_class=name))) == [("GPU409", f"{R}/0/exactly/deviceClassName", "error")]
 
 
-class TestSelector:
-    REFUSED = [
-        f"{MEMORY} >= '40Gi'",
-        f"{MEMORY} >= quantity('40Gi')",
-        f"{MEMORY} == '40Gi'",
-        f"{MEMORY}.compareTo(quantity('40Gi'))",
-        "device.driver",
-        "device.driver = 'a'",
-        "(device.driver == 'a'",
-        "device.driver == 'a' and true",
-        "devices.driver == 'a'",
-        "device.memory == 'a'",
-        "device.attributes['gpu.nvidia.com/type'] == 'gpu'",
-        "device.driver == 'a",
-        "",
-        "device.driver == '" + "a" * 10300 + "'",
-        "device.driver == 5",
-        "true && device.driver",
-    ]
+REFUSED_SELECTORS = [
+    f"{MEMORY} >= '40Gi'",
+    f"{MEMORY} >= quantity('40Gi')",
+    f"{MEMORY} == '40Gi'",
+    f"{MEMORY}.compareTo(quantity('40Gi'))",
+    "device.driver",
+    "device.driver = 'a'",
+    "(device.driver == 'a'",
+    "device.driver == 'a' and true",
+    "devices.driver == 'a'",
+    "device.memory == 'a'",
+    "device.attributes['gpu.nvidia.com/type'] == 'gpu'",
+    "device.driver == 'a",
+    "",
+    "device.driver == '" + "a" * 10300 + "'",
+    "device.driver == 5",
+    "true && device.driver",
+]
 
-    @pytest.mark.parametrize("expression", REFUSED)
+
+STOPPING_SELECTORS = {
+    "device.attributes['gpu.nvidia.com'].nosuch == 'a'": "choose from",
+    "device.attributes['gpu.nvidia.com'].productname == 'a'": "write productName",
+    "device.attributes['nvidia.com'].type == 'gpu'": 'device.attributes["gpu.nvidia.com"].type',
+    "device.attributes['gpu.amd.com'].type == 'gpu'": "another driver's",
+    "device.attributes['gpu.nvidia.com'].memory == 'a'": 'device.capacity["gpu.nvidia.com"].memory',
+    "device.attributes.gpu.nvidia.com.type == 'gpu'": 'device.attributes["gpu.nvidia.com"]',
+    f"{MEMORY}.compareTo(quantity('40GB')) >= 0": "not a valid quantity",
+    "device.attributes['gpu.nvidia.com'].driverVersion >= '550'": "semver",
+}
+
+
+class TestSelector:
+    @pytest.mark.parametrize("expression", REFUSED_SELECTORS)
     def test_refused(self, expression):
         assert found(selected(expression)) == [("GPU410", f"{R}/0/exactly/selectors/0/cel/expression", "error")]
 
-    STOPPING = {
-        "device.attributes['gpu.nvidia.com'].nosuch == 'a'": "choose from",
-        "device.attributes['gpu.nvidia.com'].productname == 'a'": "write productName",
-        "device.attributes['nvidia.com'].type == 'gpu'": 'device.attributes["gpu.nvidia.com"].type',
-        "device.attributes['gpu.amd.com'].type == 'gpu'": "another driver's",
-        "device.attributes['gpu.nvidia.com'].memory == 'a'": 'device.capacity["gpu.nvidia.com"].memory',
-        "device.attributes.gpu.nvidia.com.type == 'gpu'": 'device.attributes["gpu.nvidia.com"]',
-        f"{MEMORY}.compareTo(quantity('40GB')) >= 0": "not a valid quantity",
-        "device.attributes['gpu.nvidia.com'].driverVersion >= '550'": "semver",
-    }
-
-    @pytest.mark.parametrize(("expression", "words"), STOPPING.items())
+    @pytest.mark.parametrize(("expression", "words"), STOPPING_SELECTORS.items())
     def test_what_stops_the_scheduler(self, expression, words):
         made = selected(expression)
         assert {rule for rule, _, _ in found(made)} == {"GPU410"}
@@ -285,35 +289,36 @@ class TestSelector:
         assert [rule for rule, _, _ in found(selected(5))] == ["GPU410"]
 
 
+REFUSED_PARAMETERS = {
+    "apiVersion": ({**SHARING, "apiVersion": "gpu.nvidia.com/v1"}, "write resource.nvidia.com/v1beta1"),
+    "kind": (typed("GpuConfiguration"), "write GpuConfig"),
+    "sharing/strategy": (typed(sharing={"strategy": "Timeslicing"}), "write TimeSlicing"),
+    "sharing": (typed(sharing={}), "TimeSlicing or MPS"),
+    "sharing/timeSlicingConfig/interval": (
+        typed(sharing={"strategy": "TimeSlicing", "timeSlicingConfig": {"interval": "long"}}), "write Long"),
+    "sharing/timeSlicingConfig": (typed(sharing={"strategy": "TimeSlicing", "timeSlicingConfig": {}}), "Medium"),
+    "sharing/mpsConfig": (typed(sharing={"strategy": "TimeSlicing", "mpsConfig": {}}), "leave mpsConfig out"),
+    "sharing/mpsConfig/defaultActiveThreadPercentage": (
+        typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultActiveThreadPercentage": 150}}), "from 1 to 100"),
+    "sharing/mpsConfig/defaultActiveThreadPercent": (
+        typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultActiveThreadPercent": 50}}),
+        "did you mean 'defaultActiveThreadPercentage'"),
+    "sharing/mpsConfig/defaultPinnedDeviceMemoryLimit": (
+        typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultPinnedDeviceMemoryLimit": "10"}}), "at least 1Mi"),
+    "shared": (typed(shared={}), "did you mean 'sharing'"),
+    "iommu/backendPolicy": (typed("VfioDeviceConfig", iommu={"backendPolicy": "Legacy"}), "LegacyOnly"),
+}  # fmt: skip
+
+
 class TestConfiguration:
     def test_gates_are_a_note(self):
         assert found(configured(SHARING)) == [GATE]
         assert "TimeSlicingSettings" in wording(configured(SHARING))
         assert "MPSSupport" in wording(configured(typed(sharing={"strategy": "MPS"})))
 
-    REFUSED = {
-        "apiVersion": ({**SHARING, "apiVersion": "gpu.nvidia.com/v1"}, "write resource.nvidia.com/v1beta1"),
-        "kind": (typed("GpuConfiguration"), "write GpuConfig"),
-        "sharing/strategy": (typed(sharing={"strategy": "Timeslicing"}), "write TimeSlicing"),
-        "sharing": (typed(sharing={}), "TimeSlicing or MPS"),
-        "sharing/timeSlicingConfig/interval": (
-            typed(sharing={"strategy": "TimeSlicing", "timeSlicingConfig": {"interval": "long"}}), "write Long"),
-        "sharing/timeSlicingConfig": (typed(sharing={"strategy": "TimeSlicing", "timeSlicingConfig": {}}), "Medium"),
-        "sharing/mpsConfig": (typed(sharing={"strategy": "TimeSlicing", "mpsConfig": {}}), "leave mpsConfig out"),
-        "sharing/mpsConfig/defaultActiveThreadPercentage": (
-            typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultActiveThreadPercentage": 150}}), "from 1 to 100"),
-        "sharing/mpsConfig/defaultActiveThreadPercent": (
-            typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultActiveThreadPercent": 50}}),
-            "did you mean 'defaultActiveThreadPercentage'"),
-        "sharing/mpsConfig/defaultPinnedDeviceMemoryLimit": (
-            typed(sharing={"strategy": "MPS", "mpsConfig": {"defaultPinnedDeviceMemoryLimit": "10"}}), "at least 1Mi"),
-        "shared": (typed(shared={}), "did you mean 'sharing'"),
-        "iommu/backendPolicy": (typed("VfioDeviceConfig", iommu={"backendPolicy": "Legacy"}), "LegacyOnly"),
-    }  # fmt: skip
-
-    @pytest.mark.parametrize("place", REFUSED)
+    @pytest.mark.parametrize("place", REFUSED_PARAMETERS)
     def test_nvidia(self, place):
-        parameters, words = self.REFUSED[place]
+        parameters, words = REFUSED_PARAMETERS[place]
         made = configured(parameters)
         assert [each for each in found(made) if each != GATE] == [("GPU411", f"{PARAMETERS}/{place}", "error")]
         assert words in wording(made)
@@ -344,17 +349,20 @@ class TestConfiguration:
         assert [each[:2] for each in found(claim(exactly(), config=[config]))] == [("GPU411", place)]
 
 
-class TestAdminAccess:
-    CLAIM = claim(exactly(adminAccess=True), namespace="monitoring")
-    SPACE = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}}
+ADMIN_CLAIM = claim(exactly(adminAccess=True), namespace="monitoring")
 
+
+MONITORING = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "monitoring"}}
+
+
+class TestAdminAccess:
     def test_the_namespace_decides(self):
         place = f"{R}/0/exactly/adminAccess"
-        labelled = copy.deepcopy(self.SPACE)
+        labelled = copy.deepcopy(MONITORING)
         labelled["metadata"]["labels"] = {"resource.kubernetes.io/admin-access": "true"}
-        assert found(self.CLAIM) == [("GPU414", place, "info")]
-        assert found(self.SPACE, self.CLAIM) == [("GPU414", place, "error")]
-        assert found(labelled, self.CLAIM) == []
+        assert found(ADMIN_CLAIM) == [("GPU414", place, "info")]
+        assert found(MONITORING, ADMIN_CLAIM) == [("GPU414", place, "error")]
+        assert found(labelled, ADMIN_CLAIM) == []
 
 
 class TestQuota:
