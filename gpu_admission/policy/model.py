@@ -106,7 +106,8 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         cluster = spec.get("cluster") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
-        self.claims = ClaimFacts(cluster.get("claims"))
+        of_claims = self.backend.parameters if self.backend.name == "dra" else None
+        self.claims = ClaimFacts(cluster.get("claims"), of_claims)
         self.exempt = Exemptions(spec.get("exempt"))
         self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())

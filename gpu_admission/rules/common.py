@@ -49,7 +49,12 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
-    return as_str(policy.backend.parameters.get("vendor")) or "nvidia"
+    parameters = policy.backend.parameters
+    if policy.backend.name == "dra" and not parameters.keys().isdisjoint(("driver", "deviceClass")):
+        from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed
+
+        return dra_drivers.chosen(parameters).vendor
+    return as_str(parameters.get("vendor")) or "nvidia"
 
 
 def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
