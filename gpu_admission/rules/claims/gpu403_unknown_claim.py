@@ -27,8 +27,8 @@ _MOST = 16  # names that are compared: who has more has not mistyped one
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find names under ``resources.claims`` that ``spec.resourceClaims`` of the pod lacks, and names used twice."""
     for pod in workload.pods:
-        if not pod.complete:
-            continue  # the claims may stand in what it is merged over
+        if not pod.complete or not isinstance(pod.spec.get("resourceClaims"), list | None):
+            continue  # the claims may stand in what it is merged over; no list is GPU401's
         names = list(dict.fromkeys(claim.name for claim in pod.claims.claims if claim.name))
         for container in pod.containers:
             yield from _of_container(workload, pod, container, names)

@@ -35,6 +35,9 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _is_misplaced(pod: Pod) -> bool:
+    used = [container.resources.get("claims") for container in pod.containers]
+    if not all([each is None or (isinstance(each, list) and all(isinstance(i, dict) for i in each)) for each in used]):
+        return True
     beside = [container.spec for container in pod.containers]
     return any(["claims" in each for each in (pod.spec, *beside)]) or any(
         ["claims" in side for each in pod.containers for side in (each.limits, each.requests)]

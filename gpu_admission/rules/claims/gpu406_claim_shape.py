@@ -49,7 +49,7 @@ def _level(workload: Workload) -> Iterator[Problem]:
     here = (*workload.pointer, "spec")
     inner = spec.get("spec")
     if workload.kind == TEMPLATE_KIND:
-        if "devices" in spec and "spec" not in spec:
+        if as_dict(spec.get("devices")) and "spec" not in spec:
             yield Problem(
                 (*here, "devices"),
                 "a ResourceClaimTemplate has the claim's spec under spec.spec, and devices one level too high: its "

@@ -67,7 +67,7 @@ def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterat
     if not isinstance(kind, str) or kind not in own:
         path = ("kind",) if "kind" in parameters else ()
         what = f"kind: {format_value(kind)} of the parameters is not one that {driver} reads"
-        near = typos.nearest(kind[:64], own, 4) if isinstance(kind, str) else None
+        near = typos.meant(kind[:64], own) if isinstance(kind, str) and kind else None
         yield ParameterFault(path, what, f"write {near}" if near else f"choose from {', '.join(own)}", kind)
         return
     yield from _unknown(parameters, own[kind] | _TYPE, (), kind)
