@@ -12,7 +12,7 @@ from .dra_page import PAGE
 from .dra_settings import PARAMETERS, DraSettings
 from .native_request import DRA, NVIDIA, NVIDIA_SHARED
 from .portable import BackendPatch, GpuShare
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class Dra(Backend):
         return dra_reader.read(spelling, facts)
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
-        """Return a foreign request as claims may ask it: shares and profiles as such, parts of cards in bytes."""
+        """Return a foreign request as claims can express it: shares and profiles as such, parts of cards in bytes."""
         settings = DraSettings(facts.parameters)
         if not settings.per_request:
             return super().sized(request, facts)
@@ -72,28 +72,28 @@ class Dra(Backend):
         known = require_known_size(request, facts)
         return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is no MIG device
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what the policy's template, or its device class, is not known to give."""
         settings = DraSettings(facts.parameters)
         system = asked.spelling.system
         if system in _PLUGIN and settings.driver.vendor != "nvidia":
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"which is of NVIDIA's device plugin, and {settings.device_class} is of {settings.driver.title}",
+                f"a device of NVIDIA's device plugin, and {settings.device_class} is of {settings.driver.title}",
                 "write what the process needs in the portable names (gpu-admission.io/gpu-mem: 8Gi)",
             )
         elif system in {NVIDIA_SHARED, "mig"} and not settings.per_request:
             what = "a MIG device" if system == "mig" else "a share of a card"
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"which is {what} of NVIDIA's device plugin, and the policy's template does not say that it gives one",
+                f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
             )
         elif any(name.endswith(".shared") and "/mig-" in name for name in asked.spelling.gpus):
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "which is a share of a MIG device, and claims give MIG devices whole",
-                "ask for a MIG device without .shared, or leave the request to the device plugin",
+                "a share of a MIG device, and claims allocate MIG devices whole",
+                "request a MIG device without .shared, or leave the request to the device plugin",
             )
         elif asked.request.share and asked.request.memory is None and settings.per_request:
             yield from _unknown_share(settings)
@@ -106,7 +106,7 @@ class Dra(Backend):
         """
         settings = DraSettings(facts.parameters)
         if not settings.template:
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
                 "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
@@ -114,16 +114,16 @@ class Dra(Backend):
         if settings.per_request:
             return _claim_per_request(settings.template, request, settings)
         if request.limits_cores:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and what a claim gives is said by its template",
+                f"{request.percent} percent of a GPU's compute, and what a claim gives is set by its template",
                 "leave the percentage of compute out",
             )
         if request.count > dra_devices.MOST_CLAIMS:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
-                f"ask for {dra_devices.MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+                f"request {dra_devices.MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
         base = _claim_name(settings.template)
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
@@ -132,7 +132,7 @@ class Dra(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
         settings = DraSettings(facts.parameters)
         if settings.shared:
@@ -145,23 +145,26 @@ class Dra(Backend):
         name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield last, RejectedRequest(UNTRANSLATABLE, reason, f"ask for {_MOST_OF_POD} GPUs at most in the whole pod")
+            yield (
+                last,
+                RejectedRequestError(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod"),
+            )
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
             yield (
                 last,
-                RejectedRequest(
+                RejectedRequestError(
                     UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it"
                 ),
             )
 
 
-def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequest]:
+def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:
     """Yield a refusal of a share of no size where the policy does not say that the driver has a word for one."""
     if settings.sharing == "none":
         nvidia = settings.driver is dra_drivers.NVIDIA
         policy = "; a policy with backend.sharing: time-slicing (or mps) has a claim for it" if nvidia else ""
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
             f"write the memory itself (gpu-admission.io/gpu-mem: 8Gi){policy}",
@@ -169,7 +172,7 @@ def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequest]:
 
 
 def _claim_per_request(base: str, request: GpuShare, settings: DraSettings) -> BackendPatch:
-    """Refer to one claim of the template that is named by what it gives. Raises RejectedRequest as `devices` does."""
+    """Refer to a claim of the template that is named by what it gives. Raises RejectedRequestError as `devices`."""
     dra_devices.devices(request, settings)
     name = dra_devices.template_name(base, request)
     notes = dra_devices.notes(request, settings)
@@ -182,7 +185,7 @@ def _claim_name(template_name: str) -> str:
 
 
 def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any]:
-    """Return the ResourceClaimTemplate that a request refers to. Raises RejectedRequest as `devices` does."""
+    """Return the ResourceClaimTemplate that a request refers to. Raises RejectedRequestError as `devices` does."""
     made = dra_devices.devices(request, DraSettings(facts.parameters))
     return _object("ResourceClaimTemplate", {"name": name}, {"spec": {"devices": made}})
 
@@ -190,7 +193,7 @@ def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any
 def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts: ClusterFacts) -> dict[str, Any]:
     """Return a ResourceClaim that gives each of its users what a request asks.
 
-    Raises RejectedRequest as `devices` does.
+    Raises RejectedRequestError as `devices` does.
     """
     metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
     made = dra_devices.devices(request, DraSettings(facts.parameters), users)

@@ -13,7 +13,7 @@ from gpu_admission.core.quantity import MIB, exact_bytes
 
 from .dra_drivers import NVIDIA
 from .portable import WHOLE, ceil_div
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,14 +33,14 @@ _LONGEST_NAME = 253
 def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[str, Any]:
     """Return the ``devices`` of a claim for one request, or for that of each of several ``users`` of it.
 
-    Raises RejectedRequest where no claim can give it.
+    Raises RejectedRequestError where no claim can give it.
     """
     settings.require_consistent()
     if request.count > MOST_DEVICES:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.count} GPUs, and Kubernetes allocates at most {MOST_DEVICES} devices to a claim",
-            f"ask for {MOST_DEVICES} at most",
+            f"request {MOST_DEVICES} at most",
         )
     exactly = _exactly(request, settings, users)
     made: dict[str, Any] = {"requests": [{"name": _NAME, "exactly": exactly}]}
@@ -158,13 +158,13 @@ def _amounts(request: GpuShare, settings: DraSettings, users: int) -> dict[str, 
 
 
 def _require_cores(request: GpuShare, settings: DraSettings) -> None:
-    """Raise RejectedRequest for a percentage of compute that neither a capacity nor MPS limits."""
+    """Raise RejectedRequestError for a percentage of compute that neither a capacity nor MPS limits."""
     if settings.driver.cores or settings.sharing == "mps" or not request.limits_cores:
         return
     advice = "leave the percentage of compute out"
     if settings.driver is NVIDIA:
         advice += "; the policy needs backend.sharing: mps, and the driver its gate MPSSupport"
-    raise RejectedRequest(
+    raise RejectedRequestError.amount(
         UNTRANSLATABLE,
         f"{request.percent} percent of a GPU's compute, which claims of {settings.driver.title} do not limit",
         advice,
@@ -172,14 +172,14 @@ def _require_cores(request: GpuShare, settings: DraSettings) -> None:
 
 
 def _all_of_it(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
-    """Return the capacity that keeps other claims off a device. Raises RejectedRequest where none can."""
+    """Return the capacity that keeps other claims off a device. Raises RejectedRequestError where none can."""
     if settings.shares == "unlimited":
         what = "a MIG device" if request.profile else "a whole GPU"
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{what}, and NVIDIA's DRA driver shares every device of this cluster without a limit (the policy's "
-            "backend.consumableShares): no claim is given one for itself",
-            "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi), or ask for GPUs of other nodes",
+            "backend.consumableShares): no claim is allocated one exclusively",
+            "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi), or request GPUs of other nodes",
         )
     return {"shares": settings.shares_per_device} if settings.shares == "count" else {}
 

@@ -17,7 +17,7 @@ from . import mig
 from .dra_devices import MOST_CLAIMS, MOST_DEVICES
 from .dra_drivers import NVIDIA, of_domain
 from .portable import SEVENTHS, GpuShare
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class _Selected:
 def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
     """Return what a container asks for by claims, or in the names of device classes.
 
-    Raises RejectedRequest where nothing else can say it.
+    Raises RejectedRequestError where nothing else can say it.
     """
     if not spelling.claims:
         return _of_classes(spelling)
@@ -64,7 +64,7 @@ def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
     shares = [share for reference in spelling.claims for share in _of_reference(reference, spelling, facts)]
     first = shares[0]
     if any(share != first for share in shares):
-        raise _refused("of several requests that differ", "give each container devices of one kind")
+        raise _refused("several requests that differ", "give each container devices of one kind")
     first.count = sum(share.count for share in shares)
     return first
 
@@ -74,7 +74,7 @@ def _of_classes(spelling: NativeRequest) -> GpuShare:
     if any(gpu.resource.sharing == "partition" for gpu in spelling.gpus.values()):
         raise _refused(
             "a MIG device of any profile, and other backends have to know how large it is",
-            "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1)",
+            "request a profile by its name (nvidia.com/mig-1g.10gb: 1)",
         )
     return GpuShare(None, sum(spelling.amount(name) or 0 for name in spelling.gpus), consumed=spelling.gpus)
 
@@ -92,15 +92,15 @@ def _claim(reference: ClaimReference) -> PodClaim:
     return reference.claim
 
 
-def _refused(reason: str, advice: str) -> RejectedRequest:
-    return RejectedRequest(UNTRANSLATABLE, f"and that is {reason}", advice)
+def _refused(reason: str, advice: str) -> RejectedRequestError:
+    return RejectedRequestError.amount(UNTRANSLATABLE, reason, advice)
 
 
 def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
     claim = _claim(reference)
     if claim.source != TEMPLATE:
         raise _refused(
-            "a ResourceClaim, which everybody who names it shares, and no other backend shares a request",
+            "a ResourceClaim, which everybody who names it shares, and no other backend shares requests",
             "make a ResourceClaimTemplate of it, if each pod is to have its own",
         )
     if claim.spec is None:
@@ -115,7 +115,9 @@ def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: Clu
         )
     used = list(_used(reference))
     if not used:
-        raise _refused("no request that the claim has", "name a request of the template, or none for all of them")
+        raise _refused(
+            "a request that the claim does not have", "name a request of the template, or none for all of them"
+        )
     devices = as_dict(claim.spec.raw.get("devices"))
     _require_no_ties(devices, used)
     sharing = _sharing(devices, used)
@@ -136,7 +138,7 @@ def _share(
     driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None
     if found is None or driver is None or found.name.startswith("vfio"):
         raise _refused(
-            f"of the device class {format_value(request.class_name)}, whose devices no other backend gives",
+            f"a device of the class {format_value(request.class_name)}, which no other backend allocates",
             "keep the claim; translate classes of NVIDIA's, AMD's, Intel's or HAMi's DRA driver",
         )
     selected = _select(request, driver)
@@ -155,7 +157,7 @@ def _share(
 
 
 def _require_plain(request: DeviceRequest) -> None:
-    """Raise RejectedRequest for what only a claim can say of devices."""
+    """Raise RejectedRequestError for what only a claim can say of devices."""
     name = format_value(request.name)
     if request.alternatives:
         raise _refused(
@@ -164,7 +166,7 @@ def _require_plain(request: DeviceRequest) -> None:
         )
     if request.mode == ALL_DEVICES:
         raise _refused(
-            f"the request {name} for all devices of a node (allocationMode: All)", "ask for a number of devices (count)"
+            f"the request {name} for all devices of a node (allocationMode: All)", "request a number of devices (count)"
         )
     if request.is_admin:
         raise _refused(
@@ -175,31 +177,32 @@ def _require_plain(request: DeviceRequest) -> None:
     left = sorted(str(key) for key in request.raw if key not in _KNOWN_KEYS and key != "name")
     if left:
         raise _refused(
-            f"the request {name} with {escape(', '.join(left)[:80])}, which no other backend has a word for",
+            f"the request {name} with {escape(', '.join(left)[:80])}, which no other backend can express",
             "leave that out of the template, if the pod can do without it",
         )
 
 
 def _require_no_ties(devices: Mapping[str, Any], used: Sequence[DeviceRequest]) -> None:
-    """Raise RejectedRequest for constraints between devices: that they differ is what every other backend gives."""
+    """Raise RejectedRequestError for constraints between devices; that they differ every other backend sees to."""
     several = len(used) > 1 or any((request.count or 1) > 1 for request in used)
     for _, constraint in iter_dicts(devices.get("constraints")):
         if several and constraint.get("distinctAttribute") is None:
             what = format_value(as_str(constraint.get("matchAttribute")) or "something")
             raise _refused(
-                f"of devices with the same {what}, and no other backend chooses devices that belong together",
+                f"several devices with the same {what}, and no other backend chooses devices that belong together",
                 "leave the constraint out, if the pod can do without it",
             )
 
 
 def _select(request: DeviceRequest, driver: DraDriver) -> _Selected:
-    """Return what the selectors say. Raises RejectedRequest for what is not understood to the last word."""
+    """Return what the selectors say. Raises RejectedRequestError for what is not understood to the last word."""
     selected = _Selected()
     for _, expression in request.selectors():
         for part in expression.split("&&") if len(expression) <= _LONGEST else [expression]:
             if not _understood(part.strip(), driver, selected):
                 raise _refused(
-                    f"of devices chosen by {format_value(expression)}, which no other backend looks at", _OWN_SELECTOR
+                    f"a device selected by {format_value(expression)}, which no other backend can select by",
+                    _OWN_SELECTOR,
                 )
     return selected
 
@@ -233,7 +236,7 @@ def _amounts(request: DeviceRequest, driver: DraDriver) -> tuple[int | None, int
         else:
             raise _refused(
                 f"a claim of {escape(str(name)[:63])}, a capacity that no other backend counts",
-                "ask for memory (capacity.requests.memory)",
+                "request memory (capacity.requests.memory)",
             )
         if _bytes(raw) is None:
             raise _refused(
@@ -274,7 +277,7 @@ def _sharing(devices: Mapping[str, Any], used: Sequence[DeviceRequest]) -> Mappi
         found = as_dict(parameters.get("sharing"))
         if opaque.get("driver") != NVIDIA.domain or found.get("strategy") not in {"TimeSlicing", "MPS"}:
             raise _refused(
-                f"with a configuration of the driver {format_value(opaque.get('driver'))}, which no other has",
+                f"a device configured for the driver {format_value(opaque.get('driver'))}, which no other backend does",
                 "leave the configuration out of the template, if the pod can do without it",
             )
     return found
@@ -284,7 +287,9 @@ def _shared(sharing: Mapping[str, Any], count: int) -> GpuShare:
     """Return what each user of a device is given that a claim has the driver share."""
     limits = as_dict(sharing.get("mpsConfig"))
     if "defaultPerDevicePinnedMemoryLimit" in limits:
-        raise _refused("with limits of memory by device, and no other backend tells devices apart", _OWN_SELECTOR)
+        raise _refused(
+            "a device with limits of memory by device, and no other backend tells devices apart", _OWN_SELECTOR
+        )
     memory = _bytes(limits.get("defaultPinnedDeviceMemoryLimit")) if limits else None
     percent = limits.get("defaultActiveThreadPercentage")
     cores = percent * SEVENTHS if isinstance(percent, int) and not isinstance(percent, bool) and percent > 0 else None

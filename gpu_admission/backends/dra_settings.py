@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .dra_drivers import DRIVERS, MIG_CLASS, NVIDIA, chosen
 from .parameter import Parameter
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,15 +80,15 @@ class DraSettings:
         self.time_slice: str = parameters.get("timeSlice") or "Default"
 
     def require_consistent(self) -> None:
-        """Raise RejectedRequest where the policy says of its driver what that refuses."""
+        """Raise RejectedRequestError where the policy says of its driver what that refuses."""
         if self.sharing == "mps" and self.shares != "disabled":
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy has NVIDIA's DRA driver run MPS and consumableShares, which that does not do together",
                 "leave backend.sharing or backend.consumableShares out of the policy",
             )
         if self.shares == "count" and not self.shares_per_device:
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy does not tell how many shares a device has",
                 "write backend.sharesPerDevice into the policy, the number of --consumable-shares",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from gpu_admission.workloads.replicas import most_pods
 
 from . import dra_devices
-from .portable import in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
+from .portable import format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def pods_of(pod: Pod) -> int | None:
 
 def check_pod(
     pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts, settings: DraSettings
-) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield what the pods of a workload cannot share."""
     users: dict[str, int] = {}
     pods = pods_of(pod)
@@ -65,11 +65,11 @@ def check_pod(
 
 def _refused(
     request: GpuShare, pods: int | None, users: int, facts: ClusterFacts, settings: DraSettings
-) -> RejectedRequest | None:
+) -> RejectedRequestError | None:
     """Return why so many users cannot share one claim; None where they can."""
     if pods is None or pods > _MOST_PODS:
         reason = f"in {pods} pods" if pods else "in a kind whose pods are on several nodes, or of no known number"
-        return RejectedRequest(
+        return RejectedRequestError(
             UNTRANSLATABLE,
             f"{reason}, and a claim is for at most {_MOST_PODS} pods on one node",
             "translate it without --claims: each pod then has a claim of its own",
@@ -77,23 +77,23 @@ def _refused(
     if users <= 1:
         return None
     if dra_devices.is_exclusive(request, settings):
-        return RejectedRequest(
+        return RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"for itself, and {users} containers would share it by one claim",
+            f"a device of its own, and {users} containers would share one by one claim",
             "translate it without --claims: each pod then has a claim of its own",
         )
     if request.percent is not None and request.percent * users > 100:
-        return RejectedRequest(
+        return RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of the compute for each of {users} containers that share one claim",
-            f"ask for {100 // users} percent, or translate it without --claims",
+            f"request {100 // users} percent, or translate it without --claims",
         )
     memory = (request.memory or 0) * users
     if facts.largest is not None and memory > facts.largest:
-        return RejectedRequest(
+        return RejectedRequestError.amount(
             EXCEEDS,
-            f"for {users} containers that share one claim: {in_words(memory)} on one GPU, and the largest card of this "
-            f"cluster has {in_words(facts.largest)}",
+            f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
+            f"this cluster has {format_memory(facts.largest)}",
             "translate it without --claims, or run fewer pods",
         )
     return None

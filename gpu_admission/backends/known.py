@@ -19,7 +19,7 @@ READERS: dict[str, str] = {
     "koordinator": "koordinator",
     "dra": "dra",
 }
-# containers share a card by the memory they ask for
+# containers share a card by the memory they request
 SHARED_BY_MEMORY = frozenset(
     {
         "dra",
@@ -70,7 +70,7 @@ GPU_IS_CARD = frozenset(
         "volcano-vgpu",
     }
 )
-# shares are asked for by annotations
+# shares are requested by annotations
 READS_ANNOTATIONS = frozenset(
     {
         "kai",

@@ -53,7 +53,7 @@ def ordinary(policy: Policy) -> frozenset[str]:
 
 @lru_cache(maxsize=32)
 def wanted(policy: Policy, vendors: frozenset[str]) -> tuple[dict[str, Any], ...]:
-    """Return what a policy wants tolerated by pods that ask for cards of these vendors; never to be written to."""
+    """Return what a policy wants tolerated by pods that request cards of these vendors; never to be written to."""
     entries = [(entry, entry.get("vendors")) for entry in policy.tolerations]
     return tuple([_normal(entry) for entry, named in entries if not named or vendors.intersection(named)])
 

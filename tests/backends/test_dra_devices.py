@@ -10,7 +10,7 @@ from gpu_admission.backends import dra, dra_devices, dra_page, dra_reader, nativ
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.dra_settings import DraSettings
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.core import quantity
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
@@ -57,7 +57,7 @@ class TestLaws:
     def test_a_claim_gives_all_of_what_is_asked(self, parameters, asked):
         try:
             made = devices(asked, **parameters)
-        except RejectedRequest:
+        except RejectedRequestError:
             return
         driver = DraSettings(parameters).driver
         found = list(spec_of(made).all_requests())
@@ -80,7 +80,7 @@ class TestLaws:
         one, other = (dra_devices.template_name("gpu", request) for request in (first, second))
         try:
             made = [devices(request, **parameters) for request in (first, second)]
-        except RejectedRequest:
+        except RejectedRequestError:
             return
         assert (one == other) is (made[0] == made[1])
 
@@ -126,7 +126,7 @@ class TestNvidia:
 
     @pytest.mark.parametrize("request_", [GpuShare(None, 1), GpuShare(9 * GIB, 1, profile="1g.10gb")], ids=str)
     def test_nothing_is_given_alone_where_shares_are_unlimited(self, request_):
-        with pytest.raises(RejectedRequest, match="without a limit"):
+        with pytest.raises(RejectedRequestError, match="without a limit"):
             devices(request_, consumableShares="unlimited")
 
     def test_all_of_the_compute_is_a_card_of_ones_own(self):
@@ -172,17 +172,17 @@ class TestNvidia:
         ],
     )
     def test_a_policy_that_the_driver_would_refuse(self, parameters, says):
-        with pytest.raises(RejectedRequest, match=says):
+        with pytest.raises(RejectedRequestError, match=says):
             devices(GpuShare(GIB), **parameters)
 
     def test_compute_is_limited_by_mps_alone(self):
-        with pytest.raises(RejectedRequest, match="do not limit") as caught:
+        with pytest.raises(RejectedRequestError, match="do not limit") as caught:
             devices(GpuShare(GIB, 1, 30 * SEVENTHS), consumableShares="memory")
         assert "MPSSupport" in caught.value.advice
 
     def test_no_claim_has_more_than_32_devices(self):
         assert len(devices(GpuShare(GIB, 32))["requests"]) == 32
-        with pytest.raises(RejectedRequest, match="at most 32"):
+        with pytest.raises(RejectedRequestError, match="at most 32"):
             devices(GpuShare(GIB, 33))
 
 
@@ -202,7 +202,7 @@ class TestOtherDrivers:
 
     @pytest.mark.parametrize("driver", ["amd", "intel"])
     def test_compute_is_not_to_be_had_of_others(self, driver):
-        with pytest.raises(RejectedRequest, match="do not limit"):
+        with pytest.raises(RejectedRequestError, match="do not limit"):
             devices(GpuShare(GIB, 1, 30 * SEVENTHS), driver=driver)
 
     @pytest.mark.parametrize("name", ["nvidia.com/mig-1g.10gb", "nvidia.com/gpu.shared", "nvidia.com/gpu"])
@@ -319,7 +319,7 @@ def returned(asked, parameters):
     facts = ClusterFacts(parameters)
     try:
         made = dra.template("gpu", asked, facts)
-    except RejectedRequest:
+    except RejectedRequestError:
         return None
     used = {"claims": [{"name": "gpu"}]}
     claimed = pod(containers=[{"name": "main", "image": "i", "resources": used}])
@@ -334,7 +334,7 @@ def returned(asked, parameters):
     (one,) = native_request.of_pod(seen, {}, (), kai=False, claims=True)
     try:
         return dra_reader.read(one, ClusterFacts())
-    except RejectedRequest as error:
+    except RejectedRequestError as error:
         if "shares" not in error.reason:  # how many of them are a card is the cluster's own
             raise
         return None

@@ -14,7 +14,7 @@ from e2e.dra_nodes import CLASSES, GI, GPU, HAMI, card, hami_card, partitioned, 
 from gpu_admission.backends import dra
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.portable import GpuShare
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.commands.main import main
 
 pytestmark = pytest.mark.e2e
@@ -275,7 +275,7 @@ def test_the_templates_of_all_drivers_are_taken_by_the_api_server(api, namespace
     for parameters in DRA_PARAMETERS.values():
         facts = ClusterFacts(parameters)
         for request in requests:
-            with contextlib.suppress(RejectedRequest):
+            with contextlib.suppress(RejectedRequestError):
                 made = dra.template(f"t{taken}", request, facts)
                 answer = api.create(made, namespace, fieldValidation="Strict", dryRun="All")
                 assert answer.status == 201, (made, answer)

@@ -242,7 +242,9 @@ class TestNamesByClass:
         given = [device_class("mine"), asking(**{f"{self.PREFIX}mine": 2})]
         assert limits(run(given, "--to", "hami")[1]) == {"nvidia.com/gpu": 2}
 
-    @pytest.mark.parametrize(("name", "says"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the maker amd")])
+    @pytest.mark.parametrize(
+        ("name", "says"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the vendor amd")]
+    )
     def test_what_others_cannot_say_is_refused(self, run, name, says):
         given = [asking(**{f"{self.PREFIX}{name}": 1})]
         code, documents, err = run(given, "--to", "hami")
@@ -265,11 +267,11 @@ REFUSED = {
     "a count of zero": (template(request(count=0)), "no whole number"),
     "another selector": (
         template(request(cel=["device.attributes['gpu.nvidia.com'].productName.startsWith('A100')"])),
-        "chosen by",
+        "selected by",
     ),
-    "half a selector": (template(request(cel=[f"{least('8Gi')} || true"])), "chosen by"),
-    "a selector of another domain": (template(request(cel=[least("8Gi", "gpu.amd.com")])), "chosen by"),
-    "10 kB of a selector": (template(request(cel=["(" * 5000 + ")" * 5000])), "chosen by"),
+    "half a selector": (template(request(cel=[f"{least('8Gi')} || true"])), "selected by"),
+    "a selector of another domain": (template(request(cel=[least("8Gi", "gpu.amd.com")])), "selected by"),
+    "10 kB of a selector": (template(request(cel=["(" * 5000 + ")" * 5000])), "selected by"),
     "devices that match": (
         template(request(count=2), constraints=[{"matchAttribute": "resource.kubernetes.io/pcieRoot"}]),
         "pcieRoot",
@@ -291,7 +293,7 @@ REFUSED = {
     "any MIG device": (template(request(device_class="mig.nvidia.com")), "any profile"),
     "two profiles at once": (
         template(request(device_class="mig.nvidia.com", cel=[profile("1g.10gb"), profile("2g.20gb")])),
-        "chosen by",
+        "selected by",
     ),
     "a class of passthrough": (template(request(device_class="vfio.gpu.nvidia.com")), "vfio.gpu.nvidia.com"),
     "requests that differ": (
@@ -341,7 +343,7 @@ class TestRefused:
         code, documents, err = run([template(asked), pod("gpu")], "--to", "hami")
         assert code == 1
         assert documents[1] == pod("gpu")
-        assert "of the maker amd" in err
+        assert "of the vendor amd" in err
 
     def test_a_resource_and_a_claim_in_one_container(self, run):
         both = pod("gpu")
@@ -467,7 +469,7 @@ class TestShared:
             ("StatefulSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {"replicas": "three"}, "no known number"),
             ("StatefulSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {"replicas": -1}, "no known number"),
             ("Deployment", {"gpu-admission.io/gpu-mem": "1Gi"}, {"strategy": {"rollingUpdate": {"maxSurge": "x"}}}, "no"),
-            ("StatefulSet", {"gpu-admission.io/gpu-count": 1}, {"replicas": 2}, "for itself"),
+            ("StatefulSet", {"gpu-admission.io/gpu-count": 1}, {"replicas": 2}, "a device of its own"),
         ],
     )  # fmt: skip
     def test_what_pods_cannot_share_is_refused(self, run, kind, limits, spec, says):
@@ -505,7 +507,7 @@ class TestShared:
         made = self.shared("StatefulSet", asked, replicas=4)
         code, _, err = run([made], "--to", "dra", "--claims", "-p", "policy.yaml")
         assert code == 1
-        assert "ask for 25 percent" in err
+        assert "request 25 percent" in err
 
     def test_claims_are_of_dra_alone(self, run):
         code, _, err = run([self.shared("Job", {"gpu-admission.io/gpu-mem": "1Gi"})], "--to", "hami", "--claims")
