@@ -69,6 +69,12 @@ class Hami(Backend):
             ),
             images=("docker.io/projecthami/hami",),
         ),
+        Component(
+            "HAMi's DRA driver",
+            source="Project-HAMi/website: tutorials/labs/examples/04-hami-dra/ds-gpu-operator.yaml",
+            namespaces=("hami-dra-driver",),
+            images=("docker.io/projecthami/k8s-dra-driver",),
+        ),
     )
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)

@@ -38,6 +38,7 @@ class Kai(Backend):
     name = "kai"
     title = "KAI"
     scheduler = kai_annotations.SCHEDULER
+    sister_schedulers = frozenset({"runai-scheduler"})  # NVIDIA Run:ai: run-ai/fake-gpu-operator design/samples
     reads = frozenset({KAI, NVIDIA, "mig"})
     shares_cards = True
     gpu_is_card = True

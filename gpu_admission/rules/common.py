@@ -131,6 +131,11 @@ def is_typed(workload: Workload) -> bool:
     return kinds.places(workload.api_version, workload.kind) is not None
 
 
+def setting(gpu: GpuRequest, raw: Any, side: str) -> str:
+    """Return how a message on one side begins: ``container "train" sets nvidia.com/gpu: 1 in requests``."""
+    return f"{gpu.container.label} sets {gpu.name}: {format_value(raw)} in {side}"
+
+
 def asking(gpu: GpuRequest, raw: Any) -> str:
     """Return how a message begins: ``container "train" requests nvidia.com/gpu: 1``."""
     return f"{gpu.container.label} requests {gpu.name}: {format_value(raw)}"

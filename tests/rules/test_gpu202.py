@@ -63,6 +63,18 @@ ROWS = [
         (),
         VGPU,
     ),
+    Row(
+        "of a product with the same names, in a cluster that nobody knows",
+        pod(container(), annotations={"gpu-fraction": "0.5"}, schedulerName="runai-scheduler"),
+        (),
+        {"backend": {"name": "any"}},
+    ),
+    Row(
+        "of a product that this cluster does not run",
+        pod(container(), annotations={"gpu-fraction": "0.5"}, schedulerName="runai-scheduler"),
+        (Found("/spec/schedulerName", "error", ("runai-scheduler", "kai-scheduler"), None),),
+        {"backend": {"name": "kai", "queue": "q"}},
+    ),
     Row("no GPU", pod(container()), (), VGPU),
     Row("another maker's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),
     Row(

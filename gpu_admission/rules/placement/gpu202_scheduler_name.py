@@ -30,7 +30,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if not plan.served or wanted is None:
             continue
         place, value = common.scheduler(workload, pod)
-        if value == wanted:
+        if value == wanted or (per_pod.is_per_pod(policy) and value in plan.backend.sister_schedulers):
             continue
         if value not in _UNSET:
             yield _chosen(workload, pod, plan, (place, value, wanted), policy)

@@ -39,7 +39,7 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
     return Problem(
         gpu.pointer("requests"),
-        f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
+        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, "
         "and Kubernetes refuses a GPU that has no limit",
         (
             f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "

@@ -45,9 +45,7 @@ def _comparable(limit: Quantity | None) -> bool:
 
 def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Policy) -> Problem:
     raw = gpu.limit if side == "limits" else gpu.request
-    return Problem(
-        gpu.pointer(side), f"{common.asking(gpu, raw)} in {side}, {_reason(gpu, side)}", _advice(gpu, policy)
-    )
+    return Problem(gpu.pointer(side), f"{common.setting(gpu, raw, side)}, {_reason(gpu, side)}", _advice(gpu, policy))
 
 
 def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:

@@ -39,11 +39,11 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> 
     advice = f"write a plain whole number, say {gpu.name}: {1 if gpu.resource.unit == 'device' else 8}"
     if gpu.name == PORTABLE_MEMORY:
         advice = f"write an amount of bytes, say {gpu.name}: 8Gi"
-    message = f"{common.asking(gpu, raw)} in {side}, and an amount cannot be negative"
+    message = f"{common.setting(gpu, raw, side)}, and an amount cannot be negative"
     try:
         quantity.parse(raw)
     except quantity.QuantityError as error:
-        message = f"{gpu.container.label} requests {gpu.name} in {side}, but {error}"
+        message = f"{gpu.container.label} sets {gpu.name} in {side}, but {error}"
     return Problem(gpu.pointer(side), message, advice)
 
 
