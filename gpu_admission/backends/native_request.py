@@ -1,4 +1,4 @@
-"""What a container or a pod says about GPUs, sorted by the system in whose words it says it."""
+"""What a container or a pod says about GPUs, sorted by the system in whose names it says it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class UnreadableRequestError(Exception):
 
 
 class NativeRequest:
-    """One container's request in the words of one system.
+    """One container's request in the names of one system.
 
     ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it.
     """
@@ -137,7 +137,7 @@ def whole_amount(gpu: GpuRequest) -> int:
 
 
 def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[NativeRequest]:
-    """Yield what each container says, one spelling a system; ``kai`` tells that KAI's words need no other mark."""
+    """Yield what each container says, one spelling a system; ``kai`` tells that KAI's names need no other mark."""
     for container in pod.containers:
         yield from _of_container(container)
     if pod.annotated:
@@ -164,7 +164,7 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
-    """Make a system of its own of what is said in HAMi's words about other makers' cards."""
+    """Make a system of its own of what is said in HAMi's names about other makers' cards."""
     from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():

@@ -27,7 +27,7 @@ _WANTED = {
     "list_type": "a list",
     "model_type": "a mapping",
     "string_type": "text",
-}  # by pydantic's name of the error; its own words speak of Python
+}  # by pydantic's name of the error; its own message speaks of Python
 _LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
 
 

@@ -54,8 +54,8 @@ class Pod:
     ``gpus`` are the GPU resources of all containers and ``has_gpu_request`` tells whether any is requested;
     ``shared_container`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
     whether there are such annotations at all, well made or not, and ``wants_gpu`` whether the pod requests a GPU in
-    either way. ``holds`` is ``request`` where a GPU is so much as named.
-    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    either way. ``scope`` is ``request`` where a GPU is so much as named.
+    ``cache`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
     """
 
@@ -240,7 +240,7 @@ def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequenc
 
 
 def is_pod(document: Any) -> bool:
-    """Tell whether a document is a Pod by its own words."""
+    """Tell whether a document is a Pod by its own fields."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 
