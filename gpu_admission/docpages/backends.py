@@ -107,12 +107,12 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
         emission = backend.write(request, facts)
     except RejectedRequestError as refused:
         return f"refused: {refused.reason}"
-    raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
-    raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
-    raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
-    raw_value += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
-    raw_value += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
-    return ", ".join(raw_value)
+    docs = [f"`{name}: {value}`" for name, value in emission.resources.items()]
+    docs += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
+    docs += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
+    docs += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
+    docs += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    return ", ".join(docs)
 
 
 _EXEMPT = """\
