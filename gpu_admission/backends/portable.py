@@ -1,4 +1,4 @@
-"""The portable request: what a container wants of GPUs, in no backend's words.
+"""The portable request: what a container wants of GPUs, in no backend's names.
 
 Memory is counted in bytes per GPU, GPUs in devices, compute in sevenths of a percent: a MIG slice is a seventh
 of a card (BACKENDS of the design), and no rounding may creep in on the way from one backend to another.
@@ -107,7 +107,7 @@ class GpuShare:
 
 
 class BackendPatch:
-    """A portable request in a backend's words: what to write, besides deleting what spelled it before.
+    """A portable request in a backend's names: what to write, besides deleting what spelled it before.
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
     ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
