@@ -9,19 +9,21 @@ from . import ALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gpu_admission.engine.reads import Reads
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
 
-def by_rules(policy: Policy, sight: str) -> list[Reads]:
-    """Return the markers of all rules that matter on what admission sees (``pod`` or ``template``)."""
-    return reads.union([of_rule(rule, policy) for rule in ALL if _matters(rule, policy, sight)])
+def by_rules(policy: Policy, sight: str, rules: Iterable[Rule] = ALL) -> list[Reads]:
+    """Return the markers of those of the rules that matter on what admission sees (``pod`` or ``template``)."""
+    return reads.union([of_rule(rule, policy) for rule in rules if _matters(rule, policy, sight)])
 
 
-def at_mutation(policy: Policy) -> list[Reads]:
-    """Return the markers of those Pods that have to be seen before they are validated."""
-    return reads.union([rule.reads_at_mutation for rule in ALL if _matters(rule, policy, POD)])
+def at_mutation(policy: Policy, rules: Iterable[Rule] = ALL) -> list[Reads]:
+    """Return the markers, of these rules, of those Pods that have to be seen before they are validated."""
+    return reads.union([rule.reads_at_mutation for rule in rules if _matters(rule, policy, POD)])
 
 
 def of_rule(rule: Rule, policy: Policy) -> Reads:

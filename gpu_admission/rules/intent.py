@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CLAIM = "the claim"
 ANNOTATION = "the annotation that asks for a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
-_WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -29,7 +29,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if container.resources.get("claims"):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
+        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in WORDS):
             return f"the request for {escape(name[:80])}"
     if container is pod.shares:
         return ANNOTATION

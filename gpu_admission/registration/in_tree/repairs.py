@@ -1,0 +1,194 @@
+"""The safe fixes as one JSON Patch in CEL: each rule's operations are worked out on the Pod as it arrives.
+
+None of them makes a difference to another, so that one expression can hold them all, in the order of the rules: the API
+server pays for every mutation of a policy, whether it changes anything or not. ``c`` is a container, ``i`` its number in its
+list. What is long to say of containers stands in variables, by their number in ``variables.all`` (``{at}``).
+"""
+
+from __future__ import annotations
+
+import json
+
+from gpu_admission.registration import gpu_names
+from gpu_admission.registration.cel_literals import any_of, text, texts
+from gpu_admission.rules import BY_ID, intent, tolerations, visible_devices
+from gpu_admission.rules.runtime_variables import DEVICE_LISTS
+
+from . import asked, isolation, placement, variables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from gpu_admission.policy.model import Policy
+
+_NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
+# Nobody creates a Pod with ephemeral containers.
+_LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
+_AMOUNTS = "c.resources.requests"
+
+
+def of(policy: Policy) -> dict[str, str]:
+    """Return the CEL list of JSON Patch operations of each rule that is repaired in-tree, in the order of the rules."""
+    made: dict[str, Callable[[Policy], str]] = {
+        "GPU001": _limits,
+        "GPU201": _tolerations,
+        "GPU202": _scheduler,
+        "GPU204": _runtime_class,
+        "GPU302": _visible_devices,
+    }
+    found = {rule: make(policy) for rule, make in made.items() if policy.fixes(BY_ID[rule])}
+    return {rule: operations for rule, operations in found.items() if operations}
+
+
+def variables_of(policy: Policy) -> dict[str, str]:
+    """Return what the operations use of containers, each a list with an entry for every one."""
+    return {
+        "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
+        "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
+        "misspelt": f"variables.all.map(c, {_misspelt(policy)})",
+    }
+
+
+def _each_container(condition: str, operations: str) -> str:
+    """Return the operations, for each container that meets a condition, of a list of them; ``{base}`` is its path."""
+    found = []
+    for field, at in _LISTS.items():
+        made = f"object.spec.?{field}.orValue([]).transformList(i, c, {condition}, {operations}).flatten()"
+        found.append(made.replace("{base}", f"'/spec/{field}/' + string(i)").replace("{at}", at))
+    return " +\n".join(found)
+
+
+def _bare(policy: Policy) -> str:
+    """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
+    domain = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"
+    unknown = f"k.lowerAscii().contains('gpu') && {domain} && !({gpu_names.known_or_near(policy, 'k')})"
+    name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
+    unlimited = "!(k in c.resources.?limits.orValue({}))"
+    return f"{_AMOUNTS}.filter(k, {unlimited} && {name} && quantity({_AMOUNTS}[k]).compareTo(quantity('0')) >= 0)"
+
+
+def _limits(_policy: Policy) -> str:
+    """GPU001: what is requested without a limit gets the same limit."""
+    bare = "variables.bare[{at}]"
+    each = (
+        f"{bare}.map(k, JSONPatch{{op: 'add', path: {{base}} + '/resources/limits/' + jsonpatch.escapeKey(k), "
+        f"value: {_AMOUNTS}[k]}})"
+    )
+    value = f"{_AMOUNTS}.transformMap(k, v, k in {bare}, v)"
+    whole = f"[JSONPatch{{op: 'add', path: {{base}} + '/resources/limits', value: {value}}}]"
+    return _each_container(f"{bare}.size() > 0", f"(has(c.resources.limits) ? {each} : {whole})")
+
+
+def _tolerations(policy: Policy) -> str:
+    """GPU201: the policy's tolerations of the makers whose cards are requested, unless the pod has them by meaning."""
+    if not policy.tolerations:
+        return ""
+    entries = []
+    for entry in policy.tolerations:
+        vendors = frozenset(entry.get("vendors") or ())
+        (wish,) = tolerations.wanted(_alone(policy, entry), vendors)
+        wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
+        if "nvidia" in vendors:
+            wanted = f"(variables.shares || {wanted})"
+        entries.append(f"({wanted} && !({_tolerated(wish)}) ? [{_literal(wish)}] : [])")
+    missing = f"[{' + '.join(entries)}]"
+    append = "w.map(x, JSONPatch{op: 'add', path: '/spec/tolerations/-', value: x})"
+    whole = "[JSONPatch{op: 'add', path: '/spec/tolerations', value: w}]"
+    made = f"(w.size() == 0 ? {_NONE} : has(object.spec.tolerations) ? {append} : {whole})"
+    return f"{missing}.map(w, {made})[0]"
+
+
+def _alone(policy: Policy, entry: Mapping[str, Any]) -> Policy:
+    return type(policy)(policy.name, {**policy.spec, "tolerations": (entry,)})
+
+
+def _literal(wish: Mapping[str, Any]) -> str:
+    """Return a toleration as a CEL mapping; its values are texts and numbers."""
+    pairs = ", ".join(f"{text(key)}: dyn({_scalar(value)})" for key, value in wish.items())
+    return f"{{{pairs}}}"
+
+
+def _scalar(value: object) -> str:
+    return text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _tolerated(wish: Mapping[str, Any]) -> str:
+    """Return the condition that the pod tolerates what a toleration stands for (``rules.tolerations.tolerated``)."""
+    effects = [wish["effect"]] if wish.get("effect") else tolerations.EFFECTS
+    key = wish.get("key") or ""
+    covered = []
+    for effect in effects:
+        by_key = "true" if wish["operator"] == "Exists" else f"t.?operator.orValue('') == 'Exists' || {_value(wish)}"
+        of_key = f"(t.?key.orValue('') == {text(key)} && ({by_key}))" if key else "false"
+        of_none = "(t.?key.orValue('') == '' && t.?operator.orValue('') == 'Exists')"
+        given = f"t.?effect.orValue('') in {texts(['', effect])} && ({of_key} || {of_none})"
+        covered.append(f"object.spec.?tolerations.orValue([]).exists(t, {given})")
+    return " && ".join(covered)
+
+
+def _value(wish: Mapping[str, Any]) -> str:
+    return f"t.?value.orValue('') == {text(str(wish.get('value') or ''))}"
+
+
+def _scheduler(policy: Policy) -> str:
+    """GPU202: the backend's scheduler where none was named, or where the policy overwrites any."""
+    wanted = placement.wanted_scheduler(policy)
+    if wanted is None:
+        return ""
+    name = "object.spec.?schedulerName.orValue('')"
+    unset = f"{name} in {texts([each for each in placement.UNSET if each != wanted])}"
+    overwritten = policy.spec.get("overwriteSchedulerName")
+    if overwritten is True:
+        unset = f"{name} != {text(wanted)}"
+    operation = f"JSONPatch{{op: 'add', path: '/spec/schedulerName', value: {text(wanted)}}}"
+    return f"(variables.served && {unset} ? [{operation}] : {_NONE})"
+
+
+def _runtime_class(policy: Policy) -> str:
+    """GPU204: the policy's runtime class where none is named."""
+    lacks = placement.lacks_class(policy)
+    operation = f"JSONPatch{{op: 'add', path: '/spec/runtimeClassName', value: {text(policy.runtime_class or '')}}}"
+    return f"({lacks} ? [{operation}] : {_NONE})" if lacks else ""
+
+
+def _visible_devices(policy: Policy) -> str:
+    """GPU302, and GPU301 for images of old: the variable that hides the cards, where no value is set."""
+    served = visible_devices.wanted(policy, served=True)
+    others = visible_devices.wanted(policy, served=False)
+    legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
+    blinds = f"(variables.given[{{at}}] ? {_text(served)} : {_of_others(policy, others, legacy)})"
+    operations = (
+        f"[{blinds}].filter(v, v != '').map(v, has(c.env) ? "
+        f"JSONPatch{{op: 'add', path: {{base}} + '/env/-', value: {{'name': {text(visible_devices.NVIDIA)}, 'value': v}}}} : "
+        f"JSONPatch{{op: 'add', path: {{base}} + '/env', value: [{{'name': {text(visible_devices.NVIDIA)}, 'value': v}}]}})"
+    )
+    return _each_container(f"!{variables.sets(visible_devices.NVIDIA)}", operations)
+
+
+def _text(value: str | None) -> str:
+    return text(value or "")
+
+
+def _of_others(policy: Policy, value: str | None, legacy: str) -> str:
+    """Return a CEL text: the value for a container without a card of NVIDIA's; empty for none."""
+    found = "''"
+    if policy.fixes(BY_ID["GPU301"]):
+        found = f"({isolation.legacy(policy)} && !variables.misspelt[{{at}}] ? {text(legacy)} : '')"
+    if not value:
+        return found
+    every = visible_devices.every_pod(policy)
+    meant = "c.?resources.?claims.orValue([]).size() > 0 || c.name in variables.share || variables.misspelt[{at}]"
+    blinds, meant = ("true", "variables.misspelt[{at}]") if every else ("variables.nvidia", meant)
+    return f"({blinds} && !({meant}) ? {text(value)} : {found})"
+
+
+def _misspelt(policy: Policy) -> str:
+    """Return the condition that ``c`` names a resource that nearly is a GPU's, or sounds like one."""
+    words = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
+    odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
+    near = gpu_names.known_or_near(policy, "k")
+    selected = f"object.spec.?nodeSelector.orValue({{}}).exists(k, {gpu_names.which(policy, 'k')})"
+    home = "object.spec.containers.size() == 1 && c.name != object.spec.containers[0].name"
+    return f"{asked.REQUESTS}.exists(k, {odd} && ({words} || {near})) || {selected} && !({home})"
