@@ -86,7 +86,7 @@ def bad_for(action):
 
 def exported(policy):
     """The rules of which anything is enforced in-tree under a policy."""
-    judged = {check.rule.id for check in checks.of(policy)} | set(repairs.of(policy))
+    judged = {check.rule.id for check in checks.of(policy)} | {rule.id for rule in repairs.rules_of(policy)}
     return [rule for rule in rules.ALL if rule.id in judged]
 
 

@@ -26,6 +26,7 @@ _MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     isolation.switched,
     isolation.completed,
     isolation.old_images,
+    isolation.unjudged,
     isolation.hidden,
     isolation.privileged,
     isolation.mounted,

@@ -7,7 +7,12 @@ from gpu_admission.registration import container_conditions, path_conditions, pa
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import device_count, gpu_markers, host_paths, privileges, visible_devices
 from gpu_admission.rules.common import backend_vendor
-from gpu_admission.rules.isolation import gpu302_visible_devices_void, gpu304_device_host_path, gpu308_isolation_switch
+from gpu_admission.rules.isolation import (
+    gpu302_visible_devices_void,
+    gpu304_device_host_path,
+    gpu308_isolation_switch,
+    gpu310_unjudged_env_from,
+)
 from gpu_admission.rules.runtime_variables import (
     DEVICE_LIST_FAMILIES,
     DEVICE_LISTS,
@@ -78,6 +83,19 @@ def completed(_policy: Policy) -> Iterator[Check]:
         variables.findings(variables.completing(errors, DEVICE_LIST_FAMILIES)),
         'container "{who}" takes variables from an envFrom with the prefix {what}, which can complete to a variable '
         "that shows it cards that it did not request; list the variables under env instead",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def unjudged(_policy: Policy) -> Iterator[Check]:
+    """GPU310: an envFrom without a prefix, where env does not set all of the variables itself."""
+    unset = f"{texts(gpu310_unjudged_env_from.NAMES)}.exists(x, !c.?env.orValue([]).exists(e, e.name == x))"
+    yield Check(
+        "GPU310",
+        per_container(f"c.?envFrom.orValue([]).exists(f, f.?prefix.orValue('') == '') && {unset}"),
+        'container "{who}" takes all variables of a ConfigMap or Secret, and whether any of them shows it cards cannot be '
+        "told from here; list the variables one by one under env, or give the envFrom a prefix",
         fix="safe",
         on_ephemeral=True,
     )

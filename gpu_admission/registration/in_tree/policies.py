@@ -12,7 +12,7 @@ from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import KAI
 from gpu_admission.engine.rule import POD
 from gpu_admission.registration import globs, match_conditions, touches_gpu, webhook_configurations
-from gpu_admission.rules import BY_ID, declared_reads
+from gpu_admission.rules import declared_reads
 
 from . import asked, checks, repairs
 from .versions import has_mutating_policies
@@ -55,16 +55,17 @@ def _of_policy(policies: Sequence[Policy], number: int, name: str, version: Vers
         spec = _mutating(policies, number, operations)
         found += _bound("MutatingAdmissionPolicy", f"{name}-{policy.name}-repair", spec)
     for action, members in checks.by_action(policy).items():
-        due = [check for check in members if not is_repaired(check, operations, action)]
+        repaired = {rule.id for rule in repairs.rules_of(policy)} if operations else set()
+        due = [check for check in members if not is_repaired(check, repaired, action)]
         if due:
             spec = _validating(policies, number, due, action)
             found += _bound("ValidatingAdmissionPolicy", f"{name}-{policy.name}-{action}", spec, _ACTIONS[action])
     return found
 
 
-def is_repaired(check: Check, operations: dict[str, str], action: Action) -> bool:
+def is_repaired(check: Check, repaired: set[str], action: Action) -> bool:
     """Tell whether a check need not be made because what it finds is always repaired before; a denial is made sure of."""
-    return check.fix == "safe" and action != "deny" and check.rule.id in operations and check.rule.id != "GPU302"
+    return check.fix == "safe" and action != "deny" and check.rule.id in repaired and check.rule.id != "GPU302"
 
 
 def _bound(kind: str, name: str, spec: dict[str, Any], action: str | None = None) -> list[dict[str, Any]]:
@@ -81,8 +82,7 @@ def _object(kind: str, name: str, spec: dict[str, Any]) -> dict[str, Any]:
 
 def _mutating(policies: Sequence[Policy], number: int, operations: dict[str, str]) -> dict[str, Any]:
     policy = policies[number]
-    rules = [BY_ID[rule] for rule in operations]
-    declared = declared_reads.at_mutation(policy, [*rules, BY_ID["GPU301"]])
+    declared = declared_reads.at_mutation(policy, repairs.rules_of(policy))
     expression = " +\n".join(operations.values())
     return {
         "matchConstraints": _matched(policies, number, [_CREATED]),

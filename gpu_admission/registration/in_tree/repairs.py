@@ -12,33 +12,48 @@ import json
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import BY_ID, intent, tolerations, visible_devices
-from gpu_admission.rules.runtime_variables import DEVICE_LISTS
+from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
+from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
 from . import asked, isolation, placement, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+    from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
+# The rules whose repairs one expression makes, under the first of them.
+_WITH = {rule: (rule,) for rule in ("GPU001", "GPU201", "GPU202", "GPU204")} | {"GPU301": ("GPU301", "GPU302", "GPU310")}
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
+_MISSPELT = "variables.misspelt[i]"
+_OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
+_FAMILIES = any_of(
+    f"f.prefix.startsWith({text(family)}) || {text(family)}.startsWith(f.prefix)" for family in DEVICE_LIST_FAMILIES
+).replace("\n", " ")
+_BEGINS = f"f.?prefix.orValue('') != '' && !({_FAMILIES})"  # of a family, no entry of env keeps all out
+
+
+def rules_of(policy: Policy) -> list[Rule]:
+    """Return the rules whose safe fixes are applied in-tree."""
+    return [BY_ID[each] for rule in of(policy) for each in _WITH[rule] if policy.fixes(BY_ID[each])]
 
 
 def of(policy: Policy) -> dict[str, str]:
-    """Return the CEL list of JSON Patch operations of each rule that is repaired in-tree, in the order of the rules."""
+    """Return CEL lists of JSON Patch operations, by the first rule whose repairs they are, in the order of the rules."""
     made: dict[str, Callable[[Policy], str]] = {
         "GPU001": _limits,
         "GPU201": _tolerations,
         "GPU202": _scheduler,
         "GPU204": _runtime_class,
-        "GPU302": _visible_devices,
+        "GPU301": _visible_devices,
     }
-    found = {rule: make(policy) for rule, make in made.items() if policy.fixes(BY_ID[rule])}
+    found = {rule: make(policy) for rule, make in made.items() if any(policy.fixes(BY_ID[each]) for each in _WITH[rule])}
     return {rule: operations for rule, operations in found.items() if operations}
 
 
@@ -48,6 +63,8 @@ def variables_of(policy: Policy) -> dict[str, str]:
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
         "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
         "misspelt": f"variables.all.map(c, {_misspelt(policy)})",
+        "begun": _open_sources(policy, "GPU301", gpu301_visible_devices.NAMES, _BEGINS),
+        "unprefixed": _open_sources(policy, "GPU310", gpu310_unjudged_env_from.NAMES, "f.?prefix.orValue('') == ''"),
     }
 
 
@@ -154,34 +171,52 @@ def _runtime_class(policy: Policy) -> str:
 
 
 def _visible_devices(policy: Policy) -> str:
-    """GPU302, and GPU301 for images of old: the variable that hides the cards, where no value is set."""
-    served = visible_devices.wanted(policy, served=True)
-    others = visible_devices.wanted(policy, served=False)
-    legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
-    blinds = f"(variables.given[{{at}}] ? {_text(served)} : {_of_others(policy, others, legacy)})"
-    operations = (
-        f"[{blinds}].filter(v, v != '').map(v, has(c.env) ? "
-        f"JSONPatch{{op: 'add', path: {{base}} + '/env/-', value: {{'name': {text(visible_devices.NVIDIA)}, 'value': v}}}} : "
-        f"JSONPatch{{op: 'add', path: {{base}} + '/env', value: [{{'name': {text(visible_devices.NVIDIA)}, 'value': v}}]}})"
+    """GPU301, GPU302 and GPU310: the variables that hide cards, where an envFrom could set them or nothing does."""
+    name = text(visible_devices.NVIDIA)
+    unset = f"!{variables.sets(visible_devices.NVIDIA)} && !({name} in variables.begun[{{at}}])"
+    blinds = f"[{unset} ? {_blinding(policy)} : ''].filter(v, v != '').map(v, {{'name': {name}, 'value': v}})"
+    others = f"variables.unprefixed[{{at}}].filter(x, !(x in variables.begun[{{at}}]) && !b.exists(e, e.name == x))"
+    values = f"{{{', '.join(f'{text(each)}: {text(visible_devices.off(each, policy))}' for each in _OFF)}}}"
+    entries = (
+        f"[{blinds}].map(b, variables.begun[{{at}}].map(x, {_entry(values)}) + b + {others}.map(x, {_entry(values)}))[0]"
     )
-    return _each_container(f"!{variables.sets(visible_devices.NVIDIA)}", operations)
+    append = "n.map(e, JSONPatch{op: 'add', path: {base} + '/env/-', value: e})"
+    whole = "[JSONPatch{op: 'add', path: {base} + '/env', value: n}]"
+    return _each_container("true", f"[{entries}].map(n, n.size() == 0 ? {_NONE} : has(c.env) ? {append} : {whole})[0]")
 
 
-def _text(value: str | None) -> str:
-    return text(value or "")
+def _entry(values: str) -> str:
+    return f"{{'name': x, 'value': {values}[x]}}"
 
 
-def _of_others(policy: Policy, value: str | None, legacy: str) -> str:
-    """Return a CEL text: the value for a container without a card of NVIDIA's; empty for none."""
+def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str) -> str:
+    """Return the names of variables that an envFrom ``f`` could set and that are to be set to what shows nothing.
+
+    A container that has a card, or means to, is left alone.
+    """
+    if not policy.fixes(BY_ID[rule]):
+        return "variables.all.map(c, [''].filter(x, false))"
+    unset = "!c.?env.orValue([]).exists(e, e.name == x)"
+    found = f"{texts(names)}.filter(x, {unset} && (f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix))"
+    able = f"has(c.envFrom) && !({asked.of(policy)}) && !({_MISSPELT})"
+    each = f"{able} ? c.envFrom.filter(f, {sources}).map(f, {found}).flatten().distinct() : []"
+    return f"lists.range(variables.all.size()).map(i, [variables.all[i]].map(c, {each})[0])"
+
+
+def _blinding(policy: Policy) -> str:
+    """Return a CEL text: the value of NVIDIA's list for ``c``, which has none; empty for none."""
+    served = visible_devices.wanted(policy, served=True) if policy.fixes(BY_ID["GPU302"]) else None
+    others = visible_devices.wanted(policy, served=False) if policy.fixes(BY_ID["GPU302"]) else None
     found = "''"
     if policy.fixes(BY_ID["GPU301"]):
+        legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
         found = f"({isolation.legacy(policy)} && !variables.misspelt[{{at}}] ? {text(legacy)} : '')"
-    if not value:
-        return found
-    every = visible_devices.every_pod(policy)
-    meant = "c.?resources.?claims.orValue([]).size() > 0 || c.name in variables.share || variables.misspelt[{at}]"
-    blinds, meant = ("true", "variables.misspelt[{at}]") if every else ("variables.nvidia", meant)
-    return f"({blinds} && !({meant}) ? {text(value)} : {found})"
+    if others:
+        every = visible_devices.every_pod(policy)
+        meant = "c.?resources.?claims.orValue([]).size() > 0 || c.name in variables.share || "
+        blinds = "true" if every else "variables.nvidia"
+        found = f"({blinds} && !({'' if every else meant}variables.misspelt[{{at}}]) ? {text(others)} : {found})"
+    return f"(variables.given[{{at}}] ? {text(served or '')} : {found})"
 
 
 def _misspelt(policy: Policy) -> str:
