@@ -101,12 +101,32 @@ def known_or_near(policy: Policy, name: str) -> str:
     half = half_in(name, [each.partition("/") for each in names(policy)])
     return any_of([
         known(policy, name),
+        *_respelt(policy, name),
+        f"({half} && {name}.matches({pattern(half_right(policy))}))",
+    ])  # fmt: skip
+
+
+def resembles(policy: Policy, name: str) -> str:
+    """Return the condition that ``name``, which is no GPU's, nearly is one; slips in its domain are not seen.
+
+    Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
+    """
+    domains = sorted({each.partition("/")[0] for each in names(policy)})
+    domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
+    return any_of([
+        f"{name}.matches({pattern(like_mig())})",
+        *_respelt(policy, name),
+        f"({domain} && {name}.matches({pattern(half_right(policy, domains=False))}))",
+    ])  # fmt: skip
+
+
+def _respelt(policy: Policy, name: str) -> list[str]:
+    return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
         f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.respellings(policy.extra)))})",
         f"{name} == {text(resource_typos.REMOVED)}",
-        f"({half} && {name}.matches({pattern(half_right(policy))}))",
-    ])  # fmt: skip
+    ]
 
 
 def squashed(name: str) -> str:
@@ -128,13 +148,17 @@ def without_s(name: str) -> str:
     return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
 
 
-def half_right(policy: Policy) -> str:
-    """Return an expression for names of which one half is a known one's and the other nearly is."""
+def half_right(policy: Policy, *, domains: bool = True) -> str:
+    """Return an expression for names of which one half is a known one's and the other nearly is.
+
+    ``domains`` tells whether the other half may be the domain.
+    """
     found = []
     for domain, its in sorted(_halves(policy).items()):
         near = [typo_patterns.near(rest, resource_typos.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
         found.append(f"{_exactly([domain])}/({'|'.join(near)})")
-        found.append(f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
+        if domains:
+            found.append(f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
     return f"^({'|'.join(found)})$"
 
 

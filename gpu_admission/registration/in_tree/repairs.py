@@ -11,7 +11,7 @@ import json
 
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
-from gpu_admission.rules import BY_ID, intent, tolerations, visible_devices
+from gpu_admission.rules import BY_ID, common, intent, tolerations, visible_devices
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
 # The rules whose repairs one expression makes, under the first of them.
@@ -63,9 +64,17 @@ def variables_of(policy: Policy) -> dict[str, str]:
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
         "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
         "misspelt": f"variables.all.map(c, {_misspelt(policy)})",
+        "hiding": _hiding(policy),
         "begun": _open_sources(policy, "GPU301", gpu301_visible_devices.NAMES, _BEGINS),
         "unprefixed": _open_sources(policy, "GPU310", gpu310_unjudged_env_from.NAMES, "f.?prefix.orValue('') == ''"),
     }
+
+
+def _hiding(policy: Policy) -> str:
+    if not policy.fixes(BY_ID["GPU302"]):
+        return "variables.all.map(c, [''].filter(x, false))"
+    names = isolation.hiding(policy, with_source=False)
+    return f"variables.all.map(c, [string({names})].filter(x, x != '').map(x, x.split(', '))).map(x, x.flatten())"
 
 
 def _each_container(condition: str, operations: str) -> str:
@@ -80,7 +89,7 @@ def _each_container(condition: str, operations: str) -> str:
 def _bare(policy: Policy) -> str:
     """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
     domain = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"
-    unknown = f"k.lowerAscii().contains('gpu') && {domain} && !({gpu_names.known_or_near(policy, 'k')})"
+    unknown = f"k.lowerAscii().contains('gpu') && {domain} && !({gpu_names.resembles(policy, 'k')})"
     name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
     unlimited = "!(k in c.resources.?limits.orValue({}))"
     return f"{_AMOUNTS}.filter(k, {unlimited} && {name} && quantity({_AMOUNTS}[k]).compareTo(quantity('0')) >= 0)"
@@ -173,7 +182,8 @@ def _runtime_class(policy: Policy) -> str:
 def _visible_devices(policy: Policy) -> str:
     """GPU301, GPU302 and GPU310: the variables that hide cards, where an envFrom could set them or nothing does."""
     name = text(visible_devices.NVIDIA)
-    unset = f"!{variables.sets(visible_devices.NVIDIA)} && !({name} in variables.begun[{{at}}])"
+    gone = "variables.hiding[{at}]"
+    unset = f"(!{variables.sets(visible_devices.NVIDIA)} || {name} in {gone}) && !({name} in variables.begun[{{at}}])"
     blinds = f"[{unset} ? {_blinding(policy)} : ''].filter(v, v != '').map(v, {{'name': {name}, 'value': v}})"
     others = f"variables.unprefixed[{{at}}].filter(x, !(x in variables.begun[{{at}}]) && !b.exists(e, e.name == x))"
     values = f"{{{', '.join(f'{text(each)}: {text(visible_devices.off(each, policy))}' for each in _OFF)}}}"
@@ -182,7 +192,21 @@ def _visible_devices(policy: Policy) -> str:
     )
     append = "n.map(e, JSONPatch{op: 'add', path: {base} + '/env/-', value: e})"
     whole = "[JSONPatch{op: 'add', path: {base} + '/env', value: n}]"
-    return _each_container("true", f"[{entries}].map(n, n.size() == 0 ? {_NONE} : has(c.env) ? {append} : {whole})[0]")
+    left = f"has(c.env) && c.env.exists(e, !(e.name in {gone}))"
+    added = f"[{entries}].map(n, n.size() == 0 ? {_NONE} : {left} ? {append} : {whole})[0]"
+    return _each_container("true", f"(({gone}.size() == 0 ? {_NONE} : {_removals(gone)}) + {added})")
+
+
+def _removals(names: str) -> str:
+    """Return the operations that remove the entries of these variables, and an ``env`` that would be left empty.
+
+    Each removal moves those behind it.
+    """
+    number = "c.env.transformList(j, e, e.name in {names}, j).transformList(m, j, {one})"
+    one = "JSONPatch{op: 'remove', path: {base} + '/env/' + string(j - m)}"
+    each = number.replace("{names}", names).replace("{one}", one)
+    all_of_it = "[JSONPatch{op: 'remove', path: {base} + '/env'}]"
+    return f"(c.env.all(e, e.name in {names}) ? {all_of_it} : {each})"
 
 
 def _entry(values: str) -> str:
@@ -220,10 +244,31 @@ def _blinding(policy: Policy) -> str:
 
 
 def _misspelt(policy: Policy) -> str:
-    """Return the condition that ``c`` names a resource that nearly is a GPU's, or sounds like one."""
+    """Return the condition that ``c`` means to have a GPU in a way that gives it none (``rules.intent``).
+
+    It names a resource that nearly is a GPU's, or sounds like one; or the pod's nodeSelector counts one that nobody
+    requests, which is meant for the only container or for any.
+    """
     words = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
     odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
-    near = gpu_names.known_or_near(policy, "k")
-    selected = f"object.spec.?nodeSelector.orValue({{}}).exists(k, {gpu_names.which(policy, 'k')})"
-    home = "object.spec.containers.size() == 1 && c.name != object.spec.containers[0].name"
-    return f"{asked.REQUESTS}.exists(k, {odd} && ({words} || {near})) || {selected} && !({home})"
+    near = gpu_names.resembles(policy, "k")
+    home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
+    return f"{asked.REQUESTS}.exists(k, {odd} && ({words} || {near})) || {home} && ({_selected(policy)})"
+
+
+def _selected(policy: Policy) -> str:
+    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that maker's."""
+    selector = "object.spec.nodeSelector"
+    tests = []
+    for of_nvidia in (True, False):
+        name = gpu_names.which(policy, "k", lambda each, mine=of_nvidia: _is_nvidias(each, policy) == mine)  # type: ignore[misc]
+        counted = f"({name}) && {selector}[k].matches('^[0-9]+$')"
+        requested = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, {name}))"
+        shared = " || variables.shares" if of_nvidia else ""
+        tests.append(f"({selector}.exists(k, {counted}) && !({requested}{shared}))")
+    claims = "object.spec.?resourceClaims.orValue([]).size() == 0"
+    return f"has({selector}) && {claims} && ({any_of(tests)})"
+
+
+def _is_nvidias(resource: Resource, policy: Policy) -> bool:
+    return common.vendor_of(resource, policy) == "nvidia"
