@@ -1,7 +1,5 @@
 """Random pods that request GPUs in all ways, with the oddities of ``hostile_pods`` beside them."""
 
-import random  # noqa: F401 - what callers seed
-
 import hostile_pods
 
 from gpu_admission.rules import runtime_variables, tolerations
@@ -10,7 +8,14 @@ from gpu_admission.workloads import resources
 NAMES = (*resources.known_names(), "nvidia.com/mig-1g.5gb", "nvidia.com/mig-2g.10gb.shared", "amd.com/spx_nps1",
          "huawei.com/Ascend310P", "huawei.com/Ascend910B-memory", "cambricon.com/mlu370.smlu.vcore", "birentech.com/1-2-gpu")  # fmt: skip
 COMMON = ("nvidia.com/gpu", "nvidia.com/gpu", "amd.com/gpu", "nvidia.com/gpu.shared", "nvidia.com/mig-1g.5gb")
-UNKNOWN = ("example.com/gpu", "example.com/gpu-slice", "acme.io/GPU", "nvidia.com/gpus", "google.com/tpus", "example.com/foo")
+UNKNOWN = (
+    "example.com/gpu",
+    "example.com/gpu-slice",
+    "acme.io/GPU",
+    "nvidia.com/gpus",
+    "google.com/tpus",
+    "example.com/foo",
+)
 AMOUNTS = ("1", "1", "1", "2", "0", "1k", "1e3", "4", "1000m", "1Ki")
 REFUSED = ("500m", "-1", "1500m")
 SCHEDULERS = ("default-scheduler", "volcano", "hami-scheduler", "kai-scheduler", "koord-scheduler", "mine")
@@ -29,7 +34,23 @@ VARIABLES = (
     "NVIDIA_REQUIRE_CUDA", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_MPS_PIPE_DIRECTORY", "LD_PRELOAD",
     "HABANA_VISIBLE_DEVICES_X", "CUDA_DEVICE_MEMORY_LIMIT_0", "ROCM_VERSION",
 )  # fmt: skip
-VALUES = ("", "void", "none", "all", "0", " void ,0", "none,none", ", none", "void,", "None", "enabled", "1", "false", "\tvoid", "no ne")
+VALUES = (
+    "",
+    "void",
+    "none",
+    "all",
+    "0",
+    " void ,0",
+    "none,none",
+    ", none",
+    "void,",
+    "None",
+    "enabled",
+    "1",
+    "false",
+    "\tvoid",
+    "no ne",
+)
 
 
 def requested(rng):
@@ -70,30 +91,35 @@ def pod(rng, chance=0.15):
     """A pod that most probably requests a GPU."""
     made = hostile_pods.pod(rng, rng.choice((0, 0.05, 0.1)))
     spec = made["spec"]
-    every = [*spec["containers"], *spec.get("initContainers", ())]
-    for container in every:
-        if rng.random() < 0.6:
-            container["resources"] = requested(rng)
-        if rng.random() < 0.35:
-            container["env"] = [*container.get("env", ()), *variables(rng)]
-        if rng.random() < chance / 3:
-            container["securityContext"] = {"privileged": True}
-        if rng.random() < chance / 3:
-            container["securityContext"] = {"capabilities": {"add": [rng.choice(("CAP_SYS_ADMIN", "sys_admin", "NET_ADMIN"))]}}
+    for container in [*spec["containers"], *spec.get("initContainers", ())]:
+        _dress(rng, container, chance)
     if rng.random() < chance:
         keys = rng.sample(sorted(ANNOTATIONS), rng.choice((1, 2)))
         made["metadata"].setdefault("annotations", {}).update({key: rng.choice(ANNOTATIONS[key]) for key in keys})
-    if rng.random() < 2 * chance:
-        spec["tolerations"] = [toleration(rng) for _ in range(rng.choice((1, 2)))]
-    if rng.random() < chance:
-        spec["schedulerName"] = rng.choice(SCHEDULERS)
-    if rng.random() < chance / 2:
-        spec["nodeName"] = "n"
-    if rng.random() < chance:
-        spec["runtimeClassName"] = rng.choice(("nvidia", "gvisor", "amd"))
-    if rng.random() < chance / 2:
-        spec["nodeSelector"] = rng.choice(({"nvidia.com/gpu": "1"}, {"nvidia.com/gpu.present": "true"}))
+    spec.update({field: make(rng) for field, (part, make) in PLACEMENT.items() if rng.random() < part * chance})
     if rng.random() < chance / 2:
         spec["resourceClaims"] = [{"name": "claim", "resourceClaimTemplateName": "t"}]
         spec["containers"][0].setdefault("resources", {})["claims"] = [{"name": "claim"}]
     return made
+
+
+PLACEMENT = {
+    "tolerations": (2, lambda rng: [toleration(rng) for _ in range(rng.choice((1, 2)))]),
+    "schedulerName": (1, lambda rng: rng.choice(SCHEDULERS)),
+    "nodeName": (0.5, lambda _: "n"),
+    "runtimeClassName": (1, lambda rng: rng.choice(("nvidia", "gvisor", "amd"))),
+    "nodeSelector": (0.5, lambda rng: rng.choice(({"nvidia.com/gpu": "1"}, {"nvidia.com/gpu.present": "true"}))),
+}
+
+
+def _dress(rng, container, chance):
+    if rng.random() < 0.6:
+        container["resources"] = requested(rng)
+    if rng.random() < 0.35:
+        container["env"] = [*container.get("env", ()), *variables(rng)]
+    if rng.random() < chance / 3:
+        container["securityContext"] = {"privileged": True}
+    if rng.random() < chance / 3:
+        container["securityContext"] = {
+            "capabilities": {"add": [rng.choice(("CAP_SYS_ADMIN", "sys_admin", "NET_ADMIN"))]}
+        }

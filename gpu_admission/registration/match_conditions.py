@@ -59,7 +59,9 @@ def judging(policies: Sequence[Policy], number: int, left_out: Collection[str]) 
 
     Raises ValueError as ``not_exempt`` does.
     """
-    earlier = [f"!({_is(_NAMESPACE, policy.match.patterns)})" if policy.match else "false" for policy in policies[:number]]
+    earlier = [
+        f"!({_is(_NAMESPACE, policy.match.patterns)})" if policy.match else "false" for policy in policies[:number]
+    ]
     policy = policies[number]
     here = [f"({_is(_NAMESPACE, policy.match.patterns)})"] * bool(policy.match)
     expression = " &&\n".join([*earlier, *here, *_not_exempt(policy, left_out)])

@@ -248,7 +248,7 @@ def known_names() -> Iterable[str]:
 
 
 def shapes() -> tuple[tuple[str, Resource], ...]:
-    """Return the expressions of ``patterns``, each with what a name of that shape stands for; the first match counts."""
+    """Return the expressions of ``patterns``, each with what names of that shape are; the first match counts."""
     return tuple(
         (pattern, Resource(pattern, vendor, system, unit, sharing))
         for pattern, vendor, system, unit, sharing in _PATTERNS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.rules import ALL
 
-from . import isolation, placement
+from . import isolation, metadata, placement, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     placement.zero,
     placement.too_many,
+    placement.foreign,
     placement.scheduler,
     placement.node,
     placement.runtime_class,
@@ -29,7 +30,10 @@ _MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     isolation.unjudged,
     isolation.hidden,
     isolation.privileged,
-    isolation.mounted,
+    volumes.mounted,
+    volumes.card_lists,
+    metadata.devices,
+    metadata.spoofed,
     isolation.limits_lifted,
     isolation.host_namespaces,
     placement.class_allowed,

@@ -59,7 +59,7 @@ _OF: dict[str, Coverage] = {
     "GPU011": Coverage("webhook", _TEMPLATES),
     "GPU012": Coverage("webhook", _TEMPLATES),
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
-    "GPU101": Coverage("webhook", _BACKEND),
+    "GPU101": Coverage("partly", "nothing is translated: what the webhook would translate is refused"),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),
     "GPU104": Coverage("webhook", _BACKEND),
@@ -69,8 +69,8 @@ _OF: dict[str, Coverage] = {
     "GPU108": Coverage("webhook", _BACKEND),
     "GPU109": Coverage("webhook", _BACKEND),
     "GPU110": Coverage("webhook", "it compares annotations with those that KAI reads"),
-    "GPU201": Coverage("partly", "a toleration that GPU208 would mend is not taken for what it means: another is added"),
-    "GPU202": Coverage("partly", "a pod that asks only in words that the webhook would translate, or that mixes several"),
+    "GPU201": Coverage("partly", "a toleration that GPU208 would mend does not count: another is added"),
+    "GPU202": Coverage("partly", "pods that ask in words of another backend, or mix several"),
     "GPU203": Coverage("in-tree"),
     "GPU204": Coverage("in-tree"),
     "GPU205": Coverage("webhook", _TEMPLATES),
@@ -79,14 +79,14 @@ _OF: dict[str, Coverage] = {
     "GPU208": Coverage("webhook", "it compares taints letter by letter"),
     "GPU209": Coverage("webhook", "it compares values of labels with tables of cards"),
     "GPU301": Coverage("partly", _EXPANDED),
-    "GPU302": Coverage("partly", "a value that hides the requested card is warned of and not removed"),
+    "GPU302": Coverage("partly", _EXPANDED),
     "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
                        "that takes all of them is excused"),
     "GPU304": Coverage("partly", "more is refused: a sub-path that depends on variables below a folder of devices, and "
                        "paths of more than 256 characters that look like one to a device"),
-    "GPU305": Coverage("webhook", "it follows mount paths through links and dots"),
-    "GPU306": Coverage("webhook", "it parses lists of devices in annotations"),
-    "GPU307": Coverage("webhook", "annotations are judged on every way to write them, the status and bindings too"),
+    "GPU305": Coverage("partly", "more is refused: every path with .. in it that names the folder"),
+    "GPU306": Coverage("partly", "more is refused: lists of device nodes that are not written plainly"),
+    "GPU307": Coverage("partly", "new pods only: updates, statuses and bindings are not judged"),
     "GPU308": Coverage("partly", _EXPANDED),
     "GPU309": Coverage("in-tree"),
     "GPU310": Coverage("in-tree"),
@@ -115,8 +115,8 @@ def notes(policies: Sequence[Policy], version: Version) -> Iterator[str]:
     """Yield what to know about the policies for a version, a line each: what is left out, and each rule's extent."""
     if not versions.has_mutating_policies(version):
         yield (
-            f"Kubernetes {versions.in_words(version)} does not serve MutatingAdmissionPolicy v1 (1.36 does): nothing is "
-            "repaired, and what would be has to be right as it is written."
+            f"Kubernetes {versions.in_words(version)} does not serve MutatingAdmissionPolicy v1 (1.36 does): nothing "
+            "is repaired, and what would be has to be right as it is written."
         )
     yield "Pods are judged when they are created, and their ephemeral containers when they join; nothing else is."
     for policy in policies:
@@ -130,5 +130,7 @@ def notes(policies: Sequence[Policy], version: Version) -> Iterator[str]:
 def _extent(rule: Rule, enforced: list[Rule]) -> str:
     coverage = of(rule)
     if coverage.extent in {"in-tree", "partly"} and rule not in enforced:
-        return "nothing to enforce under this policy" if coverage.extent == "in-tree" else f"not enforced: {coverage.lost}"
+        return (
+            "nothing to enforce under this policy" if coverage.extent == "in-tree" else f"not enforced: {coverage.lost}"
+        )
     return str(coverage)

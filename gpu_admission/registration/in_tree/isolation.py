@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, registry
-from gpu_admission.registration import container_conditions, path_conditions, patterns
+from gpu_admission.registration import container_conditions, patterns
 from gpu_admission.registration.cel_literals import any_of, text, texts
-from gpu_admission.rules import device_count, gpu_markers, host_paths, privileges, visible_devices
+from gpu_admission.rules import device_count, gpu_markers, privileges, visible_devices
 from gpu_admission.rules.common import backend_vendor
 from gpu_admission.rules.isolation import (
     gpu302_visible_devices_void,
-    gpu304_device_host_path,
     gpu308_isolation_switch,
     gpu310_unjudged_env_from,
 )
@@ -24,13 +23,12 @@ from gpu_admission.rules.runtime_variables import (
 )
 
 from . import asked, variables
-from .check import Check, of_pod, pair, per_container
+from .check import Check, of_pod, per_container
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.engine.reads import Reads
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
@@ -94,8 +92,8 @@ def unjudged(_policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU310",
         per_container(f"c.?envFrom.orValue([]).exists(f, f.?prefix.orValue('') == '') && {unset}"),
-        'container "{who}" takes all variables of a ConfigMap or Secret, and whether any of them shows it cards cannot be '
-        "told from here; list the variables one by one under env, or give the envFrom a prefix",
+        'container "{who}" takes all variables of a ConfigMap or Secret, and whether any of them shows it cards '
+        "cannot be told from here; list the variables one by one under env, or give the envFrom a prefix",
         fix="safe",
         on_ephemeral=True,
     )
@@ -109,7 +107,14 @@ def legacy(policy: Policy) -> str:
     set_here = f"c.?env.orValue([]).exists(e, {given})"
     set_elsewhere = f"!{variables.sets(_CUDA.name)} && c.?envFrom.orValue([]).exists(f, {prefix})"
     lists = any_of(variables.sets(name) for name in _CUDA.lists)
-    return f"(has(c.env) || has(c.envFrom)) && ({set_here} || {set_elsewhere}) && !({lists}) && !({unless}) && !({asked.given(policy, _CUDA.maker)})"
+    tests = [
+        "(has(c.env) || has(c.envFrom))",
+        f"({set_here} || {set_elsewhere})",
+        f"!({lists})",
+        f"!({unless})",
+        f"!({asked.given(policy, _CUDA.maker)})",
+    ]
+    return " && ".join(tests)
 
 
 def old_images(policy: Policy) -> Iterator[Check]:
@@ -143,9 +148,9 @@ def _told_by_scheduler(policy: Policy) -> str:
     for owner, maker in visible_devices.TOLD_BY_ANNOTATION.items():
         keys = [key for key, whose in gpu_markers.TRUSTED_ANNOTATIONS.items() if whose == owner]
         names = [each.name for each in DEVICE_LISTS.values() if each.maker == maker]
-        key = "e.valueFrom.fieldRef.fieldPath.split(\"['\")[1].split(\"']\")[0]"
+        key = 'e.valueFrom.fieldRef.fieldPath.split("[\'")[1].split("\']")[0]'
         of_key = any_of(patterns.keys("q", keys)) if keys else "false"
-        path = "e.valueFrom.fieldRef.fieldPath.startsWith(\"metadata.annotations['\")"
+        path = 'e.valueFrom.fieldRef.fieldPath.startsWith("metadata.annotations[\'")'
         tests.append(
             f"e.name in {texts(names)} && has(e.valueFrom) && has(e.valueFrom.fieldRef) && {path} && "
             f"[{key}].exists(q, {of_key}) && {asked.given(policy, maker)}"
@@ -198,48 +203,6 @@ def privileged(policy: Policy) -> Iterator[Check]:
     )
 
 
-def mounted(policy: Policy) -> Iterator[Check]:
-    """GPU304: paths of the node that lead to devices, and in a pod with a GPU what stands above them, and sockets."""
-    reads = gpu304_device_host_path.RULE.reads
-    assert not callable(reads)
-    volumes = "object.spec.?volumes.orValue([]).filter(v, has(v.hostPath))"
-    path = "v.hostPath.path"
-    devices = _leads(path, reads.host_paths)
-    licensed = registry.named(policy.backend.name).host_paths
-    if licensed:
-        excused = f"variables.shares && ({_leads(path, licensed)})"
-        devices = f"{devices} && !({excused})"
-    leads = f"(has(m.subPath) || has(m.subPathExpr)) && {path_conditions.sub_path(reads)}"
-    where = f"has(c.volumeMounts) && r.size() > 0 && c.volumeMounts.exists(m, {leads})"
-    sub = per_container(where, "'a sub-path'", "variables.all")
-    by_volume = f"r.filter(v, {devices}).map(v, {pair('v.name', path)})"
-    advice = "; remove the volume: a GPU that is requested under resources.limits brings its devices along"
-    yield Check(
-        "GPU304",
-        f"[{volumes}].map(r, {by_volume} + {sub})[0]",
-        'volume or container "{who}" mounts {what} of the node, and with it devices of GPUs that were not requested' + advice,
-    )
-    yield from _parents(reads, volumes, path)
-
-
-def _parents(_reads: Reads, volumes: str, path: str) -> Iterator[Check]:
-    above = path_conditions.leads_to(path, f"^{host_paths.above()}")
-    sockets = _leads(path, frozenset(gpu_markers.SOCKET_PATHS))
-    found = f"{volumes}.filter(v, {above} || {sockets}).map(v, {pair('v.name', path)})"
-    message = (
-        'volume "{who}" mounts {what} of the node, and with it devices, or a socket that hands them out; mount only '
-        "what is needed, such as one folder of its own for data"
-    )
-    yield Check("GPU304", f"(variables.wants ? {found} : [])", message)
-    yield Check("GPU304", f"(variables.wants ? [] : {found})", message, severity="info")
-
-
-def _leads(path: str, places: frozenset[str]) -> str:
-    """Return the condition that a path leads to one of these places, tested cheaply first."""
-    may = f"{path}.size() > {path_conditions.LONGEST} || {path_conditions.may_lead(path, places)}"
-    return f"({may}) && {path_conditions.leads_to(path, path_conditions.below(places))}"
-
-
 def limits_lifted(policy: Policy) -> Iterator[Check]:
     """GPU308: variables that lift the limits on a share of a card of NVIDIA's."""
     sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
@@ -260,7 +223,8 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     message = 'container "{who}" sets {what}, which can lift the limits that keep it to its share of the GPU' + advice
     all_but = f"{variables.that(f'!({harmless})', (*plain, *families, *ISOLATION_PREFIXES))}"
     preload = variables.that(f"!({harmless})", (PRELOAD,))
-    both = f"[{all_but}, ({asked.of(policy, preloads)} || c.name in variables.share) ? {preload} : ''].filter(x, x != '').join(', ')"
+    preloaded = f"({asked.of(policy, preloads)} || c.name in variables.share) ? {preload} : ''"
+    both = f"[{all_but}, {preloaded}].filter(x, x != '').join(', ')"
     source = variables.completing((*plain, *ISOLATION_PREFIXES), ISOLATION_PREFIXES)
     containers = f"variables.judged.filter(c, {asked.of(policy, shared)} || c.name in variables.share)"
     yield Check("GPU308", variables.findings(both, containers), message, on_ephemeral=True)
@@ -293,8 +257,8 @@ def host_namespaces(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU309",
         of_pod(found, f"{names}.join(' and ')"),
-        "the pod shares its GPU through MPS and sets {what}: true, which opens the work of the other clients of the MPS "
-        "daemon; remove it: the device plugin mounts what MPS needs",
+        "the pod shares its GPU through MPS and sets {what}: true, which opens the work of the other clients of the "
+        "MPS daemon; remove it: the device plugin mounts what MPS needs",
     )
 
 

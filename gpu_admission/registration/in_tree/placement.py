@@ -26,8 +26,12 @@ def zero(policy: Policy) -> Iterator[Check]:
     """GPU006: zero devices, where no share of them is requested beside it (which is another rule's mistake)."""
     devices = gpu_names.which(policy, "k", lambda each: each.unit == "device" and each.system != "portable")
     amounts = "c.resources.requests"
-    contradicted = any_of(_contradicted(policy, system, amounts) for system in sorted(set(known.CARD_COUNTERS.values())))
-    names = f"{amounts}.filter(k, ({devices}) && quantity({amounts}[k]).compareTo(quantity('0')) == 0 && !({contradicted}))"
+    contradicted = any_of(
+        _contradicted(policy, system, amounts) for system in sorted(set(known.CARD_COUNTERS.values()))
+    )
+    names = (
+        f"{amounts}.filter(k, ({devices}) && quantity({amounts}[k]).compareTo(quantity('0')) == 0 && !({contradicted}))"
+    )
     what = f"has(c.resources) && has({amounts}) ? {names}.join(', ') : ''"
     yield Check(
         "GPU006",
@@ -46,6 +50,25 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
     return f"((k in {texts(counters)} || {its}) && {amounts}.exists(o, o != k && ({other}) && {positive}))"
 
 
+def foreign(policy: Policy) -> Iterator[Check]:
+    """GPU101: a request in words that the policy's backend does not serve, which nothing here translates."""
+    names = gpu_names.which(policy, "k", lambda resource: asked.is_foreign(resource, policy))
+    if names == "false":
+        return
+    positive = asked.is_positive("c.resources.requests[k]")
+    found = f"{asked.REQUESTS}.filter(k, ({names}) && {positive}).map(k, k + ': ' + c.resources.requests[k]).join(', ')"
+    title = registry.named(policy.backend.name).title
+    yield Check(
+        "GPU101",
+        variables.findings(found, "variables.all"),
+        'container "{who}" asks for {what}, which nothing in this cluster offers: it is served by '
+        + title
+        + "; write the "
+        f"request in its words (gpu-admission translate --to {policy.backend.name} does)",
+        fix="safe",
+    )
+
+
 def wanted_scheduler(policy: Policy) -> str | None:
     """Return the scheduler that pods of the policy's backend need, None where it needs none of its own."""
     return policy.scheduler_name or registry.named(policy.backend.name).scheduler
@@ -59,15 +82,17 @@ def scheduler(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU202",
         of_pod(f"variables.served && !({_SCHEDULER} in {texts([*UNSET, wanted])})", _SCHEDULER),
-        "the pod asks for a GPU and its schedulerName is {what}, but in this cluster " + wanted + " shares out those GPUs; "
+        "the pod asks for a GPU and its schedulerName is {what}, but in this cluster "
+        + wanted
+        + " shares out those GPUs; "
         f"write schedulerName: {wanted}, or leave it out",
         fix="safe" if policy.spec.get("overwriteSchedulerName") else None,
     )
     yield Check(
         "GPU202",
         of_pod(f"variables.served && {_SCHEDULER} in {texts([each for each in UNSET if each != wanted])}"),
-        f"the pod asks for a GPU and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler does "
-        f"not know who has them; write schedulerName: {wanted} into the pod's spec",
+        f"the pod asks for a GPU and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler "
+        f"does not know who has them; write schedulerName: {wanted} into the pod's spec",
         severity="info",
         fix="safe",
     )
@@ -79,8 +104,8 @@ def node(_policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU203",
         of_pod(f"{name} != '' && variables.wants", name),
-        "the pod asks for a GPU and sets nodeName to {what}, which bypasses the scheduler that counts free GPUs; remove "
-        "nodeName and choose the node with nodeSelector or a nodeAffinity",
+        "the pod asks for a GPU and sets nodeName to {what}, which bypasses the scheduler that counts free GPUs; "
+        "remove nodeName and choose the node with nodeSelector or a nodeAffinity",
     )
 
 
@@ -125,14 +150,16 @@ def lacks_class(policy: Policy) -> str:
 def tolerates(policy: Policy) -> Iterator[Check]:
     """GPU206: a pod that tolerates the taints of GPU nodes and asks for no GPU."""
     keys = texts(sorted({*tolerations.taints(policy)} - {""}))
-    given = f"object.spec.?tolerations.orValue([]).filter(t, t.?key.orValue('') in {keys}).map(t, {pair(NOWHERE, 't.key')})"
+    given = (
+        f"object.spec.?tolerations.orValue([]).filter(t, t.?key.orValue('') in {keys}).map(t, {pair(NOWHERE, 't.key')})"
+    )
     daemon = "object.metadata.?ownerReferences.orValue([]).exists(o, o.kind == 'DaemonSet')"
     idle = f"!variables.wants && object.spec.?resourceClaims.orValue([]).size() == 0 && !{daemon}"
     yield Check(
         "GPU206",
         f"({idle} ? {given} : [])",
-        "the pod tolerates the taint {what} of GPU nodes but asks for no GPU, so it can take the place of pods that need "
-        "one; remove the toleration, or request the GPU under resources.limits",
+        "the pod tolerates the taint {what} of GPU nodes but asks for no GPU, so it can take the place of pods that "
+        "need one; remove the toleration, or request the GPU under resources.limits",
     )
 
 
@@ -146,8 +173,8 @@ def class_allowed(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU505",
         of_pod(f"variables.wants && {_CLASS} != '' && !({_is_one_of(_CLASS, patterns)})", _CLASS),
-        "the pod requests a GPU and sets runtimeClassName to {what}, which this cluster's policy does not allow for GPU "
-        f"pods; {others}remove runtimeClassName",
+        "the pod requests a GPU and sets runtimeClassName to {what}, which this cluster's policy does not allow for "
+        f"GPU pods; {others}remove runtimeClassName",
     )
 
 
@@ -160,8 +187,8 @@ def namespace_allowed(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU506",
         of_pod(f"variables.wants && !({_is_one_of(name, sorted(allowed.patterns))})", name),
-        "the pod requests a GPU in the namespace {what}, where this cluster's policy allows none; create it in a namespace "
-        "for GPUs, or ask the administrator to add this one",
+        "the pod requests a GPU in the namespace {what}, where this cluster's policy allows none; create it in a "
+        "namespace for GPUs, or ask the administrator to add this one",
     )
 
 
@@ -181,11 +208,13 @@ def too_many(policy: Policy) -> Iterator[Check]:
         tests.append(f"!{texts(map(str, counts))}.exists(x, {amount}.compareTo(quantity(x)) == 0)")
     if not tests:
         return
-    names = f"{asked.REQUESTS}.filter(k, ({devices}) && {asked.is_positive('c.resources.requests[k]')} && ({any_of(tests)}))"
+    positive = asked.is_positive("c.resources.requests[k]")
+    names = f"{asked.REQUESTS}.filter(k, ({devices}) && {positive} && ({any_of(tests)}))"
     limits = [f"at most {most}"] * bool(most)
     limits += [f"one of {', '.join(map(str, sorted(counts)))}"] * bool(counts)
     yield Check(
         "GPU009",
         variables.findings(f"{names}.map(k, k + ': ' + c.resources.requests[k]).join(', ')", "variables.all"),
-        'container "{who}" asks for {what}, and this cluster\'s policy allows ' + f"{' and '.join(limits)}; ask for that",
+        'container "{who}" asks for {what}, and this cluster\'s policy allows '
+        f"{' and '.join(limits)}; ask for that",
     )

@@ -38,13 +38,21 @@ _JOINED = {**_PODS, "operations": ["UPDATE"], "resources": ["pods/ephemeralconta
 _LEFT_OUT = "kube-system"  # whose pods the control plane needs, whatever a policy says
 
 
-def objects(policies: Sequence[Policy], name: str, version: Version) -> list[dict[str, Any]]:
+def objects(
+    policies: Sequence[Policy], name: str, version: Version, *, fail_open: bool = False
+) -> list[dict[str, Any]]:
     """Return the policies and bindings for API servers of a version.
+
+    ``fail_open`` admits a Pod of which an expression cannot be evaluated.
 
     Of several policies the first that is for a namespace judges there. Raises ValueError where a policy has more
     exemptions than a condition can hold.
     """
-    return [each for number in range(len(policies)) for each in _of_policy(policies, number, name, version)]
+    found = [each for number in range(len(policies)) for each in _of_policy(policies, number, name, version)]
+    for spec in [each["spec"] for each in found] if fail_open else ():
+        if "failurePolicy" in spec:
+            spec["failurePolicy"] = "Ignore"
+    return found
 
 
 def _of_policy(policies: Sequence[Policy], number: int, name: str, version: Version) -> list[dict[str, Any]]:
@@ -64,7 +72,7 @@ def _of_policy(policies: Sequence[Policy], number: int, name: str, version: Vers
 
 
 def is_repaired(check: Check, repaired: set[str], action: Action) -> bool:
-    """Tell whether a check need not be made because what it finds is always repaired before; a denial is made sure of."""
+    """Tell whether a check need not be made because what it finds is always repaired before; denials are."""
     return check.fix == "safe" and action != "deny" and check.rule.id in repaired and check.rule.id != "GPU302"
 
 

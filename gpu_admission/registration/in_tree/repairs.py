@@ -1,8 +1,8 @@
 """The safe fixes as one JSON Patch in CEL: each rule's operations are worked out on the Pod as it arrives.
 
 None of them makes a difference to another, so that one expression can hold them all, in the order of the rules: the API
-server pays for every mutation of a policy, whether it changes anything or not. ``c`` is a container, ``i`` its number in its
-list. What is long to say of containers stands in variables, by their number in ``variables.all`` (``{at}``).
+server pays for every mutation of a policy, whether it changes anything or not. ``c`` is a container, ``i`` its number
+in its list. What is long to say of containers stands in variables, by their number in ``variables.all`` (``{at}``).
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
 # The rules whose repairs one expression makes, under the first of them.
-_WITH = {rule: (rule,) for rule in ("GPU001", "GPU201", "GPU202", "GPU204")} | {"GPU301": ("GPU301", "GPU302", "GPU310")}
+_WITH = {rule: (rule,) for rule in ("GPU001", "GPU201", "GPU202", "GPU204")} | {
+    "GPU301": ("GPU301", "GPU302", "GPU310")
+}
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
@@ -46,7 +48,7 @@ def rules_of(policy: Policy) -> list[Rule]:
 
 
 def of(policy: Policy) -> dict[str, str]:
-    """Return CEL lists of JSON Patch operations, by the first rule whose repairs they are, in the order of the rules."""
+    """Return CEL lists of JSON Patch operations, by the first rule whose repairs they are, in the rules' order."""
     made: dict[str, Callable[[Policy], str]] = {
         "GPU001": _limits,
         "GPU201": _tolerations,
@@ -54,7 +56,9 @@ def of(policy: Policy) -> dict[str, str]:
         "GPU204": _runtime_class,
         "GPU301": _visible_devices,
     }
-    found = {rule: make(policy) for rule, make in made.items() if any(policy.fixes(BY_ID[each]) for each in _WITH[rule])}
+    found = {
+        rule: make(policy) for rule, make in made.items() if any(policy.fixes(BY_ID[each]) for each in _WITH[rule])
+    }
     return {rule: operations for rule, operations in found.items() if operations}
 
 
@@ -185,11 +189,10 @@ def _visible_devices(policy: Policy) -> str:
     gone = "variables.hiding[{at}]"
     unset = f"(!{variables.sets(visible_devices.NVIDIA)} || {name} in {gone}) && !({name} in variables.begun[{{at}}])"
     blinds = f"[{unset} ? {_blinding(policy)} : ''].filter(v, v != '').map(v, {{'name': {name}, 'value': v}})"
-    others = f"variables.unprefixed[{{at}}].filter(x, !(x in variables.begun[{{at}}]) && !b.exists(e, e.name == x))"
+    others = "variables.unprefixed[{at}].filter(x, !(x in variables.begun[{at}]) && !b.exists(e, e.name == x))"
     values = f"{{{', '.join(f'{text(each)}: {text(visible_devices.off(each, policy))}' for each in _OFF)}}}"
-    entries = (
-        f"[{blinds}].map(b, variables.begun[{{at}}].map(x, {_entry(values)}) + b + {others}.map(x, {_entry(values)}))[0]"
-    )
+    entry = _entry(values)
+    entries = f"[{blinds}].map(b, variables.begun[{{at}}].map(x, {entry}) + b + {others}.map(x, {entry}))[0]"
     append = "n.map(e, JSONPatch{op: 'add', path: {base} + '/env/-', value: e})"
     whole = "[JSONPatch{op: 'add', path: {base} + '/env', value: n}]"
     left = f"has(c.env) && c.env.exists(e, !(e.name in {gone}))"
@@ -221,7 +224,9 @@ def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str)
     if not policy.fixes(BY_ID[rule]):
         return "variables.all.map(c, [''].filter(x, false))"
     unset = "!c.?env.orValue([]).exists(e, e.name == x)"
-    found = f"{texts(names)}.filter(x, {unset} && (f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix))"
+    found = (
+        f"{texts(names)}.filter(x, {unset} && (f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix))"
+    )
     able = f"has(c.envFrom) && !({asked.of(policy)}) && !({_MISSPELT})"
     each = f"{able} ? c.envFrom.filter(f, {sources}).map(f, {found}).flatten().distinct() : []"
     return f"lists.range(variables.all.size()).map(i, [variables.all[i]].map(c, {each})[0])"

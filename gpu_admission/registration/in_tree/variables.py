@@ -20,7 +20,9 @@ if TYPE_CHECKING:
 LONGEST_VALUE = 4096  # of which more than its size is looked at, as in ``rules.env_vars``
 FEW = 8  # variables that matter, of one container, among which the last of each name is told
 _VALUE = "e.?value.orValue('')"
-_SPACE = "[" + "".join({"\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}.get(s, s) for s in SPACES) + "]"
+_SPACE = (
+    "[" + "".join({"\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}.get(s, s) for s in SPACES) + "]"
+)
 _ALL_NONE = f"^(({_SPACE}*(none)?{_SPACE}*),)*{_SPACE}*(none)?{_SPACE}*$"
 _SOME_VOID = f"(^|,){_SPACE}*void{_SPACE}*(,|$)"
 # What Go's strconv.ParseBool takes for true (``rules.visible_devices``).
@@ -57,7 +59,7 @@ def shows(lists: Iterable[DeviceList]) -> str:
     )
 
 
-def _hides(void_wins: bool, none: Collection[str]) -> str:  # noqa: FBT001 - a fact of a list
+def _hides(void_wins: bool, none: Collection[str]) -> str:
     """Return the condition that the value of ``e`` certainly shows no card (``DeviceList.shows_none``)."""
     plain = f"{_VALUE} in {texts(none)}"
     if not void_wins:
@@ -95,14 +97,13 @@ def completing(names: Iterable[str], families: Iterable[str] = ()) -> str:
     A name that ``env`` sets is out of reach; a family never is (``rules.env_vars.open_sources``).
     """
     exact = texts(sorted(names))
-    of_names = f"{exact}.exists(x, x.startsWith(f.prefix) && x != f.prefix && !c.?env.orValue([]).exists(e, e.name == x))"
-    tests = [f"(f.prefix in {texts(patterns.prefixes(names))} && {of_names})"]
-    for family in families:
-        tests.append(f"f.prefix.startsWith({text(family)}) || {text(family)}.startsWith(f.prefix)")
-    has_prefix = "f.?prefix.orValue('') != ''"
-    return (
-        f"(has(c.envFrom) ? c.envFrom.filter(f, {has_prefix} && ({any_of(tests)})).map(f, f.prefix).join(', ') : '')"
+    of_names = (
+        f"{exact}.exists(x, x.startsWith(f.prefix) && x != f.prefix && !c.?env.orValue([]).exists(e, e.name == x))"
     )
+    tests = [f"(f.prefix in {texts(patterns.prefixes(names))} && {of_names})"]
+    tests += [f"f.prefix.startsWith({text(each)}) || {text(each)}.startsWith(f.prefix)" for each in families]
+    has_prefix = "f.?prefix.orValue('') != ''"
+    return f"(has(c.envFrom) ? c.envFrom.filter(f, {has_prefix} && ({any_of(tests)})).map(f, f.prefix).join(', ') : '')"
 
 
 def sets(name: str) -> str:
@@ -117,5 +118,7 @@ def switches(severity: str) -> list[str]:
 
 def harmless_values(values: Mapping[str, Collection[str]]) -> str:
     """Return the condition that ``e`` has a value that its name makes harmless, whatever its case."""
-    tests = [f"(e.name == {text(name)} && {_VALUE}.lowerAscii() in {texts(sorted(its))})" for name, its in values.items()]
+    tests = [
+        f"(e.name == {text(name)} && {_VALUE}.lowerAscii() in {texts(sorted(its))})" for name, its in values.items()
+    ]
     return f"!has(e.valueFrom) && ({any_of(tests)})" if tests else "false"

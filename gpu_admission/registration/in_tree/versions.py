@@ -10,7 +10,8 @@ _SHAPE = re.compile(r"v?(\d{1,3})\.(\d{1,4})(\.\d{1,4})?([-+][0-9A-Za-z.+-]{1,64
 # kubernetes/website: content/en/docs/reference/command-line-tools-reference/feature-gates, the release of v1 of each
 _VALIDATING: Version = (1, 30)
 _MUTATING: Version = (1, 36)
-_MATCH_CONDITIONS: Version = (1, 28)  # on by default, beta; v1 since 1.30
+_MATCH_CONDITIONS: Version = (1, 29)  # beta and on by default since 1.28, but without optional values in CEL
+_CONFIGURATIONS: Version = (1, 16)
 
 
 def parse(raw_value: str) -> Version:
@@ -19,6 +20,11 @@ def parse(raw_value: str) -> Version:
     if found is None:
         raise ValueError(f"{raw_value[:40]!r} is not a version of Kubernetes; write, for example, 1.30")
     return int(found[1]), int(found[2])
+
+
+def has_webhook_configurations(version: Version) -> bool:
+    """Tell whether webhook configurations are served as v1."""
+    return version >= _CONFIGURATIONS
 
 
 def has_validating_policies(version: Version) -> bool:
@@ -32,7 +38,7 @@ def has_mutating_policies(version: Version) -> bool:
 
 
 def has_match_conditions(version: Version) -> bool:
-    """Tell whether webhook configurations can have matchConditions."""
+    """Tell whether webhook configurations can have the matchConditions that are made here."""
     return version >= _MATCH_CONDITIONS
 
 

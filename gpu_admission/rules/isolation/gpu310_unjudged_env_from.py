@@ -69,9 +69,7 @@ _ENV_FROM = """\
         - configMapRef: {name: settings}
 """
 _EMPTY = '""'
-_CLOSED = "".join(
-    f"        - name: {name}\n          value: {visible_devices.off(name) or _EMPTY}\n" for name in NAMES
-)
+_CLOSED = "".join(f"        - name: {name}\n          value: {visible_devices.off(name) or _EMPTY}\n" for name in NAMES)
 
 RULE = Rule(
     id=ID,
