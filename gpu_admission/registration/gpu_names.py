@@ -158,7 +158,8 @@ def half_right(policy: Policy, *, domains: bool = True) -> str:
         near = [typo_patterns.near(rest, resource_typos.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
         found.append(f"{_exactly([domain])}/({'|'.join(near)})")
         if domains:
-            found.append(f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
+            nearly = typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1, digits=True)
+            found.append(f"({nearly})/{_exactly(its)}")
     return f"^({'|'.join(found)})$"
 
 

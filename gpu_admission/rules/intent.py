@@ -18,6 +18,8 @@ CLAIM = "the claim"
 ANNOTATION = "the annotation that asks for a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+# Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
+OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -29,7 +31,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if container.resources.get("claims"):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in WORDS):
+        if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
             return f"the request for {escape(name[:80])}"
     if container is pod.shares:
         return ANNOTATION
@@ -37,6 +39,13 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if elsewhere is None:
         elsewhere = pod.cache["meant"] = _elsewhere(workload, pod, policy)
     return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
+
+
+def _may_be_a_gpus(name: str) -> bool:
+    _, _, device = name.lower().partition("/")
+    if "gpu" not in device and any(word in device for word in OF_NETWORKS):
+        return False
+    return any(word in name.lower() for word in WORDS)
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:

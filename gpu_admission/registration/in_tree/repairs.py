@@ -254,7 +254,10 @@ def _misspelt(policy: Policy) -> str:
     It names a resource that nearly is a GPU's, or sounds like one; or the pod's nodeSelector counts one that nobody
     requests, which is meant for the only container or for any.
     """
-    words = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
+    sounds = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
+    device = "k.lowerAscii().split('/', 2)[1]"
+    of_networks = any_of(f"d.contains({text(word)})" for word in intent.OF_NETWORKS)
+    words = f"k.contains('/') && ({sounds}) && ![{device}].exists(d, !d.contains('gpu') && ({of_networks}))"
     odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
     near = gpu_names.resembles(policy, "k")
     home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
