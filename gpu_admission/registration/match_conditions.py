@@ -57,11 +57,9 @@ def not_exempt(policies: Sequence[Policy], left_out: Collection[str]) -> str:
 def judging(policies: Sequence[Policy], number: int, left_out: Collection[str]) -> str:
     """Return the condition that one of the policies judges here and exempts nobody; empty for always.
 
-    Raises ValueError as ``not_exempt`` does.
+    Those before it must be for some namespaces only. Raises ValueError as ``not_exempt`` does.
     """
-    earlier = [
-        f"!({_is(_NAMESPACE, policy.match.patterns)})" if policy.match else "false" for policy in policies[:number]
-    ]
+    earlier = [f"!({_is(_NAMESPACE, policy.match.patterns)})" for policy in policies[:number]]
     policy = policies[number]
     here = [f"({_is(_NAMESPACE, policy.match.patterns)})"] * bool(policy.match)
     expression = " &&\n".join([*earlier, *here, *_not_exempt(policy, left_out)])

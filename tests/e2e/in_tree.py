@@ -5,8 +5,10 @@ import re
 from collections import defaultdict
 
 from e2e.webhooks import settled
+from touching import containers
 
 from gpu_admission import rules
+from gpu_admission.backends import hami_vendors
 from gpu_admission.core.finding import ACTION_OF
 from gpu_admission.engine.engine import Engine
 from gpu_admission.registration.in_tree import checks, policies, repairs
@@ -21,7 +23,7 @@ PLURAL = {
 }
 EXEMPT = "kube-system"  # in which no in-tree policy judges
 VERSION = (1, 36)
-_ID = re.compile(r"\b(GPU\d{3}) [a-z-]+: ")
+_ID = re.compile(r"\b(GPU\d{3}) [a-z]+")
 # A pod that each policy repairs or refuses, whatever its backend: it tells when the policies are in force.
 PROBE = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}
 
@@ -143,6 +145,31 @@ def comparable(obj):
 
 # Which refusals of a sharing backend only the webhook knows, and what it makes of pods that it would translate.
 OF_BACKENDS = frozenset({"GPU101", "GPU102", "GPU103", "GPU104", "GPU105", "GPU106", "GPU107", "GPU108", "GPU109"})
+
+
+# Why in-tree policies may say something else of a pod than the engine does: each is documented with its rule.
+EXCEPTIONS = {
+    "a sub-path that depends on variables (GPU304)": lambda pod, _: any(
+        "$" in mount.get("subPathExpr", "") for each in containers(pod) for mount in each.get("volumeMounts") or ()
+    ),
+    "other makers' cards in HAMi's words (GPU202)": lambda pod, policy: (
+        policy.backend.name == "hami"
+        and any(hami_vendors.gathered(dict.fromkeys(amounts(each))) for each in containers(pod))
+    ),
+    "a variable that refers to others (GPU301, GPU308)": lambda pod, _: any(
+        "$" in each.get("value", "") for container in containers(pod) for each in container.get("env") or ()
+    ),
+}
+
+
+def amounts(container):
+    resources = container.get("resources") or {}
+    return [name for side in ("limits", "requests") for name in resources.get(side) or ()]
+
+
+def exceptions(pod, policy):
+    """The documented reasons why the two may differ on a pod."""
+    return [reason for reason, holds in EXCEPTIONS.items() if holds(pod, policy)]
 
 
 def is_for_the_backend(pod, policy):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
-LONGEST = 120
+LONGEST = 100
 """Characters of a value that a message shows: the API server drops messages of more than 5 KiB."""
 NOWHERE = "''"  # the pod itself
 WHO, WHAT = "{who}", "{what}"

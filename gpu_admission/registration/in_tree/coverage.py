@@ -45,7 +45,7 @@ class Coverage:
 _REFUSED = "the API server refuses such a Pod before any policy is evaluated; a custom kind only the webhook judges"
 _EXPANDED = "a value that refers to other variables may be any; an entry that a later one overrides counts where a "
 _EXPANDED += "container sets more than eight such variables"
-_OF: dict[str, Coverage] = {
+RULES: dict[str, Coverage] = {
     "GPU001": Coverage("in-tree"),
     "GPU002": Coverage("API server", _REFUSED),
     "GPU003": Coverage("API server", _REFUSED),
@@ -70,7 +70,7 @@ _OF: dict[str, Coverage] = {
     "GPU109": Coverage("webhook", _BACKEND),
     "GPU110": Coverage("webhook", "it compares annotations with those that KAI reads"),
     "GPU201": Coverage("partly", "a toleration that GPU208 would mend does not count: another is added"),
-    "GPU202": Coverage("partly", "pods that ask in words of another backend, or mix several"),
+    "GPU202": Coverage("partly", "pods in another backend's words, in several's, or of other makers' cards (HAMi)"),
     "GPU203": Coverage("in-tree"),
     "GPU204": Coverage("in-tree"),
     "GPU205": Coverage("webhook", _TEMPLATES),
@@ -102,7 +102,7 @@ _OF: dict[str, Coverage] = {
 
 def of(rule: Rule) -> Coverage:
     """Return how much of a rule is enforced in-tree."""
-    return _OF[rule.id]
+    return RULES[rule.id]
 
 
 def exported(policy: Policy) -> list[Rule]:
@@ -130,7 +130,5 @@ def notes(policies: Sequence[Policy], version: Version) -> Iterator[str]:
 def _extent(rule: Rule, enforced: list[Rule]) -> str:
     coverage = of(rule)
     if coverage.extent in {"in-tree", "partly"} and rule not in enforced:
-        return (
-            "nothing to enforce under this policy" if coverage.extent == "in-tree" else f"not enforced: {coverage.lost}"
-        )
+        return "nothing of it is enforced under this policy"
     return str(coverage)

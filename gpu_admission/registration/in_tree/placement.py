@@ -86,6 +86,7 @@ def scheduler(policy: Policy) -> Iterator[Check]:
         + wanted
         + " shares out those GPUs; "
         f"write schedulerName: {wanted}, or leave it out",
+        severity="error",
         fix="safe" if policy.spec.get("overwriteSchedulerName") else None,
     )
     yield Check(
@@ -201,7 +202,7 @@ def _is_one_of(value: str, patterns: list[str]) -> str:
 def too_many(policy: Policy) -> Iterator[Check]:
     """GPU009, of one container: more than the policy allows, or not a number that it allows."""
     devices = gpu_names.which(policy, "k", lambda each: each.unit == "device")
-    most, counts = policy.limits.get("perContainer"), policy.limits.get("counts")
+    most, counts = policy.limits.get("perContainer"), sorted(policy.limits.get("counts") or ())
     amount = "quantity(c.resources.requests[k])"
     tests = [f"{amount}.isGreaterThan(quantity({text(str(most))}))"] * bool(most)
     if counts:
@@ -211,7 +212,7 @@ def too_many(policy: Policy) -> Iterator[Check]:
     positive = asked.is_positive("c.resources.requests[k]")
     names = f"{asked.REQUESTS}.filter(k, ({devices}) && {positive} && ({any_of(tests)}))"
     limits = [f"at most {most}"] * bool(most)
-    limits += [f"one of {', '.join(map(str, sorted(counts)))}"] * bool(counts)
+    limits += [f"one of {', '.join(map(str, counts))}"] * bool(counts)
     yield Check(
         "GPU009",
         variables.findings(f"{names}.map(k, k + ': ' + c.resources.requests[k]).join(', ')", "variables.all"),

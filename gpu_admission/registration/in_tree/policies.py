@@ -7,11 +7,14 @@ that are judged here, so that a Pod without a GPU costs no more than they do.
 
 from __future__ import annotations
 
+import re
+
 from gpu_admission.backends import registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import KAI
 from gpu_admission.engine.rule import POD
 from gpu_admission.registration import globs, match_conditions, touches_gpu, webhook_configurations
+from gpu_admission.registration.cel_literals import text
 from gpu_admission.rules import declared_reads
 
 from . import asked, checks, repairs
@@ -35,6 +38,9 @@ _ACTIONS: dict[Action, str] = {"deny": "Deny", "warn": "Warn", "audit": "Audit"}
 _PODS = {"apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced"}
 _CREATED = {**_PODS, "operations": ["CREATE"], "resources": ["pods"]}
 _JOINED = {**_PODS, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
+# The API server drops what a messageExpression returns beyond 5 KiB; in the values of a message only paths may be other
+# than ASCII.
+LONGEST_MESSAGE = 4000
 _LEFT_OUT = "kube-system"  # whose pods the control plane needs, whatever a policy says
 
 
@@ -48,7 +54,9 @@ def objects(
     Of several policies the first that is for a namespace judges there. Raises ValueError where a policy has more
     exemptions than a condition can hold.
     """
-    found = [each for number in range(len(policies)) for each in _of_policy(policies, number, name, version)]
+    # One that is for every namespace judges wherever none before it does: the rest never do.
+    last = next((number for number, policy in enumerate(policies) if not policy.match), len(policies) - 1)
+    found = [each for number in range(last + 1) for each in _of_policy(policies, number, name, version)]
     for spec in [each["spec"] for each in found] if fail_open else ():
         if "failurePolicy" in spec:
             spec["failurePolicy"] = "Ignore"
@@ -136,11 +144,20 @@ def _one_message(named: dict[str, Check]) -> list[dict[str, Any]]:
     return [
         {
             "expression": " && ".join(f"{found}.size() == 0" for found in lists),
-            "messageExpression": f"[\n{parts}\n].filter(m, m != '').join('; ')",
+            "messageExpression": f"[[\n{parts}\n].filter(m, m != '').join('; ')].map(m, {_short_of(lists)})[0]",
             "message": f"the pod breaks a rule on GPUs, one of {rules}",
             "reason": "Forbidden",
         }
     ]
+
+
+def _short_of(lists: dict[str, Check]) -> str:
+    """Return a CEL text: the message ``m``, or the names of the rules where it is longer than the API server takes."""
+    names = ", ".join(
+        f"({found}.size() == 0 ? '' : {text(f'{check.rule.id} {check.rule.name}')})" for found, check in lists.items()
+    )
+    short = f"'the pod breaks these rules on GPUs: ' + [{names}].filter(n, n != '').join(', ')"
+    return f"m.size() <= {LONGEST_MESSAGE} ? m : {short}"
 
 
 def _a_message_each(named: dict[str, Check]) -> list[dict[str, Any]]:
@@ -177,7 +194,8 @@ def _used(known: dict[str, str], expressions: str) -> list[dict[str, str]]:
     """Return those of the variables that the expressions use, and those that these use, in their order."""
     needed: list[dict[str, str]] = []
     for name, expression in reversed(known.items()):
-        if f"variables.{name}" in expressions or any(f"variables.{name}" in each["expression"] for each in needed):
+        used = re.compile(rf"\bvariables\.{name}\b")
+        if used.search(expressions) or any(used.search(each["expression"]) for each in needed):
             needed.insert(0, {"name": name, "expression": expression})
     return needed
 
