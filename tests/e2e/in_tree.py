@@ -31,10 +31,11 @@ PROBE = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}
 class InTree:
     """The policies of one GPUPolicy in force on an API server; errors of expressions refuse the pod."""
 
-    def __init__(self, api, policy):
+    def __init__(self, api, policy, *, before=(), probe=True):
         self.api = api
         self.policy = policy
-        self.objects = policies.objects([policy], "parity", VERSION)
+        self.objects = policies.objects([*before, policy], "parity", VERSION)
+        self._probe = probe
 
     def __enter__(self):
         for obj in self.objects:
@@ -54,6 +55,8 @@ class InTree:
     def _wait(self, *, in_force):
         """Wait until every policy acts on a pod that it is for; an audit leaves no trace in an answer."""
         actions = {obj["metadata"]["name"].rpartition("-")[2] for obj in self.objects} - {"audit"}
+        if not self._probe:
+            return
         for action in sorted(actions):
             settled(lambda what=action: (what in self.acts(bad_for(what))) == in_force)
 

@@ -34,6 +34,7 @@ _WITH = {rule: (rule,) for rule in ("GPU001", "GPU201", "GPU202", "GPU204")} | {
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
+_FEW_SOURCES = 8  # of variables, whose own order is kept as the engine keeps it
 _MISSPELT = "variables.misspelt[i]"
 _OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
 _FAMILIES = any_of(
@@ -224,11 +225,12 @@ def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str)
     if not policy.fixes(BY_ID[rule]):
         return "variables.all.map(c, [''].filter(x, false))"
     unset = "!c.?env.orValue([]).exists(e, e.name == x)"
-    found = (
-        f"{texts(names)}.filter(x, {unset} && (f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix))"
-    )
+    begins = "(f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix)"
+    found = f"{texts(names)}.filter(x, {begins} && {unset})"
     able = f"has(c.envFrom) && !({asked.of(policy)}) && !({_MISSPELT})"
-    each = f"{able} ? c.envFrom.filter(f, {sources}).map(f, {found}).flatten().distinct() : []"
+    by_source = f"c.envFrom.filter(f, {sources}).map(f, {found}).flatten().distinct()"
+    by_name = f"{texts(names)}.filter(x, c.envFrom.exists(f, {sources} && {begins}) && {unset})"
+    each = f"!({able}) ? [''].filter(x, false) : c.envFrom.size() <= {_FEW_SOURCES} ? {by_source} : {by_name}"
     return f"lists.range(variables.all.size()).map(i, [variables.all[i]].map(c, {each})[0])"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import registry
 from gpu_admission.registration import path_conditions
-from gpu_admission.registration.cel_literals import any_of, text
+from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import declared_reads, gpu_markers, host_paths
 from gpu_admission.rules.isolation import gpu304_device_host_path, gpu305_device_list_mount
 
@@ -43,7 +43,7 @@ def mounted(policy: Policy) -> Iterator[Check]:
 
 
 def _parents(volumes: str, path: str) -> Iterator[Check]:
-    above = path_conditions.leads_to(path, f"^{host_paths.above()}")
+    above = _is_above(path)
     sockets = _leads(path, frozenset(gpu_markers.SOCKET_PATHS))
     found = f"{volumes}.filter(v, {above} || {sockets}).map(v, {pair('v.name', path)})"
     message = (
@@ -75,3 +75,17 @@ def _leads(path: str, places: frozenset[str]) -> str:
     """Return the condition that a path leads to one of these places, tested cheaply first."""
     may = f"{path}.size() > {path_conditions.LONGEST} || {path_conditions.may_lead(path, places)}"
     return f"({may}) && {path_conditions.leads_to(path, path_conditions.below(places))}"
+
+
+def _is_above(path: str) -> str:
+    """Return the condition that a path is a folder above devices: as it is mostly written, or in any spelling."""
+    plain = {each for folder in host_paths.PARENTS for each in _written(folder)}
+    roots = [root.removeprefix("/var") for root in gpu_markers.DRIVER_ROOTS]
+    odd = [f"{path}.contains({text(part)})" for part in ("//", "/.", "/proc/", *roots)]
+    odd += [f"{path}.endsWith('/')", f"!{path}.startsWith('/')"]
+    spelt = path_conditions.leads_to(path, f"^{host_paths.above()}")
+    return f"({path} in {texts(sorted(plain))} || ({any_of(odd)}) && {spelt})"
+
+
+def _written(folder: str) -> tuple[str, ...]:
+    return (folder, f"/var{folder}") if folder.startswith("/run") else (folder,)
