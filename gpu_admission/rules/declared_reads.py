@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 
-def by_rules(policy: Policy, sight: str, rules: Iterable[Rule] = ALL) -> list[Reads]:
-    """Return the markers of those of the rules that matter on what admission sees (``pod`` or ``template``)."""
-    return reads.union([of_rule(rule, policy) for rule in rules if _matters(rule, policy, sight)])
+def by_rules(policy: Policy, sight: str) -> list[Reads]:
+    """Return the markers of all rules that matter on what admission sees (``pod`` or ``template``)."""
+    return reads.union([of_rule(rule, policy) for rule in ALL if _matters(rule, policy, sight)])
 
 
 def at_mutation(policy: Policy, rules: Iterable[Rule] = ALL) -> list[Reads]:

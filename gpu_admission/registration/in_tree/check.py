@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from gpu_admission.registration.cel_literals import text
-from gpu_admission.rules import BY_ID, consequences
+from gpu_admission.rules import BY_ID, consequences, declared_reads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.finding import Action, Safety, Severity
+    from gpu_admission.engine.reads import Reads
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
@@ -24,9 +25,10 @@ class Check:
     pod) and what stands there. ``message`` shows the first pair in place of ``{who}`` and ``{what}``, and ends with
     what to write instead. ``fix`` is the safety of the repair that such findings come with. ``on_ephemeral`` tells that
     ``finds`` goes through ``variables.judged``, so that it also holds for ephemeral containers that join a Pod.
+    ``reads`` are the markers of Pods without a GPU, where it needs fewer than its rule.
     """
 
-    __slots__ = ("finds", "fix", "message", "on_ephemeral", "rule", "severity")
+    __slots__ = ("_reads", "finds", "fix", "message", "on_ephemeral", "rule", "severity")
 
     def __init__(
         self,
@@ -37,6 +39,7 @@ class Check:
         severity: Severity | None = None,
         fix: Safety | None = None,
         on_ephemeral: bool = False,
+        reads: Reads | None = None,
     ) -> None:
         self.rule: Rule = BY_ID[rule]
         self.finds = finds
@@ -44,11 +47,26 @@ class Check:
         self.severity: Severity = severity or self.rule.severity
         self.fix: Safety | None = fix
         self.on_ephemeral = on_ephemeral
+        self._reads = reads
+
+    def reads(self, policy: Policy) -> Reads:
+        """Return the markers of Pods without a GPU of which it can find anything."""
+        return declared_reads.of_rule(self.rule, policy) if self._reads is None else self._reads
 
     def action(self, policy: Policy) -> Action:
-        """Return what such a finding leads to under a policy, its mode included."""
+        """Return what such a finding leads to under a policy, its mode included.
+
+        What would only be noted because nobody said otherwise is no reason to look at every Pod, as in
+        ``rules.declared_reads``.
+        """
         action = policy.action(self.rule, self.severity)
-        if action == "off" or not policy.is_enabled(self.rule):
+        setting = policy.settings.get(self.rule.id)
+        asked_for = setting is not None and setting.action is not None
+        if (
+            action == "off"
+            or not policy.is_enabled(self.rule)
+            or (action == "audit" and not asked_for and not self.fix)
+        ):
             return "off"
         return consequences.at_validation(self.rule, action, self.fix, policy)
 

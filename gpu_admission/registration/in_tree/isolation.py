@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, registry
+from gpu_admission.engine.reads import Reads
 from gpu_admission.registration import container_conditions, patterns
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import device_count, gpu_markers, privileges, visible_devices
@@ -20,6 +21,7 @@ from gpu_admission.rules.runtime_variables import (
     LEGACY,
     MPS_PREFIX,
     PRELOAD,
+    SWITCHES,
 )
 
 from . import asked, variables
@@ -66,6 +68,7 @@ def switched(policy: Policy) -> Iterator[Check]:
             'container "{who}" sets {what}, which opens more than the cards that it was given' + advice,
             severity=severity,
             on_ephemeral=True,
+            reads=Reads(variables={name: ("", SWITCHES[name].off) for name in names}),
         )
 
 

@@ -12,7 +12,7 @@ import re
 from gpu_admission.backends import registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import KAI
-from gpu_admission.engine.rule import POD
+from gpu_admission.engine import reads
 from gpu_admission.registration import globs, match_conditions, touches_gpu, webhook_configurations
 from gpu_admission.registration.cel_literals import text
 from gpu_admission.rules import declared_reads
@@ -112,7 +112,7 @@ def _mutating(policies: Sequence[Policy], number: int, operations: dict[str, str
 
 def _validating(policies: Sequence[Policy], number: int, members: list[Check], action: Action) -> dict[str, Any]:
     policy = policies[number]
-    declared = declared_reads.by_rules(policy, POD, dict.fromkeys(check.rule for check in members))
+    declared = reads.union([check.reads(policy) for check in members])
     named = _named(members)
     found = [{"name": name, "expression": check.expression()} for name, check in named.items()]
     validations = _one_message(named) if action == "deny" else _a_message_each(named)
