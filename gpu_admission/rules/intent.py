@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 CLAIM = "the claim"
-ANNOTATION = "the annotation that asks for a share of a GPU"
+ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 # Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
@@ -33,7 +33,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
             return f"the request for {escape(name[:80])}"
-    if container is pod.shares:
+    if container is pod.shared_container:
         return ANNOTATION
     elsewhere: dict[Pointer, str] | None = pod.cache.get("meant")
     if elsewhere is None:
@@ -52,7 +52,7 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
     """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
     for stray in misplaced_resources.find(workload, policy):
-        found[pod.pointer if stray.home is None else stray.home.pointer] = (
+        found[pod.pointer if stray.target is None else stray.target.pointer] = (
             "the GPU that is requested in the wrong place"
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):
