@@ -30,7 +30,11 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
     a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
     """
-    if pod.claims.serve(container) is not False or any(["claims" in each for each in _around(container)]):
+    if (
+        pod.claims.idle
+        or pod.claims.serve(container) is not False
+        or any(["claims" in each for each in _around(container)])
+    ):
         return CLAIM
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
