@@ -1,4 +1,4 @@
-"""What a container or a pod says about GPUs, sorted by the system in whose words it says it."""
+"""What a container or a pod says about GPUs, sorted by the system in whose names it says it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class UnreadableRequestError(Exception):
 
 
 class NativeRequest:
-    """One container's request in the words of one system.
+    """One container's request in the names of one system.
 
     ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it, ``claims`` the GPUs that
     it is given by claims, and ``sharer`` another container of the pod that uses one of those devices meanwhile.
@@ -183,7 +183,7 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
-    """Make a system of its own of what is said in HAMi's words about other makers' cards."""
+    """Make a system of its own of what is said in HAMi's names about other makers' cards."""
     from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():

@@ -173,7 +173,7 @@ def _too_many(count: int) -> RejectedRequestError:
 
 
 def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
-    """Read one container's request, and translate it where it is not in the backend's own words."""
+    """Read one container's request, and translate it where it is not in the backend's own names."""
     source = plan.backend if native else _reader(plan, raw_value)
     try:
         if source is None:
@@ -232,7 +232,7 @@ def _meaning(
 def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
 
-    That is what the reader of its words did not consume, and what else stands there in words of the same domain.
+    That is what the reader of its words did not consume, and what else stands there in names of the same domain.
     """
     remaining = [
         f"{name}: {format_value(gpu.value)}" for name, gpu in raw_value.gpus.items() if name not in request.consumed

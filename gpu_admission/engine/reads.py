@@ -25,8 +25,8 @@ class Reads:
     that one without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
-    that ``rules.hostpaths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
-    ``host_parents``: the folders above all devices and sockets (``hostpaths.above``).
+    that ``rules.host_paths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
+    ``host_parents``: the folders above all devices and sockets (``host_paths.above``).
     ``mounts``: like ``host_paths``, for where containers mount volumes -> the sources of volumes that are harmless.
     ``runtime_classes``: names.
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;

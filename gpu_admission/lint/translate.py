@@ -1,4 +1,4 @@
-"""``gpu-admission translate``: GPU requests in the words of another sharing backend."""
+"""``gpu-admission translate``: GPU requests in the names of another sharing backend."""
 
 from __future__ import annotations
 

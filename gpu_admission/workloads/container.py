@@ -36,10 +36,10 @@ _LABELS: dict[Role, str] = {
 
 
 class GpuRequest:
-    """One GPU resource of a container: what its limits and its requests say, raw.
+    """One GPU resource of a container: its limit and its request, raw.
 
-    ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
-    asked; an amount that does not parse is taken for a request. ``sound`` tells that Kubernetes takes the
+    ``limit`` and ``request`` are MISSING where the key is absent. ``wants_gpu`` tells whether more than zero is
+    requested; an amount that does not parse is taken for a request. ``is_valid`` tells that Kubernetes accepts the
     amounts and they reserve something: a limit of a whole number above zero, and no other request.
     """
 
@@ -114,7 +114,7 @@ class Container:
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
     where there is none. ``gpus`` are the GPU resources named there, ``has_gpu_request`` tells whether the container
     requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
-    ``memo`` keeps what rules work out of the container.
+    ``cache`` keeps what rules work out of the container.
     """
 
     __slots__ = (

@@ -59,7 +59,7 @@ class Pod:
     whether there are such annotations at all, well made or not. ``claims`` are the resource claims of the pod.
     ``wants_gpu`` tells whether the pod requests a GPU in any of these ways, ``may_want_gpu`` whether a claim of
     which nobody knows what it gives may do so besides. ``scope`` is ``request`` where a GPU is so much as named.
-    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    ``cache`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
     """
 
@@ -281,7 +281,7 @@ def read(
 
 
 def is_pod(document: Any) -> bool:
-    """Tell whether a document is a Pod by its own words."""
+    """Tell whether a document is a Pod by its own fields."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 

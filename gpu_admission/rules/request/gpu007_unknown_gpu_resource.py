@@ -118,6 +118,6 @@ spec:
     check=check,
     when=triggers.unknown_name,
     reads=Reads(resources=True),
-    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain in its own words
+    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain by itself
     fix="unsafe",
 )

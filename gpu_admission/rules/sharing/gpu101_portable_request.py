@@ -22,7 +22,7 @@ ID = "GPU101"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find requests in other words than the backend's, in pods of which nothing must be refused."""
+    """Find requests in other names than the backend's, in pods of which nothing must be refused."""
     for pod, plan in backend_plan.of_pods(workload, policy):
         if plan.translatable:
             writer = Writer(ID, workload, pod)
@@ -45,7 +45,7 @@ def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> 
 
 
 def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
-    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    """Yield a problem for what a pod in the backend's own names lacks besides."""
     words = plan.completion.words()
     fix = writer.completion(plan.completion)
     if fix:

@@ -1,4 +1,4 @@
-"""The operations that write a request in a backend's words, and delete the words that said it before."""
+"""The operations that write a request in a backend's names, and delete the words that said it before."""
 
 from __future__ import annotations
 
