@@ -41,6 +41,8 @@ EXTRAS = {
     "kubernetes": "cluster",
     "shtab": "completion",
 }
+# Commands that need one extra, whichever of its libraries is missed first.
+EXTRA_OF: dict[str, str] = {}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -92,9 +94,9 @@ def _missing(command: str, error: ModuleNotFoundError) -> int:
     library = (error.name or "").partition(".")[0]
     if library not in EXTRAS:
         raise error
+    extra = EXTRA_OF.get(command, EXTRAS[library])
     print(
-        f"gpu-admission {command} needs {library}, which is not installed: "
-        f"pip install 'gpu-admission[{EXTRAS[library]}]'",
+        f"gpu-admission {command} needs {library}, which is not installed: pip install 'gpu-admission[{extra}]'",
         file=sys.stderr,
     )
     return 2
