@@ -97,12 +97,14 @@ class Connection:
     def write(
         self, method: str, path: str, body: Any, *, query: Mapping[str, str] | None = None, content: str = JSON
     ) -> bytes:
-        """Send an object by PUT, POST or PATCH and return the answer's body. Raises as `get` does.
+        """Send an object by PUT, POST or PATCH, or DELETE what is at the path; return the answer's body.
+
+        Raises as `get` does.
 
         What is sent must be safe to send twice: it is tried again like reading.
         """
         headers = {"Accept": JSON, "Content-Type": content}
-        return self._until_answered(method, path, query, headers, json.dumps(body).encode())
+        return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
 
     def _until_answered(
         self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
@@ -210,12 +212,14 @@ _REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
     404: (NotServedError, "{path}: does not exist"),
     429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
 }
-_VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch"}
+_VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
 
 
 def short(error: object) -> str:
     """Return an error of a library as one line of reasonable length."""
     text = " ".join(str(error).split()) or type(error).__name__
+    if text.startswith(("HTTPConnection(", "HTTPSConnection(")):  # urllib3 begins with the host once more
+        text = text.partition("): ")[2] or text
     return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
 
 

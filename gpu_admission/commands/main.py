@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
+    "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -42,7 +43,7 @@ EXTRAS = {
     "shtab": "completion",
 }
 # Commands that need one extra, whichever of its libraries is missed first.
-EXTRA_OF: dict[str, str] = {}
+EXTRA_OF: dict[str, str] = {"audit": "cluster"}
 
 
 def main(argv: Sequence[str]) -> int:

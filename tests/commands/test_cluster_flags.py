@@ -24,7 +24,7 @@ def test_a_duration_is_read_as_kubectl_reads_it(text, seconds):
     "text", ["", "s", "-5s", "5x", "5 s", "1e3s", "nan", "inf", "٣s", "9" * 400 + "s", "25h", "9" * 8]
 )
 def test_what_is_no_duration_is_refused(text):
-    with pytest.raises(argparse.ArgumentTypeError, match="not a duration|longer than 24h"):
+    with pytest.raises(argparse.ArgumentTypeError, match=r"not a duration|longer than 24h"):
         cluster_flags.duration(text)
 
 
