@@ -25,6 +25,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
+    "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -41,6 +42,8 @@ EXTRAS = {
     "kubernetes": "cluster",
     "shtab": "completion",
 }
+# Commands that need one extra, whichever of its libraries is missed first.
+EXTRA_OF: dict[str, str] = {"audit": "cluster"}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -92,9 +95,9 @@ def _missing(command: str, error: ModuleNotFoundError) -> int:
     library = (error.name or "").partition(".")[0]
     if library not in EXTRAS:
         raise error
+    extra = EXTRA_OF.get(command, EXTRAS[library])
     print(
-        f"gpu-admission {command} needs {library}, which is not installed: "
-        f"pip install 'gpu-admission[{EXTRAS[library]}]'",
+        f"gpu-admission {command} needs {library}, which is not installed: pip install 'gpu-admission[{extra}]'",
         file=sys.stderr,
     )
     return 2
