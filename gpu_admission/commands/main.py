@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
     "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
+    "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and who holds them"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -43,7 +44,7 @@ EXTRAS = {
     "shtab": "completion",
 }
 # Commands that need one extra, whichever of its libraries is missed first.
-EXTRA_OF: dict[str, str] = {"audit": "cluster"}
+EXTRA_OF: dict[str, str] = {"audit": "cluster", "inspect": "cluster"}
 
 
 def main(argv: Sequence[str]) -> int:

@@ -1,7 +1,7 @@
 """Devices that are counted and no more: whole GPUs of any maker, time-sliced and MPS replicas, MIG devices.
 
-Sources: NVIDIA/k8s-device-plugin internal/lm/resource.go (labels), api/config/v1 (sharing); the kubelet's device manager
-keeps which container has which device to itself, so nothing in the API tells the card.
+Sources: NVIDIA/k8s-device-plugin internal/lm/resource.go (labels), api/config/v1 (sharing). The kubelet's device
+manager keeps to itself which container has which device, so nothing in the API tells the card.
 
 On nodes, in ``status``, the extended resource; the labels ``nvidia.com/gpu.product`` (with ``-SHARED``,
 ``-MIG-1g.5gb``), ``.count``, ``.replicas``, ``.sharing-strategy`` (none, time-slicing, mps), ``.memory`` (MiB), and the

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gpu_admission.inventory.node_view import NodeView
     from gpu_admission.inventory.pod_view import PodView
 
-DEVICES = ("scheduling.koordinator.sh", "v1alpha1", "devices")
+GROUP = "scheduling.koordinator.sh"  # of Device objects, v1alpha1
 _ALLOCATED = "scheduling.koordinator.sh/device-allocated"
 _MEMORY = "koordinator.sh/gpu-memory"
 _CORE = "koordinator.sh/gpu-core"
