@@ -72,10 +72,12 @@ class _Collection:
             _Step(_DRA, "ResourceSlice", collector.add_slice, "devices of dynamic resource allocation"),
             _Step(koordinator.GROUP, "Device", collector.add_device, "Koordinator's cards"),
         ]
-        self._list_all(before, found.kinds)
+        listed = self._list_all(before, found.kinds)
         self._list_nodes()
-        after = [_Step(_DRA, "ResourceClaim", collector.add_claim, "who holds devices by claims")]
-        self._list_all(after, found.kinds)
+        if listed:  # without the devices nothing can be said of who holds them
+            self._list_all(
+                [_Step(_DRA, "ResourceClaim", collector.add_claim, "who holds devices by claims")], found.kinds
+            )
         self._list_pods()
         return self._finished()
 
@@ -87,11 +89,10 @@ class _Collection:
             inventory.waiting = []
         return inventory
 
-    def _list_all(self, steps: list[_Step], kinds: Mapping[tuple[str, str], ServedKind]) -> None:
-        for step in steps:
-            kind = kinds.get((step.group, step.kind))
-            if kind is not None:
-                self._attempt(kind, step.add, step.lost)
+    def _list_all(self, steps: list[_Step], kinds: Mapping[tuple[str, str], ServedKind]) -> bool:
+        """List what of the kinds is served; tell whether all of that could be listed."""
+        served = [(kinds[step.group, step.kind], step) for step in steps if (step.group, step.kind) in kinds]
+        return all([self._attempt(kind, step.add, step.lost) for kind, step in served])
 
     def _list_nodes(self) -> None:
         """List the nodes, or read those that are named: without them there is nothing to show."""
@@ -108,16 +109,18 @@ class _Collection:
         for query in queries or [None]:
             self._attempt(_PODS, self._collector.add_pod, "who holds the GPUs", query)
 
-    def _attempt(self, kind: ServedKind, add: Add, lost: str, query: Mapping[str, str] | None = None) -> None:
-        """List a kind that the rest can do without."""
+    def _attempt(self, kind: ServedKind, add: Add, lost: str, query: Mapping[str, str] | None = None) -> bool:
+        """List a kind that the rest can do without; tell whether that went well."""
         try:
             self._list(kind, add, query)
         except NotServedError:
-            return  # its definition was removed meanwhile, and with it all objects
+            pass  # its definition was removed meanwhile, and with it all objects
         except (ForbiddenError, ServerError) as error:
             line = f"{error} ({lost} is not known)"
             if line not in self._incomplete:
                 self._incomplete.append(line)
+            return False
+        return True
 
     def _list(self, kind: ServedKind, add: Add, query: Mapping[str, str] | None = None) -> None:
         seen = 0

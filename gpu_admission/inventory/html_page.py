@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from html import escape
 
-from gpu_admission.backends.portable import in_words
-
 from .html_style import STYLE
-from .sections import sections
+from .sections import compact, sections
 from .tables import tables
 
 TYPE_CHECKING = False
@@ -78,9 +76,9 @@ def _section(section: Section, colours: _Colours) -> Iterator[str]:
     shown = section.shown
     unit = section.unit.name
     piece, node = section.largest
-    at_most = f"{shown(piece)} {unit} at most on one {'card' if section.measure == 'memory' else 'node'} ({node})"
+    at_most = f"at most {shown(piece)} on one {'card' if section.measure == 'memory' else 'node'} ({node})"
     yield (
-        f"<section><h2>{escape(section.backend)} <small>{escape(section.resource)}</small></h2>\n"
+        f"<section><h2>{escape(section.title)} <small>{escape(section.resource)}</small></h2>\n"
         f'<p class="totals"><b>{shown(section.allocated)}</b> of <b>{shown(section.total)}</b> {unit} allocated, '
         f"{shown(section.free)} free{f', {escape(at_most)}' if section.free else ''}</p>\n<div class='nodes'>\n"
     )
@@ -114,11 +112,11 @@ def _bar(card: Card, colours: _Colours) -> str:
         whole = not card.shareable or held.memory is None
         memory = size if whole and held.count else held.memory or 0
         parts.append(
-            _segment(held, memory * _PER_MILLE // size, colours, "" if card.memory is None else in_words(memory))
+            _segment(held, memory * _PER_MILLE // size, colours, "" if card.memory is None else compact(memory))
         )
     amounts = "in use" if card.taken else "free"
     if card.memory is not None:
-        amounts = f"{in_words(card.used_memory)}/{in_words(card.memory)}"
+        amounts = f"{compact(card.used_memory)}/{compact(card.memory)}"
     if not card.healthy:
         amounts += " unhealthy"
     kind = "bar over" if card.overcommitted else "bar" if card.healthy else "bar sick"
@@ -140,7 +138,7 @@ def _loose(pool: Pool, section: Section, colours: _Colours) -> str:
     """Return the bar of what is allocated on a card that nothing tells."""
     size = max(pool.pending, 1)
     parts = [
-        _segment(held, (held.memory or 0) * _PER_MILLE // size, colours, in_words(held.memory or 0))
+        _segment(held, (held.memory or 0) * _PER_MILLE // size, colours, compact(held.memory or 0))
         for held in pool.loose[:_MOST_SEGMENTS]
     ]
     return _row(

@@ -160,7 +160,8 @@ class Pool:
 
     __slots__ = (
         "backend", "cards", "loose", "measure", "model", "names", "per_card", "physical", "problems", "reader",
-        "resource", "size", "total", "unavailable", "unit", "word",
+        "resource", "size", "total", "unavailable", "unit", "word", "_by_key",
+        "_indexed",
     )  # fmt: skip
 
     def __init__(
@@ -186,6 +187,8 @@ class Pool:
         self.physical = 0
         self.unavailable = 0
         self.cards: list[Card] = []
+        self._by_key: dict[str, Card] = {}
+        self._indexed = 0
         self.loose: list[Holding] = []
         self.problems: list[str] = []
         self.reader: Any = None
@@ -222,7 +225,10 @@ class Pool:
 
     def card(self, key: str) -> Card | None:
         """Return the card of that key, None where the node has no such card."""
-        return next((card for card in self.cards if card.key == key), None)
+        if self._indexed != len(self.cards):
+            self._by_key = {card.key: card for card in reversed(self.cards) if not card.problem}
+            self._indexed = len(self.cards)
+        return self._by_key.get(key)
 
     def holdings(self) -> Iterator[tuple[Card | None, Holding]]:
         """Yield every holding with its card, those without a card last."""

@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.quantity import GIB, MIB
+
 from .model import DEVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from .model import Card, Inventory, Measure, Node, Pool, Unit
+
+
+_TITLES = {
+    "exclusive": "whole devices",
+    "dra": "dynamic resource allocation",
+}
+
+
+def compact(count: int) -> str:
+    """Return a number of bytes as a cell of a table shows it: ``0``, ``512Mi``, ``59.8Gi``."""
+    if count < GIB:
+        return f"{-(-count // MIB)}Mi" if count else "0"
+    return f"{count // GIB}Gi" if count % GIB == 0 else f"{count / GIB:.1f}Gi"
 
 
 class Section:
@@ -20,6 +35,11 @@ class Section:
         self.measure: Measure = pool.measure
         self.unit: Unit = pool.unit
         self.places: list[tuple[Node, Pool]] = []
+
+    @property
+    def title(self) -> str:
+        """How people call the way of sharing."""
+        return _TITLES.get(self.backend, self.backend)
 
     @property
     def total(self) -> int:

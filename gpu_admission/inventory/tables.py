@@ -5,11 +5,10 @@ Source of the first table: AliyunContainerService/gpushare-device-plugin cmd/ins
 
 from __future__ import annotations
 
-from gpu_admission.backends.portable import in_words
 from gpu_admission.core.raw import escape
 
 from .model import SHARES
-from .sections import sections
+from .sections import compact, sections
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from .model import Card, Holding, Inventory, Node, Pool
     from .sections import Section
 
-_TITLES = {
-    "exclusive": "whole devices",
-    "dra": "dynamic resource allocation",
-}
 _MOST_COLUMNS = 64  # cards of a node that have a column of their own
 
 
@@ -47,7 +42,7 @@ def tables(inventory: Inventory, *, wide: bool = False) -> Iterator[Table]:
     for section in found:
         table = _memory(section) if section.measure == "memory" else _devices(section)
         if len(found) > 1 or section.backend != "gpushare":
-            table.title = f"{_TITLES.get(section.backend, section.backend)}: {section.resource}"
+            table.title = f"{section.title}: {section.resource}"
         table.footer += _fragmentation(section)
         yield table
         if wide:
@@ -113,7 +108,7 @@ def _devices(section: Section) -> Table:
 def _shared(card: Card) -> str:
     if card.problem:
         return f"{escape(card.label)} unreadable"
-    return f"{escape(card.label)} {in_words(card.used_memory)}/{in_words(card.memory or 0)}"
+    return f"{escape(card.label)} {compact(card.used_memory)}/{compact(card.memory or 0)}"
 
 
 def _fragmentation(section: Section) -> list[str]:
@@ -138,7 +133,7 @@ def _cards(section: Section) -> Table:
     rows = []
     for node, pool in section.places:
         for card in _in_order(pool):
-            memory = "" if card.memory is None else f"{in_words(card.used_memory)}/{in_words(card.memory)}"
+            memory = "" if card.memory is None else f"{compact(card.used_memory)}/{compact(card.memory)}"
             cores = "" if card.cores is None else f"{card.used_cores}/{card.cores}"
             slots = f"{card.used_slots}" + ("" if card.slots is None else f"/{card.slots}")
             label, uuid, model = escape(card.label), escape(card.uuid or card.key), escape(card.model)
@@ -166,7 +161,7 @@ def _pods(section: Section) -> Table:
 
 def _of_card(card: Card | None, held: Holding) -> list[str]:
     known = card is not None
-    amount = in_words(held.memory) if held.memory is not None else f"{held.count}" if not known else "all"
+    amount = compact(held.memory) if held.memory is not None else f"{held.count}" if not known else "all"
     note = "; ".join(filter(None, [held.note, "terminating" if held.terminating else ""]))
     return [escape(card.label) if card is not None else "", amount, str(held.cores or ""), escape(note)]
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .dra import Device, Place
 
 _ADMIN = "admin access: it can use the device and reserves none of it"
+_MOST_PROBLEMS = 20  # of one sort that are named
 _MOST_CONSUMERS = 64  # pods of a shared claim that are named
 
 
@@ -83,10 +84,7 @@ class Claims:
         for place, result in dra.results(raw):
             device = self._devices.get(place)
             if device is None:
-                if dra.is_gpu_driver(place[0]):
-                    self.problems.append(
-                        f"claim {namespace}/{name} is allocated {'/'.join(place)}, a device that no slice has"
-                    )
+                self._note_unknown(f"{namespace}/{name}", place)
                 continue
             holders = tuple(pods[:_MOST_CONSUMERS])
             if result.get("adminAccess") is True:
@@ -95,6 +93,10 @@ class Claims:
                 memory, cores, note = _consumed(device, result)
                 held = Holding(namespace, holders, 1, memory, cores, claim=name, note=note)
             device.card.holdings.append(held)
+
+    def _note_unknown(self, claim: str, place: Place) -> None:
+        if dra.is_gpu_driver(place[0]) and len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(f"claim {claim} is allocated {'/'.join(place)[:300]}, a device that no slice has")
 
     def _needs(self, spec: ClaimSpec) -> Iterator[Need]:
         for request in spec.requests:
