@@ -37,7 +37,10 @@ NAILED = spec() | {"nodeName": "node-1"}
 def managed(*extra, fields=()):
     """managedFields: the author's entry, with what else it wrote, and entries of others (annotations only)."""
     annotations = {f"f:{key}": {} for key in fields}
-    author = {"f:spec": {"f:containers": {}, **{f"f:{each}": {} for each in extra}}, "f:metadata": {"f:annotations": annotations}}
+    author = {
+        "f:spec": {"f:containers": {}, **{f"f:{each}": {} for each in extra}},
+        "f:metadata": {"f:annotations": annotations},
+    }
     scheduler = {"f:metadata": {"f:annotations": {"f:written-by-the-scheduler": {}}}}
     return [
         {"manager": "kubectl", "operation": "Update", "fieldsV1": author},

@@ -1,6 +1,7 @@
 """An audit through the stand-in: by owner, once, whatever the API does meanwhile."""
 
 import copy
+from typing import ClassVar
 
 import pytest
 from api_standin import CUT, Reply, status
@@ -14,7 +15,11 @@ from gpu_admission.policyfile import loader
 DEFAULT = loader.load("default")
 PRIVILEGED = spec(securityContext={"privileged": True})
 PODS, DEPLOYMENTS = "/api/v1/pods", "/apis/apps/v1/deployments"
-SETS, JOBS, CRDS = "/apis/apps/v1/replicasets", "/apis/batch/v1/jobs", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+SETS, JOBS, CRDS = (
+    "/apis/apps/v1/replicasets",
+    "/apis/batch/v1/jobs",
+    "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+)
 
 
 def rows(result):
@@ -176,12 +181,18 @@ def test_a_template_that_its_pods_will_be_repaired_of_is_repaired(connection, ap
 
 
 class TestCustomKinds:
-    TEMPLATE = {"type": "object", "properties": {"spec": {"properties": {"containers": {"items": {"properties": {"image": {}}}}}}}}
+    TEMPLATE: ClassVar = {
+        "type": "object",
+        "properties": {"spec": {"properties": {"containers": {"items": {"properties": {"image": {}}}}}}},
+    }
 
     def crd(self, kind, schema, group="x.io"):
         version = {"name": "v1", "served": True, "schema": {"openAPIV3Schema": schema}}
         names = {"kind": kind, "plural": f"{kind.lower()}s"}
-        return {"metadata": {"name": f"{kind.lower()}s.{group}"}, "spec": {"group": group, "names": names, "versions": [version]}}
+        return {
+            "metadata": {"name": f"{kind.lower()}s.{group}"},
+            "spec": {"group": group, "names": names, "versions": [version]},
+        }
 
     def serve(self, api, kind, schema, group="x.io"):
         api.lists[CRDS].append(self.crd(kind, schema, group))
@@ -191,7 +202,14 @@ class TestCustomKinds:
         schema = {"properties": {"spec": {"properties": {"template": self.TEMPLATE}}}}
         trains = self.serve(api, "Train", schema)
         self.serve(api, "Endpoint", {"properties": {"spec": {"properties": {"port": {"type": "integer"}}}}})
-        trains.append({"apiVersion": "x.io/v1", "kind": "Train", "metadata": metadata("t"), "spec": {"template": {"spec": spec("500m")}}})
+        trains.append(
+            {
+                "apiVersion": "x.io/v1",
+                "kind": "Train",
+                "metadata": metadata("t"),
+                "spec": {"template": {"spec": spec("500m")}},
+            }
+        )
         result = audit(connection, DEFAULT)
         assert of_rule(result, "GPU003") == [("Train/t", "GPU003", "deny", 0)]
         assert [row.registered for row in result.rows()] == [False]
@@ -200,7 +218,14 @@ class TestCustomKinds:
     def test_of_the_table_are_registered(self, connection, api):
         jobs = api.serve("kubeflow.org", "v1", "pytorchjobs", "PyTorchJob")
         replicas = {"Worker": {"template": {"spec": spec("500m")}}}
-        jobs.append({"apiVersion": "kubeflow.org/v1", "kind": "PyTorchJob", "metadata": metadata("j"), "spec": {"pytorchReplicaSpecs": replicas}})
+        jobs.append(
+            {
+                "apiVersion": "kubeflow.org/v1",
+                "kind": "PyTorchJob",
+                "metadata": metadata("j"),
+                "spec": {"pytorchReplicaSpecs": replicas},
+            }
+        )
         result = audit(connection, DEFAULT)
         assert of_rule(result, "GPU003") == [("PyTorchJob/j", "GPU003", "deny", 0)]
         assert result.rows()[0].registered
@@ -209,7 +234,12 @@ class TestCustomKinds:
         self.serve(api, "Train", {"properties": {"spec": {"type": "object"}}})
         entry = {"apiVersion": "x.io/v1beta1", "kind": "Train", "podSpecs": ["/spec/odd/place"]}
         api.lists["/apis/x.io/v1beta1/trains"] = [
-            {"apiVersion": "x.io/v1beta1", "kind": "Train", "metadata": metadata("t"), "spec": {"odd": {"place": spec("500m")}}}
+            {
+                "apiVersion": "x.io/v1beta1",
+                "kind": "Train",
+                "metadata": metadata("t"),
+                "spec": {"odd": {"place": spec("500m")}},
+            }
         ]
         result = audit(connection, Policy("own", {**DEFAULT.spec, "workloads": [entry]}))
         assert of_rule(result, "GPU003") == [("Train/t", "GPU003", "deny", 0)]
@@ -241,7 +271,10 @@ class TestFaults:
     def _objects(self, api):
         deployed(api, "trainer", PRIVILEGED, pods=1200)
 
-    EXPECTED = [("Deployment/trainer", "GPU201", "repair", 1200), ("Deployment/trainer", "GPU303", "warn", 1200)]
+    EXPECTED: ClassVar = [
+        ("Deployment/trainer", "GPU201", "repair", 1200),
+        ("Deployment/trainer", "GPU303", "warn", 1200),
+    ]
 
     def test_pages(self, connection, api):
         assert rows(audit(connection, DEFAULT)) == self.EXPECTED
