@@ -173,7 +173,7 @@ def _handler(api):
                 self.wfile.flush()
                 self.close_connection = True
 
-        do_GET = do_PUT = do_POST = do_PATCH = _answer  # noqa: N815 - the names that http.server looks for
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 
         def log_message(self, *args):
             pass

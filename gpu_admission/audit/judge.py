@@ -30,7 +30,7 @@ DENY, REPAIR, WARN, AUDIT = "deny", "repair", "warn", "audit"
 CONSEQUENCES = (DENY, REPAIR, WARN, AUDIT)  # the gravest first
 
 _MOST_REMEMBERED = 100_000
-# What controllers number from pod to pod, and no rule reads.
+# What controllers number from pod to pod, and no rule reads; the node first, which one reads where an author wrote it.
 _NUMBERED = (b'"nodeName":"', b'"hostname":"', b'"claimName":"')
 _TOKEN_VOLUME = b"kube-api-access-"
 _NUMBERED_LABELS = frozenset(
@@ -101,7 +101,8 @@ class Judge:
 def _likeness(listed: Listed) -> bytes:
     """Return a digest that is the same for pods of which no rule could tell one from the other."""
     metadata, spec = listed.metadata, bytes(listed.spec)
-    for field in _NUMBERED:
+    own_node = b'"f:nodeName"' in bytes(metadata.managed_fields)
+    for field in _NUMBERED[own_node:]:
         spec = _without(spec, field)
     at = spec.find(_TOKEN_VOLUME)
     if at >= 0:
@@ -116,7 +117,7 @@ def _likeness(listed: Listed) -> bytes:
         [each for each in (metadata.labels or {}).items() if each[0] not in numbered],
         [each for each in (metadata.annotations or {}).items() if each[0] not in numbered],
         [(owner.api_version, owner.kind) for owner in metadata.owner_references or ()],
-        b'"f:nodeName"' in bytes(metadata.managed_fields),
+        own_node,
     )
     digest.update(repr(rest).encode("utf-8", "surrogatepass"))
     if listed_objects.marks(metadata.annotations, gpu_markers.TRUSTED_ANNOTATIONS) or listed_objects.marks(

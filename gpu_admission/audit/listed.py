@@ -123,8 +123,8 @@ def author_entries(listed: Listed) -> list[dict[str, Any]]:
 def _unbind(pod: dict[str, Any], listed: Listed, authors: list[dict[str, Any]]) -> None:
     """Take from a Pod what the scheduler wrote."""
     spec = pod.get("spec")
-    bound = isinstance(spec, dict) and bool(spec.get("nodeName"))
-    if bound and not any("f:nodeName" in as_dict(each.get("f:spec")) for each in authors):
+    bound = bool(as_dict(spec).get("nodeName"))
+    if isinstance(spec, dict) and bound and not any("f:nodeName" in as_dict(each.get("f:spec")) for each in authors):
         spec.pop("nodeName")
     for field, owners in (("annotations", gpu_markers.TRUSTED_ANNOTATIONS), ("labels", gpu_markers.TRUSTED_LABELS)):
         given = pod["metadata"].get(field) or {}

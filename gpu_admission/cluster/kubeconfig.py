@@ -62,6 +62,11 @@ def choose(files: tuple[str, ...], wanted: str | None) -> Context:
     )
 
 
+def names(files: tuple[str, ...]) -> list[str]:
+    """Return the names of all contexts. Raises ConnectError."""
+    return sorted(filter(None, _by_name([_content(path) for path in files], "contexts", "context")))
+
+
 def _content(path: str) -> Mapping[str, Any]:
     try:
         with open(path, "rb") as file:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
+PROGRAM = "gpu-admission"
+
 # name -> module, which has add_parser(subparsers) and run(args) -> exit code; what --help says of it
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gpu_admission.commands.serve", "the webhook server"),
@@ -47,13 +49,13 @@ EXTRAS = {
 EXTRA_OF: dict[str, str] = {"audit": "cluster", "inspect": "cluster"}
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     """Run a command; return its exit code: 2 for wrong usage, else what the command says."""
     asked = next((word for word in argv if not word.startswith("-")), None)
     try:
         module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
         modules = {asked: module} if asked and module else {}
-        options = _parser(modules).parse_args(argv)
+        options = _parser(modules, prog).parse_args(argv)
         return int(module.run(options)) if module is not None else 2
     except ModuleNotFoundError as error:
         return _missing(asked or "", error)
@@ -76,10 +78,10 @@ def complete_parser() -> argparse.ArgumentParser:
     return _parser(modules)
 
 
-def _parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the flags of those whose modules are given."""
     parser = argparse.ArgumentParser(
-        prog="gpu-admission",
+        prog=prog,
         description="GPU resource rules for Kubernetes: the admission webhook and its tools. See also gpu-lint.",
     )
     parser.add_argument("--version", action="version", version=f"gpu-admission {__version__}")
