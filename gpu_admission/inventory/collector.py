@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .readers.dra import Device, Place
     from .requests import Need
 
+_MOST_REASONS = 200  # different ones; each takes a look at every pool
+_TOO_MANY = f"not worked out: more than {_MOST_REASONS} different requests wait"
 _LONGEST = 400  # letters of a scheduler's message that are shown
 
 
@@ -199,14 +201,20 @@ class _Reasons:
     """Works out why pods wait; pods that need the same are told the same."""
 
     def __init__(self, nodes: list[Node]) -> None:
-        self._places = [(node, pool) for node in nodes for pool in node.pools]
+        self._offers: dict[str, list[shortfall.Offer]] = {}
         self._known: dict[Any, str] = {}
+        for node in nodes:
+            for pool in node.pools:
+                offer = shortfall.Offer(node, pool)
+                for name in pool.names:
+                    self._offers.setdefault(name, []).append(offer)
 
     def of(self, pod: _Waiting) -> WaitingPod:
-        key = (pod.needs, pod.selector, pod.tolerations)
+        key = (tuple([each.key for each in pod.needs]), pod.selector, pod.tolerations)
         reason = self._known.get(key)
         if reason is None:
-            reason = self._known[key] = self._reason(pod)
+            reason = self._reason(pod) if len(self._known) < _MOST_REASONS else _TOO_MANY
+            self._known[key] = reason
         if pod.missing:
             reason = f"{' and '.join(pod.missing)} does not exist" + (f"; {reason}" if pod.needs else "")
         if pod.gates:
@@ -216,12 +224,11 @@ class _Reasons:
     def _reason(self, pod: _Waiting) -> str:
         if not pod.needs:
             return ""
-        wanted = [
-            (node, pool) for node, pool in self._places if any([shortfall.offers(pool, need) for need in pod.needs])
-        ]
-        places = [(node, pool) for node, pool in wanted if _takes(node, pod)]
-        excluded = len({node.name for node, _ in wanted}) - len({node.name for node, _ in places})
-        return shortfall.reason(pod.needs, places, excluded)
+        names = {name for need in pod.needs for name in shortfall.served_names(need)}
+        wanted = {id(offer): offer for name in sorted(names) for offer in self._offers.get(name, ())}.values()
+        takes = {offer.node.name: _takes(offer.node, pod) for offer in wanted}
+        offers = [offer for offer in wanted if takes[offer.node.name]]
+        return shortfall.reason(pod.needs, offers, len(takes) - sum(takes.values()))
 
 
 def _takes(node: Node, pod: _Waiting) -> bool:

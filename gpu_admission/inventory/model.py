@@ -159,9 +159,24 @@ class Pool:
     """
 
     __slots__ = (
-        "backend", "cards", "loose", "measure", "model", "names", "per_card", "physical", "problems", "reader",
-        "resource", "size", "total", "unavailable", "unit", "word", "_by_key",
+        "_by_key",
         "_indexed",
+        "backend",
+        "cards",
+        "loose",
+        "measure",
+        "model",
+        "names",
+        "per_card",
+        "physical",
+        "problems",
+        "reader",
+        "resource",
+        "size",
+        "total",
+        "unavailable",
+        "unit",
+        "word",
     )  # fmt: skip
 
     def __init__(

@@ -42,6 +42,11 @@ class Need:
     cores: int = 0
 
     @property
+    def key(self) -> tuple[object, ...]:
+        """What the need comes to, however it is written."""
+        return self.names, self.count, self.memory, self.thousandths, self.cores
+
+    @property
     def sizeless(self) -> bool:
         """Whether it takes all of what it gets."""
         return self.memory is None and self.thousandths is None

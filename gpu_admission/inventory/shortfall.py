@@ -1,8 +1,12 @@
-"""Why a pod waits for a GPU, as arithmetic: what it needs, and what there is of it."""
+"""Why a pod waits for a GPU, as arithmetic: what it needs, and what there is of it.
+
+What is free is worked out once a pool (`Offer`), so that a need costs a look at each pool and not at each card.
+"""
 
 from __future__ import annotations
 
 from gpu_admission.backends.portable import in_words
+from gpu_admission.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,106 +15,143 @@ if TYPE_CHECKING:
     from .model import Card, Node, Pool
     from .requests import Need
 
-    Places = Sequence[tuple[Node, Pool]]
-
 _KAI = frozenset({"kai"})
 _KAI_SERVES = frozenset({"nvidia.com/gpu"})
+_ALL = 1 << 60  # bytes: what a need without a size is sorted by
 
 
-def offers(pool: Pool, need: Need) -> bool:
-    """Tell whether a pool is of what is needed; KAI's shares are of whole GPUs."""
-    return not pool.names.isdisjoint(_KAI_SERVES if need.names == _KAI else need.names)
+@record
+class FreeCard:
+    """What one usable card can still give."""
+
+    card: Card
+    memory: int
+    cores: int
 
 
-def reason(needs: Sequence[Need], places: Places, excluded: int) -> str:
-    """Return why needs cannot be met by these pools, or where they can.
+class Offer:
+    """What a node's pool can still give: of memory ``largest`` is the largest piece, ``free`` all of it together.
+
+    ``counts`` tells that devices are counted: then ``free`` is their number.
+    """
+
+    __slots__ = ("cards", "counts", "free", "largest", "largest_card", "node", "pending", "pool")
+
+    def __init__(self, node: Node, pool: Pool) -> None:
+        self.node = node
+        self.pool = pool
+        self.counts = pool.measure == "count"
+        self.pending = pool.pending
+        self.cards = [FreeCard(card, card.free_memory, _free_cores(card)) for card in pool.cards if card.usable]
+        self.largest = max([each.memory for each in self.cards], default=0)
+        self.largest_card = max([each.card.memory or 0 for each in self.cards], default=0)
+        self.free = pool.free if self.counts else sum([each.memory for each in self.cards])
+
+
+def _free_cores(card: Card) -> int:
+    return max((card.cores or 100) - card.used_cores, 0)
+
+
+def served_names(need: Need) -> frozenset[str]:
+    """Return the resources of pools that can meet a need; KAI's shares are of whole GPUs."""
+    return _KAI_SERVES if need.names == _KAI else need.names
+
+
+def reason(needs: Sequence[Need], offers: Sequence[Offer], excluded: int) -> str:
+    """Return why needs cannot be met by these offers, or where they can.
 
     ``excluded`` is how many nodes with such pools do not take the pod at all (nodeSelector, taints, cordoned).
     """
     beside = f" ({excluded} more {'node does' if excluded == 1 else 'nodes do'} not take the pod)" if excluded else ""
+    served: frozenset[str] = frozenset().union(*[offer.pool.names for offer in offers])
     for need in needs:
-        if not any([offers(pool, need) for _, pool in places]):
+        if served_names(need).isdisjoint(served):
             where = "no other node" if excluded else "no node"
             return f"{where} offers {' and '.join(sorted(need.names))}{beside}"
-    for node, pool in places:
-        mine = [need for need in needs if offers(pool, need)]
-        if len(mine) == len(needs) and fits(mine, pool):
-            return f"{_room(node, pool)}: it waits for something else{beside}"
-    return _largest_shortfall(needs, places) + beside
+    for offer in offers:
+        if all([_is_of(offer, need) for need in needs]) and fits(needs, offer):
+            return f"{_room(offer)}: it waits for something else{beside}"
+    return _largest_shortfall(needs, offers) + beside
 
 
-def fits(needs: Iterable[Need], pool: Pool) -> bool:
+def _is_of(offer: Offer, need: Need) -> bool:
+    return not offer.pool.names.isdisjoint(served_names(need))
+
+
+def fits(needs: Sequence[Need], offer: Offer) -> bool:
     """Tell whether all needs can be met by one node's pool, the largest first."""
-    if pool.measure == "count":
-        return _count_fits(needs, pool)
-    free = {card.key: card.free_memory for card in pool.cards}
-    cores = {card.key: _free_cores(card) for card in pool.cards}
-    for need in sorted(needs, key=lambda each: each.memory or 1 << 60, reverse=True):
+    if offer.counts:
+        return _count_fits(needs, offer)
+    if any([(need.memory or 0) > offer.largest for need in needs]):
+        return False
+    free = {each.card.key: each.memory for each in offer.cards}
+    cores = {each.card.key: each.cores for each in offer.cards}
+    for need in sorted(needs, key=lambda each: each.memory or _ALL, reverse=True):
         found = [
-            card
-            for card in pool.cards
-            if _card_fits(card, need) and free[card.key] >= _bytes(card, need) and cores[card.key] >= need.cores
+            each.card
+            for each in offer.cards
+            if _card_fits(each.card, need)
+            and free[each.card.key] >= _bytes(each.card, need)
+            and cores[each.card.key] >= need.cores
         ]
         if len(found) < need.count:
             return False
         for card in sorted(found, key=lambda each: free[each.key])[: need.count]:
             free[card.key] -= _bytes(card, need)
             cores[card.key] -= need.cores
-    return sum(free.values()) >= pool.pending
+    return sum(free.values()) >= offer.pending
 
 
-def _count_fits(needs: Iterable[Need], pool: Pool) -> bool:
+def _count_fits(needs: Iterable[Need], offer: Offer) -> bool:
     count = 0
     for need in needs:
-        shared = [
-            card for card in pool.cards if card.shareable and card.free_memory >= need.of_card(card.memory or 0) > 0
-        ]
-        if need.sizeless or len(shared) < need.count:
+        shared = 0 if need.sizeless else sum([each.memory >= _bytes(each.card, need) > 0 for each in offer.cards])
+        if shared < need.count:
             count += need.count
-    return count <= pool.free
+    return count <= offer.free
 
 
 def _card_fits(card: Card, need: Need) -> bool:
-    return card.usable and (not need.sizeless or not card.taken)
+    return not need.sizeless or not card.taken
 
 
 def _bytes(card: Card, need: Need) -> int:
     return need.of_card(card.memory or 0)
 
 
-def _room(node: Node, pool: Pool) -> str:
-    if pool.measure == "count":
-        return f"there is room: {pool.free} {pool.resource} free on {node.name}"
-    return f"there is room: {in_words(pool.largest_piece)} free on one card of {node.name}"
+def _room(offer: Offer) -> str:
+    if offer.counts:
+        return f"there is room: {offer.free} {offer.pool.resource} free on {offer.node.name}"
+    return f"there is room: {in_words(offer.largest)} free on one card of {offer.node.name}"
 
 
-def _largest_shortfall(needs: Sequence[Need], places: Places) -> str:
+def _largest_shortfall(needs: Sequence[Need], offers: Sequence[Offer]) -> str:
     need = max(needs, key=lambda each: (each.memory or 0, each.count))
-    pools = [(node, pool) for node, pool in places if offers(pool, need)]
-    counted = [(node, pool) for node, pool in pools if pool.measure == "count"]
+    mine = [offer for offer in offers if _is_of(offer, need)]
+    counted = [offer for offer in mine if offer.counts]
     if need.names == _KAI:
-        return _of_shared_cards(need, pools)
-    if len(counted) == len(pools) or (counted and need.sizeless):
-        together = sum([each.count for each in needs if any([offers(pool, each) for _, pool in counted])])
-        return _of_devices(counted, together)
-    return _of_memory(need, [(node, pool) for node, pool in pools if pool.measure == "memory"], several=len(needs) > 1)
+        return _of_shared_cards(need, mine)
+    if len(counted) == len(mine) or (counted and need.sizeless):
+        names = frozenset().union(*[offer.pool.names for offer in counted])
+        return _of_devices(counted, sum([each.count for each in needs if not names.isdisjoint(served_names(each))]))
+    return _of_memory(need, [offer for offer in mine if not offer.counts], several=len(needs) > 1)
 
 
-def _of_devices(places: Places, count: int) -> str:
-    node, pool = max(places, key=lambda each: each[1].free)
-    largest = max([each.total for _, each in places])
-    most = f"the most free on one node is {pool.free} ({node.name})" if pool.free else "none is free"
+def _of_devices(offers: Sequence[Offer], count: int) -> str:
+    best = max(offers, key=lambda each: each.free)
+    largest = max([each.pool.total for each in offers])
+    most = f"the most free on one node is {best.free} ({best.node.name})" if best.free else "none is free"
     if count > largest:
         most = f"the largest node has {largest}: it would wait for ever"
-    in_all = sum([each.free for _, each in places])
-    rest = f"; {in_all} free in all" if in_all and len(places) > 1 else ""
-    return f"needs {count} {pool.resource} on one node; {most}{rest}"
+    in_all = sum([each.free for each in offers])
+    rest = f"; {in_all} free in all" if in_all and len(offers) > 1 else ""
+    return f"needs {count} {best.pool.resource} on one node; {most}{rest}"
 
 
-def _of_shared_cards(need: Need, places: Places) -> str:
-    piece = max([card.free_memory for _, pool in places for card in pool.cards], default=0)
+def _of_shared_cards(need: Need, offers: Sequence[Offer]) -> str:
+    piece = max([each.largest for each in offers])
     shared = f"the largest free piece of a shared card is {in_words(piece)}" if piece else "no shared card has any free"
-    whole = max([pool.free for _, pool in places])
+    whole = max([each.free for each in offers])
     return f"{_wanted(need)}; {shared}, and {whole} whole {'card is' if whole == 1 else 'cards are'} free on one node"
 
 
@@ -118,26 +159,31 @@ def _wanted(need: Need) -> str:
     return f"needs {need.amount} on {'one card' if need.count == 1 else f'each of {need.count} cards of one node'}"
 
 
-def _of_memory(need: Need, places: Places, *, several: bool) -> str:
-    cards = [(card, node) for node, pool in places for card in pool.cards if card.usable]
-    if not cards:
+def _of_memory(need: Need, offers: Sequence[Offer], *, several: bool) -> str:
+    best = max(offers, key=lambda each: each.largest)
+    largest, wanted = max([each.largest_card for each in offers]), _wanted(need)
+    if not largest:
         return "none of the cards can be used: they are unhealthy, or their records cannot be read"
-    free, node = max(((card, at) for card, at in cards), key=lambda each: each[0].free_memory)
-    largest = max([card.memory or 0 for card, _ in cards])
-    wanted = _wanted(need)
     if need.memory is not None and need.memory > largest:
         return f"{wanted}; the largest card has {in_words(largest)}: it would wait for ever"
-    fitting = [(card, at) for card, at in cards if _card_fits(card, need) and card.free_memory >= _bytes(card, need)]
-    in_all = in_words(sum([card.free_memory for card, _ in cards]))
-    if not fitting:
-        if need.sizeless:
-            return f"{wanted}; no card is free of other pods ({in_all} free in all)"
-        where = f" ({node.name}, {free.label})" if free.free_memory else ""
-        return f"{wanted}; the largest free piece is {in_words(free.free_memory)}{where}; {in_all} free in all"
-    return f"{wanted}{_beside_memory(need, fitting, several)}"
+    fitting = [
+        (each, offer.node)
+        for offer in offers
+        if (need.memory or 0) <= offer.largest
+        for each in offer.cards
+        if _card_fits(each.card, need) and each.memory >= _bytes(each.card, need)
+    ]
+    if fitting:
+        return f"{wanted}{_beside_memory(need, fitting, several)}"
+    in_all = in_words(sum([each.free for each in offers]))
+    if need.sizeless:
+        return f"{wanted}; no card is free of other pods ({in_all} free in all)"
+    card = max(best.cards, key=lambda each: each.memory)
+    where = f" ({best.node.name}, {card.card.label})" if best.largest else ""
+    return f"{wanted}; the largest free piece is {in_words(best.largest)}{where}; {in_all} free in all"
 
 
-def _beside_memory(need: Need, fitting: list[tuple[Card, Node]], several: bool) -> str:
+def _beside_memory(need: Need, fitting: list[tuple[FreeCard, Node]], several: bool) -> str:
     """Say what is missing where single cards have the memory."""
     if need.count > 1:
         by_node: dict[str, int] = {}
@@ -145,13 +191,9 @@ def _beside_memory(need: Need, fitting: list[tuple[Card, Node]], several: bool) 
             by_node[node.name] = by_node.get(node.name, 0) + 1
         best = max(by_node, key=lambda name: by_node[name])
         return f"; the most on one node is {by_node[best]} ({best})"
-    if need.cores and not any([_free_cores(card) >= need.cores for card, _ in fitting]):
-        most = max([_free_cores(card) for card, _ in fitting])
+    most = max([each.cores for each, _ in fitting])
+    if need.cores > most:
         return f" with {need.cores} % of its compute; the most that is free beside the memory is {most} %"
     if several:
         return "; what its containers need together is free on no node"
     return f"; what {fitting[0][1].name} has free is held by pods whose card is not known"
-
-
-def _free_cores(card: Card) -> int:
-    return max((card.cores or 100) - card.used_cores, 0)
