@@ -131,11 +131,11 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import in_units, no_cores, several_gpus
 from .components import Component
 from .parameter import memory_factor
-from .portable import Emission, Request
+from .portable import BackendPatch, GpuShare
 
 _MEMORY = "acme.example/gpu-mem"
 
@@ -158,18 +158,18 @@ class Acme(Backend):
 
     def read(self, spelling, facts):
         """Read memory."""
-        return Request((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
+        return GpuShare((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
 
     def write(self, request, facts):
         """Write memory."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         units, notes = in_units(request.memory or 0, facts.factor * MIB)
-        return Emission({_MEMORY: units}, notes=notes)
+        return BackendPatch({_MEMORY: units}, notes=notes)
 
 
 BACKEND = Acme()
-BACKEND.page = Page(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
+BACKEND.page = BackendDocs(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
 '''
 POLICY = """\
 # Acme: an exercise.

@@ -37,7 +37,7 @@ class Hami(Backend):
     name = "hami"
     title = "HAMi"
     scheduler = "hami-scheduler"
-    reads = frozenset({"hami", NVIDIA, *hami_vendors.SYSTEMS})
+    reads = frozenset({"hami", NVIDIA, hami_vendors.NEURON, *hami_vendors.SYSTEMS})
     translates = frozenset({"hami"})
     shares_cards = True
     card_counter = _NUMBER
@@ -75,6 +75,10 @@ class Hami(Backend):
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other makers' cards only their number."""
+        if spelling.system == hami_vendors.NEURON:
+            return GpuShare(
+                None, sum(spelling.amount(name) or 0 for name in spelling.gpus) or 1, share=True, consumed=spelling.gpus
+            )
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
             return GpuShare(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
@@ -90,6 +94,9 @@ class Hami(Backend):
 
     def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
         """Yield doubtful units, zeroes and impossible percentages."""
+        if spelling.system == hami_vendors.NEURON:
+            yield from hami_vendors.check_neuron(spelling)
+            return
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
             yield from hami_vendors.check_amounts(spelling, vendor)
@@ -163,7 +170,7 @@ HAMi's own webhook sets, and so do we (GPU202).""",
             (
                 "of other makers' cards: amounts without a number of cards, units in doubt, more than all of a card's "
                 "compute, slices that there are not (Moore Threads) or of several cards (Ascend), an odd number of "
-                "Ascend 910C"
+                "Ascend 910C, an odd number of AWS Neuron cores above 1"
             ),
             "HAMi's webhook refuses the pod, or its scheduler passes over it and the container has no device",
         ),

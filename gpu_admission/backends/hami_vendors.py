@@ -2,8 +2,8 @@
 
 Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
 metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
-configured there; these are the defaults. AWS Neuron is not here: its names are those of AWS' own device plugin, and say
-nothing about HAMi.
+configured there; these are the defaults. AWS Neuron's names are those of AWS' own device plugin and say nothing about
+HAMi, so they are HAMi's only under its own policy (``NEURON``, ``check_neuron``; pkg/device/awsneuron/device.go).
 """
 
 from __future__ import annotations
@@ -108,6 +108,9 @@ VENDORS: dict[str, Vendor] = {
     "kunlunxin": Vendor("Kunlunxin", "kunlunxin.com", "vxpu", memory="vxpu-memory", unit=MIB),
     "amd": Vendor("AMD", "amd.com", "gpu", memory="gpumem", cores="gpucores", unit=MIB, least=1),
 }
+NEURON = "neuron"  # the system of AWS' names
+_NEURON_DEVICES, _NEURON_CORES = "aws.amazon.com/neuron", "aws.amazon.com/neuroncore"
+_CORES_PER_DEVICE = 2  # of a Neuron device, that HAMi can give away one by one
 SYSTEMS = frozenset(PREFIX + name for name in VENDORS)
 _BY_DOMAIN = {vendor.domain: PREFIX + name for name, vendor in VENDORS.items()}
 # Of each Ascend chip the MiB of its largest template, and of all of it; what lies between them is all of it.
@@ -198,6 +201,24 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
             f"ask for one card, or leave {name} out to take all of each",
+        )
+
+
+def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequest]:
+    """Yield what HAMi's webhook refuses of AWS Neuron's names, or leaves unread."""
+    devices, cores = spelling.amount(_NEURON_DEVICES), spelling.amount(_NEURON_CORES)
+    if devices and cores:
+        yield RejectedRequest(
+            UNTRANSLATABLE,
+            f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
+            f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
+        )
+    elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
+        yield RejectedRequest(
+            UNTRANSLATABLE,
+            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it gives away only whole ones, of "
+            f"{_CORES_PER_DEVICE} cores",
+            f"write {_NEURON_CORES}: {cores + 1}",
         )
 
 

@@ -159,10 +159,17 @@ class Policy:
         """Return what a resource name stands for under this policy, or None where it is no GPU."""
         known = self._classified.get(name, _MISS)
         if known is _MISS:
-            known = resources.extra(name) if name in self.extra else resources.classify(name)
+            known = resources.extra(name) if name in self.extra else resources.classify(name) or self._of_class(name)
             if len(self._classified) < _MOST and len(name) <= _LONGEST:
                 self._classified[name] = known
         return known  # type: ignore[return-value]  # the miss was replaced above
+
+    def _of_class(self, name: str) -> Resource | None:
+        """Return what the resource of a device class is that only the policy says to be a GPU's."""
+        class_name = name.removeprefix(resources.CLASS_PREFIX)
+        if class_name == name or not self.claims.classes.match(class_name):
+            return None
+        return resources.Resource(name, "any", resources.CLASS_SYSTEM, "device", "exclusive")
 
 
 def _setting(value: Any) -> Setting:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .claims import ClaimSpec
+    from .resources import Resource
 
     Source = Callable[[], Iterable[tuple[int, Any]]]
     Named = dict[str, list["Entry"]]  # by namespace
@@ -66,7 +67,19 @@ class ClaimIndex:
     once, at the first look-up that the present documents do not answer.
     """
 
-    __slots__ = ("_found", "_found_here", "_here", "_left", "_present", "_run", "_table")
+    __slots__ = (
+        "_channels",
+        "_extended",
+        "_found",
+        "_found_here",
+        "_here",
+        "_ids_here",
+        "_left",
+        "_of_kind",
+        "_present",
+        "_run",
+        "_table",
+    )
 
     def __init__(self, run: Source | None = None) -> None:
         self._run = run
@@ -76,12 +89,18 @@ class ClaimIndex:
         self._left = [MOST_OBJECTS, MOST_BYTES]
         self._found: dict[Key, Entry | None] = {}
         self._found_here: dict[Key, Entry | None] = {}
+        self._channels: dict[str, dict[str, str]] = {}
+        self._extended: dict[str, Entry] | None = None  # of the present input
+        self._ids_here: frozenset[int] = frozenset()
+        self._of_kind: dict[str, list[Entry]] = {}  # of the run
 
     def enter(self, documents: Sequence[Any]) -> None:
         """Take the parsed documents of the input that is judged next: they come before those of other inputs."""
         self._present = documents
         self._here = None
         self._found_here = {}
+        self._channels = {}
+        self._extended = None
 
     def find(self, kind: str, name: str, namespace: str = "") -> Entry | None:
         """Return the object of a kind and name that a namespace would have; None where none is seen, or several are.
@@ -108,13 +127,54 @@ class ClaimIndex:
         found = self.find(kind, name, namespace)
         return None if found is None else found.spec
 
-    def all_here(self, kind: str) -> list[Entry]:
-        """Return the objects of a kind in the present input, those of one name too."""
-        return _all(self._of_input(), kind)
+    def first_here(self, kind: str, name: str, namespace: str = "") -> Entry | None:
+        """Return the first object of a kind, name and just that namespace in the present input."""
+        if not self._present:
+            return None
+        named = self._of_input().get((kind, name), {})
+        return next(iter(named.get("" if kind in _CLUSTER_WIDE else namespace, ())), None)
+
+    def holds_here(self, obj: object) -> bool:
+        """Tell whether an object is one of the present input, as it was read."""
+        self._of_input()
+        return id(obj) in self._ids_here
+
+    def resource(self, name: str) -> Resource | None:
+        """Return what a resource name stands for by the device classes that are seen; None where that is no GPU.
+
+        A class may stand for any name (``extendedResourceName``): of those the present input counts.
+        """
+        from . import device_classes  # noqa: PLC0415 - only where names are met that nobody knows
+
+        class_name = name.removeprefix(device_classes.EXTENDED_PREFIX)
+        if class_name != name:
+            found = self.find(DEVICE_CLASS, class_name)
+        elif not self._present:
+            return None
+        else:
+            if self._extended is None:
+                self._extended = {
+                    extended: each
+                    for each in _all(self._of_input(), DEVICE_CLASS)
+                    if (extended := as_str(as_dict(each.object.get("spec")).get("extendedResourceName")))
+                }
+            found = self._extended.get(name)
+        facts = None if found is None else device_classes.of_object(found.object)
+        return None if facts is None else device_classes.resource(facts, name)
+
+    def channels(self, namespace: str = "") -> dict[str, str]:
+        """Return the templates that ComputeDomains make, each with the name of its ComputeDomain."""
+        if namespace not in self._channels:
+            found = self.all(COMPUTE_DOMAIN) if self._run is not None or self._present else []
+            own = [each for each in found if not namespace or each.namespace in {"", namespace}]
+            self._channels[namespace] = {name: each.name for each in own if (name := _channel(each.object))}
+        return self._channels[namespace]
 
     def all(self, kind: str) -> list[Entry]:
         """Return the objects of a kind in the present input and then in the run."""
-        return [*self.all_here(kind), *_all(self._of_run(), kind)]
+        if kind not in self._of_kind:
+            self._of_kind[kind] = _all(self._of_run(), kind)
+        return [*_all(self._of_input(), kind), *self._of_kind[kind]]
 
     def _of_input(self) -> Table:
         if self._here is None:
@@ -122,6 +182,8 @@ class ClaimIndex:
             left = [MOST_OBJECTS, MOST_BYTES]
             for document in self._present:
                 _note(document, 0, self._here, left)
+            entries = [each for named in self._here.values() for found in named.values() for each in found]
+            self._ids_here = frozenset([id(each.object) for each in entries])
         return self._here
 
     def _of_run(self) -> Table:
@@ -154,6 +216,12 @@ def _note(document: Any, size: int, table: Table, left: list[int]) -> bool:
             named = table.setdefault((kind, name), {})
             named.setdefault(namespace, []).append(Entry(kind, namespace, name, obj))
     return True
+
+
+def _channel(obj: dict[str, Any]) -> str:
+    """Return the name of the template that a ComputeDomain makes; empty where it names none."""
+    channel = as_dict(as_dict(obj.get("spec")).get("channel"))
+    return as_str(as_dict(channel.get("resourceClaimTemplate")).get("name"))
 
 
 def _all(table: Table, kind: str) -> list[Entry]:

@@ -138,12 +138,25 @@ class PodClaim:
         self.raw = raw
         self.pointer = pointer
         self.name = as_str(raw.get("name"))
-        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field)))]
+        old = as_dict(raw.get("source"))  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
+        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field) or old.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
         self.spec = index.claim(self.source, self.source_name, space) if self.source else None
         requests = self.spec.all_requests() if self.spec is not None else ()
         self.classes = _known([each.class_name for each in requests], policy, index)
         self.gpu = self._is_gpu(policy, index)
+
+    @property
+    def uses_mps(self) -> bool:
+        """Whether the claim has NVIDIA's driver share its devices by the Multi-Process Service."""
+        if self.spec is None:
+            return False
+        configs = [
+            as_dict(each.get("opaque")) for _, each in iter_dicts(as_dict(self.spec.raw.get("devices")).get("config"))
+        ]
+        return any(
+            [as_dict(as_dict(each.get("parameters")).get("sharing")).get("strategy") == "MPS" for each in configs]
+        )
 
     def _is_gpu(self, policy: Policy, index: ClaimIndex) -> bool | None:
         if self.spec is not None:

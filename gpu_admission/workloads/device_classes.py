@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Published = frozenset[str]
 
-EXTENDED_PREFIX = "deviceclass.resource.kubernetes.io/"  # KEP-5004: every class is an extended resource by this name
+EXTENDED_PREFIX = resources.CLASS_PREFIX  # KEP-5004: every class is a resource by this and its own name
 ANY_VENDOR = "any"  # as of portable names: the cards are those of the policy's backend
 # kubernetes/kubernetes: staging/src/k8s.io/dynamic-resource-allocation/deviceattribute: any driver may publish them
 STANDARD_DOMAIN = "resource.kubernetes.io"
@@ -31,16 +31,29 @@ STANDARD_DOMAIN = "resource.kubernetes.io"
 class Driver:
     """A DRA driver: the maker of its devices (empty where they are no GPUs), and what it publishes of them.
 
-    ``attributes`` and ``capacity`` are names under the driver's own domain, which is its name.
+    ``attributes`` and ``capacity`` are names under the driver's own domain, which is its name; ``versions`` are the
+    attributes that are semantic versions. ``sharer`` is the sharing system (a backend's name) whose library limits what
+    a container uses of a device; empty where none does.
     """
 
-    __slots__ = ("attributes", "capacity", "name", "vendor")
+    __slots__ = ("attributes", "capacity", "name", "sharer", "vendor", "versions")
 
-    def __init__(self, name: str, vendor: str, attributes: str = "", capacity: str = "") -> None:
+    def __init__(
+        self,
+        name: str,
+        vendor: str,
+        attributes: str = "",
+        capacity: str = "",
+        *,
+        versions: str = "",
+        sharer: str = "",
+    ) -> None:
         self.name = name
         self.vendor = vendor
+        self.sharer = sharer
         self.attributes: Published = frozenset(attributes.split())
         self.capacity: Published = frozenset(capacity.split())
+        self.versions: Published = frozenset(versions.split())
 
     @property
     def is_gpu(self) -> bool:
@@ -83,6 +96,7 @@ _NVIDIA = Driver(  # kubernetes-sigs/dra-driver-nvidia-gpu: cmd/gpu-kubelet-plug
     " index minor pcieBusID",  # the last three of releases before 25.12
     "memory addressableMemory multiprocessors copyEngines decoders encoders jpegEngines ofaEngines"
     + "".join(f" memorySlice{number}" for number in range(16)),
+    versions="driverVersion cudaDriverVersion cudaComputeCapability",
 )
 _COMPUTE_DOMAIN = Driver("compute-domain.nvidia.com", "", "type id domain cliqueId")
 _AMD = Driver(  # ROCm/k8s-gpu-dra-driver: cmd/gpu-kubeletplugin/deviceinfo.go, docs/driver-attributes.md
@@ -91,6 +105,7 @@ _AMD = Driver(  # ROCm/k8s-gpu-dra-driver: cmd/gpu-kubeletplugin/deviceinfo.go, 
     "type pciAddr parentPciAddr cardIndex renderIndex deviceID parentDeviceID family productName driverVersion"
     " driverSrcVersion partitionProfile",
     "memory computeUnits simdUnits",
+    versions="driverVersion",
 )
 _INTEL = Driver(  # intel/intel-resource-drivers-for-kubernetes: cmd/kubelet-gpu-plugin/node_state.go
     "gpu.intel.com",
@@ -99,7 +114,7 @@ _INTEL = Driver(  # intel/intel-resource-drivers-for-kubernetes: cmd/kubelet-gpu
     "memory millicores",
 )
 _GAUDI = Driver("gaudi.intel.com", "intel", "model serial healthy pciRoot")  # the same: cmd/kubelet-gaudi-plugin
-_HAMI = Driver("hami-core-gpu.project-hami.io", "nvidia")  # Project-HAMi/HAMi-DRA: charts/hami-dra
+_HAMI = Driver("hami-core-gpu.project-hami.io", "nvidia", sharer="hami")  # Project-HAMi/HAMi-DRA: charts/hami-dra
 
 _DRIVERS: dict[str, Driver] = {
     driver.name: driver
@@ -113,6 +128,7 @@ _DRIVERS: dict[str, Driver] = {
         Driver("tpu.google.com", "google"),  # google/dra-driver-google-tpu
         # Known to publish no GPUs:
         Driver("qat.intel.com", ""),  # intel/intel-resource-drivers-for-kubernetes
+        Driver("npu.intel.com", ""),  # the same
         Driver("dra.net", ""),  # kubernetes-sigs/dranet
         Driver("dra.cpu", ""),  # kubernetes-sigs/dra-driver-cpu
         Driver("dra.memory", ""),  # kad/dra-driver-memory
@@ -136,7 +152,14 @@ _CLASSES: dict[str, ClassFacts] = {
         ClassFacts("tpu.google.com", _DRIVERS["tpu.google.com"], is_gpu=True, vendor="google"),
         *(
             ClassFacts(name, _DRIVERS[name], is_gpu=False, vendor="")
-            for name in ("qat.intel.com", "dra.net", "dra.cpu", "dra.memory", "sriovnetwork.k8snetworkplumbingwg.io")
+            for name in (
+                "qat.intel.com",
+                "npu.intel.com",
+                "dra.net",
+                "dra.cpu",
+                "dra.memory",
+                "sriovnetwork.k8snetworkplumbingwg.io",
+            )
         ),
     )
 }
@@ -202,6 +225,13 @@ def _driver_of(spec: Mapping[str, Any]) -> Driver | None:
         if len(named) == 1:
             return _DRIVERS.get(named.pop())
     return None
+
+
+def resource(facts: ClassFacts, name: str) -> resources.Resource | None:
+    """Return what a resource name stands for that a class gives; None where that is no GPU."""
+    if not facts.is_gpu:
+        return None
+    return resources.Resource(name, facts.vendor, resources.CLASS_SYSTEM, "device", facts.sharing)
 
 
 def stated(name: str) -> ClassFacts:

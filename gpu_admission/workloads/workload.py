@@ -109,7 +109,7 @@ class Pod:
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
         self.shares = self._shares(annotations) if self.annotated else None
         self.claims: PodClaims = claims.NO_POD_CLAIMS
-        if spec.get("resourceClaims"):
+        if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
             index, space = workload.claim_index, workload.namespace
             self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
         claimed = self.claims.gpu
@@ -157,6 +157,7 @@ class Workload:
         "_ref",
         "_seen",
         "api_version",
+        "cache",
         "claim_index",
         "document",
         "group",
@@ -183,6 +184,7 @@ class Workload:
         self.document = document
         self.policy = policy
         self.claim_index = claim_index
+        self.cache: dict[str, Any] = {}
         self._names: dict[Pointer, str] | None = None
         self._seen = seen
         self.object = obj
@@ -200,7 +202,9 @@ class Workload:
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
         """Return the view of a container: the one of before the patch, where that left the container alone."""
-        return self._seen.get((id(spec), pointer)) or Container(spec, pointer, role, policy)
+        return self._seen.get((id(spec), pointer)) or Container(
+            spec, pointer, role, policy, claim_index=self.claim_index
+        )
 
     @property
     def ref(self) -> ObjectRef:
@@ -326,10 +330,13 @@ def _pod(
     merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
     if what == "resources":
         key = extra[0] if extra else "resources"
-        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=_known_as(workload, path))
+        index = workload.claim_index
+        known_as = _known_as(workload, path)
+        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
         return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
     if what == "flat":
-        main = Container(spec, pointer, "app", policy, whole=False, known_as=_known_as(workload, path))
+        known_as = _known_as(workload, path)
+        main = Container(spec, pointer, "app", policy, whole=False, known_as=known_as, claim_index=workload.claim_index)
         rest = _containers(workload, spec, pointer, extra, policy)
         return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
     containers = tuple(_containers(workload, spec, pointer, extra, policy))
@@ -373,5 +380,8 @@ def _containers(
         pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
         for path, value in pointers.expand(spec, pattern):
             if isinstance(value, dict):
-                found.append(Container(value, (*pointer, *path), "app", policy, whole="image" in value))
+                whole = "image" in value
+                found.append(
+                    Container(value, (*pointer, *path), "app", policy, whole=whole, claim_index=workload.claim_index)
+                )
     return found

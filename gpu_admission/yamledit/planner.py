@@ -125,7 +125,7 @@ class Planner:
     def _scalar(self, old: Node, value: Any) -> str:
         """Return a scalar, a string in the quotes of the string that it replaces."""
         style = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
-        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes)
+        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes, self._layout.needed)
 
     def _spread_or_flow(self, index: int, value: Any) -> str:
         """Return a value between brackets, over lines where it is JSON that is written over lines."""
@@ -149,7 +149,7 @@ class Planner:
     def _insert_pair(self, mapping: Mapping, key: str, value: Any) -> list[Splice]:
         ground, last = self._ground, len(mapping.pairs) - 1
         if mapping.flow:
-            name = emit.scalar(key, self._layout.quotes)
+            name = emit.scalar(key, self._layout.quotes, self._layout.needed)
             start = ground.child_start(mapping, last)
             return self._append_to_flow(
                 start,

@@ -229,7 +229,7 @@ def test_a_server_that_cannot_begin_leaves_nothing_in_memory():
         "    def __init__(self, app): print(os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
         "    def run(self): sys.exit(3)\n"
         "server.Arbiter = Broken\n"
-        "print(server.serve(settings.Settings(http=True)), os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
+        "print(server.serve(settings.ServerSettings(http=True)), os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True

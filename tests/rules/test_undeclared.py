@@ -115,7 +115,7 @@ def test_every_rule_declares_what_it_reads():
 class Careless:
     """A rule that reads an annotation and declares nothing."""
 
-    id, severity, needs, admission_kinds, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
+    id, severity, scope, admission_kinds, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
 
     @staticmethod
     def check(workload, _policy):

@@ -29,7 +29,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         given = as_str(pod.spec.get("runtimeClassName"))
         vendors = asked_vendors(pod, policy)
         if not given:
-            if _lacks(policy.runtime_class, vendors) and not serverless(workload):
+            by_runtime = pod.served or pod.shares is not None  # a claim's devices need no runtime of their own
+            if by_runtime and _lacks(policy.runtime_class, vendors) and not serverless(workload):
                 yield _missing(workload, pod, as_str(policy.runtime_class))
         elif given in NVIDIA_RUNTIME_CLASSES and not vendors and not _excused(pod):
             yield _idle(pod, given)
@@ -41,10 +42,8 @@ def _lacks(wanted: str | None, vendors: frozenset[str]) -> bool:
 
 
 def _excused(pod: Pod) -> bool:
-    """Tell whether a pod gets its GPU by a resource claim, or shows every container that there is none."""
-    return bool(pod.spec.get("resourceClaims")) or all(
-        visible_devices.blinded(container) for container in pod.containers
-    )
+    """Tell whether a pod may get its GPU by a resource claim, or shows every container that there is none."""
+    return pod.claims.unknown or all(visible_devices.blinded(container) for container in pod.containers)
 
 
 def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
