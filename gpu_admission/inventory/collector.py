@@ -224,8 +224,8 @@ class _Reasons:
     def _reason(self, pod: _Waiting) -> str:
         if not pod.needs:
             return ""
-        names = {name for need in pod.needs for name in shortfall.served_names(need)}
-        wanted = {id(offer): offer for name in sorted(names) for offer in self._offers.get(name, ())}.values()
+        found = {id(offer): offer for need in pod.needs for offer in self._offers.get(min(need.names), ())}.values()
+        wanted = [offer for offer in found if any([need.names <= offer.pool.names for need in pod.needs])]
         takes = {offer.node.name: _takes(offer.node, pod) for offer in wanted}
         offers = [offer for offer in wanted if takes[offer.node.name]]
         return shortfall.reason(pod.needs, offers, len(takes) - sum(takes.values()))

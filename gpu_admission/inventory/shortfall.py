@@ -5,6 +5,7 @@ What is free is worked out once a pool (`Offer`), so that a need costs a look at
 
 from __future__ import annotations
 
+from gpu_admission.backends.native_request import KAI
 from gpu_admission.backends.portable import in_words
 from gpu_admission.core.record import record
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from .model import Card, Node, Pool
     from .requests import Need
 
-_KAI = frozenset({"kai"})
-_KAI_SERVES = frozenset({"nvidia.com/gpu"})
+_KAI = frozenset({KAI})
 _ALL = 1 << 60  # bytes: what a need without a size is sorted by
 
 
@@ -52,22 +52,16 @@ def _free_cores(card: Card) -> int:
     return max((card.cores or 100) - card.used_cores, 0)
 
 
-def served_names(need: Need) -> frozenset[str]:
-    """Return the resources of pools that can meet a need; KAI's shares are of whole GPUs."""
-    return _KAI_SERVES if need.names == _KAI else need.names
-
-
 def reason(needs: Sequence[Need], offers: Sequence[Offer], excluded: int) -> str:
     """Return why needs cannot be met by these offers, or where they can.
 
     ``excluded`` is how many nodes with such pools do not take the pod at all (nodeSelector, taints, cordoned).
     """
     beside = f" ({excluded} more {'node does' if excluded == 1 else 'nodes do'} not take the pod)" if excluded else ""
-    served: frozenset[str] = frozenset().union(*[offer.pool.names for offer in offers])
     for need in needs:
-        if served_names(need).isdisjoint(served):
-            where = "no other node" if excluded else "no node"
-            return f"{where} offers {' and '.join(sorted(need.names))}{beside}"
+        if not any([_is_of(offer, need) for offer in offers]):
+            what = "whole GPUs for KAI to share" if need.names == _KAI else " and ".join(sorted(need.names))
+            return f"{'no other node' if excluded else 'no node'} offers {what}{beside}"
     for offer in offers:
         if all([_is_of(offer, need) for need in needs]) and fits(needs, offer):
             return f"{_room(offer)}: it waits for something else{beside}"
@@ -75,7 +69,8 @@ def reason(needs: Sequence[Need], offers: Sequence[Offer], excluded: int) -> str
 
 
 def _is_of(offer: Offer, need: Need) -> bool:
-    return not offer.pool.names.isdisjoint(served_names(need))
+    """Tell whether a pool gives out what is needed, by all of its names: ``nvidia.com/gpu`` alone may be anybody's."""
+    return need.names <= offer.pool.names
 
 
 def fits(needs: Sequence[Need], offer: Offer) -> bool:
@@ -133,7 +128,7 @@ def _largest_shortfall(needs: Sequence[Need], offers: Sequence[Offer]) -> str:
         return _of_shared_cards(need, mine)
     if len(counted) == len(mine) or (counted and need.sizeless):
         names = frozenset().union(*[offer.pool.names for offer in counted])
-        return _of_devices(counted, sum([each.count for each in needs if not names.isdisjoint(served_names(each))]))
+        return _of_devices(counted, sum([each.count for each in needs if each.names <= names]))
     return _of_memory(need, [offer for offer in mine if not offer.counts], several=len(needs) > 1)
 
 

@@ -41,6 +41,17 @@ def test_nobody_offers_it():
     assert reason(pod("p", None, {"amd.com/gpu": "1"}), node("n", {GPU: "1"})) == "no node offers amd.com/gpu"
 
 
+def test_one_name_in_common_is_not_enough():
+    """HAMi's amounts are no request for the whole GPUs of another node, nor KAI's shares for HAMi's."""
+    register = '[{"id":"GPU-1","count":10,"devmem":10000,"devcore":100,"health":true}]'
+    hami = node("h", {GPU: "10"}, annotations={"hami.io/node-nvidia-register": register})
+    amount = {GPU: "1", "nvidia.com/gpumem": "20000"}
+    assert "the largest card has about 9.76Gi" in reason(pod("p", None, amount), hami, node("n", {GPU: "2"}))
+    share = pod("p", None, annotations={"gpu-fraction": "0.5"}, schedulerName="kai-scheduler")
+    assert reason(share, hami) == "no node offers whole GPUs for KAI to share"
+    assert reason(share, hami, node("n", {GPU: "2"})).startswith("there is room: 2 nvidia.com/gpu free on n")
+
+
 def test_none_is_free():
     held = pod("a", "n", {GPU: "2"})
     said = reason(pod("p", None, {GPU: "1"}), node("n", {GPU: "2"}), pods=[held])

@@ -11,6 +11,7 @@ label, or ``runai-gpu-group/<group>: <group>`` for each where it has several.
 
 from __future__ import annotations
 
+from gpu_admission.backends.native_request import KAI
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_str
 from gpu_admission.inventory.decoding import UnreadableError, text
@@ -49,6 +50,7 @@ class KaiReader(CountedReader):
             return []
         found = [pool for pool in super().pools(node, parameters) if pool.resource == GPU]
         for pool in found:
+            pool.names |= {KAI}  # by which pods that ask by annotation find it
             pool.size = None if pool.size is None else pool.size - pool.size % (100 * MIB)
         return [pool for pool in found if pool.backend == "exclusive"]
 
