@@ -2,13 +2,16 @@
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from inventory.clusters import ALL, collected, node
 
 from gpu_admission.inventory import html_page, plain_text, report, tables
 from gpu_admission.inventory.model import Inventory
+from gpu_admission.inventory.readers import registry
 
+DOCS = (Path(__file__).resolve().parents[2] / "docs" / "inspect.md").read_text()
 SEED = """\
 NAME  IPADDRESS  GPU0(Allocated/Total)  GPU1(Allocated/Total)  PENDING(Allocated)  GPU Memory(GiB)
 cn-1  10.0.0.4   3/15                   7/15                                       10/30
@@ -78,6 +81,20 @@ def test_the_page_is_whole_and_fetches_nothing(name):
         "li",
     ):
         assert len(re.findall(rf"<{tag}[ >]", page)) == page.count(f"</{tag}>"), tag
+
+
+@pytest.mark.parametrize(("name", "first"), [("gpushare", 0), ("kai", 1)])
+def test_the_samples_of_the_docs_are_what_is_printed(name, first):
+    samples = re.findall(r"```\n((?:NAME|kai).*?)```", DOCS, re.DOTALL)
+    printed = text(name)
+    sample = samples[first].partition("\n\nGPUs that nobody")[0].rstrip("\n")
+    assert sample in printed
+
+
+def test_the_docs_name_every_record_that_is_read():
+    for reader in registry.ALL:
+        for key in (*reader.node_annotations, *reader.pod_annotations):
+            assert f"`{key}`" in DOCS or key == "run.ai/reserve_for_gpu_index", key
 
 
 def test_fragmentation_is_what_one_pod_cannot_have():
