@@ -23,16 +23,16 @@ _MOST_COLUMNS = 64  # cards of a node that have a column of their own
 class Table:
     """A table: its title, the heads of its columns, rows of texts, and lines that follow it.
 
-    ``ruled`` tells that a line of dashes goes between rows and footer.
+    Whatever a terminal would obey is escaped. ``ruled`` tells that a line of dashes goes between rows and footer.
     """
 
     __slots__ = ("columns", "footer", "rows", "ruled", "title")
 
     def __init__(self, title: str, columns: list[str], rows: list[list[str]], footer: list[str] | None = None) -> None:
-        self.title = title
+        self.title = escape(title)
         self.columns = columns
-        self.rows = rows
-        self.footer = footer or []
+        self.rows = [[escape(cell) for cell in row] for row in rows]
+        self.footer = [escape(line) for line in footer or ()]
         self.ruled = bool(footer)
 
 
@@ -42,8 +42,8 @@ def tables(inventory: Inventory, *, wide: bool = False) -> Iterator[Table]:
     for section in found:
         table = _memory(section) if section.measure == "memory" else _devices(section)
         if len(found) > 1 or section.backend != "gpushare":
-            table.title = f"{section.title}: {section.resource}"
-        table.footer += _fragmentation(section)
+            table.title = escape(f"{section.title}: {section.resource}")
+        table.footer += map(escape, _fragmentation(section))
         yield table
         if wide:
             yield _cards(section)
@@ -95,7 +95,7 @@ def _devices(section: Section) -> Table:
     rows = []
     for node, pool in section.places:
         away = f" ({pool.unavailable} unavailable)" if pool.unavailable else ""
-        row = [_name(node), node.address, escape(pool.model), f"{pool.allocated}/{pool.total}{away}", str(pool.free)]
+        row = [_name(node), node.address, pool.model, f"{pool.allocated}/{pool.total}{away}", str(pool.free)]
         if of_cards:
             row += [str(pool.physical or "unknown"), str(pool.per_card)]
         elif shared:
@@ -107,8 +107,8 @@ def _devices(section: Section) -> Table:
 
 def _shared(card: Card) -> str:
     if card.problem:
-        return f"{escape(card.label)} unreadable"
-    return f"{escape(card.label)} {compact(card.used_memory)}/{compact(card.memory or 0)}"
+        return f"{card.label} unreadable"
+    return f"{card.label} {compact(card.used_memory)}/{compact(card.memory or 0)}"
 
 
 def _fragmentation(section: Section) -> list[str]:
@@ -125,7 +125,7 @@ def _fragmentation(section: Section) -> list[str]:
 
 def _name(node: Node) -> str:
     state = [*(["cordoned"] if node.cordoned else []), *([] if node.ready else ["not ready"])]
-    return f"{escape(node.name)} ({', '.join(state)})" if state else escape(node.name)
+    return f"{node.name} ({', '.join(state)})" if state else node.name
 
 
 def _cards(section: Section) -> Table:
@@ -136,7 +136,7 @@ def _cards(section: Section) -> Table:
             memory = "" if card.memory is None else f"{compact(card.used_memory)}/{compact(card.memory)}"
             cores = "" if card.cores is None else f"{card.used_cores}/{card.cores}"
             slots = f"{card.used_slots}" + ("" if card.slots is None else f"/{card.slots}")
-            label, uuid, model = escape(card.label), escape(card.uuid or card.key), escape(card.model)
+            label, uuid, model = card.label, card.uuid or card.key, card.model
             rows.append([node.name, label, uuid, model, memory, cores, slots, _state(card)])
     return Table(f"cards of {section.resource}", columns, rows)
 
@@ -152,7 +152,7 @@ def _state(card: Card) -> str:
 def _pods(section: Section) -> Table:
     columns = ["NAME", "NAMESPACE", "NODE", "CARD", "ALLOCATED", "CORES", "NOTE"]
     rows = [
-        [escape(",".join(held.pods) or f"claim {held.claim}"), escape(held.namespace), node.name, *_of_card(card, held)]
+        [",".join(held.pods) or f"claim {held.claim}", held.namespace, node.name, *_of_card(card, held)]
         for node, pool in section.places
         for card, held in pool.holdings()
     ]
@@ -163,25 +163,25 @@ def _of_card(card: Card | None, held: Holding) -> list[str]:
     known = card is not None
     amount = compact(held.memory) if held.memory is not None else f"{held.count}" if not known else "all"
     note = "; ".join(filter(None, [held.note, "terminating" if held.terminating else ""]))
-    return [escape(card.label) if card is not None else "", amount, str(held.cores or ""), escape(note)]
+    return [card.label if card is not None else "", amount, str(held.cores or ""), note]
 
 
 def _problems(inventory: Inventory) -> Iterator[Table]:
     rows = [
-        [node.name, pool.resource, escape(card.label), escape(card.problem)]
+        [node.name, pool.resource, card.label, card.problem]
         for node, pool in inventory.pools()
         for card in pool.cards
         if card.problem
     ]
-    rows += [[node.name, pool.resource, "", escape(each)] for node, pool in inventory.pools() for each in pool.problems]
+    rows += [[node.name, pool.resource, "", each] for node, pool in inventory.pools() for each in pool.problems]
     if rows:
         yield Table("Unreadable records", ["NODE", "RESOURCE", "CARD", "WHY"], rows)
 
 
 def _waiting(inventory: Inventory) -> Iterator[Table]:
-    rows = [[escape(pod.namespace), escape(pod.name), escape(pod.needs), pod.reason] for pod in inventory.waiting]
+    rows = [[pod.namespace, pod.name, pod.needs, pod.reason] for pod in inventory.waiting]
     if rows:
-        yield Table("Pods that wait for a GPU", ["NAMESPACE", "NAME", "ASKS FOR", "WHY"], rows)
+        yield Table("Pods that wait for a GPU", ["NAMESPACE", "NAME", "REQUESTS", "WHY"], rows)
 
 
 def _uncounted(inventory: Inventory, *, wide: bool) -> Iterator[Table]:
@@ -190,8 +190,8 @@ def _uncounted(inventory: Inventory, *, wide: bool) -> Iterator[Table]:
     hidden = len(inventory.uncounted) - len(shown)
     rows = [
         [
-            escape(pod.namespace),
-            escape(pod.name),
+            pod.namespace,
+            pod.name,
             pod.node,
             "holds" if pod.certain else "can reach",
             pod.rule,

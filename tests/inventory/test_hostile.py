@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from inventory.clusters import ALL, GIB, MIB, collected, device, node, pod, pool_of, slice_of
 
+from gpu_admission.commands import inspect_gpus
+from gpu_admission.commands.inspect_gpus import FORMATS
 from gpu_admission.inventory import html_page, plain_text, report, tables
 
 MEGABYTE = "x" * 1_000_000
@@ -154,3 +156,15 @@ def test_names_of_namespaces_and_models_are_text_in_the_page():
         "pods": [pod(evil, "n", {"nvidia.com/gpu": "1"}, namespace=evil)],
     }
     shown(collected(cluster))
+
+
+def test_names_that_no_api_server_would_take_are_escaped_in_every_format():
+    evil = "a\x1b[31m\ud800\n"
+    cluster = {
+        "nodes": [node(evil, {"nvidia.com/gpu": "2"}, unschedulable=True)],
+        "pods": [pod(evil, evil, {"nvidia.com/gpu": "1"}, namespace=evil), pod(evil, None, {"nvidia.com/gpu": "9"})],
+    }
+    inventory = collected(cluster)
+    for form in FORMATS:
+        data = inspect_gpus._rendered(form, inventory, evil).encode("utf-8", "backslashreplace")
+        assert b"\x1b" not in data or form == "html"
