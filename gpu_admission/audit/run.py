@@ -23,7 +23,7 @@ from . import kinds as audited
 from . import listed as listed_objects
 from .judge import Judge
 from .owners import Owner, Owners
-from .result import AuditResult, Problem
+from .result import FORBIDDEN, AuditResult, Problem, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,6 +96,12 @@ class Audit:
         for kind in plan:
             if not self._list(kind):
                 break
+        if plan and sum(problem.reason == FORBIDDEN for problem in self.result.errors) == len(plan):
+            where = place(self._namespace)
+            raise ForbiddenError(
+                f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
+                " granted get and list (deploy/audit has a ClusterRole)"
+            )
         return self.result
 
     def _list(self, kind: AuditedKind) -> bool:
@@ -111,7 +117,8 @@ class Audit:
             self.result.notices.append(Problem(str(served), text))
         except (ForbiddenError, ServerError) as error:
             self._planned.discard((served.group, served.kind))
-            self.result.errors.append(Problem(str(served), str(error)))
+            reason = FORBIDDEN if isinstance(error, ForbiddenError) else "failed"
+            self.result.errors.append(Problem(str(served), str(error), reason))
         except (ConnectError, CredentialsError) as error:
             self.result.errors.append(Problem(str(served), f"{error}; what follows was not looked at"))
             return False

@@ -88,8 +88,8 @@ def run(options: argparse.Namespace) -> int:
     except (loader.PolicyError, ClusterError, UsageError) as error:
         print(f"gpu-admission audit: {error}", file=sys.stderr)
         return 2
-    for problem in [*result.notices, *result.errors]:
-        print(f"gpu-admission audit: {escape(problem.message)}", file=sys.stderr)
+    for message in result.messages():
+        print(f"gpu-admission audit: {escape(message)}", file=sys.stderr)
     if result.errors:
         return 2
     return 1 if result.fails(options.fail_on) else 0
