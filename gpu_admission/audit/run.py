@@ -140,7 +140,7 @@ class Audit:
             self.result.notices.append(Problem(str(served), text))
         except (ForbiddenError, ServerError) as error:
             self._planned.discard((served.group, served.kind))
-            if isinstance(error, ForbiddenError) and not kind.registered:
+            if isinstance(error, ForbiddenError) and kind.by_shape:
                 # Of kinds that were found by shape admission is not asked: their pods are looked at all the same.
                 self.result.notices.append(Problem(str(served), str(error)))
                 return True

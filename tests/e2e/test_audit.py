@@ -11,8 +11,12 @@ from pathlib import Path
 
 import hostile_pods
 import pytest
+import yaml
 from e2e import reports_crds
 from e2e.objects import define, space
+from e2e.webhooks import settled
+
+from gpu_admission.commands.main import complete_parser
 
 pytestmark = pytest.mark.e2e
 
@@ -235,6 +239,74 @@ class TestRights:
         assert (done.returncode, done.stdout) == (2, "")
         assert done.stderr.count("\n") == 1
         assert "credentials are not accepted (401 Unauthorized)" in done.stderr
+
+
+ACCOUNT = "system:serviceaccount:gpu-admission:gpu-admission-audit"
+FOLDER = Path(__file__).parents[2] / "deploy" / "audit"
+
+
+@pytest.fixture(scope="module")
+def deployed(scheduling):
+    reports_crds.define(scheduling.api, "openreports.io")
+    scheduling.kubectl("apply", "--server-side", "--force-conflicts", "-k", FOLDER)
+    path = "/apis/rbac.authorization.k8s.io/v1/clusterroles/gpu-admission-audit"
+    settled(lambda: len(scheduling.api.get(path).object["rules"] or ()) > 10)  # the controller joins the roles
+    yield scheduling
+    scheduling.kubectl("delete", "cronjob", "-n", "gpu-admission", "gpu-admission-audit")
+
+
+class TestDeployed:
+    """deploy/audit: the real kubectl applies it, and its account can do what the audit needs and nothing else."""
+
+    def test_its_account_audits_and_reports(self, deployed, audit, namespace):
+        api = deployed.api
+        assert api.create(pod("nailed", nodeName="audit-node"), namespace).status == 201
+        path = f"/apis/openreports.io/v1alpha1/namespaces/{namespace}/reports"
+
+        def run():
+            return audit("-A", "-f", "policyreport", "--apply", "--fail-on", "never", "--as", ACCOUNT)
+
+        settled(lambda: run().returncode == 0)  # once the authoriser has seen the joined role
+        done = run()
+        assert "RBAC" not in done.stderr
+        assert [each["metadata"]["name"] for each in api.get(path).object["items"]] == ["gpu-admission-audit"]
+
+    def test_its_arguments_are_the_commands(self):
+        job = yaml.safe_load((FOLDER / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        words = job["containers"][0]["args"]
+        options = complete_parser().parse_args(words)
+        assert (options.command, options.all_namespaces, options.apply, options.fail_on) == (
+            "audit",
+            True,
+            True,
+            "never",
+        )
+        assert options.policy == "/etc/gpu-admission/policy.yaml"
+
+    @pytest.mark.parametrize(
+        ("verb", "what", "allowed"),
+        [
+            ("list", "pods", "yes"),
+            ("list", "inferenceservices.serving.kserve.io", "yes"),
+            ("patch", "reports.openreports.io", "yes"),
+            ("delete", "policyreports.wgpolicyk8s.io", "yes"),
+            ("get", "secrets", "no"),
+            ("list", "configmaps", "no"),
+            ("delete", "pods", "no"),
+            ("create", "pods/exec", "no"),
+            ("update", "deployments.apps", "no"),
+            ("patch", "mutatingwebhookconfigurations.admissionregistration.k8s.io", "no"),
+        ],
+    )
+    def test_its_rights(self, deployed, verb, what, allowed):
+        resource, _, subresource = what.partition("/")
+        more = [f"--subresource={subresource}"] if subresource else []
+        done = deployed.kubectl("auth", "can-i", verb, resource, *more, "-A", "--as", ACCOUNT, check=False)
+        assert done.stdout.strip() == allowed
+
+    def test_the_namespace_is_the_webhooks(self):
+        (base, *_) = yaml.safe_load_all((FOLDER.parent / "base" / "namespace.yaml").read_text())
+        assert yaml.safe_load((FOLDER / "namespace.yaml").read_text()) == base
 
 
 def test_kubectl_completes(cluster, plugin, api):
