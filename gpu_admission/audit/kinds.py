@@ -51,10 +51,14 @@ _decode = msgspec.json.Decoder().decode
 
 
 class AuditedKind(NamedTuple):
-    """A kind to list; ``registered`` tells whether the webhook is asked about its objects too."""
+    """A kind to list; ``registered`` tells whether the webhook is asked about its objects too.
+
+    ``by_shape`` tells that nothing but its schema says that it may hold pods.
+    """
 
     served: ServedKind
     registered: bool
+    by_shape: bool = False
 
 
 def planned(discovery: Discovery, policy: Policy, by_shape: set[tuple[str, str]]) -> list[AuditedKind]:
@@ -64,7 +68,7 @@ def planned(discovery: Discovery, policy: Policy, by_shape: set[tuple[str, str]]
         if key in discovery.kinds:
             wanted[key] = AuditedKind(discovery.kinds[key], registered=key != ("", "PodTemplate"))
     for key in sorted(by_shape - wanted.keys()):
-        wanted[key] = AuditedKind(discovery.kinds[key], registered=False)
+        wanted[key] = AuditedKind(discovery.kinds[key], registered=False, by_shape=True)
     for entry in policy.workloads:
         group, _, version = entry["apiVersion"].rpartition("/")
         served = discovery.kinds.get((group, entry["kind"]))

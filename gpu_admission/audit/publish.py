@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gpu_admission.cluster import lists
-from gpu_admission.cluster.errors import ClusterError, NotServedError
+from gpu_admission.cluster.errors import ClusterError, ForbiddenError, NotServedError
 
 from .policy_reports import MANAGED_BY, SOURCE
 from .result import Problem
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .policy_reports import ReportApi
     from .result import AuditResult
 
+_TERMINATING = "because it is being terminated"
 _APPLY = "application/apply-patch+yaml"
 _OWNERSHIP = {"fieldManager": SOURCE, "force": "true"}
 
@@ -45,6 +46,10 @@ def publish(
         path = f"{served.path(metadata.get('namespace'))}/{quote(metadata['name'], safe='')}"
         try:
             connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
+        except ForbiddenError as error:
+            # A namespace on its way out takes nothing new, and what was found there goes with it.
+            where = result.notices if _TERMINATING in str(error) else result.errors
+            where.append(Problem(str(served), str(error)))
         except ClusterError as error:
             result.errors.append(Problem(str(served), str(error)))
         else:

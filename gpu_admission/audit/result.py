@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpu_admission.core.finding import SEVERITIES
+from gpu_admission.core.raw import escape
 
 from .judge import CONSEQUENCES, DENY, REPAIR
 
@@ -19,15 +20,26 @@ if TYPE_CHECKING:
 
 MOST_EXAMPLES = 10  # findings that are kept of a row: of an owner's pods, most are alike
 
+FORBIDDEN = "forbidden"
+
 _RANK = {consequence: rank for rank, consequence in enumerate(CONSEQUENCES)}
 _SEVERITY_RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
 class Problem(NamedTuple):
-    """What could not be looked at: ``subject`` is a kind or a part of the API, ``message`` one line."""
+    """What could not be looked at: ``subject`` is a kind or a part of the API, ``message`` one line.
+
+    ``reason`` is ``forbidden`` where RBAC is what keeps us from it, else ``failed``.
+    """
 
     subject: str
     message: str
+    reason: str = "failed"
+
+
+def place(namespace: str | None) -> str:
+    """Return how messages call a namespace, or all of them."""
+    return "all namespaces" if namespace is None else f"namespace {escape(namespace)}"
 
 
 class Row:
@@ -128,6 +140,15 @@ class AuditResult:
             known = gravest.get(row.owner, CONSEQUENCES[-1])
             gravest[row.owner] = min(known, row.consequence, key=_RANK.__getitem__)
         return sum(1 for each in gravest.values() if each == consequence)
+
+    def messages(self) -> list[str]:
+        """Return a line for everything that could not be looked at; what RBAC refuses is one line together."""
+        refused = [problem.subject for problem in self.errors if problem.reason == FORBIDDEN]
+        lines = [problem.message for problem in self.errors if problem.reason != FORBIDDEN or len(refused) == 1]
+        if len(refused) > 1:
+            where = place(self.namespace)
+            lines.append(f"RBAC does not allow to list {', '.join(refused)} in {where}: grant get and list on them")
+        return [problem.message for problem in self.notices] + lines
 
     def fails(self, threshold: str) -> bool:
         """Tell whether a finding is at or above a severity that admission would not repair (``never``: none is)."""

@@ -23,7 +23,7 @@ from . import kinds as audited
 from . import listed as listed_objects
 from .judge import Judge
 from .owners import Owner, Owners
-from .result import AuditResult, Problem
+from .result import FORBIDDEN, AuditResult, Problem, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from gpu_admission.cluster.connection import Connection
     from gpu_admission.policy.model import Policy
 
+    from .gpus import GpuTally
     from .kinds import AuditedKind
     from .listed import Listed, OwnerReference
 
@@ -54,22 +55,31 @@ def audit(
     namespace: str | None = None,
     since: str = "",
     progress: Progress | None = None,
+    tally: GpuTally | None = None,
 ) -> AuditResult:
     """Judge everything in a namespace, or in all, under a policy.
 
-    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``). Raises ConnectError,
+    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``); ``tally`` counts the GPUs of
+    nodes and pods on the way. Raises ConnectError,
     CredentialsError, ForbiddenError and ServerError where the cluster cannot be looked at at all; what fails later is
     among the result's errors, and the rest is still judged.
     """
-    return Audit(connection, policy, namespace, since, progress or _ignore).run()
+    return Audit(connection, policy, namespace, since, progress or _ignore, tally).run()
 
 
 class Audit:
     """One audit on its way."""
 
     def __init__(
-        self, connection: Connection, policy: Policy, namespace: str | None, since: str, progress: Progress
+        self,
+        connection: Connection,
+        policy: Policy,
+        namespace: str | None,
+        since: str,
+        progress: Progress,
+        tally: GpuTally | None = None,
     ) -> None:
+        self._tally = tally
         self._connection = connection
         self._policy = policy
         self._namespace = namespace
@@ -96,7 +106,26 @@ class Audit:
         for kind in plan:
             if not self._list(kind):
                 break
+        self._count_nodes()
+        if plan and sum(problem.reason == FORBIDDEN for problem in self.result.errors) == sum(
+            kind.registered for kind in plan
+        ):
+            where = place(self._namespace)
+            raise ForbiddenError(
+                f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
+                " granted get and list (deploy/audit has a ClusterRole)"
+            )
         return self.result
+
+    def _count_nodes(self) -> None:
+        node = self.result.served.get(("", "Node"))
+        if self._tally is None or node is None:
+            return
+        try:
+            for each in lists.objects(self._connection, node):
+                self._tally.add_node(each)
+        except ClusterError as error:
+            self.result.errors.append(Problem(str(node), f"{error}; GPUs are not counted"))
 
     def _list(self, kind: AuditedKind) -> bool:
         """Judge every object of a kind; tell whether there is use in going on."""
@@ -111,7 +140,12 @@ class Audit:
             self.result.notices.append(Problem(str(served), text))
         except (ForbiddenError, ServerError) as error:
             self._planned.discard((served.group, served.kind))
-            self.result.errors.append(Problem(str(served), str(error)))
+            if isinstance(error, ForbiddenError) and kind.by_shape:
+                # Of kinds that were found by shape admission is not asked: their pods are looked at all the same.
+                self.result.notices.append(Problem(str(served), str(error)))
+                return True
+            reason = FORBIDDEN if isinstance(error, ForbiddenError) else "failed"
+            self.result.errors.append(Problem(str(served), str(error), reason))
         except (ConnectError, CredentialsError) as error:
             self.result.errors.append(Problem(str(served), f"{error}; what follows was not looked at"))
             return False
@@ -129,6 +163,8 @@ class Audit:
         result.kinds[str(served)] = result.kinds.get(str(served), 0) + 1
         if not is_pod:
             self._owners.note(listed)
+        elif self._tally is not None:
+            self._tally.add_pod(listed)
         namespace = listed.metadata.namespace
         if namespace:
             result.namespaces.add(namespace)

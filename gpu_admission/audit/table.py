@@ -9,6 +9,7 @@ from gpu_admission.reports.style import Style
 from gpu_admission.reports.summary import amount
 
 from .judge import AUDIT, DENY, REPAIR, WARN
+from .result import place
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,10 +86,9 @@ def summary(result: AuditResult, style: Style = _PLAIN) -> list[str]:
         for consequence, verb in ((DENY, "deny"), (REPAIR, "repair"), (WARN, "warn of"), (AUDIT, "log"))
         if (count := result.owners(consequence))
     ]
-    where = "all namespaces" if result.namespace is None else f"namespace {escape(result.namespace)}"
     found = f"Policy {result.policy} would {', '.join(parts)}" if parts else style.good("No findings")
     looked = f"{amount(result.objects, 'object')} ({amount(result.pods, 'Pod')}) of {amount(len(result.kinds), 'kind')}"
-    lines = [f"{found} in {where}: {looked} looked at."]
+    lines = [f"{found} in {place(result.namespace)}: {looked} looked at."]
     left_out = [
         text
         for count, text in (

@@ -11,6 +11,8 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from gpu_admission.audit import documents, policy_reports, publish, table
+from gpu_admission.audit.gpus import GpuTally
+from gpu_admission.audit.metrics import JOB, exposition
 from gpu_admission.audit.run import audit
 from gpu_admission.cluster.errors import ClusterError
 from gpu_admission.core.finding import SEVERITIES
@@ -19,6 +21,7 @@ from gpu_admission.lint.report_sinks import colour
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
 
+from . import push
 from .cluster_flags import add_cluster_flags, connection_of, duration, namespace_of
 from .cluster_progress import ProgressLine
 
@@ -51,6 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser.add_argument(
         "--apply", action="store_true", help="put the reports of -f policyreport into the cluster as well"
     )
+    parser.add_argument("--metrics", metavar="FILE", help="write Prometheus metrics there, for node-exporter")
+    parser.add_argument("--push", metavar="URL", help="send them to the Pushgateway at http://HOST:PORT")
     parser.add_argument("--color", choices=("auto", "always", "never"), default="auto", help="[auto]")
     add_cluster_flags(parser)
 
@@ -83,13 +88,23 @@ def run(options: argparse.Namespace) -> int:
         connection = connection_of(options)
         with ProgressLine(connection) as progress:
             namespace = namespace_of(options, connection)
-            result = audit(connection, policy, namespace=namespace, since=options.since or "", progress=progress.shown)
-        _write(options, _rendered(options, result, connection))
-    except (loader.PolicyError, ClusterError, UsageError) as error:
+            tally = GpuTally() if options.metrics or options.push else None
+            result = audit(
+                connection,
+                policy,
+                namespace=namespace,
+                since=options.since or "",
+                progress=progress.shown,
+                tally=tally,
+            )
+        _write(options.output, _rendered(options, result, connection))
+        if tally is not None:
+            _measure(options, exposition(result, tally.counts(), int(time.time())))
+    except (loader.PolicyError, ClusterError, UsageError, push.PushError) as error:
         print(f"gpu-admission audit: {error}", file=sys.stderr)
         return 2
-    for problem in [*result.notices, *result.errors]:
-        print(f"gpu-admission audit: {escape(problem.message)}", file=sys.stderr)
+    for message in result.messages():
+        print(f"gpu-admission audit: {escape(message)}", file=sys.stderr)
     if result.errors:
         return 2
     return 1 if result.fails(options.fail_on) else 0
@@ -104,8 +119,15 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--apply needs -f policyreport: reports are what it puts into the cluster")
     if options.apply and options.since:
         raise UsageError("--apply cannot be combined with --since: reports of older objects would be lost")
-    if options.output and not os.path.isdir(os.path.dirname(options.output) or "."):
-        raise UsageError(f"--output: there is no directory {os.path.dirname(options.output)}")
+    for option, path in (("--output", options.output), ("--metrics", options.metrics)):
+        if path and not os.path.isdir(os.path.dirname(path) or "."):
+            raise UsageError(f"{option}: there is no directory {os.path.dirname(path)}")
+    if options.push:
+        push.check(options.push)
+    if (options.metrics or options.push) and not options.all_namespaces:
+        raise UsageError("--metrics and --push need -A: the GPUs of a node are taken by the pods of all namespaces")
+    if (options.metrics or options.push) and options.since:
+        raise UsageError("--metrics and --push cannot be combined with --since: they count everything")
 
 
 def _rendered(options: argparse.Namespace, result: AuditResult, connection: Connection) -> str:
@@ -142,14 +164,21 @@ def _reports(options: argparse.Namespace, result: AuditResult, connection: Conne
     return f"{written} of {len(reports)} reports of {api.api_version} applied\n"
 
 
-def _write(options: argparse.Namespace, text: str) -> None:
+def _measure(options: argparse.Namespace, text: str) -> None:
+    if options.metrics:
+        _write(options.metrics, text, option="--metrics")
+    if options.push:
+        push.push(options.push, JOB, text)
+
+
+def _write(path: str | None, text: str, *, option: str = "--output") -> None:
     data = text.encode("utf-8", "backslashreplace")
-    if options.output is None:
+    if path is None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
         return
     try:
-        write_atomically(options.output, data)
+        write_atomically(path, data)
     except OSError as error:
-        raise UsageError(f"--output: {options.output}: {explain(error)}") from None
+        raise UsageError(f"{option}: {path}: {explain(error)}") from None

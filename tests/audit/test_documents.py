@@ -37,7 +37,7 @@ def test_json_holds_everything(result):
     assert document["version"] == 1
     assert document["tool"]["name"] == "gpu-admission audit"
     assert document["summary"]["owners"] == {"deny": 1, "repair": 2, "warn": 0, "audit": 0}
-    assert document["errors"] == [{"subject": "jobs.batch", "message": "jobs.batch: not allowed"}]
+    assert document["errors"] == [{"subject": "jobs.batch", "message": "jobs.batch: not allowed", "reason": "failed"}]
     trainer = [each for each in document["findings"] if each["object"]["name"] == "trainer"]
     assert [(each["rule"], each["admission"], each["severity"], each["found"]) for each in trainer] == [
         ("GPU201", "repair", "info", {"Deployment": 1, "Pod": 3}),

@@ -95,6 +95,22 @@ def test_what_may_not_be_read_is_named_and_the_rest_is_judged(run, api):  # noqa
     assert "the audit is incomplete" in out
 
 
+def test_all_that_may_not_be_read_is_one_line(run, api):  # noqa: F811
+    api.lists[PODS].append(WARNED)
+    api.always = [lambda path, _: status(403) if path.startswith("/apis/") else None]
+    code, out, err = run("-A")
+    assert code == 2
+    assert "Pod/warned" in out
+    assert (
+        "list deployments.apps, statefulsets.apps, replicasets.apps, jobs.batch, cronjobs.batch in all namespaces"
+        in err
+    )
+    api.always = [lambda path, _: status(403) if path not in {"/api", "/apis"} else None]
+    code, out, err = run("-A")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert "RBAC does not allow to list any kind that holds pods in all namespaces: choose a namespace with -n" in err
+
+
 @pytest.mark.parametrize(
     ("argv", "text"),
     [
@@ -184,11 +200,20 @@ class TestApply:
     def test_a_report_that_cannot_be_written_is_an_error_and_the_others_are(self, run, api, group):  # noqa: F811
         _, plural = group
         api.lists[PODS] += [DENIED, pod("b", NAILED, namespace="gone", managedFields=managed("nodeName"))]
-        api.always = [lambda path, _: status(403, "terminating") if f"gone/{plural}" in path else None]
+        api.always = [lambda path, _: status(403, "no quota") if f"gone/{plural}" in path else None]
         code, out, err = run("-A", "-f", "policyreport", "--apply")
         assert code == 2
         assert out.startswith("1 of 2 reports")
-        assert "terminating" in err
+        assert "no quota" in err
+
+    def test_a_namespace_on_its_way_out_is_no_error(self, run, api, group):  # noqa: F811
+        _, plural = group
+        api.lists[PODS].append(pod("b", NAILED, namespace="gone", managedFields=managed("nodeName")))
+        text = "unable to create new content in namespace gone because it is being terminated"
+        api.always = [lambda path, _: status(403, text) if f"gone/{plural}" in path else None]
+        code, _, err = run("-A", "-f", "policyreport", "--apply")
+        assert code == 1
+        assert text in err
 
 
 def test_json_on_standard_output_is_json_alone(run, api):  # noqa: F811
