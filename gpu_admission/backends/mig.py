@@ -9,12 +9,12 @@ from .base import Backend, BackendDocs, too_much
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from .base import ClusterFacts, ContainerRequest
@@ -56,12 +56,7 @@ class Mig(Backend):
         count = sum(spelling.amount(name) or 0 for name in names)
         if len(names) != 1:
             return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
-        if profile is None:
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
-        cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
-        return GpuShare(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
+        return share_of(profile_name(names[0]), count, facts, consumed=spelling.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""
@@ -72,7 +67,7 @@ class Mig(Backend):
             raise _several(request.count)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
         if not asked.native:
             yield from super().check_container(asked, facts)
@@ -85,10 +80,10 @@ class Mig(Backend):
 
     def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         if _single(facts):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a whole GPU, and every GPU of this cluster is cut into partitions",
-                "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
             )
         return BackendPatch({"nvidia.com/gpu": request.count})
 
@@ -116,6 +111,16 @@ class Mig(Backend):
         )
 
 
+def share_of(name: str, count: int, facts: ClusterFacts, consumed: Iterable[str] = ()) -> GpuShare:
+    """Return what partitions of a profile have: usable memory and slices; of an unknown one, a share of no size."""
+    profile = _profile_on(name, facts.cards) or tables.lowest(name)
+    if profile is None:
+        return GpuShare(None, count, share=True, profile=name, consumed=consumed)
+    slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
+    cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
+    return GpuShare(profile.memory, count, cores, modifier=profile.modifier, profile=name, consumed=consumed)
+
+
 def _single(facts: ClusterFacts) -> bool:
     return facts.parameters.get("strategy") == "single"
 
@@ -138,13 +143,16 @@ def profile_name(resource: str) -> str:
 
 def offered(resource: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     """Return the profile of a resource's name, on the card that has least memory for it; None where none has it."""
-    name = profile_name(resource)
+    return _profile_on(profile_name(resource), cards)
+
+
+def _profile_on(name: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     found = [profile for card in cards if (profile := card.profile_named(name)) is not None]
     return min(found, key=lambda profile: profile.memory, default=None)
 
 
 def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:
-    """Tell whether a partition has the usable memory, the share of compute and the engines that are asked for."""
+    """Tell whether a partition has the usable memory, the share of compute and the engines that are requested."""
     memory = request.memory is None or profile.memory >= request.memory
     cores = request.cores is None or profile.slices * 100 * SEVENTHS >= request.cores * slices
     return memory and cores and profile.modifier == request.modifier
@@ -167,45 +175,45 @@ def smallest(request: GpuShare, cards: tuple[GpuModel, ...]) -> MigProfile | Non
 def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
     if request.memory is None:
         return ()
-    return (f"{profile.name} has {in_words(profile.memory)} usable, whatever its name says",)
+    return (f"{profile.name} has {format_memory(profile.memory)} usable, despite its name",)
 
 
-def _several(count: int) -> RejectedRequest:
-    return RejectedRequest(
+def _several(count: int) -> RejectedRequestError:
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
         f"{count} MIG devices, and a CUDA process sees only one",
-        "ask for one MIG device, of a larger profile if need be, or for a whole GPU",
+        "request one MIG device, of a larger profile if need be, or a whole GPU",
     )
 
 
-def _unknown_cards() -> RejectedRequest:
-    return RejectedRequest(
+def _unknown_cards() -> RejectedRequestError:
+    return RejectedRequestError(
         UNTRANSLATABLE,
-        "and the policy does not tell which MIG profiles this cluster has",
-        "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
+        "and the policy does not list the MIG profiles of this cluster",
+        "request a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
     )
 
 
-def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequest:
+def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequestError:
     if request.memory is not None and request.memory > (facts.largest or 0):
         return too_much(request.memory, facts)
     largest = max(profiles, key=lambda profile: profile.memory)
-    return RejectedRequest(
+    return RejectedRequestError.amount(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
         f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{in_words(largest.memory)} usable",
-        f"ask for at most {in_words(largest.memory)}, or for a whole GPU (nvidia.com/gpu: 1)",
+        f"{format_memory(largest.memory)} usable",
+        f"request at most {format_memory(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
     )
 
 
-def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequest:
+def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
     match = MIG_NAME.match(resource)
     meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
-    return RejectedRequest(
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        "a MIG profile that no card of this cluster offers: it would wait for ever",
+        "a MIG profile that no card of this cluster offers: it would stay Pending forever",
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
 
@@ -223,7 +231,7 @@ of a node is cut into one profile, and the request becomes `nvidia.com/gpu` with
 cards, and so the profiles, come from the policy's `cluster.cards`.""",
     refuses=(
         ("more memory than the largest profile has usable", "no partition has it"),
-        ("a profile that no configured card offers", "the pod would wait for ever"),
+        ("a profile that no configured card offers", "the pod would stay Pending forever"),
         ("more than one MIG device, unless `allowSeveral`", "a CUDA process sees only one"),
         ("any amount, where the policy names no cards", "which profiles there are is the cluster's choice"),
     ),

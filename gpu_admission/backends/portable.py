@@ -1,4 +1,4 @@
-"""The portable request: what a container wants of GPUs, in no backend's words.
+"""The portable request: what a container wants of GPUs, in no backend's names.
 
 Memory is counted in bytes per GPU, GPUs in devices, compute in sevenths of a percent: a MIG slice is a seventh
 of a card (BACKENDS of the design), and no rounding may creep in on the way from one backend to another.
@@ -18,21 +18,23 @@ WHOLE = 100 * SEVENTHS
 
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
-_SAID = 8  # a message names no more at once
+_MOST_LISTED = 8  # a message names no more at once
 
 
 class GpuShare:
-    """What a container asks for: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
+    """What a container requests: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for. ``lost`` is
-    what no other backend has a word for: the reason why, and what to do about it. ``consumed`` are the names, of
-    resources and annotations, that this was read from: a translation would drop whatever else the container says, so
-    it is refused. Two requests are equal whatever they were read from.
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for, ``profile`` the
+    name of the MIG profile by which it is asked for. ``lost`` is what no other backend has a word for: the reason why,
+    and what to do about it. ``least`` is the memory that a whole card has to have. ``consumed`` are the names, of
+    resources and annotations, that this was read from: a
+    translation would drop whatever else the container says, so it is refused. Two requests are equal whatever they were
+    read from, words or profile.
     """
 
-    __slots__ = ("consumed", "cores", "count", "lost", "memory", "modifier", "share", "thousandths")
+    __slots__ = ("consumed", "cores", "count", "least", "lost", "memory", "modifier", "profile", "share", "thousandths")
 
     def __init__(
         self,
@@ -43,6 +45,8 @@ class GpuShare:
         share: bool = False,
         thousandths: int | None = None,
         modifier: str = "",
+        profile: str = "",
+        least: int | None = None,
         lost: tuple[str, str] | None = None,
         consumed: Iterable[str] = (),
     ) -> None:
@@ -53,6 +57,8 @@ class GpuShare:
         self.share = share
         self.thousandths = thousandths
         self.modifier = modifier
+        self.profile = profile
+        self.least = least
         self.lost = lost
 
     @property
@@ -62,17 +68,17 @@ class GpuShare:
 
     @property
     def whole(self) -> bool:
-        """Whether whole cards are asked for."""
+        """Whether whole cards are requested."""
         return self.memory is None and not self.share and self.thousandths is None and not self.limits_cores
 
     @property
     def limits_cores(self) -> bool:
-        """Whether less than all of a card's compute is asked for."""
+        """Whether less than all of a card's compute is requested."""
         return self.cores is not None and self.cores < WHOLE
 
     def with_memory(self, memory: int) -> GpuShare:
         """Return the same request with its memory in bytes."""
-        return GpuShare(memory, self.count, self.cores, modifier=self.modifier)
+        return GpuShare(memory, self.count, self.cores, modifier=self.modifier, profile=self.profile)
 
     def covers(self, other: GpuShare) -> bool:
         """Tell whether this is at least as much as another request (None of memory is a whole card)."""
@@ -82,7 +88,7 @@ class GpuShare:
 
     def __str__(self) -> str:
         """Return the request in words: ``8Gi on each of 2 GPUs, 30 percent of the compute``."""
-        what = "all" if self.memory is None else in_words(self.memory)
+        what = "all" if self.memory is None else format_memory(self.memory)
         where = "of one GPU" if self.count == 1 else f"of each of {self.count} GPUs"
         cores = "" if self.percent is None else f", {self.percent} percent of the compute"
         return f"{what} {where}{cores}"
@@ -93,22 +99,24 @@ class GpuShare:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GpuShare):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in GpuShare.__slots__ if field != "consumed")
+        meaning = set(GpuShare.__slots__) - {"consumed", "profile"}
+        return all(getattr(self, field) == getattr(other, field) for field in meaning)
 
     def __hash__(self) -> int:
         return hash((self.memory, self.count, self.cores))
 
 
 class BackendPatch:
-    """A portable request in a backend's words: what to write, besides deleting what spelled it before.
+    """A portable request in a backend's names: what to write, besides deleting what spelled it before.
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
     ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
-    maps the names of resource claims of the container to the ResourceClaimTemplate of each. ``notes`` say
-    what the reader should know about the amounts.
+    maps the names of resource claims of the container to the ResourceClaimTemplate of each, or, where they are
+    ``shared``, to what a ResourceClaim of the workload gives. ``notes`` say what the reader should know about the
+    amounts.
     """
 
-    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources")
+    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources", "shared")
 
     def __init__(
         self,
@@ -119,6 +127,7 @@ class BackendPatch:
         node_selector: Mapping[str, str] | None = None,
         affinity: tuple[Mapping[str, Any], ...] = (),
         claims: Mapping[str, str] | None = None,
+        shared: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.resources = dict(resources or {})
@@ -127,6 +136,7 @@ class BackendPatch:
         self.node_selector = dict(node_selector or {})
         self.affinity = affinity
         self.claims = dict(claims or {})
+        self.shared = shared
         self.notes = notes
 
     @property
@@ -136,16 +146,16 @@ class BackendPatch:
 
     def words(self) -> str:
         """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
-        raw_value = [f"{name}: {value}" for name, value in self.resources.items()]
-        raw_value += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
-        raw_value += [f"label {name}: {value}" for name, value in self.labels.items()]
-        raw_value += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
-        raw_value += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
-        raw_value += [f"claim {name} of template {template}" for name, template in self.claims.items()]
-        return listed(raw_value)
+        parts = [f"{name}: {value}" for name, value in self.resources.items()]
+        parts += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
+        parts += [f"label {name}: {value}" for name, value in self.labels.items()]
+        parts += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
+        parts += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
+        parts += [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        return listed(parts)
 
 
-def in_words(count: int) -> str:
+def format_memory(count: int) -> str:
     """Return a number of bytes for people: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
     if count < KIB:
         return f"{count} bytes"
@@ -161,10 +171,8 @@ def ceil_div(amount: int, unit: int) -> int:
     return -(-amount // unit)
 
 
-def listed(raw_value: list[str]) -> str:
+def listed(parts: list[str]) -> str:
     """Return a list as prose: ``a, b and c``; a long one cut: ``a, b and 98 more``."""
-    if len(raw_value) > _SAID:
-        raw_value = [*raw_value[: _SAID - 1], f"{len(raw_value) - _SAID + 1} more"]
-    return (
-        raw_value[0] if len(raw_value) == 1 else f"{', '.join(raw_value[:-1])} and {raw_value[-1]}" if raw_value else ""
-    )
+    if len(parts) > _MOST_LISTED:
+        parts = [*parts[: _MOST_LISTED - 1], f"{len(parts) - _MOST_LISTED + 1} more"]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

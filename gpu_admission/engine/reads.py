@@ -1,6 +1,6 @@
 """What a rule reads of a pod that names no GPU: its markers, in one declaration from which conditions are made.
 
-A pod that names a GPU resource, or asks for a share of one by annotation, is shown to every rule. Any other pod is
+A pod that names a GPU resource, or requests a share of one by annotation, is shown to every rule. Any other pod is
 shown to the webhook only where a rule in force could say something about it, and that is what is declared here.
 """
 
@@ -25,8 +25,8 @@ class Reads:
     that one without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
-    that ``rules.hostpaths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
-    ``host_parents``: the folders above all devices and sockets (``hostpaths.above``).
+    that ``rules.host_paths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
+    ``host_parents``: the folders above all devices and sockets (``host_paths.above``).
     ``mounts``: like ``host_paths``, for where containers mount volumes -> the sources of volumes that are harmless.
     ``runtime_classes``: names.
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
@@ -89,24 +89,16 @@ class Reads:
         self.resources = resources
         self.bare_requests = bare_requests
         self.node_selector = node_selector
-        self.variables: dict[str, frozenset[str]] = {
-            name: frozenset(harmless) for name, harmless in (variables or {}).items()
-        }
+        self.variables = _frozen(variables)
         self.unless: dict[str, dict[str, bool]] = {name: dict(others) for name, others in (unless or {}).items()}
-        self.completed = frozenset(completed)
-        self.unprefixed = frozenset(unprefixed)
-        self.annotations = frozenset(annotations)
-        self.labels = frozenset(labels)
+        self.completed, self.unprefixed = frozenset(completed), frozenset(unprefixed)
+        self.annotations, self.labels = frozenset(annotations), frozenset(labels)
         self.label_values: dict[str, str] = dict(label_values or {})
-        self.host_paths = frozenset(host_paths)
-        self.sub_paths = frozenset(sub_paths)
+        self.host_paths, self.sub_paths = frozenset(host_paths), frozenset(sub_paths)
         self.host_parents = host_parents
-        self.mounts: dict[str, frozenset[str]] = {
-            path: frozenset(harmless) for path, harmless in (mounts or {}).items()
-        }
+        self.mounts = _frozen(mounts)
         self.runtime_classes = frozenset(runtime_classes)
-        self.tolerations = frozenset(tolerations)
-        self.near_tolerations = frozenset(near_tolerations)
+        self.tolerations, self.near_tolerations = frozenset(tolerations), frozenset(near_tolerations)
         self.privileged = privileged
         self.capabilities = frozenset(capabilities)
         self.claims = frozenset(claims)
@@ -132,6 +124,10 @@ class Reads:
 
     def __bool__(self) -> bool:
         return any(getattr(self, field) for field in self.__slots__ if field != "beside")
+
+
+def _frozen(harmless: Mapping[str, Collection[str]] | None) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values) for name, values in (harmless or {}).items()}
 
 
 _APART = frozenset({"beside", "mounts", "unless", "variables"})

@@ -10,8 +10,8 @@ from functools import cache
 from gpu_admission.backends import native_request, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import KAI, UnreadableRequestError
-from gpu_admission.backends.portable import in_words
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.portable import format_memory
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.core.record import record
 from gpu_admission.policy.model import Policy
@@ -61,7 +61,7 @@ class Need:
     def amount(self) -> str:
         """What it takes of one card, for people."""
         if self.memory is not None:
-            return in_words(self.memory)
+            return format_memory(self.memory)
         return "a whole card" if self.thousandths is None else f"{self.thousandths / 10:g} % of a card"
 
 
@@ -108,7 +108,7 @@ class Requests:
             facts = self._facts[backend.name] = ClusterFacts(self._parameters.get(backend.name))
         try:
             return backend.read(written, facts)
-        except (RejectedRequest, UnreadableRequestError):
+        except (RejectedRequestError, UnreadableRequestError):
             return None
 
 

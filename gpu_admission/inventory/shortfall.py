@@ -6,7 +6,7 @@ What is free is worked out once a pool (`Offer`), so that a need costs a look at
 from __future__ import annotations
 
 from gpu_admission.backends.native_request import KAI
-from gpu_admission.backends.portable import in_words
+from gpu_admission.backends.portable import format_memory
 from gpu_admission.core.record import record
 
 TYPE_CHECKING = False
@@ -117,7 +117,7 @@ def _bytes(card: Card, need: Need) -> int:
 def _room(offer: Offer) -> str:
     if offer.counts:
         return f"there is room: {offer.free} {offer.pool.resource} free on {offer.node.name}"
-    return f"there is room: {in_words(offer.largest)} free on one card of {offer.node.name}"
+    return f"there is room: {format_memory(offer.largest)} free on one card of {offer.node.name}"
 
 
 def _largest_shortfall(needs: Sequence[Need], offers: Sequence[Offer]) -> str:
@@ -145,7 +145,9 @@ def _of_devices(offers: Sequence[Offer], count: int) -> str:
 
 def _of_shared_cards(need: Need, offers: Sequence[Offer]) -> str:
     piece = max([each.largest for each in offers])
-    shared = f"the largest free piece of a shared card is {in_words(piece)}" if piece else "no shared card has any free"
+    shared = (
+        f"the largest free piece of a shared card is {format_memory(piece)}" if piece else "no shared card has any free"
+    )
     whole = max([each.free for each in offers])
     return f"{_wanted(need)}; {shared}, and {whole} whole {'card is' if whole == 1 else 'cards are'} free on one node"
 
@@ -160,7 +162,7 @@ def _of_memory(need: Need, offers: Sequence[Offer], *, several: bool) -> str:
     if not largest:
         return "none of the cards can be used: they are unhealthy, or their records cannot be read"
     if need.memory is not None and need.memory > largest:
-        return f"{wanted}; the largest card has {in_words(largest)}: it would wait for ever"
+        return f"{wanted}; the largest card has {format_memory(largest)}: it would wait for ever"
     fitting = [
         (each, offer.node)
         for offer in offers
@@ -170,12 +172,12 @@ def _of_memory(need: Need, offers: Sequence[Offer], *, several: bool) -> str:
     ]
     if fitting:
         return f"{wanted}{_beside_memory(need, fitting, several)}"
-    in_all = in_words(sum([each.free for each in offers]))
+    in_all = format_memory(sum([each.free for each in offers]))
     if need.sizeless:
         return f"{wanted}; no card is free of other pods ({in_all} free in all)"
     card = max(best.cards, key=lambda each: each.memory)
     where = f" ({best.node.name}, {card.card.label})" if best.largest else ""
-    return f"{wanted}; the largest free piece is {in_words(best.largest)}{where}; {in_all} free in all"
+    return f"{wanted}; the largest free piece is {format_memory(best.largest)}{where}; {in_all} free in all"
 
 
 def _beside_memory(need: Need, fitting: list[tuple[FreeCard, Node]], several: bool) -> str:

@@ -106,7 +106,8 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         cluster = spec.get("cluster") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
-        self.claims = ClaimFacts(cluster.get("claims"))
+        of_claims = self.backend.parameters if self.backend.name == "dra" else None
+        self.claims = ClaimFacts(cluster.get("claims"), of_claims)
         self.exempt = Exemptions(spec.get("exempt"))
         self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
@@ -148,7 +149,7 @@ class Policy:
         return namespace is None or not self.match or self.match.match(namespace)
 
     def judges(self, namespace: str | None, user: str | None = None) -> bool:
-        """Tell whether the policy judges what is asked for in a namespace: it is for that, and exempts nobody there."""
+        """Tell whether the policy judges what is requested in a namespace: it is for that, and exempts nobody there."""
         return self.governs(namespace) and not self.exempt.covers(namespace, user)
 
     def apply_mode(self, action: Action) -> Action:

@@ -6,18 +6,22 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer, quantity
-from gpu_admission.manifests.guardrails_model import Guardrails  # noqa: TC001 - pydantic reads it
 from gpu_admission.workloads import resources
 
+from .guardrails_schema import STRICT, GuardrailsSection
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_admission.backends.base import Backend as SharingBackend
     from gpu_admission.backends.parameter import Parameter
     from gpu_admission.engine.rule import Rule
@@ -28,7 +32,7 @@ _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = STRICT
 
 
 def _action(value: Any) -> Any:
@@ -41,9 +45,12 @@ Action = Annotated[
 ]
 
 
+UNKNOWN_RULE = "unknown_rule"  # the type of pydantic's error
+
+
 def _rule_id(value: str) -> str:
     if value not in rules.BY_ID:
-        raise ValueError(f"there is no rule {value!r}")
+        raise PydanticCustomError(UNKNOWN_RULE, "there is no rule of this ID")
     return value
 
 
@@ -53,9 +60,9 @@ def _quantity(value: Any) -> Any:
     except quantity.QuantityError as error:
         raise ValueError(str(error)) from error
     if value is None or amount.is_zero or amount.is_negative:
-        raise ValueError("a card's memory is more than zero, such as 80Gi")
+        raise ValueError("a card's memory must be greater than zero, such as 80Gi")
     if isinstance(value, float):
-        raise ValueError("a card's memory is written with its unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
+        raise ValueError("a card's memory needs a unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
     return value
 
 
@@ -64,13 +71,13 @@ Memory = Annotated[str | int, BeforeValidator(_quantity)]
 
 def _resource_name(value: str) -> str:
     if not resources.is_extended(value):
-        raise ValueError(f"{value!r} is no name of an extended resource, such as example.com/gpu")
+        raise ValueError(f"{value!r} is not a valid name of an extended resource, such as example.com/gpu")
     return value
 
 
 def _pod_spec_path(value: str) -> str:
     if not pointer.from_text(value):
-        raise ValueError("the path of a pod spec begins with a slash, such as /spec/template/spec")
+        raise ValueError("the path of a pod spec must begin with a slash, such as /spec/template/spec")
     return value
 
 
@@ -113,6 +120,8 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
 
 BACKENDS = (*registry.NAMES, PER_POD)
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     Backend = BaseModel
 else:
     Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
@@ -125,7 +134,7 @@ class Resources(_Model):
 
 
 class Toleration(_Model):
-    """A toleration that GPU201 adds to pods that ask for a GPU of one of the vendors (of any, where none is named)."""
+    """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (of any, where none is named)."""
 
     key: Annotated[str, Field(min_length=1)]
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -146,9 +155,9 @@ class VisibleDevices(_Model):
     gpu_less: str = Field(
         "leave",
         alias="gpuLess",
-        description="in containers without a GPU in a pod that asks for one; void where only everyPod is given",
+        description="in containers without a GPU in a pod that requests one; void where only everyPod is given",
     )
-    served: str = Field("leave", description="in containers that ask for a GPU")
+    served: str = Field("leave", description="in containers that request a GPU")
     every_pod: bool = Field(
         False,
         alias="everyPod",
@@ -251,7 +260,7 @@ class Spec(_Model):
     visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
     limits: Limits | None = None
     cluster: Cluster | None = None
-    guardrails: Guardrails | None = None
+    guardrails: GuardrailsSection | None = None
     exempt: Exempt | None = None
     workloads: list[WorkloadEntry] = []
 
@@ -290,10 +299,12 @@ def words(location: tuple[str | int, ...]) -> list[str]:
     """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
     if location == ("spec", "rules"):
         return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
-    model: Any = PolicyFile
-    for token in location:
-        model = _inside(model, token)
-    return sorted({name for found in _models(model) for name in _keys(found)})
+    return sorted({name for found in _models(_at(location)) for name in _keys(found)})
+
+
+def choices(location: tuple[str | int, ...]) -> list[str]:
+    """Return the values that are valid at a place where only some are, in the order of the schema."""
+    return list(dict.fromkeys(_literals(_at(location))))
 
 
 def rule_named(name: str) -> Rule | None:
@@ -303,6 +314,24 @@ def rule_named(name: str) -> Rule | None:
 
 def _keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _at(location: tuple[str | int, ...]) -> Any:
+    """Return the annotation at pydantic's location of an error."""
+    annotation: Any = PolicyFile
+    for token in location:
+        annotation = _inside(annotation, token)
+    return annotation
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    """Yield the values of every Literal that an annotation mentions outside of models."""
+    inner = annotation if isinstance(annotation, tuple) else getattr(annotation, "__args__", ())
+    for item in inner:
+        if get_origin(annotation) is Literal:
+            yield str(item)
+        else:
+            yield from _literals(item)
 
 
 def _inside(annotation: Any, token: str | int) -> Any:

@@ -40,8 +40,8 @@ def render(report: Report) -> str:
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *body, "</testsuites>", ""])
 
 
-def _input(remark: Diagnostic) -> str:
-    return remark.place.rendered_in or remark.place.file
+def _input(diagnostic: Diagnostic) -> str:
+    return diagnostic.place.rendered_in or diagnostic.place.file
 
 
 def _broken(suite: _Suite, error: Diagnostic) -> None:

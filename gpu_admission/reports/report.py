@@ -149,8 +149,8 @@ class Report:
         """Bring everything into the order in which it is shown."""
         for located in (self.findings, self.suppressed):
             located.sort(key=LocatedFinding.sort_key)
-        for remarks in (self.errors, self.skipped, self.notices):
-            remarks.sort(key=Diagnostic.sort_key)
+        for diagnostics in (self.errors, self.skipped, self.notices):
+            diagnostics.sort(key=Diagnostic.sort_key)
         self.files.sort()
 
     def count(self, severity: str) -> int:

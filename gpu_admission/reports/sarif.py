@@ -144,12 +144,12 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
     return {"executionSuccessful": not report.errors, "toolExecutionNotifications": notes}
 
 
-def _notes(remarks: Iterable[Diagnostic], level: str) -> list[dict[str, Any]]:
+def _notes(diagnostics: Iterable[Diagnostic], level: str) -> list[dict[str, Any]]:
     return [
         {
             "level": level,
             "message": {"text": value.message},
             "locations": [{"physicalLocation": _physical(value.place)}],
         }
-        for value in remarks
+        for value in diagnostics
     ]

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
@@ -27,7 +28,7 @@ def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any
 
 
 def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
+    """Return the makers of the cards that a pod requests; portable requests are served by the policy's backend."""
     if not pod.wants_gpu:
         return frozenset()
     known: frozenset[str] | None = pod.cache.get("vendors")
@@ -37,19 +38,32 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
-    if pod.shares is not None:
+    asked = {vendor_of(gpu.resource, policy) for gpu in pod.gpus if gpu.wants_gpu}
+    if pod.shared_container is not None:
         asked.add("nvidia")
     if pod.claims.gpu:
-        asked |= pod.claims.vendors()
-    if "any" in asked:
-        asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset([MAKERS.get(vendor, vendor) for vendor in asked])
+        asked |= {_maker(vendor, policy) for vendor in pod.claims.vendors()}
+    return frozenset(asked)
+
+
+def vendor_of(resource: Resource, policy: Policy) -> str:
+    """Return the maker of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
+    return _maker(resource.vendor, policy)
+
+
+def _maker(vendor: str, policy: Policy) -> str:
+    vendor = backend_vendor(policy) if vendor == "any" else vendor
+    return MAKERS.get(vendor, vendor)
 
 
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
-    return as_str(policy.backend.parameters.get("vendor")) or "nvidia"
+    parameters = policy.backend.parameters
+    if policy.backend.name == "dra" and not parameters.keys().isdisjoint(("driver", "deviceClass")):
+        from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed
+
+        return dra_drivers.chosen(parameters).vendor
+    return as_str(parameters.get("vendor")) or "nvidia"
 
 
 def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
@@ -141,6 +155,11 @@ def is_of_class(gpu: GpuRequest) -> bool:
     return gpu.name.startswith(resources.CLASS_PREFIX)
 
 
+def setting(gpu: GpuRequest, raw: Any, side: str) -> str:
+    """Return how a message on one side begins: ``container "train" sets nvidia.com/gpu: 1 in requests``."""
+    return f"{gpu.container.label} sets {gpu.name}: {format_value(raw)} in {side}"
+
+
 def asking(gpu: GpuRequest, raw: Any) -> str:
-    """Return how a message begins: ``container "train" asks for nvidia.com/gpu: 1``."""
-    return f"{gpu.container.label} asks for {gpu.name}: {format_value(raw)}"
+    """Return how a message begins: ``container "train" requests nvidia.com/gpu: 1``."""
+    return f"{gpu.container.label} requests {gpu.name}: {format_value(raw)}"

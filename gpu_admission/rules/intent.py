@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 CLAIM = "the claim"
-ANNOTATION = "the annotation that asks for a share of a GPU"
+ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
-_WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 # Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
-_OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
+OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -30,12 +30,16 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
     a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
     """
-    if pod.claims.serve(container) is not False or any(["claims" in each for each in _around(container)]):
+    if (
+        pod.claims.idle
+        or pod.claims.serve(container) is not False
+        or any(["claims" in each for each in _around(container)])
+    ):
         return CLAIM
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
             return f"the request for {escape(name[:80])}"
-    if container is pod.shares:
+    if container is pod.shared_container:
         return ANNOTATION
     elsewhere: dict[Pointer, str] | None = pod.cache.get("meant")
     if elsewhere is None:
@@ -50,16 +54,16 @@ def _around(container: Container) -> tuple[Mapping[str, object], ...]:
 
 def _may_be_a_gpus(name: str) -> bool:
     _, _, device = name.lower().partition("/")
-    if "gpu" not in device and any(word in device for word in _OF_NETWORKS):
+    if "gpu" not in device and any(word in device for word in OF_NETWORKS):
         return False
-    return any(word in name.lower() for word in _WORDS)
+    return any(word in name.lower() for word in WORDS)
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
     """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
     for stray in misplaced_resources.find(workload, policy):
-        found[pod.pointer if stray.home is None else stray.home.pointer] = (
+        found[pod.pointer if stray.target is None else stray.target.pointer] = (
             "the GPU that is requested in the wrong place"
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):

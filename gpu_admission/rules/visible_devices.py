@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import as_str
 
 from . import backend_plan, common, env_vars, gpu_markers
-from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, words_of
+from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, tokens_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
     from .env_vars import Variable
@@ -26,10 +27,10 @@ NVIDIA = "NVIDIA_VISIBLE_DEVICES"
 ANY_MAKER = "any"  # of a resource that only the policy knows, or in portable names that nothing translates
 _ON = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go's strconv.ParseBool takes for true
 _NOBODY: frozenset[str] = frozenset()
-# Whose runtime may be told by an annotation that the scheduler writes, in a manifest's own words: owner of the
-# annotation (markers.TRUSTED_ANNOTATIONS) -> maker. NVIDIA's device plugin and those of its sharing systems hand out
-# their cards themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
-_TOLD_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
+# Whose runtime may be given cards by an annotation that the scheduler writes, in a manifest's names: owner of the
+# annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> maker. The device plugins of NVIDIA and of its sharing systems
+# set their variable themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
+SET_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
 
 
 def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
@@ -39,13 +40,13 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
     ``gpu-memory: x``.
     """
     found = _by_resources(container, policy) if container.gpus else _NOBODY
-    if container is pod.shares and sound_share(workload, pod, container, policy) is not None:
+    if container is pod.shared_container and sound_share(workload, pod, container, policy) is not None:
         return found | {common.backend_vendor(policy)}
     return found
 
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
-    """Return whose cards a container's resources ask for, worked out once: many rules want to know."""
+    """Return whose cards a container's resources request, worked out once: many rules want to know."""
     found: frozenset[str] | None = container.cache.get("makers")
     if found is None:
         found = container.cache["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
@@ -53,8 +54,12 @@ def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
 
 
 def maker(gpu: GpuRequest, policy: Policy) -> str:
+    """Return who makes the card that a request stands for."""
+    return maker_of(gpu.resource, policy)
+
+
+def maker_of(resource: Resource, policy: Policy) -> str:
     """Return who makes the card that a resource stands for; Intel's Gaudi has a runtime of its own."""
-    resource = gpu.resource
     if resource.system == "extra":
         return common.MAKERS.get(resource.vendor, ANY_MAKER)
     if resource.system == "habana":
@@ -171,7 +176,7 @@ def _is_schedulers(workload: Workload, pod: Pod, variable: Variable, known: Devi
     start, _, rest = variable.field_path.partition("['")
     key, _, _ = rest.partition("']")
     owner = gpu_markers.TRUSTED_ANNOTATIONS.of(key) if start == "metadata.annotations" else None
-    if owner is None or _TOLD_BY_ANNOTATION.get(owner) != known.maker:
+    if owner is None or SET_BY_ANNOTATION.get(owner) != known.maker:
         return False
     return is_given(makers(workload, pod, variable.container, policy), known.maker)
 
@@ -184,6 +189,6 @@ def is_on(variable: Variable) -> bool:
     if variable.name in FEATURES:
         return value == "enabled"
     if variable.name == "NVIDIA_IMEX_CHANNELS":  # read as a list of cards is
-        words = words_of(value)
+        words = tokens_of(value)
         return bool(words) and "void" not in words
     return value in _ON if variable.name == "NVIDIA_DISABLE_REQUIRE" else bool(value.strip(SPACES))

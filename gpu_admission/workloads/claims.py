@@ -185,16 +185,18 @@ class PodClaims:
     """The claims of a pod, and what each of its containers uses of them.
 
     ``references`` are those of a container, by the container's pointer. ``gpu`` tells whether any claim is a GPU's,
-    ``unknown`` whether there is one of which nobody knows.
+    ``unknown`` whether there is one of which nobody knows, ``idle`` whether a GPU's is used by no container.
     """
 
-    __slots__ = ("claims", "gpu", "references", "unknown")
+    __slots__ = ("claims", "gpu", "idle", "references", "unknown")
 
     def __init__(self, claims: tuple[PodClaim, ...], references: dict[Pointer, tuple[ClaimReference, ...]]) -> None:
         self.claims = claims
         self.references = references
         self.gpu = any([claim.gpu for claim in claims])
         self.unknown = any([claim.gpu is None for claim in claims])
+        used = {each.name for uses in references.values() for each in uses} if self.gpu else ()
+        self.idle = self.gpu and any([claim.gpu is True and claim.name not in used for claim in claims])
 
     def of(self, container: Container) -> tuple[ClaimReference, ...]:
         """Return what a container uses of the claims."""

@@ -36,10 +36,10 @@ _LABELS: dict[Role, str] = {
 
 
 class GpuRequest:
-    """One GPU resource of a container: what its limits and its requests say, raw.
+    """One GPU resource of a container: its limit and its request, raw.
 
-    ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
-    asked; an amount that does not parse is taken for a request. ``sound`` tells that Kubernetes takes the
+    ``limit`` and ``request`` are MISSING where the key is absent. ``wants_gpu`` tells whether more than zero is
+    requested; an amount that does not parse is taken for a request. ``is_valid`` tells that Kubernetes accepts the
     amounts and they reserve something: a limit of a whole number above zero, and no other request.
     """
 
@@ -112,15 +112,16 @@ class Container:
 
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
-    where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
-    asks for any of them (an explicit zero asks for none). ``known_as`` is how messages name it, where it has no name.
-    ``memo`` keeps what rules work out of the container.
+    where there is none. ``gpus`` are the GPU resources named there, ``has_gpu_request`` tells whether the container
+    requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
+    ``cache`` keeps what rules work out of the container.
     """
 
     __slots__ = (
         "_env_names",
         "cache",
         "gpus",
+        "has_gpu_request",
         "key",
         "known_as",
         "limits",
@@ -128,7 +129,6 @@ class Container:
         "requests",
         "resources",
         "role",
-        "served",
         "spec",
         "whole",
     )
@@ -155,7 +155,7 @@ class Container:
         self.limits: Mapping[str, Any] = as_dict(self.resources.get("limits"))
         self.requests: Mapping[str, Any] = as_dict(self.resources.get("requests"))
         self.gpus = self._gpus(policy, claim_index) if self.resources else ()
-        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
+        self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
         self.cache: dict[str, Any] = {}
 

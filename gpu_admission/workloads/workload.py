@@ -54,12 +54,12 @@ class Pod:
 
     ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
-    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
-    ``shares`` is the container for which an annotation asks for a share of a card (KAI), ``annotated`` tells
+    ``gpus`` are the GPU resources of all containers and ``has_gpu_request`` tells whether any is requested;
+    ``shared_container`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
     whether there are such annotations at all, well made or not. ``claims`` are the resource claims of the pod.
-    ``wants_gpu`` tells whether the pod asks for a GPU in any of these ways, ``may_want_gpu`` whether a claim of
+    ``wants_gpu`` tells whether the pod requests a GPU in any of these ways, ``may_want_gpu`` whether a claim of
     which nobody knows what it gives may do so besides. ``scope`` is ``request`` where a GPU is so much as named.
-    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    ``cache`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
     """
 
@@ -70,14 +70,14 @@ class Pod:
         "complete",
         "containers",
         "gpus",
+        "has_gpu_request",
         "holder",
         "merged",
         "metadata",
         "metadata_pointer",
         "pointer",
         "scope",
-        "served",
-        "shares",
+        "shared_container",
         "spec",
         "wants_gpu",
     )
@@ -104,16 +104,16 @@ class Pod:
         self.metadata_pointer: Pointer = (*around, "metadata")
         self.metadata = as_dict(as_dict(carrier).get("metadata"))
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
-        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
+        self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
-        self.shares = self._shares(annotations) if self.annotated else None
+        self.shared_container = self._shared_container(annotations) if self.annotated else None
         self.claims: PodClaims = claims.NO_POD_CLAIMS
         if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
             index, space = workload.claim_index, workload.namespace
             self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
         claimed = self.claims.gpu
-        self.wants_gpu = self.served or self.shares is not None or claimed
+        self.wants_gpu = self.has_gpu_request or self.shared_container is not None or claimed
         self.scope: Scope = "request" if self.gpus or self.annotated or claimed else "pod"
         self.cache: dict[str, Any] = {}
 
@@ -124,13 +124,13 @@ class Pod:
 
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
-        return container.served or container is self.shares or self.claims.serve(container) is True
+        return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
 
     def may_serve(self, container: Container) -> bool:
         """Tell whether a container will be given a GPU, or has a claim of which nobody knows whether it is one's."""
         return self.serves(container) or self.claims.serve(container) is None
 
-    def _shares(self, annotations: Mapping[str, Any]) -> Container | None:
+    def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
         named = [
             name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS
         ]
@@ -281,7 +281,7 @@ def read(
 
 
 def is_pod(document: Any) -> bool:
-    """Tell whether a document is a Pod by its own words."""
+    """Tell whether a document is a Pod by its own fields."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 

@@ -26,8 +26,8 @@ from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, R
 from gpu_admission.reports.style import Style
 
 FORMATS = {
-    "text": lambda report: text.render(report, remarks=True),
-    "concise": lambda report: concise.render(report, remarks=True),
+    "text": lambda report: text.render(report, diagnostics=True),
+    "concise": lambda report: concise.render(report, diagnostics=True),
     "json": json_report.render,
     "sarif": sarif.render,
     "junit": junit.render,

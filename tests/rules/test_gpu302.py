@@ -86,7 +86,7 @@ ROWS = [
     Row(
         "served containers",
         pair(),
-        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy wants"),),
+        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy requires"),),
         {"visibleDevices": {"served": "/x"}},
         pod(container(gpu=1, env=env(**{NAME: "/x"})), container("log")),
     ),
@@ -268,7 +268,7 @@ EVERY_POD = [
         policy={**EVERY, "backend": {"name": "kai"}},
     ),
     *(
-        enforced(f"another maker's card: {name}", pod(container(gpu={name: 1})))
+        enforced(f"another vendor's card: {name}", pod(container(gpu={name: 1})))
         for name in ("amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/i915", "google.com/tpu", "huawei.com/Ascend910")
     ),
     *(

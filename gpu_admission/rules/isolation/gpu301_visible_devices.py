@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU301"
-_NAMES = (*DEVICE_LISTS, *SWITCHES)
-_WANTED = frozenset(_NAMES)
+NAMES = (*DEVICE_LISTS, *SWITCHES)
+_WANTED = frozenset(NAMES)
 _NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
 
 
@@ -39,7 +39,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 yield _device_list(pod, variable, known, asked, policy)
             elif variable.name in SWITCHES and visible_devices.is_on(variable):
                 yield _switch(variable, served=bool(asked))
-        for source in env_vars.open_sources(container, _NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
+        for source in env_vars.open_sources(container, NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
             yield _source(workload, pod, container, source, policy)
         yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
 
@@ -155,7 +155,7 @@ unprivileged containers too. The kubelet applies the device plugin's value first
 pod that sets the variable to `all`, an index or a UUID works on cards that were given to others, whether it
 requested a GPU or not. Other vendors' runtimes have variables like it. It makes no difference whether the value
 stands there, is put together from other variables, or comes from a ConfigMap that nobody has looked at.
-`CUDA_VISIBLE_DEVICES` is no such variable: it only narrows what the container has.""",
+`CUDA_VISIBLE_DEVICES` is not such a variable: it only narrows what the container has.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
         "https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/config.go",

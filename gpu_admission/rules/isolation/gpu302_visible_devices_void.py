@@ -1,4 +1,4 @@
-"""GPU302: a container without a GPU is not told to see none, or one with a GPU is."""
+"""GPU302: a container without a GPU is not kept from seeing GPUs, or one with a GPU is."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU302"
-_BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
-_PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
+BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
+PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -40,7 +40,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         on_others = visible_devices.wanted(policy, served=False) if blinds else None
         for container in pod.containers:
             asked = visible_devices.makers(workload, pod, container, policy)
-            if asked and not _BY_PLUGIN.isdisjoint(container.env_names):
+            if asked and not BY_PLUGIN.isdisjoint(container.env_names):
                 yield from _hidden(container, asked, policy)
             served = visible_devices.is_given(asked, "nvidia")
             value = on_served if served else on_others
@@ -62,7 +62,11 @@ def _unset(
 ) -> Problem:
     fix, place = env_vars.appended(ID, workload, container, {visible_devices.NVIDIA: value})
     why = "requests a GPU" if served else "requests no NVIDIA GPU"
-    so = "the policy wants a value there" if served else "an image that sets it to all would see every card of the node"
+    so = (
+        "the policy requires a value there"
+        if served
+        else "an image that sets it to all would see every card of the node"
+    )
     advice = f"add {visible_devices.NVIDIA} with the value {format_value(value)} to its env"
     if enforced and container.role == "ephemeral":  # nobody patches an ephemeral container
         fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
@@ -81,9 +85,9 @@ def _unset(
 
 def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iterator[Problem]:
     """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
-    if any(gpu.name in _PASSED_THROUGH for gpu in container.gpus):
+    if any(gpu.name in PASSED_THROUGH for gpu in container.gpus):
         return
-    lists = [name for name in _BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
+    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
         if (
@@ -125,7 +129,7 @@ RULE = Rule(
     name="visible-devices-void",
     severity="info",
     since="0.1.0",
-    summary="a container without a GPU is not told to see none, or one with a GPU is",
+    summary="a container without a GPU is not kept from seeing GPUs, or one with a GPU is",
     rationale="""\
 CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container built from one, in a pod that
 lands on a GPU node, sees every card there without having requested any. `void` in its env makes NVIDIA's runtime

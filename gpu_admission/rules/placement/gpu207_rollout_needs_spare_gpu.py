@@ -43,7 +43,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _takes_one(pod: Pod) -> bool:
     """Tell whether each pod takes a GPU of its own: those that name one ResourceClaim share what it gives."""
     made = any(claim.gpu and claim.source == TEMPLATE for claim in pod.claims.claims)
-    return made or pod.served or pod.shares is not None
+    return made or pod.has_gpu_request or pod.shared_container is not None
 
 
 def _is_zero(surge: object) -> bool:

@@ -1,4 +1,4 @@
-"""GPU101: a request that the policy's backend spells otherwise; the repair translates it."""
+"""GPU101: a request that the policy's backend writes differently; the repair translates it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ID = "GPU101"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find requests in other words than the backend's, in pods of which nothing must be refused."""
+    """Find requests in other names than the backend's, in pods of which nothing must be refused."""
     for pod, plan in backend_plan.of_pods(workload, policy):
         if plan.translatable:
             writer = Writer(ID, workload, pod)
@@ -35,20 +35,25 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
     fixes = [writer.translation(asked) for asked in plan.translations]
+    if any(asked.spelling.claims for asked in plan.translations):
+        # Entries of the pod go with the last container that uses them: all of it is one repair.
+        once = writer.together(fixes, plan.translations) if all(fixes) else ()
+        yield _problem(workload, pod, plan, plan.translations[0], once)
+        return
     for asked, fix in zip(plan.translations, fixes, strict=True):
         yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
 
 
 def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
-    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    """Yield a problem for what a pod in the backend's own names lacks besides."""
     words = plan.completion.words()
     fix = writer.completion(plan.completion)
     if fix:
         first = plan.asked[0]
         yield Problem(
             first.spelling.pointer,
-            f"{first.container.label} asks for {first.spelling.description}, and the pod lacks the {words} that "
-            f"{plan.backend.title} wants",
+            f"{first.container.label} requests {first.spelling.description}, and the pod lacks the {words} that "
+            f"{plan.backend.title} requires",
             f"write the {words}, as this policy does to Pods that name none",
             fix=fix,
             safety="safe",
@@ -64,7 +69,7 @@ def _problem(
     if asked.native:
         return Problem(
             asked.spelling.pointer,
-            f"{asked.container.label} asks for {asked.spelling.description}, which {plan.backend.title} "
+            f"{asked.container.label} requests {asked.spelling.description}, which {plan.backend.title} "
             f"serves only where "
             "the rest is written too",
             f"write {words}",
@@ -78,9 +83,9 @@ def _problem(
     advice = f"{where} {words}{backend_plan.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
-        f"{asked.container.label} asks for {asked.spelling.description} in words that {plan.backend.title} "
-        f"does not know: "
-        f"it spells them {words}{notes}",
+        f"{asked.container.label} requests {asked.spelling.description} in names that {plan.backend.title} "
+        f"does not recognise; "
+        f"it expects {words}{notes}",
         advice,
         fix=fix,
         safety="safe",
@@ -93,13 +98,13 @@ RULE = Rule(
     name="portable-request",
     severity="info",
     since="0.1.0",
-    summary="a portable or foreign request for a part of a GPU that the policy's backend spells otherwise",
+    summary="a portable or foreign request for a part of a GPU that the policy's backend writes differently",
     rationale="""\
 How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
-`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system
-wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
+`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says which names its own system
+requires. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
 labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
-`gpu-admission translate` write it into files. What a request in the backend's own words lacks, where there is no doubt
+`gpu-admission translate` write it into files. What a request in the backend's own names lacks, where there is no doubt
 about it (`volcano.sh/vgpu-number: 1` beside an amount of memory), is a warning, and written too. What must be refused
 is never written halfway: see GPU102 to GPU109. Kueue reads templates and counts the name that stands there; a
 ResourceQuota counts Pods, by the translated names.""",
