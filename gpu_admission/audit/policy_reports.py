@@ -11,7 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission.core.raw import escape
-from gpu_admission.reports.report import value
+from gpu_admission.reports.report import sentences
 
 from .judge import AUDIT, DENY
 
@@ -92,7 +92,7 @@ def _parts(results: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 def _result(row: Row, policy: str, seconds: int) -> dict[str, Any]:
     owner, finding = row.owner, row.findings[0]
-    message = escape(value(finding))
+    message = escape(sentences(finding))
     resource = {
         "apiVersion": owner.api_version,
         "kind": owner.kind,

@@ -1,6 +1,6 @@
 """Operations on raw objects, and the RFC 6902 patch they make.
 
-A rule asks for operations, never for a diff: a diff forgets which rule asked and rewrites whole lists.
+A rule yields operations, never a diff: a diff forgets which rule asked and rewrites whole lists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class PatchError(ValueError):
 
 
 class Operation:
-    """One RFC 6902 operation and the ID of the rule that asked for it."""
+    """One RFC 6902 operation and the ID of the rule that yielded it."""
 
     __slots__ = ("op", "path", "rule", "value")
 
@@ -36,10 +36,10 @@ class Operation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch document."""
-        raw_value: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
+        json_form: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
         if self.op != "remove":
-            raw_value["value"] = self.value
-        return raw_value
+            json_form["value"] = self.value
+        return json_form
 
     def step(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch of what is around its place: its last step alone."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def count(gpu: GpuRequest) -> int:
-    """Return the whole number that is asked for; 0 where it is none (other rules find that)."""
+    """Return the whole number that is requested; 0 where it is none (other rules find that)."""
     amount = gpu.quantity()
     return amount.ceil() if amount is not None and amount.is_integer else 0
 
@@ -56,13 +56,13 @@ def largest_node(policy: Policy, of: str = "nvidia") -> int:
 
 
 def _is_nvidia(card: Mapping[str, Any]) -> bool:
-    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another maker's cards are counted
+    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another vendor's cards are counted
 
     return cards.known(as_str(card.get("model")))
 
 
 def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
-    """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
+    """Tell whether each device requested takes a card of its own, under the policy's way of sharing."""
     if gpu.resource.sharing != "exclusive":
         return False
     if per_pod.is_per_pod(policy):

@@ -44,8 +44,8 @@ def is_sound(toleration: Mapping[str, Any]) -> bool:
 
 def taint_in_key(key: str) -> tuple[str, str, str]:
     """Return key, value and effect of a key that holds a whole taint, as kubectl writes it: ``key=value:effect``."""
-    left, _, effect = key.partition(":")
-    bare, _, value = left.partition("=")
+    head, _, effect = key.partition(":")
+    bare, _, value = head.partition("=")
     return bare, value, effect
 
 
@@ -101,7 +101,7 @@ def _of_key(toleration: Mapping[str, Any], bare: str, value: str, effect: str) -
         changes["effect"] = effect
     if value and toleration.get("operator") != "Exists" and not toleration.get("value"):
         changes["value"] = value
-    fields = ", ".join(f"{field}: {raw_value}" for field, raw_value in changes.items())
+    fields = ", ".join(f"{field}: {change}" for field, change in changes.items())
     return Slip(
         "key",
         (

@@ -52,7 +52,7 @@ def test_silenced(lint, content):
     assert result.code == 0, result.out
     assert "GPU001" not in result.out
     assert "suppressed" in result.out
-    assert "names no rule" not in result.err
+    assert "unknown rule" not in result.err
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_silenced(lint, content):
             "a.yaml:11:30: notice: the suppression of GPU003 matches nothing",
         ),
         (commented(same="  # gpu-lint: ignore[GPU00l]"), "did you mean 'GPU001'"),
-        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not understood"),
-        (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not understood"),
+        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not valid"),
+        (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not valid"),
         (commented(above="a: 'x # gpu-lint: ignore[GPU001]'\n".rjust(60)), None),
         (annotated("GPU003"), "a.yaml:6:5: notice: the suppression of GPU003 matches nothing"),
         (annotated("missing-tolerations"), "did you mean 'missing-toleration'"),
-        (annotated("!?"), "names no rule"),
-        (annotated(5), "is no text"),
+        (annotated("!?"), "names an unknown rule"),
+        (annotated(5), "is not a string"),
         (
             annotated("GPU001").replace("io/ignore", "io/ignroe"),
             "a.yaml:6:5: notice: silences nothing; did you mean 'gpu-admission.io/ignore'?",
@@ -82,10 +82,10 @@ def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, sa
     result = lint("a.yaml")
     if said is not None:
         assert said in result.err
-        assert result.code == (2 if said == "is no text" else 1)  # the API server does not decode that either
+        assert result.code == (2 if said == "is not a string" else 1)  # the API server does not decode that either
         assert "GPU001" in result.out
     clean = lint("a.yaml", "--fail-on", "never")
-    assert clean.code == (0 if said and said != "is no text" else 2)
+    assert clean.code == (0 if said and said != "is not a string" else 2)
 
 
 def test_a_notice_alone_leaves_the_run_clean_and_is_in_the_reports(lint):

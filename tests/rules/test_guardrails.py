@@ -284,7 +284,7 @@ TIME = [
         (),
         settings(jobs={"longestSeconds": 1}),
     ),
-    Row("a Deployment runs for ever", template("Deployment", container(gpu=1))),
+    Row("a Deployment runs forever", template("Deployment", container(gpu=1))),
     Row("a Pod does not show its Job's limits", owned(pod(container(gpu=1)), "batch/v1", "Job")),
     *(
         row
@@ -351,7 +351,7 @@ NODES = [
         ADD,
         pod(container(gpu=1), nodeSelector={"zone": "a", **PRESENT}),
     ),
-    Row("another maker's card", pod(container(gpu={"amd.com/gpu": 1})), (at("/spec"),), ADD),
+    Row("another vendor's card", pod(container(gpu={"amd.com/gpu": 1})), (at("/spec"),), ADD),
     *(
         Row(f"selects by {key}", pod(container(gpu=1), nodeSelector={key.replace("*", "x"): "x"}), (), ADD)
         for key in NODE_LABELS

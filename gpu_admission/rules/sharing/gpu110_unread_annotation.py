@@ -35,7 +35,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
-    if pods and all(pod.metadata_pointer != own and pod.shares is None for pod in pods):
+    if pods and all(pod.metadata_pointer != own and pod.shared_container is None for pod in pods):
         yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
 
 
@@ -51,9 +51,9 @@ def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
 
 def _meant(key: object) -> str | None:
     """Return KAI's word that a key was meant to be; the word itself where it is one."""
-    raw_value = as_str(key)
-    domain, slash, rest = raw_value.rpartition("/")
-    if len(raw_value) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
+    key_text = as_str(key)
+    domain, slash, rest = key_text.rpartition("/")
+    if len(key_text) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
     spelling = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
@@ -64,14 +64,14 @@ def _meant(key: object) -> str | None:
 def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     here = ".".join(map(str, place[:-1]))
     there = ".".join(map(str, (*pod.metadata_pointer, "annotations")))
-    raw_value = escape(as_str(place[-1])[:_LONGEST])
-    problem = f"is not {word}" if raw_value != word else f"is not among the annotations of the pods ({there})"
+    key_text = escape(as_str(place[-1])[:_LONGEST])
+    problem = f"is not {word}" if key_text != word else f"is not among the annotations of the pods ({there})"
     from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - most files have nothing of KAI
 
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {raw_value}: {format_value(value)} in {here} {problem}: KAI does not read "
+        f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}: KAI does not read "
         f"it, and the pod gets no "
         "GPU by it",
         f"write {word}: {amount} in {there}",
@@ -86,7 +86,7 @@ RULE = Rule(
     since="0.1.0",
     summary="an annotation meant for KAI that is misspelt or in a place where KAI does not look",
     rationale="""\
-KAI is asked for a share of a GPU by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
+A share of a GPU is requested from KAI by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
 `gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes takes any annotation, and KAI passes
 over what it does not know: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment
 instead of its template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in
