@@ -107,9 +107,8 @@ class Audit:
             if not self._list(kind):
                 break
         self._count_nodes()
-        if plan and sum(problem.reason == FORBIDDEN for problem in self.result.errors) == sum(
-            kind.registered for kind in plan
-        ):
+        refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
+        if len(refused) == len([kind for kind in plan if not kind.by_shape]):
             where = place(self._namespace)
             raise ForbiddenError(
                 f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"

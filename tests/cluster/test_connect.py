@@ -53,7 +53,7 @@ def test_a_context_that_is_misspelt(tmp_path):
 
 def test_a_context_that_is_like_none_there(tmp_path):
     path = kubeconfig(tmp_path, "http://127.0.0.1:9")
-    assert "there is no context 'production'; valid are: here" in refusal(kubeconfig=path, context="production")
+    assert "there is no context 'production'; choose from: here" in refusal(kubeconfig=path, context="production")
 
 
 @pytest.mark.parametrize(

@@ -287,9 +287,9 @@ class TestDeployed:
         ("verb", "what", "allowed"),
         [
             ("list", "pods", "yes"),
-            ("list", "inferenceservices.serving.kserve.io", "yes"),
+            ("list", "cronjobs.batch", "yes"),
             ("patch", "reports.openreports.io", "yes"),
-            ("delete", "policyreports.wgpolicyk8s.io", "yes"),
+            ("delete", "reports.openreports.io", "yes"),
             ("get", "secrets", "no"),
             ("list", "configmaps", "no"),
             ("delete", "pods", "no"),
