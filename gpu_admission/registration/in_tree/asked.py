@@ -55,18 +55,18 @@ def given(policy: Policy, maker: str) -> str:
 
 
 def native(policy: Policy) -> str:
-    """Return the condition that ``c`` asks in words that the policy's backend serves as they stand."""
+    """Return the condition that ``c`` uses resource names that the policy's backend serves as they stand."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
     return of(policy, lambda resource: system_of(resource) in own)
 
 
 def system_of(resource: Resource) -> str:
-    """Return in whose words a resource's name is, where it stands alone (``backends.native_request``)."""
+    """Return whose name a resource has, where it stands alone (``backends.native_request``)."""
     return _SYSTEMS.get(resource.name, resource.system)
 
 
 def is_foreign(resource: Resource, policy: Policy) -> bool:
-    """Tell whether the policy's backend would have a resource written in its own words (``backends.plan``)."""
+    """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
     if per_pod.is_per_pod(policy):
         return False
     backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
