@@ -37,8 +37,8 @@ def zero(policy: Policy) -> Iterator[Check]:
         "GPU006",
         variables.findings(f"({what})", "variables.all"),
         'container "{who}" sets {what} to 0, which reserves none, and under the NVIDIA runtime it may still see '
-        "every GPU of the node; leave it out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or request "
-        "for 1",
+        "every GPU of the node; leave it out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or "
+        "request 1",
     )
 
 
