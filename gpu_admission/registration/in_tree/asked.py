@@ -10,7 +10,7 @@ from gpu_admission.backends import kai_annotations, per_pod, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import NVIDIA, NVIDIA_SHARED
 from gpu_admission.registration import gpu_names
-from gpu_admission.registration.cel_literals import text, texts
+from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import common, visible_devices
 from gpu_admission.workloads import resources
 
@@ -87,6 +87,13 @@ def shares() -> str:
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
     named = f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
     return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {named})"
+
+
+def annotated() -> str:
+    """Return the condition that there are annotations that may ask for a share of a card, well made or not."""
+    exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
+    begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
+    return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
 
 
 def share_names() -> str:

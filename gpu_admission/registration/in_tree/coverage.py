@@ -59,7 +59,11 @@ RULES: dict[str, Coverage] = {
     "GPU011": Coverage("webhook", _TEMPLATES),
     "GPU012": Coverage("webhook", _TEMPLATES),
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
-    "GPU101": Coverage("partly", "nothing is translated: what the webhook would translate is refused"),
+    "GPU101": Coverage(
+        "partly",
+        "only requests for gpushare, volcano, volcano-vgpu and hami are translated, where the policy names no cards; "
+        "what else the webhook would translate is refused",
+    ),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),
     "GPU104": Coverage("webhook", _BACKEND),
