@@ -45,6 +45,7 @@ class Coverage:
 _REFUSED = "the API server refuses such a Pod before any policy is evaluated; a custom kind only the webhook judges"
 _EXPANDED = "a value that refers to other variables may be any; an entry that a later one overrides counts where a "
 _EXPANDED += "container sets more than eight such variables"
+_CLAIMS = "claims are judged in files and workload templates; of a Pod's the API server refuses most mistakes itself"
 RULES: dict[str, Coverage] = {
     "GPU001": Coverage("in-tree"),
     "GPU002": Coverage("API server", _REFUSED),
@@ -94,6 +95,7 @@ RULES: dict[str, Coverage] = {
     "GPU308": Coverage("partly", _EXPANDED),
     "GPU309": Coverage("in-tree"),
     "GPU310": Coverage("in-tree"),
+    **{f"GPU4{number:02}": Coverage("webhook", _CLAIMS) for number in range(1, 18)},
     "GPU501": Coverage("webhook", "it compares amounts of memory and CPU over all containers"),
     "GPU502": Coverage("webhook", "it compares the sizes of volumes"),
     "GPU503": Coverage("webhook", _TEMPLATES),

@@ -148,7 +148,7 @@ def _own_value(policy: Policy) -> str:
 def _told_by_scheduler(policy: Policy) -> str:
     """Return the condition that ``e`` is the annotation of a maker's own scheduler (``visible_devices``)."""
     tests = []
-    for owner, maker in visible_devices.TOLD_BY_ANNOTATION.items():
+    for owner, maker in visible_devices.SET_BY_ANNOTATION.items():
         keys = [key for key, whose in gpu_markers.TRUSTED_ANNOTATIONS.items() if whose == owner]
         names = [each.name for each in DEVICE_LISTS.values() if each.maker == maker]
         key = 'e.valueFrom.fieldRef.fieldPath.split("[\'")[1].split("\']")[0]'
