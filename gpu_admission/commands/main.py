@@ -24,6 +24,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "translate": ("gpu_admission.lint.translate", "rewrite gpu-mem requests for another sharing backend"),
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
+    "probe": ("gpu_admission.commands.probe", "have the cluster judge a good and a bad pod, without creating them"),
     "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),

@@ -1,4 +1,4 @@
-"""``gpu-admission manifests``: the webhook configurations and the RBAC for a policy, as YAML."""
+"""``gpu-admission manifests``: the webhook configurations and the RBAC for a policy, or values for the chart."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 
 import yaml
 
+from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration import chart_values, webhook_configurations
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 TYPE_CHECKING = False
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+_OF_OBJECTS = (
+    "name", "service", "namespace", "port", "url", "secret", "ca_bundle", "cert_manager", "route", "fail_open", "only",
+)  # fmt: skip
+_VALUES = """\
+# Written by gpu-admission {0} (gpu-admission manifests --values). Use it beside values of your own:
+#   helm upgrade --install gpu-admission CHART --namespace gpu-admission --create-namespace -f THIS-FILE
+# Make it again when a policy changes, and with each new version of the chart.
+"""
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -47,6 +56,10 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
     manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
+    manifests.add_argument(
+        "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"
+    )
+    manifests.set_defaults(of_objects={name: manifests.get_default(name) for name in _OF_OBJECTS})
 
 
 def run(options: argparse.Namespace) -> int:
@@ -54,16 +67,34 @@ def run(options: argparse.Namespace) -> int:
     try:
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
-        bundle = _bundle(options.ca_bundle)
-        objects = _objects(options, policies, bundle)
+        text = _values(options, policies) if options.values else to_yaml(_objects(options, policies))
     except (loader.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(to_yaml(objects))
+    sys.stdout.write(text)
     return 0
 
 
-def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:
+def _values(options: argparse.Namespace, policies: list[Policy]) -> str:
+    """Return the values file of these policies. Raises ValueError for an option that the chart has a value for."""
+    for name, default in options.of_objects.items():
+        if getattr(options, name) != default:
+            raise ValueError(
+                f"--values cannot be combined with --{name.replace('_', '-')}: the chart has values for it"
+            )
+    texts = [_source(name) for name in options.policy or ["default"]]
+    return _VALUES.format(__version__) + yaml.dump(
+        chart_values.values(policies, texts, __version__), Dumper=_Dumper, sort_keys=False, width=1 << 30
+    )
+
+
+def _source(name: str) -> str:
+    path = loader.path_of(name)
+    return loader.source(name) if path is not None else loader.content(name).decode("utf-8-sig")
+
+
+def _objects(options: argparse.Namespace, policies: list[Policy]) -> list[dict[str, Any]]:
+    bundle = _bundle(options.ca_bundle)
     annotations = {_CERT_MANAGER: options.cert_manager} if options.cert_manager else {}
     where = webhook_configurations.RegistrationOptions(
         name=options.name,
