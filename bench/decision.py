@@ -158,19 +158,19 @@ def stages(policy: Policy, rounds: int) -> None:
     """Print where the time of the GPU pod that is fine goes, stage by stage."""
     body = BODIES["GPU pod, fine"][0]
     engine = Engine(rules.ALL, policy)
-    pod = admission_review.read(body).object
+    pod = admission_review.decode(body).object
     unit = cost(lambda: json.loads(body), rounds)
     looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
     mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
     whole = cost(lambda: engine.left(engine.mutate(pod, "admission")), rounds)
-    said = admission_review.rest(allowed=True)
+    said = admission_review.encode_body(allowed=True)
     rows = {
         "json.loads": unit,
-        "envelope": cost(lambda: admission_review.read(body), rounds) - unit,
+        "envelope": cost(lambda: admission_review.decode(body), rounds) - unit,
         "views of pod and containers": looked,
         "rules that repair": mutated - looked,
         "all other rules": whole - mutated,
-        "answer": cost(lambda: admission_review.write("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
+        "answer": cost(lambda: admission_review.encode("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
     }
     print(f"\n{'GPU pod, fine: where it goes':34}{'µs':>8}{'x json':>8}")
     for label, seconds in rows.items():
@@ -180,7 +180,7 @@ def stages(policy: Policy, rounds: int) -> None:
 def each_rule(policy: Policy, rounds: int) -> None:
     """Print what every rule in force costs on the GPU pod that is fine, the dearest first."""
     body = BODIES["GPU pod, fine"][0]
-    pod = admission_review.read(body).object
+    pod = admission_review.decode(body).object
     unit = cost(lambda: json.loads(body), rounds)
     engine = Engine(rules.ALL, policy)
     rows = []

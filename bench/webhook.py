@@ -91,7 +91,7 @@ def bodies() -> dict[str, bytes]:
 
 
 def varied(path: str, body: bytes) -> Iterator[bytes]:
-    """Requests for ever, of pods that differ in names, image and variables, as the jobs of a day do."""
+    """Requests forever, of pods that differ in names, image and variables, as the jobs of a day do."""
     requests = []
     for number in range(6000):
         each = body.replace(b"train-0", b"train-%05d" % number).replace(b"value-", b"value-%05d-" % number)

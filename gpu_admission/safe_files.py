@@ -60,7 +60,7 @@ def _read(descriptor: int, limit: int) -> bytes:
 def explain(error: OSError) -> str:
     """Return in a few words why the system refused."""
     if error.errno == errno.ELOOP:
-        return "a loop of symbolic links"
+        return "a symbolic link loop"
     return (error.strerror or "cannot be read").lower()
 
 

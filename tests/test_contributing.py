@@ -131,11 +131,11 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
-from .base import Backend, Marks, Page
+from .base import Backend, BackendDocs, Marks
 from .checks import in_units, no_cores, several_gpus
 from .components import Component
 from .parameter import memory_factor
-from .portable import Emission, Request
+from .portable import BackendPatch, GpuShare
 
 _MEMORY = "acme.example/gpu-mem"
 
@@ -158,18 +158,18 @@ class Acme(Backend):
 
     def read(self, spelling, facts):
         """Read memory."""
-        return Request((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
+        return GpuShare((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
 
     def write(self, request, facts):
         """Write memory."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         units, notes = in_units(request.memory or 0, facts.factor * MIB)
-        return Emission({_MEMORY: units}, notes=notes)
+        return BackendPatch({_MEMORY: units}, notes=notes)
 
 
 BACKEND = Acme()
-BACKEND.page = Page(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
+BACKEND.page = BackendDocs(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
 '''
 POLICY = """\
 # Acme: an exercise.
@@ -246,6 +246,41 @@ class TestABackend:
         limited = pod({"acme.example/gpu-mem": "4096"}, schedulerName="acme-scheduler")
         limited["spec"]["containers"][0]["env"] = [{"name": "CUDA_DEVICE_MEMORY_LIMIT_0", "value": "0"}]
         assert "GPU308" in project.ask("acme", review(limited))["status"]["message"]
+
+
+LINES = '''
+"""One line a finding: an exercise."""
+
+
+def render(report, *_args, **_options):
+    """Return rule and place of each finding."""
+    return "".join(f"{each.finding.rule} {each.place.file}:{each.place.line}\\n" for each in report.findings)
+'''
+
+
+class TestAFormat:
+    """A module and a line in the table of formats, and the changelog."""
+
+    def test_is_found_everywhere(self, project):
+        project.add("gpu_admission/reports/lines.py", LINES.lstrip())
+        row = '    "gitlab": "gitlab",\n'
+        project.edit("gpu_admission/reports/formats.py", row, row + '    "lines": "lines",\n')
+        project.edit("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- The format `lines`, an exercise.\n")
+        assert project.docs() == "", "nothing that is generated lists the formats"
+        assert len(project.touched - {"CHANGELOG.md"}) == 2
+        assert "gitlab|lines" in project.run("lint", "--help")
+        assert "lines" in project.run("lint", "--completion", "bash")
+        broken = pod(None)
+        broken["spec"]["containers"][0]["resources"] = {"requests": {"nvidia.com/gpu": 1}}
+        (project.root / "p.json").write_text(json.dumps(broken))
+        wanted = "GPU001 p.json:1\n"
+        assert project.run("lint", "-f", "lines", "p.json", code=1) == wanted
+        project.run("lint", "-o", "lines=found.txt", "p.json", code=1)
+        assert project.read("found.txt") == wanted
+        (project.root / ".gpu-lint.yaml").write_text("format: lines\n")
+        assert project.run("lint", "p.json", code=1) == wanted
+        (project.root / ".gpu-lint.yaml").write_text("format: line\n")
+        project.run("lint", "p.json", code=2)
 
 
 class TestAKind:

@@ -119,7 +119,7 @@ def annotations(load):
 
 def kai(load):
     amounts, words, refusal = load("backends.kai_amounts"), load("backends.kai_annotations"), load("backends.rejection")
-    call = silently(refusal.Refused)
+    call = silently(refusal.RejectedRequest)
 
     def read(text):
         for function in (amounts.number, amounts.in_mib, amounts.parsed):
@@ -151,8 +151,8 @@ def messages(load):
     call = silently(pointer.PointerError)
 
     def read(text):
-        shape.shown(text)
-        shape.printable(text)
+        shape.format_value(text)
+        shape.escape(text)
         shape.is_placeholder(text)
         call(pointer.from_text, text)
         pointer.to_text(("metadata", "annotations", text))

@@ -26,7 +26,7 @@ def hostile(tmp_path):
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("loop", "a loop of symbolic links"),
+        ("loop", "a symbolic link loop"),
         ("dangling", "no such file or directory"),
         ("missing", "no such file or directory"),
         ("large", "larger than 1 MiB"),

@@ -256,8 +256,8 @@ SERVE = (
     + """
 import sys
 from gpu_admission.webhook.server.server import serve
-from gpu_admission.webhook.server.settings import Settings
-sys.exit(serve(Settings.from_environment(os.environ)))
+from gpu_admission.webhook.server.settings import ServerSettings
+sys.exit(serve(ServerSettings.from_environment(os.environ)))
 """
 )
 

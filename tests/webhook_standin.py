@@ -9,7 +9,7 @@ import json
 import time
 from typing import NamedTuple
 
-from gpu_admission.webhook.review.types import JSON, Engine, PolicyError, Response
+from gpu_admission.webhook.review.types import JSON, PolicyError, Response, ReviewEngine
 
 
 class StandinPolicy(NamedTuple):
@@ -86,4 +86,4 @@ def decider(policies):
     return decide
 
 
-ENGINE = Engine(load, decider)
+ENGINE = ReviewEngine(load, decider)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .base import ClusterFacts
     from .native_request import NativeRequest
     from .portable import GpuShare
-    from .rejection import RejectedRequest
+    from .rejection import RejectedRequestError
 
 
 class AnyBackend(Backend):
@@ -32,7 +32,7 @@ class AnyBackend(Backend):
         """Read a portable request, which nobody here translates."""
         return portable_names.BACKEND.read(spelling, facts)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield amounts that no backend would take."""
         yield from portable_names.BACKEND.check_amounts(spelling, facts)
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from . import cards
-from .portable import LEAST_MEMORY, BackendPatch, ceil_div, in_words
-from .rejection import EXCEEDS, RejectedRequest
+from .portable import LEAST_MEMORY, BackendPatch, ceil_div, format_memory
+from .rejection import EXCEEDS, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -156,21 +156,21 @@ class Backend:
     What has to be known without loading the class stands in ``known.py``, which ``make docs`` writes from these.
 
     ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None
-    leaves it). ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
+    leaves it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
     and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
     with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
-    ``spares_vendors`` tells that a pod may ask for cards of several makers, and ``whole_cards`` that a request
+    ``spares_vendors`` tells that a pod may request cards of several makers, and ``whole_cards`` that a request
     for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
     them, that the backend's documentation has the pods mount which it serves. ``preloads`` tells that it limits a
     share, or can be set up to, by a library that is loaded into the container's programs. ``judged_annotations`` are
     those of users whose values the backend judges.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
-    ``memory`` they ask for. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
+    ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
     software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` tells that one
     ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that says of how many cards the other
     amounts are asked. ``plain`` are systems whose words, one in a container, need neither translation nor judgement.
-    ``reads_annotations`` tells that shares are asked for by annotations, ``counts_quota_limits`` that its scheduler
+    ``reads_annotations`` tells that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
     reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose words it reads for other backends
     (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
     ``vendors`` the makers of the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
@@ -181,6 +181,7 @@ class Backend:
     title: str
     page: BackendDocs
     scheduler: str | None = None
+    sister_schedulers: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
     leaves: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
@@ -219,24 +220,24 @@ class Backend:
         """Return the portable request of what is spelled in this backend's words, and which of them it consumed.
 
         A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
-        is refused, because a translation would drop it. Raises Refused where the request means nothing, Unreadable
-        where another rule speaks of the amounts.
+        is refused, because a translation would drop it. Raises RejectedRequestError where the request means nothing,
+        Unreadable where another rule speaks of the amounts.
         """
         raise NotImplementedError
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Return the portable request in this backend's words, never less than asked.
 
-        Raises Refused where it cannot be honoured.
+        Raises RejectedRequestError where it cannot be honoured.
         """
         raise NotImplementedError
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with amounts in this backend's words: units in doubt, percentages out of range."""
         del spelling, facts
         yield from ()
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with one container's request, native or about to be translated."""
         yield from exceeds(asked.request, facts)
 
@@ -250,7 +251,7 @@ class Backend:
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what is wrong with the requests of a pod taken together."""
         del pod, asked, facts
         yield from ()
@@ -262,7 +263,7 @@ class Backend:
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
 
-        Raises Refused where it lacks what nobody here can know.
+        Raises RejectedRequestError where it lacks what nobody here can know.
         """
         del pod, labels, facts
         return BackendPatch()
@@ -270,7 +271,7 @@ class Backend:
     def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
         """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
 
-        It is asked for a container whose request the backend has read and found nothing wrong with, and only where
+        It is called for a container whose request the backend has read and found nothing wrong with, and only where
         the policy names the backend; such an entry is not held against the pod.
         """
         del entry, asked, pod
@@ -282,22 +283,22 @@ class Backend:
         return False
 
 
-def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequest]:
-    """Yield a refusal where a GPU is asked for more memory than the largest card has."""
+def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
     if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
         yield too_much(request.memory, facts)
 
 
-def too_much(memory: int, facts: ClusterFacts) -> RejectedRequest:
+def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
     """Return the refusal of more memory on one GPU than any card of the policy has."""
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
     guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
     guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
-    hint = "" if guess is None else f" (was {in_words(guess)} meant?)"
-    return RejectedRequest(
+    hint = "" if guess is None else f" (was {format_memory(guess)} meant?)"
+    return RejectedRequestError.amount(
         EXCEEDS,
-        f"{in_words(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{in_words(largest)}: it would wait for ever",
-        f"ask for at most {in_words(largest)} per GPU{hint}",
+        f"{format_memory(memory)} on one GPU, and the largest card of this cluster, {model}, has "
+        f"{format_memory(largest)}: it would stay Pending forever",
+        f"request at most {format_memory(largest)} per GPU{hint}",
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from gpu_admission.core.quantity import GIB, MIB
 from gpu_admission.workloads.resources import MOST_DEVICES
 
-from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, in_words
-from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequest
+from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, format_memory
+from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,35 +24,35 @@ _CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discover
 
 
 def require_plausible(request: GpuShare) -> None:
-    """Raise Refused for amounts that no backend on any cluster can give: they are never translated."""
+    """Raise RejectedRequestError for amounts that no backend on any cluster can give: they are never translated."""
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
-        raise RejectedRequest(
-            UNTRANSLATABLE, f"which asks for {what} at all", "ask for more than zero, or leave the key out"
+        raise RejectedRequestError(
+            UNTRANSLATABLE, f"which requests {what} at all", "request more than zero, or leave the key out"
         )
     if request.count > MOST_DEVICES:
-        raise RejectedRequest(
-            UNTRANSLATABLE, "more GPUs than any node has", "ask for the number of GPUs of one node at most"
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE, "more GPUs than any node has", "request the number of GPUs of one node at most"
         )
     if request.percent is not None and request.percent > 100:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             PERCENT,
             f"{request.percent} percent of the compute of one GPU",
             "write a percentage from 1 to 100 per GPU",
         )
     if request.memory is not None and request.memory > MOST_MEMORY:
         less = ceil_div(request.memory, 1024)
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{in_words(request.memory)} on one GPU, which no GPU has, so it is not translated",
-            f"check the unit: {in_words(less)} would be 1024 times less"
+            f"{format_memory(request.memory)} on one GPU, which no GPU has, so it is not translated",
+            f"check the unit: {format_memory(less)} would be 1024 times less"
             if less <= MOST_MEMORY
             else "write the memory that the process needs, such as 8Gi",
         )
     if request.memory is not None and request.memory < LEAST_MEMORY:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{in_words(request.memory)}, too little for any process on a GPU, so it is not translated",
+            f"{format_memory(request.memory)}, too little for any process on a GPU, so it is not translated",
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
@@ -60,14 +60,14 @@ def require_plausible(request: GpuShare) -> None:
 def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
     """Return the request with its memory in bytes, where it was given as a part of a card.
 
-    Raises Refused where that takes a card that the policy does not name, for a share of unknown size, and for what
-    only its own backend can do.
+    Raises RejectedRequestError where that takes a card that the policy does not name, for a share of unknown size, and
+    for what only its own backend can do.
     """
     if request.lost is not None:
-        raise RejectedRequest(UNTRANSLATABLE, *request.lost)
+        raise RejectedRequestError(UNTRANSLATABLE, *request.lost)
     if request.thousandths is not None:
         if facts.largest is None:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a part of a card, and how much that is depends on the card",
                 "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
@@ -75,7 +75,7 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
             )
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
     if request.share:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
             "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
@@ -84,12 +84,12 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
 
 
 def whole_cards_fit(request: GpuShare, facts: ClusterFacts) -> bool:
-    """Tell whether every card of the policy has the memory that is asked for (False where it names none)."""
+    """Tell whether every card of the policy has the memory that is requested (False where it names none)."""
     return request.memory is None or (facts.smallest is not None and facts.smallest >= request.memory)
 
 
 def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any], ...]:
-    """Return the node affinity under which a whole card has the memory asked for; none where every card has it."""
+    """Return the node affinity under which a whole card has the memory requested; none where every card has it."""
     if whole_cards_fit(request, facts):
         return ()
     assert request.memory is not None  # noqa: S101 - for mypy: a request without memory fits every card
@@ -98,19 +98,19 @@ def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any
 
 
 def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
-    """Return memory in a backend's units, rounded up, and a note where that gives more than was asked for."""
+    """Return memory in a backend's units, rounded up, and a note where that gives more than was requested."""
     units = ceil_div(memory, unit)
     over = units * unit - memory
-    return units, (f"rounded up by {in_words(over)} to whole {unit_name(unit)}",) if over >= MIB else ()
+    return units, (f"rounded up by {format_memory(over)} to whole {unit_name(unit)}",) if over >= MIB else ()
 
 
 def unit_name(unit: int) -> str:
     """Return what a backend counts memory in: ``GiB``, ``MiB``, ``units of 10Mi``."""
-    return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {in_words(unit)}")
+    return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_memory(unit)}")
 
 
 def only_count(spelling: NativeRequest, *names: str) -> int:
-    """Return how many devices are asked for under one of these names (1 where none is named)."""
+    """Return how many devices are requested under one of these names (1 where none is named)."""
     for name in names:
         amount = spelling.amount(name)
         if amount is not None:
@@ -118,20 +118,20 @@ def only_count(spelling: NativeRequest, *names: str) -> int:
     return 1
 
 
-def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
+def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a backend serves a container from one card only."""
     if request.count > 1:
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
-            "ask for one GPU (gpu-admission.io/gpu-count: 1), or for whole GPUs",
+            "request one GPU (gpu-admission.io/gpu-count: 1), or whole GPUs",
         )
 
 
-def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
-    """Yield a refusal where a backend that shares memory only is asked for compute: not even all of it is promised."""
+def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestError]:
+    """Yield a refusal where compute is requested of a backend that shares memory only, be it all of it."""
     if request.cores is not None and not request.whole:
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
             "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
@@ -139,29 +139,29 @@ def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequest]:
 
 
 def memory_needed(backend: Backend, request: GpuShare) -> None:
-    """Raise Refused for a percentage without memory, where a share of compute comes with a share of memory."""
+    """Raise RejectedRequestError for a percentage without memory, where both are shared together."""
     if request.memory is None and request.limits_cores:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
             "of one without the other",
-            "say how much memory the process needs too (gpu-admission.io/gpu-mem: 8Gi)",
+            "add the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
         )
 
 
 def in_init_containers(
     backend: Backend, asked: list[ContainerRequest], *, severity: Severity | None = None
-) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield each init or sidecar container that asks of a backend which does not count those."""
     for one in asked:
         if one.container.role in {"init", "sidecar"}:
             yield (
                 one,
-                RejectedRequest(
+                RejectedRequestError(
                     CONTAINERS,
                     f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
-                    "that others count on",
-                    "ask for the GPU in one of spec.containers",
+                    "that is allocated to others",
+                    "request the GPU in one of spec.containers",
                     severity=severity,
                 ),
             )
@@ -169,66 +169,66 @@ def in_init_containers(
 
 def one_container(
     backend: Backend, asked: list[ContainerRequest]
-) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield every GPU container after the first, for a backend that serves one a pod."""
     for one in asked[1:]:
         total = sum(other.request.memory or 0 for other in asked)
-        sums = f" (together they ask for {in_words(total)})" if total else ""
+        sums = f" (together they request {format_memory(total)})" if total else ""
         yield (
             one,
-            RejectedRequest(
+            RejectedRequestError(
                 CONTAINERS,
-                f'but container "{asked[0].container.name[:63]}" asks for a GPU already, and {backend.title} serves '
+                f'but container "{asked[0].container.name[:63]}" already requests a GPU, and {backend.title} serves '
                 f"one GPU container in a pod{sums}",
                 "move the second GPU container to a pod of its own",
             ),
         )
 
 
-def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequest]:
+def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
-    amount = _said(spelling, name)
+    amount = _amount_of(spelling, name)
     if amount is not None and amount.is_zero:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
-            "which asks for no memory at all",
+            "which requests no memory at all",
             f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
         )
 
 
-def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequest]:
+def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
     """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
 
     Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
     """
-    amount = _said(spelling, name)
+    amount = _amount_of(spelling, name)
     if amount is not None and amount.is_zero:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNIT,
             f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
             f"leave {name} out to take whole cards, or write the memory in MiB",
         )
 
 
-def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequest]:
-    """Yield a refusal where memory or compute is asked for on zero cards."""
-    amount = _said(spelling, name)
+def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
+    """Yield a refusal where memory or compute is requested on zero cards."""
+    amount = _amount_of(spelling, name)
     if amount is not None and amount.is_zero and spelling.wants_gpu:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
-            "which asks for no GPU at all",
+            "which requests no GPU at all",
             f"write {name}: 1; or leave all of it out where no GPU is needed",
         )
 
 
-def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
     ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
     times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
     the largest card of the policy has is left to GPU105, which knows that for certain.
     """
-    amount = _said(spelling, name)
+    amount = _amount_of(spelling, name)
     if amount is None or amount.is_zero:
         return
     value = amount.ceil()
@@ -236,7 +236,7 @@ def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFact
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNIT,
             f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
             f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
@@ -244,30 +244,32 @@ def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFact
         )
 
 
-def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequest]:
+def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
     """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
-    amount = _said(spelling, name)
+    amount = _amount_of(spelling, name)
     if amount is not None:
         yield from too_few_bytes(name, amount.ceil())
 
 
-def too_few_bytes(name: str, count: int) -> Iterator[RejectedRequest]:
+def too_few_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
     """Yield an error for fewer bytes than any process needs on a GPU."""
     if 0 < count < LEAST_MEMORY:
         meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
-        yield _other_bytes(name, in_words(count), meant)
+        yield _other_bytes(name, format_memory(count), meant)
 
 
-def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequest]:
+def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
     """Yield an error for more bytes than any GPU has."""
     if count > MOST_MEMORY:
         guesses = [ceil_div(count, 1024**slip) for slip in range(1, 4)]
         guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= MOST_MEMORY), 8 * GIB)
-        yield _other_bytes(name, f"{in_words(count)}, more than any GPU has", in_words(guess).removeprefix("about "))
+        yield _other_bytes(
+            name, f"{format_memory(count)}, more than any GPU has", format_memory(guess).removeprefix("about ")
+        )
 
 
-def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequest:
-    return RejectedRequest(
+def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequestError:
+    return RejectedRequestError.amount(
         UNIT,
         f"{raw_value}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
@@ -275,24 +277,24 @@ def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequest:
     )
 
 
-def _said(spelling: NativeRequest, name: str) -> Quantity | None:
+def _amount_of(spelling: NativeRequest, name: str) -> Quantity | None:
     """Return the amount that stands under a name, or None where there is none that can be judged."""
     gpu = spelling.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return None if amount is None or amount.is_negative else amount
 
 
-def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequest]:
+def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
     """Yield a refusal for each percentage that is not from 1 to ``most``."""
     for name in names:
-        amount = _said(spelling, name)
+        amount = _amount_of(spelling, name)
         if amount is None:
             continue
         value = amount.ceil()
         if not 1 <= value <= most:
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 PERCENT,
-                f"and {name} says {value} percent: a percentage is from 1 to {most}",
+                f"and {name} is {value} percent: a percentage must be from 1 to {most}",
                 f"write {name} as a number from 1 to {most}",
             )
 

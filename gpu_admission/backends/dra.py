@@ -9,7 +9,7 @@ from .base import Backend, BackendDocs
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
 from .portable import BackendPatch, GpuShare, ceil_div
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ class Dra(Backend):
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
     leaves = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield shares and partitions of NVIDIA's device plugin: a claim of a whole device is another thing."""
         if asked.spelling.system in {NVIDIA_SHARED, "mig"}:
             what = "a MIG device" if asked.spelling.system == "mig" else "a share of a card"
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"which is {what} of NVIDIA's device plugin, and the policy's template does not say that it gives one",
+                f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
             )
         yield from super().check_container(asked, facts)
@@ -59,31 +59,31 @@ class Dra(Backend):
         """
         template_name = facts.parameters.get("template")
         if not template_name:
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
                 "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
             )
         if request.limits_cores:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and what a claim gives is said by its template",
+                f"{request.percent} percent of a GPU's compute, and what a claim gives is set by its template",
                 "leave the percentage of compute out",
             )
         base = _claim_name(template_name)
         if facts.parameters.get("templatePerRequest"):
             if request.count > _MOST_DEVICES:
-                raise RejectedRequest(
+                raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
                     f"{request.count} GPUs, and Kubernetes allocates at most {_MOST_DEVICES} devices to a claim",
-                    f"ask for {_MOST_DEVICES} at most",
+                    f"request {_MOST_DEVICES} at most",
                 )
             return BackendPatch(claims={base: template_for(template_name, request)})
         if request.count > MOST_CLAIMS:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
-                f"ask for {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+                f"request {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
@@ -91,7 +91,7 @@ class Dra(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
         del facts
         written = [(one, one.emission.claims) for one in asked if one.emission is not None]
@@ -102,12 +102,15 @@ class Dra(Backend):
         name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield last, RejectedRequest(UNTRANSLATABLE, reason, f"ask for {_MOST_OF_POD} GPUs at most in the whole pod")
+            yield (
+                last,
+                RejectedRequestError(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod"),
+            )
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
             yield (
                 last,
-                RejectedRequest(
+                RejectedRequestError(
                     UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it"
                 ),
             )
@@ -147,7 +150,7 @@ A pod refers to resource claims, which Kubernetes makes from a ResourceClaimTemp
 claim a GPU, of the `template` that the policy names. What a claim gives is the template's affair: admission can neither
 make templates nor look into them. `gpu-admission translate --to dra` prints templates that fit the requests.""",
     refuses=(
-        ("a percentage of compute", "the template says what a claim gives, and a claim cannot add to it"),
+        ("a percentage of compute", "the template defines what a claim gives, and a claim cannot add to it"),
         (
             "in `translate`: MIG devices and time-sliced shares of the device plugin",
             "they are left to it elsewhere: a claim of a whole device would be another thing",
@@ -155,15 +158,15 @@ make templates nor look into them. `gpu-admission translate --to dra` prints tem
         ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
         ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
         ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
-        ("any request, where the policy names no `template`", "creating claims is not admission's to do"),
+        ("any request, where the policy names no `template`", "admission does not create claims"),
     ),
     install="""\
 Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
 `nvidia-dra-driver-gpu`; the shipped policy exempts both). Create the template in every namespace that uses GPUs.""",
     traps=(
         (
-            "Devices with consumable capacity (KEP-5075) can be shared by claims that name an amount: that is said in "
-            "the template, where this webhook does not look."
+            "Devices with consumable capacity (KEP-5075) can be shared by claims that name an amount; it is set in "
+            "the template, which this webhook does not read."
         ),
         "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
         (

@@ -7,8 +7,8 @@ from .checks import card_affinity, whole_cards_fit
 from .components import OF_VENDOR
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import BackendPatch, GpuShare, in_words
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .portable import BackendPatch, GpuShare, format_memory
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,11 +45,11 @@ class Exclusive(Backend):
         return GpuShare(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0), consumed=spelling.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for whole cards that have the memory asked for: by the node's label where the cards differ."""
+        """Request whole cards that have the memory requested: by the node's label where the cards differ."""
         if request.limits_cores:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and this cluster hands out GPUs only whole",
+                f"{request.percent} percent of a GPU's compute, and this cluster only allocates whole GPUs",
                 "leave the percentage of compute out to take a whole GPU",
             )
         vendor = facts.parameters.get("vendor") or "nvidia"
@@ -57,11 +57,11 @@ class Exclusive(Backend):
         if vendor == "nvidia":
             return BackendPatch({resource: request.count}, affinity=card_affinity(request, facts))
         if not whole_cards_fit(request, facts):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory or 0)} of memory, and no node label tells how much a card of this "
-                "cluster has",
-                f"ask for whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+                f"{format_memory(request.memory or 0)} of memory, and no node label shows how much memory a card of "
+                "this cluster has",
+                f"request whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
             )
         return BackendPatch({resource: request.count})
 
@@ -83,7 +83,7 @@ discovery (the GPU operator does).""",
     traps=(
         (
             "AMD's device plugin under `mixed` naming offers partitions as `amd.com/cpx_nps4` or `amd.com/spx_nps1`; "
-            "none of them can be asked for by memory."
+            "none of them can be requested by memory."
         ),
         (
             "Intel's `gpu.intel.com/monitoring` (`i915_monitoring`, `xe_monitoring`) shows *all* GPUs of a node: allow "

@@ -19,8 +19,8 @@ from .checks import (
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import Parameter
-from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Gpushare(Backend):
         """Read memory in the unit of the device plugin, always of one card."""
         memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
         if memory is None or spelling.without(_MEMORY, _CORES):
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
                 f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
@@ -75,27 +75,27 @@ class Gpushare(Backend):
         )
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
+        """Request memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         if request.memory is None:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and gpushare has no word for one",
-                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                "a whole GPU, which gpushare cannot express",
+                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
             )
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
-                f"on a card of {in_words(facts.largest or 0)}",
-                f"ask for at most {in_words(most * unit(facts))}",
+                f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
+                f"on a card of {format_memory(facts.largest or 0)}",
+                f"request at most {format_memory(most * unit(facts))}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, no memory at all, and impossible percentages."""
         yield from no_memory(spelling, _MEMORY, "8" if unit(facts) == GIB else "8192")
         yield from suspicious(spelling, _MEMORY, unit(facts), facts)
@@ -103,7 +103,7 @@ class Gpushare(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what the extender would miscount: a second GPU container, init containers, sums beyond a card."""
         del pod
         yield from in_init_containers(self, asked)
@@ -113,7 +113,7 @@ class Gpushare(Backend):
 
 def pod_sum(
     title: str, asked: list[ContainerRequest], size: int, facts: ClusterFacts
-) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield a refusal where all of a pod's requests together do not fit one card, rounded down to units."""
     if facts.largest is None or not asked:
         return
@@ -123,11 +123,11 @@ def pod_sum(
     if total > most and not alone and all((one.request.memory or 0) <= facts.largest for one in asked):
         yield (
             asked[-1],
-            RejectedRequest(
+            RejectedRequestError(
                 EXCEEDS,
-                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would wait "
-                "for ever",
-                f"ask for at most {most} {unit_name(size)} in the whole pod",
+                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would stay "
+                "Pending forever",
+                f"request at most {most} {unit_name(size)} in the whole pod",
             ),
         )
 
@@ -154,10 +154,10 @@ policy to the same). Amounts are rounded up to whole units. An extender of the d
 schedulerName stays as it is.""",
     refuses=(
         ("more than one GPU", "a container is given one card"),
-        ("whole GPUs", "gpushare has no word for them, and all of a card's memory, rounded up, exceeds the card"),
+        ("whole GPUs", "gpushare has no resource for them, and all of a card's memory, rounded up, exceeds the card"),
         ("a percentage of compute", "gpushare shares memory only"),
         ("a second GPU container, init containers, sidecars", "only one container in `spec.containers` is counted"),
-        ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would wait for ever"),
+        ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would stay Pending forever"),
     ),
     install="""\
 Install gpushare-scheduler-extender and gpushare-device-plugin as its documentation says. Exempt their namespace

@@ -12,7 +12,7 @@ from .components import Component
 from .native_request import NVIDIA
 from .parameter import memory_factor
 from .portable import SEVENTHS, BackendPatch, GpuShare
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class Hami(Backend):
     name = "hami"
     title = "HAMi"
     scheduler = "hami-scheduler"
-    reads = frozenset({"hami", NVIDIA, *hami_vendors.SYSTEMS})
+    reads = frozenset({"hami", NVIDIA, hami_vendors.NEURON, *hami_vendors.SYSTEMS})
     translates = frozenset({"hami"})
     shares_cards = True
     card_counter = _NUMBER
@@ -69,12 +69,22 @@ class Hami(Backend):
             ),
             images=("docker.io/projecthami/hami",),
         ),
+        Component(
+            "HAMi's DRA driver",
+            source="Project-HAMi/website: tutorials/labs/examples/04-hami-dra/ds-gpu-operator.yaml",
+            namespaces=("hami-dra-driver",),
+            images=("docker.io/projecthami/k8s-dra-driver",),
+        ),
     )
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read cards, memory per card (none means all of it) and cores; of other makers' cards only their number."""
+        """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""
+        if spelling.system == hami_vendors.NEURON:
+            return GpuShare(
+                None, sum(spelling.amount(name) or 0 for name in spelling.gpus) or 1, share=True, consumed=spelling.gpus
+            )
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
             return GpuShare(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
@@ -88,8 +98,11 @@ class Hami(Backend):
             consumed=(_NUMBER, _CORES, _PRIORITY, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, zeroes and impossible percentages."""
+        if spelling.system == hami_vendors.NEURON:
+            yield from hami_vendors.check_neuron(spelling)
+            return
         vendor = hami_vendors.of(spelling.system)
         if vendor is not None:
             yield from hami_vendors.check_amounts(spelling, vendor)
@@ -100,7 +113,7 @@ class Hami(Backend):
         yield from percents(spelling, _CORES, _PERCENTAGE)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory on each card."""
+        """Request memory on each card."""
         resources: dict[str, int | str] = {_NUMBER: request.count}
         notes: tuple[str, ...] = ()
         if request.memory is not None:
@@ -109,26 +122,26 @@ class Hami(Backend):
             resources[_CORES] = request.percent
         return BackendPatch(resources, notes=notes)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
-        """Yield what HAMi drops in silence: memory said twice, containers it passes over."""
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+        """Yield what HAMi drops in silence: memory said twice, containers that it ignores."""
         names = asked.spelling.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "memory as an amount and as a percentage, and HAMi takes one of them",
+                "memory as an amount and as a percentage, and HAMi uses only one of them",
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
         if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 UNTRANSLATABLE,
-                "in a privileged container, which HAMi passes over: it would see every card of its node",
+                "in a privileged container, which HAMi ignores: it would see every card of its node",
                 "leave privileged out",
             )
         yield from super().check_container(asked, facts)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
         del facts
         yield from hami_annotations.refused(pod, asked)
@@ -138,9 +151,9 @@ class Hami(Backend):
             if pod.spec.get("nodeName") and not one.native:
                 yield (
                     one,
-                    RejectedRequest(
+                    RejectedRequestError(
                         UNTRANSLATABLE,
-                        "on a node chosen by nodeName, which passes HAMi's scheduler by: nothing would be allocated",
+                        "on a node chosen by nodeName, which bypasses HAMi's scheduler: nothing would be allocated",
                         "choose the node by nodeSelector kubernetes.io/hostname",
                     ),
                 )
@@ -153,19 +166,22 @@ HAMi's scheduler allocates shares of cards, and a library inside of the containe
 compute. Memory is counted per card in MiB (times `memoryFactor`). Pods need `schedulerName: hami-scheduler`, which
 HAMi's own webhook sets, and so do we (GPU202).""",
     refuses=(
-        ("privileged containers", "HAMi passes them over, and they see every card"),
-        ("`nodeName`", "it passes HAMi's scheduler by"),
+        ("privileged containers", "HAMi ignores them, and they see every card"),
+        ("`nodeName`", "it bypasses HAMi's scheduler"),
         ("memory beyond int32 after the factor (`nvidia.com/gpumem: 16Gi`)", "HAMi drops the request in silence"),
-        ("more than 100 percent of a card's compute", "HAMi cuts it to 100, which is less than was asked for"),
-        ("memory as an amount and as a percentage", "HAMi takes one of them"),
-        ("`nvidia.com/priority`, where HAMi's words are translated for another backend", "no other has a word for it"),
+        ("more than 100 percent of a card's compute", "HAMi cuts it to 100, which is less than was requested"),
+        ("memory as an amount and as a percentage", "HAMi uses only one of them"),
+        (
+            "`nvidia.com/priority`, where HAMi's request is translated for another backend",
+            "no other backend has a counterpart",
+        ),
         (
             (
-                "of other makers' cards: amounts without a number of cards, units in doubt, more than all of a card's "
+                "of other vendors' cards: amounts without a number of cards, units in doubt, more than all of a card's "
                 "compute, slices that there are not (Moore Threads) or of several cards (Ascend), an odd number of "
-                "Ascend 910C"
+                "Ascend 910C, an odd number of AWS Neuron cores above 1"
             ),
-            "HAMi's webhook refuses the pod, or its scheduler passes over it and the container has no device",
+            "HAMi's webhook refuses the pod, or its scheduler ignores it and the container has no device",
         ),
         (
             "values of HAMi's, MetaX's and Ascend's annotations that HAMi does not know",
@@ -174,20 +190,20 @@ HAMi's own webhook sets, and so do we (GPU202).""",
         ("sidecars (a warning)", "HAMi counts them like init containers, as if they ended"),
     ),
     install="""\
-HAMi's own mutating webhook sets schedulerName on pods that ask for its resources. Webhooks run in the order of their
+HAMi's own mutating webhook sets schedulerName on pods that request its resources. Webhooks run in the order of their
 configurations' names; either order works, since ours writes what HAMi's would and sets `reinvocationPolicy: IfNeeded`.
 The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler and device plugin there and in
 `kube-system`: keep those of the one in which yours runs.""",
     traps=(
-        "`nvidia.com/gpumem: 16Gi` is no 16 GiB: the unit is MiB, and the number overflows.",
-        "A request above the card's memory stays Pending for ever.",
+        "`nvidia.com/gpumem: 16Gi` is not 16 GiB: the unit is MiB, and the number overflows.",
+        "A request above the card's memory stays Pending forever.",
         "The pod label `hami.io/webhook: ignore` opts out of HAMi (GPU307).",
         "`CUDA_DISABLE_CONTROL=true` removes the limits (GPU308).",
         "More than 100 `nvidia.com/gpucores` are cut to 100 by HAMi's scheduler: nobody gets more than a card.",
         (
-            "Each maker's amounts have units of their own: MiB for Ascend, DCU, Kunlunxin and AMD, 256 MiB for MLU and "
-            "Iluvatar, 512 MiB for Moore Threads (2, 4, 8, 16, 32, 64 or 96 of them), GiB for MetaX unless there is a "
-            "suffix."
+            "Each vendor's amounts have units of their own: MiB for Ascend, DCU, Kunlunxin and AMD, 256 MiB for MLU "
+            "and Iluvatar, 512 MiB for Moore Threads (2, 4, 8, 16, 32, 64 or 96 of them), GiB for MetaX unless there "
+            "is a suffix."
         ),
         "HAMi often binds a pod that it cannot serve, and the container starts without a device.",
         "With a GPU and no memory HAMi adds `nvidia.com/gpucores: 100`: the card is taken whole.",

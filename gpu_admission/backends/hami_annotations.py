@@ -10,7 +10,7 @@ from gpu_admission.core.raw import as_dict, format_value, is_placeholder
 from gpu_admission.core.typos import nearest
 
 from .portable import listed
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
 }
 
 
-def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield each annotation whose value HAMi does not know."""
     annotations = as_dict(pod.metadata.get("annotations"))
     for key, (values, several, then, severity) in VALUES.items():
@@ -56,5 +56,5 @@ def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[Container
             continue
         near = nearest(wrong.strip().lower(), values, 3) if isinstance(wrong, str) else None
         write = f"{key}: {near}" if near else f"one of {listed(list(values))}"
-        reason = f"and the annotation {key}: {format_value(value)} is none that HAMi knows: {then}"
-        yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, f"write {write}", severity=severity)
+        reason = f"and the annotation {key}: {format_value(value)} is not one that HAMi recognises: {then}"
+        yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}", severity=severity)

@@ -1,9 +1,9 @@
-"""The cards of other makers under HAMi: by which names they are asked for, in what units, and what HAMi refuses.
+"""The cards of other makers under HAMi: by which names they are requested, in what units, and what HAMi refuses.
 
 Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
 metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
-configured there; these are the defaults. AWS Neuron is not here: its names are those of AWS' own device plugin, and say
-nothing about HAMi.
+configured there; these are the defaults. AWS Neuron's names are those of AWS' own device plugin and say nothing about
+HAMi, so they are HAMi's only under its own policy (``NEURON``, ``check_neuron``; pkg/device/awsneuron/device.go).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gpu_admission.core.quantity import GIB, MIB
 from .base import ClusterFacts
 from .checks import suspicious
 from .portable import listed
-from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequest
+from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class Vendor:
     """One maker's names, as expressions for what stands behind the domain.
 
     ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` what a card has of ``cores``. ``needs_count``
-    tells that HAMi passes over amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
+    tells that HAMi ignores amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
     all cards together where there are several. ``slices`` are the amounts of memory that there are, where not all.
     """
 
@@ -108,6 +108,9 @@ VENDORS: dict[str, Vendor] = {
     "kunlunxin": Vendor("Kunlunxin", "kunlunxin.com", "vxpu", memory="vxpu-memory", unit=MIB),
     "amd": Vendor("AMD", "amd.com", "gpu", memory="gpumem", cores="gpucores", unit=MIB, least=1),
 }
+NEURON = "neuron"  # the system of AWS' names
+_NEURON_DEVICES, _NEURON_CORES = "aws.amazon.com/neuron", "aws.amazon.com/neuroncore"
+_CORES_PER_DEVICE = 2  # of a Neuron device, that HAMi can give away one by one
 SYSTEMS = frozenset(PREFIX + name for name in VENDORS)
 _BY_DOMAIN = {vendor.domain: PREFIX + name for name, vendor in VENDORS.items()}
 # Of each Ascend chip the MiB of its largest template, and of all of it; what lies between them is all of it.
@@ -123,7 +126,7 @@ _CHIPS = {
 
 
 def of(system: str) -> Vendor | None:
-    """Return the maker whose cards a system's words ask for, None where they are no other maker's."""
+    """Return the maker whose cards a system's words request, None where they are no other maker's."""
     return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
 
 
@@ -140,18 +143,18 @@ def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]
 
 
 def count(spelling: NativeRequest, vendor: Vendor) -> int | None:
-    """Return how many cards are asked for; None where no name counts them."""
+    """Return how many cards are requested; None where no name counts them."""
     names = [name for name in spelling.gpus if vendor.count.fullmatch(name.partition("/")[2])]
     return max((spelling.amount(name) or 0 for name in names), default=None)
 
 
-def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
+def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield what HAMi drops or refuses of one container's amounts."""
     cards = count(spelling, vendor)
     if cards is None and vendor.needs_count and spelling.wants_gpu:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi passes over amounts of {vendor.title} cards without their number: the container gets none",
+            f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
             f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
         )
     most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
@@ -160,7 +163,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 PERCENT,
                 f"and {name} says {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
@@ -171,7 +174,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
     yield from _pairs(spelling, vendor)
 
 
-def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequest]:
+def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequestError]:
     value = spelling.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
@@ -180,33 +183,52 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
     if doubts:
         return
     if vendor.slices and cards == 1 and value not in vendor.slices:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {name}: {value}: it is none of the slices, of {vendor.unit // MIB} MiB each",
+            f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
+            f"of {vendor.unit // MIB} MiB each",
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
         )
     elif cards > 1 and value <= largest:
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
-            f"ask for one card, or leave {name} out to take all of each",
+            f"request one card, or leave {name} out to take all of each",
         )
 
 
-def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequest]:
+def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
+    """Yield what HAMi's webhook refuses of AWS Neuron's names, or leaves unread."""
+    devices, cores = spelling.amount(_NEURON_DEVICES), spelling.amount(_NEURON_CORES)
+    if devices and cores:
+        yield RejectedRequestError(
+            UNTRANSLATABLE,
+            f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
+            f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
+        )
+    elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
+        yield RejectedRequestError(
+            UNTRANSLATABLE,
+            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it gives away only whole "
+            f"ones, of {_CORES_PER_DEVICE} cores",
+            f"write {_NEURON_CORES}: {cores + 1}",
+        )
+
+
+def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
     name = "huawei.com/Ascend910C"
     amount = spelling.amount(name) if vendor.domain == "huawei.com" else None
     if amount is not None and amount > 1 and amount % 2:
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
             f"write {name}: {amount + 1}",

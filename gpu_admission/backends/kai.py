@@ -12,8 +12,8 @@ from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whol
 from .components import Component
 from .native_request import KAI, NVIDIA
 from .parameter import Parameter
-from .portable import LEAST_MEMORY, MOST_MEMORY, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, RejectedRequest
+from .portable import LEAST_MEMORY, MOST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import CONTAINERS, MIXED, UNIT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Kai(Backend):
     name = "kai"
     title = "KAI"
     scheduler = kai_annotations.SCHEDULER
+    sister_schedulers = frozenset({"runai-scheduler"})  # NVIDIA Run:ai: run-ai/fake-gpu-operator design/samples
     reads = frozenset({KAI, NVIDIA, "mig"})
     shares_cards = True
     gpu_is_card = True
@@ -100,13 +101,13 @@ class Kai(Backend):
             )
         return kai_annotations.read(spelling.container.name, spelling.annotations)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
         in_mib = kai_amounts.number(spelling.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
-            yield RejectedRequest(
+            yield RejectedRequestError.amount(
                 UNIT,
                 f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
                 f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
@@ -116,18 +117,18 @@ class Kai(Backend):
             yield from too_many_bytes(name, amount)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is asked for whole."""
+        """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is requested whole."""
         for refused in no_cores(self, request):
             raise refused
         if request.memory is None:
             return BackendPatch({"nvidia.com/gpu": request.count})
         if facts.largest is not None and request.memory > facts.largest // _ROUNDING * _ROUNDING:
             if not whole_cards_fit(request, facts):
-                raise RejectedRequest(
+                raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{in_words(request.memory)}, and KAI counts "
-                    f"{in_words(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    "ask for less, or for a whole GPU (nvidia.com/gpu: 1)",
+                    f"{format_memory(request.memory)}, and KAI counts "
+                    f"{format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
+                    "request less, or a whole GPU (nvidia.com/gpu: 1)",
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
@@ -140,7 +141,7 @@ class Kai(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what annotations cannot say: shares for two containers, or a share beside a whole card."""
         del facts
         shares = [one for one in asked if _is_share(one)]
@@ -153,13 +154,13 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice)
         for one in shares[1:]:
             yield (
                 one,
-                RejectedRequest(
+                RejectedRequestError(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" asks for a share already, and KAI gives a share '
+                    f'but container "{shares[0].container.name[:63]}" already requests a share, and KAI gives a share '
                     "to one container of a pod",
                     "move the second GPU container to a pod of its own",
                 ),
@@ -168,7 +169,7 @@ class Kai(Backend):
             if shares and not _is_share(one):
                 yield (
                     one,
-                    RejectedRequest(
+                    RejectedRequestError(
                         MIXED,
                         "beside a share of a GPU in the same pod, and KAI serves a pod with either",
                         "move one of the two to a pod of its own",
@@ -182,7 +183,7 @@ class Kai(Backend):
             emission.annotations[kai_annotations.CONTAINER] = container.name
 
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
-        """Add the queue that a pod lacks, as `kai_queues` finds it; raises Refused as it does."""
+        """Add the queue that a pod lacks, as `kai_queues` finds it; raises RejectedRequestError as it does."""
         return kai_queues.completion(pod, labels, facts.parameters.get("queue"))
 
     def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
@@ -222,16 +223,16 @@ def _is_share(one: ContainerRequest) -> bool:
 BACKEND = Kai()
 BACKEND.page = BackendDocs(
     summary="""\
-KAI gives one container of a pod a share of one or more cards, asked for by the annotation `gpu-memory` in MiB; from
+KAI gives one container of a pod a share of one or more cards, requested by the annotation `gpu-memory` in MiB; from
 release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes
-with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are asked for as
+with their suffix (what a webhook writes is the older one, which every release reads). Whole cards are requested as
 `nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Pods need `schedulerName: kai-scheduler` (GPU202). KAI takes the
 queue from the label `kai.scheduler/queue` of the pod's top owner, else from the pod's own, else from a label `project`,
 and else takes `default-queue`; the policy's `queue` is written on pods that name none of these. Run:ai's older label
 `runai/queue`, which KAI reads no more since release 0.6, is carried over.""",
     refuses=(
         ("a percentage of compute", "KAI shares memory"),
-        ("a second GPU container", "the annotations speak for one"),
+        ("a second GPU container", "the annotations apply to one"),
         (
             "annotations that contradict each other, or name a container that the pod does not have",
             "KAI's own webhook refuses the pod",

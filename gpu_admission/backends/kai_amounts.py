@@ -9,7 +9,7 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_str, format_value
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div
-from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequest
+from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ def number(value: object) -> int | None:
 
 
 def in_bytes(name: str, value: object) -> int:
-    """Return an amount of memory; raises Refused where it is none above zero."""
+    """Return an amount of memory; raises RejectedRequestError where it is none above zero."""
     amount = parsed(value)
     if not amount:
         raise unreadable(name, value, "an amount of memory above zero, such as 8Gi")
@@ -50,8 +50,8 @@ def parsed(value: object) -> int | None:
 def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
     """Return a part of one in units of which there are ``of``, rounded up.
 
-    Raises Refused where it is not a decimal number above 0 and below 1 (or up to it), with an exponent or without:
-    KAI takes what both Go's ParseFloat and Kubernetes' ParseQuantity read (``5e-1``).
+    Raises RejectedRequestError where it is not a decimal number above 0 and below 1 (or up to it), with an exponent or
+    without: KAI takes what both Go's ParseFloat and Kubernetes' ParseQuantity read (``5e-1``).
     """
     match = _DECIMAL.fullmatch(as_str(value))
     if match is not None:
@@ -64,20 +64,20 @@ def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = F
     raise unreadable(name, value, f'a part of {what} in quotes, such as "0.5"', PERCENT, besides)
 
 
-def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> RejectedRequest:
-    """Return the refusal of a limit below what is asked for; ``equal`` tells that it has to be above."""
+def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> RejectedRequestError:
+    """Return the refusal of a limit below what is requested; ``equal`` tells that it has to be above."""
     allows = f"({limit}) allows no more" if equal else f"allows less ({limit})"
-    return RejectedRequest(
+    return RejectedRequestError(
         UNTRANSLATABLE,
-        f"and {name} {allows} than {other} asks for ({request})",
+        f"and {name} {allows} than {other} requests ({request})",
         f"write a larger {name}, or leave it out",
     )
 
 
 def unreadable(
     name: str, value: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = ""
-) -> RejectedRequest:
+) -> RejectedRequestError:
     """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
-    return RejectedRequest(
+    return RejectedRequestError(
         kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}"
     )

@@ -1,4 +1,4 @@
-"""KAI's annotations: for which container they ask for a share of a card, and for how much of it.
+"""KAI's annotations: for which container they request a share of a card, and for how much of it.
 
 A pod asks in one of two ways: for whichever container ``gpu-fraction-container-name`` names (else the first) by
 ``gpu-memory`` or ``gpu-fraction``; or, from release 0.18 on, for one container that the key itself names, by
@@ -20,8 +20,8 @@ from gpu_admission.core.typos import nearest
 from gpu_admission.workloads import resources
 
 from . import kai_amounts as amounts
-from .portable import WHOLE, GpuShare, in_words
-from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequest
+from .portable import WHOLE, GpuShare, format_memory
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Pod
 
-    Said = Mapping[str, Any]
+    Annotations = Mapping[str, Any]
 
 MEMORY = "gpu-memory"
 FRACTION = "gpu-fraction"
@@ -65,7 +65,7 @@ _SLIPS = 3  # letters that a misspelt word may be away from one that is known
 
 
 def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, Any]:
-    """Return the annotations by which a pod asks KAI for a share of a card; none where it asks for nothing.
+    """Return the annotations by which a pod asks KAI for a share of a card; none where it requests nothing.
 
     ``certain`` tells that the cluster runs KAI: elsewhere ``gpu-memory`` alone is anybody's annotation.
     """
@@ -81,14 +81,14 @@ def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, 
     return raw_value | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
 
 
-def _without_amount(pod: Pod, annotations: Said, *, certain: bool) -> dict[str, Any]:
+def _without_amount(pod: Pod, annotations: Annotations, *, certain: bool) -> dict[str, Any]:
     """Return what says how a share is to be where nothing says how much, for `read` to refuse."""
     if not (certain or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
     return {key: raw_value for key, raw_value in annotations.items() if key in _ALONE or _is_portion_limit(key)}
 
 
-def served(pod: Pod, raw_value: Said) -> Container | None:
+def served(pod: Pod, raw_value: Annotations) -> Container | None:
     """Return the container that KAI would give the share to.
 
     Where none has the name that is said, it is the first, for `read` to refuse; None where the pod is not to be
@@ -102,15 +102,15 @@ def served(pod: Pod, raw_value: Said) -> Container | None:
     return next((each for each in candidates if each.role == "app"), None)
 
 
-def read(container: str, raw_value: Said) -> GpuShare:
+def read(container: str, raw_value: Annotations) -> GpuShare:
     """Return the portable request of a container's annotations.
 
-    Raises Refused for what KAI itself would refuse.
+    Raises RejectedRequestError for what KAI itself would refuse.
     """
     own = _of_container(container, raw_value)
     if not any(name in raw_value for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
         key = next(iter(raw_value))
-        raise RejectedRequest(
+        raise RejectedRequestError(
             UNTRANSLATABLE,
             f"and says not how much of a card is wanted: {escape(key[:120])} alone is refused by KAI",
             f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
@@ -125,9 +125,9 @@ def read(container: str, raw_value: Said) -> GpuShare:
     lost = _lost(own)
     if memory is not None:
         if most is not None and most > memory:
-            lost = lost or _grows(in_words(memory), in_words(most))
+            lost = lost or _grows(format_memory(memory), format_memory(most))
         return GpuShare(memory, count, cores, lost=lost, consumed=_consumed(raw_value, MEMORY, MEMORY_LIMIT))
-    whole = "; or ask for whole cards: nvidia.com/gpu: 1"
+    whole = "; or request whole cards: nvidia.com/gpu: 1"
     thousandths = amounts.part_of(FRACTION, raw_value[FRACTION], 1000, "a card", besides=whole)
     for name in (FRACTION_LIMIT, *filter(_is_portion_limit, raw_value)):
         if name in raw_value:
@@ -141,43 +141,43 @@ def read(container: str, raw_value: Said) -> GpuShare:
     return GpuShare(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
 
 
-def _require_portion_limit(served_container: str, key: str, raw_value: Said) -> None:
-    """Raise Refused for a limit of a fraction that KAI's webhook would refuse."""
+def _require_portion_limit(served_container: str, key: str, raw_value: Annotations) -> None:
+    """Raise RejectedRequestError for a limit of a fraction that KAI's webhook would refuse."""
     named = key.removeprefix(resources.PORTION_PREFIX).removesuffix(resources.PORTION_LIMIT)
     shown_key, container = escape(key[:120]), escape(served_container[:63])
     if FRACTION not in raw_value:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
-        raise RejectedRequest(UNTRANSLATABLE, reason, advice)
+        raise RejectedRequestError(UNTRANSLATABLE, reason, advice)
     if named != served_container:
         wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
-        raise RejectedRequest(UNTRANSLATABLE, reason, f"write {wanted}")
+        raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}")
     if len(as_str(raw_value[key]).partition(".")[2]) > _PLACES:
         reason = f"and {shown_key}: {format_value(raw_value[key])} has more than {_PLACES} digits behind the point"
-        raise RejectedRequest(PERCENT, reason, "write fewer digits")
+        raise RejectedRequestError(PERCENT, reason, "write fewer digits")
 
 
-def _consumed(raw_value: Said, *amount: str) -> Iterator[str]:
+def _consumed(raw_value: Annotations, *amount: str) -> Iterator[str]:
     """Yield the annotations that a request was read from: those of the amount, and all that name the container."""
     yield from (DEVICES, CONTAINER, *amount)
     yield from (key for key in raw_value if _split(key) is not None)
 
 
-def in_bytes(raw_value: Said) -> dict[str, int]:
+def in_bytes(raw_value: Annotations) -> dict[str, int]:
     """Return the readable amounts of memory in bytes, by the annotation that says them; those in MiB left out."""
     names = (MEMORY_LIMIT, *(key for key in raw_value if _is_amount(key)))
     found = {name: amounts.parsed(raw_value[name]) for name in names if name in raw_value}
     return {name: amount for name, amount in found.items() if amount}
 
 
-def _memory(raw_value: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
-    """Return the memory in bytes that is asked for, and how far it may grow; None where nothing is said.
+def _memory(raw_value: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
+    """Return the memory in bytes that is requested, and how far it may grow; None where nothing is said.
 
-    Raises Refused where two annotations contradict each other.
+    Raises RejectedRequestError where two annotations contradict each other.
     """
     if MEMORY in raw_value and FRACTION in raw_value:
-        raise RejectedRequest(
-            UNTRANSLATABLE, "memory and a fraction, and KAI takes one of them", f"keep {MEMORY} or {FRACTION}"
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE, "memory and a fraction, and KAI uses only one of them", f"keep {MEMORY} or {FRACTION}"
         )
     in_mib = None
     if MEMORY in raw_value:
@@ -193,47 +193,48 @@ def _memory(raw_value: Said, own: Mapping[str, tuple[str, Any]]) -> tuple[int | 
     shorthand = amounts.in_bytes(MEMORY_LIMIT, raw_value[MEMORY_LIMIT]) if MEMORY_LIMIT in raw_value else None
     if limit is not None and _has_its_limit(raw_value):
         old = MEMORY if MEMORY in raw_value else FRACTION
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"a share of a card in two ways, and KAI takes no {own[LIMIT][0]} beside {old}",
             f"leave out {old}, or the limit",
         )
     if request is not None and in_mib is not None and request != in_mib:
-        raise RejectedRequest(
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{in_words(in_mib)} and {in_words(request)} at once, and KAI refuses a pod whose annotations disagree",
+            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses a pod whose annotations "
+            "disagree",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand
     memory = request or in_mib or (None if FRACTION in raw_value else limit)
     if memory is not None and most is not None and most < memory:
         name = own[LIMIT][0] if limit is not None else MEMORY_LIMIT
-        raise amounts.too_low(name, in_words(most), "the request", in_words(memory))
+        raise amounts.too_low(name, format_memory(most), "the request", format_memory(memory))
     return memory, most
 
 
-def _has_its_limit(raw_value: Said) -> bool:
+def _has_its_limit(raw_value: Annotations) -> bool:
     """Tell whether a limit of the newer kind stands beside a request of the older, and KAI did not write it."""
     if FRACTION in raw_value:
         return FRACTION_LIMIT not in raw_value and not any(map(_is_portion_limit, raw_value))
     return MEMORY in raw_value and MEMORY_LIMIT not in raw_value
 
 
-def _of_container(container: str, raw_value: Said) -> dict[str, tuple[str, Any]]:
+def _of_container(container: str, raw_value: Annotations) -> dict[str, tuple[str, Any]]:
     """Return word -> key and value of the annotations that name a container.
 
-    Raises Refused where they name another, or none that the pod has, or say a word that is not KAI's.
+    Raises RejectedRequestError where they name another, or none that the pod has, or say a word that is not KAI's.
     """
     names = _names(raw_value)
     if len(names) > 1:
         listed = " and ".join(f'"{escape(name[:63])}"' for name in names[:2])
-        raise RejectedRequest(
+        raise RejectedRequestError(
             CONTAINERS,
             f"for the containers {listed}, and KAI gives a share to one container of a pod",
             "move the second GPU container to a pod of its own",
         )
     if names and names[0] != container:
-        raise RejectedRequest(
+        raise RejectedRequestError(
             UNTRANSLATABLE,
             f'for a container "{escape(names[0][:63])}", and the pod has none of that name',
             f'name one of spec.containers, such as "{escape(container[:63])}"',
@@ -243,7 +244,7 @@ def _of_container(container: str, raw_value: Said) -> dict[str, tuple[str, Any]]
         _, word = _split(key) or ("", "")
         near = _meant(word)
         if near and near != word:
-            raise RejectedRequest(
+            raise RejectedRequestError(
                 UNTRANSLATABLE,
                 f"and KAI knows no annotation {escape(key[:120])}",
                 f"write {_PREFIX}{escape(container[:63])}.{near}",
@@ -253,7 +254,7 @@ def _of_container(container: str, raw_value: Said) -> dict[str, tuple[str, Any]]
     return found
 
 
-def _names(raw_value: Said) -> list[str]:
+def _names(raw_value: Annotations) -> list[str]:
     """Return the containers that annotations name, each once; what is no text names none that a pod has."""
     found = [split[0] for key in raw_value if (split := _split(key)) is not None]
     if CONTAINER in raw_value:
@@ -292,11 +293,11 @@ def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
     if mode == _SIDE_BY_SIDE:
         return "and only KAI lets a single pod compute side by side with others (sm-sharing)", f"leave {key} out"
     other = next((own[word][0] for word in own if word not in _WORDS), None)
-    return None if other is None else (f"and {escape(other[:120])} is known to nobody but KAI", "leave it out")
+    return None if other is None else (f"and {escape(other[:120])} is known only to KAI", "leave it out")
 
 
 def _grows(memory: str, most: str) -> tuple[str, str]:
     return (
         f"which may grow from {memory} to {most} while others leave it free, and only KAI does that",
-        f"ask for a fixed amount: {most}, or {memory}",
+        f"request a fixed amount: {most}, or {memory}",
     )

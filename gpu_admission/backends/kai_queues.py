@@ -9,7 +9,7 @@ from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 
 from . import kai_annotations
 from .portable import BackendPatch
-from .rejection import QUEUE, RejectedRequest
+from .rejection import QUEUE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> BackendPatch:
     """Return the queue of Run:ai's older label, or the policy's for a pod that names none in any way that KAI reads.
 
-    ``labels`` are the pod's and, first, its owner's. Raises Refused where they name a queue that there cannot be, and
-    (as a warning) where the pod names one in the wrong place.
+    ``labels`` are the pod's and, first, its owner's. Raises RejectedRequestError where they name a queue that there
+    cannot be, and (as a warning) where the pod names one in the wrong place.
     """
     value = labels.get(kai_annotations.QUEUE)
     if value:
         return BackendPatch()
     if value == "":
-        raise RejectedRequest(
+        raise RejectedRequestError(
             QUEUE,
             (
                 f"and the label {kai_annotations.QUEUE} is empty: there is no queue of that name, and KAI never "
@@ -42,7 +42,7 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Back
         return BackendPatch(labels={kai_annotations.QUEUE: old})
     misplaced = as_str(as_dict(pod.metadata.get("annotations")).get(kai_annotations.QUEUE))
     if misplaced:
-        raise RejectedRequest(
+        raise RejectedRequestError(
             QUEUE,
             (
                 f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation, where "

@@ -18,7 +18,7 @@ READERS: dict[str, str] = {
     "kai": "kai",
     "koordinator": "koordinator",
 }
-# containers share a card by the memory they ask for
+# containers share a card by the memory they request
 SHARED_BY_MEMORY = frozenset(
     {
         "dra",
@@ -69,7 +69,7 @@ GPU_IS_CARD = frozenset(
         "volcano-vgpu",
     }
 )
-# shares are asked for by annotations
+# shares are requested by annotations
 READS_ANNOTATIONS = frozenset(
     {
         "kai",

@@ -10,8 +10,8 @@ from .checks import card_affinity, memory_needed, no_cards, no_memory, only_coun
 from .components import Component
 from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
 from .native_request import NVIDIA
-from .portable import MOST_MEMORY, SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import UNIT, RejectedRequest
+from .portable import MOST_MEMORY, SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import UNIT, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Koordinator(Backend):
         thousandths = None if whole else ceil_div((parts or 0) * 10, count)
         return GpuShare(None, count, per_gpu, thousandths=thousandths, consumed=consumed)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""
         yield from no_cards(spelling, SHARED)
         yield from no_memory(spelling, MEMORY, "8Gi")
@@ -78,7 +78,7 @@ class Koordinator(Backend):
         yield from koordinator_amounts.percentages(spelling)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for the totals over all cards; whole cards are asked for by NVIDIA's name, which Koordinator reads."""
+        """Request the totals over all cards; whole cards are requested by NVIDIA's name, which Koordinator reads."""
         if request.whole:
             return BackendPatch({"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts))
         memory_needed(self, request)
@@ -93,22 +93,22 @@ class Koordinator(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what koord-scheduler refuses of the sum of the containers' requests, or shares out unevenly."""
         del pod, facts
         if any(one.spelling.system != NVIDIA or one.emission is not None for one in asked):
             yield from koordinator_amounts.refused(asked)
 
 
-def _too_many_bytes(spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+def _too_many_bytes(spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
     """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
     gpu = spelling.gpus.get(MEMORY)
     amount = None if gpu is None or facts.largest is not None or not _readable(spelling, MEMORY) else gpu.quantity()
     count = spelling.amount(SHARED) or 1
     if amount is not None and amount.ceil() > MOST_MEMORY * count:
-        yield RejectedRequest(
+        yield RejectedRequestError.amount(
             UNIT,
-            f"{in_words(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
+            f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
         )
@@ -124,7 +124,7 @@ BACKEND = Koordinator()
 BACKEND.page = BackendDocs(
     summary="""\
 Koordinator counts memory in bytes and compute in percent, both as totals over the `koordinator.sh/gpu.shared` cards of
-the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator reads itself. Pods need
+the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need
 `schedulerName: koord-scheduler` (GPU202).""",
     refuses=(
         (
@@ -132,7 +132,7 @@ the request. Whole cards are asked for as `nvidia.com/gpu`, which Koordinator re
                 "combinations that koord-scheduler does not take: compute alone, `gpu.shared` alone, `gpu-memory` "
                 "beside `gpu-memory-ratio` or `koordinator.sh/gpu`"
             ),
-            "it answers `invalid resource device requests`, and the pod waits for ever",
+            "it answers `invalid resource device requests`, and the pod stays Pending forever",
         ),
         (
             "a percentage that `gpu.shared` does not divide (`gpu.shared: 3` with `gpu-core: 100`), or over 100 a card",
@@ -151,10 +151,10 @@ koord-scheduler and run koordlet on the GPU nodes.""",
     traps=(
         "Amounts are totals: `koordinator.sh/gpu-memory: 16Gi` with `gpu.shared: 2` is 8 GiB on each card.",
         "`koordinator.sh/gpu: 50` is half of a card's compute and half of its memory.",
-        "Every container of a pod sees all cards that the pod was given, whatever it asked for itself.",
+        "Every container of a pod sees all cards that the pod was given, whatever it requested itself.",
         (
             "Init containers are counted as Kubernetes counts them: the pod needs the larger of what one of them and "
-            "what all containers together ask for."
+            "what all containers together request."
         ),
         (
             "Nothing enforces the limits unless koordlet's HAMi hook is installed and the pod has the label "

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from .portable import in_words, listed
-from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequest
+from .portable import format_memory, listed
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _COMBINATIONS = frozenset(
 )
 
 
-def percentages(spelling: NativeRequest) -> Iterator[RejectedRequest]:
+def percentages(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
     """Yield percentages of one container that are no share of a card and no whole cards."""
     amounts = _readable(spelling)
     cards = amounts.get(SHARED)
@@ -57,14 +57,14 @@ def percentages(spelling: NativeRequest) -> Iterator[RejectedRequest]:
         if value is not None and not 1 <= value <= most:
             one = f"from 1 to 100 per GPU ({most} in all)" if most > 100 else "from 1 to 100 per GPU"
             others = "" if name == CORES or cards is not None else ", or a multiple of 100 for whole GPUs"
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 PERCENT,
                 f"and {name} requests {value} percent: it has to be {one}{others}",
                 f"write {name} as a number from 1 to {most}",
             )
 
 
-def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
     """Yield what koord-scheduler makes of a pod's containers together that they cannot have meant."""
     total = _of_pod(asked)
     names = frozenset(name for name, value in total.items() if value)
@@ -81,7 +81,7 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, RejectedRequest(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            yield first, RejectedRequestError(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
     yield from _uneven(asked)
 
 
@@ -90,41 +90,43 @@ def _is_reported(spelling: NativeRequest) -> bool:
     return 0 in _readable(spelling).values() or any(percentages(spelling))
 
 
-def _combination(first: ContainerRequest, names: frozenset[str], beside: str) -> RejectedRequest:
+def _combination(first: ContainerRequest, names: frozenset[str], beside: str) -> RejectedRequestError:
     own = frozenset(_readable(first.spelling))
     if MEMORY in names and RATIO in names:
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
-        return RejectedRequest(UNTRANSLATABLE, f"{reason}: the pod would wait for ever", f"keep {MEMORY}, or {old}")
+        return RejectedRequestError(
+            UNTRANSLATABLE, f"{reason}: the pod would stay Pending forever", f"keep {MEMORY}, or {old}"
+        )
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
-        return RejectedRequest(UNTRANSLATABLE, reason, "move one of the two to a pod of its own")
+        return RejectedRequestError(UNTRANSLATABLE, reason, "move one of the two to a pod of its own")
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return RejectedRequest(UNTRANSLATABLE, f"{reason}, and the pod would wait for ever", advice)
-    return RejectedRequest(
+        return RejectedRequestError(UNTRANSLATABLE, f"{reason}, and the pod would stay Pending forever", advice)
+    return RejectedRequestError(
         UNTRANSLATABLE,
         f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
-        "would wait for ever",
+        "would stay Pending forever",
         f"write the memory besides: {MEMORY}: 8Gi, or {RATIO}: 50",
     )
 
 
-def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
-    """Yield each container that asks for other amounts per card than the first: all are given the average."""
+def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
+    """Yield each container that requests other amounts per card than the first: all are given the average."""
     sharing = [one for one in asked if one.container.role != "init" and not one.request.whole]
     for one in sharing[1:]:
         first, this = sharing[0].request, one.request
         if _per_card(first) == _per_card(this):
             continue
-        memory = "" if not first.memory or first.memory == this.memory else f" ({in_words(first.memory)})"
+        memory = "" if not first.memory or first.memory == this.memory else f" ({format_memory(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" asks for another amount of each card{memory}, and '
+            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"
-        yield one, RejectedRequest(CONTAINERS, reason, advice)
+        yield one, RejectedRequestError(CONTAINERS, reason, advice)
 
 
 def _per_card(request: GpuShare) -> tuple[int | None, int | None, int | None]:
@@ -132,7 +134,7 @@ def _per_card(request: GpuShare) -> tuple[int | None, int | None, int | None]:
 
 
 def _of_pod(asked: list[ContainerRequest]) -> Counter[str]:
-    """Return what Kubernetes counts for a pod: the containers together, or one init container that asks for more."""
+    """Return what Kubernetes counts for a pod: the containers together, or one init container that requests more."""
     running: Counter[str] = Counter()
     sidecars: Counter[str] = Counter()
     most: Counter[str] = Counter()

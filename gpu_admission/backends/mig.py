@@ -9,8 +9,8 @@ from .base import Backend, BackendDocs, too_much
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, in_words
-from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequest
+from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Mig(Backend):
             raise _several(request.count)
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
         if not asked.native:
             yield from super().check_container(asked, facts)
@@ -85,10 +85,10 @@ class Mig(Backend):
 
     def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         if _single(facts):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a whole GPU, and every GPU of this cluster is cut into partitions",
-                "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
             )
         return BackendPatch({"nvidia.com/gpu": request.count})
 
@@ -144,7 +144,7 @@ def offered(resource: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
 
 
 def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:
-    """Tell whether a partition has the usable memory, the share of compute and the engines that are asked for."""
+    """Tell whether a partition has the usable memory, the share of compute and the engines that are requested."""
     memory = request.memory is None or profile.memory >= request.memory
     cores = request.cores is None or profile.slices * 100 * SEVENTHS >= request.cores * slices
     return memory and cores and profile.modifier == request.modifier
@@ -167,45 +167,45 @@ def smallest(request: GpuShare, cards: tuple[GpuModel, ...]) -> MigProfile | Non
 def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
     if request.memory is None:
         return ()
-    return (f"{profile.name} has {in_words(profile.memory)} usable, whatever its name says",)
+    return (f"{profile.name} has {format_memory(profile.memory)} usable, despite its name",)
 
 
-def _several(count: int) -> RejectedRequest:
-    return RejectedRequest(
+def _several(count: int) -> RejectedRequestError:
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
         f"{count} MIG devices, and a CUDA process sees only one",
-        "ask for one MIG device, of a larger profile if need be, or for a whole GPU",
+        "request one MIG device, of a larger profile if need be, or a whole GPU",
     )
 
 
-def _unknown_cards() -> RejectedRequest:
-    return RejectedRequest(
+def _unknown_cards() -> RejectedRequestError:
+    return RejectedRequestError(
         UNTRANSLATABLE,
-        "and the policy does not tell which MIG profiles this cluster has",
-        "ask for a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
+        "and the policy does not list the MIG profiles of this cluster",
+        "request a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
     )
 
 
-def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequest:
+def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile]) -> RejectedRequestError:
     if request.memory is not None and request.memory > (facts.largest or 0):
         return too_much(request.memory, facts)
     largest = max(profiles, key=lambda profile: profile.memory)
-    return RejectedRequest(
+    return RejectedRequestError.amount(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
         f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{in_words(largest.memory)} usable",
-        f"ask for at most {in_words(largest.memory)}, or for a whole GPU (nvidia.com/gpu: 1)",
+        f"{format_memory(largest.memory)} usable",
+        f"request at most {format_memory(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
     )
 
 
-def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequest:
+def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
     match = MIG_NAME.match(resource)
     meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
-    return RejectedRequest(
+    return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        "a MIG profile that no card of this cluster offers: it would wait for ever",
+        "a MIG profile that no card of this cluster offers: it would stay Pending forever",
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
 
@@ -223,7 +223,7 @@ of a node is cut into one profile, and the request becomes `nvidia.com/gpu` with
 cards, and so the profiles, come from the policy's `cluster.cards`.""",
     refuses=(
         ("more memory than the largest profile has usable", "no partition has it"),
-        ("a profile that no configured card offers", "the pod would wait for ever"),
+        ("a profile that no configured card offers", "the pod would stay Pending forever"),
         ("more than one MIG device, unless `allowSeveral`", "a CUDA process sees only one"),
         ("any amount, where the policy names no cards", "which profiles there are is the cluster's choice"),
     ),

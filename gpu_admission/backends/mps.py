@@ -13,12 +13,12 @@ threads by the MPS daemon. A share is the card's memory divided by `replicas`; t
 that fits becomes one share.""",
     refuses=(
         (
-            "more than one share, unless the policy says `failRequestsGreaterThanOne: false`",
-            "the plugin refuses it in the kubelet; it can be told not to since release 0.20",
+            "more than one share, unless the policy sets `failRequestsGreaterThanOne: false`",
+            "the plugin refuses it in the kubelet; it can be configured not to since release 0.20",
         ),
         ("memory beyond one share (card / `replicas`)", "the MPS daemon stops the process there"),
         ("a percentage beyond one share (100 / `replicas`)", "the MPS daemon limits the threads to it"),
-        ("whole GPUs", "the cluster hands out shares"),
+        ("whole GPUs", "the cluster allocates shares"),
     ),
     install="""\
 Give the device plugin a `sharing.mps` configuration; it runs the MPS control daemon itself. Set `replicas`,
@@ -28,7 +28,7 @@ Give the device plugin a `sharing.mps` configuration; it runs the MPS control da
     traps=(
         (
             "Pods with hostPID or hostIPC reach the MPS daemon of everybody (GPU309). Where the cluster's own MPS "
-            "needs hostIPC (GKE's, nos's), say `hostIPC: allow` beside the backend's name."
+            "needs hostIPC (GKE's, nos's), set `hostIPC: allow` beside the backend's name."
         ),
         "`CUDA_MPS_*` variables in a pod change the limits (GPU308).",
         "A crash of one client can take the others on the card down with it.",

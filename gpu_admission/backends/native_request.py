@@ -7,7 +7,7 @@ from gpu_admission.workloads.resources import beyond_any_node
 
 from . import kai_annotations
 from .portable import listed
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,20 +77,20 @@ class NativeRequest:
 
     @property
     def wants_gpu(self) -> bool:
-        """Whether anything more than zero is asked for; in the portable names a zero is a mistake, not nothing."""
+        """Whether anything more than zero is requested; in the portable names a zero is a mistake, not nothing."""
         if self.annotations or any(not is_zero(gpu) for gpu in self.gpus.values()):
             return True
         return self.system == PORTABLE and not all(map(_deletes, self.gpus.values()))
 
     @property
     def asks_for_zero(self) -> bool:
-        """Whether zero memory or compute is asked for: a mistake, where zero devices mean none."""
+        """Whether zero memory or compute is requested: a mistake, where zero devices mean none."""
         return all(is_zero(gpu) and gpu.resource.unit != "device" and not _deletes(gpu) for gpu in self.gpus.values())
 
     def amount(self, name: str) -> int | None:
         """Return what is asked of a resource in whole units, or None where it is not named.
 
-        Raises Unreadable where Kubernetes would not take the amount, or limit and request differ.
+        Raises UnreadableRequestError where Kubernetes would not take the amount, or limit and request differ.
         """
         gpu = self.gpus.get(name)
         return None if gpu is None else whole_amount(gpu)
@@ -106,13 +106,13 @@ def _deletes(gpu: GpuRequest) -> bool:
 
 
 def require_countable(raw_value: NativeRequest) -> None:
-    """Raise Refused where more devices are asked for than any node has, in whatever words; Unreadable as below."""
+    """Raise RejectedRequestError where more devices are requested than any node has, else what ``amount`` raises."""
     for gpu in raw_value.gpus.values():
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "more GPUs than any node has: it would wait for ever",
-                f"ask for the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
+                "more GPUs than any node has: it would stay Pending forever",
+                f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
             )
 
 
@@ -125,7 +125,7 @@ def is_zero(gpu: GpuRequest) -> bool:
 def whole_amount(gpu: GpuRequest) -> int:
     """Return the amount asked of a resource.
 
-    Raises Unreadable where it is no whole number of at least zero, or the two sides differ.
+    Raises UnreadableRequestError where it is not a whole number of at least zero, or the two sides differ.
     """
     if gpu.is_valid and (amount := gpu.quantity()) is not None:  # as nearly all are
         return amount.ceil()
@@ -165,7 +165,7 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
     """Make a system of its own of what is said in HAMi's words about other makers' cards."""
-    from . import hami_vendors  # noqa: PLC0415 - most containers ask for nothing of the kind
+    from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():
         for gpus in groups.values():

@@ -27,7 +27,7 @@ def backend_name(pod: Pod, policy: Policy) -> str:
     """Return the name of the backend that a pod is judged by: the policy's, or that of the names that it uses.
 
     Of several systems in one pod the first counts; the others are refused as a mixture, or left alone. Whole GPUs and
-    MIG devices belong to no sharing system, and what is only asked for in the portable names to none that is known.
+    MIG devices belong to no sharing system, and what is only requested in the portable names to none that is known.
     """
     if not is_per_pod(policy):
         return policy.backend.name

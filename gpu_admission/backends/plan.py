@@ -15,7 +15,7 @@ from .checks import require_known_size, require_plausible
 from .native_request import KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare, listed
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequest
+from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
@@ -35,26 +35,28 @@ if TYPE_CHECKING:
 _MAKERS = frozenset({"nvidia", "amd", "intel"})
 _MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
 _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
-_CONJUNCTIONS = ("which ", "and ", "but ", "in ", "on ", "beside ")
 
 
 class Rejection:
-    """A refusal at its place, in words that a message can show; ``system`` is in whose words the request stands.
+    """A rejected request at its place, with the message about it.
 
-    ``evidence`` are the raw amounts that were refused.
+    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
     """
 
     __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
 
     def __init__(
-        self, pointer: Pointer, subject: str, refused: RejectedRequest, evidence: Evidence, system: str | None = None
+        self,
+        pointer: Pointer,
+        message: str,
+        refused: RejectedRequestError,
+        evidence: Evidence,
+        system: str | None = None,
     ) -> None:
-        link = ", " if refused.reason.startswith(_CONJUNCTIONS) else ", that is "
-        link = " " if refused.reason.startswith("and for ") else link  # what is asked for goes on
         self.pointer = pointer
         self.evidence = evidence
         self.kind: Kind = refused.kind
-        self.message = f"{subject}{link}{refused.reason}"
+        self.message = message
         self.advice = refused.advice
         self.severity: Severity | None = refused.severity
         self.system = system
@@ -63,19 +65,19 @@ class Rejection:
 class PodPlan:
     """What becomes of one pod.
 
-    ``asked`` are the requests that the backend serves or will serve; ``verdicts`` what is wrong with them;
+    ``asked`` are the requests that the backend serves or will serve; ``rejections`` what is wrong with them;
     ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
     lacks besides its resources.
     """
 
-    __slots__ = ("asked", "backend", "completion", "facts", "readings", "unreadable", "verdicts")
+    __slots__ = ("asked", "backend", "completion", "facts", "rejections", "request_cache", "unreadable")
 
-    def __init__(self, backend: Backend, facts: ClusterFacts, readings: RequestCache) -> None:
+    def __init__(self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache) -> None:
         self.backend = backend
         self.facts = facts
-        self.readings = readings
+        self.request_cache = request_cache
         self.asked: list[ContainerRequest] = []
-        self.verdicts: list[Rejection] = []
+        self.rejections: list[Rejection] = []
         self.unreadable = False
         self.completion = BackendPatch()
 
@@ -87,24 +89,24 @@ class PodPlan:
     @property
     def translatable(self) -> bool:
         """Whether nothing stands in the way of writing what is to be written."""
-        return not self.unreadable and all(verdict.severity == "warning" for verdict in self.verdicts)
+        return not self.unreadable and all(rejection.severity == "warning" for rejection in self.rejections)
 
     @property
     def is_sound(self) -> bool:
         """Whether the backend finds nothing wrong with what is asked; which queue it waits in is another matter."""
-        return not self.unreadable and all(each.severity == "warning" or each.kind == QUEUE for each in self.verdicts)
+        return not self.unreadable and all(each.severity == "warning" or each.kind == QUEUE for each in self.rejections)
 
     @property
     def translations(self) -> list[ContainerRequest]:
         """The requests that are to be written anew."""
         return [one for one in self.asked if one.emission is not None]
 
-    def refuse(self, raw_value: NativeRequest, refused: RejectedRequest) -> None:
+    def refuse(self, raw_value: NativeRequest, refused: RejectedRequestError) -> None:
         """Note a refusal of one container's request."""
-        self.verdicts.append(
+        self.rejections.append(
             Rejection(
                 raw_value.pointer,
-                f"{raw_value.container.label} asks for {raw_value.description}",
+                refused.message(f"{raw_value.container.label} requests {raw_value.description}"),
                 refused,
                 raw_value.evidence,
                 raw_value.system,
@@ -131,8 +133,8 @@ def work_out(
     ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
     that makes the pods, where there is one.
     """
-    backend, facts, readings = chosen(policy, backend_name(pod, policy))
-    plan = PodPlan(backend, facts, readings)
+    backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
+    plan = PodPlan(backend, facts, request_cache)
     own = backend.own(facts)
     found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
     if not found:
@@ -153,10 +155,10 @@ def work_out(
     return plan
 
 
-def _too_many(count: int) -> RejectedRequest:
-    return RejectedRequest(
+def _too_many(count: int) -> RejectedRequestError:
+    return RejectedRequestError(
         UNTRANSLATABLE,
-        f"in a pod where {count} containers ask for GPUs in other words than this cluster's, "
+        f"in a pod where {count} containers request GPUs in names other than this cluster's, "
         f"and at most {_MOST_TRANSLATED} of a pod are translated",
         "spread the containers over several pods",
     )
@@ -190,13 +192,13 @@ def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
             plan.asked.append(asked)
     except UnreadableRequestError:
         plan.unreadable = True
-    except RejectedRequest as refused_outright:
+    except RejectedRequestError as refused_outright:
         plan.refuse(raw_value, refused_outright)
 
 
 def _read(
     plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
-) -> tuple[GpuShare, list[RejectedRequest]]:
+) -> tuple[GpuShare, list[RejectedRequestError]]:
     """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
     request, doubts = _meaning(plan, raw_value, source, native=native)
     return request, doubts if native else [*doubts, *_dropped(raw_value, request)]
@@ -204,9 +206,9 @@ def _read(
 
 def _meaning(
     plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
-) -> tuple[GpuShare, list[RejectedRequest]]:
-    key = plan.readings.key(raw_value, source, native=native)
-    known = plan.readings.get(key)
+) -> tuple[GpuShare, list[RejectedRequestError]]:
+    key = plan.request_cache.key(raw_value, source, native=native)
+    known = plan.request_cache.get(key)
     if known is not None:
         return known, []
     facts = plan.facts if native else plan.facts.elsewhere()
@@ -214,32 +216,32 @@ def _meaning(
     request = source.read(raw_value, facts)
     doubts = list(source.check_amounts(raw_value, facts))
     if not doubts:
-        plan.readings.keep(key, request)
+        plan.request_cache.keep(key, request)
     return request, doubts
 
 
-def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequest]:
+def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
 
     That is what the reader of its words did not consume, and what else stands there in words of the same domain.
     """
-    left = [
+    remaining = [
         f"{name}: {format_value(gpu.value)}" for name, gpu in raw_value.gpus.items() if name not in request.consumed
     ]
-    left += [
+    remaining += [
         f"{key}: {format_value(value)}" for key, value in raw_value.annotations.items() if key not in request.consumed
     ]
     domains = {_domain(name) for name in raw_value.gpus}
-    left += [
+    remaining += [
         f"{gpu.name}: {format_value(gpu.value)}"
         for gpu in raw_value.container.gpus
         if gpu.name not in raw_value.gpus and _domain(gpu.name) in domains and not native_request.is_zero(gpu)
     ]
-    if left:
-        yield RejectedRequest(
+    if remaining:
+        yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and of that {listed(left)} would be lost, because the rest says already how much is wanted",
-            "leave out what does not count, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
+            f"and of that {listed(remaining)} would be lost, because the rest already defines the amount",
+            "remove what has no effect, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
         )
 
 
@@ -250,7 +252,7 @@ def _domain(name: str) -> str:
 def _sized(plan: PodPlan, request: GpuShare) -> GpuShare:
     """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
 
-    Raises Refused where how much was asked cannot be known.
+    Raises RejectedRequestError where how much was asked cannot be known.
     """
     if plan.backend.whole_cards and request.memory is None:
         return GpuShare(None, request.count, request.cores)
@@ -280,7 +282,7 @@ def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
     for raw_value in found:
         groups.setdefault(raw_value.container.pointer, []).append(raw_value)
     clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
-    plan.verdicts.extend(map(_mixture, clashing))
+    plan.rejections.extend(map(_mixture, clashing))
     return {group[0].container.pointer for group in clashing}
 
 
@@ -300,7 +302,7 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
 
 
 def _makers_to_be(plan: PodPlan) -> set[str]:
-    """Return the maker of the cards that translations will ask for: the portable names leave that to the policy."""
+    """Return the maker of the cards that translations will request: the portable names leave that to the policy."""
     return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
 
 
@@ -308,19 +310,21 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"and for {second.description}: GPUs of two makers ({' and '.join(makers)}) in one container"
-        advice = "ask for one of the two; for both, use two pods"
+        why = f"GPUs of two vendors ({' and '.join(makers)}) in one container"
+        advice = "request one of the two; for both, use two pods"
     elif {raw_value.system for raw_value in group} <= _MIXABLE:
-        why = f"and for {second.description}: a container is given whole GPUs, shares or MIG devices, never two of them"
+        why = "a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.description}, or {second.description}"
     elif _units(first).isdisjoint(_units(second)):
-        why = f"and for {second.description}: one request in the words of two systems, each of which reads its own"
-        advice = "say all of it in the words of one of the two"
+        why = "one request in the names of two systems, each of which reads only its own"
+        advice = "write all of it in the names of one of the two"
     else:
-        why = f"and for {second.description}: the same GPU asked for twice, in the words of two systems"
+        why = "the same GPU requested twice, in the names of two systems"
         advice = f"keep one of the two: {first.description}, or {second.description}"
-    subject = f"{first.container.label} asks for {first.description}"
-    return Rejection(second.pointer, subject, RejectedRequest(MIXED, why, advice), (first.evidence, second.evidence))
+    message = f"{first.container.label} requests {first.description} and {second.description}: {why}"
+    return Rejection(
+        second.pointer, message, RejectedRequestError(MIXED, why, advice), (first.evidence, second.evidence)
+    )
 
 
 def _units(raw_value: NativeRequest) -> set[str]:
@@ -338,17 +342,17 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
         other = plan.asked[0].container
         if raw_value.system in plan.backend.excludes and raw_value.container is not other:
             reason = (
-                f'but container "{other.name[:63]}" asks for a share by {plan.backend.title}, and no node offers both'
+                f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
             )
-            plan.refuse(raw_value, RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
+            plan.refuse(raw_value, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
     makers = sorted(_makers(found) | _makers_to_be(plan))
-    if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.verdicts):
-        reason = f"in a pod that asks for GPUs of two makers ({' and '.join(makers)}), and no node offers both"
-        plan.refuse(found[-1], RejectedRequest(MIXED, reason, "move one of the two to a pod of its own"))
+    if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
+        reason = f"in a pod that requests GPUs of two vendors ({' and '.join(makers)}), and no node offers both"
+        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:
-    """Let every container ask for the most demanding one's node: the pod runs on one, and one condition is enough."""
+    """Let every container request the most demanding one's node: the pod runs on one, and one condition is enough."""
     asking = [one.emission for one in plan.translations if one.emission is not None and one.emission.affinity]
     wanted = [expression for emission in asking for expression in emission.affinity]
     most = max(wanted, key=lambda expression: int(expression["values"][0]), default=None)
@@ -366,14 +370,16 @@ def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: P
         for key, value in emission.node_selector.items():
             if selected.setdefault(key, value) != value:
                 reason = f"which needs a node with {key}: {value}, and the pod chooses {format_value(selected[key])}"
-                plan.refuse(one.spelling, RejectedRequest(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector"))
+                plan.refuse(
+                    one.spelling, RejectedRequestError(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector")
+                )
     if metadata_at is None:
         return
     try:
         plan.completion = plan.backend.complete_pod(pod, labels, plan.facts)
         for one in plan.translations[:1]:
             (one.emission or BackendPatch()).labels.update(plan.completion.labels)
-    except RejectedRequest as refused:
+    except RejectedRequestError as refused:
         if plan.facts.per_pod:
             refused.severity = "warning"  # which queues a cluster has, and for whom, nobody here knows
         plan.refuse(plan.asked[0].spelling, refused)

@@ -18,15 +18,15 @@ WHOLE = 100 * SEVENTHS
 
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
-_SAID = 8  # a message names no more at once
+_MOST_LISTED = 8  # a message names no more at once
 
 
 class GpuShare:
-    """What a container asks for: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
+    """What a container requests: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for. ``lost`` is
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if requested. ``lost`` is
     what no other backend has a word for: the reason why, and what to do about it. ``consumed`` are the names, of
     resources and annotations, that this was read from: a translation would drop whatever else the container says, so
     it is refused. Two requests are equal whatever they were read from.
@@ -62,12 +62,12 @@ class GpuShare:
 
     @property
     def whole(self) -> bool:
-        """Whether whole cards are asked for."""
+        """Whether whole cards are requested."""
         return self.memory is None and not self.share and self.thousandths is None and not self.limits_cores
 
     @property
     def limits_cores(self) -> bool:
-        """Whether less than all of a card's compute is asked for."""
+        """Whether less than all of a card's compute is requested."""
         return self.cores is not None and self.cores < WHOLE
 
     def with_memory(self, memory: int) -> GpuShare:
@@ -82,7 +82,7 @@ class GpuShare:
 
     def __str__(self) -> str:
         """Return the request in words: ``8Gi on each of 2 GPUs, 30 percent of the compute``."""
-        what = "all" if self.memory is None else in_words(self.memory)
+        what = "all" if self.memory is None else format_memory(self.memory)
         where = "of one GPU" if self.count == 1 else f"of each of {self.count} GPUs"
         cores = "" if self.percent is None else f", {self.percent} percent of the compute"
         return f"{what} {where}{cores}"
@@ -145,7 +145,7 @@ class BackendPatch:
         return listed(raw_value)
 
 
-def in_words(count: int) -> str:
+def format_memory(count: int) -> str:
     """Return a number of bytes for people: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
     if count < KIB:
         return f"{count} bytes"
@@ -163,8 +163,8 @@ def ceil_div(amount: int, unit: int) -> int:
 
 def listed(raw_value: list[str]) -> str:
     """Return a list as prose: ``a, b and c``; a long one cut: ``a, b and 98 more``."""
-    if len(raw_value) > _SAID:
-        raw_value = [*raw_value[: _SAID - 1], f"{len(raw_value) - _SAID + 1} more"]
+    if len(raw_value) > _MOST_LISTED:
+        raw_value = [*raw_value[: _MOST_LISTED - 1], f"{len(raw_value) - _MOST_LISTED + 1} more"]
     return (
         raw_value[0] if len(raw_value) == 1 else f"{', '.join(raw_value[:-1])} and {raw_value[-1]}" if raw_value else ""
     )

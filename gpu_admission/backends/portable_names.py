@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .base import ClusterFacts
     from .native_request import NativeRequest
-    from .rejection import RejectedRequest
+    from .rejection import RejectedRequestError
 
 
 class Portable(Backend):
@@ -26,7 +26,7 @@ class Portable(Backend):
     reads = frozenset({PORTABLE})
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read bytes per GPU, GPUs and percent; without memory, whole GPUs are asked for."""
+        """Read bytes per GPU, GPUs and percent; without memory, whole GPUs are requested."""
         del facts
         cores = spelling.amount(PORTABLE_CORES)
         return GpuShare(
@@ -36,7 +36,7 @@ class Portable(Backend):
             consumed=(PORTABLE_MEMORY, PORTABLE_COUNT, PORTABLE_CORES),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield amounts of memory that forgot their unit, zeroes, and impossible percentages."""
         del facts
         yield from suspicious_bytes(spelling, PORTABLE_MEMORY)

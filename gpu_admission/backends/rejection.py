@@ -29,12 +29,15 @@ PERCENT: Kind = "percent-out-of-range"
 QUEUE: Kind = "missing-queue"
 
 
-class RejectedRequest(Exception):
+class RejectedRequestError(Exception):
     """A request that cannot be honoured.
 
-    ``kind`` is the name of the rule that says so. ``reason`` completes "container x asks for y, …" and
-    ``advice`` says what would work.
+    ``kind`` is the name of the rule that reports it. ``reason`` is a clause that completes "container x requests y, …";
+    where ``is_amount`` is set (by ``amount``) it begins with what the request comes to: "8Gi on one GPU, and …".
+    ``advice`` is what would work.
     """
+
+    is_amount = False
 
     def __init__(self, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> None:
         super().__init__(reason)
@@ -42,3 +45,14 @@ class RejectedRequest(Exception):
         self.reason = reason
         self.advice = advice
         self.severity: Severity | None = severity
+
+    @classmethod
+    def amount(cls, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> RejectedRequestError:
+        """Return a rejection whose reason begins with what the request comes to."""
+        rejected = cls(kind, reason, advice, severity=severity)
+        rejected.is_amount = True
+        return rejected
+
+    def message(self, subject: str) -> str:
+        """Return the sentence about a request: ``subject`` is "container x requests y"."""
+        return f"{subject}, that is {self.reason}" if self.is_amount else f"{subject}, {self.reason}"

@@ -6,8 +6,8 @@ from .base import Backend, ClusterFacts
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import WHOLE, BackendPatch, GpuShare, in_words
-from .rejection import SHARED_COUNT, UNTRANSLATABLE, RejectedRequest
+from .portable import WHOLE, BackendPatch, GpuShare, format_memory
+from .rejection import SHARED_COUNT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,24 +70,24 @@ class Replicated(Backend):
         return request
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for one share.
+        """Request one share.
 
-        Raises Refused for more than one, and for what a share does not promise.
+        Raises RejectedRequestError for more than one, and for what a share does not promise.
         """
         if request.count > 1:
             raise self._not_several_cards(request.count)
         if request.memory is None and not request.limits_cores:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"a whole GPU, and {self.title} hands out shares",
-                "say how much memory the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                f"a whole GPU, and {self.title} allocates shares",
+                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
             )
         self._require_cores(request, facts)
         memory_needed(self, request)
         self._require_memory(request, facts)
         return BackendPatch({resource(facts): 1})
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield a refusal of several shares besides what holds for every backend."""
         if asked.native and asked.request.count > 1 and self._refuses_several(facts):
             yield self._several(asked.request.count)
@@ -97,21 +97,21 @@ class Replicated(Backend):
     def _refuses_several(self, facts: ClusterFacts) -> bool:
         return bool(facts.parameters.get(_FAILS, self.fails))
 
-    def _several(self, count: int) -> RejectedRequest:
-        return RejectedRequest(
+    def _several(self, count: int) -> RejectedRequestError:
+        return RejectedRequestError.amount(
             SHARED_COUNT,
-            f"which is {count} shares, and the device plugin of this cluster gives a container one "
+            f"{count} shares, and the device plugin of this cluster gives a container one "
             f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay until "
             "somebody deletes it",
-            "ask for 1: a share of a card is no faster for being asked for twice",
+            "request 1: several shares of a card are no faster than one",
         )
 
-    def _not_several_cards(self, count: int) -> RejectedRequest:
-        return RejectedRequest(
+    def _not_several_cards(self, count: int) -> RejectedRequestError:
+        return RejectedRequestError.amount(
             SHARED_COUNT,
-            f"{count} GPUs, and {self.title} hands out shares of cards: {count} shares may be of one card, and give no "
+            f"{count} GPUs, and {self.title} allocates shares of cards: {count} shares may be on one card, and give no "
             "more than one does",
-            "ask for one GPU (gpu-admission.io/gpu-count: 1)",
+            "request one GPU (gpu-admission.io/gpu-count: 1)",
         )
 
     def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
@@ -150,16 +150,16 @@ class TimeSlicing(Replicated):
 
     def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
         if request.memory is not None and not advisory(facts):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory)}, and time-slicing limits nobody's memory",
-                f"ask for a share as it is ({resource(facts)}: 1)",
+                f"{format_memory(request.memory)}, and time-slicing limits nobody's memory",
+                f"request a share as it is ({resource(facts)}: 1)",
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
         del facts
         if request.cores is not None:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",
                 "leave the percentage of compute out",
@@ -196,28 +196,28 @@ class Mps(Replicated):
         if request.memory is None or (share is not None and request.memory <= share):
             return
         if share is not None:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory)}, and a share of a card is {in_words(share)} here "
-                f"({in_words(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
-                f"ask for at most {in_words(share)}, or for a GPU of another kind",
+                f"{format_memory(request.memory)}, and a share of a card is {format_memory(share)} here "
+                f"({format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
+                f"request at most {format_memory(share)}, or a GPU of another kind",
             )
         if not advisory(facts):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory)}, and the policy does not tell how large a share is",
-                f"ask for a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
+                f"{format_memory(request.memory)}, and the policy does not define how large a share is",
+                f"request a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
         replicas = facts.parameters.get("replicas")
         if request.cores is None or (replicas and request.cores * replicas <= WHOLE):
             return
-        share = f"a share has {100 // replicas}" if replicas else "the policy does not tell how many a share has"
-        raise RejectedRequest(
+        share = f"a share has {100 // replicas}" if replicas else "the policy does not define how many a share has"
+        raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of a GPU's compute, and {share}",
-            f"ask for at most {100 // replicas} percent" if replicas else "leave the percentage of compute out",
+            f"request at most {100 // replicas} percent" if replicas else "leave the percentage of compute out",
         )
 
     def _share(self, facts: ClusterFacts) -> int | None:

@@ -1,4 +1,4 @@
-"""What requests were found to mean: the same few amounts are asked for all day."""
+"""What requests were found to mean: the same few amounts are requested all day."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST_KNOWN = 1024  # amounts; a cluster has a few dozen
 
 
 class RequestCache:
-    """Requests that were read before without a doubt: most pods of a cluster ask for the same few amounts.
+    """Requests that were read before without a doubt: most pods of a cluster request the same few amounts.
 
     What a spelling means depends on nothing but the words and the policy. Only sound amounts of a few letters are
     remembered, and no more of them than a cluster has.

@@ -9,23 +9,23 @@ BACKEND = TimeSlicing()
 BACKEND.page = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`), and processes take turns on it. Nothing limits
-memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and takes the pod's word for
-it. A share is asked for as `nvidia.com/gpu: 1`, or `nvidia.com/gpu.shared: 1` with `renameByDefault`.""",
+memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and trusts the pod's
+request. A share is requested as `nvidia.com/gpu: 1`, or `nvidia.com/gpu.shared: 1` with `renameByDefault`.""",
     refuses=(
         (
-            "more than one share, where the policy says `failRequestsGreaterThanOne: true`",
+            "more than one share, where the policy sets `failRequestsGreaterThanOne: true`",
             "the plugin refuses it only in the kubelet",
         ),
         ("a portable request for several GPUs", "several shares may be of one card"),
         ("an amount of memory, unless `memory: advisory`", "nothing enforces it"),
         ("a percentage of compute", "nothing enforces it"),
-        ("whole GPUs", "the cluster hands out shares"),
+        ("whole GPUs", "the cluster allocates shares"),
     ),
     install="""\
 Give the device plugin a `sharing.timeSlicing` configuration (the GPU operator takes it as a ConfigMap). With
-`renameByDefault: true` shares have a name of their own, and nobody takes them for whole cards: recommended. With
-`failRequestsGreaterThanOne: true` (the plugin's default is false) nobody mistakes several shares for several cards. Set
-`replicas`, `renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values.""",
+`renameByDefault: true` shares have a name of their own, and they cannot be mistaken for whole cards: recommended. With
+`failRequestsGreaterThanOne: true` (the plugin's default is false) several shares cannot be mistaken for several cards.
+Set `replicas`, `renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values.""",
     traps=(
         "There is no isolation and no proportional share: one process can take all memory of the card.",
         (

@@ -19,8 +19,8 @@ from .components import Component
 from .gpushare import pod_sum
 from .native_request import NVIDIA
 from .parameter import Parameter, memory_factor
-from .portable import BackendPatch, GpuShare, in_words
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .portable import BackendPatch, GpuShare, format_memory
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Volcano(Backend):
         """Read memory of one card, or a number of whole ones."""
         memory, number = spelling.amount(_MEMORY), spelling.amount(_NUMBER)
         if memory and number:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "whole cards and memory of one, and the device plugin offers one or the other",
                 f"write {_MEMORY} or {_NUMBER}",
@@ -90,14 +90,14 @@ class Volcano(Backend):
             return GpuShare(None, number, consumed=(_MEMORY, _NUMBER))
         return GpuShare((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""
         if _NUMBER not in spelling.gpus:
             yield from no_memory(spelling, _MEMORY, str(8192 // facts.factor))
         yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory of one card, or for whole cards with that memory, by the plugin's mode."""
+        """Request memory of one card, or whole cards with that memory, by the plugin's mode."""
         number = _number(facts)
         for refused in no_cores(self, GpuShare(None, 1, request.cores) if number else request):
             raise refused
@@ -106,23 +106,24 @@ class Volcano(Backend):
         for refused in several_gpus(self, request):
             raise refused
         if request.memory is None:
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a whole GPU, and the device plugin shares cards by memory here",
-                f"ask for its memory ({_MEMORY}), or for nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
-            raise RejectedRequest(
+            raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{in_words(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the largest card",
-                f"ask for less than {in_words(facts.largest)}",
+                f"{format_memory(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the "
+                "largest card",
+                f"request less than {format_memory(facts.largest)}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what the scheduler plugin would miscount."""
         del pod
         yield from in_init_containers(self, asked)

@@ -19,8 +19,8 @@ from .checks import (
 )
 from .components import Component
 from .parameter import memory_factor
-from .portable import SEVENTHS, BackendPatch, GpuShare, in_words, listed
-from .rejection import UNTRANSLATABLE, RejectedRequest
+from .portable import SEVENTHS, BackendPatch, GpuShare, format_memory, listed
+from .rejection import UNTRANSLATABLE, RejectedRequestError
 from .volcano import SCHEDULER
 
 TYPE_CHECKING = False
@@ -86,7 +86,7 @@ class VolcanoVgpu(Backend):
             consumed=(NUMBER, CORES, MEMORY if memory or percentage is None else PERCENTAGE),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, zeroes and impossible percentages."""
         yield from no_cards(spelling, NUMBER)
         yield from zero_is_all(spelling, MEMORY, self.title)
@@ -94,7 +94,7 @@ class VolcanoVgpu(Backend):
         yield from percents(spelling, CORES, PERCENTAGE)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Ask for memory on each card; for all of a card where the amount, rounded up, would exceed it."""
+        """Request memory on each card; all of a card where the amount, rounded up, would exceed it."""
         resources: dict[str, int | str] = {NUMBER: request.count}
         notes: tuple[str, ...] = ()
         if request.memory is not None:
@@ -104,22 +104,22 @@ class VolcanoVgpu(Backend):
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
-                raise RejectedRequest(
+                raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{in_words(request.memory)}, which is all of the largest card when rounded up, and other "
+                    f"{format_memory(request.memory)}, which is all of the largest card when rounded up, and other "
                     "cards are smaller",
-                    f"ask for less than {in_words(facts.largest)}",
+                    f"request less than {format_memory(facts.largest)}",
                 )
         if request.percent is not None:
             resources[CORES] = request.percent
         return BackendPatch(resources, notes=notes)
 
-    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequest]:
+    def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield a refusal of memory as a percentage besides what holds for every backend."""
         if asked.native:
             yield from _not_counted(asked)
         if asked.native and 1 <= (asked.spelling.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
-            yield RejectedRequest(
+            yield RejectedRequestError(
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
@@ -129,7 +129,7 @@ class VolcanoVgpu(Backend):
     def amend(self, asked: ContainerRequest, facts: ClusterFacts) -> BackendPatch | None:
         """Return the request with the number of cards that is missing: the scheduler counts one for the memory.
 
-        The device plugin is asked for nothing without it, and the container starts without a GPU. Source:
+        The device plugin allocates nothing without it, and the container starts without a GPU. Source:
         volcano-sh/volcano pkg/scheduler/api/devices/nvidia/vgpu/utils.go (resourcereqs).
         """
         del facts
@@ -140,7 +140,7 @@ class VolcanoVgpu(Backend):
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
-    ) -> Iterator[tuple[ContainerRequest, RejectedRequest]]:
+    ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield init containers, which the scheduler does not count, and a mode of sharing that no node has."""
         del facts
         yield from in_init_containers(self, asked)
@@ -149,14 +149,14 @@ class VolcanoVgpu(Backend):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
             reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], RejectedRequest(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
 
 
-def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequest]:
+def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:
     """Yield compute alone: checkVGPUResourcesInPod looks at cards and memory only, so nothing is allocated."""
     gpus = asked.spelling.gpus
     if CORES in gpus and not {NUMBER, MEMORY, PERCENTAGE} & gpus.keys():
-        yield RejectedRequest(
+        yield RejectedRequestError(
             UNTRANSLATABLE,
             "and neither for a card nor for memory: Volcano allocates nothing for compute alone, and limits nothing",
             f"write {NUMBER}: 1 besides, with {MEMORY} in MiB or all of the card",
@@ -174,7 +174,7 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("init containers and sidecars", "the scheduler does not count them"),
         ("more than 100 percent of a card's compute", "cores are a percentage of one card"),
         ("`volcano.sh/vgpu-memory-percentage`", "it does not work in any release"),
-        ("more memory than a card has", "the pod would wait for ever"),
+        ("more memory than a card has", "the pod would stay Pending forever"),
         ("`volcano.sh/vgpu-cores` alone", "nothing is allocated for it"),
         ("an annotation `volcano.sh/vgpu-mode` other than `hami-core`, `mig` or `mps`", "no node has such a mode"),
     ),
@@ -185,7 +185,7 @@ run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resour
     traps=(
         (
             "`volcano.sh/vgpu-memory` without `vgpu-number` is counted by the scheduler as one card, and the device "
-            "plugin is never asked for it: the container has no GPU (GPU101 writes the number)."
+            "plugin is never called for it: the container has no GPU (GPU101 writes the number)."
         ),
         (
             "`volcano.sh/vgpu-mode` chooses nodes by the way they share; `vgpu-use-gpuuuid`, `vgpu-nouse-gpuuuid` and "

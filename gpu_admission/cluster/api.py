@@ -39,7 +39,7 @@ PATHS = {
 }
 
 
-# What is asked for where only the version counts: a few hundred bytes, which the API server takes from its cache.
+# What is requested where only the version counts: a few hundred bytes, which the API server takes from its cache.
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
 
@@ -71,8 +71,8 @@ class KubernetesApi:
         """Tell the API server's time, to the second: what its last answer told, and what has passed since."""
         if self._heard is None:
             return None
-        told, heard = self._heard
-        return told + timedelta(seconds=time.monotonic() - heard)
+        server_time, heard = self._heard
+        return server_time + timedelta(seconds=time.monotonic() - heard)
 
     def _note_time(self, date: str | None) -> None:
         try:
@@ -155,7 +155,7 @@ def _object(data: bytes | str, what: str) -> Object:
         found = None
     metadata = found.get("metadata") if isinstance(found, dict) else None
     if not isinstance(metadata, dict) or "resourceVersion" not in metadata:
-        raise StoreError(f"{what}: the API server's answer is no object")
+        raise StoreError(f"{what}: the API server's response is not an object")
     answer: Object = found
     return answer
 
@@ -169,7 +169,7 @@ def _translated(status: int | None, reason: str | None, method: str, what: str) 
         verb = "get" if method == "GET" else "update"
         return StoreError(f"{what}: not allowed to {verb} it, RBAC must grant get and update on this name")
     answer = " ".join(f"{status or ''} {reason or ''}".split())
-    return StoreError(f"{what}: the API server answers {answer}")
+    return StoreError(f"{what}: the API server responded {answer}")
 
 
 def connect(context: str | None = None) -> KubernetesApi:

@@ -79,7 +79,7 @@ class ServerClock:
         differs = abs(theirs - ours) > TOLERATED
         if differs and not self._differs:
             text = f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, the API server's {theirs:%Y-%m-%d %H:%M} UTC"
-            self._report(Event(f"{text}; the API server's counts", failed=True))
+            self._report(Event(f"{text}; the API server's time is used", failed=True))
         self._differs = differs
         return theirs
 

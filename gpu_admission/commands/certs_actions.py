@@ -73,7 +73,7 @@ def _api(api: KubernetesApi | None) -> KubernetesApi:
 
 
 def _names(args: argparse.Namespace) -> tuple[Name, ...]:
-    """Read the names asked for; when there are none, a certificate keeps those it has."""
+    """Read the names requested; when there are none, a certificate keeps those it has."""
     if not (args.service or args.namespace or args.san):
         return ()
     try:
@@ -104,7 +104,7 @@ def _change(task: Task, change: Callable[[CertificateSet | None], CertificateSet
         except ConflictError:
             continue
         return changed
-    raise ConflictError(f"{task.store}: somebody else keeps writing it")
+    raise ConflictError(f"{task.store}: another client keeps writing it")
 
 
 def _issue(task: Task, *, force: bool) -> list[str]:
@@ -160,7 +160,7 @@ def _confirm(task: Task, certificates: CertificateSet) -> None:
     """Read back that the next CA is trusted wherever it has to be. Raises StoreError."""
     for place in task.targets:
         if any(not set(certificates.trusted) <= set(bundle) for bundle in place.read().bundles):
-            raise StoreError(f"{place}: somebody else takes our CA out again; the old CA stays in use")
+            raise StoreError(f"{place}: another client keeps removing our CA; the old CA stays in use")
 
 
 def _inject(task: Task, *, replacing: bool) -> list[str]:
@@ -180,7 +180,7 @@ def _inject_into(task: Task, place: CaBundleTarget, *, replacing: bool) -> str:
         except ConflictError:
             continue
         return f"{place}: published {len(trusted)} CA certificate{'s' * (len(trusted) != 1)}"
-    raise ConflictError(f"{place}: somebody else keeps writing it")
+    raise ConflictError(f"{place}: another client keeps writing it")
 
 
 def _to_publish(task: Task) -> tuple[Bundle, Bundle]:

@@ -1,6 +1,6 @@
 """``gpu-admission``: one parser, which hands over to one module a command.
 
-A command's module is imported only when it is asked for: most need libraries that the others do not.
+A command's module is imported only when the command is called: most need libraries that the others do not.
 """
 
 from __future__ import annotations

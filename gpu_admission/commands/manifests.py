@@ -118,7 +118,7 @@ def _check(options: argparse.Namespace, policies: list[Policy]) -> None:
     for flag, shape in (("name", _SUBDOMAIN), ("secret", _SUBDOMAIN), ("service", _LABEL), ("namespace", _LABEL)):
         value = getattr(options, flag)
         if not shape.fullmatch(value):
-            raise ValueError(f"--{flag}: {value!r} is not a name that Kubernetes takes")
+            raise ValueError(f"--{flag}: {value!r} is not a valid Kubernetes name")
     if not 1 <= options.port <= 65535:
         raise ValueError(f"--port: {options.port} is not between 1 and 65535")
     if options.url and not _URL.fullmatch(options.url):
@@ -144,7 +144,7 @@ def _bundle(path: str | None) -> bytes:
     except FileReadError as error:
         raise ValueError(f"--ca-bundle: {path}: {error}") from None
     if b"-----BEGIN CERTIFICATE-----" not in data or b"PRIVATE KEY" in data:
-        raise ValueError(f"--ca-bundle: {path}: is no PEM bundle of certificates alone")
+        raise ValueError(f"--ca-bundle: {path}: is not a PEM bundle of certificates only")
     return data
 
 

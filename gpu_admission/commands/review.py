@@ -58,5 +58,5 @@ def _body(path: str) -> bytes:
         except OSError as error:
             raise ValueError(f"{path}: {(error.strerror or str(error)).lower()}") from None
     if len(body) > _LARGEST:
-        raise ValueError(f"{path}: larger than the 7 MiB that the webhook takes")
+        raise ValueError(f"{path}: larger than the 7 MiB that the webhook accepts")
     return body

@@ -1,6 +1,6 @@
 """Operations on raw objects, and the RFC 6902 patch they make.
 
-A rule asks for operations, never for a diff: a diff forgets which rule asked and rewrites whole lists.
+A rule yields operations, never a diff: a diff forgets which rule asked and rewrites whole lists.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class PatchError(ValueError):
 
 
 class Operation:
-    """One RFC 6902 operation and the ID of the rule that asked for it."""
+    """One RFC 6902 operation and the ID of the rule that yielded it."""
 
     __slots__ = ("op", "path", "rule", "value")
 

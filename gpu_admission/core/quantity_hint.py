@@ -74,10 +74,10 @@ def _stray_whitespace(bare: str, text: str) -> str:
     joined = "".join(bare.split())
     if joined != bare:
         if decode(joined) is None and joined[0] in _NUMBER:
-            return f"no white space may stand inside it, and {_reason_of_text(joined)}"
-        return f"no white space may stand inside it{_instead(joined)}"
+            return f"white space inside it is not allowed, and {_reason_of_text(joined)}"
+        return f"white space inside it is not allowed{_instead(joined)}"
     if bare != text and _instead(bare):
-        return f"a tab or line break stands before or after the number{_instead(bare)}"
+        return f"there is a tab or line break before or after the number{_instead(bare)}"
     return ""
 
 
@@ -85,7 +85,7 @@ def _foreign_digits(bare: str, _text: str) -> str:
     if bare.isascii() or not any(char.isdecimal() and not char.isascii() for char in bare):
         return ""
     plain = "".join(str(int(char)) if char.isdecimal() else char for char in bare)
-    return f"only the digits 0 to 9 count{_instead(plain)}"
+    return f"only the digits 0 to 9 are accepted{_instead(plain)}"
 
 
 def _separators(bare: str, _text: str) -> str:
@@ -101,7 +101,7 @@ def _separators(bare: str, _text: str) -> str:
 
 def _arithmetic(bare: str, _text: str) -> str:
     if bare[-1] == "%":
-        return "a percentage is no amount"
+        return "a percentage is not a quantity"
     return 'write a fraction as a decimal number: 1/2 is "0.5"' if "/" in bare else ""
 
 
@@ -110,9 +110,9 @@ def _hexadecimal(bare: str, _text: str) -> str:
     for prefix, base in (("0x", 16), ("0o", 8), ("0b", 2)):
         if lowered.startswith(prefix):
             try:
-                return f"only decimal numbers are read{_instead(str(int(lowered[2:], base)))}"
+                return f"only decimal numbers are accepted{_instead(str(int(lowered[2:], base)))}"
             except ValueError:
-                return "only decimal numbers are read"
+                return "only decimal numbers are accepted"
     return ""
 
 
@@ -131,7 +131,7 @@ def _shape(bare: str, _text: str) -> str:
 
 def _no_number(suffix: str) -> str:
     if decode("1" + suffix) is not None:
-        return f"no number stands before the suffix{_instead('1' + suffix)}"
+        return f"there is no number before the suffix{_instead('1' + suffix)}"
     return "it is not a number" if suffix.isalpha() else ""
 
 
@@ -147,7 +147,7 @@ def _suffix(bare: str, _text: str) -> str:
         short = lowered.removesuffix(unit)
         if short != lowered:
             meant = _spelled(short)
-            return "" if meant is None else f"bytes are understood, leave out the B{_either(number, meant)}"
+            return "" if meant is None else f"the unit is bytes already, leave out the B{_either(number, meant)}"
     meant = _spelled(lowered)
     if meant is not None:
         return f"suffixes are case-sensitive, {suffix} is none{_either(number, meant)}"
@@ -179,7 +179,7 @@ _KNOWN: Final = ("n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", 
 
 
 def _spelled(lowered: str) -> str | None:
-    """Return the suffix that `lowered` is, but for its case; sizes in M mean mega: nobody asks for milli."""
+    """Return the suffix that `lowered` is, but for its case; sizes in M mean mega: nobody requests milli."""
     for suffix in ("", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u"):
         if suffix.lower() == lowered:
             return suffix

@@ -66,7 +66,7 @@ def did_you_mean(word: str, words: Iterable[str]) -> str:
     close = meant(word, known)
     if close is not None:
         return suggestion(close)
-    return f"; valid are: {', '.join(known)}" if 0 < len(known) <= _FEW else ""
+    return f"; choose from: {', '.join(known)}" if 0 < len(known) <= _FEW else ""
 
 
 def suggestion(valid: str) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import components, registry
+from gpu_admission.backends import any_backend, components, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.cards import table
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
-from gpu_admission.backends.rejection import RejectedRequest
+from gpu_admission.backends.rejection import RejectedRequestError
 from gpu_admission.core.quantity import GIB
 from gpu_admission.reports import links
 
@@ -59,31 +59,38 @@ _SAMPLES: tuple[tuple[str, GpuShare], ...] = (
 def page() -> str:
     """Return the page: the portable request, each backend, and the table of cards."""
     chapters = (_chapter(backend) for backend in registry.ALL)
-    parts = [_INTRODUCTION, "## Backends\n", _overview(), *chapters, _exemptions(), _cards()]
+    parts = [_INTRODUCTION, "## Backends\n", _overview(), *chapters, _any(), _exemptions(), _cards()]
     return "\n".join(parts)
 
 
 def _overview() -> str:
-    rows = [f"- [`{backend.name}`](#{backend.name}): {backend.title}" for backend in registry.ALL]
+    rows = [
+        f"- [`{backend.name}`](#{backend.name}): {backend.title}" for backend in (*registry.ALL, any_backend.BACKEND)
+    ]
     return "\n".join(rows) + "\n"
 
 
+def _any() -> str:
+    backend = any_backend.BACKEND
+    return f"### {backend.name}\n\n{backend.page.summary}\n\n**Install.** {backend.page.install}\n"
+
+
 def _chapter(backend: Backend) -> str:
-    raw_value = backend.page
+    docs = backend.page
     rows = [f"| `{words}` | {_arrives(backend, request)} |" for words, request in _SAMPLES]
-    refuses = [f"| {what} | {why} |" for what, why in raw_value.refuses]
-    traps = [f"- {trap}" for trap in raw_value.traps]
-    sources = [f"- {links.markdown(source)}" for source in raw_value.sources]
+    refuses = [f"| {what} | {why} |" for what, why in docs.refuses]
+    traps = [f"- {trap}" for trap in docs.traps]
+    sources = [f"- {links.markdown(source)}" for source in docs.sources]
     return "\n".join(
         (
             f"### {backend.name}\n",
-            f"{raw_value.summary}\n",
+            f"{docs.summary}\n",
             "| written | arrives |\n|---|---|",
             *rows,
             "\n| refused | why |\n|---|---|",
             *refuses,
             "\n**Beside this webhook.**\n",
-            f"{raw_value.install}\n",
+            f"{docs.install}\n",
             "**Traps.**\n",
             *traps,
             "\n**Sources.**\n",
@@ -98,8 +105,8 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
     facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
         emission = backend.write(request, facts)
-    except RejectedRequest as refused:
-        return f"refused: {refused.reason.removeprefix('which is ')}"
+    except RejectedRequestError as refused:
+        return f"refused: {refused.reason}"
     raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
     raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
     raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]

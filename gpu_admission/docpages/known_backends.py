@@ -26,12 +26,12 @@ def page() -> str:
     return "\n".join((
         _HEADER,
         _mapping("READERS", "system -> the module that reads its words for other backends", _readers()),
-        _names("SHARED_BY_MEMORY", "containers share a card by the memory they ask for", _sharing("memory")),
+        _names("SHARED_BY_MEMORY", "containers share a card by the memory they request", _sharing("memory")),
         _names("SHARED_BY_COUNT", "and by the number of shares", _sharing("count")),
         _names("SHARES_CARDS", "several containers use a card at the same time", _having(lambda b: b.shares_cards)),
         _names("USES_MPS", "by NVIDIA's MPS daemon", _having(lambda b: b.uses_mps)),
         _names("GPU_IS_CARD", "one nvidia.com/gpu is a card of its own", _having(lambda b: b.gpu_is_card)),
-        _names("READS_ANNOTATIONS", "shares are asked for by annotations", _having(lambda b: b.reads_annotations)),
+        _names("READS_ANNOTATIONS", "shares are requested by annotations", _having(lambda b: b.reads_annotations)),
         _names("COUNTS_QUOTA_LIMITS", "the scheduler reads limits.<name> of quotas",
                _having(lambda b: b.counts_quota_limits)),
         _names("SCHEDULERS", "the schedulers of all of them", {b.scheduler for b in found if b.scheduler}),
@@ -65,14 +65,14 @@ def _having(wanted: Callable[[Backend], bool]) -> set[str]:
     return {backend.name for backend in registry.ALL if wanted(backend)}
 
 
-def _names(name: str, says: str, values: Iterable[str]) -> str:
+def _names(name: str, comment: str, values: Iterable[str]) -> str:
     rows = "".join(f'        "{value}",\n' for value in sorted(values))
-    return f"# {says}\n{name} = frozenset(\n    {{\n{rows}    }}\n)"
+    return f"# {comment}\n{name} = frozenset(\n    {{\n{rows}    }}\n)"
 
 
-def _mapping(name: str, says: str, values: Mapping[str, str]) -> str:
+def _mapping(name: str, comment: str, values: Mapping[str, str]) -> str:
     rows = "".join(f'    "{key}": "{value}",\n' for key, value in values.items())
-    return f"# {says}\n{name}: dict[str, str] = {{\n{rows}}}"
+    return f"# {comment}\n{name}: dict[str, str] = {{\n{rows}}}"
 
 
 def _plain(values: Mapping[str, Iterable[str]]) -> str:
@@ -80,11 +80,11 @@ def _plain(values: Mapping[str, Iterable[str]]) -> str:
     for key, systems in values.items():
         inner = "".join(f'            "{system}",\n' for system in sorted(systems))
         rows.append(f'    "{key}": frozenset(\n        {{\n{inner}        }}\n    ),\n')
-    says = "systems whose words, one in a container, need neither translation nor judgement"
-    return f"# {says}\nPLAIN: dict[str, frozenset[str]] = {{\n{''.join(rows)}}}"
+    comment = "systems whose words, one in a container, need neither translation nor judgement"
+    return f"# {comment}\nPLAIN: dict[str, frozenset[str]] = {{\n{''.join(rows)}}}"
 
 
-def _triples(name: str, says: str, values: Iterable[tuple[str, str, str]]) -> str:
+def _triples(name: str, comment: str, values: Iterable[tuple[str, str, str]]) -> str:
     rows = [f'("{first}", "{second}", "{third}"),' for first, second, third in values]
     body = rows[0] if len(rows) == 1 else "".join(["\n", *(f"    {row}\n" for row in rows)])
-    return f"# {says}\n{name}: tuple[tuple[str, str, str], ...] = ({body})\n"
+    return f"# {comment}\n{name}: tuple[tuple[str, str, str], ...] = ({body})\n"

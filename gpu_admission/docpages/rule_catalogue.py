@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
 
 _CHAPTERS = (
-    ("GPU0", "The request itself", "What a container asks for, and whether Kubernetes can make sense of it."),
+    ("GPU0", "The request itself", "What a container requests, and whether Kubernetes can make sense of it."),
     ("GPU1", "Sharing", "Requests for a part of a card, and what the policy's backend makes of them."),
     ("GPU2", "Placement", "Whether the pod gets to a node with a GPU, and by the right way."),
     ("GPU3", "Isolation", "Ways to cards that were never requested."),

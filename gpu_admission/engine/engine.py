@@ -57,7 +57,7 @@ class Mutation:
 
     @property
     def object(self) -> Any:
-        """The result; who only sends the patch on never asks for it."""
+        """The result; who only sends the patch never computes it."""
         if self._pending:
             self._object, self._pending = patch.apply(self._object, self._pending), []
         return self._object
@@ -189,12 +189,14 @@ class Engine:
         mutation = self.mutate(document, origin, admitted=True)
         after = self.remaining(mutation)
         if mutation.patch:
-            left = {(finding.rule, finding.pointer) for finding in after}
+            remaining_keys = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
             after += [
                 finding.marked_repaired()
                 for finding in self.validate(document, origin)
-                if finding.fix == "safe" and finding.rule in applied and (finding.rule, finding.pointer) not in left
+                if finding.fix == "safe"
+                and finding.rule in applied
+                and (finding.rule, finding.pointer) not in remaining_keys
             ]
             after.sort()
         return Review(mutation, after)
@@ -319,21 +321,21 @@ class _Choice:
     remembered, and there are no more of them than pods can differ in, however many pods come.
     """
 
-    __slots__ = ("_rules", "_rules_on", "_surveys")
+    __slots__ = ("_rules", "_rules_on", "_scans")
 
     def __init__(self, rules: list[Rule]) -> None:
         self._rules = rules
-        self._surveys: list[Scan] = list(dict.fromkeys(rule.when.scan for rule in rules if rule.when is not None))
+        self._scans: list[Scan] = list(dict.fromkeys(rule.when.scan for rule in rules if rule.when is not None))
         self._rules_on: dict[tuple[int, ...], Rules] = {}
 
     def of(self, workload: Workload, policy: Policy) -> Rules:
         """Return the rules that can have findings on an object."""
-        told = tuple([scan(workload, policy) for scan in self._surveys])
-        rules = self._rules_on.get(told)
+        flags_met = tuple([scan(workload, policy) for scan in self._scans])
+        rules = self._rules_on.get(flags_met)
         if rules is None:
-            flags = dict(zip(self._surveys, told, strict=True))
-            speaking = [rule for rule in self._rules if rule.when is None or flags[rule.when.scan] & rule.when.flag]
-            rules = self._rules_on[told] = dict.fromkeys(speaking)
+            flags = dict(zip(self._scans, flags_met, strict=True))
+            chosen = [rule for rule in self._rules if rule.when is None or flags[rule.when.scan] & rule.when.flag]
+            rules = self._rules_on[flags_met] = dict.fromkeys(chosen)
         return rules
 
 

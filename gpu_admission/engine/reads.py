@@ -1,6 +1,6 @@
 """What a rule reads of a pod that names no GPU: its markers, in one declaration from which conditions are made.
 
-A pod that names a GPU resource, or asks for a share of one by annotation, is shown to every rule. Any other pod is
+A pod that names a GPU resource, or requests a share of one by annotation, is shown to every rule. Any other pod is
 shown to the webhook only where a rule in force could say something about it, and that is what is declared here.
 """
 

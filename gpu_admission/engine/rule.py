@@ -55,7 +55,7 @@ class Rule:
     there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
     admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
-    named by a container's resources or asked for by annotation. ``when`` is what else an object must
+    named by a container's resources or requested by annotation. ``when`` is what else an object must
     have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
     a rule that judges such pods names them all, and one whose ``scope`` is a request has none. ``reads_at_mutation``
     are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod

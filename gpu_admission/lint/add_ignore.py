@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class Silence:
     """The suppressions that are written into one input; ``refused`` and ``counts`` as of ``repair.Repair``."""
 
-    def __init__(self, judge: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> None:
-        self._judge = judge
+    def __init__(self, linter: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> None:
+        self._linter = linter
         self._judged = judged
         self._findings = outcome.findings
         self._data = data
@@ -58,7 +58,7 @@ class Silence:
         for number in sorted(by_line, reverse=True):
             line = lines[number - 1]
             indentation = line[: len(line) - len(line.lstrip(b" \t"))].replace(b"\t", b" ")
-            value = f"# gpu-lint: ignore[{', '.join(sorted(by_line[number]))}] - {self._judge.settings.reason}"
+            value = f"# gpu-lint: ignore[{', '.join(sorted(by_line[number]))}] - {self._linter.settings.reason}"
             end = b"\r" if line.endswith(b"\r") else b""
             lines.insert(number - 1, indentation + value.encode() + end)
         return b"\n".join(lines)
@@ -92,19 +92,21 @@ class Silence:
         obj = as_dict(pointers.resolve(document.object, prefix))
         there = as_dict(as_dict(obj.get("metadata")).get("annotations")).get(ANNOTATION)
         value = [there] if isinstance(there, str) else []
-        value += [f"{rule} - {self._judge.settings.reason}" for rule in sorted(ids)]
+        value += [f"{rule} - {self._linter.settings.reason}" for rule in sorted(ids)]
         return patch.add("", document.object, path, ", ".join(value))
 
     def _count(self, data: bytes) -> None:
         from .file_linter import FileContext, FileResult, counted  # noqa: PLC0415 - it imports what imports this
 
         outcome = FileResult(self._name)
-        judged = FileContext(self._judge, self._judged.source, reader.read(data, self._name))
+        judged = FileContext(self._linter, self._judged.source, reader.read(data, self._name))
         for document in judged.reading.documents:
             judged.document(document, outcome)
-        left = counted(outcome.findings)
+        remaining = counted(outcome.findings)
         counts = counted(self._findings)
-        self.counts = {rule: count - left.get(rule, 0) for rule, count in counts.items() if count > left.get(rule, 0)}
+        self.counts = {
+            rule: count - remaining.get(rule, 0) for rule, count in counts.items() if count > remaining.get(rule, 0)
+        }
 
 
 def _object_of(document: Document, pointer: Pointer) -> Pointer:

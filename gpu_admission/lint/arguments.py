@@ -65,7 +65,7 @@ class Arguments:
             return
         if value is None:
             if not self._rest:
-                raise UsageError(f"{flag}: wants {option.wanted}")
+                raise UsageError(f"{flag}: expected {option.wanted}")
             value = self._rest.pop()
         read = option.read(value, flag)
         if option.kind in {"words", "many"}:

@@ -78,7 +78,7 @@ def load(path: str) -> Baseline:
         raise UsageError(f"{name}: the baseline is not JSON: {error}") from error
     entries = value.get("findings") if isinstance(value, dict) and value.get("version") == VERSION else None
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
-        raise UsageError(f"{name}: is no baseline; gpu-lint --write-baseline {name} makes one")
+        raise UsageError(f"{name}: is not a baseline; create one with gpu-lint --write-baseline {name}")
     counts: dict[str, int] = {}
     files: dict[str, str] = {}
     for entry in entries:

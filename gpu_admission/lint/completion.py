@@ -1,6 +1,6 @@
 """Completion scripts for shells, written by shtab from the table of options.
 
-Made when somebody asks for one and not before: shtab and argparse are no part of a run.
+Made when somebody requests one and not before: shtab and argparse are no part of a run.
 """
 
 from __future__ import annotations

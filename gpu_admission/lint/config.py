@@ -85,7 +85,7 @@ def _yaml(data: bytes, name: str, folder: str) -> dict[str, Any]:
         return {}
     raw_value = documents[0].object
     if len(documents) > 1 or not isinstance(raw_value, dict):
-        raise UsageError(f"{name}: holds one mapping of options and nothing else")
+        raise UsageError(f"{name}: must be a single mapping of options")
     return _values(raw_value, folder, lambda key: f"{name}:{documents[0].position((key,)).line}")
 
 
@@ -101,7 +101,7 @@ def _toml(data: bytes, name: str, folder: str) -> dict[str, Any] | None:
     if raw_value is None:
         return None
     if not isinstance(raw_value, dict):
-        raise UsageError(f"{name}: tool.gpu-lint is a table of options")
+        raise UsageError(f"{name}: tool.gpu-lint must be a table of options")
     return _values(raw_value, folder, lambda key: f"{name}:{_line_of(text, key)}")
 
 
@@ -136,14 +136,14 @@ def _value(option: Option, value: Any, folder: str, where: str) -> Any:
     elif option.kind == "choice":
         wanted, good = f"one of {', '.join(option.choices)}", value in option.choices
     elif option.kind == "number":
-        wanted, good = "a number from 1 on", type(value) is int and value > 0
+        wanted, good = "an integer >= 1", type(value) is int and value > 0
     elif option.kind == "word":
-        wanted, good = "a text", isinstance(value, str) and bool(value)
+        wanted, good = "a string", isinstance(value, str) and bool(value)
     else:
         value = [value] if isinstance(value, str) else value
-        wanted, good = "a text or a list of texts", _is_texts(value)
+        wanted, good = "a string or a list of strings", _is_texts(value)
     if not good:
-        raise UsageError(f"{where}: {option.name} wants {wanted}")
+        raise UsageError(f"{where}: {option.name}: expected {wanted}")
     if option.kind == "words":
         return split(value)
     if option.dest in _PATHS:
@@ -165,8 +165,8 @@ def _joined(raw_value: str, folder: str) -> str:
 
 def _by_path(value: Any, where: str) -> dict[str, list[str]]:
     if not isinstance(value, dict):
-        raise UsageError(f"{where}: {_BY_PATH} wants a mapping from globs to rules")
+        raise UsageError(f"{where}: {_BY_PATH}: expected a mapping from globs to rules")
     rules = {glob: [raw_value] if isinstance(raw_value, str) else raw_value for glob, raw_value in value.items()}
     if not all(map(_is_texts, rules.values())):
-        raise UsageError(f"{where}: {_BY_PATH} wants a rule or a list of rules for each glob")
+        raise UsageError(f"{where}: {_BY_PATH}: expected a rule or a list of rules for each glob")
     return {glob: split(raw_value) for glob, raw_value in rules.items()}

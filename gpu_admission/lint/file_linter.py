@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .globs import Patterns
     from .inputs import Input
 
-TEMPLATE = "is a Go template, no YAML before it is rendered: try helm template CHART | gpu-lint -"
+TEMPLATE = "is a Go template and not YAML until it is rendered: try helm template CHART | gpu-lint -"
 _WIDEST = 2000  # a finding keeps this much of its line: a manifest may be one line of many megabytes
 _BEFORE = 200
 _BY_TRADE = frozenset("23")  # ranges of rules, where pods are placed and how they reach cards: see peers
@@ -138,11 +138,11 @@ class FileLinter:
 class FileContext:
     """One input while it is judged, and what was found in it that is not to be repaired."""
 
-    __slots__ = ("_judge", "_policy", "kept", "left_out", "reading", "source", "suppressions")
+    __slots__ = ("_linter", "_policy", "kept", "left_out", "reading", "source", "suppressions")
 
     def __init__(self, judge: FileLinter, source: Input, reading: Reading) -> None:
         settings = judge.settings
-        self._judge = judge
+        self._linter = judge
         self.source = source
         self._policy = settings.policy
         self.reading = reading
@@ -153,7 +153,7 @@ class FileContext:
 
     def document(self, document: Document, outcome: FileResult) -> None:
         """Judge one document."""
-        engine, settings = self._judge.engine, self._judge.settings
+        engine, settings = self._linter.engine, self._linter.settings
         views = workload.read(document.object, settings.policy)
         outcome.objects += len(views)
         for pointer, message in structure.find(document.object):
@@ -196,7 +196,7 @@ class FileContext:
         return by_trade[found]
 
     def _finding(self, document: Document, finding: Finding, outcome: FileResult) -> None:
-        settings = self._judge.settings
+        settings = self._linter.settings
         if not self.suppressions.all and settings.baseline is None and not settings.reports(finding):
             outcome.hidden += 1  # where it stands, which is costly to find out, matters to nobody
             return

@@ -42,7 +42,7 @@ def handle(judge: FileLinter, source: Input, data: bytes) -> FileResult:
         work = Repair(judge, judged, data)
     new = work.done()
     refused = [
-        Diagnostic(Location(source.name, source.relative, line=line, column=1), f"left alone: {value}")
+        Diagnostic(Location(source.name, source.relative, line=line, column=1), f"not changed: {value}")
         for line, value in work.refused
     ]
     if judge.settings.mode == "diff":

@@ -71,7 +71,7 @@ class FoundInput:
 def explained(error: OSError) -> str:
     """Return in a few words why the system refused."""
     if error.errno == errno.ELOOP:
-        return "is a symbolic link that leads in a circle"
+        return "is a symbolic link loop"
     return f"cannot be read: {(error.strerror or str(error)).lower()}"
 
 
@@ -89,10 +89,10 @@ def _content(path: str) -> bytes:
         status = os.fstat(descriptor)
         if not handed:
             _check_kind(status.st_mode)
-        parts, left = [], MAX_BYTES + 1
-        while left and (part := file.read(min(left, max(status.st_size + 1, 1 << 16)))):
+        parts, remaining = [], MAX_BYTES + 1
+        while remaining and (part := file.read(min(remaining, max(status.st_size + 1, 1 << 16)))):
             parts.append(part)
-            left -= len(part)
+            remaining -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
@@ -137,7 +137,9 @@ class Walker:
     def _file(self, path: str, key: str | None = None) -> None:
         shown = path.removeprefix("./") or path
         if "\0" in path:
-            self._broken.append((Input(printed(shown), shown, key=path), "holds a NUL, which no path does"))
+            self._broken.append(
+                (Input(printed(shown), shown, key=path), "contains a NUL character, which is not valid in a path")
+            )
             return
         found = Input(printed(shown), shown, key=key)
         try:
@@ -147,7 +149,7 @@ class Walker:
         except (OSError, UnreadableError) as error:
             value = explained(error) if isinstance(error, OSError) else str(error)
             if isinstance(error, FileNotFoundError):
-                value = "is a symbolic link to nothing" if os.path.islink(path) else "does not exist"
+                value = "is a broken symbolic link" if os.path.islink(path) else "does not exist"
             self._broken.append((found, value))
             return
         if found.key not in self._seen:
@@ -161,7 +163,7 @@ class Walker:
             path, ignored, above = waiting.pop()
             real = os.path.realpath(path)
             if real in above:
-                self._broken.append((Input(printed(path), path), "is a symbolic link that leads in a circle"))
+                self._broken.append((Input(printed(path), path), "is a symbolic link loop"))
             elif real not in self._seen:
                 self._seen.add(real)
                 waiting += self._entries(path, real, ignored, (*above, real))

@@ -95,7 +95,7 @@ class File:
         sys.stdout.flush()
         sys.stdout.buffer.write(shown)
         if new.reformatted:
-            print(f"{printed(self._source.name)}: written anew: {new.reformatted}", file=sys.stderr)
+            print(f"{printed(self._source.name)}: rewritten: {new.reformatted}", file=sys.stderr)
         return self._deny()
 
     def _operations(self, document: Document) -> Sequence[Operation]:
@@ -123,7 +123,9 @@ class File:
         for error in reading.errors:
             print(f"{name}:{error.line or 1}:{error.column or 1}: {error.message}", file=sys.stderr)
         if reading.skipped:
-            print(f"{name}: holds template braces: helm template … | gpu-admission {self.command} -", file=sys.stderr)
+            print(
+                f"{name}: contains template braces: helm template … | gpu-admission {self.command} -", file=sys.stderr
+            )
 
 
 def _ended(data: bytes) -> bytes:

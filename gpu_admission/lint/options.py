@@ -71,48 +71,52 @@ class Option:
         Raises UsageError.
         """
         if self.kind == "choice" and raw_value not in self.choices:
-            raise UsageError(f"{flag}: {raw_value!r} is none of its values{did_you_mean(raw_value, self.choices)}")
+            raise UsageError(f"{flag}: invalid value {raw_value!r}{did_you_mean(raw_value, self.choices)}")
         if self.kind == "number":
             number = int(raw_value) if raw_value.isascii() and raw_value.isdigit() and len(raw_value) < 6 else 0
             if number < 1:
-                raise UsageError(f"{flag}: wants a number from 1 on, not {raw_value!r}")
+                raise UsageError(f"{flag}: expected an integer >= 1, got {raw_value!r}")
             return number
         if self.kind == "words":
             return split([raw_value])
         return [raw_value] if self.kind == "many" else raw_value
 
 
-RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", "Answers instead of a run"
+RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", "Information"
 GROUPS = (RULES, REPORT, REPAIR, INPUTS, ANSWERS)
 
 OPTIONS: tuple[Option, ...] = (
     Option("-p --policy", "word", "a shipped policy or a file", RULES, metavar="NAME|FILE", default="any"),
     Option("--select", "words", "only these: IDs, names or prefixes (GPU1)", RULES, metavar="RULE[,RULE]"),
     Option("--ignore", "words", "all but these", RULES, metavar="RULE[,RULE]"),
-    Option("--fail-on", "choice", "exit 1 from this on", RULES, choices=(*LEVELS, "never"), default="error"),
-    Option("--min-severity", "choice", "report from this on", RULES, choices=LEVELS, default="warning"),
-    Option("--as-admitted", "switch", "judge what admission would leave; what the webhook repairs is marked", RULES),
+    Option(
+        "--fail-on", "choice", "exit 1 at this severity or above", RULES, choices=(*LEVELS, "never"), default="error"
+    ),
+    Option("--min-severity", "choice", "report this severity and above", RULES, choices=LEVELS, default="warning"),
+    Option("--as-admitted", "switch", "check objects as admitted; what the webhook repairs is marked", RULES),
     Option("--baseline", "word", "report only what is not in FILE", RULES, metavar="FILE"),
-    Option("--write-baseline", "word", "write what is found to FILE", RULES, metavar="FILE", configurable=False),
+    Option("--write-baseline", "word", "write the findings to FILE", RULES, metavar="FILE", configurable=False),
     Option("-f --format", "choice", "how findings are printed", REPORT, choices=FORMATS, default="text"),
     Option("-o --output", "many", "write a report there too (repeatable)", REPORT, metavar="[FORMAT=]FILE"),
     Option("--statistics", "switch", "count findings by rule", REPORT),
     Option("-q --quiet", "switch", "findings and errors only", REPORT),
     Option("--color", "choice", "colour the text", REPORT, choices=("auto", "always", "never"), default="auto"),
     Option("--fix", "switch", "repair in place what is safe to repair", REPAIR),
-    Option("--unsafe-fixes", "switch", "repair also what needs a look afterwards", REPAIR),
+    Option("--unsafe-fixes", "switch", "also apply repairs that need review", REPAIR),
     Option("--diff", "switch", "show the repairs as a patch instead; exit 1 if there are any", REPAIR),
     Option("--exit-non-zero-on-fix", "switch", "exit 1 if anything was repaired", REPAIR),
     Option("--add-ignore", "word", "silence each finding, giving REASON", REPAIR, metavar="REASON", configurable=False),
-    Option("--exclude", "many", "leave out what matches, as .gitignore would (repeatable)", INPUTS, metavar="GLOB"),
-    Option("--parse-all", "switch", "parse also what names nothing that a rule reads, and report its errors", INPUTS),
-    Option("--no-ignore", "switch", "do not heed .gitignore", INPUTS),
-    Option("--stdin-filename", "word", "what to call standard input", INPUTS, metavar="NAME", configurable=False),
+    Option("--exclude", "many", "exclude what matches, in .gitignore syntax (repeatable)", INPUTS, metavar="GLOB"),
+    Option("--parse-all", "switch", "also parse files that name nothing a rule reads, and report their errors", INPUTS),
+    Option("--no-ignore", "switch", "do not apply .gitignore", INPUTS),
+    Option(
+        "--stdin-filename", "word", "file name to report for standard input", INPUTS, metavar="NAME", configurable=False
+    ),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),
-    Option("--jobs", "number", "processes at most [cores]", INPUTS, metavar="N"),
-    Option("--no-config", "switch", "heed no configuration file", INPUTS, configurable=False),
-    Option("--list-rules", "switch", "every rule in a line", ANSWERS, configurable=False),
-    Option("--explain", "word", "one rule in full", ANSWERS, metavar="RULE", configurable=False),
+    Option("--jobs", "number", "number of processes at most [cores]", INPUTS, metavar="N"),
+    Option("--no-config", "switch", "do not read a configuration file", INPUTS, configurable=False),
+    Option("--list-rules", "switch", "list all rules", ANSWERS, configurable=False),
+    Option("--explain", "word", "describe one rule", ANSWERS, metavar="RULE", configurable=False),
     Option("--completion", "choice", "completion for a shell", ANSWERS, choices=SHELLS, configurable=False),
     Option("--version", "switch", "the version", ANSWERS, configurable=False),
     Option("-h --help", "switch", "this", ANSWERS, configurable=False),
@@ -120,7 +124,7 @@ OPTIONS: tuple[Option, ...] = (
 
 
 class LintArguments:
-    """What was asked for: the command line over the configuration file over the defaults.
+    """What was requested: the command line over the configuration file over the defaults.
 
     ``given`` holds the names of the options that somebody set, ``configured`` of those that the file did.
     Attributes are those of OPTIONS, and ``paths``.

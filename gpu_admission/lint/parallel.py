@@ -22,7 +22,7 @@ ENOUGH = 5_000_000  # bytes: below that, starting processes costs more than they
 _CHUNKS = 8  # for each process, so that a slow file does not keep the others waiting
 _MOST_FILES = 200  # in a chunk, so that progress shows
 
-_judge: FileLinter  # of a worker process
+_linter: FileLinter  # of a worker process
 
 
 def run(inputs: Sequence[Input], settings: LintOptions, jobs: int | None) -> Iterator[FileResult]:
@@ -50,7 +50,7 @@ def handle(judge: FileLinter, source: Input) -> FileResult:
         data = source.read()
         if judge.settings.mode == "judge":
             return judge.judge(source, data)[0]
-        from . import fixes  # noqa: PLC0415 - only for who asks for repairs
+        from . import fixes  # noqa: PLC0415 - only for who requests repairs
 
         return fixes.handle(judge, source, data)
     except UnreadableError as error:
@@ -108,13 +108,13 @@ def _begin(settings: LintOptions) -> None:
     """Prepare a worker: an interrupt from the keyboard is the parent's to answer."""
     import signal  # noqa: PLC0415
 
-    global _judge  # noqa: PLW0603 - one for each process
+    global _linter  # noqa: PLW0603 - one for each process
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _judge = judging.FileLinter(settings)
+    _linter = judging.FileLinter(settings)
 
 
 def _chunk(inputs: Sequence[Input]) -> list[FileResult]:
-    return [handle(_judge, source) for source in inputs]
+    return [handle(_linter, source) for source in inputs]
 
 
 def _chunks(inputs: Sequence[Input], jobs: int) -> list[list[Input]]:

@@ -35,7 +35,7 @@ class ReportSink:
         else:
             self.format, self.path = default, value
         if not self.path or self.path == "-":
-            raise UsageError(f"--output: {value!r} names no file; --format is what goes to standard output")
+            raise UsageError(f"--output: {value!r} is not a file name; --format selects what goes to standard output")
 
 
 def targets(value: list[str], default: str) -> list[ReportSink]:
@@ -53,11 +53,11 @@ def targets(value: list[str], default: str) -> list[ReportSink]:
     return found
 
 
-def rendered(report: Report, form: str, style: Style, *, remarks: bool, quiet: bool, statistics: bool) -> bytes:
-    """Return a report in a format, as bytes. ``remarks`` as in ``render.text``."""
+def rendered(report: Report, form: str, style: Style, *, diagnostics: bool, quiet: bool, statistics: bool) -> bytes:
+    """Return a report in a format, as bytes. ``diagnostics`` as in ``render.text``."""
     render = formats.renderer(form)
     if form in FOR_PEOPLE:
-        value: str = render(report, style, remarks=remarks, quiet=quiet)
+        value: str = render(report, style, diagnostics=diagnostics, quiet=quiet)
         if statistics:
             from gpu_admission.reports import rule_statistics  # noqa: PLC0415
 
@@ -101,12 +101,12 @@ def save(path: str, data: bytes) -> None:
         with open(path, "wb") as file:
             file.write(data)
         return
-    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who asks for a file
+    from gpu_admission.safe_files import write_atomically  # noqa: PLC0415 - only for who requests a file
 
     write_atomically(path, data)
 
 
-def tell(line: str) -> None:
+def print_error(line: str) -> None:
     """Write a line to standard error; where that is closed there is nobody to tell."""
     if sys.stderr is None:
         return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from gpu_admission.reports.concise import remark
+from gpu_admission.reports.concise import diagnostic
 from gpu_admission.reports.formats import FOR_PEOPLE
 
 from . import report_sinks
@@ -33,43 +33,43 @@ class Reporter:
         self._targets: list[ReportSink] = report_sinks.targets(options.output, options.format)
         self.failed = False
 
-    def remarks(self) -> None:
+    def diagnostics(self) -> None:
         """Say what could not be read, what was skipped, and what else is worth knowing."""
         style = report_sinks.colour(self._options.color, sys.stderr)
         for error in self._report.errors:
-            report_sinks.tell(remark(error, "error", style))
+            report_sinks.print_error(diagnostic(error, "error", style))
         if self._options.quiet:
             return
         for skipped in self._report.skipped[:_MOST_SKIPPED]:
-            report_sinks.tell(remark(skipped, "skipped", style))
+            report_sinks.print_error(diagnostic(skipped, "skipped", style))
         more = len(self._report.skipped) - _MOST_SKIPPED
         if more > 0:
             self.notice(f"{more} more files skipped as templates (--format json names them all)")
         for notice in self._report.notices:
-            report_sinks.tell(remark(notice, "notice", style))
+            report_sinks.print_error(diagnostic(notice, "notice", style))
 
     def reports(self, *, aside: bool) -> None:
         """Print the report (``aside``: to standard error, because what was repaired is on standard output)."""
         options = self._options
         stream = sys.stderr if aside else sys.stdout
-        data = self._rendered(options.format, report_sinks.colour(options.color, stream), remarks=False)
+        data = self._rendered(options.format, report_sinks.colour(options.color, stream), diagnostics=False)
         if aside:
-            report_sinks.tell(data.decode("utf-8").rstrip("\n"))
+            report_sinks.print_error(data.decode("utf-8").rstrip("\n"))
         else:
             report_sinks.write(data)
 
     def files(self) -> None:
         """Write the reports that go to files."""
         for target in self._targets:
-            self.save(target.path, self._rendered(target.format, report_sinks.colour("never", None), remarks=True))
+            self.save(target.path, self._rendered(target.format, report_sinks.colour("never", None), diagnostics=True))
 
     def statistics(self) -> None:
         """Say how often each rule spoke, where the report itself has no room for it."""
         if self._options.statistics and self._options.format not in FOR_PEOPLE:
-            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom asked for
+            from gpu_admission.reports import rule_statistics  # noqa: PLC0415 - seldom requested
 
             table = rule_statistics.render(self._report, report_sinks.colour(self._options.color, sys.stderr))
-            report_sinks.tell(table.rstrip("\n"))
+            report_sinks.print_error(table.rstrip("\n"))
 
     def repairs(self, counts: dict[str, int], files: int) -> None:
         """Say how many findings were repaired, or silenced, by rule."""
@@ -86,7 +86,7 @@ class Reporter:
     def notice(self, value: str) -> None:
         """Say something that nobody needs who wants findings only."""
         if not self._options.quiet:
-            report_sinks.tell(f"gpu-lint: {value}")
+            report_sinks.print_error(f"gpu-lint: {value}")
 
     def save(self, path: str, data: bytes) -> None:
         """Write a file; where that fails, say so and go on: the other reports are wanted all the more."""
@@ -94,10 +94,12 @@ class Reporter:
             report_sinks.save(path, data)
         except OSError as error:
             self.failed = True
-            report_sinks.tell(f"gpu-lint: {printed(path)}: cannot be written: {(error.strerror or str(error)).lower()}")
+            report_sinks.print_error(
+                f"gpu-lint: {printed(path)}: cannot be written: {(error.strerror or str(error)).lower()}"
+            )
 
-    def _rendered(self, form: str, style: Style, *, remarks: bool) -> bytes:
+    def _rendered(self, form: str, style: Style, *, diagnostics: bool) -> bytes:
         options = self._options
         return report_sinks.rendered(
-            self._report, form, style, remarks=remarks, quiet=options.quiet, statistics=options.statistics
+            self._report, form, style, diagnostics=diagnostics, quiet=options.quiet, statistics=options.statistics
         )

@@ -38,11 +38,11 @@ def main(argv: Sequence[str]) -> int:
         return _run(Arguments(argv))
     except (UsageError, loader.PolicyError) as error:
         for value in str(error).split("\n"):
-            report_sinks.tell(f"gpu-lint: {value}")
+            report_sinks.print_error(f"gpu-lint: {value}")
     except BrokenPipeError:
         abandon_output()
     except OSError as error:
-        report_sinks.tell(f"gpu-lint: the report cannot be written: {(error.strerror or str(error)).lower()}")
+        report_sinks.print_error(f"gpu-lint: the report cannot be written: {(error.strerror or str(error)).lower()}")
         abandon_output()
     return TROUBLE
 
@@ -72,14 +72,14 @@ def _check(line: Arguments, options: LintArguments) -> None:
     """Raise UsageError for options of the command line that contradict one another."""
     given = line.values.keys()
     if "diff" in given and "write_baseline" in given:
-        raise UsageError("--write-baseline: writes what is found, --diff shows repairs: not both")
+        raise UsageError("--write-baseline cannot be combined with --diff")
     if "add_ignore" in given and given & {"fix", "diff"}:
-        raise UsageError("--add-ignore: leaves findings in place, --fix and --diff repair them: not both")
+        raise UsageError("--add-ignore cannot be combined with --fix or --diff")
     if "unsafe_fixes" in given and not (options.fix or options.diff):
-        raise UsageError("--unsafe-fixes: goes with --fix or --diff")
+        raise UsageError("--unsafe-fixes requires --fix or --diff")
     reason = " ".join((options.add_ignore or "-").split())
     if not reason or not reason.isprintable():
-        raise UsageError("--add-ignore: wants the reason, in plain text")
+        raise UsageError("--add-ignore: expected a reason in plain text")
 
 
 def _answer(options: LintArguments) -> int:
@@ -97,7 +97,7 @@ class Run:
         self.folder = folder
         self.policy = self._policy()
         self.report = Report(policy=self.policy.name, version=__version__, rules=rules.ALL)
-        self.speaker = Reporter(options, self.report)
+        self.reporter = Reporter(options, self.report)
         self.settings = self._settings()
         self.found = self._find()
         self.repaired: dict[str, int] = {}
@@ -109,7 +109,7 @@ class Run:
         """List the inputs."""
         names = "".join(f"{source.name}\n" for source in self.found.inputs)
         self._broken()
-        self.speaker.remarks()
+        self.reporter.diagnostics()
         report_sinks.write(names.encode("utf-8", "backslashreplace"))
         return TROUBLE if self.report.errors else CLEAN
 
@@ -127,7 +127,7 @@ class Run:
             self.report.sort()
             if self.options.write_baseline:
                 self._write_baseline()
-            self._say()
+            self._print()
         except BrokenPipeError:  # `gpu-lint | head`: who reads no further still wants the exit status
             abandon_output()
         return self._status()
@@ -225,44 +225,46 @@ class Run:
         named: dict[str, Input] = {source.name: source for source in self.found.inputs}
         findings = self.report.findings
         known = [(located, named[located.place.rendered_in or located.place.file]) for located in findings]
-        self.speaker.save(path, baseline.render(known, path))
+        self.reporter.save(path, baseline.render(known, path))
         self.report.findings = []
-        self.speaker.notice(f"{len(known)} finding{'' if len(known) == 1 else 's'} written to {printed(path)}")
+        self.reporter.notice(f"{len(known)} finding{'' if len(known) == 1 else 's'} written to {printed(path)}")
 
-    def _say(self) -> None:
+    def _print(self) -> None:
         """Print and write every report, then what concerns the run as a whole."""
-        options, speaker = self.options, self.speaker
-        speaker.remarks()
+        options, reporter = self.options, self.reporter
+        reporter.diagnostics()
         repairing = self.settings.mode != "judge"
         if options.diff:
             report_sinks.write("".join(self.diffs).encode("utf-8", "surrogateescape"))
         elif not options.write_baseline:
-            speaker.reports(aside=repairing and any(source.path is None for source in self.found.inputs))
-        speaker.files()
-        speaker.statistics()
+            reporter.reports(aside=repairing and any(source.path is None for source in self.found.inputs))
+        reporter.files()
+        reporter.statistics()
         if self.settings.baseline is not None:
             gone = self.settings.baseline.gone(self.known, self.found.inputs)
             if gone:
-                speaker.notice(f"{gone} of the baseline found no more: --write-baseline {printed(options.baseline)}")
+                reporter.notice(
+                    f"{gone} of the baseline no longer matched: --write-baseline {printed(options.baseline)}"
+                )
         if not self.found.inputs and not self.found.broken:
-            speaker.notice("no YAML or JSON file to read")
-        self._tell_of_slow_yaml()
+            reporter.notice("no YAML or JSON file to read")
+        self._warn_of_slow_yaml()
         if repairing:
-            speaker.repairs(self.repaired, self.changed)
+            reporter.repairs(self.repaired, self.changed)
 
-    def _tell_of_slow_yaml(self) -> None:
+    def _warn_of_slow_yaml(self) -> None:
         read_elsewhere = "multiprocessing" in sys.modules and any([not n.endswith(".json") for n in self.report.files])
         if read_elsewhere:  # by other processes, which had the same library
             yaml_events.parser()
         if yaml_events.is_slow():
-            self.speaker.notice(
-                "YAML is read some 15 times slower than it could be: PyYAML is installed without libyaml "
+            self.reporter.notice(
+                "YAML is parsed about 15 times slower than necessary: PyYAML is installed without libyaml "
                 "(install it from a wheel, or where libyaml's headers are)"
             )
 
     def _status(self) -> int:
         options = self.options
-        if self.report.errors or self.speaker.failed:
+        if self.report.errors or self.reporter.failed:
             return TROUBLE
         if options.diff:
             return FINDINGS if self.diffs else CLEAN
@@ -271,5 +273,5 @@ class Run:
         if options.fail_on == "never":
             return CLEAN
         worst = RANK[options.fail_on]
-        left = (located.finding for located in self.report.findings)
-        return FINDINGS if any(RANK[f.severity] <= worst and not f.repaired for f in left) else CLEAN
+        remaining = (located.finding for located in self.report.findings)
+        return FINDINGS if any(RANK[f.severity] <= worst and not f.repaired for f in remaining) else CLEAN

@@ -92,7 +92,7 @@ class Suppressions:
                 self.notices.append((place.line, place.column, f"silences nothing{suggestion(ANNOTATION)}"))
                 continue
             if not isinstance(value, str):
-                self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is no text"))
+                self.notices.append((place.line, place.column, f"the annotation {ANNOTATION} is not a string"))
                 continue
             for word, reason in entries(value, self._rules):
                 made = self._add(word, reason, place.line, place.column)
@@ -105,7 +105,9 @@ class Suppressions:
 
         ids = meant(word, self._rules)
         if not ids:
-            self.notices.append((line, column, f"the suppression names no rule: {word!r}{near(word, self._rules)}"))
+            self.notices.append(
+                (line, column, f"the suppression names an unknown rule: {word!r}{near(word, self._rules)}")
+            )
             return None
         made = Suppression(word, ids, reason, line=line, column=column)
         self.all.append(made)

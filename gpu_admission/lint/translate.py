@@ -43,8 +43,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     translate = subparsers.add_parser(
         "translate",
         help="rewrite gpu-mem requests for another sharing backend",
-        description="Print manifests with their GPU requests in the words of another sharing backend. What that "
-        "backend must refuse is left as it stands and told on standard error, with exit code 1.",
+        description="Print manifests with their GPU requests translated for another sharing backend. What that "
+        "backend cannot honour is left unchanged and reported on standard error, with exit code 1.",
     )
     translate.add_argument("--to", required=True, choices=list(registry.NAMES), metavar="BACKEND", help=_named())
     translate.add_argument(
@@ -53,10 +53,13 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         action="append",
         choices=_SOURCES,
         metavar="BACKEND",
-        help="translate only what is in this one's words (repeatable; exclusive: whole GPUs too) [all but whole GPUs]",
+        help="translate only requests written for this one (repeatable; exclusive: whole GPUs) [all but whole GPUs]",
     )
     translate.add_argument(
-        "-p", "--policy", metavar="NAME|FILE", help="whose cards and parameters count [the shipped policy of --to]"
+        "-p",
+        "--policy",
+        metavar="NAME|FILE",
+        help="the policy with the target's cards and parameters [the shipped policy of --to]",
     )
     translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
     translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")
@@ -146,7 +149,7 @@ class _Translation(mutate.File):
     def _mention(self, wanted: str | None, value: str) -> None:
         """Say where a pod keeps the scheduler of the system that it leaves."""
         if wanted is None and self._engine.policy.scheduler_name is None and value in _SCHEDULERS:
-            message = "the target leaves it; take it out where this cluster does not run it"
+            message = "the target does not set it; remove it if this cluster does not run that scheduler"
             print(f"{printed(self._source.name)}: schedulerName: {value} stays: {message}", file=sys.stderr)
 
     def _note(self, translations: Sequence[Any]) -> None:

@@ -30,7 +30,7 @@ def explain(document: Document) -> str | None:
         return None
     raw_value = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
     commented = _IN_A_COMMENT.search(document.head)
-    return f"{raw_value} ({commented[1]}: stands in a comment)" if commented and commented[1] in missing else raw_value
+    return f"{raw_value} ({commented[1]}is in a comment)" if commented and commented[1] in missing else raw_value
 
 
 def _is_meant(value: dict[str, Any], missing: list[str]) -> bool:

@@ -86,13 +86,13 @@ def _comment(text: Text, match: re.Match[str]) -> Comment:
     comment = Comment(line, column, _next_line(text, line) if alone else line)
     ignore = _IGNORE.fullmatch(match["rest"])
     if match["name"] != "gpu-lint:" or not ignore:
-        comment.malformed = f"is not understood: {HELP}"
+        comment.malformed = f"is not valid: {HELP}"
         return comment
     comment.rules = tuple(rule.strip() for rule in ignore["rules"].split(",") if rule.strip())
     comment.reason = ignore["reason"].strip(_DASHES)
     wrong = [rule for rule in comment.rules if not _RULE.fullmatch(rule)]
     if wrong:
-        comment.malformed = f"names {wrong[0]!r}, which is no rule: {HELP}"
+        comment.malformed = f"names {wrong[0]!r}, which is not a rule: {HELP}"
     elif not comment.rules:
         comment.malformed = f"names no rule: {HELP}"
     return comment

@@ -47,7 +47,7 @@ def build(text: str) -> Iterator[ParsedDocument]:
         except json.JSONDecodeError as error:
             raise _syntax_problem(error.msg, error.pos) from None
         except (ValueError, RecursionError) as error:
-            _Composer(text).value(at, 1)  # which meets the same, and knows where
+            _JsonComposer(text).value(at, 1)  # which meets the same, and knows where
             raise YamlError(f"cannot be read as JSON ({error})", at) from None
         yield ParsedDocument(at, at, end, value, [])
         at = _skip(text, end)
@@ -55,7 +55,7 @@ def build(text: str) -> Iterator[ParsedDocument]:
 
 def compose(text: str, start: int) -> Node:
     """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
-    return _Composer(text).value(start, 1)[0]
+    return _JsonComposer(text).value(start, 1)[0]
 
 
 def _skip(text: str, at: int) -> int:
@@ -80,7 +80,7 @@ def _number(digits: str) -> Any:
 
 
 def _refuse(constant: str) -> None:
-    raise _RefusedError(f"{constant} is no number to JSON")
+    raise _RefusedError(f"{constant} is not a valid JSON number")
 
 
 def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
@@ -113,7 +113,7 @@ def _syntax_problem(message: str, at: int) -> YamlError:
     return YamlError(json_message(message), at)
 
 
-class _Composer:
+class _JsonComposer:
     """Reads one JSON value into a tree; takes only what the json module has taken, or raises Problem."""
 
     def __init__(self, text: str) -> None:
@@ -185,7 +185,7 @@ class _Composer:
         try:
             node.value = _WORDS[word[0]] if word[0] in _WORDS else _number(word[0])
         except ValueError:
-            raise YamlError(f"{word[0][:20]} is no number that Kubernetes could read", at) from None
+            raise YamlError(f"{word[0][:20]} is not a number that Kubernetes can read", at) from None
         return node, node.end
 
     def _expect(self, character: str, at: int) -> None:

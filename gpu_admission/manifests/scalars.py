@@ -84,7 +84,7 @@ def as_json(value: Scalar) -> Scalar:
     if not isinstance(value, float):
         return value
     if not -_INF < value < _INF:
-        raise ScalarError("infinity and NaN are no numbers to JSON, and so to Kubernetes")
+        raise ScalarError("infinity and NaN are not valid JSON numbers, so Kubernetes cannot read them")
     if not value.is_integer() or abs(value) >= 1e21:
         return value
     # Beyond 2**53 the digits that Go writes are the shortest that give the float back, then zeros.

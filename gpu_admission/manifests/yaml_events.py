@@ -3,7 +3,7 @@
 `import yaml` runs 17 modules, of which reading events needs 5; the others (resolver, constructor and their regular
 expressions, `datetime`, `base64`, the emitter) cost as much CPU as starting Python does. So the package is put into
 `sys.modules` in the way of `importlib.util.LazyLoader`: the real package with its real submodules, whose `__init__`
-runs as soon as anybody asks for a name that is not there yet. Whoever imports yaml before us or after us finds the
+runs as soon as anybody uses a name that is not there yet. Whoever imports yaml before us or after us finds the
 whole library; only its work is put off.
 
 Where that does not work (another PyYAML, another layout) it is undone, and plain `import yaml` takes over. Where

@@ -29,7 +29,7 @@ TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
-# Not compiled until a tag asks for it: imports of the linter compile no patterns, which cost a millisecond each.
+# Not compiled until a tag needs it: imports of the linter compile no patterns, which cost a millisecond each.
 _TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
 _RECURSIVE: Final = object()
 
@@ -232,7 +232,7 @@ class Builder:
         sources = value if isinstance(value, list) and event.__class__ is not self._alias_event else [value]
         for source in reversed(sources):
             if not isinstance(source, dict):
-                self._complain("the merge key << wants a map or a list of maps", event)
+                self._complain("the merge key << requires a map or a list of maps", event)
                 return
             into.update(source)
 

@@ -1,7 +1,7 @@
 """A certificate authority and the serving certificates it signs.
 
 EC P-256 throughout: a new TLS connection costs 0.6-3 ms of CPU with it and several times that with
-RSA. Extensions are those that RFC 5280 asks for, so that Go's crypto/x509 (the API server), OpenSSL
+RSA. Extensions are those that RFC 5280 requires, so that Go's crypto/x509 (the API server), OpenSSL
 with ``-x509_strict`` and Python 3.13's default context accept the chain.
 """
 
@@ -107,7 +107,7 @@ def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: ti
 
 def _period(at: datetime, life: timedelta) -> tuple[datetime, datetime]:
     if at.tzinfo is None:
-        raise ValueError("a time without a zone")
+        raise ValueError("the time has no time zone")
     now = at.replace(microsecond=0)  # X.509 counts whole seconds
     return now - BACKDATED, now + life
 

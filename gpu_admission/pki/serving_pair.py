@@ -111,7 +111,7 @@ def check_pair(
     chain = _parse_chain(chain_pem, where[0])
     pair = ServingPair(chain, chain_pem, key_pem)
     if is_authority(chain[0]) and len(chain) > 1:
-        raise PairError(f"{where[0]}: the serving certificate must come first, a CA certificate does")
+        raise PairError(f"{where[0]}: the serving certificate must come first, but a CA certificate does")
     if not is_valid(chain[0], at):
         raise PairError(f"{where[0]}: {describe_validity(chain[0], at)}")
     _try_out(pair, where)
@@ -137,7 +137,7 @@ def _try_out(pair: ServingPair, where: tuple[str, str]) -> None:
     if b"PRIVATE KEY-----" not in pair.key_pem:
         raise PairError(f"{where[1]}: no PEM private key in it")
     if b"ENCRYPTED" in pair.key_pem:
-        raise PairError(f"{where[1]}: the key is encrypted, and a server has nobody to ask")
+        raise PairError(f"{where[1]}: the key is encrypted, and a server cannot prompt for its passphrase")
     try:
         pair.install(ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
     except ssl.SSLError as error:

@@ -76,11 +76,11 @@ def read_time(directory: Path, now: float) -> float | None:
     Where our clock and its differ, its counts: it is the one that looks at our certificate.
     """
     found = _read(directory, now)
-    told = found.get("time")
-    if not isinstance(told, int | float) or isinstance(told, bool) or not 0 <= told < LATEST:
+    recorded = found.get("time")
+    if not isinstance(recorded, int | float) or isinstance(recorded, bool) or not 0 <= recorded < LATEST:
         return None
     passed: float = now - found["monotonic"]
-    return told + passed
+    return recorded + passed
 
 
 def _read(directory: Path, now: float) -> dict[str, Any]:

@@ -164,7 +164,7 @@ def _find(segment: Segment, name: str, start: int, end: int) -> int:
 
 
 class Exemptions:
-    """Whom a policy leaves alone: everything in these namespaces, and whatever these users ask for."""
+    """Whom a policy leaves alone: everything in these namespaces, and whatever these users request."""
 
     __slots__ = ("namespaces", "users")
 
@@ -174,5 +174,5 @@ class Exemptions:
         self.users = NamePatterns(spec.get("users") or ())
 
     def covers(self, namespace: str | None, user: str | None = None) -> bool:
-        """Tell whether a request, or an object of a file (which nobody asks for), is left alone."""
+        """Tell whether a request, or an object of a file (which nobody requests), is left alone."""
         return self.namespaces.match(namespace) or self.users.match(user)

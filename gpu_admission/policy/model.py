@@ -144,7 +144,7 @@ class Policy:
         return namespace is None or not self.match or self.match.match(namespace)
 
     def judges(self, namespace: str | None, user: str | None = None) -> bool:
-        """Tell whether the policy judges what is asked for in a namespace: it is for that, and exempts nobody there."""
+        """Tell whether the policy judges what is requested in a namespace: it is for that, and exempts nobody there."""
         return self.governs(namespace) and not self.exempt.covers(namespace, user)
 
     def apply_mode(self, action: Action) -> Action:

@@ -79,7 +79,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
         return f"there is no backend {format_value(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
     message = str(error["msg"]).removeprefix("Value error, ")
     if kind != "value_error":
-        message = f"{_WANTED[kind]} is wanted here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
+        message = f"{_WANTED[kind]} is expected here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
         message += f", not {format_value(value)}"
     return message
 
@@ -87,7 +87,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
 def _unknown_rule(word: str) -> str:
     named = schema.rule_named(word)
     if named is not None:
-        return f"rules are named by their ID{suggestion(named.id)}"
+        return f"name rules by their ID{suggestion(named.id)}"
     return f"there is no rule {word!r}{did_you_mean(word, schema.words(('spec', 'rules')))}"
 
 

@@ -111,10 +111,10 @@ def _document(data: bytes, name: str) -> Document:
     if reading.errors:
         raise PolicyError("\n".join(f"{name}:{e.line or 1}:{e.column or 1}: {e.message}" for e in reading.errors))
     if reading.skipped:
-        raise PolicyError(f"{name}: holds template braces; a policy file is plain YAML")
+        raise PolicyError(f"{name}: contains template braces; a policy file must be plain YAML")
     documents = [document for document in reading.documents if document.object is not None]
     if len(documents) != 1:
-        raise PolicyError(f"{name}: a policy file holds one document, this one holds {len(documents)}")
+        raise PolicyError(f"{name}: a policy file must contain one document, this one contains {len(documents)}")
     return documents[0]
 
 

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, create_model, model_validator
+from pydantic import BaseModel, BeforeValidator, Field, JsonValue, create_model, model_validator
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer, quantity
-from gpu_admission.manifests.guardrails_model import Guardrails  # noqa: TC001 - pydantic reads it
 from gpu_admission.workloads import resources
+
+from .guardrails_schema import STRICT, GuardrailsSection
 
 if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend as SharingBackend
@@ -28,7 +29,7 @@ _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$
 
 
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    model_config = STRICT
 
 
 def _action(value: Any) -> Any:
@@ -53,9 +54,9 @@ def _quantity(value: Any) -> Any:
     except quantity.QuantityError as error:
         raise ValueError(str(error)) from error
     if value is None or amount.is_zero or amount.is_negative:
-        raise ValueError("a card's memory is more than zero, such as 80Gi")
+        raise ValueError("a card's memory must be greater than zero, such as 80Gi")
     if isinstance(value, float):
-        raise ValueError("a card's memory is written with its unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
+        raise ValueError("a card's memory needs a unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
     return value
 
 
@@ -64,13 +65,13 @@ Memory = Annotated[str | int, BeforeValidator(_quantity)]
 
 def _resource_name(value: str) -> str:
     if not resources.is_extended(value):
-        raise ValueError(f"{value!r} is no name of an extended resource, such as example.com/gpu")
+        raise ValueError(f"{value!r} is not a valid name of an extended resource, such as example.com/gpu")
     return value
 
 
 def _pod_spec_path(value: str) -> str:
     if not pointer.from_text(value):
-        raise ValueError("the path of a pod spec begins with a slash, such as /spec/template/spec")
+        raise ValueError("the path of a pod spec must begin with a slash, such as /spec/template/spec")
     return value
 
 
@@ -125,7 +126,7 @@ class Resources(_Model):
 
 
 class Toleration(_Model):
-    """A toleration that GPU201 adds to pods that ask for a GPU of one of the vendors (of any, where none is named)."""
+    """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (of any, where none is named)."""
 
     key: Annotated[str, Field(min_length=1)]
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -146,9 +147,9 @@ class VisibleDevices(_Model):
     gpu_less: str = Field(
         "leave",
         alias="gpuLess",
-        description="in containers without a GPU in a pod that asks for one; void where only everyPod is given",
+        description="in containers without a GPU in a pod that requests one; void where only everyPod is given",
     )
-    served: str = Field("leave", description="in containers that ask for a GPU")
+    served: str = Field("leave", description="in containers that request a GPU")
     every_pod: bool = Field(
         False,
         alias="everyPod",
@@ -236,7 +237,7 @@ class Spec(_Model):
     visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
     limits: Limits | None = None
     cluster: Cluster | None = None
-    guardrails: Guardrails | None = None
+    guardrails: GuardrailsSection | None = None
     exempt: Exempt | None = None
     workloads: list[WorkloadEntry] = []
 

@@ -95,7 +95,9 @@ def half_right(policy: Policy) -> str:
     for domain, its in sorted(_halves(policy).items()):
         near = [typo_patterns.near(rest, resource_typos.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
         found.append(f"{_exactly([domain])}/({'|'.join(near)})")
-        found.append(f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1)})/{_exactly(its)}")
+        found.append(
+            f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1, digits=True)})/{_exactly(its)}"
+        )
     return f"^({'|'.join(found)})$"
 
 

@@ -32,7 +32,7 @@ _ENTRIES = ("env", "envFrom", "volumeMounts")
 MOST_CONTAINERS, FEW_CONTAINERS, MOST_OF_ALL = 1000, 8, 20_000
 MOST_NAMES = 2500  # of resources, in all containers where those are many: a fifth of the budget for 1000
 MOST_TOLERATIONS, MOST_KEYS = 2000, 2000  # of those that pass a cheap test
-# Annotations that ask for a share of a card: they make a pod one that names a GPU.
+# Annotations that request a share of a card: they make a pod one that names a GPU.
 REQUESTS = (
     *resources.REQUEST_ANNOTATIONS,
     *resources.SHARE_ANNOTATIONS,

@@ -13,10 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 
-def near(word: str, threshold: int) -> str:
-    """Return an expression for texts that are a slip from a word, or two where they have ``threshold`` letters."""
+def near(word: str, threshold: int, *, digits: bool = False) -> str:
+    """Return an expression for texts that are a slip from a word, or two where they have ``threshold`` letters.
+
+    ``digits`` tells whether a wrong letter may be a digit: ``am0.com`` for ``amd.com``. In the name of a resource a
+    digit makes another name, no misspelt one: ``gpu0`` for ``gpu``.
+    """
     size = len(word)
-    found = [] if size >= threshold else list(_one(word))
+    found = [] if size >= threshold else list(_one(word, "." if digits else "[^0-9]", digits=digits))
     if size + 2 >= threshold:
         found += _two(word, max(size - 2, threshold if size < threshold else 0), size + 2)
     return "|".join(dict.fromkeys(found))
@@ -27,17 +31,14 @@ def any_of(expressions: Iterable[str]) -> str:
     return f"({'|'.join(expressions)})"
 
 
-def _one(word: str) -> Iterator[str]:
-    """Yield expressions for texts with a letter changed, too many, missing, or swapped with the next one.
-
-    Digits are right or the word is another: ``gpu0`` is no slip of ``gpu``.
-    """
+def _one(word: str, wrong: str, *, digits: bool) -> Iterator[str]:
+    """Yield expressions for texts with a letter changed, too many, missing, or swapped with the next one."""
     for place in range(len(word) + 1):
         before, after = word[:place], word[place:]
-        yield f"{_quoted(before)}[^0-9]?{_quoted(after)}"
-        if after and not after[0].isdigit():
-            yield f"{_quoted(before)}[^0-9]?{_quoted(after[1:])}"
-        if len(after) > 1 and not (after[0].isdigit() and after[1].isdigit()) and after[0] != after[1]:
+        yield f"{_quoted(before)}{wrong}?{_quoted(after)}"
+        if after and (digits or not after[0].isdigit()):
+            yield f"{_quoted(before)}{wrong}?{_quoted(after[1:])}"
+        if len(after) > 1 and (digits or not (after[0].isdigit() and after[1].isdigit())) and after[0] != after[1]:
             yield _quoted(before + after[1] + after[0] + after[2:])
 
 

@@ -14,14 +14,14 @@ if TYPE_CHECKING:
 _PLAIN = Style()
 
 
-def render(report: Report, style: Style = _PLAIN, *, remarks: bool = False, quiet: bool = False) -> str:
+def render(report: Report, style: Style = _PLAIN, *, diagnostics: bool = False, quiet: bool = False) -> str:
     """Return the findings, and the summary unless ``quiet``.
 
-    ``remarks`` adds what could not be read and what was skipped as lines of their own, for a report that is
+    ``diagnostics`` adds what could not be read and what was skipped as lines of their own, for a report that is
     written where standard error is not seen.
     """
     lines = [headline(located, style) for located in report.findings]
-    lines += summary.tail(report, style, remarks=remarks, quiet=quiet)
+    lines += summary.tail(report, style, diagnostics=diagnostics, quiet=quiet)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -40,6 +40,6 @@ def where(place: Location, style: Style = _PLAIN) -> str:
     return f"{style.bold(escape(place.file))}{spot}{colon}"
 
 
-def remark(value: Diagnostic, level: str, style: Style = _PLAIN) -> str:
+def diagnostic(value: Diagnostic, level: str, style: Style = _PLAIN) -> str:
     """Return the line for something that is no finding."""
     return f"{where(value.place, style)} {style.severity(level, level)}: {escape(value.message)}"

@@ -1,4 +1,4 @@
-"""The formats of reports, found by name: one module each, imported when its format is asked for.
+"""The formats of reports, found by name: one module each, imported when its format is requested.
 
 A module of this package named here has `render(report) -> str`; those for people also take a style and what to leave
 out (see concise.render).

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import escape
 
 from . import concise
-from .report import by_severity, value
+from .report import by_severity, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +24,13 @@ def render(report: Report) -> str:
     step = _Step()
     for error in report.errors:
         command = _command("error", "gpu-lint cannot read this", error.place, error.message)
-        step.say("error", command, concise.remark(error, "error"))
+        step.add("error", command, concise.diagnostic(error, "error"))
     for located in by_severity(report.findings):
         level = "notice" if located.finding.repaired else _LEVELS[located.finding.severity]
-        step.say(level, _annotation(level, located), concise.headline(located))
+        step.add(level, _annotation(level, located), concise.headline(located))
     for skipped in report.skipped:
         command = _command("notice", "gpu-lint skipped this", skipped.place, skipped.message)
-        step.say("notice", command, concise.remark(skipped, "skipped"))
+        step.add("notice", command, concise.diagnostic(skipped, "skipped"))
     return "".join(f"{line}\n" for line in step.lines())
 
 
@@ -44,7 +44,7 @@ class _Step:
         self._shown: list[str] = []
         self._rest: list[str] = []
 
-    def say(self, level: str, command: str, line: str) -> None:
+    def add(self, level: str, command: str, line: str) -> None:
         """Add a command, or the line that stands for it."""
         if self._left[level]:
             self._left[level] -= 1
@@ -63,7 +63,7 @@ class _Step:
 
 def _annotation(level: str, located: LocatedFinding) -> str:
     finding, place = located.finding, located.place
-    text = value(finding)
+    text = sentence(finding)
     if finding.repaired:
         text = f"Admission repairs this: {text}"
     if place.rendered_in:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from . import fingerprints
-from .report import value
+from .report import sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     """Return the JSON text; encode it with ``backslashreplace``."""
     issues = [
         _issue(
-            f"{located.finding.rule}: {value(located.finding)}",
+            f"{located.finding.rule}: {sentence(located.finding)}",
             located.finding.name,
             fingerprint,
             "info" if located.finding.repaired else _SEVERITIES[located.finding.severity],
@@ -28,19 +28,19 @@ def render(report: Report) -> str:
         )
         for located, fingerprint in zip(report.findings, fingerprints.fingerprints(report.findings), strict=True)
     ]
-    issues += _remarks(report.errors, "unreadable-input", "blocker")
-    issues += _remarks(report.skipped, "skipped-input", "info")
+    issues += _diagnostics(report.errors, "unreadable-input", "blocker")
+    issues += _diagnostics(report.skipped, "skipped-input", "info")
     return json.dumps(issues, ensure_ascii=False, indent=2) + "\n"
 
 
-def _remarks(remarks: list[Diagnostic], name: str, severity: str) -> list[dict[str, Any]]:
+def _diagnostics(diagnostics: list[Diagnostic], name: str, severity: str) -> list[dict[str, Any]]:
     seen: dict[tuple[str, ...], int] = {}
     issues = []
-    for remark in remarks:
-        key = (name, remark.place.file, remark.message)
+    for diagnostic in diagnostics:
+        key = (name, diagnostic.place.file, diagnostic.message)
         ordinal = seen[key] = seen.get(key, 0) + 1
         fingerprint = fingerprints.digest((*key, str(ordinal)))
-        issues.append(_issue(remark.message, name, fingerprint, severity, remark.place))
+        issues.append(_issue(diagnostic.message, name, fingerprint, severity, diagnostic.place))
     return issues
 
 

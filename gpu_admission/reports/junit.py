@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.raw import escape
 
-from .report import value
+from .report import sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def render(report: Report) -> str:
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *body, "</testsuites>", ""])
 
 
-def _input(remark: Diagnostic) -> str:
-    return remark.place.rendered_in or remark.place.file
+def _input(diagnostic: Diagnostic) -> str:
+    return diagnostic.place.rendered_in or diagnostic.place.file
 
 
 def _broken(suite: _Suite, error: Diagnostic) -> None:
@@ -54,7 +54,7 @@ def _broken(suite: _Suite, error: Diagnostic) -> None:
 def _finding(suite: _Suite, located: LocatedFinding) -> None:
     finding, place = located.finding, located.place
     name = f"{finding.rule} {finding.name} at {place.line}:{place.column}"
-    text = value(finding)
+    text = sentence(finding)
     if finding.repaired or finding.severity == "info":
         # Neither breaks a build, and JUnit knows no weaker word than failure: the case passes and says it.
         why = "admission repairs this: " if finding.repaired else ""

@@ -148,8 +148,8 @@ class Report:
         """Bring everything into the order in which it is shown."""
         for located in (self.findings, self.suppressed):
             located.sort(key=LocatedFinding.sort_key)
-        for remarks in (self.errors, self.skipped, self.notices):
-            remarks.sort(key=Diagnostic.sort_key)
+        for diagnostics in (self.errors, self.skipped, self.notices):
+            diagnostics.sort(key=Diagnostic.sort_key)
         self.files.sort()
 
     def count(self, severity: str) -> int:
@@ -177,7 +177,7 @@ def by_severity(findings: Iterable[LocatedFinding]) -> list[LocatedFinding]:
     return sorted(findings, key=lambda f: (f.finding.repaired, RANK[f.finding.severity], f.sort_key()))
 
 
-def value(finding: Finding) -> str:
+def sentence(finding: Finding) -> str:
     """Return message and advice as two sentences."""
     advice = finding.advice
     if advice.split(" ")[0].isalpha():  # a resource's name keeps its case

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from gpu_admission.core import pointer as pointers
 
 from . import fingerprints, links
-from .report import by_severity, value
+from .report import by_severity, sentence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _help_markdown(rule: Rule) -> str:
 
 def _result(located: LocatedFinding, index: dict[str, int], fingerprint: str) -> dict[str, Any]:
     finding, place = located.finding, located.place
-    text = value(finding)
+    text = sentence(finding)
     if place.rendered_in:
         text += f" (Rendered from {place.file}: line {place.line} of {place.rendered_in}.)"
     result: dict[str, Any] = {
@@ -144,12 +144,12 @@ def _invocation(report: Report, cut: int) -> dict[str, Any]:
     return {"executionSuccessful": not report.errors, "toolExecutionNotifications": notes}
 
 
-def _notes(remarks: Iterable[Diagnostic], level: str) -> list[dict[str, Any]]:
+def _notes(diagnostics: Iterable[Diagnostic], level: str) -> list[dict[str, Any]]:
     return [
         {
             "level": level,
             "message": {"text": value.message},
             "locations": [{"physicalLocation": _physical(value.place)}],
         }
-        for value in remarks
+        for value in diagnostics
     ]

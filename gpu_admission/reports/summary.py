@@ -10,15 +10,15 @@ if TYPE_CHECKING:
     from .style import Style
 
 
-def tail(report: Report, style: Style, *, remarks: bool, quiet: bool) -> list[str]:
+def tail(report: Report, style: Style, *, diagnostics: bool, quiet: bool) -> list[str]:
     """Return the lines after the findings."""
-    from .concise import remark  # noqa: PLC0415 - the two belong together, and one must come first
+    from .concise import diagnostic  # noqa: PLC0415 - the two belong together, and one must come first
 
     lines = []
-    if remarks:
-        lines += [remark(value, "error", style) for value in report.errors]
-        lines += [remark(value, "skipped", style) for value in report.skipped]
-        lines += [remark(value, "notice", style) for value in report.notices]
+    if diagnostics:
+        lines += [diagnostic(value, "error", style) for value in report.errors]
+        lines += [diagnostic(value, "skipped", style) for value in report.skipped]
+        lines += [diagnostic(value, "notice", style) for value in report.notices]
     return lines if quiet else [*lines, *counts(report, style)]
 
 
@@ -58,9 +58,9 @@ def _files(report: Report) -> set[str]:
 
 
 def _fixable(report: Report) -> str:
-    left = [located.finding for located in report.findings if not located.finding.repaired]
-    safe = sum(1 for finding in left if finding.fix == "safe")
-    unsafe = sum(1 for finding in left if finding.fix == "unsafe")
+    remaining = [located.finding for located in report.findings if not located.finding.repaired]
+    safe = sum(1 for finding in remaining if finding.fix == "safe")
+    unsafe = sum(1 for finding in remaining if finding.fix == "unsafe")
     offers = []
     if safe:
         offers.append(f"{safe} fixable with --fix")

@@ -17,15 +17,15 @@ _WIDEST = 160  # a manifest may be one line of a megabyte
 _CONTEXT = 60
 
 
-def render(report: Report, style: Style = _PLAIN, *, remarks: bool = False, quiet: bool = False) -> str:
+def render(report: Report, style: Style = _PLAIN, *, diagnostics: bool = False, quiet: bool = False) -> str:
     """Return the findings with their context, and the summary unless ``quiet``.
 
-    ``remarks`` adds what could not be read and what was skipped, for a report that is written where standard
+    ``diagnostics`` adds what could not be read and what was skipped, for a report that is written where standard
     error is not seen.
     """
     blocks = [_block(located, style) for located in report.findings]
     lines = [line for block in blocks for line in (*block, "")]
-    lines += summary.tail(report, style, remarks=remarks, quiet=quiet)
+    lines += summary.tail(report, style, diagnostics=diagnostics, quiet=quiet)
     return "".join(f"{line}\n" for line in lines)
 
 
@@ -63,8 +63,8 @@ def excerpt(place: Location) -> tuple[str, str, int]:
     length = max((place.end_column or 0) - (place.column or 1), 1)
     start = max(0, column - _CONTEXT) if len(line) > _WIDEST else 0
     end = start + _WIDEST
-    left = "…" if start else ""
-    before = left + _safe(line[start:column])
+    cut = "…" if start else ""
+    before = cut + _safe(line[start:column])
     marked = _safe(line[column : min(column + length, end)])
     right = "…" if end < len(line) else ""
     rest = _safe(line[min(column + length, end) : end]) + right

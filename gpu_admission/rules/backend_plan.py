@@ -56,7 +56,7 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
         if any(common.unfilled(workload, each) for each in (*value, *value.values())):
             return None  # amounts of resources are passed over by the rules that know them
     plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
-    return plan if plan.asked or plan.verdicts else None
+    return plan if plan.asked or plan.rejections else None
 
 
 def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
@@ -64,7 +64,7 @@ def _labels_of_owner(workload: Workload) -> Mapping[str, Any]:
 
 
 def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
-    """Return the annotations by which a pod asks for a share of a card; none where it does not."""
+    """Return the annotations by which a pod requests a share of a card; none where it does not."""
     if not pod.annotated:
         return {}
     from gpu_admission.backends import kai_annotations  # noqa: PLC0415 - as above
@@ -75,7 +75,7 @@ def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
 
 
 def _is_plain(pod: Pod, policy: Policy) -> bool:
-    """Tell whether containers ask for no GPU, or for whole ones where the policy shares none: no backend need look."""
+    """Tell whether containers request no GPU, or whole ones where the policy shares none: no backend need look."""
     plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
     if policy.scheduler_name or "translateFrom" in policy.spec:
         plain = ()
@@ -101,23 +101,25 @@ def metadata_place(pod: Pod) -> Pointer | None:
 def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem]:
     """Yield what a backend refuses for one kind of reason."""
     for _, plan in of_pods(workload, policy):
-        for verdict in plan.verdicts:
-            if verdict.kind == kind:
-                advice = verdict.advice + _other_policy(policy, verdict)
-                evidence = verdict.evidence
-                yield Problem(verdict.pointer, verdict.message, advice, severity=verdict.severity, evidence=evidence)
+        for rejection in plan.rejections:
+            if rejection.kind == kind:
+                advice = rejection.advice + _other_policy(policy, rejection)
+                evidence = rejection.evidence
+                yield Problem(
+                    rejection.pointer, rejection.message, advice, severity=rejection.severity, evidence=evidence
+                )
 
 
-def _other_policy(policy: Policy, verdict: Rejection) -> str:
+def _other_policy(policy: Policy, rejection: Rejection) -> str:
     """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
-    system = verdict.system
+    system = rejection.system
     if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
         return ""
     from gpu_admission.backends import registry  # noqa: PLC0415 - as above
 
     if system not in registry.NAMES:
         return ""
-    return f"; these are words of {registry.named(system).title}, for which there is the policy {system}"
+    return f"; these are names of {registry.named(system).title}: use the policy {system}"
 
 
 def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
@@ -133,14 +135,15 @@ def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
     if _KUEUE not in own and _KUEUE not in as_dict(as_dict(pod.spec.get("metadata")).get("labels")):
         return ""
     if not asked.spelling.gpus:
-        return "; Kueue counts what stands here, no GPU at all: translate the file"
+        return "; Kueue counts what is written here, no GPU at all: translate the file"
     old = ", ".join(asked.spelling.gpus)
     if asked.emission is not None and not asked.emission.resources:
         return (
-            f"; Kueue counts what stands here, {old}, and nothing of what it becomes: where it is to count this, leave "
-            "the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a quota for it"
+            f"; Kueue counts what is written here, {old}, and nothing of what it becomes: where it is to count "
+            "this, leave the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a "
+            "quota for it"
         )
     return (
-        f"; Kueue counts what stands here, {old}: translate the file, or give the ClusterQueue a quota for that name, "
-        "or map it by resources.transformations in Kueue's configuration"
+        f"; Kueue counts what is written here, {old}: translate the file, or give the ClusterQueue a quota for that "
+        "name, or map it by resources.transformations in Kueue's configuration"
     )

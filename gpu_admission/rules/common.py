@@ -27,7 +27,7 @@ def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any
 
 
 def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    """Return the makers of the cards that a pod asks for; portable requests are served by the policy's backend."""
+    """Return the makers of the cards that a pod requests; portable requests are served by the policy's backend."""
     if not pod.wants_gpu:
         return frozenset()
     known: frozenset[str] | None = pod.cache.get("vendors")
@@ -38,7 +38,7 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
-    if pod.shares is not None:
+    if pod.shared_container is not None:
         asked.add("nvidia")
     if "any" in asked:
         asked = asked - {"any"} | {backend_vendor(policy)}
@@ -131,6 +131,11 @@ def is_typed(workload: Workload) -> bool:
     return kinds.places(workload.api_version, workload.kind) is not None
 
 
+def setting(gpu: GpuRequest, raw: Any, side: str) -> str:
+    """Return how a message on one side begins: ``container "train" sets nvidia.com/gpu: 1 in requests``."""
+    return f"{gpu.container.label} sets {gpu.name}: {format_value(raw)} in {side}"
+
+
 def asking(gpu: GpuRequest, raw: Any) -> str:
-    """Return how a message begins: ``container "train" asks for nvidia.com/gpu: 1``."""
-    return f"{gpu.container.label} asks for {gpu.name}: {format_value(raw)}"
+    """Return how a message begins: ``container "train" requests nvidia.com/gpu: 1``."""
+    return f"{gpu.container.label} requests {gpu.name}: {format_value(raw)}"

@@ -30,7 +30,7 @@ def of_rule(rule: Rule, policy: Policy) -> Reads:
 
 
 def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
-    """Tell whether a rule denies, warns of or repairs what it finds, or is one that the policy itself asks for.
+    """Tell whether a rule denies, warns of or repairs what it finds, or is one that the policy itself requires.
 
     What would only be noted (``audit``) because nobody said otherwise is no reason to be asked about every pod. The
     policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.

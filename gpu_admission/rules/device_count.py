@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def count(gpu: GpuRequest) -> int:
-    """Return the whole number that is asked for; 0 where it is none (other rules find that)."""
+    """Return the whole number that is requested; 0 where it is none (other rules find that)."""
     amount = gpu.quantity()
     return amount.ceil() if amount is not None and amount.is_integer else 0
 
@@ -62,7 +62,7 @@ def _is_nvidia(card: Mapping[str, Any]) -> bool:
 
 
 def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
-    """Tell whether each device asked for takes a card of its own, under the policy's way of sharing."""
+    """Tell whether each device requested takes a card of its own, under the policy's way of sharing."""
     if gpu.resource.sharing != "exclusive":
         return False
     if per_pod.is_per_pod(policy):

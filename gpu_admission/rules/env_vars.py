@@ -87,7 +87,7 @@ def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_en
     if raw is None:
         return "", ""
     if isinstance(raw, dict | list):
-        return None, "a value that is no text"
+        return None, "a value that is not a string"
     raw_value = raw if isinstance(raw, str) else _scalar(raw)
     value = expand(raw_value, known, open_ended=open_ended)
     return value, "" if value is not None else f"other variables ({raw_value[:60]})"

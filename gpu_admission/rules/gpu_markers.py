@@ -66,7 +66,7 @@ CRIO_DEVICES = ("io.kubernetes.cri-o.Devices", "devices.crio.io")
 
 # What a scheduler writes on a pod and a device plugin believes: key, in which one * stands for any text; whose it is.
 # What the backends write is a fact of each (backends/base.py, Marks); here stand those of systems that are none.
-# Not here: what users set to ask for something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
+# Not here: what users set to request something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
 # nvidia.com/use-gputype, nvidia.com/use-gpuuuid, hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue,
 # huawei.com/vnpu-mode, scheduling.koordinator.sh/device-allocate-hint …).
 TRUSTED_ANNOTATIONS = Owners(

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 CLAIM = "the claim"
-ANNOTATION = "the annotation that asks for a share of a GPU"
+ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 _WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+# Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
+_OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -29,9 +31,9 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if container.resources.get("claims"):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and any(w in name.lower() for w in _WORDS):
+        if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
             return f"the request for {escape(name[:80])}"
-    if container is pod.shares:
+    if container is pod.shared_container:
         return ANNOTATION
     elsewhere: dict[Pointer, str] | None = pod.cache.get("meant")
     if elsewhere is None:
@@ -39,11 +41,18 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
 
 
+def _may_be_a_gpus(name: str) -> bool:
+    _, _, device = name.lower().partition("/")
+    if "gpu" not in device and any(word in device for word in _OF_NETWORKS):
+        return False
+    return any(word in name.lower() for word in _WORDS)
+
+
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
     """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
     for stray in misplaced_resources.find(workload, policy):
-        found[pod.pointer if stray.home is None else stray.home.pointer] = (
+        found[pod.pointer if stray.target is None else stray.target.pointer] = (
             "the GPU that is requested in the wrong place"
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):

@@ -27,22 +27,22 @@ _SIDES: tuple[Side, ...] = ("limits", "requests")
 _PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
 
 
-class Stray:
+class MisplacedResources:
     """GPU resources in a mapping where Kubernetes does not look for them.
 
-    ``place`` is the mapping, ``values`` the GPU resources in it; ``home`` the container whose ``side`` they
+    ``place`` is the mapping, ``values`` the GPU resources in it; ``target`` the container whose ``side`` they
     belong to, None where there are several; ``emptied`` the topmost mapping that would be left empty.
     A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
     """
 
-    __slots__ = ("emptied", "home", "place", "side", "values", "where")
+    __slots__ = ("emptied", "place", "side", "target", "values", "where")
 
     def __init__(
         self,
         place: Pointer,
         values: Mapping[str, Any],
         where: str,
-        home: Container | None,
+        target: Container | None,
         *,
         side: Side = "limits",
         emptied: Pointer | None = None,
@@ -50,21 +50,21 @@ class Stray:
         self.place = place
         self.values = values
         self.where = where
-        self.home = home
+        self.target = target
         self.side: Side = side
         self.emptied = emptied
 
 
-def find(workload: Workload, policy: Policy) -> Iterator[Stray]:
+def find(workload: Workload, policy: Policy) -> Iterator[MisplacedResources]:
     """Yield every stray of an object."""
     typed = common.is_typed(workload)
     for pod in workload.pods:
         if _is_pod_spec(pod, typed=typed):
             yield from _in_pod(pod, policy)
         if pod.complete or (typed and pod.holder is not None):
-            home = _home(pod)
-            yield from _in_node_selector(pod, home, policy)
-            yield from _in_metadata(pod, home)
+            target = _target(pod)
+            yield from _in_node_selector(pod, target, policy)
+            yield from _in_metadata(pod, target)
         if typed:
             yield from _around_pod(workload, pod, policy)
         for container in pod.containers:
@@ -84,7 +84,7 @@ def _is_pod_spec(pod: Pod, *, typed: bool) -> bool:
     return bool(pod.spec) and (pod.complete or typed or pod.pointer[-2:] == ("template", "spec"))
 
 
-def _home(pod: Pod) -> Container | None:
+def _target(pod: Pod) -> Container | None:
     apps = [container for container in pod.containers if container.role == "app"]
     return apps[0] if len(apps) == 1 else None
 
@@ -98,46 +98,46 @@ def _gpus(value: object, policy: Policy) -> dict[str, Any]:
     }
 
 
-def _stray(
-    place: Pointer, value: object, where: str, home: Container | None, policy: Policy, *, side: Side = "limits"
-) -> Iterator[Stray]:
+def _misplaced(
+    place: Pointer, value: object, where: str, target: Container | None, policy: Policy, *, side: Side = "limits"
+) -> Iterator[MisplacedResources]:
     values = _gpus(value, policy) if value else None
     if values:
         emptied = place if len(values) == len(as_dict(value)) else None
-        yield Stray(place, values, where, home, side=side, emptied=emptied)
+        yield MisplacedResources(place, values, where, target, side=side, emptied=emptied)
 
 
-def _in_container(container: Container, policy: Policy) -> Iterator[Stray]:
-    yield from _stray(container.pointer, container.spec, "beside its name and image", container, policy)
+def _in_container(container: Container, policy: Policy) -> Iterator[MisplacedResources]:
+    yield from _misplaced(container.pointer, container.spec, "beside its name and image", container, policy)
     for side in _SIDES:
         where = f"under its own {side}, not under resources"
-        yield from _stray((*container.pointer, side), container.spec.get(side), where, container, policy)
+        yield from _misplaced((*container.pointer, side), container.spec.get(side), where, container, policy)
 
 
-def _in_resources(container: Container, policy: Policy) -> Iterator[Stray]:
+def _in_resources(container: Container, policy: Policy) -> Iterator[MisplacedResources]:
     if not container.resources:
         return
     place = container.resources_pointer
-    yield from _stray(place, container.resources, f"straight under {container.key}", container, policy)
+    yield from _misplaced(place, container.resources, f"straight under {container.key}", container, policy)
     for outer in _SIDES:
         within = container.resources.get(outer)
         for side in _SIDES:
             inner, where = (*place, outer, side), f"under {outer}.{side}"
-            yield from _stray(inner, as_dict(within).get(side), where, container, policy)
+            yield from _misplaced(inner, as_dict(within).get(side), where, container, policy)
         for index, item in iter_dicts(within):
             where = f"in a list under {outer}"
-            yield from _stray((*place, outer, index), item, where, container, policy, side=outer)
+            yield from _misplaced((*place, outer, index), item, where, container, policy, side=outer)
 
 
-def _in_pod(pod: Pod, policy: Policy) -> Iterator[Stray]:
-    home = _home(pod)
-    yield from _stray(pod.pointer, pod.spec, "in the pod's spec", home, policy)
-    yield from _in_resources_of(pod.pointer, pod.spec, "in the resources of the whole pod", home, policy)
+def _in_pod(pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
+    target = _target(pod)
+    yield from _misplaced(pod.pointer, pod.spec, "in the pod's spec", target, policy)
+    yield from _in_resources_of(pod.pointer, pod.spec, "in the resources of the whole pod", target, policy)
     for side in _SIDES:
-        yield from _stray((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", home, policy)
+        yield from _misplaced((*pod.pointer, side), pod.spec.get(side), f"under the pod's {side}", target, policy)
 
 
-def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Stray]:
+def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
     """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
 
     A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own alone.
@@ -150,24 +150,24 @@ def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Stray]
         outer = ".".join(map(str, (*place[len(workload.pointer) :], "resources")))
         around = as_dict(pointers.resolve(workload.document, place))
         where = f"under {outer}, outside of the pod's spec"
-        yield from _in_resources_of(place, around, where, _home(pod), policy)
+        yield from _in_resources_of(place, around, where, _target(pod), policy)
 
 
 def _in_resources_of(
-    place: Pointer, around: Mapping[str, Any], where: str, home: Container | None, policy: Policy
-) -> Iterator[Stray]:
+    place: Pointer, around: Mapping[str, Any], where: str, target: Container | None, policy: Policy
+) -> Iterator[MisplacedResources]:
     """Yield the GPUs in a mapping's ``resources`` that is no container's."""
     given = as_dict(around.get("resources"))
     inner = (*place, "resources")
-    yield from _stray(inner, given, where, home, policy)
+    yield from _misplaced(inner, given, where, target, policy)
     for side in _SIDES:
-        for stray in _stray((*inner, side), given.get(side), where, home, policy):
+        for stray in _misplaced((*inner, side), given.get(side), where, target, policy):
             if stray.emptied is not None and len(given) == 1:
                 stray.emptied = inner
             yield stray
 
 
-def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
+def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResources]:
     """Yield portable names among annotations or labels, where some systems are asked, in a pod that asks nowhere.
 
     Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
@@ -180,22 +180,22 @@ def _in_metadata(pod: Pod, home: Container | None) -> Iterator[Stray]:
         if values:
             place = (*pod.metadata_pointer, field)
             emptied = place if len(values) == len(raw_value) else None
-            yield Stray(place, values, f"among the {field}", home, emptied=emptied)
+            yield MisplacedResources(place, values, f"among the {field}", target, emptied=emptied)
 
 
-def _in_node_selector(pod: Pod, home: Container | None, policy: Policy) -> Iterator[Stray]:
-    """Yield a count in the nodeSelector where no container asks for such a card: else it is a label of that name.
+def _in_node_selector(pod: Pod, target: Container | None, policy: Policy) -> Iterator[MisplacedResources]:
+    """Yield a count in the nodeSelector where no container requests such a card: else it is a label of that name.
 
-    Resource claims and annotations (KAI) may ask for it as well. Such a card, not that very resource: what the
+    Resource claims and annotations (KAI) may request it as well. Such a card, not that very resource: what the
     request is called may change with the sharing backend (GPU101).
     """
     if pod.spec.get("resourceClaims"):
         return
-    asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shares is not None else set())
+    asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shared_container is not None else set())
     if "any" in asked:
         asked.add(common.backend_vendor(policy))
     place = (*pod.pointer, "nodeSelector")
-    for stray in _stray(place, pod.spec.get("nodeSelector"), "in the nodeSelector", home, policy):
+    for stray in _misplaced(place, pod.spec.get("nodeSelector"), "in the nodeSelector", target, policy):
         counts = {
             name: raw for name, raw in stray.values.items() if _vendor(name, policy) not in asked and _is_count(raw)
         }
@@ -218,24 +218,24 @@ def _is_count(raw: Any) -> bool:
         return False
 
 
-def home_again(rule: str, workload: Workload, stray: Stray) -> tuple[Operation, ...]:
+def move_to_target(rule: str, workload: Workload, stray: MisplacedResources) -> tuple[Operation, ...]:
     """Return the operations that move a stray into its container; none where that is not certain.
 
     It is not where no one container is its home, or something else stands at the destination.
     """
-    if stray.home is None:
+    if stray.target is None:
         return ()
-    target = (*stray.home.resources_pointer, stray.side)
-    there = stray.home.resources.get(stray.side)
+    target = (*stray.target.resources_pointer, stray.side)
+    there = stray.target.resources.get(stray.side)
     if isinstance(there, list):
         return _unlisted(rule, target, there)
-    if not common.has_room(stray.home, stray.side):
+    if not common.has_room(stray.target, stray.side):
         return ()
     settled = as_dict(there)
     if any(name in settled and settled[name] != value for name, value in stray.values.items()):
         return ()
     new = {name: value for name, value in stray.values.items() if name not in settled}
-    if stray.emptied is not None and stray.emptied != stray.home.pointer and stray.emptied != target[:-1]:
+    if stray.emptied is not None and stray.emptied != stray.target.pointer and stray.emptied != target[:-1]:
         leaving = [patch.remove(rule, stray.emptied)]
     else:
         leaving = [patch.remove(rule, (*stray.place, name)) for name in stray.values]

@@ -1,4 +1,4 @@
-"""GPUs that a custom kind asks for in a field of its own, not in a container's resources (for GPU003, GPU007, GPU008).
+"""GPUs that a custom kind requests in a field of its own, not in a container's resources (for GPU003, GPU007, GPU008).
 
 Spark's driver and executor have ``gpu: {name, quantity}`` (kubeflow/spark-operator api/v1beta2, GPUSpec), services of
 NVIDIA Dynamo ``resources.limits.gpu`` (ai-dynamo/dynamo deploy/operator/api, Resources), where no other key is known.
@@ -79,10 +79,10 @@ def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]
             else None
         )
         if near is not None and field.name_place is not None:
-            raw_value = f"{field.label} asks for {escape(field.name[:80])}: {format_value(field.raw)}"
+            raw_value = f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}"
             yield Problem(
                 field.name_place,
-                f"{raw_value}, a resource that no device plugin is known to offer: the pod would wait for ever",
+                f"{raw_value}, a resource that no device plugin is known to offer: the pod would stay Pending forever",
                 f"write {near} instead",
                 fix=(patch.replace(rule, field.name_place, near),),
                 safety="unsafe",
@@ -99,7 +99,7 @@ def fractional(workload: Workload) -> Iterator[Problem]:
         if not amount.is_integer and not amount.is_negative:
             yield Problem(
                 field.place,
-                f"{field.label} asks for {escape(field.name[:80])}: {format_value(field.raw)}, "
+                f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}, "
                 "and Kubernetes only allocates whole GPUs",
                 "write a whole number",
             )

@@ -51,11 +51,11 @@ class DeviceList:
         """Tell whether the runtime certainly hands out no device for a value."""
         if not self.void_wins:
             return value in self.no_device
-        words = words_of(value)
+        words = tokens_of(value)
         return not words or "void" in words or words == {"none"}
 
 
-def words_of(value: str) -> set[str]:
+def tokens_of(value: str) -> set[str]:
     """Return the words of a list as NVIDIA's toolkit reads it: between commas, without spaces, none of them empty."""
     return {word.strip(SPACES) for word in value.split(",")} - {""}
 

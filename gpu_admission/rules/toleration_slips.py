@@ -44,8 +44,8 @@ def is_sound(toleration: Mapping[str, Any]) -> bool:
 
 def taint_in_key(key: str) -> tuple[str, str, str]:
     """Return key, value and effect of a key that holds a whole taint, as kubectl writes it: ``key=value:effect``."""
-    left, _, effect = key.partition(":")
-    bare, _, value = left.partition("=")
+    head, _, effect = key.partition(":")
+    bare, _, value = head.partition("=")
     return bare, value, effect
 
 

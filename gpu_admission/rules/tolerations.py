@@ -53,7 +53,7 @@ def ordinary(policy: Policy) -> frozenset[str]:
 
 @lru_cache(maxsize=32)
 def wanted(policy: Policy, vendors: frozenset[str]) -> tuple[dict[str, Any], ...]:
-    """Return what a policy wants tolerated by pods that ask for cards of these vendors; never to be written to."""
+    """Return what a policy wants tolerated by pods that request cards of these vendors; never to be written to."""
     entries = [(entry, entry.get("vendors")) for entry in policy.tolerations]
     return tuple([_normal(entry) for entry, named in entries if not named or vendors.intersection(named)])
 
@@ -134,6 +134,6 @@ def _one_slip(raw_value: str, meant: str) -> bool:
     while start < min(len(raw_value), len(meant)) and raw_value[start] == meant[start]:
         start += 1
     a, b = raw_value[start:], meant[start:]
-    if len(meant) > 4 and a[1:] == b[1:]:
+    if a and b and len(meant) > 4 and a[1:] == b[1:]:
         return True
     return (a[:1].isalpha() and a[1:] == b) or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])

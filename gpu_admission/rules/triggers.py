@@ -154,7 +154,7 @@ def _backend(workload: Workload, policy: Policy) -> int:
     found = 0
     for _, plan in backend_plan.of_pods(workload, policy):
         found |= _PLAN
-        if plan.verdicts:
+        if plan.rejections:
             found |= _REFUSAL
         if plan.translations or plan.completion.touches_pod:
             found |= _WRITING
@@ -166,9 +166,9 @@ def _kind(workload: Workload, _policy: Policy) -> int:
 
 
 amount_in_doubt = Trigger(_survey, _AMOUNT)
-"""A GPU is asked for in another way than by a limit of a whole number above zero."""
+"""A GPU is requested in another way than by a limit of a whole number above zero."""
 unknown_name = Trigger(_survey, _NAME)
-"""Something is asked for that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+"""Something is requested that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
 amount_or_name_in_doubt = Trigger(_survey, _AMOUNT | _NAME)
 """Either of these."""
 gpu_variable = Trigger(_survey, _VARIABLE)
@@ -194,7 +194,7 @@ odd_toleration = Trigger(_survey, _TAINT)
 scheduler_mark = Trigger(_survey, _MARK)
 """A pod's annotations or labels are of those that schedulers and container runtimes believe."""
 backend_concerned = Trigger(_backend, _PLAN)
-"""The policy's backend has anything to say: most pods ask for whole cards where none is shared."""
+"""The policy's backend has anything to say: most pods request whole cards where none is shared."""
 backend_refuses = Trigger(_backend, _REFUSAL)
 """The policy's backend finds something wrong with a request."""
 backend_writes = Trigger(_backend, _WRITING)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import as_str
 
 from . import backend_plan, common, env_vars, gpu_markers
-from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, words_of
+from .runtime_variables import DEVICE_LISTS, FEATURES, SPACES, SWITCHES, device_list, tokens_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
     ``gpu-memory: x``.
     """
     found = _by_resources(container, policy) if container.gpus else _NOBODY
-    if container is pod.shares and sound_share(workload, pod, container, policy) is not None:
+    if container is pod.shared_container and sound_share(workload, pod, container, policy) is not None:
         return found | {common.backend_vendor(policy)}
     return found
 
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
-    """Return whose cards a container's resources ask for, worked out once: many rules want to know."""
+    """Return whose cards a container's resources request, worked out once: many rules want to know."""
     found: frozenset[str] | None = container.cache.get("makers")
     if found is None:
         found = container.cache["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
@@ -184,6 +184,6 @@ def is_on(variable: Variable) -> bool:
     if variable.name in FEATURES:
         return value == "enabled"
     if variable.name == "NVIDIA_IMEX_CHANNELS":  # read as a list of cards is
-        words = words_of(value)
+        words = tokens_of(value)
         return bool(words) and "void" not in words
     return value in _ON if variable.name == "NVIDIA_DISABLE_REQUIRE" else bool(value.strip(SPACES))

@@ -86,8 +86,8 @@ class ServingCertificate:
 
     def _time(self, now: float) -> datetime:
         """Return the API server's time where the certificate sidecar knows it, else that of our clock (``now``)."""
-        told = read_time(self._status, self._monotonic())
-        return datetime.fromtimestamp(now if told is None else told, UTC)
+        recorded = read_time(self._status, self._monotonic())
+        return datetime.fromtimestamp(now if recorded is None else recorded, UTC)
 
     def refresh(self, now: float) -> bool:
         """Take over a pair that changed on disk; True when it is served from now on, else the old one stays.

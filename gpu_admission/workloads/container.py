@@ -109,8 +109,8 @@ class Container:
 
     ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
-    where there is none. ``gpus`` are the GPU resources named there, ``served`` tells whether the container
-    asks for any of them (an explicit zero asks for none). ``known_as`` is how messages name it, where it has no name.
+    where there is none. ``gpus`` are the GPU resources named there, ``has_gpu_request`` tells whether the container
+    requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
     ``memo`` keeps what rules work out of the container.
     """
 
@@ -118,6 +118,7 @@ class Container:
         "_env_names",
         "cache",
         "gpus",
+        "has_gpu_request",
         "key",
         "known_as",
         "limits",
@@ -125,7 +126,6 @@ class Container:
         "requests",
         "resources",
         "role",
-        "served",
         "spec",
         "whole",
     )
@@ -151,7 +151,7 @@ class Container:
         self.limits: Mapping[str, Any] = as_dict(self.resources.get("limits"))
         self.requests: Mapping[str, Any] = as_dict(self.resources.get("requests"))
         self.gpus = self._gpus(policy) if self.resources else ()
-        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
+        self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
         self.cache: dict[str, Any] = {}
 

@@ -269,7 +269,7 @@ IMAGELESS: frozenset[tuple[str, str]] = frozenset(
         ("spark.apache.org", "SparkApplication"),
     }
 )
-# Kinds that ask for GPUs in fields of their own (rules/own_fields.py).
+# Kinds that request GPUs in fields of their own (rules/own_fields.py).
 OWN_GPU_FIELDS: frozenset[tuple[str, str]] = frozenset(
     {
         ("sparkoperator.k8s.io", "SparkApplication"),

@@ -43,7 +43,7 @@ PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
 PORTABLE_COUNT = "gpu-admission.io/gpu-count"
 PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
-# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is asked for by annotation
+# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is requested by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
 # kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; what says how a share is to be, and is
 # refused without one
@@ -199,7 +199,7 @@ _PREFIXES = (CONTAINER_PREFIX, PORTION_PREFIX)
 
 
 def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
-    """Tell whether any annotation may ask for a share of a card: files may have other keys than texts."""
+    """Tell whether any annotation may request a share of a card: files may have other keys than texts."""
     if not annotations.keys().isdisjoint(_ABOUT_SHARES):
         return True
     return any([isinstance(key, str) and key.startswith(_PREFIXES) for key in annotations])

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _OF_MAPPINGS = ("containers", "initContainers", "ephemeralContainers", "volumes", "tolerations")
 _TEXTS_OF_TOLERATIONS = ("key", "operator", "value", "effect")
-_NAMES = {dict: "a mapping", list: "a list", str: "a text", bool: "a boolean"}
+_NAMES = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean"}
 
 
 def find(document: Any) -> list[tuple[Pointer, str]]:
@@ -123,11 +123,10 @@ def _texts(around: dict[str, Any], fields: Iterable[str], here: Pointer) -> Iter
         value = around.get(field)
         if value is not None and not isinstance(value, str) and not is_placeholder(value):
             hint = f'; write it in quotes: "{format_value(value)}"' if not isinstance(value, dict | list) else ""
-            yield (*here, field), _wrong(value, (*here, field), "a text") + hint
+            yield (*here, field), _wrong(value, (*here, field), "a string") + hint
 
 
 def _wrong(value: Any, here: Pointer, wanted: str) -> str:
     what = f"item {here[-1]} of {here[-2]}" if isinstance(here[-1], int) else str(here[-1])
-    return (
-        f"{what} is {_NAMES.get(type(value), 'a number')}, and Kubernetes wants {wanted}: it could not read this object"
-    )
+    found = _NAMES.get(type(value), "a number")
+    return f"{what} is {found}, but Kubernetes expects {wanted} and cannot decode this object"

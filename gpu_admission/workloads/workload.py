@@ -51,9 +51,9 @@ class Pod:
 
     ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
-    ``gpus`` are the GPU resources of all containers and ``served`` tells whether any is asked for;
-    ``shares`` is the container for which an annotation asks for a share of a card (KAI), ``annotated`` tells
-    whether there are such annotations at all, well made or not, and ``asks`` whether the pod asks for a GPU in
+    ``gpus`` are the GPU resources of all containers and ``has_gpu_request`` tells whether any is requested;
+    ``shared_container`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
+    whether there are such annotations at all, well made or not, and ``wants_gpu`` whether the pod requests a GPU in
     either way. ``holds`` is ``request`` where a GPU is so much as named.
     ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
@@ -65,14 +65,14 @@ class Pod:
         "complete",
         "containers",
         "gpus",
+        "has_gpu_request",
         "holder",
         "merged",
         "metadata",
         "metadata_pointer",
         "pointer",
         "scope",
-        "served",
-        "shares",
+        "shared_container",
         "spec",
         "wants_gpu",
     )
@@ -99,19 +99,19 @@ class Pod:
         self.metadata_pointer: Pointer = (*around, "metadata")
         self.metadata = as_dict(as_dict(carrier).get("metadata"))
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
-        self.served = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
+        self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
-        self.shares = self._shares(annotations) if self.annotated else None
-        self.wants_gpu = self.served or self.shares is not None
+        self.shared_container = self._shared_container(annotations) if self.annotated else None
+        self.wants_gpu = self.has_gpu_request or self.shared_container is not None
         self.scope: Scope = "request" if self.gpus or self.annotated else "pod"
         self.cache: dict[str, Any] = {}
 
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
-        return container.served or container is self.shares
+        return container.has_gpu_request or container is self.shared_container
 
-    def _shares(self, annotations: Mapping[str, Any]) -> Container | None:
+    def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
         named = [
             name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS
         ]

@@ -31,7 +31,7 @@ class Rewritten:
 
 
 def rewrite(reading: Reading, data: bytes, work: Work) -> Rewritten:
-    """Return a file with the operations that ``work`` asks for on each of its documents."""
+    """Return a file with the operations that ``work`` returns for each of its documents."""
     changes = [(document.index, list(operations)) for document in reading.documents if (operations := work(document))]
     if not changes:
         return Rewritten(data)

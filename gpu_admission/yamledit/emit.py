@@ -24,16 +24,19 @@ _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]')
 _SINGLE_QUOTABLE = re.compile(r"[ -~\xa0-\u2027\u202a-\ud7ff]*")
 
 
-def scalar(value: Any, quotes: str = "") -> str:
-    """Return a scalar (or an empty collection) as YAML, a string in the quotes asked for where they can hold it."""
+def scalar(value: Any, quotes: str = "", needed: str = '"') -> str:
+    """Return a scalar (or an empty collection) as YAML, a string in these quotes where they can hold it.
+
+    Where no quotes are given, a string that cannot stand without any gets those that are ``needed``.
+    """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if not isinstance(value, str):
         return {"{}": "{}", "[]": "[]"}.get(repr(value)) or number(value)
-    if quotes == "'" and _SINGLE_QUOTABLE.fullmatch(value):
-        return "'" + value.replace("'", "''") + "'"
     if quotes == "" and is_plain(value):
         return value
+    if (quotes or needed) == "'" and _SINGLE_QUOTABLE.fullmatch(value):
+        return "'" + value.replace("'", "''") + "'"
     return double_quoted(value)
 
 
@@ -56,11 +59,13 @@ def flow(value: Any, layout: Layout) -> str:
     """Return a value on one line: YAML flow, or JSON."""
     quotes = layout.quotes
     if isinstance(value, dict):
-        pairs = [f"{scalar(key, quotes)}:{layout.space}{flow(item, layout)}" for key, item in value.items()]
+        pairs = [
+            f"{scalar(key, quotes, layout.needed)}:{layout.space}{flow(item, layout)}" for key, item in value.items()
+        ]
         return "{" + f",{layout.space}".join(pairs) + "}"
     if isinstance(value, list):
         return "[" + f",{layout.space}".join(flow(item, layout) for item in value) + "]"
-    return scalar(value, quotes)
+    return scalar(value, quotes, layout.needed)
 
 
 def spread(value: Any, layout: Layout, indent: str) -> str:
@@ -87,9 +92,9 @@ def block(value: Any, layout: Layout) -> list[str]:
 
 def pair(key: str, value: Any, layout: Layout) -> list[str]:
     """Return a pair as the lines of a block."""
-    head = f"{scalar(key)}:"
+    head = f"{scalar(key, needed=layout.needed)}:"
     if not isinstance(value, dict | list) or not value:
-        return [f"{head} {scalar(value)}"]
+        return [f"{head} {scalar(value, needed=layout.needed)}"]
     indent = layout.unit if isinstance(value, dict) else layout.list_indent
     return [head, *(indent + line for line in block(value, layout))]
 
@@ -97,6 +102,6 @@ def pair(key: str, value: Any, layout: Layout) -> list[str]:
 def list_item(value: Any, layout: Layout) -> list[str]:
     """Return a list item as the lines of a block."""
     if not isinstance(value, dict | list) or not value:
-        return [f"- {scalar(value)}"]
+        return [f"- {scalar(value, needed=layout.needed)}"]
     first, *others = block(value, layout)
     return [f"- {first}", *(f"  {line}" for line in others)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from gpu_admission.manifests.yaml_nodes import Mapping, Sequence
+from gpu_admission.manifests.yaml_nodes import Mapping, Scalar, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,10 +21,11 @@ class Layout:
 
     `unit` indents a map below its key, `list_indent` a list below its key (often not at all); `space` follows
     colons and commas in flow collections (nothing, in minified JSON). `quotes` stand around strings in those: in
-    JSON, and in a document of a YAML file that is JSON.
+    JSON, and in a document of a YAML file that is JSON. `needed` are the quotes of a string that cannot stand without:
+    those that the author uses most.
     """
 
-    __slots__ = ("is_json", "list_indent", "newline", "quotes", "space", "unit")
+    __slots__ = ("is_json", "list_indent", "needed", "newline", "quotes", "space", "unit")
 
     def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
         first = text.find("\n")
@@ -32,6 +33,7 @@ class Layout:
         self.is_json = is_json
         quoted = isinstance(root, Mapping) and root.flow and root.pairs and text[root.pairs[0].key.start] == '"'
         self.quotes = '"' if is_json or quoted else ""
+        self.needed = '"' if self.quotes else _most_common(_quotes(root), '"')
         self.space = "" if is_json and not _SPACED.search(text) else " "
         if is_json:
             indented = _INDENTED.search(text)
@@ -58,6 +60,19 @@ def _steps(node: Node, text: str, kind: type[Node]) -> Iterator[str]:
                 if pair.value.anchor is None and pair.value.tag is None:
                     yield " " * below
             yield from _steps(pair.value, text, kind)
+
+
+def _quotes(node: Node) -> Iterator[str]:
+    """Yield the quotes of each value that has some."""
+    if isinstance(node, Scalar):
+        if node.style in {'"', "'"}:
+            yield node.style
+    elif isinstance(node, Sequence):
+        for item in node.items:
+            yield from _quotes(item)
+    elif isinstance(node, Mapping):
+        for pair in node.pairs:
+            yield from _quotes(pair.value)
 
 
 def _most_common(steps: Iterator[str], default: str) -> str:

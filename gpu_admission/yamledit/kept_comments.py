@@ -29,7 +29,7 @@ _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
 _FOR_US = re.compile(r"#[ \t]*gpu-lint:")
 
 
-class Comment:
+class KeptComment:
     """A comment: its text, whose it is, and whether it stands behind that on its line."""
 
     __slots__ = ("is_tail", "owner", "start", "text")
@@ -41,48 +41,48 @@ class Comment:
         self.is_tail = is_tail
 
 
-class Page:
+class CommentedText:
     """The text of one YAML document, with where its pairs and items stand and the comments that belong to them."""
 
     def __init__(self, text: str) -> None:
         self.text = text
         document = reader.read(text.encode(errors="surrogatepass"), is_json=False).documents[0]
         self.value: Any = document.object
-        self.ground = SourceText(text)
+        self.source = SourceText(text)
         self.spots: dict[Pointer, tuple[Node, Node]] = dict(_spots(document.root, ()))
         self.root = document.root
         self.comments = list(self._comments())
 
-    def _comments(self) -> Iterator[Comment]:
+    def _comments(self) -> Iterator[KeptComment]:
         spans = sorted(comments.quoted_spans(self.root, self.text))
         opened = [start for start, _ in spans]
-        starts = sorted((self.ground.line_start(key.start), key.start, path) for path, (key, _) in self.spots.items())
+        starts = sorted((self.source.line_start(key.start), key.start, path) for path, (key, _) in self.spots.items())
         at = 0
         for match in _COMMENT.finditer(self.text):
             inside = bisect_right(opened, match.start()) - 1
             if inside >= 0 and match.start() < spans[inside][1]:
                 continue
-            line = self.ground.line_start(match.start())
+            line = self.source.line_start(match.start())
             is_tail = bool(self.text[line : match.start()].strip())
             while at < len(starts) and (starts[at][0] < line or (is_tail and starts[at][1] < match.start())):
                 at += 1
             if is_tail and at:
-                yield Comment(match[0].rstrip(), starts[at - 1][2], match.start(), is_tail=True)
+                yield KeptComment(match[0].rstrip(), starts[at - 1][2], match.start(), is_tail=True)
             else:
                 owner = starts[at][2] if at < len(starts) else ()
-                yield Comment(match[0].rstrip(), owner, match.start(), is_tail=False)
+                yield KeptComment(match[0].rstrip(), owner, match.start(), is_tail=False)
 
 
 def keep(before: str, after: str) -> str:
     """Return the text of an edited document with the comments that the edit took out; the object stays the same."""
     if "#" not in before:
         return after
-    old, new = Page(before), Page(after)
+    old, new = CommentedText(before), CommentedText(after)
     lost = Counter(each.text for each in old.comments)
     lost.subtract(each.text for each in new.comments)
     added = [path for path in new.spots if path not in old.spots]
     changes: list[tuple[int, int, str]] = []
-    left = {comment.text: comment for comment in new.comments if not comment.is_tail}
+    remaining = {comment.text: comment for comment in new.comments if not comment.is_tail}
     for comment in old.comments:
         gone = comment.owner not in new.spots
         if not (gone or lost[comment.text] > 0 or _FOR_US.match(comment.text)):
@@ -92,8 +92,8 @@ def keep(before: str, after: str) -> str:
             lost[comment.text] -= 1
         elif target is None:
             continue
-        elif gone and comment.text in left:  # it stayed behind where the pair was
-            start = new.ground.line_start(left.pop(comment.text).start)
+        elif gone and comment.text in remaining:  # it stayed behind where the pair was
+            start = new.source.line_start(remaining.pop(comment.text).start)
             changes.append((start, new.text.find("\n", start) + 1 or len(new.text), ""))
         elif not _FOR_US.match(comment.text):
             continue
@@ -115,7 +115,7 @@ def _spots(node: Node, path: Pointer) -> Iterator[tuple[Pointer, tuple[Node, Nod
             yield from _spots(item, (*path, index))
 
 
-def _moved_to(owner: Pointer, old: Page, new: Page, added: list[Pointer]) -> Pointer | None:
+def _moved_to(owner: Pointer, old: CommentedText, new: CommentedText, added: list[Pointer]) -> Pointer | None:
     """Return where a pair stands now that did not stand there before: the same key and value, as near as can be."""
     if not owner or isinstance(owner[-1], int):
         return None
@@ -128,18 +128,18 @@ def _common(one: Pointer, other: Pointer) -> int:
     return next((at for at, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
-def _placed(comment: Comment, target: Pointer | None, old: Page, new: Page) -> tuple[int, str]:
+def _placed(comment: KeptComment, target: Pointer | None, old: CommentedText, new: CommentedText) -> tuple[int, str]:
     """Return where a comment goes in the new text, and the text to put there."""
     if target is not None:
         key, value = new.spots[target]
-        end = new.ground.line_end(max(key.end, value.start))
+        end = new.source.line_end(max(key.end, value.start))
         if comment.is_tail and "#" not in new.text[key.end : end]:
             return end, f"  {comment.text}"
         return _line_above(key, comment.text, new)
     return _where_it_stood(comment, old, new)
 
 
-def _where_it_stood(comment: Comment, old: Page, new: Page) -> tuple[int, str]:
+def _where_it_stood(comment: KeptComment, old: CommentedText, new: CommentedText) -> tuple[int, str]:
     """Return the place of a comment whose owner is gone: below what stood before it, or above what follows."""
     owner = comment.owner
     if not owner:
@@ -150,20 +150,20 @@ def _where_it_stood(comment: Comment, old: Page, new: Page) -> tuple[int, str]:
     for path in reversed(siblings[: siblings.index(owner)]):
         if path in new.spots:
             key, value = new.spots[path]
-            end = new.ground.line_end(max(new.ground.content_end(value), key.end))
-            return end, f"\n{' ' * new.ground.column(key.start)}{comment.text}"
+            end = new.source.line_end(max(new.source.content_end(value), key.end))
+            return end, f"\n{' ' * new.source.column(key.start)}{comment.text}"
     following = [path for path in siblings[siblings.index(owner) + 1 :] if path in new.spots]
     if following:
         return _line_above(new.spots[following[0]][0], comment.text, new)
     around = owner[:-1]
     while around and around not in new.spots:
-        return _where_it_stood(Comment(comment.text, around, comment.start, is_tail=False), old, new)
+        return _where_it_stood(KeptComment(comment.text, around, comment.start, is_tail=False), old, new)
     return _line_above(new.spots[around][0], comment.text, new) if around else (0, f"{comment.text}\n")
 
 
-def _line_above(key: Node, text: str, new: Page) -> tuple[int, str]:
-    start = new.ground.line_start(key.start)
-    line = new.text[start : new.ground.line_end(start)]
+def _line_above(key: Node, text: str, new: CommentedText) -> tuple[int, str]:
+    start = new.source.line_start(key.start)
+    line = new.text[start : new.source.line_end(start)]
     return start, f"{line[: len(line) - len(line.lstrip(' '))]}{text}\n"
 
 

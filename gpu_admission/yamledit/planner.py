@@ -53,7 +53,7 @@ class Planner:
     """Plans operations on one document, given as its text and its tree. Raises EditRefused."""
 
     def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
-        self._ground = SourceText(text)
+        self._source = SourceText(text)
         self._root = root
         self._layout = Layout(text, root, is_json=is_json)
 
@@ -79,7 +79,7 @@ class Planner:
         _refuse_anchored(parent)
         if not isinstance(parent, Mapping | Sequence):
             raise EditRefusedError("there is neither a map nor a list to add to")
-        if not self._ground.children(parent):
+        if not self._source.children(parent):
             return self._fill(slots, parent, {str(token): value} if isinstance(parent, Mapping) else [value])
         if isinstance(parent, Mapping):
             return self._insert_pair(parent, str(token), value)
@@ -91,17 +91,17 @@ class Planner:
     # Values -------------------------------------------------------------------------------------------------------
 
     def _replace(self, slot: Slot, value: Any) -> list[Splice]:
-        ground, node, end = self._ground, slot.node, self._ground.content_end(slot.node)
+        source, node, end = self._source, slot.node, self._source.content_end(slot.node)
         if slot.holder.flow:
             return [Splice(node.start, end, self._in_flow(slot, value))]
-        behind = ground.behind_indicator(slot)
-        on_its_line = behind < node.start <= ground.line_end(behind)
+        behind = source.behind_indicator(slot)
+        on_its_line = behind < node.start <= source.line_end(behind)
         if slot.pair is not None and isinstance(value, dict | list) and value:
-            ground.keep_comments(behind, end)
-            below = ground.line_end(end)
+            source.keep_comments(behind, end)
+            below = source.line_end(end)
             return [Splice(behind, end, ""), Splice(below, below, self._lines_below(slot, value))]
         start = node.start if on_its_line else behind
-        ground.keep_comments(start, end)
+        source.keep_comments(start, end)
         return [Splice(start, end, ("" if on_its_line else " ") + self._in_line(slot, value))]
 
     def _fill(self, slots: list[Slot], empty: Collection, value: Any) -> list[Splice]:
@@ -120,24 +120,24 @@ class Planner:
         if not isinstance(value, dict | list) or not value:
             return self._scalar(slot.node, value)
         first, *others = emit.block(value, self._layout)
-        return first + self._lines(others, " " * (self._ground.column(slot.holder.start) + 2))
+        return first + self._lines(others, " " * (self._source.column(slot.holder.start) + 2))
 
     def _scalar(self, old: Node, value: Any) -> str:
         """Return a scalar, a string in the quotes of the string that it replaces."""
         style = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
-        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes)
+        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes, self._layout.needed)
 
     def _spread_or_flow(self, index: int, value: Any) -> str:
         """Return a value between brackets, over lines where it is JSON that is written over lines."""
-        if not self._layout.is_json or "\n" not in self._ground.text:
+        if not self._layout.is_json or "\n" not in self._source.text:
             return emit.flow(value, self._layout)
-        line = self._ground.text[self._ground.line_start(index) : index]
+        line = self._source.text[self._source.line_start(index) : index]
         return emit.spread(value, self._layout, line[: len(line) - len(line.lstrip(" \t"))])
 
     def _lines_below(self, slot: Slot, value: Any) -> str:
         assert slot.pair is not None  # noqa: S101 - for mypy; only values of keys go below
         indent = self._layout.unit if isinstance(value, dict) else self._layout.list_indent
-        indent = " " * self._ground.column(slot.pair.key.start) + indent
+        indent = " " * self._source.column(slot.pair.key.start) + indent
         return self._lines(emit.block(value, self._layout), indent)
 
     def _lines(self, lines: list[str], indent: str) -> str:
@@ -147,40 +147,40 @@ class Planner:
     # Children -----------------------------------------------------------------------------------------------------
 
     def _insert_pair(self, mapping: Mapping, key: str, value: Any) -> list[Splice]:
-        ground, last = self._ground, len(mapping.pairs) - 1
+        source, last = self._source, len(mapping.pairs) - 1
         if mapping.flow:
-            name = emit.scalar(key, self._layout.quotes)
-            start = ground.child_start(mapping, last)
+            name = emit.scalar(key, self._layout.quotes, self._layout.needed)
+            start = source.child_start(mapping, last)
             return self._append_to_flow(
                 start,
-                ground.child_end(mapping, last),
+                source.child_end(mapping, last),
                 f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}",
             )
-        indent = " " * ground.column(mapping.pairs[0].key.start)
-        below = ground.below(ground.child_end(mapping, last), len(indent))
+        indent = " " * source.column(mapping.pairs[0].key.start)
+        below = source.below(source.child_end(mapping, last), len(indent))
         return [Splice(below, below, self._lines(emit.pair(key, value, self._layout), indent))]
 
     def _insert_item(self, sequence: Sequence, at: int, value: Any) -> list[Splice]:
-        ground, last = self._ground, len(sequence.items) - 1
+        source, last = self._source, len(sequence.items) - 1
         if sequence.flow and at > last:
-            start = ground.child_start(sequence, last)
-            return self._append_to_flow(start, ground.child_end(sequence, last), self._spread_or_flow(start, value))
-        start = ground.child_start(sequence, at) if at <= last else 0
+            start = source.child_start(sequence, last)
+            return self._append_to_flow(start, source.child_end(sequence, last), self._spread_or_flow(start, value))
+        start = source.child_start(sequence, at) if at <= last else 0
         if sequence.flow:
             text = self._spread_or_flow(start, value)
             return [Splice(start, start, f"{text},{self._separation(start)}")]
-        lines, indent = emit.list_item(value, self._layout), " " * ground.column(sequence.start)
+        lines, indent = emit.list_item(value, self._layout), " " * source.column(sequence.start)
         if at == 0:
             return [Splice(start, start, f"{self._layout.newline}{indent}".join([*lines, ""]))]
-        end = ground.child_end(sequence, at - 1)
-        below = ground.below(end, len(indent)) if at > last else ground.line_end(end)
+        end = source.child_end(sequence, at - 1)
+        below = source.below(end, len(indent)) if at > last else source.line_end(end)
         return [Splice(below, below, self._lines(lines, indent))]
 
     def _append_to_flow(self, start: int, end: int, text: str) -> list[Splice]:
         """Plan a new last child between brackets, behind one that stands at text[start:end]."""
-        line_end = self._ground.line_end(end)
+        line_end = self._source.line_end(end)
         separation = self._separation(start)
-        if self._ground.text[end:line_end].lstrip().startswith("#"):
+        if self._source.text[end:line_end].lstrip().startswith("#"):
             return [
                 Splice(end, end, ","),
                 Splice(line_end, line_end, f"{self._layout.newline}{separation.strip(chr(10))}{text}"),
@@ -189,45 +189,45 @@ class Planner:
 
     def _separation(self, start: int) -> str:
         """Return what stands between a comma and a flow child at this place: a new line, if it has its own."""
-        indentation = self._ground.indentation(start)
+        indentation = self._source.indentation(start)
         return self._layout.space if indentation is None else self._layout.newline + indentation
 
     # Removing -----------------------------------------------------------------------------------------------------
 
     def _remove(self, slots: list[Slot]) -> list[Splice]:
-        slot, ground = slots[-1], self._ground
-        holder, at, last = slot.holder, slot.index, len(ground.children(slot.holder)) - 1
+        slot, source = slots[-1], self._source
+        holder, at, last = slot.holder, slot.index, len(source.children(slot.holder)) - 1
         if last == 0:
             return self._empty(slots[:-1], holder)
-        start, end = ground.child_start(holder, at), ground.child_end(holder, at)
+        start, end = source.child_start(holder, at), source.child_end(holder, at)
         if holder.flow:
             if at == last:
-                start = ground.child_end(holder, at - 1)
+                start = source.child_end(holder, at - 1)
             else:
-                end = ground.child_start(holder, at + 1)
-        elif ground.indentation(start) is not None:
+                end = source.child_start(holder, at + 1)
+        elif source.indentation(start) is not None:
             return [self._whole_lines(start, end)]
         elif at == last:
             raise EditRefusedError(UNUSUAL)
         else:
-            behind, end = ground.line_end(end), ground.child_start(holder, at + 1)
-            ground.keep_comments(behind, end)
+            behind, end = source.line_end(end), source.child_start(holder, at + 1)
+            source.keep_comments(behind, end)
         return [Splice(start, end, "")]
 
     def _empty(self, slots: list[Slot], holder: Collection) -> list[Splice]:
         """Plan the removal of an only child: an empty collection stays."""
         nothing: dict[str, Any] | list[Any] = {} if isinstance(holder, Mapping) else []
-        start, end = self._ground.child_start(holder, 0), self._ground.child_end(holder, 0)
+        start, end = self._source.child_start(holder, 0), self._source.child_end(holder, 0)
         if not slots:
-            return [Splice(holder.start, self._ground.content_end(holder), emit.flow(nothing, self._layout))]
-        if holder.flow or self._ground.indentation(start) is None:
+            return [Splice(holder.start, self._source.content_end(holder), emit.flow(nothing, self._layout))]
+        if holder.flow or self._source.indentation(start) is None:
             return self._replace(slots[-1], nothing)
-        behind = self._ground.behind_indicator(slots[-1])
+        behind = self._source.behind_indicator(slots[-1])
         return [Splice(behind, behind, f" {emit.flow(nothing, self._layout)}"), self._whole_lines(start, end)]
 
     def _whole_lines(self, start: int, end: int) -> Splice:
-        line_break = self._ground.text.find("\n", end)
-        return Splice(self._ground.line_start(start), line_break + 1 or len(self._ground.text), "")
+        line_break = self._source.text.find("\n", end)
+        return Splice(self._source.line_start(start), line_break + 1 or len(self._source.text), "")
 
 
 def _slots(steps: list[NodeStep]) -> list[Slot]:

@@ -34,7 +34,7 @@ EXAMPLES = {
     "volcano-vgpu": ("volcano-vgpu", []),
 }
 SHARED = {backend.name for backend in registry.ALL} - {"exclusive"}
-# What a pod of 8 GiB asks for once it is admitted, and by which scheduler.
+# What a pod of 8 GiB requests once it is admitted, and by which scheduler.
 ARRIVES = {
     "default": ({"nvidia.com/gpu": 1}, None),
     "strict": ({"nvidia.com/gpu": 1}, None),

@@ -27,6 +27,9 @@ ASCEND = "huawei.com/Ascend910B3"
         {"enflame.com/vgcu": 1, "enflame.com/vgcu-percentage": 22},
         {"kunlunxin.com/vxpu": 1, "kunlunxin.com/vxpu-memory": 24576},
         {"amd.com/gpu": 1, "amd.com/gpumem": 8192, "amd.com/gpucores": 50},
+        {"aws.amazon.com/neuron": 3},
+        {"aws.amazon.com/neuroncore": 1},
+        {"aws.amazon.com/neuroncore": 4},
     ],
 )
 def test_what_hami_serves(limits):
@@ -56,6 +59,8 @@ def test_what_hami_serves(limits):
         ({"kunlunxin.com/vxpu-memory": 24576}, ["GPU102"]),
         ({"amd.com/gpu": 1, "amd.com/gpucores": 0}, ["GPU108"]),
         ({"amd.com/gpumem": 8192}, ["GPU102"]),
+        ({"aws.amazon.com/neuroncore": 3}, ["GPU102"]),
+        ({"aws.amazon.com/neuron": 1, "aws.amazon.com/neuroncore": 2}, ["GPU102"]),
     ],
 )
 def test_what_it_drops_or_refuses(limits, rules):
@@ -67,6 +72,11 @@ def test_its_scheduler_is_set_for_its_own_words_only():
     spec = admitted(HAMI, pod({"hygon.com/dcunum": 1, "hygon.com/dcumem": 2048}))[0]["spec"]
     assert spec["schedulerName"] == "hami-scheduler"
     assert admitted(HAMI, pod({"huawei.com/Ascend910": 8}))[0]["spec"]["schedulerName"] == "default-scheduler"
+
+
+@pytest.mark.parametrize("name", ["exclusive", "kai", "volcano"])
+def test_neurons_names_say_nothing_about_hami_elsewhere(name):
+    assert found(policy(name), pod({"aws.amazon.com/neuroncore": 3})) == []
 
 
 def test_every_container_is_looked_at():

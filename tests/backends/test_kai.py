@@ -175,7 +175,7 @@ WRONG = [
     ({REQUEST: 4096}, "GPU102", "above zero"),
     ({REQUEST: "4GiB"}, "GPU102", "such as 8Gi"),
     ({REQUEST: "4Gi", LIMIT: "x"}, "GPU102", "above zero"),
-    ({REQUEST: "8Gi", LIMIT: "4Gi"}, "GPU102", "allows less (4Gi) than the request asks for (8Gi)"),
+    ({REQUEST: "8Gi", LIMIT: "4Gi"}, "GPU102", "allows less (4Gi) than the request requests (8Gi)"),
     ({"gpu-memory": "8192", "gpu-memory.limit": "4Gi"}, "GPU102", "allows less (4Gi)"),
     ({"gpu-fraction": "0.5", "gpu-fraction.limit": "0.25"}, "GPU102", "allows no more"),
     ({"gpu-fraction": "0.5", "gpu-fraction.limit": "0.50"}, "GPU102", "allows no more"),
@@ -232,7 +232,7 @@ def test_nothing_of_it_is_carried_elsewhere_either(annotations, rule, _said):
         ({"gpu-fraction": "0.5", "gpu-fraction.limit": "0.75"}, "may grow from 0.5 of a card to 0.75"),
         ({"gpu-fraction": "0.5", PORTION: "0.75"}, "may grow from 0.5 of a card to 0.75"),
         ({REQUEST: "4Gi", MODE: "sm-sharing"}, "sm-sharing"),
-        ({REQUEST: "4Gi", of("main", "gpu-compute.word-of-tomorrow"): "x"}, "known to nobody but KAI"),
+        ({REQUEST: "4Gi", of("main", "gpu-compute.word-of-tomorrow"): "x"}, "known only to KAI"),
     ],
 )
 def test_what_only_kai_can_do_is_refused_elsewhere_and_never_dropped(annotations, said):
@@ -287,7 +287,7 @@ def test_it_means_the_same_as_the_older_annotation_to_every_backend(name):
         ({"gpu-memory": "lots"}, "GPU102", 'such as "8192"'),
         ({"gpu-memory": "8"}, "GPU106", 'write gpu-memory: "8192"'),
         ({"gpu-memory": "8388608"}, "GPU106", 'write gpu-memory: "8192"'),
-        ({"gpu-fraction": "1"}, "GPU108", "or ask for whole cards: nvidia.com/gpu: 1"),
+        ({"gpu-fraction": "1"}, "GPU108", "or request whole cards: nvidia.com/gpu: 1"),
     ],
 )
 def test_the_advice_says_what_was_probably_meant(written, rule, said):

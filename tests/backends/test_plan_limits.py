@@ -23,7 +23,7 @@ def test_one_container_too_many_to_translate_is_one_error_and_no_patch(name):
     assert [(each.rule, each.severity, each.pointer[:4]) for each in found] == [
         ("GPU102", "error", ("spec", "containers", 0, "resources"))
     ]
-    assert "in a pod where 513 containers ask for GPUs in other words than this cluster's" in found[0].message
+    assert "in a pod where 513 containers request GPUs in names other than this cluster's" in found[0].message
     assert "at most 512" in found[0].message
     assert not any(operation.rule == "GPU101" for operation in mutation.patch)
 

@@ -69,7 +69,7 @@ WRITTEN = [
         {MEM: "1500Mi"},
         {"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 2},
     ),
-    # a card rounded down to whole units: all of it is asked for as a whole card
+    # a card rounded down to whole units: all of it is requested as a whole card
     (
         policy("volcano-vgpu", [{"model": "H100-80", "memory": "81559Mi"}], memoryFactor=1024),
         {MEM: "81559Mi"},
@@ -202,7 +202,7 @@ def test_own_words_with_the_backends_scheduler_are_left_too(target, scheduler, w
 # policy, limits -> the one rule that speaks, and a part of what it says
 REFUSED = [
     (policy("exclusive"), {MEM: "8Gi", CORE: "30"}, "GPU102", "30 percent of a GPU's compute"),
-    (policy("exclusive", vendor="amd"), {MEM: "8Gi"}, "GPU102", "no node label tells"),
+    (policy("exclusive", vendor="amd"), {MEM: "8Gi"}, "GPU102", "no node label shows"),
     (policy("exclusive", ["A100-40"]), {MEM: "64Gi"}, "GPU105", "A100-40, has 40Gi"),
     (policy("time-slicing"), {MEM: "8Gi", COUNT: "2"}, "GPU104", "2 shares"),
     (policy("time-slicing", failRequestsGreaterThanOne=True), {GPU: "2"}, "GPU104", "2 shares"),
@@ -225,7 +225,7 @@ REFUSED = [
     (policy("gpushare"), {MEM: "8Gi", CORE: "100"}, "GPU102", "shares memory only"),
     (policy("time-slicing"), {MEM: "8Gi", CORE: "100"}, "GPU102", "promises nobody"),
     (policy("kai"), {MEM: "8Gi", CORE: "100"}, "GPU102", "shares memory only"),
-    (policy("gpushare"), {COUNT: "1"}, "GPU102", "has no word for one"),
+    (policy("gpushare"), {COUNT: "1"}, "GPU102", "cannot express"),
     (policy("gpushare", [{"model": "x", "memory": "81559Mi"}]), {MEM: "79.5Gi"}, "GPU102", "counts 79 on a card"),
     (policy("gpushare", ["A100-40"]), {"aliyun.com/gpu-mem": "41"}, "GPU105", "A100-40, has 40Gi"),
     (policy("gpushare"), {"nvidia.com/mig-1g.10gb": "1"}, "GPU102", "15 percent"),
@@ -245,7 +245,7 @@ REFUSED = [
         policy("hami"),
         {GPU: "1", "nvidia.com/gpumem": "3000", "nvidia.com/gpumem-percentage": "50"},
         "GPU102",
-        "takes one of them",
+        "uses only one of them",
     ),
     (policy("hami", ["A100-40"]), {GPU: "1", "nvidia.com/gpumem": "65536"}, "GPU105", "64Gi on one GPU"),
     (
@@ -258,7 +258,7 @@ REFUSED = [
     (policy("kai"), {MEM: "8Gi", CORE: "30"}, "GPU102", "shares memory only"),
     (policy("koordinator"), {CORE: "30"}, "GPU102", "no amount of memory"),
     (policy("dra", template=None), {MEM: "8Gi"}, "GPU102", "names no ResourceClaimTemplate"),
-    (policy("dra"), {MEM: "8Gi", CORE: "30"}, "GPU102", "what a claim gives is said by its template"),
+    (policy("dra"), {MEM: "8Gi", CORE: "30"}, "GPU102", "what a claim gives is set by its template"),
 ]
 
 

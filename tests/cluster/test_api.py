@@ -65,7 +65,7 @@ def test_a_pod_uses_its_service_account_and_reads_the_token_anew(cluster, tmp_pa
 @pytest.mark.parametrize("answer", [[], {}, {"metadata": None}, {"metadata": {"name": "x"}}, None, "text"])
 def test_an_answer_that_is_no_object(cluster, answer, monkeypatch):
     monkeypatch.setattr(cluster, "handle", lambda method, path, body: (200, answer))
-    with pytest.raises(StoreError, match="the API server's answer is no object"):
+    with pytest.raises(StoreError, match="the API server's response is not an object"):
         connect("here").get("Secret", "certs", "ns")
 
 

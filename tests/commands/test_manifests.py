@@ -63,7 +63,7 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
         (["--port", "0"], "--port: 0 is not between 1 and 65535"),
         (["--port", "65536"], "--port: "),
-        (["--name", ""], "--name: '' is not a name that Kubernetes takes"),
+        (["--name", ""], "--name: '' is not a valid Kubernetes name"),
         (["--name", "Two Words"], "--name: "),
         (["--name", "a\n"], "--name: "),
         (["--name", "a" * 254], "--name: "),
@@ -103,6 +103,6 @@ def test_a_bundle_is_of_certificates_alone(manifests, tmp_path):
     path = tmp_path / "ca.crt"
     for text in ("", "-----BEGIN CERTIFICATE-----\n-----BEGIN PRIVATE KEY-----\n"):
         path.write_text(text)
-        assert manifests("--ca-bundle", path)[2].endswith("is no PEM bundle of certificates alone\n")
+        assert manifests("--ca-bundle", path)[2].endswith("is not a PEM bundle of certificates only\n")
     path.write_text("-----BEGIN CERTIFICATE-----\n")
     assert manifests("--ca-bundle", path, "--only", "webhooks")[0] == 0

@@ -139,7 +139,7 @@ class TestRefusals:
             (["--bind", "nowhere"], "bind: 'nowhere' is not HOST:PORT"),
             (["--bind", "192.0.2.1:8443"], "bind: 192.0.2.1:8443: "),
             (["--bind", "127.0.0.1:0", "--tls-cert", "/no/such.crt", "--tls-key", "k"], "tls-cert: /no/such.crt: there is no such file"),
-            (["--bind", "127.0.0.1:0", "--tls-cert", "x"], "one is no use without the other"),
+            (["--bind", "127.0.0.1:0", "--tls-cert", "x"], "must be given together"),
             (["--http", "--self-signed", "x"], "exclude one another"),
             (["--secret", "x"], "secret: 'x' is not NAMESPACE/NAME"),
             (["--secret", "a/b/c"], "secret: 'a/b/c' is not NAMESPACE/NAME"),
@@ -229,7 +229,7 @@ def test_a_server_that_cannot_begin_leaves_nothing_in_memory():
         "    def __init__(self, app): print(os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
         "    def run(self): sys.exit(3)\n"
         "server.Arbiter = Broken\n"
-        "print(server.serve(settings.Settings(http=True)), os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
+        "print(server.serve(settings.ServerSettings(http=True)), os.path.isdir(os.environ['PROMETHEUS_MULTIPROC_DIR']))\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60, check=True

@@ -19,12 +19,12 @@ OF_AMOUNTS = {"backends/kai.py", "backends/checks.py", "rules/placement/gpu208_t
         ("memory_factor", ["memoryFactor"], "; did you mean 'memoryFactor'?"),
         ("memory-factor", ["memoryFactor", "memory-faktor"], "; did you mean 'memoryFactor'?"),
         ("GPUOOl", ["GPU001", "GPU002"], "; did you mean 'GPU001'?"),
-        ("zzzzzzzzz", ["b", "a"], "; valid are: b, a"),
+        ("zzzzzzzzz", ["b", "a"], "; choose from: b, a"),
         ("zzzzzzzzz", [], ""),
         ("zzzzzzzzz", [f"word{number}" for number in range(17)], ""),
-        ("", ["default"], "; valid are: default"),
-        ("\x1b[31m", ["default"], "; valid are: default"),
-        ("x" * 1_000_000, ["default"], "; valid are: default"),
+        ("", ["default"], "; choose from: default"),
+        ("\x1b[31m", ["default"], "; choose from: default"),
+        ("x" * 1_000_000, ["default"], "; choose from: default"),
     ],
 )
 def test_clause(word, words, clause):

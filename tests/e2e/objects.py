@@ -1,6 +1,6 @@
 """What tests make in the cluster that all of them share, and how it goes again.
 
-All files of a run share one cluster, in any order: what one of them leaves, the others find. A pod that asks for
+All files of a run share one cluster, in any order: what one of them leaves, the others find. A pod that requests
 GPUs is bound to the first node that has some, by a scheduler that may be started only then.
 """
 

@@ -1,6 +1,6 @@
 """Conditions and rules on a real API server, both ways: whoever a rule speaks of is shown to it, and nobody else.
 
-``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` ask for more pods, and others.
+``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` request more pods, and others.
 """
 
 import concurrent.futures

@@ -170,7 +170,7 @@ def concerns(policy, user, namespace):
         "namespace": namespace, "object": pod(), "userInfo": {"username": user},
     }  # fmt: skip
     review = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
-    return decide.is_in_scope(admission_review.read(json.dumps(review).encode()), policy)
+    return decide.is_in_scope(admission_review.decode(json.dumps(review).encode()), policy)
 
 
 class TestWhileTheWebhookIsDown:

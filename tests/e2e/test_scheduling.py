@@ -57,7 +57,7 @@ def pod(tolerations=None, **metadata):
 
 
 def asking(api):
-    """How many pods ask for GPUs, by namespace."""
+    """How many pods request GPUs, by namespace."""
     pods = api.get("/api/v1/pods").object["items"]
     return Counter(
         one["metadata"]["namespace"]

@@ -68,7 +68,7 @@ class TestCreation:
         assert refused.status == 403
         assert refused.object["reason"] == "Forbidden"
         assert 'admission webhook "mutate.gpu-admission.io" denied the request: GPU003 ' in refused.message
-        assert f'container "train" asks for {GPU}: "500m" in limits' in refused.message
+        assert f'container "train" requests {GPU}: "500m" in limits' in refused.message
         assert "write a whole number" in refused.message
 
     def test_every_mistake_is_named_at_once(self, api, namespace):
@@ -96,7 +96,7 @@ class TestKubectl:
         assert done.stdout == ""
         assert done.stderr.startswith(
             'Error from server (Forbidden): error when creating "STDIN": admission webhook "mutate.gpu-admission.io" '
-            f'denied the request: GPU003 container "train" asks for {GPU}: "500m" in limits, '
+            f'denied the request: GPU003 container "train" requests {GPU}: "500m" in limits, '
         )
         assert "[/spec/containers/0/resources/limits/nvidia.com~1gpu]" in done.stderr
 
@@ -104,7 +104,7 @@ class TestKubectl:
         done = self.apply(cluster, deployment(pod(container({"nvidia.com/gpus": 1}))), namespace)
         assert done.returncode == 0
         assert done.stdout == "deployment.apps/d created\n"
-        assert done.stderr.startswith('Warning: GPU007 container "train" asks for nvidia.com/gpus: ')
+        assert done.stderr.startswith('Warning: GPU007 container "train" requests nvidia.com/gpus: ')
         assert done.stderr.count("\n") == 1
 
     def test_dry_run_shows_the_pod_as_it_would_be(self, cluster, api, namespace):

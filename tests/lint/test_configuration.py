@@ -73,24 +73,24 @@ class TestDiscovery:
             "format: json\nfail_on: error\n",
             ".gpu-lint.yaml:2: unknown option 'fail_on'; did you mean 'fail-on'",
         ),
-        (".gpu-lint.yaml", "format: xml\n", ".gpu-lint.yaml:1: format wants one of text"),
-        (".gpu-lint.yaml", "jobs: true\n", "jobs wants a number"),
-        (".gpu-lint.yaml", "quiet: 1\n", "quiet wants true or false"),
-        (".gpu-lint.yaml", "exclude: [1]\n", "exclude wants a text or a list"),
-        (".gpu-lint.yaml", "policy: []\n", "policy wants a text"),
-        (".gpu-lint.yaml", "- a\n", "holds one mapping"),
+        (".gpu-lint.yaml", "format: xml\n", ".gpu-lint.yaml:1: format: expected one of text"),
+        (".gpu-lint.yaml", "jobs: true\n", "jobs: expected an integer"),
+        (".gpu-lint.yaml", "quiet: 1\n", "quiet: expected true or false"),
+        (".gpu-lint.yaml", "exclude: [1]\n", "exclude: expected a string or a list"),
+        (".gpu-lint.yaml", "policy: []\n", "policy: expected a string"),
+        (".gpu-lint.yaml", "- a\n", "a single mapping"),
         (".gpu-lint.yaml", "a: [\n", ".gpu-lint.yaml:"),
         (".gpu-lint.yaml", "explain: GPU001\n", "unknown option 'explain'"),
         (".gpu-lint.yaml", "select: [GPU999]\n", "there is no rule 'GPU999'"),
-        (".gpu-lint.yaml", "per-file-ignores: [a]\n", "wants a mapping"),
-        (".gpu-lint.yaml", "per-file-ignores: {a: 1}\n", "wants a rule or a list"),
+        (".gpu-lint.yaml", "per-file-ignores: [a]\n", "expected a mapping"),
+        (".gpu-lint.yaml", "per-file-ignores: {a: 1}\n", "expected a rule or a list"),
         (".gpu-lint.yaml", "per-file-ignores: {a: GPU999}\n", "there is no rule 'GPU999'"),
         (
             "pyproject.toml",
             "[tool.gpu-lint]\n\nselct = 1\n",
             "pyproject.toml:3: unknown option 'selct'; did you mean 'select'",
         ),
-        ("pyproject.toml", "[tool]\ngpu-lint = 1\n", "tool.gpu-lint is a table"),
+        ("pyproject.toml", "[tool]\ngpu-lint = 1\n", "tool.gpu-lint must be a table"),
         ("pyproject.toml", "[tool.gpu-lint\n", "pyproject.toml: is not TOML"),
         ("pyproject.toml", b"gpu-lint \xff", "is not TOML"),
     ],
@@ -139,7 +139,7 @@ class TestBaseline:
         lint.write("a.yaml")
         lint(".", "--write-baseline", "baseline.json")
         lint.write("a.yaml", CLEAN)
-        assert "1 of the baseline found no more" in lint(".", "--baseline", "baseline.json").err
+        assert "1 of the baseline no longer matched" in lint(".", "--baseline", "baseline.json").err
 
     def test_known_findings_are_not_fixed(self, lint):
         lint.write("a.yaml")

@@ -157,7 +157,7 @@ def test_what_cannot_be_edited_is_left_alone_and_named(lint):
     result = lint(".", "--fix")
     assert result.code == 1
     assert "a.yaml:" in result.err
-    assert "left alone: GPU001: " in result.err
+    assert "not changed: GPU001: " in result.err
     assert "limits" in lint.read("b.yaml")
     fixed = lint.read("a.yaml")
     assert fixed.startswith(ANCHORED[: ANCHORED.index("    - name: three")])
@@ -172,7 +172,7 @@ def test_an_editor_that_refuses_everything_leaves_the_file(lint, monkeypatch):
     lint.write("a.yaml")
     result = lint("a.yaml", "--fix")
     assert result.code == 1
-    assert "a.yaml:3:1: notice: left alone: GPU001: not today" in result.err
+    assert "a.yaml:3:1: notice: not changed: GPU001: not today" in result.err
     assert lint.read("a.yaml") == POD
 
 

@@ -185,7 +185,7 @@ OTHER = {
     "a chart": "apiVersion: v2\nname: gpu\nversion: 1.0.0\n",
     "values": "kind: DaemonSet\nimage: gpu\nresources: {limits: {nvidia.com/gpu: 1}}\n",
     "a list": "- gpu\n",
-    "a text": "gpu\n",
+    "a string": "gpu\n",
     "compose": "services: {gpu: {image: x}}\n",
     "settings": "spec: {gpu: 1}\n",
     "nothing": "# Source: gpu.yaml\n---\n",
@@ -200,7 +200,7 @@ def test_what_lacks_its_type_is_reported(lint, name):
     (error,) = result.json["errors"]
     assert "Kubernetes cannot tell what it is" in error["message"]
     assert error["line"] >= 1
-    assert ("(apiVersion: stands in a comment)" in error["message"]) is (name == "glued")
+    assert ("(apiVersionis in a comment)" in error["message"]) is (name == "glued")
 
 
 @pytest.mark.parametrize("name", OTHER)

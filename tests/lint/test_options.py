@@ -104,9 +104,9 @@ def test_exit_status(lint, content, argv, code):
         (["--ignore", "misplaced-gpu"], "did you mean 'misplaced-gpu-resource'"),
         (["--explain", "request-without-limits"], "did you mean 'request-without-limit'"),
         (["-o", "sarfi=x"], "did you mean 'sarif'"),
-        (["-o", "json="], "names no file"),
+        (["-o", "json="], "not a file name"),
         (["-o", "missing/x.json"], "no directory missing"),
-        (["-f"], "wants one of text"),
+        (["-f"], "expected one of text"),
     ],
 )
 def test_wrong_usage_names_the_nearest_valid_word(lint, argv, said):

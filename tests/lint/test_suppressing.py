@@ -69,7 +69,7 @@ def test_silenced(lint, content):
         (annotated("GPU003"), "a.yaml:6:5: notice: the suppression of GPU003 matches nothing"),
         (annotated("missing-tolerations"), "did you mean 'missing-toleration'"),
         (annotated("!?"), "names no rule"),
-        (annotated(5), "is no text"),
+        (annotated(5), "is not a string"),
         (
             annotated("GPU001").replace("io/ignore", "io/ignroe"),
             "a.yaml:6:5: notice: silences nothing; did you mean 'gpu-admission.io/ignore'?",
@@ -82,10 +82,10 @@ def test_what_silences_nothing_is_said_and_breaks_nothing_more(lint, content, sa
     result = lint("a.yaml")
     if said is not None:
         assert said in result.err
-        assert result.code == (2 if said == "is no text" else 1)  # the API server does not decode that either
+        assert result.code == (2 if said == "is not a string" else 1)  # the API server does not decode that either
         assert "GPU001" in result.out
     clean = lint("a.yaml", "--fail-on", "never")
-    assert clean.code == (0 if said and said != "is no text" else 2)
+    assert clean.code == (0 if said and said != "is not a string" else 2)
 
 
 def test_a_notice_alone_leaves_the_run_clean_and_is_in_the_reports(lint):

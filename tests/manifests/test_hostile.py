@@ -50,7 +50,7 @@ HOSTILE = {
     "too large": ("#" * (MAX_BYTES + 1), f"larger than {MAX_BYTES // MIB} MiB"),
     "surrogate escape": ('a: "\\ud800"', "an escape sequence that is not a Unicode character"),
     "absurd escape": ('a: "\\UFFFFFFFF"', "an escape sequence that is not a Unicode character"),
-    "unclosed quote": ('a: "' + "x\n" * MIB, "this quoted text is not closed before the end of the file"),
+    "unclosed quote": ('a: "' + "x\n" * MIB, "this quoted string is not closed before the end of the file"),
     "long key": ("x" * 2000 + ": 1\n", "unexpected ':' here"),
     "base64 that is none": ("a: !!binary " + "a" * 1001, "!!binary is not valid base64"),
 }

@@ -74,13 +74,13 @@ def test_what_is_merged_must_be_a_map(text):
         ("~: 1\n", "1:1: null cannot be a key"),
         ("? [a]\n: 1\n", "1:3: a list cannot be a key"),
         ("? {a: b}\n: 1\n", "1:3: a map cannot be a key"),
-        ("a: .inf\n", "1:4: infinity and NaN are no numbers to JSON, and so to Kubernetes"),
+        ("a: .inf\n", "1:4: infinity and NaN are not valid JSON numbers, so Kubernetes cannot read them"),
         ("a: !!int x\n", "1:4: cannot read 'x' as !!int"),
         ("a: *x\n", "1:4: unknown anchor 'x'"),
         ("a: &x [*x]\n", "1:8: the anchor 'x' contains itself"),
-        ("a: b: c\n", "1:5: unexpected ':' here (quote a text that contains ': ')"),
+        ("a: b: c\n", "1:5: unexpected ':' here (quote a string that contains ': ')"),
         ("a:\n\tb: 1\n", "2:1: a tab cannot be used for indentation"),
-        ("a: 'x\nb: 1\n", "1:4: this quoted text is not closed before the end of the file"),
+        ("a: 'x\nb: 1\n", "1:4: this quoted string is not closed before the end of the file"),
     ],
 )
 def test_an_error_says_what_and_where(text, expected):

@@ -8,7 +8,7 @@ from gpu_admission.manifests import syntax_errors, yaml_events
 from gpu_admission.manifests.reader import read
 from gpu_admission.manifests.yaml_loader import MAX_DEPTH
 
-COLON = "unexpected ':' here (quote a text that contains ': ')"
+COLON = "unexpected ':' here (quote a string that contains ': ')"
 TAB = "a tab cannot be used for indentation"
 KEY = "expected a key at the indentation of this mapping"
 ITEM = "expected '- ' at the indentation of this list"
@@ -16,8 +16,8 @@ LIST = "expected ',' or ']' in this list"
 MAPPING = "expected ',' or '}' in this mapping"
 END = "expected '---' or the end of the file"
 INDICATOR = "invalid indicator after '|' or '>'"
-ESCAPE = "invalid escape sequence in a double-quoted text"
-UNCLOSED = "this quoted text is not closed before the end of the file"
+ESCAPE = "invalid escape sequence in a double-quoted string"
+UNCLOSED = "this quoted string is not closed before the end of the file"
 
 YAML = {
     "a: b: c": COLON,
@@ -32,8 +32,8 @@ YAML = {
     "a: [a: b: c]": LIST,
     "{a: 1": MAPPING,
     "a: 'x": UNCLOSED,
-    'a: "x\n...\nb': "this quoted text is not closed before the end of the document",
-    'a: "\\q"': "unknown escape sequence in a double-quoted text",
+    'a: "x\n...\nb': "this quoted string is not closed before the end of the document",
+    'a: "\\q"': "unknown escape sequence in a double-quoted string",
     'a: "\\uZZ"': ESCAPE,
     'a: "\\x': ESCAPE,
     "a: &": "expected a name after '&'",
@@ -57,7 +57,7 @@ YAML = {
     "a: 'it's'": KEY,
     "a: - b": "unexpected '- ' here (a list begins on a line of its own)",
     "a: ? b": "unexpected '? ' here",
-    "a: @b": "unexpected character '@': quote a text that starts with it",
+    "a: @b": "unexpected character '@': quote a string that starts with it",
     "- - a: b\n  c": "expected ':' after this key",
     "[a]b": END,
     '"a" "b"': END,
@@ -65,7 +65,7 @@ YAML = {
 }
 # Refused by libyaml alone; PyYAML's parser in Python reads some of it, and notices some later.
 LIBYAML = {
-    "[a:b, c:]": "unexpected ':' in a plain text (quote it)",
+    "[a:b, c:]": "unexpected ':' in a plain string (quote it)",
     "[" * 2000: "nested deeper than 100 levels",
     "a: |\n \tx": TAB,
     'a: "\\uD800"': "an escape sequence that is not a Unicode character",

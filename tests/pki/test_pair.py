@@ -129,7 +129,7 @@ def test_paths_that_are_no_files(tmp_path):
     (tmp_path / "dangling").symlink_to("nowhere")
     os.mkfifo(tmp_path / "fifo")
     for name, word in [
-        ("loop", "a loop of symbolic links"),
+        ("loop", "a symbolic link loop"),
         ("dangling", "no such file"),
         ("missing", "no such file"),
         ("fifo", "not a regular file"),

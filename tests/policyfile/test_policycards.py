@@ -12,7 +12,7 @@ BAD = [
         "did you mean 'A100-80'",
     ),
     ("{model: mine}", "cards.0.model: there is no card 'mine' in the table: give its memory", ""),
-    ("{model: A100-80, memory: 0}", "cards.0.memory: a card's memory is more than zero", ""),
+    ("{model: A100-80, memory: 0}", "cards.0.memory: a card's memory must be greater than zero", ""),
     ("{model: A100-80, memory: 80}", "cards.0.memory: no GPU has 80 bytes of memory", "such as 80Gi"),
     ("{model: A100-80, memory: 80Ti}", "cards.0.memory: no GPU has", "such as 80Gi"),
     ("{model: A100-80, mig: single}", "cards.0.mig: strategy single cuts a card into one profile", "profile: 1g.10gb"),
@@ -35,8 +35,8 @@ BAD = [
     ),
     ("{model: mine, profiles: [{name: six, memory: 5Gi}]}", "cards.0.profiles.0.name:", ""),
     ("{model: A100-80, memory: eighty}", "cards.0.memory:", ""),
-    ("{model: A100-80, memory: -1Gi}", "cards.0.memory: a card's memory is more than zero", ""),
-    ("{model: A100-80, memory: 1e30}", "cards.0.memory: a card's memory is written with its unit", "such as 80Gi"),
+    ("{model: A100-80, memory: -1Gi}", "cards.0.memory: a card's memory must be greater than zero", ""),
+    ("{model: A100-80, memory: 1e30}", "cards.0.memory: a card's memory needs a unit", "such as 80Gi"),
     ("{model: A100-80, perNode: 0}", "cards.0.perNode:", ""),
 ]
 

@@ -22,12 +22,12 @@ from gpu_admission.reports import (
     sarif,
     text,
 )
-from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, Report
+from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, Report, sentence
 from gpu_admission.reports.style import Style
 
 FORMATS = {
-    "text": lambda report: text.render(report, remarks=True),
-    "concise": lambda report: concise.render(report, remarks=True),
+    "text": lambda report: text.render(report, diagnostics=True),
+    "concise": lambda report: concise.render(report, diagnostics=True),
     "json": json_report.render,
     "sarif": sarif.render,
     "junit": junit.render,
@@ -355,7 +355,7 @@ class TestSentences:
         ("advice", "end"), [("write it", "Write it."), ("nvidia.com/gpu: 1 is right", "nvidia.com/gpu: 1 is right.")]
     )
     def test_a_name_keeps_its_case(self, advice, end):
-        assert junit.said(finding(advice=advice)).endswith(end)
+        assert sentence(finding(advice=advice)).endswith(end)
 
 
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)

@@ -5,7 +5,7 @@ GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
 
 FOUND = (
-    Expected(REQUEST, "error", ['container "train" asks for nvidia.com/gpu: 1', "not in limits", "resources.limits"]),
+    Expected(REQUEST, "error", ['container "train" sets nvidia.com/gpu: 1', "not in limits", "resources.limits"]),
 )
 
 CASES = [
@@ -112,7 +112,7 @@ CASES = [
             "kind": "TrainJob",
             "spec": {"trainer": {"resourcesPerNode": {"requests": {GPU: 2}}}},
         },
-        (Expected("/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu", "error", '"trainer" asks for'),),
+        (Expected("/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu", "error", '"trainer" sets'),),
         {
             "apiVersion": "trainer.kubeflow.org/v1alpha1",
             "kind": "TrainJob",

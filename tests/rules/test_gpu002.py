@@ -15,7 +15,7 @@ CASES = [
     Case(
         "less",
         one({"requests": {GPU: 1}, "limits": {GPU: 2}}),
-        (Expected(REQUEST, "error", ["asks for nvidia.com/gpu: 1 in requests but 2 in limits", "write 2"]),),
+        (Expected(REQUEST, "error", ["sets nvidia.com/gpu: 1 in requests but 2 in limits", "write 2"]),),
         one({"requests": {GPU: 2}, "limits": {GPU: 2}}),
     ),
     Case(

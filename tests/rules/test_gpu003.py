@@ -42,7 +42,7 @@ CASES = [
     Case(
         "half a byte is not",
         one({"limits": {"gpu-admission.io/gpu-mem": 0.5}}),
-        (Expected(LIMITS + "gpu-admission.io~1gpu-mem", "error", ["takes only whole numbers", "8Gi"]),),
+        (Expected(LIMITS + "gpu-admission.io~1gpu-mem", "error", ["only accepts whole numbers", "8Gi"]),),
     ),
     Case(
         "memory in units",
@@ -59,7 +59,7 @@ CASES = [
         Case(
             f"shared by memory: {backend}",
             one({"limits": {GPU: 0.5}}),
-            (Expected(LIMIT, "error", "ask for memory instead: gpu-admission.io/gpu-mem: 8Gi"),),
+            (Expected(LIMIT, "error", "request memory instead: gpu-admission.io/gpu-mem: 8Gi"),),
             policy={"backend": {"name": backend}},
         )
         for backend in ("mig", "gpushare", "volcano", "volcano-vgpu", "hami", "kai", "koordinator", "dra")

@@ -27,7 +27,7 @@ CASES = [
     Case(
         "the reason is given",
         one({"limits": {GPU: "1K"}}),
-        (Expected(LIMIT, "error", ['container "train" asks for nvidia.com/gpu in limits', '"1K"', '"1k"']),),
+        (Expected(LIMIT, "error", ['container "train" sets nvidia.com/gpu in limits', '"1K"', '"1k"']),),
     ),
     Case("both sides alike are one mistake", one({"limits": {GPU: "x"}, "requests": {GPU: "x"}}), (Expected(LIMIT),)),
     Case(

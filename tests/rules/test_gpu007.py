@@ -77,11 +77,11 @@ CASES = [
         )
         for name, known, severity in MISSPELT
     ),
-    *(Case(f"left alone: {name[:40]!r}", one({"limits": {name: 1}})) for name in NOT_MISSPELT),
+    *(Case(f"not changed: {name[:40]!r}", one({"limits": {name: 1}})) for name in NOT_MISSPELT),
     Case(
         "both sides are one mistake",
         one({"limits": {"gpu": 1, "cpu": 1}, "requests": {"gpu": 1}}),
-        (Expected(LIMITS + "gpu", "error", ['container "train" asks for gpu: 1', "without a domain"]),),
+        (Expected(LIMITS + "gpu", "error", ['container "train" requests gpu: 1', "without a domain"]),),
         one({"limits": {GPU: 1, "cpu": 1}, "requests": {GPU: 1}}),
     ),
     Case(
@@ -182,7 +182,7 @@ CASES = [
             "kind": "InferenceService",
             "spec": {"predictor": {"model": {"resources": {"limits": {"gpu": "1"}}}}},
         },
-        (Expected("/spec/predictor/model/resources/limits/gpu", "error", '"model" asks for gpu'),),
+        (Expected("/spec/predictor/model/resources/limits/gpu", "error", '"model" requests gpu'),),
         {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",

@@ -151,7 +151,7 @@ CASES = [
     ),
     Case("a label called like a resource", annotated("labels", {GPU: "1", "aliyun.com/gpu-mem": "8"})),
     Case(
-        "an annotation that repeats what a container asks for",
+        "an annotation that repeats what a container requests",
         annotated("annotations", {"gpu-admission.io/gpu-mem": "8Gi"}, {"limits": {GPU: 1}}),
     ),
     Case(
@@ -174,11 +174,11 @@ CASES = [
         pod(container({}), nodeSelector={GPU: 1}, resourceClaims=[{"name": "gpu", "resourceClaimName": "c"}]),
     ),
     Case(
-        "a count in the nodeSelector of a pod that asks for such a card by another name",
+        "a count in the nodeSelector of a pod that requests such a card by another name",
         pod(container({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
     ),
     Case(
-        "a count in the nodeSelector of a pod that asks for another maker's card",
+        "a count in the nodeSelector of a pod that requests another maker's card",
         pod(container({"limits": {"amd.com/gpu": 1}}), nodeSelector={GPU: "1"}),
         (Expected("/spec/nodeSelector/nvidia.com~1gpu", "warning"),),
         pod(container({"limits": {"amd.com/gpu": 1, GPU: "1"}})),

@@ -67,7 +67,7 @@ CASES = [
     Case(
         "fits no node",
         one({"limits": {GPU: 9}}),
-        (Expected(LIMIT, "warning", ["largest node has 8", "wait for ever"]),),
+        (Expected(LIMIT, "warning", ["largest node has 8", "stay Pending forever"]),),
         policy=NODES,
     ),
     Case(

@@ -82,7 +82,7 @@ CASES = [
             Expected(
                 "/spec/hard/requests.gpu-admission.io~1gpu-mem",
                 "warning",
-                ["limits nothing", "in the words of hami", "names that Pods arrive with"],
+                ["limits nothing", "translates the request for hami", "names that Pods arrive with"],
             ),
         ),
         policy={"backend": {"name": "hami"}},
@@ -121,12 +121,12 @@ CASES = [
     Case(
         "a fraction",
         limit_range(default={GPU: 0.5}),
-        (Expected(ITEM + "default/nvidia.com~1gpu", "error", "no whole number"),),
+        (Expected(ITEM + "default/nvidia.com~1gpu", "error", "not a whole number"),),
     ),
     Case(
         "unreadable",
         limit_range(default={GPU: "half"}),
-        (Expected(ITEM + "default/nvidia.com~1gpu", "error", "no whole number"),),
+        (Expected(ITEM + "default/nvidia.com~1gpu", "error", "not a whole number"),),
     ),
     Case("negative", limit_range(default={GPU: -1}), (Expected(ITEM + "default/nvidia.com~1gpu"),)),
     Case(

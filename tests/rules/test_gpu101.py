@@ -40,7 +40,7 @@ ROWS = [
     Row(
         "portable memory",
         pod(limits({MEM: "8Gi"})),
-        (safe(AT, 'asks for gpu-admission.io/gpu-mem: "8Gi"', "volcano.sh/vgpu-memory: 8192"),),
+        (safe(AT, 'requests gpu-admission.io/gpu-mem: "8Gi"', "volcano.sh/vgpu-memory: 8192"),),
         VGPU,
         pod(limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192})),
     ),
@@ -98,7 +98,7 @@ ROWS = [
     Row(
         "Kueue counts what stands in the template",
         queued("Job", limits({MEM: "8Gi"})),
-        (safe("/spec/template" + AT, f"Kueue counts what stands here, {MEM}", "resources.transformations"),),
+        (safe("/spec/template" + AT, f"Kueue counts what is written here, {MEM}", "resources.transformations"),),
         VGPU,
         queued("Job", limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-memory": 8192})),
     ),
@@ -219,4 +219,4 @@ def test_of_pods_kueue_counts_what_admission_has_left():
         (finding,) = engine.validate(document)
         assert "Kueue" not in finding.advice
     (finding,) = engine.validate(queued("StatefulSet", limits({MEM: "8Gi"})))
-    assert "Kueue counts what stands here" in finding.advice
+    assert "Kueue counts what is written here" in finding.advice

@@ -20,25 +20,25 @@ ROWS = [
     Row(
         "portable and native",
         pod(limits({MEM: "8Gi", "volcano.sh/vgpu-memory": 4096})),
-        mixed("volcano.sh/vgpu-memory", "in the words of two systems", "keep one of the two"),
+        mixed("volcano.sh/vgpu-memory", "in the names of two systems", "keep one of the two"),
         VGPU,
     ),
     Row(
         "portable and a whole GPU",
         pod(limits({MEM: "8Gi", "nvidia.com/gpu": 1})),
-        mixed("nvidia.com/gpu", "asked for twice"),
+        mixed("nvidia.com/gpu", "requested twice"),
         VGPU,
     ),
     Row(
         "two systems that agree",
         pod(limits({"aliyun.com/gpu-mem": 8, "volcano.sh/gpu-memory": 8192})),
-        mixed("volcano.sh/gpu-memory", "asked for twice"),
+        mixed("volcano.sh/gpu-memory", "requested twice"),
         VGPU,
     ),
     Row(
         "Volcano's two plugins",
         pod(limits({"volcano.sh/gpu-memory": 8192, "volcano.sh/vgpu-number": 1})),
-        mixed("volcano.sh/vgpu-number", "asked for twice"),
+        mixed("volcano.sh/vgpu-number", "requested twice"),
         {"backend": {"name": "volcano"}},
     ),
     Row(
@@ -54,7 +54,7 @@ ROWS = [
     Row(
         "two makers in a container",
         pod(limits({"nvidia.com/gpu": 1, "amd.com/gpu": 1})),
-        mixed("amd.com/gpu", "two makers (amd and nvidia)"),
+        mixed("amd.com/gpu", "two vendors (amd and nvidia)"),
     ),
     Row(
         "two makers in a pod, one of them shared",
@@ -70,7 +70,7 @@ ROWS = [
         Row(
             f"two makers in a pod, one of them in the portable names: {name}",
             pod(limits({"amd.com/gpu": 1}), limits({MEM: "8Gi"}, name="b")),
-            mixed(MEM, "two makers (amd and nvidia)", index=1),
+            mixed(MEM, "two vendors (amd and nvidia)", index=1),
             {"backend": {"name": name}},
         )
         for name in ("hami", "volcano-vgpu", "koordinator")
@@ -78,7 +78,7 @@ ROWS = [
     Row(
         "one request in the words of two systems",
         pod(limits({"nvidia.com/gpumem": 3000, "gpu-admission.io/gpu-core": 20})),
-        mixed("gpu-admission.io/gpu-core", "one request in the words of two systems"),
+        mixed("gpu-admission.io/gpu-core", "one request in the names of two systems"),
         {"backend": {"name": "hami"}},
     ),
     Row(

@@ -30,7 +30,7 @@ def init(*containers):
 
 
 SHARED_COUNT = [
-    Row("two shares", pod(container(gpu=2)), (at("nvidia.com/gpu", "2 shares", "ask for 1"),), SLICED),
+    Row("two shares", pod(container(gpu=2)), (at("nvidia.com/gpu", "2 shares", "request 1"),), SLICED),
     Row("two shares of MPS", pod(container(gpu=2)), (at("nvidia.com/gpu", "2 shares"),), {"backend": {"name": "mps"}}),
     Row(
         "by the name of shares",
@@ -63,7 +63,7 @@ SHARED_COUNT = [
     Row(
         "several GPUs with memory, in portable names",
         pod(limits({MEM: "8Gi", COUNT: 2})),
-        (at(MEM, "2 shares may be of one card"),),
+        (at(MEM, "2 shares may be on one card"),),
         {"backend": {"name": "time-slicing", "memory": "advisory"}},
     ),
     Row("one share", pod(container(gpu=1)), (), SLICED),
@@ -192,7 +192,7 @@ CONTAINERS = [
     Row(
         "a second container",
         pod(limits({MEM: "4Gi"}, "a"), limits({MEM: "4Gi"}, "b")),
-        (at(MEM, 'container "a" asks for a GPU already', "together they ask for 8Gi", index=1),),
+        (at(MEM, 'container "a" already requests a GPU', "together they request 8Gi", index=1),),
         GPUSHARE,
     ),
     Row(
@@ -234,7 +234,7 @@ PERCENT = [
     Row(
         "cores",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 150})),
-        (at("nvidia.com/gpu", "nvidia.com/gpucores says 150 percent"),),
+        (at("nvidia.com/gpu", "nvidia.com/gpucores is 150 percent"),),
         HAMI,
     ),
     Row(

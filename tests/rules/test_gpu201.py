@@ -7,7 +7,7 @@ from rules.table import Found, Row, container, pod, template, verify
 TAINT = {"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}
 POLICY = {"tolerations": [TAINT]}
 OTHER = {"key": "dedicated", "operator": "Equal", "value": "ml", "effect": "NoSchedule"}
-MISSING = (Found("/spec", "info", ("asks for a GPU", "nvidia.com/gpu:NoSchedule", "add the toleration"), "safe"),)
+MISSING = (Found("/spec", "info", ("requests a GPU", "nvidia.com/gpu:NoSchedule", "add the toleration"), "safe"),)
 MISSING_IN_LIST = (MISSING[0]._replace(pointer="/spec/tolerations"),)
 
 

@@ -54,7 +54,7 @@ ROWS = [
     Row(
         "a Job of Volcano's that names another one",
         vcjob("mine"),
-        (Found("/spec/schedulerName", "error", ("mine", "volcano shares out", "into the pods' templates")),),
+        (Found("/spec/schedulerName", "error", ("mine", "volcano allocates", "into the pods' templates")),),
         VGPU,
     ),
     Row(
@@ -62,6 +62,18 @@ ROWS = [
         vcjob("mine", schedulerName="volcano"),
         (),
         VGPU,
+    ),
+    Row(
+        "of a product with the same names, in a cluster that nobody knows",
+        pod(container(), annotations={"gpu-fraction": "0.5"}, schedulerName="runai-scheduler"),
+        (),
+        {"backend": {"name": "any"}},
+    ),
+    Row(
+        "of a product that this cluster does not run",
+        pod(container(), annotations={"gpu-fraction": "0.5"}, schedulerName="runai-scheduler"),
+        (Found("/spec/schedulerName", "error", ("runai-scheduler", "kai-scheduler"), None),),
+        {"backend": {"name": "kai", "queue": "q"}},
     ),
     Row("no GPU", pod(container()), (), VGPU),
     Row("another maker's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),

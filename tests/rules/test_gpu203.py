@@ -4,7 +4,7 @@ import pytest
 
 from rules.table import Found, Row, container, pod, template, verify
 
-BOUND = (Found("/spec/nodeName", "error", ("asks for a GPU", 'nodeName to "n1"', "kubernetes.io/hostname")),)
+BOUND = (Found("/spec/nodeName", "error", ("requests a GPU", 'nodeName to "n1"', "kubernetes.io/hostname")),)
 
 ROWS = [
     Row("a GPU and a node", pod(container(gpu=1), nodeName="n1"), BOUND),

@@ -8,7 +8,7 @@ POLICY = {"runtimeClassName": "nvidia"}
 MISSING = (
     Found("/spec", "warning", ("no runtimeClassName", 'need "nvidia"', "write runtimeClassName: nvidia"), "safe"),
 )
-IDLE = (Found("/spec/runtimeClassName", "warning", ("asks for no GPU", "NVIDIA_VISIBLE_DEVICES", "void")),)
+IDLE = (Found("/spec/runtimeClassName", "warning", ("requests no GPU", "NVIDIA_VISIBLE_DEVICES", "void")),)
 VOID = env(NVIDIA_VISIBLE_DEVICES="void")
 
 
@@ -62,7 +62,7 @@ ROWS = [
     Row("KAI's share is a request", with_class("nvidia", container(), annotations={"gpu-fraction": "0.5"})),
     Row("so is a resource claim", with_class("nvidia", container(), resourceClaims=[{"name": "gpu"}])),
     Row("other classes are nobody's business", with_class("gvisor", container())),
-    Row("a class that is no text", with_class(["nvidia"], container())),
+    Row("a class that is not a string", with_class(["nvidia"], container())),
 ]
 
 

@@ -79,7 +79,7 @@ ROWS = [
         knative(container(), schedulerName="volcano"),
         (refused("schedulerName", SCHEDULER),),
     ),
-    Row("a scheduler that is no text", knative(container(), schedulerName=["volcano"])),
+    Row("a scheduler that is not a string", knative(container(), schedulerName=["volcano"])),
     Row(
         "KServe",
         kserve(schedulerName="volcano"),

@@ -12,7 +12,7 @@ OTHER = {"key": "dedicated", "value": "ml"}
 
 
 def squats(place):
-    return Found(place, "info", ('taint "nvidia.com/gpu"', "asks for no GPU", "remove the toleration"))
+    return Found(place, "info", ('taint "nvidia.com/gpu"', "requests no GPU", "remove the toleration"))
 
 
 ROWS = [
@@ -29,7 +29,7 @@ ROWS = [
         (Found("/spec/tolerations/0/key", "info", ('taint "pool"',)),),
         {"tolerations": [{"key": "pool", "operator": "Exists"}]},
     ),
-    Row("a GPU is asked for", pod(container(gpu=1), tolerations=[GPU])),
+    Row("a GPU is requested", pod(container(gpu=1), tolerations=[GPU])),
     Row("by claim", pod(container(), tolerations=[GPU], resourceClaims=[{"name": "gpu"}])),
     Row("by annotation", pod(container(), tolerations=[GPU], annotations={"gpu-memory": "1000"})),
     Row("everything is tolerated", pod(container(), tolerations=[{"operator": "Exists"}])),

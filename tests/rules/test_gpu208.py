@@ -78,7 +78,7 @@ ROWS = [
         (),
         {"resources": {"extra": ["nvidia.com/gpus"]}},
     ),
-    Row("a key that is no text", tolerating(1, None, ["nvidia/gpu"], {"a": 1})),
+    Row("a key that is not a string", tolerating(1, None, ["nvidia/gpu"], {"a": 1})),
 ]
 
 

@@ -69,7 +69,7 @@ LITERALS = [
     Row("no value is empty", pod(container(env=[{"name": NAME}]))),
     Row("a number of a file", sets(0), shows(f"{PLACE}/0/value", '"0"'), {}, sets("void")),
     Row("true of a file", sets(True), shows(f"{PLACE}/0/value", '"true"'), {}, sets("void")),
-    Row("a list for a value", sets(["all"]), shows(f"{PLACE}/0/value", "no text"), {}, sets("void")),
+    Row("a list for a value", sets(["all"]), shows(f"{PLACE}/0/value", "not a string"), {}, sets("void")),
     Row("a number of many digits", sets(10**5000), shows(), {}, sets("void")),
     Row(
         "all on a container with a GPU: its own entry goes, the plugin's counts again",
@@ -243,7 +243,7 @@ KAIS = [
     refused("two requests that contradict each other", kai("x-shared-gpu-0", {**KAI, "gpu-memory": "4096"})),
     refused("not the container that KAI serves", kai("x-shared-gpu-1", index=1), index=1, served=False),
     refused(
-        "no share asked for",
+        "no share requested",
         kai("x-shared-gpu-0", {"runai/shared-gpu-configmap": "x-shared-gpu"}),
         served=False,
     ),

@@ -86,7 +86,7 @@ ROWS = [
     Row(
         "served containers",
         pair(),
-        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy wants"),),
+        (lacks("/spec/containers/0", '"/x"', "requests a GPU", "policy requires"),),
         {"visibleDevices": {"served": "/x"}},
         pod(container(gpu=1, env=env(**{NAME: "/x"})), container("log")),
     ),
@@ -271,6 +271,16 @@ EVERY_POD = [
         enforced(f"another maker's card: {name}", pod(container(gpu={name: 1})))
         for name in ("amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/i915", "google.com/tpu", "huawei.com/Ascend910")
     ),
+    *(
+        enforced(f"a network card: {name}", pod(container(gpu={name: 1})))
+        for name in (
+            "nvidia.com/hostdev",
+            "nvidia.com/rdma_shared_device_a",
+            "nvidia.com/mlnxnics",
+            "nvidia.com/sriov_rdma",
+        )
+    ),
+    enforced("a GPU behind a network's name", pod(container(gpu={"nvidia.com/rdma-gpu": 1})), fix=None),
     enforced("a card of none", pod(container(gpu={"nvidia.com/gpu": 0}))),
     enforced("a claim", pod(container(resources={"claims": [{"name": "c"}]}))),
     enforced("a name that nobody knows", pod(container(gpu={"example.org/gpu": 1})), fix=None),

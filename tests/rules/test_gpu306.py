@@ -74,13 +74,13 @@ ROWS = [
         )
     ),
     Row(
-        "of a pod that asks for one card",
+        "of a pod that requests one card",
         pod(container(gpu=1), annotations=NODES),
         injects("devices.gke.io/container.x"),
     ),
-    Row("of a pod that asks for all cards of a node", pod(container(gpu=8), annotations=NODES)),
+    Row("of a pod that requests all cards of a node", pod(container(gpu=8), annotations=NODES)),
     Row(
-        "of a pod that asks for half a node",
+        "of a pod that requests half a node",
         pod(container(gpu=8), annotations=NODES),
         injects("devices.gke.io/container.x"),
         {"cluster": {"cards": [{"model": "A100-80", "perNode": 16}]}},

@@ -284,7 +284,7 @@ TIME = [
         (),
         settings(jobs={"longestSeconds": 1}),
     ),
-    Row("a Deployment runs for ever", template("Deployment", container(gpu=1))),
+    Row("a Deployment runs forever", template("Deployment", container(gpu=1))),
     Row("a Pod does not show its Job's limits", owned(pod(container(gpu=1)), "batch/v1", "Job")),
     *(
         row

@@ -225,10 +225,10 @@ def test_the_shipped_policy_switches_all_of_them_on_and_no_other_any():
         ("{nodes: {labels: []}}", "spec.guardrails.nodes.labels"),
         ("{nodes: {add: [{key: a}]}}", "'value' is missing"),
         ("{nodes: {add: [{key: a b, value: x}]}}", "spec.guardrails.nodes.add.0.key"),
-        ("{nodes: {add: [{key: a, value: true}]}}", "text is wanted here, not true"),
+        ("{nodes: {add: [{key: a, value: true}]}}", "text is expected here, not true"),
         ("{namespaces: []}", "spec.guardrails.namespaces"),
-        ("{namespaces: ml}", "a list is wanted here"),
-        ("[]", "a mapping is wanted here"),
+        ("{namespaces: ml}", "a list is expected here"),
+        ("[]", "a mapping is expected here"),
     ],
 )
 def test_mistakes_in_a_policy_file_are_told(settings, message):

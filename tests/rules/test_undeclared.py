@@ -1,7 +1,7 @@
 """A rule that reads a marker which it does not declare is silent at admission: here it fails, without an API server.
 
 Every text that stands anywhere in the rules, the backends and what they share is put, one at a time, wherever a pod
-without a GPU can have a marker. Where a rule then says what the webhook has to be asked for, its own declaration
+without a GPU can have a marker. Where a rule then says what the webhook has to be requested, its own declaration
 (``Rule.reads``) must name the text.
 """
 
@@ -115,7 +115,7 @@ def test_every_rule_declares_what_it_reads():
 class Careless:
     """A rule that reads an annotation and declares nothing."""
 
-    id, severity, needs, admission_kinds, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
+    id, severity, scope, admission_kinds, reads = "GPU599", "error", "pod", frozenset({POD}), NOTHING
 
     @staticmethod
     def check(workload, _policy):

@@ -70,7 +70,7 @@ class TestValidate:
         assert response["allowed"] is False
         status = response["status"]
         assert (status["code"], status["reason"]) == (403, "Forbidden")
-        assert 'GPU001 container "train" asks for nvidia.com/gpu: "1" in requests' in status["message"]
+        assert 'GPU001 container "train" sets nvidia.com/gpu: "1" in requests' in status["message"]
         assert "mutating webhook did not run" in status["message"]
         assert status["message"].startswith("1 finding of GPU policy default:\n- GPU001 ")
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
@@ -90,9 +90,9 @@ class TestValidate:
     @pytest.mark.parametrize(
         ("container", "warning"),
         [
-            ("train", 'GPU001 container "train" asks for nvidia.com/gpu: "1" in requests but not in limits'),
-            ("a, b", 'GPU001 container "a, b" asks for nvidia.com/gpu: "1" in requests but not in limits'),
-            ("t" * 63, f'GPU001 container "{"t" * 63}" asks for nvidia.com/gpu: "1" in requests but not in limits'),
+            ("train", 'GPU001 container "train" sets nvidia.com/gpu: "1" in requests but not in limits'),
+            ("a, b", 'GPU001 container "a, b" sets nvidia.com/gpu: "1" in requests but not in limits'),
+            ("t" * 63, f'GPU001 container "{"t" * 63}" sets nvidia.com/gpu: "1" in requests but not in limits'),
         ],
     )
     def test_a_warning_that_is_too_long_for_a_terminal_ends_at_a_clause(self, container, warning):
@@ -165,9 +165,9 @@ class TestValidate:
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
         (b'{"a": NaN}', "NaN is not valid JSON"),
-        (b"null", "no AdmissionReview"),
-        (b"[]", "no AdmissionReview"),
-        (b'{"kind": "Pod"}', "no AdmissionReview"),
+        (b"null", "not an AdmissionReview"),
+        (b"[]", "not an AdmissionReview"),
+        (b'{"kind": "Pod"}', "not an AdmissionReview"),
         (b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1beta1"}', "version admission.k8s.io/v1"),
         (b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}', "no request"),
         (b'{"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1", "request": []}', "no request"),

@@ -30,7 +30,7 @@ IDS = {rule.id for rule in rules.ALL}
 
 @contextlib.contextmanager
 def watchdog(body):
-    """Fail, instead of waiting for ever, when one review hangs."""
+    """Fail, instead of waiting forever, when one review hangs."""
 
     def bark(*_):
         raise AssertionError(f"no answer after {HANG} s to {body[:2000]!r}")

@@ -8,7 +8,7 @@ import pytest
 from gunicorn.arbiter import Arbiter
 from gunicorn.workers.gasgi import ASGIWorker
 
-from gpu_admission.webhook.server.server import LameDuck
+from gpu_admission.webhook.server.server import GracefulShutdown
 from gpu_admission.webhook.server.worker import ReviewWorker
 
 
@@ -49,7 +49,7 @@ def test_the_arbiter_looks_after_workers_once_a_second():
 def test_a_term_is_handled_by_a_method_of_that_name():
     assert list(inspect.signature(Arbiter.handle_term).parameters) == ["self"]
     assert "raise StopIteration" in inspect.getsource(Arbiter.handle_term)
-    assert callable(LameDuck.__call__)
+    assert callable(GracefulShutdown.__call__)
     assert signal.SIGTERM in Arbiter.SIGNALS
 
 

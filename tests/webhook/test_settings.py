@@ -43,7 +43,7 @@ def test_every_field_can_come_from_the_environment():
         ({"lame_duck": float("nan")}, "lame-duck"),
         ({"lame_duck": 1e300}, "lame-duck"),
         ({"header_timeout": float("inf")}, "header-timeout"),
-        ({"reload_interval": 0.0}, "reload-interval: 0 is too little"),
+        ({"reload_interval": 0.0}, "reload-interval: must be greater than 0"),
         ({"max_connections": 0}, "max-connections"),
         ({"max_body": -1}, "max-body"),
     ],

@@ -321,7 +321,7 @@ def test_upgrades_are_ignored(server):
 
 @pytest.mark.parametrize("framing", ["Content-Length: 3", "Transfer-Encoding: chunked"])
 def test_what_follows_an_upgrade_is_not_read(server, framing):
-    """Whoever asks for another protocol may speak it from then on: nothing more of that connection is HTTP to us."""
+    """Whoever requests another protocol may speak it from then on: nothing more of that connection is HTTP to us."""
     lines = ("Upgrade: h2c", "Connection: Upgrade", framing)
     body = b"abc" if "Length" in framing else b"3\r\nabc\r\n0\r\n\r\n"
     data = raw("POST", "/validate", TYPE, *lines, body=body, length=False) + raw("POST", "/validate", TYPE)

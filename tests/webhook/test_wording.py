@@ -25,32 +25,32 @@ def warned(message, advice="", rule="GPU106"):
     return messages.warnings(Decision([(finding, "warn")]))[0]
 
 
-UNIT = 'container "train" asks for aliyun.com/gpu-mem: "8192", that is 8192 GiB: aliyun.com/gpu-mem counts GiB here'
+UNIT = 'container "train" requests aliyun.com/gpu-mem: "8192", that is 8192 GiB: aliyun.com/gpu-mem counts GiB here'
 FITS = [
     ("a short one is said whole", "a is b", "write c", "GPU106 a is b; write c"),
     (
         "the remedy goes before the reason",
         f"{UNIT}; did you mean 8?",
         "write aliyun.com/gpu-mem: 8, or whatever the process needs in GiB",
-        'GPU106 container "train" asks for aliyun.com/gpu-mem: "8192", that is 8192 GiB; write aliyun.com/gpu-mem: 8',
+        'GPU106 container "train" requests aliyun.com/gpu-mem: "8192", that is 8192 GiB; write aliyun.com/gpu-mem: 8',
     ),
     (
         "even where no reason is left",
-        'container "train" asks for nvidia.com/gpus: "2", a resource that no device plugin is known to offer',
+        'container "train" requests nvidia.com/gpus: "2", a resource that no device plugin is known to offer',
         "write nvidia.com/gpu instead (a cluster that does offer the other name lists it in its policy)",
-        'GPU106 container "train" asks for nvidia.com/gpus: "2"; write nvidia.com/gpu instead',
+        'GPU106 container "train" requests nvidia.com/gpus: "2"; write nvidia.com/gpu instead',
     ),
     (
         "no part of a list is given as the remedy",
-        'container "train" asks for nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
+        'container "train" requests nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
         "write one of nvidia.com/mig-1g.10gb, nvidia.com/mig-2g.20gb, nvidia.com/mig-7g.80gb",
-        'GPU106 container "train" asks for nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
+        'GPU106 container "train" requests nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
     ),
     (
         "what the author wrote is not cut",
-        'container "a, b; c: d" asks for something that takes rather many words to be said, and for another',
+        'container "a, b; c: d" requests something that takes rather many words to be said, and for another',
         "x" * 100,
-        'GPU106 container "a, b; c: d" asks for something that takes rather many words to be said, and for another',
+        'GPU106 container "a, b; c: d" requests something that takes rather many words to be said, and for another',
     ),
 ]
 

@@ -19,14 +19,18 @@ A = ("spec", "containers", 0)
 @pytest.mark.parametrize(
     ("document", "place", "said"),
     [
-        (pod() | {"spec": []}, ("spec",), "spec is a list, and Kubernetes wants a mapping"),
-        (pod() | {"metadata": 3}, ("metadata",), "metadata is a number, and Kubernetes wants a mapping"),
-        (pod(containers={"name": "a"}), ("spec", "containers"), "containers is a mapping, and Kubernetes wants a list"),
+        (pod() | {"spec": []}, ("spec",), "spec is a list, but Kubernetes expects a mapping"),
+        (pod() | {"metadata": 3}, ("metadata",), "metadata is a number, but Kubernetes expects a mapping"),
+        (
+            pod(containers={"name": "a"}),
+            ("spec", "containers"),
+            "containers is a mapping, but Kubernetes expects a list",
+        ),
         (pod(containers=[3]), A, "item 0 of containers is a number"),
-        (pod(tolerations="all"), ("spec", "tolerations"), "tolerations is a text"),
+        (pod(tolerations="all"), ("spec", "tolerations"), "tolerations is a string"),
         (container(resources=4), (*A, "resources"), "resources is a number"),
         (container(resources={"limits": []}), (*A, "resources", "limits"), "limits is a list"),
-        (container(env="A=1"), (*A, "env"), "env is a text, and Kubernetes wants a list"),
+        (container(env="A=1"), (*A, "env"), "env is a string, but Kubernetes expects a list"),
         (container(env={"A": 1}), (*A, "env"), "env is a mapping"),
         (
             {"apiVersion": "apps/v1", "kind": "Deployment", "spec": {"template": True}},
@@ -46,7 +50,7 @@ def test_the_place_and_what_is_wanted(document, place, said):
     [(found, message)] = structure.find(document)
     assert found == place
     assert said in message
-    assert message.endswith("it could not read this object")
+    assert message.endswith("and cannot decode this object")
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,26 @@ def test_what_any_yaml_reader_could_misread_gets_quotes(value):
 
 
 @pytest.mark.parametrize(
+    ("text", "made"),
+    [
+        ("a: x\nb: '2'\n", "a: '1'\nb: '2'\n"),  # the author's quotes
+        ("a: x\nb: '2'\nc: [\"3\", '4']\n", "a: '1'\nb: '2'\nc: [\"3\", '4']\n"),  # those that are used most
+        ("a: \"x\"\nb: '2'\nc: '3'\n", "a: \"1\"\nb: '2'\nc: '3'\n"),  # a value that had some keeps them
+        ('a: x\nb: "2"\n', 'a: "1"\nb: "2"\n'),
+        ("{a: x, b: '2'}\n", "{a: '1', b: '2'}\n"),
+    ],
+)
+def test_a_string_that_needs_quotes_gets_the_authors(text, made):
+    assert edited(text, replace("a", value="1")) == made
+
+
+def test_quotes_of_an_inserted_pair_are_the_authors():
+    text = "a:\n  b:\n    x/y: '1'\n"
+    assert edited(text, add("a", "c", value={"x/y": "1"})) == f"{text}  c:\n    x/y: '1'\n"
+    assert edited(text, add("a", "c", value="it's\n")) == f'{text}  c: "it\'s\\n"\n'
+
+
+@pytest.mark.parametrize(
     "value", ["nvidia.com/gpu", "16Gi", "100m", "x:1.2", "yes-no", "v1", "a b", "NoSchedule", "/dev/x", "50%"]
 )
 def test_what_nobody_misreads_gets_none(value):

@@ -60,7 +60,7 @@ def _missing(
     return Problem(
         place if around else (*workload.pointer, "spec"),
         f"this {workload.kind} requests GPUs and has {lacks}: "
-        + ("a hung one keeps its GPUs for ever" if wanted != "ttl" else "it is kept for ever when it has ended"),
+        + ("a hung one keeps its GPUs forever" if wanted != "ttl" else "it is kept forever when it has ended"),
         advice,
         fix=(patch.add(ID, workload.document, path, seconds),) if repairable else (),
         safety="unsafe",

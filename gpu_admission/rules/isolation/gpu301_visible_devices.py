@@ -155,7 +155,7 @@ unprivileged containers too. The kubelet applies the device plugin's value first
 pod that sets the variable to `all`, an index or a UUID works on cards that were given to others, whether it
 requested a GPU or not. Other vendors' runtimes have variables like it. It makes no difference whether the value
 stands there, is put together from other variables, or comes from a ConfigMap that nobody has looked at.
-`CUDA_VISIBLE_DEVICES` is no such variable: it only narrows what the container has.""",
+`CUDA_VISIBLE_DEVICES` is not such a variable: it only narrows what the container has.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
         "https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/config.go",

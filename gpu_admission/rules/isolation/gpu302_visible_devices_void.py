@@ -1,4 +1,4 @@
-"""GPU302: a container without a GPU is not told to see none, or one with a GPU is."""
+"""GPU302: a container without a GPU is not kept from seeing GPUs, or one with a GPU is."""
 
 from __future__ import annotations
 
@@ -62,7 +62,11 @@ def _unset(
 ) -> Problem:
     fix, place = env_vars.appended(ID, workload, container, {visible_devices.NVIDIA: value})
     why = "requests a GPU" if served else "requests no NVIDIA GPU"
-    so = "the policy wants a value there" if served else "an image that sets it to all would see every card of the node"
+    so = (
+        "the policy requires a value there"
+        if served
+        else "an image that sets it to all would see every card of the node"
+    )
     advice = f"add {visible_devices.NVIDIA} with the value {format_value(value)} to its env"
     if enforced and container.role == "ephemeral":  # nobody patches an ephemeral container
         fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
@@ -125,7 +129,7 @@ RULE = Rule(
     name="visible-devices-void",
     severity="info",
     since="0.1.0",
-    summary="a container without a GPU is not told to see none, or one with a GPU is",
+    summary="a container without a GPU is not kept from seeing GPUs, or one with a GPU is",
     rationale="""\
 CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container built from one, in a pod that
 lands on a GPU node, sees every card there without having requested any. `void` in its env makes NVIDIA's runtime

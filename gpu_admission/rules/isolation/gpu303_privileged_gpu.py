@@ -64,9 +64,9 @@ RULE = Rule(
 A privileged container has all devices of the node, so all GPUs, however many it requested; NVIDIA's toolkit treats
 CAP_SYS_ADMIN alike, and MIG can be reconfigured with it. The limits of a sharing backend do not bind it either.
 A GPU needs no privileges: the device plugin hands over the devices that belong to it. It is a warning, because much
-that runs today asks for privileges without need (examples of time-slicing, RDMA jobs over whole nodes); the policy
-`strict` refuses it. A pod that requests every card of the largest node (`cluster.cards` with `perNode`) takes nobody's:
-there it is information only.""",
+that runs today requests privileges that it does not need (examples of time-slicing, RDMA jobs over whole nodes); the
+policy `strict` refuses it. A pod that requests every card of the largest node (`cluster.cards` with `perNode`) takes
+nobody's: there it is information only.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: cmd/nvidia-container-runtime-hook/container_config.go",
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",

@@ -73,7 +73,7 @@ and so does a folder above them. `..`, doubled slashes, a missing first slash, `
 `/proc/<pid>/root` and `/proc/<pid>/cwd`, `/dev/char`, the roots of containerised drivers, and a `subPath` or
 `subPathExpr` that leads from a folder to a device are seen through. Parents and sockets are ordinary life in pods
 without a GPU: there they are information only (GPU507 is for who wants them refused). `/dev/shm`, `/dev/infiniband`,
-`/dev/fuse` and the like are no GPUs. Where a sharing backend has the pods that it serves mount a path (KAI's
+`/dev/fuse` and the like are not GPUs. Where a sharing backend has the pods that it serves mount a path (KAI's
 `/tmp/nvidia-mps`), they may.""",
     references=(
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",

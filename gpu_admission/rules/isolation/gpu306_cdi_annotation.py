@@ -74,7 +74,7 @@ Container runtimes inject the devices that annotations in the domain `cdi.k8s.io
 user needs to. On a pod they hand out any device that the node has a definition of, `nvidia.com/gpu=all` among
 them. Where the device injector of the Node Resource Interface runs (GKE has one), the annotations
 `cdi-devices.noderesource.dev`, `devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same: device
-nodes of cards are found in them, unless the pod asks for all cards of a node anyway, and so in CRI-O's
+nodes of cards are found in them, unless the pod requests all cards of a node anyway, and so in CRI-O's
 `io.kubernetes.cri-o.Devices` and `devices.crio.io`. What such a list writes otherwise than plainly (escapes, tags,
 anchors, numbers in other bases) is taken for a card.""",
     references=(

@@ -64,8 +64,8 @@ of it, that it was paid for. Nobody signs them. A pod that is created with them 
 has it, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make a backend
 overlook the pod altogether, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a pod has
 ended nobody but the backend may change or remove them either: the share that they name would be given to others while
-the pod still uses it. What users set to ask for something (a queue, a type of card, `gpu-memory` for KAI) is none of
-this; but once the pod is bound to a node, its scheduler counts by the amounts that it asked for, and they stay as they
+the pod still uses it. What users set to request something (a queue, a type of card, `gpu-memory` for KAI) is none of
+this; but once the pod is bound to a node, its scheduler counts by the amounts that it requested, and they stay as they
 are.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",

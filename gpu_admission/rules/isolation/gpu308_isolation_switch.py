@@ -55,7 +55,7 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     """
     own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.maker(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
-    if container is pod.shares:
+    if container is pod.shared_container:
         found.add("kai")
     name = per_pod.backend_name(pod, policy)
     if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):

@@ -58,7 +58,7 @@ def _is_odd(major: str) -> bool:
 
 
 def takes_all(pod: Pod, shown: list[str], policy: Policy) -> bool:
-    """Tell whether a pod asks for every card of a node, and so is shown none that it did not ask for."""
+    """Tell whether a pod requests every card of a node, and so is shown none that it did not request."""
     asked = sum(device_count.count(gpu) for gpu in pod.gpus if gpu.name == "nvidia.com/gpu")
     node = device_count.largest_node(policy) or _WHOLE_NODE
     return node <= asked and all(path.startswith(_NVIDIA) for path in shown) and len(shown) <= asked

@@ -1,4 +1,4 @@
-"""GPU201: a GPU is asked for, and nothing of the GPU nodes' taints is tolerated."""
+"""GPU201: a GPU is requested, and nothing of the GPU nodes' taints is tolerated."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _problem(workload: Workload, pod: Pod, missing: list[dict[str, Any]]) -> Pro
     names = ", ".join(_shown(wish) for wish in missing)
     return Problem(
         place if isinstance(pod.spec.get("tolerations"), list) else pod.pointer,
-        f"the pod asks for a GPU but does not tolerate the taint of the GPU nodes: {names}",
+        f"the pod requests a GPU but does not tolerate the taint of the GPU nodes: {names}",
         "add the toleration to the pod's tolerations",
         fix=_operations(workload, pod, missing),
         safety="safe",
@@ -89,10 +89,10 @@ RULE = Rule(
     name="missing-toleration",
     severity="info",
     since="0.1.0",
-    summary="asks for a GPU whose nodes are tainted, and tolerates nothing of it",
+    summary="requests a GPU whose nodes are tainted, and tolerates none of the taints",
     rationale="""\
-Clusters taint their GPU nodes to keep ordinary pods off them. A pod that asks for a GPU and does not tolerate
-the taint stays Pending for ever. Which taints there are is the policy's to say (`tolerations`); without that
+Clusters taint their GPU nodes to keep ordinary pods off them. A pod that requests a GPU and does not tolerate
+the taint stays Pending forever. Which taints there are is the policy's to say (`tolerations`); without that
 this rule is silent. A toleration is compared by its meaning: one without an effect tolerates every effect, one
 without a key everything, and a value that the author chose is left alone, since it may pick one pool of
 several.""",

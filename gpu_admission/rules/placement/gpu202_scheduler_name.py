@@ -30,7 +30,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if not plan.served or wanted is None:
             continue
         place, value = common.scheduler(workload, pod)
-        if value == wanted:
+        if value == wanted or (per_pod.is_per_pod(policy) and value in plan.backend.sister_schedulers):
             continue
         if value not in _UNSET:
             yield _chosen(workload, pod, plan, (place, value, wanted), policy)
@@ -52,7 +52,8 @@ def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Pol
     kept = explicit and bool(policy.spec.get(KEEP))
     return Problem(
         place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
-        f"{_asks(plan)}, and {found}: {wanted} shares out those GPUs, the default scheduler does not know who has them",
+        f"{_asks(plan)}, and {found}: {wanted} allocates those GPUs, the default scheduler does not know "
+        "which are in use",
         f"write schedulerName: {wanted} into the pod's spec",
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="unsafe" if kept or per_pod.is_per_pod(policy) else "safe",
@@ -67,7 +68,7 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
     fix = (patch.replace(ID, own, wanted) if place == own else patch.add(ID, workload.document, own, wanted),)
     unknown = per_pod.is_per_pod(policy)  # the cluster, where the scheduler may run under another name
     where = (
-        f"but {plan.backend.title} uses {wanted}" if unknown else f"but in this cluster {wanted} shares out those GPUs"
+        f"but {plan.backend.title} uses {wanted}" if unknown else f"but in this cluster {wanted} allocates those GPUs"
     )
     return Problem(
         place,
@@ -83,7 +84,7 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
 
 def _asks(plan: PodPlan) -> str:
     first = next((one for one in plan.asked if one.native), plan.asked[0])
-    return f"{first.container.label} asks for {first.spelling.description}"
+    return f"{first.container.label} requests {first.spelling.description}"
 
 
 RULE = Rule(

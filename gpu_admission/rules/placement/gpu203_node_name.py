@@ -19,7 +19,7 @@ ID = "GPU203"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find pod specs that name their node although they ask for a GPU."""
+    """Find pod specs that name their node although they request a GPU."""
     if dumped(workload):
         return
     for pod in workload.pods:
@@ -28,7 +28,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             continue
         yield Problem(
             (*pod.pointer, "nodeName"),
-            f"the pod asks for a GPU and sets nodeName to {format_value(node)}, "
+            f"the pod requests a GPU and sets nodeName to {format_value(node)}, "
             "which bypasses the scheduler that counts free GPUs",
             "remove nodeName and choose the node with "
             f"nodeSelector: {{kubernetes.io/hostname: {format_value(node)}}} or a nodeAffinity",

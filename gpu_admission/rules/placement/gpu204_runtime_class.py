@@ -1,4 +1,4 @@
-"""GPU204: the runtime class that GPUs need is missing, or one stands where no GPU is asked for."""
+"""GPU204: the runtime class that GPUs need is missing, or one stands where no GPU is requested."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
     place = (*pod.pointer, "runtimeClassName")
     return Problem(
         pod.pointer,
-        f"the pod asks for a GPU but sets no runtimeClassName, and GPUs of this cluster need {format_value(wanted)}",
+        f"the pod requests a GPU but sets no runtimeClassName, and GPUs of this cluster need {format_value(wanted)}",
         f"write runtimeClassName: {wanted}",
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="safe",
@@ -62,7 +62,7 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
 def _idle(pod: Pod, given: str) -> Problem:
     return Problem(
         (*pod.pointer, "runtimeClassName"),
-        f"the pod sets runtimeClassName to {format_value(given)} but asks for no GPU, "
+        f"the pod sets runtimeClassName to {format_value(given)} but requests no GPU, "
         "and under that class an image that sets NVIDIA_VISIBLE_DEVICES sees every card of the node",
         "request a GPU under resources.limits, or remove runtimeClassName, "
         "or set NVIDIA_VISIBLE_DEVICES to void in every container",
@@ -94,7 +94,7 @@ RULE = Rule(
     rationale="""\
 Where NVIDIA's runtime is not the node's default, a pod reaches its GPU only under the right `runtimeClassName`:
 without it the container starts and finds no driver. Which class that is the policy says (`runtimeClassName`).
-The other way round, a pod under NVIDIA's class that asks for no GPU gets whatever `NVIDIA_VISIBLE_DEVICES` of
+The other way round, a pod under NVIDIA's class that requests no GPU gets whatever `NVIDIA_VISIBLE_DEVICES` of
 its image says, and CUDA images say `all`: it works on cards that were given to others.""",
     references=(
         "https://kubernetes.io/docs/concepts/containers/runtime-class/",

@@ -1,4 +1,4 @@
-"""GPU206: GPU nodes are tolerated by a pod that asks for no GPU."""
+"""GPU206: GPU nodes are tolerated by a pod that requests no GPU."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ID = "GPU206"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find tolerations of a GPU taint by its key on pods that ask for none; daemons belong on every node."""
+    """Find tolerations of a GPU taint by its key on pods that request none; daemons belong on every node."""
     keys = _keys(policy)
     for pod in workload.pods:
         if not pod.complete or pod.wants_gpu or _elsewhere(workload, pod):
@@ -29,7 +29,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if key in keys:
                 yield Problem(
                     (*pod.pointer, "tolerations", index, "key"),
-                    f"the pod tolerates the taint {format_value(key)} of GPU nodes but asks for no GPU, "
+                    f"the pod tolerates the taint {format_value(key)} of GPU nodes but requests no GPU, "
                     "so it can take the place of pods that need one",
                     "remove the toleration, or request the GPU under resources.limits",
                 )
@@ -66,9 +66,9 @@ RULE = Rule(
     name="toleration-without-gpu",
     severity="info",
     since="0.1.0",
-    summary="tolerates the GPU nodes' taint and asks for no GPU",
+    summary="tolerates the GPU nodes' taint and requests no GPU",
     rationale="""\
-The taint on GPU nodes keeps pods away that have no use for a GPU. A pod that tolerates it without asking for one
+The taint on GPU nodes keeps pods away that have no use for a GPU. A pod that tolerates it without requesting one
 can be placed there and uses up the CPU and memory that a GPU pod needs: cards then stand idle. It is off by
 default, because controllers, gateways and data loaders are put beside GPU pods on purpose.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases",),

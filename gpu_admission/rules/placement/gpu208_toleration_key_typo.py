@@ -37,7 +37,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 place = (*pod.pointer, "tolerations", index, "key")
                 yield Problem(
                     place,
-                    f"the toleration's key {format_value(key)} is no taint of GPU nodes that is known here",
+                    f"the toleration's key {format_value(key)} is not a known taint of GPU nodes",
                     f"did you mean {meant}?",
                     fix=(patch.replace(ID, place, meant),),
                     safety="unsafe",

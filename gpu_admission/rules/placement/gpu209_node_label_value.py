@@ -33,8 +33,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 place = (*pod.pointer, "nodeSelector", label)
                 yield Problem(
                     place,
-                    f"the nodeSelector wants {label}: {format_value(value)}, a value that no node is labelled with: "
-                    "the pod would wait for ever",
+                    f"the nodeSelector requires {label}: {format_value(value)}, a value that no node is labelled with: "
+                    "the pod would stay Pending forever",
                     f'write "{near}"',
                     fix=(patch.replace(ID, place, near),),
                     safety="unsafe",

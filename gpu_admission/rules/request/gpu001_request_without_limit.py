@@ -39,7 +39,7 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
     return Problem(
         gpu.pointer("requests"),
-        f"{common.asking(gpu, gpu.request)} in requests but not in limits, "
+        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, "
         "and Kubernetes refuses a GPU that has no limit",
         (
             f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "
@@ -57,7 +57,7 @@ RULE = Rule(
     since="0.1.0",
     summary="a GPU in requests and not in limits",
     rationale="""\
-A GPU cannot be overcommitted, so Kubernetes wants it in `limits`; given there alone, it is copied to
+A GPU cannot be overcommitted, so Kubernetes requires it in `limits`; given there alone, it is copied to
 `requests`. Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable
 resources"). A custom kind (a PyTorchJob, an InferenceService, a RayCluster) is accepted all the same, and its
 pods fail later, in an event that nobody reads. That goes for every extended resource, so a name with `gpu` in it is

@@ -36,7 +36,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _problem(gpu: GpuRequest) -> Problem:
     return Problem(
         gpu.pointer("requests"),
-        f"{common.asking(gpu, gpu.request)} in requests but {format_value(gpu.limit)} in limits, "
+        f"{common.setting(gpu, gpu.request, 'requests')} but {format_value(gpu.limit)} in limits, "
         "and Kubernetes refuses a GPU whose request differs from its limit",
         f"leave {gpu.name} out of resources.requests, or write {format_value(gpu.limit)} there as well",
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),

@@ -45,9 +45,7 @@ def _comparable(limit: Quantity | None) -> bool:
 
 def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Policy) -> Problem:
     raw = gpu.limit if side == "limits" else gpu.request
-    return Problem(
-        gpu.pointer(side), f"{common.asking(gpu, raw)} in {side}, {_reason(gpu, side)}", _advice(gpu, policy)
-    )
+    return Problem(gpu.pointer(side), f"{common.setting(gpu, raw, side)}, {_reason(gpu, side)}", _advice(gpu, policy))
 
 
 def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
@@ -55,8 +53,8 @@ def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
     if amount is not None and amount.ceil() > _COUNTABLE:
         return "a number too large for Kubernetes to tell that it is a whole one"
     if gpu.resource.unit == "device":
-        return "and Kubernetes hands out GPUs only whole"
-    return "and Kubernetes takes only whole numbers for it"
+        return "and Kubernetes only allocates whole GPUs"
+    return "and Kubernetes only accepts whole numbers for it"
 
 
 def _advice(gpu: GpuRequest, policy: Policy) -> str:
@@ -68,12 +66,12 @@ def _advice(gpu: GpuRequest, policy: Policy) -> str:
     if gpu.resource.vendor not in {"nvidia", "any"}:
         return whole
     if backend.name in known.SHARED_BY_MEMORY:
-        return f"{whole}; to share one GPU, ask for memory instead: {PORTABLE_MEMORY}: 8Gi"
+        return f"{whole}; to share one GPU, request memory instead: {PORTABLE_MEMORY}: 8Gi"
     if backend.name in known.SHARED_BY_COUNT:
         shared = "nvidia.com/gpu.shared" if backend.parameters.get("renameByDefault") else "nvidia.com/gpu"
         return f"write {shared}: 1, which in this cluster is a share of a GPU already ({backend.name})"
     if per_pod.is_per_pod(policy):
-        return f"{whole}; to share one GPU, ask for memory in the names of your cluster's sharing system"
+        return f"{whole}; to share one GPU, request memory in the names of your cluster's sharing system"
     return f"{whole}; the policy in force shares no GPU between containers"
 
 

@@ -1,4 +1,4 @@
-"""GPU004: an amount of a GPU resource that is no Kubernetes quantity, or is negative."""
+"""GPU004: an amount of a GPU resource that is not a Kubernetes quantity, or is negative."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> 
     advice = f"write a plain whole number, say {gpu.name}: {1 if gpu.resource.unit == 'device' else 8}"
     if gpu.name == PORTABLE_MEMORY:
         advice = f"write an amount of bytes, say {gpu.name}: 8Gi"
-    message = f"{common.asking(gpu, raw)} in {side}, and an amount cannot be negative"
+    message = f"{common.setting(gpu, raw, side)}, and an amount cannot be negative"
     try:
         quantity.parse(raw)
     except quantity.QuantityError as error:
-        message = f"{gpu.container.label} asks for {gpu.name} in {side}, but {error}"
+        message = f"{gpu.container.label} sets {gpu.name} in {side}, but {error}"
     return Problem(gpu.pointer(side), message, advice)
 
 
@@ -52,7 +52,7 @@ RULE = Rule(
     name="invalid-quantity",
     severity="error",
     since="0.1.0",
-    summary="an amount of a GPU resource that is no Kubernetes quantity, or is negative",
+    summary="an amount of a GPU resource that is not a Kubernetes quantity, or is negative",
     rationale="""\
 An amount is a number with at most one suffix (`1`, `"2"`, `8Gi`). Text, booleans, lists, thousands separators,
 other digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and what does not decode is refused before any

@@ -35,7 +35,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             place = gpu.pointer("requests")
             yield Problem(
                 place,
-                f"{common.asking(gpu, gpu.request)} in requests, which only repeats the limit",
+                f"{common.setting(gpu, gpu.request, 'requests')}, which only repeats the limit",
                 f"leave {gpu.name} out of resources.requests: Kubernetes copies it there from the limit",
                 fix=(patch.remove(ID, place[:-1] if nothing_left else place),),
                 safety="safe",
@@ -56,7 +56,7 @@ RULE = Rule(
     rationale="""\
 Kubernetes copies the limit of a GPU to its request when the Pod is created, so a request beside it says nothing
 new. It can only go wrong: whoever changes one of the two must remember the other, or the Pod is refused. "Limits
-only" is the form that the Kubernetes documentation recommends for GPUs, and a `strict` policy asks for it.
+only" is the form that the Kubernetes documentation recommends for GPUs, and a `strict` policy requires it.
 
 Pods at admission are not judged: there the copy has already been made.""",
     references=(

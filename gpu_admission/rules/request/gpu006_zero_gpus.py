@@ -33,12 +33,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 f"{common.asking(gpu, gpu.limit)}, {value}; under the NVIDIA runtime it may still see every GPU "
                 f"of the node"
             ),
-            f"leave {gpu.name} out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or ask for 1",
+            f"leave {gpu.name} out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or request 1",
         )
 
 
 def _contradicted(gpu: GpuRequest) -> bool:
-    """Tell whether a share is asked for on zero cards: a mistake of its own (GPU102), as every portable zero is."""
+    """Tell whether a share is requested on zero cards: a mistake of its own (GPU102), as every portable zero is."""
     system = known.CARD_COUNTERS.get(gpu.name, gpu.resource.system)
     shares = [other for other in gpu.container.gpus if other.resource.system == system and other is not gpu]
     counted = system in known.CARD_COUNTERS.values()  # so many cards, so much memory of each

@@ -1,4 +1,4 @@
-"""GPU007: a resource name that looks like a GPU's and is none."""
+"""GPU007: a resource name that looks like a GPU's and is not one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def _problem(workload: Workload, container: Container, name: str, near: str, *, 
         wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
     return Problem(
         (*container.resources_pointer, side, name),
-        f"{container.label} asks for {escape(name[:80])}: {format_value(container.resources[side][name])}, {wrong}",
+        f"{container.label} requests {escape(name[:80])}: {format_value(container.resources[side][name])}, {wrong}",
         instead,
         fix=tuple(resource_rename.rename(ID, workload, container, name, near)),
         evidence=(container.limits.get(name), container.requests.get(name)),
@@ -63,11 +63,11 @@ def _words(name: str, near: str) -> tuple[str, str]:
     if resources.is_refused(name):
         return "and Kubernetes refuses a resource " + ("of that name" if "/" in name else "without a domain"), instead
     if "kubernetes.io/" in name:
-        return "a name that Kubernetes 1.11 removed: the pod would wait for ever", instead
+        return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
     instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
     if resources.MIG_NAME.fullmatch(name):
-        return "a MIG profile that no known card has: the pod would wait for ever", instead
-    return "a resource that no device plugin is known to offer: the pod would wait for ever", instead
+        return "a MIG profile that no known card has: the pod would stay Pending forever", instead
+    return "a resource that no device plugin is known to offer: the pod would stay Pending forever", instead
 
 
 RULE = Rule(
@@ -75,10 +75,10 @@ RULE = Rule(
     name="unknown-gpu-resource",
     severity="warning",
     since="0.1.0",
-    summary="a resource name that looks like a GPU's and is none",
+    summary="a resource name that looks like a GPU's and is not one",
     rationale="""\
 `nvidia.com/GPU` and `nvidia.com/gpus` are other resources than `nvidia.com/gpu`, and no node has them. Kubernetes
-accepts them all the same, because a device plugin might offer them, and the pod waits for ever. A name without a
+accepts them all the same, because a device plugin might offer them, and the pod stays Pending forever. A name without a
 domain (`gpu`, `gpu-mem`) or with a malformed one is refused, and so is half of one, or one in requests only, as of a
 GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be
 one that a card offers: there is no `1g.7gb`.

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.rules.misplaced_resources import Stray
+    from gpu_admission.rules.misplaced_resources import MisplacedResources
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU008"
@@ -23,30 +23,30 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
     yield from own_fields.misplaced(ID, workload, policy)
     for stray in misplaced_resources.find(workload, policy):
-        fix = misplaced_resources.home_again(ID, workload, stray)
+        fix = misplaced_resources.move_to_target(ID, workload, stray)
         for name, value in stray.values.items():
             if not common.unfilled(workload, value):
                 yield Problem(
                     (*stray.place, name),
                     f"{_who(stray)} has {name}: {format_value(value)} {stray.where}, "
                     "where Kubernetes does not take it for a request",
-                    f"write {name}: {format_value(value)} under {_home(stray)}",
+                    f"write {name}: {format_value(value)} under {_target(stray)}",
                     fix=fix,
                     safety="unsafe",
                     severity="warning" if stray.place[-1] == "nodeSelector" and isinstance(value, str) else None,
                 )
 
 
-def _who(stray: Stray) -> str:
+def _who(stray: MisplacedResources) -> str:
     """Name the container that the stray stands in, or the pod."""
-    home = stray.home
-    return home.label if home is not None and stray.place[: len(home.pointer)] == home.pointer else "the pod"
+    target = stray.target
+    return target.label if target is not None and stray.place[: len(target.pointer)] == target.pointer else "the pod"
 
 
-def _home(stray: Stray) -> str:
-    if stray.home is None:
+def _target(stray: MisplacedResources) -> str:
+    if stray.target is None:
         return f"resources.{stray.side} of the container that needs it"
-    return f"{stray.home.key}.{stray.side} of {stray.home.label}"
+    return f"{stray.target.key}.{stray.side} of {stray.target.label}"
 
 
 RULE = Rule(
@@ -60,7 +60,7 @@ A GPU counts in one place only: under `limits` (and `requests`) of a container's
 low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod starts
 on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources
 of a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name
-is a node's label, and a count there matches no node; that is only reported where no container asks for the resource,
+is a node's label, and a count there matches no node; that is only reported where no container requests the resource,
 because some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
 (`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list stands in place of a mapping, nothing can be
 decoded.""",

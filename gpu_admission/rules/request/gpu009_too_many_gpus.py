@@ -18,7 +18,7 @@ ID = "GPU009"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find containers and pods that ask for too many devices; silent where the policy sets no limits.
+    """Find containers and pods that request too many devices; silent where the policy sets no limits.
 
     A pod is judged only where none of its containers is too big by itself: that would be the same mistake.
     """
@@ -40,17 +40,17 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
     place, wants_gpu = gpu.pointer(), common.asking(gpu, gpu.value)
     if most is not None and count > most:
         return Problem(
-            place, f"{wants_gpu}, and this cluster's policy allows {most} per container", f"ask for {most} at most"
+            place, f"{wants_gpu}, and this cluster's policy allows {most} per container", f"request {most} at most"
         )
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
         return Problem(
-            place, f"{wants_gpu}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}"
+            place, f"{wants_gpu}, and this cluster's policy allows only {allowed}", f"request one of {allowed}"
         )
     largest = device_count.largest_node(policy, device_count.maker(gpu, policy))
     if largest and device_count.takes_cards(gpu, policy) and count > largest:
-        message = f"{wants_gpu}, and the largest node has {largest}: the pod would wait for ever"
-        return Problem(place, message, f"ask for {largest} at most, and spread the work over several pods")
+        message = f"{wants_gpu}, and the largest node has {largest}: the pod would stay Pending forever"
+        return Problem(place, message, f"request {largest} at most, and spread the work over several pods")
     return None
 
 
@@ -59,9 +59,9 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
     total = device_count.needed(pod, set(devices).__contains__)
     if most is not None and total > most:
         message = (
-            f"the containers of the pod ask for {total} GPUs together, and this cluster's policy allows {most} per pod"
+            f"the containers of the pod request {total} GPUs together, and this cluster's policy allows {most} per pod"
         )
-        return Problem(last.pointer(), message, f"ask for {most} at most", evidence=(total,))
+        return Problem(last.pointer(), message, f"request {most} at most", evidence=(total,))
     makers = dict.fromkeys(device_count.maker(gpu, policy) for gpu in devices)
     return next((each for maker in makers if (each := _beyond_node(pod, devices, maker, policy)) is not None), None)
 
@@ -74,9 +74,12 @@ def _beyond_node(pod: Pod, devices: list[GpuRequest], maker: str, policy: Policy
     whole, largest = device_count.needed(pod, set(cards).__contains__), device_count.largest_node(policy, maker)
     if not largest or whole <= largest:
         return None
-    message = f"the containers of the pod ask for {whole} GPUs together, and the largest node has {largest}"
+    message = f"the containers of the pod request {whole} GPUs together, and the largest node has {largest}"
     return Problem(
-        cards[-1].pointer(), f"{message}: it would wait for ever", f"ask for {largest} at most", evidence=(whole,)
+        cards[-1].pointer(),
+        f"{message}: it would stay Pending forever",
+        f"request {largest} at most",
+        evidence=(whole,),
     )
 
 
@@ -87,7 +90,7 @@ RULE = Rule(
     since="0.1.0",
     summary="more GPUs than the policy or the largest node allows, or a count that it does not",
     rationale="""\
-A pod runs on one node: one that asks for more GPUs than the largest node has waits for ever, and nothing but an
+A pod runs on one node: one that requests more GPUs than the largest node has stays Pending forever, and nothing but an
 event tells. Administrators also set limits of their own: so many per container or pod, or only counts that fill
 their nodes evenly (1, 2, 4, 8). All numbers come from the policy (`limits`, and `perNode` of its cards); without
 them the rule is silent. A pod is counted as the scheduler does it: app containers and sidecars add up, init

@@ -1,4 +1,4 @@
-"""GPU010: a quota or LimitRange item on a GPU that does not do what it says."""
+"""GPU010: a quota or LimitRange item on a GPU that does not have the effect it seems to have."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ RULE = Rule(
     name="quota-item",
     severity="error",
     since="0.1.0",
-    summary="a quota or LimitRange item on a GPU that does not do what it says",
+    summary="a quota or LimitRange item on a GPU that does not have the effect it seems to have",
     rationale="""\
 A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
 and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable
@@ -57,7 +57,7 @@ name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in 
 
 A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
 same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
-maximum the default: every container that never asked for a GPU gets one. With type Pod, or a `min`, every pod
+maximum the default: every container that never requested a GPU gets one. With type Pod, or a `min`, every pod
 *without* a GPU is refused.
 
 A name that no device plugin offers (`requests.nvidia.com/gpus`) counts nothing either, in a ResourceQuota, a Kueue

@@ -78,7 +78,7 @@ RULE = Rule(
     rationale="""\
 A container's `resources` hold `limits`, `requests` and `claims`. A key that merely looks like one of them (`limit`,
 `request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one,
-and the GPU in it is never asked for. The same goes for a misspelt `resources`. Only keys with a GPU in or beside them
+and the GPU in it is never requested. The same goes for a misspelt `resources`. Only keys with a GPU in or beside them
 are looked at.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",

@@ -55,7 +55,7 @@ RULE = Rule(
     summary="an autoscaler that waits for a GPU's resource metric",
     rationale="""\
 Metrics of type Resource come from the API metrics.k8s.io, where kubelets report CPU and memory and nothing else.
-Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric for ever, and the workload stays at
+Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric forever, and the workload stays at
 its size. What a GPU does is measured by an exporter and reaches an autoscaler as a custom or external metric.""",
     references=(
         "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-resource-metrics",

@@ -1,4 +1,4 @@
-"""GPU013: a program is told to use cards that its container does not have."""
+"""GPU013: a variable selects cards that the container does not have."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST = 256  # characters of a list that is worth reading
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find numbers of cards beyond those that the container requests; privileged containers see every card."""
     for _, container in workload.containers():
-        if not container.served:
+        if not container.has_gpu_request:
             continue
         if as_dict(container.spec.get("securityContext")).get("privileged"):
             continue
@@ -75,7 +75,7 @@ RULE = Rule(
     name="hidden-device",
     severity="warning",
     since="0.2.0",
-    summary="a program is told to use cards that its container does not have",
+    summary="a variable selects cards that the container does not have",
     rationale="""\
 CUDA_VISIBLE_DEVICES and its kin select among the cards that are in the container, and these are numbered from 0 on,
 whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that is not there: the

@@ -33,7 +33,7 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
             value = f"the LimitRange's {field} {escape(name[:80])}: {format_value(item[field][name])}"
             yield Problem(
                 (*place, field, name),
-                f"{value} is about a resource that no device plugin is known to offer",
+                f"{value} names a resource that no device plugin is known to offer",
                 f"leave it out (was {near} meant? A ResourceQuota caps that: requests.{near})",
             )
             continue
@@ -64,16 +64,19 @@ def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | Non
     limit = next((field for field in ("default", "max") if field in given), None)
     request = next((field for field in ("defaultRequest", limit, "min") if field in given), None)
     if limit is None or request is None:
-        missing = "gives every container that asks for none a request without a limit, and Kubernetes refuses the pod"
+        missing = "gives every container that requests none a request without a limit, and Kubernetes refuses the pod"
         return (request, missing) if request is not None else None
     amounts = {field: _amount(given[field]) for field in (limit, request)}
     for field, amount in amounts.items():
         if amount is None or amount.is_negative or not amount.is_integer:
-            return field, f"is no whole number, and Kubernetes refuses every container that gets it as {_role(field)}"
+            return (
+                field,
+                f"is not a whole number, and Kubernetes refuses every container that gets it as {_role(field)}",
+            )
     if amounts[limit] != amounts[request]:
         return request, f"differs from its {limit} {format_value(given[limit])}; a GPU's request has to equal its limit"
     if limit == "max" and not _is_zero(given["max"]):
-        return "max", f"is also the default: every container that asks for no {name} gets that many"
+        return "max", f"is also the default: every container that requests no {name} gets that many"
     return None
 
 
@@ -87,7 +90,7 @@ def _of_pods(item: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, st
         return None
     for field in ("max", "min"):
         if field in given:
-            return field, "makes Kubernetes refuse every pod of the namespace that asks for none"
+            return field, "makes Kubernetes refuse every pod of the namespace that requests none"
     return None
 
 

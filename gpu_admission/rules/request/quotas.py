@@ -46,7 +46,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
 
 
 def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find quotas of half a card: the API server takes them, and no Pod can ask for less than a whole one."""
+    """Find quotas of half a card: the API server takes them, and no Pod can request less than a whole one."""
     for key, raw in hard.items():
         resource = policy.classify(key.removeprefix("requests.")) if key.startswith("requests.") else None
         if resource is None or resource.unit != "device":
@@ -71,7 +71,7 @@ def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterat
                 (*place, key),
                 f"the quota {key}: {format_value(hard[key])} limits nothing: no Pod is created under that "
                 f"name, because "
-                f"admission writes the request in the words of {sharer}",
+                f"admission translates the request for {sharer}",
                 "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
                 severity="warning",
             )

@@ -1,4 +1,4 @@
-"""GPU101: a request that the policy's backend spells otherwise; the repair translates it."""
+"""GPU101: a request that the policy's backend writes differently; the repair translates it."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
         first = plan.asked[0]
         yield Problem(
             first.spelling.pointer,
-            f"{first.container.label} asks for {first.spelling.description}, and the pod lacks the {words} that "
-            f"{plan.backend.title} wants",
+            f"{first.container.label} requests {first.spelling.description}, and the pod lacks the {words} that "
+            f"{plan.backend.title} requires",
             f"write the {words}, as this policy does to Pods that name none",
             fix=fix,
             safety="safe",
@@ -64,7 +64,7 @@ def _problem(
     if asked.native:
         return Problem(
             asked.spelling.pointer,
-            f"{asked.container.label} asks for {asked.spelling.description}, which {plan.backend.title} "
+            f"{asked.container.label} requests {asked.spelling.description}, which {plan.backend.title} "
             f"serves only where "
             "the rest is written too",
             f"write {words}",
@@ -78,9 +78,9 @@ def _problem(
     advice = f"{where} {words}{backend_plan.quota(workload, pod, asked)}"
     return Problem(
         asked.spelling.pointer,
-        f"{asked.container.label} asks for {asked.spelling.description} in words that {plan.backend.title} "
-        f"does not know: "
-        f"it spells them {words}{notes}",
+        f"{asked.container.label} requests {asked.spelling.description} in names that {plan.backend.title} "
+        f"does not recognise; "
+        f"it expects {words}{notes}",
         advice,
         fix=fix,
         safety="safe",
@@ -93,7 +93,7 @@ RULE = Rule(
     name="portable-request",
     severity="info",
     since="0.1.0",
-    summary="a portable or foreign request for a part of a GPU that the policy's backend spells otherwise",
+    summary="a portable or foreign request for a part of a GPU that the policy's backend writes differently",
     rationale="""\
 How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
 `gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system

@@ -29,10 +29,10 @@ RULE = Rule(
     since="0.1.0",
     summary="requests that do not go together in one container or pod",
     rationale="""\
-One GPU asked for in the words of two systems (portable and native, say, after a copy from elsewhere) is either asked
-for twice or asks for two different amounts, and nobody can tell which is meant. A container that asks for a whole GPU
-and for a share or a MIG device is given both and sees one. And GPUs of two makers are next to never in one node, so
-that a container that asks for both waits for ever.""",
+One GPU requested in the names of two systems (portable and native, say, after a copy from elsewhere) is either
+requested twice, or requested in two different amounts, and nobody can tell which is meant. A container that requests a
+whole GPU and for a share or a MIG device is given both and sees one. And GPUs of two vendors are next to never in one
+node, so that a container that requests both stays Pending forever.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "NVIDIA/k8s-device-plugin: README.md",

@@ -18,7 +18,7 @@ ID = "GPU104"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find containers that ask for several shares."""
+    """Find containers that request several shares."""
     yield from backend_plan.refusals(workload, policy, SHARED_COUNT)
 
 

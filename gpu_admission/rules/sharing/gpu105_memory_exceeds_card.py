@@ -30,7 +30,7 @@ RULE = Rule(
     summary="more memory on one GPU than any card of the cluster has",
     rationale="""\
 A share is a share of one card. A request for more memory than the largest card has is accepted by Kubernetes and by
-every sharing system, and the pod stays Pending for ever. The cards come from the policy's `cluster.cards`; without them
+every sharing system, and the pod stays Pending forever. The cards come from the policy's `cluster.cards`; without them
 this rule says nothing.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",

@@ -30,7 +30,7 @@ RULE = Rule(
     summary="a container that the policy's backend does not count",
     rationale="""\
 Several sharing systems look at `spec.containers` alone, and some at one container of a pod only. What an init container
-or a second container asks for is then not counted, or counted twice: it starts without a GPU, or on one that others
+or a second container requests is then not counted, or counted twice: it starts without a GPU, or on one that others
 were promised. Kubernetes does not notice.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/pod.go",

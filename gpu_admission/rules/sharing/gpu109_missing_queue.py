@@ -30,9 +30,9 @@ RULE = Rule(
     summary="a pod whose queue the policy's backend does not find",
     rationale="""\
 KAI schedules pods by queue. It takes the label `kai.scheduler/queue` of the object that owns the pod, else the pod's
-own, else the name in a label `project`, and else its `default-queue`: a pod without any is no mistake. One whose label
-is empty is never scheduled, and only the scheduler's log says why (an error); one that names the queue in an annotation
-goes to another queue than its author meant (a warning). A policy may name a queue for pods that have none
+own, else the name in a label `project`, and else its `default-queue`: a pod without any is not a mistake. One whose
+label is empty is never scheduled, and only the scheduler's log says why (an error); one that names the queue in an
+annotation goes to another queue than its author meant (a warning). A policy may name a queue for pods that have none
 (`backend.queue`); the webhook then writes it (GPU101), as it carries over Run:ai's older label `runai/queue`.""",
     references=(
         "kai-scheduler/KAI-Scheduler: docs/queues/README.md",

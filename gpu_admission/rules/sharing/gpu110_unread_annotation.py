@@ -35,7 +35,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
-    if pods and all(pod.metadata_pointer != own and pod.shares is None for pod in pods):
+    if pods and all(pod.metadata_pointer != own and pod.shared_container is None for pod in pods):
         yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
 
 
@@ -86,7 +86,7 @@ RULE = Rule(
     since="0.1.0",
     summary="an annotation meant for KAI that is misspelt or in a place where KAI does not look",
     rationale="""\
-KAI is asked for a share of a GPU by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
+A share of a GPU is requested from KAI by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
 `gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes takes any annotation, and KAI passes
 over what it does not know: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment
 instead of its template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in

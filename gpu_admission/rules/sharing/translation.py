@@ -101,16 +101,16 @@ class Writer:
         container = asked.container
         base = container.resources_pointer
         wanted = {side: dict(emission.resources) if side == "limits" or self._both_sides else {} for side in _SIDES}
-        left = set(container.resources)
+        remaining = set(container.resources)
         for side in _SIDES:
             current = as_dict(container.resources.get(side))
             if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
-                left.discard(side)
-        if not left and not claims and not any(wanted.values()) and container.resources:
+                remaining.discard(side)
+        if not remaining and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
             return
         for side in _SIDES:
-            if side in container.resources and side not in left:
+            if side in container.resources and side not in remaining:
                 yield patch.remove(self._rule, (*base, side))
             else:
                 yield from self._forget(asked, (*base, side), wanted[side])
@@ -214,7 +214,7 @@ def _is_tree(value: object) -> bool:
 
 
 def _implies(raw_value: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether an expression on the same key asks for as much already."""
+    """Tell whether an expression on the same key requests as much already."""
     if raw_value.get("key") != wanted["key"] or raw_value.get("operator") != wanted["operator"]:
         return False
     values = raw_value.get("values")

@@ -1,4 +1,4 @@
-"""The envelope: an AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
+"""An AdmissionReview (admission.k8s.io/v1) read from bytes and written to bytes.
 
 Only the envelope is taken apart here; the object inside stays raw.
 """
@@ -22,7 +22,7 @@ _OPEN = f'{{"apiVersion": "{API_VERSION}", "kind": "{KIND}", "response": {{"uid"
 
 
 class NotAReviewError(ValueError):
-    """A body that is no AdmissionReview; the message says why, in one line."""
+    """A body that is not an AdmissionReview; the message says why, in one line."""
 
 
 class Request:
@@ -62,10 +62,10 @@ def _typed(obj: Any, kind: Mapping[str, Any]) -> Any:
     return {**obj, "apiVersion": f"{group}/{version}" if group else version, "kind": as_str(kind.get("kind"))}
 
 
-def read(body: bytes) -> Request:
+def decode(body: bytes) -> Request:
     """Return the request in a body.
 
-    Raises NotAReview where the body is no JSON, or no AdmissionReview of version v1 with a request that has
+    Raises NotAReviewError where the body is not JSON, or no AdmissionReview of version v1 with a request that has
     a uid.
     """
     try:
@@ -75,18 +75,18 @@ def read(body: bytes) -> Request:
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError among them
         raise NotAReviewError(f"the body is not JSON: {str(error)[:200]}") from None
     if not isinstance(review, dict) or review.get("kind") != KIND:
-        raise NotAReviewError("the body is no AdmissionReview")
+        raise NotAReviewError("the body is not an AdmissionReview")
     if review.get("apiVersion") != API_VERSION:
         raise NotAReviewError(f"the AdmissionReview is not of version {API_VERSION}")
     request = review.get("request")
     if not isinstance(request, dict):
-        raise NotAReviewError("the AdmissionReview holds no request")
+        raise NotAReviewError("the AdmissionReview has no request")
     if not isinstance(request.get("uid"), str) or not request["uid"]:
         raise NotAReviewError("the request has no uid")
     return Request(request)
 
 
-def rest(
+def encode_body(
     *,
     allowed: bool,
     message: str = "",
@@ -113,6 +113,6 @@ def rest(
     return "".join(parts)
 
 
-def write(uid: str, raw_value: str) -> bytes:
+def encode(uid: str, raw_value: str) -> bytes:
     """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
     return f"{_OPEN}{json_codec.quote(uid)}{raw_value}".encode()

@@ -76,7 +76,7 @@ class Decision(NamedTuple):
 _NOTHING = Decision()
 
 
-def judge(request: Request, endpoint: str, engine: Engine) -> Decision:
+def decide(request: Request, endpoint: str, engine: Engine) -> Decision:
     """Judge a request that concerns the engine's policy, at ``mutate`` or ``validate``."""
     if endpoint == "mutate":
         return _mutate(request, engine) if request.is_new_pod else _NOTHING
@@ -111,7 +111,7 @@ def _pod_with(metadata: Any) -> dict[str, Any]:
 def is_in_scope(request: Request, policy: Policy) -> bool:
     """Tell whether a request is one that is judged at all.
 
-    It creates or changes an object in a namespace that the policy is for, and nobody exempt asks for it.
+    It creates or changes an object in a namespace that the policy is for, and nobody exempt requests it.
     """
     if request.operation not in {"CREATE", "UPDATE"} or request.subresource not in _JUDGED_SUBRESOURCES:
         return False

@@ -51,16 +51,18 @@ class Decider:
         if policy is None:
             return _error(HTTPStatus.NOT_FOUND, "no such policy is loaded")
         try:
-            request = admission_review.read(body)
+            request = admission_review.decode(body)
         except admission_review.NotAReviewError as error:
             return _error(HTTPStatus.BAD_REQUEST, str(error))
         if name is None:
             policy = self._first_for(request.namespace) or policy
         result = review_result.ALLOWED
         if decide.is_in_scope(request, policy):
-            result = review_result.from_verdict(decide.judge(request, endpoint, self._engine(policy)), policy)
+            result = review_result.from_decision(decide.decide(request, endpoint, self._engine(policy)), policy)
         return Response(
-            HTTPStatus.OK, admission_review.write(request.uid, result.response), record=_record(request, result, policy)
+            HTTPStatus.OK,
+            admission_review.encode(request.uid, result.response),
+            record=_record(request, result, policy),
         )
 
     def _first_for(self, namespace: str) -> Policy | None:
@@ -106,4 +108,4 @@ def _decider(policies: PolicyStore) -> Decider:
     return Decider(policies.get, all_policies=loaded)
 
 
-ENGINE = types.Engine(load=loader.load, decider=_decider, kinds=kinds)
+ENGINE = types.ReviewEngine(load=loader.load, decider=_decider, kinds=kinds)

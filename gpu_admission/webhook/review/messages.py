@@ -27,13 +27,13 @@ _REST = re.compile(r"; |, or | \(")  # and no comma of a list, of which a part w
 LONGEST_POINTER = 512
 
 
-def denial(verdict: Decision, policy: Policy) -> str:
+def denial(decision: Decision, policy: Policy) -> str:
     """Return the message of a denial: every finding that denies, with what to write instead."""
-    denied = [finding for finding, action in verdict.findings if action == "deny"]
+    denied = [finding for finding, action in decision.findings if action == "deny"]
     lines = [_sentence(finding) for finding in denied[:MOST_DENIED]]
     if len(denied) > MOST_DENIED:
         lines.append(f"and {len(denied) - MOST_DENIED} more")
-    if verdict.unrepaired:
+    if decision.unrepaired:
         lines.append(
             "gpu-admission repairs this when a Pod is created, but its mutating webhook did not run on this one"
         )
@@ -50,9 +50,9 @@ def _sentence(finding: Finding) -> str:
     return escape(f"{finding.rule} {finding.message}; {finding.advice} [{where}]")
 
 
-def warnings(verdict: Decision) -> list[str]:
+def warnings(decision: Decision) -> list[str]:
     """Return the warnings: at most ten, each on one line, within 120 characters where it can be."""
-    texts = list(dict.fromkeys(_warning(finding) for finding, action in verdict.findings if action == "warn"))
+    texts = list(dict.fromkeys(_warning(finding) for finding, action in decision.findings if action == "warn"))
     if len(texts) > MOST_WARNINGS:
         more = len(texts) - MOST_WARNINGS + 1
         texts = [*texts[: MOST_WARNINGS - 1], f"and {more} more GPU findings: gpu-lint shows them all"]
@@ -66,9 +66,9 @@ def _warning(finding: Finding) -> str:
     heads = _cuts(value, _CLAUSE)
     for head in heads:
         room = GOOD_WARNING - len(head) - 2
-        told = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
-        if told:
-            return f"{head}; {told}"
+        tail = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
+        if tail:
+            return f"{head}; {tail}"
     short = next((head for head in heads if len(head) <= GOOD_WARNING), heads[-1])
     return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
 
@@ -82,10 +82,10 @@ def _cuts(value: str, ends: re.Pattern[str]) -> list[str]:
     return [value, *[value[:end] for end in reversed(places) if value.count('"', 0, end) % 2 == 0]]
 
 
-def audit(verdict: Decision) -> dict[str, str]:
+def audit(decision: Decision) -> dict[str, str]:
     """Return the audit annotations: the IDs of the rules that found something, and of the fixes applied."""
-    found = _ids([finding.rule for finding, _ in verdict.findings])
-    applied = _ids([operation.rule for operation in verdict.patch]) if verdict.patch and verdict.allowed else ""
+    found = _ids([finding.rule for finding, _ in decision.findings])
+    applied = _ids([operation.rule for operation in decision.patch]) if decision.patch and decision.allowed else ""
     return {key: ids for key, ids in (("rules", found), ("applied", applied)) if ids}
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class ReviewResult(NamedTuple):
-    """The response to a request but for its uid (see ``envelope.write``), and what is recorded of it.
+    """The response to a request but for its uid (see ``admission_review.encode``), and what is recorded of it.
 
     ``rules`` are (rule, action) of every finding; ``applied`` the rules whose fixes are in the patch.
     """
@@ -29,26 +29,26 @@ class ReviewResult(NamedTuple):
     applied: Collection[str] = ()
 
 
-ALLOWED = ReviewResult(admission_review.rest(allowed=True), "allowed")
+ALLOWED = ReviewResult(admission_review.encode_body(allowed=True), "allowed")
 """Allowed, without a finding and without a patch."""
 
 
-def from_verdict(verdict: Decision, policy: Policy) -> ReviewResult:
+def from_decision(decision: Decision, policy: Policy) -> ReviewResult:
     """Encode a verdict as the response to its request."""
-    if not (verdict.findings or verdict.patch):
+    if not (decision.findings or decision.patch):
         return ALLOWED
-    allowed = verdict.allowed
-    patch = patches.to_json(verdict.patch) if allowed else []
-    response = admission_review.rest(
+    allowed = decision.allowed
+    patch = patches.to_json(decision.patch) if allowed else []
+    response = admission_review.encode_body(
         allowed=allowed,
-        message="" if allowed else messages.denial(verdict, policy),
-        warnings=messages.warnings(verdict) if verdict.findings else (),
+        message="" if allowed else messages.denial(decision, policy),
+        warnings=messages.warnings(decision) if decision.findings else (),
         patch=patch,
-        audit=messages.audit(verdict),
+        audit=messages.audit(decision),
     )
     return ReviewResult(
         response,
         "denied" if not allowed else "mutated" if patch else "allowed",
-        rules=[(finding.rule, action) for finding, action in verdict.findings],
-        applied=sorted({operation.rule for operation in verdict.patch}) if patch else (),
+        rules=[(finding.rule, action) for finding, action in decision.findings],
+        applied=sorted({operation.rule for operation in decision.patch}) if patch else (),
     )

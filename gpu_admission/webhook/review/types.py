@@ -1,4 +1,4 @@
-"""What the server and the decision know of each other: bytes in, an Answer out.
+"""What the server and the decision know of each other: bytes in, a Response out.
 
 The server never looks into a review and the decision never sees a socket, so each is tested without the
 other and the server can be exchanged when a measurement says so.
@@ -46,18 +46,18 @@ class Response(NamedTuple):
 
 
 def error_body(status: int, sentence: str) -> bytes:
-    """Write what is no review as one line of JSON: ``{"error": …, "status": …}``, whoever finds it."""
+    """Write the error of a body that is not a review as one line of JSON: ``{"error": …, "status": …}``."""
     return json.dumps({"error": sentence, "status": status}).encode() + b"\n"
 
 
 ReviewHandler = Callable[[bytes, str, "str | None"], Response]
-"""(body, ``"validate"`` or ``"mutate"``, policy name or None for the first) -> Answer. Must be thread-safe."""
+"""(body, ``"validate"`` or ``"mutate"``, policy name or None for the first) -> Response. Must be thread-safe."""
 
 Load = Callable[[str], Policy]
 """A shipped policy's name or a file's path -> policy; raises PolicyError."""
 
 
-class Engine(NamedTuple):
+class ReviewEngine(NamedTuple):
     """The decision as the server takes it: how to load policies, and how to judge under a set of them."""
 
     load: Load

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .wsgi import Wsgi
 
 ENDPOINTS = frozenset({"validate", "mutate"})
-PATIENCE = 30.0  # the longest timeout that a webhook configuration can ask for
+PATIENCE = 30.0  # the longest timeout that a webhook configuration can request
 UID = re.compile(rb'"uid"\s*:\s*"([0-9A-Za-z-]{1,64})"')
 GO_DURATION = re.compile(rb"(?:^|&)timeout=((?:\d{1,9}(?:\.\d{1,9})?(?:h|ms|m|s)){1,4})(?:&|$)")
 GO_PART = re.compile(rb"([\d.]+)(h|ms|m|s)")
@@ -108,7 +108,7 @@ class Pages:
 
 
 class Target(NamedTuple):
-    """Where a review goes: ``validate`` or ``mutate``, and the policy asked for (None: the first)."""
+    """Where a review goes: ``validate`` or ``mutate``, and the policy requested (None: the first)."""
 
     endpoint: str
     policy: str | None
@@ -211,7 +211,7 @@ def _essence(media: bytes) -> bytes:
 
 
 def review_target(head: RequestHead) -> Target | None:
-    """Which review a request asks for; None for every other path."""
+    """Which review a request is for; None for every other path."""
     return _target(head.raw_path) if b"%" not in head.raw_path else _of_path(head.path)
 
 

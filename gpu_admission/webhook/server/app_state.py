@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
     from gpu_admission.webhook.log_writer import LogWriter
-    from gpu_admission.webhook.review.types import Engine, Response
+    from gpu_admission.webhook.review.types import Response, ReviewEngine
 
     from .http_request import HttpError
     from .settings import ServerSettings
@@ -37,7 +37,7 @@ class AppState:
     def __init__(
         self,
         settings: ServerSettings,
-        engine: Engine,
+        engine: ReviewEngine,
         log_writer: LogWriter,
         checks: Sequence[Callable[[], str | None]] = (),
         keeper: SupervisedProcess | None = None,
@@ -121,7 +121,7 @@ class AppState:
         """In the arbiter, every second: keep the embedded certificate alive, and take over what changed."""
         if self.keeper is not None:
             if self.keeper.watch(time.monotonic()):
-                self._log.info("certificate keeper started")
+                self._log.info("certificate sidecar started")
         elif self.embedded is not None:
             for event in self.embedded.maintain(time.time()):
                 report = self._log.error if event.failed else self._log.info

@@ -34,7 +34,7 @@ class Connection(asyncio.BufferedProtocol):
     HEAD       a request's head (the first one's too) ``header_timeout``       408 if it has begun, closed
     BODY       the rest of a body                     ``body_timeout``, less   408, closed
                                                       if the client waits less
-    ANSWERING  the application                        for ever                 never given up
+    ANSWERING  the application                        forever                 never given up
     FLUSHING   a client that does not read            ``write_timeout``        closed
     IDLE       the next request                       ``keepalive``            closed
     LINGERING  the client's end, so that a reset      ``linger``               closed

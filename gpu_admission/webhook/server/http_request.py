@@ -125,7 +125,7 @@ class RequestParser:
         self.in_head = True
 
     def feed(self, data: bytes) -> bool:
-        """Take bytes; True when what follows is not HTTP/1.1 (the client asked for an upgrade). Raises HttpError."""
+        """Take bytes; True when what follows is not HTTP/1.1 (the client requested an upgrade). Raises HttpError."""
         if not self.begun:
             data = self._without_blank_line(data)
         self._raw = self._raw + data if self.begun and self.in_head else data

@@ -1,4 +1,4 @@
-"""Giving memory back: what a flood of connections took must not stay with the process for ever."""
+"""Giving memory back: what a flood of connections took must not stay with the process forever."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Hooks:
         The arbiter must follow them itself: a worker that it forks later starts with what the arbiter has,
         and by then the file may hold a bad version.
         """
-        arbiter.handle_term = LameDuck(arbiter, self._service)
+        arbiter.handle_term = GracefulShutdown(arbiter, self._service)
         look = arbiter.murder_workers
 
         def murder_workers() -> None:
@@ -89,7 +89,7 @@ class Hooks:
         self._service.metrics.close()
 
 
-class LameDuck:
+class GracefulShutdown:
     """SIGTERM to the arbiter: for a while go on serving, say so in /readyz and close connections politely.
 
     The cluster needs seconds to stop sending; connections that are open go on being used even longer. A
@@ -193,7 +193,7 @@ def serve(
 ) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
-    ``checks`` are further reasons not to be ready, as in lifecycle.Readiness. ``keeper`` keeps the certificate,
+    ``checks`` are further reasons not to be ready, as in readiness.Readiness. ``keeper`` keeps the certificate,
     if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
     it is there.
     """

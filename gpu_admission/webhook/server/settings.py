@@ -138,23 +138,23 @@ def _check_numbers(settings: ServerSettings) -> None:
         if type(field.default) not in {int, float}:
             continue
         if not (math.isfinite(value) and 0 <= value < 2**31):
-            raise SettingsError(f"{name}: {value} is no number that can be used")
+            raise SettingsError(f"{name}: must be a finite number, got {value}")
         if value == 0 and field.name not in _MAY_BE_ZERO:
-            raise SettingsError(f"{name}: 0 is too little")
+            raise SettingsError(f"{name}: must be greater than 0")
 
 
 def _check(settings: ServerSettings) -> None:
     if not settings.policy:
-        raise SettingsError("policy: at least one is needed")
+        raise SettingsError("policy: at least one is required")
     _check_numbers(settings)
     if settings.keepalive < 100:
-        raise SettingsError("keepalive: below 100 s the API server loses requests on connections it still trusts")
+        raise SettingsError("keepalive: must be at least 100 s, or the API server loses requests on idle connections")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
     if settings.log_level not in {"debug", "info", "warning", "error"}:
         raise SettingsError(f"log-level: {settings.log_level!r} is not debug, info, warning or error")
     if settings.client_ca and settings.http:
-        raise SettingsError("client-ca: there are no client certificates without TLS")
+        raise SettingsError("client-ca: client certificates need TLS")
     address(settings.bind)
     if settings.health_bind:
         address(settings.health_bind, "health-bind")
@@ -163,10 +163,10 @@ def _check(settings: ServerSettings) -> None:
 
 def _check_certificate(settings: ServerSettings) -> None:
     if bool(settings.tls_cert) != bool(settings.tls_key):
-        raise SettingsError("tls-cert and tls-key: one is no use without the other")
+        raise SettingsError("tls-cert and tls-key must be given together")
     if bool(settings.tls_cert) + bool(settings.self_signed) + bool(settings.secret) + settings.http > 1:
-        raise SettingsError("tls-cert, self-signed, secret and http exclude one another")
+        raise SettingsError("tls-cert, self-signed, secret and http are mutually exclusive")
     if settings.http and settings.webhook_configuration:
-        raise SettingsError("webhook-configuration: there is no certificate to compare it with under --http")
+        raise SettingsError("webhook-configuration cannot be combined with http: it compares certificates")
     if (settings.secret and not all(settings.secret.partition("/"))) or settings.secret.count("/") > 1:
         raise SettingsError(f"secret: {settings.secret!r} is not NAMESPACE/NAME")

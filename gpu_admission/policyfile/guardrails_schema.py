@@ -14,9 +14,12 @@ _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # an int32 in ttlSecondsAfterFinished
 _Name = Annotated[str, Field(min_length=1)]
 
+# A mapping with these keys and no others, whose values are of the type written, and never change.
+STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
-class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+class _Section(BaseModel):
+    model_config = STRICT
 
 
 def _amount_of_memory(value: Any) -> Any:
@@ -29,7 +32,7 @@ def _amount_of_memory(value: Any) -> Any:
     return value
 
 
-class SharedMemory(_Model):
+class SharedMemory(_Section):
     """When GPU502 wants a memory-backed volume at /dev/shm, and what its repair writes."""
 
     gpus: Annotated[int, Field(ge=1, le=1024)] = Field(
@@ -40,7 +43,7 @@ class SharedMemory(_Model):
     )
 
 
-class Jobs(_Model):
+class Jobs(_Section):
     """What GPU503 wants of Jobs with a GPU."""
 
     require: Literal["any", "deadline", "ttl"] = Field(
@@ -60,7 +63,7 @@ class Jobs(_Model):
         return self
 
 
-class NodeLabel(_Model):
+class NodeLabel(_Section):
     """A node label that GPU504 adds to the nodeSelector of pods that select no GPU node."""
 
     key: Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
@@ -68,7 +71,7 @@ class NodeLabel(_Model):
     vendors: list[str] | None = Field(None, description="makers of the cards it is for; left out: all")
 
 
-class Nodes(_Model):
+class Nodes(_Section):
     """By which labels GPU504 wants nodes to be selected."""
 
     labels: Annotated[list[_Name], Field(min_length=1)] | None = Field(
@@ -77,7 +80,7 @@ class Nodes(_Model):
     add: list[NodeLabel] = Field([], description="what the repair adds where a pod selects no GPU node")
 
 
-class Guardrails(_Model):
+class GuardrailsSection(_Section):
     """Settings of the guardrails, GPU501 to GPU506; the rules are switched on under ``rules``."""
 
     shared_memory: SharedMemory | None = Field(None, alias="sharedMemory")
