@@ -11,6 +11,8 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 CHART = ROOT / "deploy" / "chart"
 NAME = "gpu-admission"
+# A helm built by `go install` takes 1.20 for the version of a cluster that it does not ask.
+KUBERNETES = ("--kube-version", "1.36.0")
 
 
 def tool(name):
@@ -33,14 +35,14 @@ def helm(*args, check=True, env=None, timeout=120):
 
 def template(*args, release=NAME, namespace=NAME, chart=CHART):
     """The objects of a release, hooks left out."""
-    done = helm("template", release, chart, "--namespace", namespace, *args)
+    done = helm("template", release, chart, "--namespace", namespace, *KUBERNETES, *args)
     objects = [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
     return [each for each in objects if "helm.sh/hook" not in each["metadata"].get("annotations", {})]
 
 
 def refused(*args, namespace=NAME):
     """The one sentence with which helm refuses values."""
-    done = helm("template", NAME, CHART, "--namespace", namespace, *args, check=False)
+    done = helm("template", NAME, CHART, "--namespace", namespace, *KUBERNETES, *args, check=False)
     assert done.returncode == 1, done.stdout[:500]
     return done.stderr
 

@@ -1,6 +1,7 @@
 """What ``make dist`` builds: the same bytes from the same files, and packages that work."""
 
 import importlib.util
+import json
 import os
 import re
 import shutil
@@ -12,7 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from helm import CHART, helm
+from helm import CHART, KUBERNETES, helm
 
 from gpu_admission import __version__
 from gpu_admission.commands import versions
@@ -59,7 +60,7 @@ def test_the_chart_package_is_the_same_bytes_wherever_it_is_built(tmp_path, copi
 
 def test_helm_reads_the_package(tmp_path):
     package = build.chart_package(tmp_path, DATE)
-    args = ("--namespace", "gpu-admission")
+    args = ("--namespace", "gpu-admission", *KUBERNETES)
     assert (
         helm("template", "gpu-admission", package, *args).stdout
         == helm("template", "gpu-admission", CHART, *args).stdout
@@ -69,8 +70,6 @@ def test_helm_reads_the_package(tmp_path):
 
 def test_the_sbom_is_the_lock(tmp_path):
     pytest.importorskip("cyclonedx_py", reason="the tools of a release are not installed: make .venv/.release")
-    import json
-
     texts = []
     for name in "ab":
         (tmp_path / name).mkdir()
@@ -116,21 +115,22 @@ def test_the_version_is_written_in_one_place(monkeypatch):
     assert shell.stdout.strip() == __version__
 
 
+@pytest.fixture(scope="module")
+def built(self, tmp_path_factory):
+    """Wheel and sdist, twice: of this checkout, and of what the first sdist holds."""
+    pytest.importorskip("build")
+    first, second, unpacked = (tmp_path_factory.mktemp(name) for name in ("first", "second", "unpacked"))
+    build.python_packages(first, DATE)
+    with tarfile.open(next(first.glob("*.tar.gz"))) as archive:
+        archive.extractall(unpacked, filter="data")
+    (source,) = unpacked.iterdir()
+    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(second), str(source)]
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": str(DATE)})
+    return first, second
+
+
 @pytest.mark.slow
 class TestPackages:
-    @pytest.fixture(scope="class")
-    def built(self, tmp_path_factory):
-        """Wheel and sdist, twice: of this checkout, and of what the first sdist holds."""
-        pytest.importorskip("build")
-        first, second, unpacked = (tmp_path_factory.mktemp(name) for name in ("first", "second", "unpacked"))
-        build.python_packages(first, DATE)
-        with tarfile.open(next(first.glob("*.tar.gz"))) as archive:
-            archive.extractall(unpacked, filter="data")
-        (source,) = unpacked.iterdir()
-        command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(second), str(source)]
-        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": str(DATE)})
-        return first, second
-
     def test_they_are_the_same_bytes_from_another_folder(self, built):
         for path in built[0].iterdir():
             assert path.read_bytes() == (built[1] / path.name).read_bytes(), path.name

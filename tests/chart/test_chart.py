@@ -4,7 +4,7 @@ import json
 
 import pytest
 import yaml
-from helm import CHART, NAME, ROOT, helm, one, refused, template
+from helm import CHART, KUBERNETES, NAME, ROOT, helm, one, refused, template
 
 from gpu_admission.commands import chart
 from gpu_admission.commands.main import main
@@ -165,6 +165,7 @@ class TestContradictions:
                 "metrics.podMonitor.enabled=true,metrics.serviceMonitor.enabled=true",
                 "both would scrape every replica twice",
             ),
+            ("extraLabels.app\\.kubernetes\\.io/name=x", "extraLabels: app.kubernetes.io/name is what the Service selects"),
             ("server.ports.health=10250", "server.ports: webhook and health are both 10250"),
             ("test.namespace=kube-system", "test.namespace: kube-system is exempt from the webhook"),
             ("test.namespace=gpu-admission", "test.namespace: gpu-admission is exempt from the webhook"),
@@ -273,7 +274,7 @@ def test_nothing_stale_lies_in_the_chart():
 
 
 def test_lint():
-    done = helm("lint", "--strict", "--namespace", NAME, CHART)
+    done = helm("lint", "--strict", "--namespace", NAME, *KUBERNETES, CHART)
     assert "0 chart(s) failed" in done.stdout
 
 

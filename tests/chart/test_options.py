@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 import yaml
-from helm import CHART, NAME, ROOT, helm, one, template, tool
+from helm import CHART, KUBERNETES, NAME, ROOT, helm, one, template, tool
 
 HELM_LABELS = {
     "app.kubernetes.io/instance",
@@ -204,7 +204,7 @@ def test_a_priority_class_of_ones_own_needs_no_quota():
 
 def everything(*args):
     connected = ("--api-versions", "admissionregistration.k8s.io/v1/ValidatingWebhookConfiguration")
-    done = helm("template", NAME, CHART, "--namespace", NAME, *connected, *args)
+    done = helm("template", NAME, CHART, "--namespace", NAME, *KUBERNETES, *connected, *args)
     return [each for each in yaml.load_all(done.stdout, Loader=yaml.CSafeLoader) if each]
 
 
@@ -221,7 +221,7 @@ def test_the_test_pod_is_not_a_replica():
 
 def test_what_is_applied_without_helm_keeps_its_webhooks():
     """`helm template | kubectl apply` applies hooks too: the empty configurations of the uninstallation must not be there."""
-    plain_output = helm("template", NAME, CHART, "--namespace", NAME).stdout
+    plain_output = helm("template", NAME, CHART, "--namespace", NAME, *KUBERNETES).stdout
     assert "pre-delete" not in plain_output
     hooks = [e for e in everything() if e["metadata"].get("annotations", {}).get("helm.sh/hook") == "pre-delete"]
     assert [(each["kind"], each["webhooks"]) for each in hooks] == [

@@ -4,9 +4,7 @@ from rule_table import LIMITS, REQUESTS, Case, Expected, check, container, one, 
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
 
-FOUND = (
-    Expected(REQUEST, "error", ['container "train" sets nvidia.com/gpu: 1', "not in limits", "resources.limits"]),
-)
+FOUND = (Expected(REQUEST, "error", ['container "train" sets nvidia.com/gpu: 1', "not in limits", "resources.limits"]),)
 
 CASES = [
     Case("limits only", one({"limits": {GPU: 1}})),

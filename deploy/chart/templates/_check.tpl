@@ -2,6 +2,11 @@
 {{- define "gpu-admission.check" -}}
 {{- include "gpu-admission.checkPolicy" . }}
 {{- include "gpu-admission.checkCertificates" . }}
+{{- range $key, $_ := include "gpu-admission.selector" . | fromYaml }}
+{{- if hasKey $.Values.extraLabels $key }}
+{{- fail (printf "extraLabels: %s is what the Service selects replicas by, choose another label" $key) }}
+{{- end }}
+{{- end }}
 {{- if and .Values.image.tag .Values.image.digest }}
 {{- fail "image.tag and image.digest: set one of them, the digest already names one image" }}
 {{- end }}
