@@ -116,7 +116,7 @@ def test_the_version_is_written_in_one_place(monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def built(self, tmp_path_factory):
+def built(tmp_path_factory):
     """Wheel and sdist, twice: of this checkout, and of what the first sdist holds."""
     pytest.importorskip("build")
     first, second, unpacked = (tmp_path_factory.mktemp(name) for name in ("first", "second", "unpacked"))

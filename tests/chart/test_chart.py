@@ -165,7 +165,10 @@ class TestContradictions:
                 "metrics.podMonitor.enabled=true,metrics.serviceMonitor.enabled=true",
                 "both would scrape every replica twice",
             ),
-            ("extraLabels.app\\.kubernetes\\.io/name=x", "extraLabels: app.kubernetes.io/name is what the Service selects"),
+            (
+                "extraLabels.app\\.kubernetes\\.io/name=x",
+                "extraLabels: app.kubernetes.io/name is what the Service selects",
+            ),
             ("server.ports.health=10250", "server.ports: webhook and health are both 10250"),
             ("test.namespace=kube-system", "test.namespace: kube-system is exempt from the webhook"),
             ("test.namespace=gpu-admission", "test.namespace: gpu-admission is exempt from the webhook"),

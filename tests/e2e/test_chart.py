@@ -5,9 +5,10 @@ import threading
 import pytest
 import yaml
 from e2e.creation import Creation
+from e2e.objects import define, vacate
 from e2e.release import NAME, NAMESPACE, PATHS, RELEASE, Kubelet, Release, node
 from e2e.webhooks import PROBE, pod, settled
-from helm import CHART, tool
+from helm import CHART, KUBERNETES, helm, tool
 from helm import NAME as CHART_NAME
 from webhook_server import free_port, until
 
@@ -205,3 +206,40 @@ def test_the_policy_in_force_is_the_one_in_the_release(running):
     made.mount()
     for replica in made.replicas:
         until(lambda each=replica: '"policy":"strict"' in each.log, 60, replica)
+
+
+STRICT = "helm-strict"
+KINDS = {"cert-manager.io": ("Issuer", "Certificate")}
+EVERYTHING_ON = (
+    "metrics.dashboard.enabled=true,server.ipv6=true,server.logLevel=debug,extraLabels.team=ml,image.pullSecrets={a,b},"
+    "certificates.clientCASecret=ca,podAnnotations.a=b,networkPolicy.from[0].ipBlock.cidr=10.0.0.0/28,metrics.serviceMonitor.enabled=false"
+)
+
+
+@pytest.fixture(scope="module")
+def strict(cluster):
+    """A namespace under Pod Security's "restricted", and the kinds of cert-manager."""
+    tool("helm")
+    metadata = {"name": STRICT, "labels": {"pod-security.kubernetes.io/enforce": "restricted"}}
+    assert cluster.api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}, None).status == 201
+    for group, kinds in KINDS.items():
+        for kind in kinds:
+            define(cluster.api, group, kind)
+    yield cluster
+    vacate(cluster.api, f"/api/v1/namespaces/{STRICT}")
+
+
+@pytest.mark.parametrize("source", ["self-signed", "cert-manager"])
+def test_the_api_server_knows_every_field(strict, source):
+    """Helm sends what it has without asking: a misspelt field would vanish in silence."""
+    values = f"certificates.source={source},{EVERYTHING_ON}"
+    text = helm("template", RELEASE, CHART, "--namespace", STRICT, *KUBERNETES, "--set", values).stdout
+    done = strict.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+    assert "Warning" not in done.stderr, done.stderr
+    assert f"deployment.apps/{NAME} serverside-applied" in done.stdout
+    for obj in yaml.load_all(text, Loader=yaml.CSafeLoader):
+        if obj and obj["kind"] in {"Deployment", "Pod"}:
+            spec = obj["spec"]["template"]["spec"] if obj["kind"] == "Deployment" else obj["spec"]
+            each = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
+            answer = strict.api.create(each, STRICT, dryRun="All", fieldValidation="Strict")
+            assert (answer.status, answer.warnings) == (201, []), answer
