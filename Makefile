@@ -71,6 +71,7 @@ bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that 
 	$(BIN)/python bench/lint.py $(FOLDER)
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/webhook.py
+	$(BIN)/python bench/conditions.py
 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)
 	$(BIN)/pytest -m e2e tests/e2e

@@ -119,7 +119,7 @@ def annotations(load):
 
 def kai(load):
     amounts, words, refusal = load("backends.kai_amounts"), load("backends.kai_annotations"), load("backends.rejection")
-    call = silently(refusal.RejectedRequest)
+    call = silently(refusal.RejectedRequestError)
 
     def read(text):
         for function in (amounts.number, amounts.in_mib, amounts.parsed):

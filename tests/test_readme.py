@@ -23,7 +23,7 @@ def test_what_strict_does_not_refuse_although_default_warns_of_it():
         for rule in rules.ALL
         if default.action(rule, rule.severity) == "warn" and strict.action(rule, rule.severity) != "deny"
     }
-    (said,) = re.findall(r"`strict` refuses what default\s+warns of, but for (.*?), which", README, re.DOTALL)
+    (said,) = re.findall(r"`strict` refuses\s+what\s+default\s+warns\s+of,\s+but\s+for (.*?), which", README, re.DOTALL)
     assert set(re.findall(r"GPU\d+", said)) == gentle
     (said,) = re.findall(r"\(but for (.*?), which", loader.source("strict"))
     assert set(re.findall(r"GPU\d+", said)) == gentle

@@ -155,15 +155,15 @@ class Backend:
 
     What has to be known without loading the class stands in ``known.py``, which ``make docs`` writes from these.
 
-    ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None
-    leaves it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose words it reads as its own; ``leaves`` those it does not serve
-    and does not translate either, because something else on the cluster does (``nvidia.com/gpu`` on nodes
-    with NVIDIA's own device plugin). ``excludes`` are systems that no node has beside this backend, and
-    ``spares_vendors`` tells that a pod may request cards of several makers, and ``whole_cards`` that a request
-    for any part of a card is given all of one. ``host_paths`` are paths of the node, as ``rules.markers`` writes
-    them, that the backend's documentation has the pods mount which it serves. ``preloads`` tells that it limits a
-    share, or can be set up to, by a library that is loaded into the container's programs. ``judged_annotations`` are
-    those of users whose values the backend judges.
+    ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None leaves
+    it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose
+    names it reads as its own; ``leaves`` those it does not serve and does not translate either, because something
+    else on the cluster does (``nvidia.com/gpu`` on nodes with NVIDIA's own device plugin). ``excludes`` are systems
+    that no node has beside this backend, and ``allows_mixed_vendors`` tells that a pod may request cards of several
+    makers, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
+    of the node, as ``rules.gpu_markers`` writes them, that the backend's documentation has the pods mount which it
+    serves. ``preloads`` tells that it limits a share, or can be set up to, by a library that is loaded into the
+    container's programs. ``judged_annotations`` are those of users whose values the backend judges.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by

@@ -268,10 +268,10 @@ def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
         )
 
 
-def _other_bytes(name: str, raw_value: str, meant: str) -> RejectedRequestError:
+def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestError:
     return RejectedRequestError.amount(
         UNIT,
-        f"{raw_value}: {name} counts bytes; did you mean {meant}?",
+        f"{amount_text}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
         severity="error",
     )

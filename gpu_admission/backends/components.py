@@ -1,8 +1,8 @@
 """What the systems around GPUs run on a cluster: where, under which accounts, from which images.
 
-Device plugins, drivers and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES by trade, and schedulers write what
-GPU307 refuses to users. The shipped policies exempt them; each only those of its own backend and of the vendors that
-the backend serves, because **a namespace that does not exist is exempt for whoever creates it**.
+Device plugins, drivers and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES as part of their work, and
+schedulers write what GPU307 refuses to users. The shipped policies exempt them; each only those of its own backend and
+of the vendors that the backend serves, because **a namespace that does not exist is exempt for whoever creates it**.
 """
 
 from __future__ import annotations

@@ -209,7 +209,7 @@ def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
     """Yield what HAMi's webhook refuses of AWS Neuron's names, or leaves unread."""
     devices, cores = spelling.amount(_NEURON_DEVICES), spelling.amount(_NEURON_CORES)
     if devices and cores:
-        yield RejectedRequestError(
+        yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
             f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
@@ -217,8 +217,8 @@ def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
     elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it gives away only whole "
-            f"ones, of {_CORES_PER_DEVICE} cores",
+            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it only allocates whole ones, "
+            f"of {_CORES_PER_DEVICE} cores",
             f"write {_NEURON_CORES}: {cores + 1}",
         )
 

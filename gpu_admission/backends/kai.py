@@ -268,9 +268,9 @@ after its webhooks: neither writes what the other reads first.""",
             "whoever may edit ConfigMaps there can still change what they say (docs/security.md tells what to do)."
         ),
         (
-            "Of a pod that asks in KAI's words, another backend is not told how far its memory may grow "
-            "(`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side with "
-            "others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
+            "For a pod that requests a share by KAI's annotations, another backend does not learn how far its memory "
+            "may grow (`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side "
+            "with others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
         ),
         (
             "`nvidia.com/container.<name>.gpus.devices` and `.gpu-compute.portion` are KAI's binder's own: from a user "

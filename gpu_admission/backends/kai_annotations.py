@@ -77,122 +77,122 @@ def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, 
     marked = named or any(name in annotations for name in _MARKS) or QUEUE in as_dict(metadata.get("labels"))
     if not (certain or marked or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
-    raw_value = {name: annotations[name] for name in POD_WIDE if name in annotations} | own
-    return raw_value | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
+    values = {name: annotations[name] for name in POD_WIDE if name in annotations} | own
+    return values | {key: value for key, value in annotations.items() if _is_portion_limit(key)}
 
 
 def _without_amount(pod: Pod, annotations: Annotations, *, certain: bool) -> dict[str, Any]:
     """Return what says how a share is to be where nothing says how much, for `read` to refuse."""
     if not (certain or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
-    return {key: raw_value for key, raw_value in annotations.items() if key in _ALONE or _is_portion_limit(key)}
+    return {key: values for key, values in annotations.items() if key in _ALONE or _is_portion_limit(key)}
 
 
-def served(pod: Pod, raw_value: Annotations) -> Container | None:
+def served(pod: Pod, values: Annotations) -> Container | None:
     """Return the container that KAI would give the share to.
 
     Where none has the name that is said, it is the first, for `read` to refuse; None where the pod is not to be
     seen whole, and the container may stand elsewhere.
     """
     candidates = [each for each in pod.containers if each.role != "ephemeral"]
-    wanted = _names(raw_value)
+    wanted = _names(values)
     named = next((each for name in wanted for each in candidates if each.name == name), None)
     if named is not None or (wanted and not pod.complete):
         return named
     return next((each for each in candidates if each.role == "app"), None)
 
 
-def read(container: str, raw_value: Annotations) -> GpuShare:
+def read(container: str, values: Annotations) -> GpuShare:
     """Return the portable request of a container's annotations.
 
     Raises RejectedRequestError for what KAI itself would refuse.
     """
-    own = _of_container(container, raw_value)
-    if not any(name in raw_value for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
-        key = next(iter(raw_value))
+    own = _of_container(container, values)
+    if not any(name in values for name in _AMOUNTS) and not own.keys() & {REQUEST, LIMIT}:
+        key = next(iter(values))
         raise RejectedRequestError(
             UNTRANSLATABLE,
             f"and says not how much of a card is wanted: {escape(key[:120])} alone is refused by KAI",
             f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
         )
-    for key in filter(_is_portion_limit, raw_value):
-        _require_portion_limit(container, key, raw_value)
-    count = amounts.number(raw_value.get(DEVICES, "1"))
+    for key in filter(_is_portion_limit, values):
+        _require_portion_limit(container, key, values)
+    count = amounts.number(values.get(DEVICES, "1"))
     if count is None or count < 1:
-        raise amounts.unreadable(DEVICES, raw_value.get(DEVICES), 'a whole number in quotes, such as "2"')
+        raise amounts.unreadable(DEVICES, values.get(DEVICES), 'a whole number in quotes, such as "2"')
     cores = None if COMPUTE not in own else amounts.part_of(*own[COMPUTE], WHOLE, "a card's compute", up_to_all=True)
-    memory, most = _memory(raw_value, own)
+    memory, most = _memory(values, own)
     lost = _lost(own)
     if memory is not None:
         if most is not None and most > memory:
             lost = lost or _grows(format_memory(memory), format_memory(most))
-        return GpuShare(memory, count, cores, lost=lost, consumed=_consumed(raw_value, MEMORY, MEMORY_LIMIT))
+        return GpuShare(memory, count, cores, lost=lost, consumed=_consumed(values, MEMORY, MEMORY_LIMIT))
     whole = "; or request whole cards: nvidia.com/gpu: 1"
-    thousandths = amounts.part_of(FRACTION, raw_value[FRACTION], 1000, "a card", besides=whole)
-    for name in (FRACTION_LIMIT, *filter(_is_portion_limit, raw_value)):
-        if name in raw_value:
-            most, least = (amounts.part_of(each, raw_value[each], _FINE, "a card") for each in (name, FRACTION))
+    thousandths = amounts.part_of(FRACTION, values[FRACTION], 1000, "a card", besides=whole)
+    for name in (FRACTION_LIMIT, *filter(_is_portion_limit, values)):
+        if name in values:
+            most, least = (amounts.part_of(each, values[each], _FINE, "a card") for each in (name, FRACTION))
             if most <= least:
                 raise amounts.too_low(
-                    name, format_value(raw_value[name]), FRACTION, format_value(raw_value[FRACTION]), equal=True
+                    name, format_value(values[name]), FRACTION, format_value(values[FRACTION]), equal=True
                 )
-            lost = lost or _grows(f"{as_str(raw_value[FRACTION])} of a card", as_str(raw_value[name]))
-    consumed = _consumed(raw_value, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, raw_value))
+            lost = lost or _grows(f"{as_str(values[FRACTION])} of a card", as_str(values[name]))
+    consumed = _consumed(values, FRACTION, FRACTION_LIMIT, *filter(_is_portion_limit, values))
     return GpuShare(None, count, cores, thousandths=thousandths, lost=lost, consumed=consumed)
 
 
-def _require_portion_limit(served_container: str, key: str, raw_value: Annotations) -> None:
+def _require_portion_limit(served_container: str, key: str, values: Annotations) -> None:
     """Raise RejectedRequestError for a limit of a fraction that KAI's webhook would refuse."""
     named = key.removeprefix(resources.PORTION_PREFIX).removesuffix(resources.PORTION_LIMIT)
     shown_key, container = escape(key[:120]), escape(served_container[:63])
-    if FRACTION not in raw_value:
+    if FRACTION not in values:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
         raise RejectedRequestError(UNTRANSLATABLE, reason, advice)
     if named != served_container:
         wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
         raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}")
-    if len(as_str(raw_value[key]).partition(".")[2]) > _PLACES:
-        reason = f"and {shown_key}: {format_value(raw_value[key])} has more than {_PLACES} digits behind the point"
+    if len(as_str(values[key]).partition(".")[2]) > _PLACES:
+        reason = f"and {shown_key}: {format_value(values[key])} has more than {_PLACES} digits behind the point"
         raise RejectedRequestError(PERCENT, reason, "write fewer digits")
 
 
-def _consumed(raw_value: Annotations, *amount: str) -> Iterator[str]:
+def _consumed(values: Annotations, *amount: str) -> Iterator[str]:
     """Yield the annotations that a request was read from: those of the amount, and all that name the container."""
     yield from (DEVICES, CONTAINER, *amount)
-    yield from (key for key in raw_value if _split(key) is not None)
+    yield from (key for key in values if _split(key) is not None)
 
 
-def in_bytes(raw_value: Annotations) -> dict[str, int]:
+def in_bytes(values: Annotations) -> dict[str, int]:
     """Return the readable amounts of memory in bytes, by the annotation that says them; those in MiB left out."""
-    names = (MEMORY_LIMIT, *(key for key in raw_value if _is_amount(key)))
-    found = {name: amounts.parsed(raw_value[name]) for name in names if name in raw_value}
+    names = (MEMORY_LIMIT, *(key for key in values if _is_amount(key)))
+    found = {name: amounts.parsed(values[name]) for name in names if name in values}
     return {name: amount for name, amount in found.items() if amount}
 
 
-def _memory(raw_value: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
+def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
     """Return the memory in bytes that is requested, and how far it may grow; None where nothing is said.
 
     Raises RejectedRequestError where two annotations contradict each other.
     """
-    if MEMORY in raw_value and FRACTION in raw_value:
+    if MEMORY in values and FRACTION in values:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE, "memory and a fraction, and KAI uses only one of them", f"keep {MEMORY} or {FRACTION}"
         )
     in_mib = None
-    if MEMORY in raw_value:
-        in_mib = amounts.number(raw_value[MEMORY])
+    if MEMORY in values:
+        in_mib = amounts.number(values[MEMORY])
         if not in_mib:
             raise amounts.unreadable(
                 MEMORY,
-                raw_value[MEMORY],
-                f'a whole number of MiB in quotes, such as "{amounts.in_mib(raw_value[MEMORY])}"',
+                values[MEMORY],
+                f'a whole number of MiB in quotes, such as "{amounts.in_mib(values[MEMORY])}"',
             )
         in_mib *= MIB
     request, limit = (amounts.in_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
-    shorthand = amounts.in_bytes(MEMORY_LIMIT, raw_value[MEMORY_LIMIT]) if MEMORY_LIMIT in raw_value else None
-    if limit is not None and _has_its_limit(raw_value):
-        old = MEMORY if MEMORY in raw_value else FRACTION
+    shorthand = amounts.in_bytes(MEMORY_LIMIT, values[MEMORY_LIMIT]) if MEMORY_LIMIT in values else None
+    if limit is not None and _has_its_limit(values):
+        old = MEMORY if MEMORY in values else FRACTION
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"a share of a card in two ways, and KAI takes no {own[LIMIT][0]} beside {old}",
@@ -201,31 +201,30 @@ def _memory(raw_value: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple
     if request is not None and in_mib is not None and request != in_mib:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses a pod whose annotations "
-            "disagree",
+            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses annotations that differ",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand
-    memory = request or in_mib or (None if FRACTION in raw_value else limit)
+    memory = request or in_mib or (None if FRACTION in values else limit)
     if memory is not None and most is not None and most < memory:
         name = own[LIMIT][0] if limit is not None else MEMORY_LIMIT
         raise amounts.too_low(name, format_memory(most), "the request", format_memory(memory))
     return memory, most
 
 
-def _has_its_limit(raw_value: Annotations) -> bool:
+def _has_its_limit(values: Annotations) -> bool:
     """Tell whether a limit of the newer kind stands beside a request of the older, and KAI did not write it."""
-    if FRACTION in raw_value:
-        return FRACTION_LIMIT not in raw_value and not any(map(_is_portion_limit, raw_value))
-    return MEMORY in raw_value and MEMORY_LIMIT not in raw_value
+    if FRACTION in values:
+        return FRACTION_LIMIT not in values and not any(map(_is_portion_limit, values))
+    return MEMORY in values and MEMORY_LIMIT not in values
 
 
-def _of_container(container: str, raw_value: Annotations) -> dict[str, tuple[str, Any]]:
+def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, Any]]:
     """Return word -> key and value of the annotations that name a container.
 
     Raises RejectedRequestError where they name another, or none that the pod has, or say a word that is not KAI's.
     """
-    names = _names(raw_value)
+    names = _names(values)
     if len(names) > 1:
         listed = " and ".join(f'"{escape(name[:63])}"' for name in names[:2])
         raise RejectedRequestError(
@@ -240,7 +239,7 @@ def _of_container(container: str, raw_value: Annotations) -> dict[str, tuple[str
             f'name one of spec.containers, such as "{escape(container[:63])}"',
         )
     found = {}
-    for key, value in raw_value.items():
+    for key, value in values.items():
         _, word = _split(key) or ("", "")
         near = _meant(word)
         if near and near != word:
@@ -254,11 +253,11 @@ def _of_container(container: str, raw_value: Annotations) -> dict[str, tuple[str
     return found
 
 
-def _names(raw_value: Annotations) -> list[str]:
+def _names(values: Annotations) -> list[str]:
     """Return the containers that annotations name, each once; what is no text names none that a pod has."""
-    found = [split[0] for key in raw_value if (split := _split(key)) is not None]
-    if CONTAINER in raw_value:
-        found.append(as_str(raw_value[CONTAINER]))
+    found = [split[0] for key in values if (split := _split(key)) is not None]
+    if CONTAINER in values:
+        found.append(as_str(values[CONTAINER]))
     return list(dict.fromkeys(found))
 
 
@@ -281,8 +280,8 @@ def _meant(word: str) -> str | None:
 
 
 def _is_portion_limit(key: object) -> bool:
-    raw_value = as_str(key)
-    return raw_value.startswith(resources.PORTION_PREFIX) and raw_value.endswith(resources.PORTION_LIMIT)
+    values = as_str(key)
+    return values.startswith(resources.PORTION_PREFIX) and values.endswith(resources.PORTION_LIMIT)
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:

@@ -136,13 +136,13 @@ class BackendPatch:
 
     def words(self) -> str:
         """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
-        raw_value = [f"{name}: {value}" for name, value in self.resources.items()]
-        raw_value += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
-        raw_value += [f"label {name}: {value}" for name, value in self.labels.items()]
-        raw_value += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
-        raw_value += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
-        raw_value += [f"claim {name} of template {template}" for name, template in self.claims.items()]
-        return listed(raw_value)
+        parts = [f"{name}: {value}" for name, value in self.resources.items()]
+        parts += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
+        parts += [f"label {name}: {value}" for name, value in self.labels.items()]
+        parts += [f"nodeSelector {name}: {value}" for name, value in self.node_selector.items()]
+        parts += [f"node affinity {one['key']} {one['operator']} {one['values'][0]}" for one in self.affinity]
+        parts += [f"claim {name} of template {template}" for name, template in self.claims.items()]
+        return listed(parts)
 
 
 def format_memory(count: int) -> str:
@@ -161,10 +161,8 @@ def ceil_div(amount: int, unit: int) -> int:
     return -(-amount // unit)
 
 
-def listed(raw_value: list[str]) -> str:
+def listed(parts: list[str]) -> str:
     """Return a list as prose: ``a, b and c``; a long one cut: ``a, b and 98 more``."""
-    if len(raw_value) > _MOST_LISTED:
-        raw_value = [*raw_value[: _MOST_LISTED - 1], f"{len(raw_value) - _MOST_LISTED + 1} more"]
-    return (
-        raw_value[0] if len(raw_value) == 1 else f"{', '.join(raw_value[:-1])} and {raw_value[-1]}" if raw_value else ""
-    )
+    if len(parts) > _MOST_LISTED:
+        parts = [*parts[: _MOST_LISTED - 1], f"{len(parts) - _MOST_LISTED + 1} more"]
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}" if parts else ""

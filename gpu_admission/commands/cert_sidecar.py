@@ -78,7 +78,9 @@ class ServerClock:
         theirs = self._api.time() or ours
         differs = abs(theirs - ours) > TOLERATED
         if differs and not self._differs:
-            text = f"this machine's clock says {ours:%Y-%m-%d %H:%M} UTC, the API server's {theirs:%Y-%m-%d %H:%M} UTC"
+            text = (
+                f"this machine's clock is at {ours:%Y-%m-%d %H:%M} UTC, the API server's at {theirs:%Y-%m-%d %H:%M} UTC"
+            )
             self._report(Event(f"{text}; the API server's time is used", failed=True))
         self._differs = differs
         return theirs

@@ -132,8 +132,8 @@ def _ask(path: str, port: int, ca: str) -> None:
         print(_wrapped(f"Warning: {warning}"))
     denied = next((answer for answer in answers if not answer["allowed"]), None)
     if denied is not None:
-        raw_value = f'admission webhook "pods.gpu-admission.io" denied the request: {denied["status"]["message"]}'
-        print(_wrapped(f"Error from server (Forbidden): {raw_value}"))
+        refusal = f'admission webhook "pods.gpu-admission.io" denied the request: {denied["status"]["message"]}'
+        print(_wrapped(f"Error from server (Forbidden): {refusal}"))
         return
     print(f"{kind.lower()}/{name} created")
     for operation in _operations(first):

@@ -36,10 +36,10 @@ class Operation:
 
     def to_json(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch document."""
-        raw_value: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
+        json_form: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
         if self.op != "remove":
-            raw_value["value"] = self.value
-        return raw_value
+            json_form["value"] = self.value
+        return json_form
 
     def step(self) -> dict[str, Any]:
         """Return the operation as it stands in a JSON Patch of what is around its place: its last step alone."""

@@ -70,14 +70,14 @@ def format_value(value: object, limit: int = 60) -> str:
         return "a mapping"
     if isinstance(value, list):
         return "a list"
-    raw_value = f'"{value}"' if isinstance(value, str) else str(value)
-    if len(raw_value) > limit:
-        raw_value = f"{raw_value[: limit - 1]}…"
-    return escape(raw_value)
+    content = f'"{value}"' if isinstance(value, str) else str(value)
+    if len(content) > limit:
+        content = f"{content[: limit - 1]}…"
+    return escape(content)
 
 
-def escape(raw_value: str) -> str:
+def escape(content: str) -> str:
     """Return a text with everything escaped that a terminal or a log would obey instead of showing."""
-    if raw_value.isprintable():
-        return raw_value
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in raw_value)
+    if content.isprintable():
+        return content
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in content)

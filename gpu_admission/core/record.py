@@ -8,7 +8,8 @@
 gets `__slots__`, `__init__` (positional or by keyword), `__eq__`, `__hash__` and `__repr__` from its annotations.
 Type checkers take it for a frozen dataclass (PEP 681) and refuse to change it; at run time nothing stops who does, for
 that would make each instance three times as dear. `@record(frozen=False)` may be changed and has no hash. A default
-that is mutable is refused: every instance would share it.
+that is mutable is refused: every instance would share it. `@record(eq=False)` compares and hashes by identity. A
+`__post_init__` is called at the end of `__init__`.
 
 Fields are those of the class itself; a record has no base class but object. An `__init__` is compiled once for each
 number of fields and then only given other names, so that a class costs microseconds, and an instance what a
@@ -28,18 +29,19 @@ if TYPE_CHECKING:
     @dataclass_transform(frozen_default=True)
     def record(cls: type[T], /) -> type[T]: ...
     @overload
-    def record(*, frozen: bool) -> Callable[[type[T]], type[T]]: ...
-    def record(cls: Any = None, /, *, frozen: bool = True) -> Any:
+    @dataclass_transform(frozen_default=True)
+    def record(*, frozen: bool = True, eq: bool = True) -> Callable[[type[T]], type[T]]: ...
+    def record(cls: Any = None, /, *, frozen: bool = True, eq: bool = True) -> Any:
         """Declare for type checkers what the function below does."""
 
 else:
 
-    def record(cls=None, /, *, frozen=True):  # noqa: ANN001, ANN201 - declared above
+    def record(cls=None, /, *, frozen=True, eq=True):  # noqa: ANN001, ANN201 - declared above
         """Return the class as a record, or with keywords the decorator that does."""
-        return (lambda made: _make(made, frozen=frozen)) if cls is None else _make(cls, frozen=frozen)
+        return (lambda made: _make(made, frozen=frozen, eq=eq)) if cls is None else _make(cls, frozen=frozen, eq=eq)
 
 
-def _make(cls: type[Any], *, frozen: bool) -> type[Any]:
+def _make(cls: type[Any], *, frozen: bool, eq: bool) -> type[Any]:
     if cls.__bases__ != (object,):
         raise TypeError(f"{cls.__name__}: a record has no base class")
     body = dict(cls.__dict__)
@@ -48,8 +50,10 @@ def _make(cls: type[Any], *, frozen: bool) -> type[Any]:
     _check(cls.__name__, fields, defaults)
     for name in ("__dict__", "__weakref__"):
         body.pop(name, None)
-    methods: dict[str, Any] = {"__init__": _init(fields, defaults), "__repr__": _repr, "__eq__": _eq}
-    methods["__hash__"] = _hash if frozen else None
+    checks = "__post_init__" in body
+    methods: dict[str, Any] = {"__init__": _init(fields, defaults, checks=checks), "__repr__": _repr}
+    if eq:
+        methods |= {"__eq__": _eq, "__hash__": _hash if frozen else None}
     made = type(cls.__name__, (), {**methods, **body, "__slots__": fields, "__match_args__": fields})
     made.__qualname__ = cls.__qualname__
     return made
@@ -71,19 +75,21 @@ def _check(name: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> None
 
 
 _function: Any = type(lambda: None)
-_templates: dict[int, Any] = {}
+_templates: dict[tuple[int, bool], Any] = {}
 
 
-def _init(fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+def _init(fields: tuple[str, ...], defaults: dict[str, Any], *, checks: bool) -> Any:
     """Return the `__init__` as its author would have written it: the template of its arity under its names."""
     count = len(fields)
-    if count not in _templates:
-        words = "".join([f", _{at}" for at in range(count)])
-        lines = [f"    self._{at} = _{at}" for at in range(count)] or ["    pass"]
+    if (count, checks) not in _templates:
+        parameters = "".join([f", _{at}" for at in range(count)])
+        lines = [f"    self._{at} = _{at}" for at in range(count)]
+        lines += ["    self.__post_init__()"] if checks else ["    pass"]
         scope: dict[str, Any] = {}
-        exec(f"def __init__(self{words}):\n" + "\n".join(lines), scope)  # noqa: S102 - our own text
-        _templates[count] = scope["__init__"].__code__
-    code = _templates[count].replace(co_varnames=("self", *fields), co_names=fields)
+        exec(f"def __init__(self{parameters}):\n" + "\n".join(lines), scope)  # noqa: S102 - our own text
+        _templates[count, checks] = scope["__init__"].__code__
+    names = (*fields, "__post_init__") if checks else fields
+    code = _templates[count, checks].replace(co_varnames=("self", *fields), co_names=names)
     return _function(code, {}, "__init__", tuple(defaults.values()) or None)
 
 

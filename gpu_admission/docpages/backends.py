@@ -19,8 +19,8 @@ _INTRODUCTION = """\
 
 *Generated from the backends by `make docs`.*
 
-An engineer writes how much of a GPU a container needs, once; the administrator's policy says how GPUs are shared; the
-request arrives in the words of that backend, or is refused with the reason and what would work.
+An engineer writes how much of a GPU a container needs, once; the administrator's policy defines how GPUs are shared;
+the request arrives in the resource names of that backend, or is refused with the reason and what would work.
 
 ## What to write
 
@@ -33,12 +33,12 @@ In `resources.limits` of a container:
 | `gpu-admission.io/gpu-core` | percent of each GPU's compute, 1 to 100 | not limited |
 
 The names are valid extended resources, so templates that carry them pass the API server untouched, and each Pod is
-translated when it is admitted. The words of any backend below are understood as well, so that a manifest written for
-one runs on another: `aliyun.com/gpu-mem: 3` arrives as `volcano.sh/vgpu-memory: 3072` under the policy `volcano-vgpu`.
-What is in the words of the policy's own backend already is left exactly as it is.
+translated when it is admitted. The resource names of any backend below are understood as well, so that a manifest
+written for one runs on another: `aliyun.com/gpu-mem: 3` arrives as `volcano.sh/vgpu-memory: 3072` under the policy
+`volcano-vgpu`. What is written for the policy's own backend already is left exactly as it is.
 
 Amounts are rounded up to the backend's unit, never down. A pod is translated whole or not at all: where anything in it
-must be refused, GPU102 to GPU109 say what, and nothing is written. `schedulerName` is set where none was chosen
+must be refused, GPU102 to GPU109 report what, and nothing is written. `schedulerName` is set where none was chosen
 (GPU202), tolerations follow the taint of the nodes (GPU201), not the name of the resource.
 
 `gpu-lint --fix` and `gpu-admission translate --to BACKEND` write the same into files. That matters where a queue
@@ -91,7 +91,7 @@ def _chapter(backend: Backend) -> str:
             *refuses,
             "\n**Beside this webhook.**\n",
             f"{docs.install}\n",
-            "**Traps.**\n",
+            "**Pitfalls.**\n",
             *traps,
             "\n**Sources.**\n",
             *sources,
@@ -107,20 +107,21 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
         emission = backend.write(request, facts)
     except RejectedRequestError as refused:
         return f"refused: {refused.reason}"
-    raw_value = [f"`{name}: {value}`" for name, value in emission.resources.items()]
-    raw_value += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
-    raw_value += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
-    raw_value += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
-    raw_value += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
-    return ", ".join(raw_value)
+    docs = [f"`{name}: {value}`" for name, value in emission.resources.items()]
+    docs += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
+    docs += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
+    docs += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
+    docs += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    return ", ".join(docs)
 
 
 _EXEMPT = """\
 ## Exempt namespaces and accounts
 
-Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` by trade; schedulers write on pods
-which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by the names that
-their own installations give, and nothing else (`default`, `strict` and `guardrails`: every vendor, no sharing system).
+Device plugins, drivers and operators mount devices and set `NVIDIA_VISIBLE_DEVICES` as part of their work; schedulers
+write on pods which card those get. Each shipped policy exempts what its own backend and the vendors it serves run, by
+the names that their own installations give, and nothing else (`default`, `strict` and `guardrails`: every vendor, no
+sharing system).
 
 **Who must own these names.** A pod in an exempt namespace, and whatever an exempt account writes anywhere, is not
 looked at. A namespace that does not exist is exempt for whoever may create it, and who creates `hami-system` may also

@@ -15,9 +15,10 @@ BEGIN = (
 )
 END = "  # End of the exemptions.\n"
 _WHY = """\
-  # device plugins, operators and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES by trade. A namespace of these
-  # that does not exist is exempt for whoever may create it, and an account for whoever may create its namespace: let
-  # nobody but administrators create namespaces with these names, and delete what your cluster does not run.
+  # device plugins, operators and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES as part of their work. A
+  # namespace of these that does not exist is exempt for whoever may create it, and an account for whoever may create
+  # its namespace: let nobody but administrators create namespaces with these names, and delete what your cluster does
+  # not run.
 """
 _USERS = """\
     # They write on pods which card those get, which GPU307 refuses to everybody else, or create pods of their own.

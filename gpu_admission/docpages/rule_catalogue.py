@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
 
 _CHAPTERS = (
-    ("GPU0", "The request itself", "What a container requests, and whether Kubernetes can make sense of it."),
+    ("GPU0", "The request itself", "What a container requests, and whether Kubernetes can decode it."),
     ("GPU1", "Sharing", "Requests for a part of a card, and what the policy's backend makes of them."),
-    ("GPU2", "Placement", "Whether the pod gets to a node with a GPU, and by the right way."),
-    ("GPU3", "Isolation", "Ways to cards that were never requested."),
-    ("GPU5", "Guardrails", "What an administrator may want besides; off until a policy switches it on."),
+    ("GPU2", "Placement", "Whether the pod reaches a node with a GPU, and by the right scheduler."),
+    ("GPU3", "Isolation", "Access to cards that were never requested."),
+    ("GPU5", "Guardrails", "Further requirements of an administrator; off until a policy switches them on."),
 )
 _SEVERITIES = {"error": "🔴 error", "warning": "🟡 warning", "info": "🔵 info"}
 _INTRODUCTION = """\
@@ -25,8 +25,8 @@ _INTRODUCTION = """\
 
 *Generated from the rules by `make docs`. `gpu-lint --explain RULE` shows one of them on a terminal.*
 
-The severity says how bad something is. What then happens is the policy's choice: unless it says otherwise, an
-error is denied, a warning warned about, an info only audited. A **safe** fix keeps the author's intent beyond
+The severity states how bad something is. The consequences are the policy's choice: by default an error is denied,
+a warning warned about, an info only audited. A **safe** fix keeps the author's intent beyond
 doubt: the webhook applies it, and so does `gpu-lint --fix`; an **unsafe** one is applied only by
 `gpu-lint --fix --unsafe-fixes`.
 

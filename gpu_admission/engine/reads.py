@@ -85,24 +85,16 @@ class Reads:
         self.resources = resources
         self.bare_requests = bare_requests
         self.node_selector = node_selector
-        self.variables: dict[str, frozenset[str]] = {
-            name: frozenset(harmless) for name, harmless in (variables or {}).items()
-        }
+        self.variables = _frozen(variables)
         self.unless: dict[str, dict[str, bool]] = {name: dict(others) for name, others in (unless or {}).items()}
-        self.completed = frozenset(completed)
-        self.unprefixed = frozenset(unprefixed)
-        self.annotations = frozenset(annotations)
-        self.labels = frozenset(labels)
+        self.completed, self.unprefixed = frozenset(completed), frozenset(unprefixed)
+        self.annotations, self.labels = frozenset(annotations), frozenset(labels)
         self.label_values: dict[str, str] = dict(label_values or {})
-        self.host_paths = frozenset(host_paths)
-        self.sub_paths = frozenset(sub_paths)
+        self.host_paths, self.sub_paths = frozenset(host_paths), frozenset(sub_paths)
         self.host_parents = host_parents
-        self.mounts: dict[str, frozenset[str]] = {
-            path: frozenset(harmless) for path, harmless in (mounts or {}).items()
-        }
+        self.mounts = _frozen(mounts)
         self.runtime_classes = frozenset(runtime_classes)
-        self.tolerations = frozenset(tolerations)
-        self.near_tolerations = frozenset(near_tolerations)
+        self.tolerations, self.near_tolerations = frozenset(tolerations), frozenset(near_tolerations)
         self.privileged = privileged
         self.capabilities = frozenset(capabilities)
         self.beside = beside
@@ -127,6 +119,10 @@ class Reads:
 
     def __bool__(self) -> bool:
         return any(getattr(self, field) for field in self.__slots__ if field != "beside")
+
+
+def _frozen(harmless: Mapping[str, Collection[str]] | None) -> dict[str, frozenset[str]]:
+    return {name: frozenset(values) for name, values in (harmless or {}).items()}
 
 
 _APART = frozenset({"beside", "mounts", "unless", "variables"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.finding import SEVERITIES
+from gpu_admission.core.record import record
 
 from .reads import NOTHING
 
@@ -26,34 +27,36 @@ if TYPE_CHECKING:
 POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
 TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
 
+# Read-only, as a default of a record has to be; `types` is not imported where gpu-lint starts.
+NO_POLICY: Mapping[str, Any] = type(object.__dict__)({})
+
 SCOPES: tuple[Scope, ...] = ("object", "pod", "request")  # each includes those before it
 
 
+@record(eq=False)
 class Trigger:
     """What an object must have for a rule to find anything in it: a flag among those that a scan returns.
 
     A scan is asked once an object, for all the rules that go by it.
     """
 
-    __slots__ = ("flag", "scan")
-
-    def __init__(self, scan: Scan, flag: int) -> None:
-        self.scan = scan
-        self.flag = flag
+    scan: Scan
+    flag: int
 
 
 class RuleError(ValueError):
     """A rule that was written incompletely."""
 
 
+@record(frozen=False, eq=False)
 class Rule:
     """One rule of the catalogue.
 
     ``summary`` is one line without a full stop; ``rationale`` says what goes wrong on a cluster, in prose;
     ``references`` are URLs or ``repository: path`` that prove it. ``bad`` and ``good`` are manifests that
     run as tests: ``bad`` has findings of this rule only where it is meant to, ``good`` has none, and where
-    there is a ``fix`` it turns ``bad`` into ``good``. ``sees`` tells on what the rule can be judged at
-    admission (``pod``, ``template``; files are judged by every rule). ``needs`` tells without what an object
+    there is a ``fix`` it turns ``bad`` into ``good``. ``admission_kinds`` tells on what the rule can be judged at
+    admission (``pod``, ``template``; files are judged by every rule). ``scope`` tells without what an object
     cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
     named by a container's resources or requested by annotation. ``when`` is what else an object must
     have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
@@ -70,76 +73,28 @@ class Rule:
     Raises RuleError where a field is missing or malformed.
     """
 
-    __slots__ = (
-        "admission_kinds",
-        "bad",
-        "check",
-        "compare",
-        "default",
-        "fix",
-        "good",
-        "id",
-        "may_resolve",
-        "name",
-        "policy",
-        "rationale",
-        "reads",
-        "reads_at_mutation",
-        "references",
-        "scope",
-        "severity",
-        "since",
-        "summary",
-        "when",
-    )
+    id: str
+    name: str
+    severity: Severity
+    since: str
+    summary: str
+    rationale: str
+    references: tuple[str, ...]
+    bad: str
+    good: str
+    check: Check
+    compare: Compare | None = None
+    fix: Safety | None = None
+    admission_kinds: frozenset[str] = frozenset({POD, TEMPLATE})
+    scope: Scope = "pod"
+    when: Trigger | None = None
+    reads: Reading = NOTHING
+    reads_at_mutation: Reads = NOTHING
+    may_resolve: frozenset[str] | None = None
+    default: Action | None = None
+    policy: Mapping[str, Any] = NO_POLICY
 
-    def __init__(
-        self,
-        *,
-        id: str,  # noqa: A002 - the field's name in every report
-        name: str,
-        severity: Severity,
-        since: str,
-        summary: str,
-        rationale: str,
-        references: tuple[str, ...],
-        bad: str,
-        good: str,
-        check: Check,
-        compare: Compare | None = None,
-        fix: Safety | None = None,
-        admission_kinds: frozenset[str] = frozenset({POD, TEMPLATE}),
-        scope: Scope = "pod",
-        when: Trigger | None = None,
-        reads: Reading = NOTHING,
-        reads_at_mutation: Reads = NOTHING,
-        may_resolve: frozenset[str] | None = None,
-        default: Action | None = None,
-        policy: Mapping[str, Any] | None = None,
-    ) -> None:
-        self.id = id
-        self.name = name
-        self.severity: Severity = severity
-        self.since = since
-        self.summary = summary
-        self.rationale = rationale
-        self.references = references
-        self.bad = bad
-        self.good = good
-        self.check = check
-        self.compare: Compare | None = compare
-        self.fix: Safety | None = fix
-        self.admission_kinds = admission_kinds
-        self.scope: Scope = scope
-        self.when: Trigger | None = when
-        self.reads: Reading = reads
-        self.reads_at_mutation = reads_at_mutation
-        self.may_resolve: frozenset[str] | None = may_resolve
-        self.default: Action | None = default
-        self.policy: Mapping[str, Any] = policy or {}
-        self._complete()
-
-    def _complete(self) -> None:
+    def __post_init__(self) -> None:
         wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
         if not _is_id(self.id):
             wrong.append("id")

@@ -83,10 +83,10 @@ def _yaml(data: bytes, name: str, folder: str) -> dict[str, Any]:
     documents = [document for document in reading.documents if document.object is not None]
     if not documents:
         return {}
-    raw_value = documents[0].object
-    if len(documents) > 1 or not isinstance(raw_value, dict):
+    settings = documents[0].object
+    if len(documents) > 1 or not isinstance(settings, dict):
         raise UsageError(f"{name}: must be a single mapping of options")
-    return _values(raw_value, folder, lambda key: f"{name}:{documents[0].position((key,)).line}")
+    return _values(settings, folder, lambda key: f"{name}:{documents[0].position((key,)).line}")
 
 
 def _toml(data: bytes, name: str, folder: str) -> dict[str, Any] | None:
@@ -97,12 +97,12 @@ def _toml(data: bytes, name: str, folder: str) -> dict[str, Any] | None:
         tool = tomllib.loads(text).get("tool")
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{name}: is not TOML: {error}") from error
-    raw_value = tool.get("gpu-lint") if isinstance(tool, dict) else None
-    if raw_value is None:
+    settings = tool.get("gpu-lint") if isinstance(tool, dict) else None
+    if settings is None:
         return None
-    if not isinstance(raw_value, dict):
+    if not isinstance(settings, dict):
         raise UsageError(f"{name}: tool.gpu-lint must be a table of options")
-    return _values(raw_value, folder, lambda key: f"{name}:{_line_of(text, key)}")
+    return _values(settings, folder, lambda key: f"{name}:{_line_of(text, key)}")
 
 
 def _line_of(text: str, key: str) -> int:
@@ -116,10 +116,10 @@ def _line_of(text: str, key: str) -> int:
     return 1
 
 
-def _values(raw_value: Mapping[str, Any], folder: str, where: Callable[[str], str]) -> dict[str, Any]:
+def _values(settings: Mapping[str, Any], folder: str, where: Callable[[str], str]) -> dict[str, Any]:
     known = {option.name: option for option in OPTIONS if option.configurable}
     values: dict[str, Any] = {}
-    for key, value in raw_value.items():
+    for key, value in settings.items():
         if key == _BY_PATH:
             values["per_file_ignores"] = _by_path(value, where(key))
         elif key in known:
@@ -155,18 +155,18 @@ def _is_texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _joined(raw_value: str, folder: str) -> str:
+def _joined(settings: str, folder: str) -> str:
     """Return a file that a configuration names, as it is called from here (``FORMAT=`` stays, so do names)."""
-    head, equals, path = raw_value.rpartition("=")
+    head, equals, path = settings.rpartition("=")
     if not equals and os.sep not in path and not path.endswith((".yaml", ".yml", ".json")):
-        return raw_value if not os.path.isfile(os.path.join(folder, raw_value)) else os.path.join(folder, raw_value)
+        return settings if not os.path.isfile(os.path.join(folder, settings)) else os.path.join(folder, settings)
     return f"{head}{equals}{os.path.join(folder, path)}"
 
 
 def _by_path(value: Any, where: str) -> dict[str, list[str]]:
     if not isinstance(value, dict):
         raise UsageError(f"{where}: {_BY_PATH}: expected a mapping from globs to rules")
-    rules = {glob: [raw_value] if isinstance(raw_value, str) else raw_value for glob, raw_value in value.items()}
+    rules = {glob: [settings] if isinstance(settings, str) else settings for glob, settings in value.items()}
     if not all(map(_is_texts, rules.values())):
         raise UsageError(f"{where}: {_BY_PATH}: expected a rule or a list of rules for each glob")
-    return {glob: split(raw_value) for glob, raw_value in rules.items()}
+    return {glob: split(settings) for glob, settings in rules.items()}

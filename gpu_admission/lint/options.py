@@ -33,7 +33,7 @@ class Option:
         self,
         flags: str,
         kind: Kind,
-        raw_value: str,
+        argument: str,
         group: str,
         *,
         metavar: str = "",
@@ -43,7 +43,7 @@ class Option:
     ) -> None:
         self.flags = tuple(flags.split())
         self.kind: Kind = kind
-        self.help = raw_value
+        self.help = argument
         self.group = group
         self.metavar = metavar
         self.choices = choices
@@ -65,21 +65,21 @@ class Option:
         """What must follow the flag."""
         return f"one of {', '.join(self.choices)}" if self.choices else self.metavar
 
-    def read(self, raw_value: str, flag: str) -> Any:
+    def read(self, argument: str, flag: str) -> Any:
         """Return the value that a text stands for: a list for those that may be given several times.
 
         Raises UsageError.
         """
-        if self.kind == "choice" and raw_value not in self.choices:
-            raise UsageError(f"{flag}: invalid value {raw_value!r}{did_you_mean(raw_value, self.choices)}")
+        if self.kind == "choice" and argument not in self.choices:
+            raise UsageError(f"{flag}: invalid value {argument!r}{did_you_mean(argument, self.choices)}")
         if self.kind == "number":
-            number = int(raw_value) if raw_value.isascii() and raw_value.isdigit() and len(raw_value) < 6 else 0
+            number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 6 else 0
             if number < 1:
-                raise UsageError(f"{flag}: expected an integer >= 1, got {raw_value!r}")
+                raise UsageError(f"{flag}: expected an integer >= 1, got {argument!r}")
             return number
         if self.kind == "words":
-            return split([raw_value])
-        return [raw_value] if self.kind == "many" else raw_value
+            return split([argument])
+        return [argument] if self.kind == "many" else argument
 
 
 RULES, REPORT, REPAIR, INPUTS, ANSWERS = "Rules", "Report", "Repair", "Inputs", "Information"
@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         "--stdin-filename", "word", "file name to report for standard input", INPUTS, metavar="NAME", configurable=False
     ),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),
-    Option("--jobs", "number", "number of processes at most [cores]", INPUTS, metavar="N"),
+    Option("--jobs", "number", "number of number of processes at most [cores]", INPUTS, metavar="N"),
     Option("--no-config", "switch", "do not read a configuration file", INPUTS, configurable=False),
     Option("--list-rules", "switch", "list all rules", ANSWERS, configurable=False),
     Option("--explain", "word", "describe one rule", ANSWERS, metavar="RULE", configurable=False),

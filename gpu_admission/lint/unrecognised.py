@@ -28,9 +28,9 @@ def explain(document: Document) -> str | None:
     missing = [field for field in _TYPE if not as_str(value.get(field))]
     if not missing or not (document.source or _is_meant(value, missing)):
         return None
-    raw_value = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
+    message = f"has no {' and no '.join(missing)}: Kubernetes cannot tell what it is, and no rule was applied"
     commented = _IN_A_COMMENT.search(document.head)
-    return f"{raw_value} ({commented[1]}is in a comment)" if commented and commented[1] in missing else raw_value
+    return f"{message} ({commented[1]}is in a comment)" if commented and commented[1] in missing else message
 
 
 def _is_meant(value: dict[str, Any], missing: list[str]) -> bool:

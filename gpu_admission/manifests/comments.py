@@ -45,8 +45,8 @@ class Comment:
         self.malformed: str | None = None
 
     def __repr__(self) -> str:
-        raw_value = self.malformed or f"{self.rules}: {self.reason!r}"
-        return f"<comment on line {self.line} for {self.applies_to}: {raw_value}>"
+        meaning = self.malformed or f"{self.rules}: {self.reason!r}"
+        return f"<comment on line {self.line} for {self.applies_to}: {meaning}>"
 
 
 def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import escape
 
 from . import concise
-from .report import by_severity, sentence
+from .report import by_severity, sentences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class _Step:
 
 def _annotation(level: str, located: LocatedFinding) -> str:
     finding, place = located.finding, located.place
-    text = sentence(finding)
+    text = sentences(finding)
     if finding.repaired:
         text = f"Admission repairs this: {text}"
     if place.rendered_in:

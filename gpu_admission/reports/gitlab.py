@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from . import fingerprints
-from .report import sentence
+from .report import sentences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ def render(report: Report) -> str:
     """Return the JSON text; encode it with ``backslashreplace``."""
     issues = [
         _issue(
-            f"{located.finding.rule}: {sentence(located.finding)}",
+            f"{located.finding.rule}: {sentences(located.finding)}",
             located.finding.name,
             fingerprint,
             "info" if located.finding.repaired else _SEVERITIES[located.finding.severity],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.raw import escape
 
-from .report import sentence
+from .report import sentences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _broken(suite: _Suite, error: Diagnostic) -> None:
 def _finding(suite: _Suite, located: LocatedFinding) -> None:
     finding, place = located.finding, located.place
     name = f"{finding.rule} {finding.name} at {place.line}:{place.column}"
-    text = sentence(finding)
+    text = sentences(finding)
     if finding.repaired or finding.severity == "info":
         # Neither breaks a build, and JUnit knows no weaker word than failure: the case passes and says it.
         why = "admission repairs this: " if finding.repaired else ""

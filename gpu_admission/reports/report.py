@@ -177,7 +177,7 @@ def by_severity(findings: Iterable[LocatedFinding]) -> list[LocatedFinding]:
     return sorted(findings, key=lambda f: (f.finding.repaired, RANK[f.finding.severity], f.sort_key()))
 
 
-def sentence(finding: Finding) -> str:
+def sentences(finding: Finding) -> str:
     """Return message and advice as two sentences."""
     advice = finding.advice
     if advice.split(" ")[0].isalpha():  # a resource's name keeps its case

@@ -11,7 +11,7 @@ from urllib.parse import quote
 from gpu_admission.core import pointer as pointers
 
 from . import fingerprints, links
-from .report import by_severity, sentence
+from .report import by_severity, sentences
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def _help_markdown(rule: Rule) -> str:
 
 def _result(located: LocatedFinding, index: dict[str, int], fingerprint: str) -> dict[str, Any]:
     finding, place = located.finding, located.place
-    text = sentence(finding)
+    text = sentences(finding)
     if place.rendered_in:
         text += f" (Rendered from {place.file}: line {place.line} of {place.rendered_in}.)"
     result: dict[str, Any] = {

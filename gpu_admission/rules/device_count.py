@@ -56,7 +56,7 @@ def largest_node(policy: Policy, of: str = "nvidia") -> int:
 
 
 def _is_nvidia(card: Mapping[str, Any]) -> bool:
-    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another maker's cards are counted
+    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another vendor's cards are counted
 
     return cards.known(as_str(card.get("model")))
 

@@ -88,9 +88,9 @@ def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_en
         return "", ""
     if isinstance(raw, dict | list):
         return None, "a value that is not a string"
-    raw_value = raw if isinstance(raw, str) else _scalar(raw)
-    value = expand(raw_value, known, open_ended=open_ended)
-    return value, "" if value is not None else f"other variables ({raw_value[:60]})"
+    content = raw if isinstance(raw, str) else _scalar(raw)
+    value = expand(content, known, open_ended=open_ended)
+    return value, "" if value is not None else f"other variables ({content[:60]})"
 
 
 def _scalar(raw: Any) -> str:

@@ -79,10 +79,10 @@ def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]
             else None
         )
         if near is not None and field.name_place is not None:
-            raw_value = f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}"
+            what = f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}"
             yield Problem(
                 field.name_place,
-                f"{raw_value}, a resource that no device plugin is known to offer: the pod would stay Pending forever",
+                f"{what}, a resource that no device plugin is known to offer: the pod would stay Pending forever",
                 f"write {near} instead",
                 fix=(patch.replace(rule, field.name_place, near),),
                 safety="unsafe",

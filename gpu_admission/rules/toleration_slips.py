@@ -101,7 +101,7 @@ def _of_key(toleration: Mapping[str, Any], bare: str, value: str, effect: str) -
         changes["effect"] = effect
     if value and toleration.get("operator") != "Exists" and not toleration.get("value"):
         changes["value"] = value
-    fields = ", ".join(f"{field}: {raw_value}" for field, raw_value in changes.items())
+    fields = ", ".join(f"{field}: {change}" for field, change in changes.items())
     return Slip(
         "key",
         (

@@ -62,12 +62,12 @@ def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:
     """Return a policy's entry as it stands in a pod; without a value it tolerates any."""
     value = entry.get("value")
     operator = entry.get("operator") or ("Equal" if value else "Exists")
-    raw_value: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
-    raw_value["operator"] = operator
+    candidate: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
+    candidate["operator"] = operator
     if operator != "Exists" and value is not None:
-        raw_value["value"] = value
-    raw_value.update({name: entry[name] for name in ("effect", "tolerationSeconds") if entry.get(name)})
-    return raw_value
+        candidate["value"] = value
+    candidate.update({name: entry[name] for name in ("effect", "tolerationSeconds") if entry.get(name)})
+    return candidate
 
 
 def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
@@ -128,12 +128,12 @@ def bare(key: str) -> str:
     return letters.removesuffix("s")
 
 
-def _one_slip(raw_value: str, meant: str) -> bool:
+def _one_slip(candidate: str, meant: str) -> bool:
     """Tell whether two texts differ by one letter too many or too few, by two swapped, or in long ones by one wrong."""
     start = 0
-    while start < min(len(raw_value), len(meant)) and raw_value[start] == meant[start]:
+    while start < min(len(candidate), len(meant)) and candidate[start] == meant[start]:
         start += 1
-    a, b = raw_value[start:], meant[start:]
+    a, b = candidate[start:], meant[start:]
     if a and b and len(meant) > 4 and a[1:] == b[1:]:
         return True
     return (a[:1].isalpha() and a[1:] == b) or a == b[1:] or (a[:2] == b[:2][::-1] and a[2:] == b[2:])

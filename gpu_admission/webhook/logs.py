@@ -103,9 +103,9 @@ def _json_line(when: float, level: str, message: str, fields: Mapping[str, Any])
 
 def _plain_json_line(when: float, level: str, message: str, fields: Mapping[str, Any]) -> str:
     """Write a line at a third of the cost where nothing in it needs to be escaped, nor to be cut: nearly always."""
-    raw_value = json_codec.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
-    if len(raw_value) <= SHORT and raw_value.isascii():
-        return raw_value.decode()
+    encoded = json_codec.write({"time": _stamp(when), "level": level.lower(), "message": message, **fields})
+    if len(encoded) <= SHORT and encoded.isascii():
+        return encoded.decode()
     return _json_line(when, level, message, fields)
 
 

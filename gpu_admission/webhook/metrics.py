@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import platform
 import re
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -80,11 +81,11 @@ class Metrics:
         return self._directory is not None
 
     def _make_counters(self) -> None:
-        self._reviews = Counter(
+        counter = partial(Counter, registry=self._own_registry)
+        self._reviews = counter(
             "gpu_admission_reviews_total",
             "Admission reviews answered.",
             ("endpoint", "policy", "operation", "kind", "decision"),
-            registry=self._own_registry,
         )
         self._duration = Histogram(
             "gpu_admission_review_duration_seconds",
@@ -92,35 +93,19 @@ class Metrics:
             registry=self._own_registry,
             buckets=BUCKETS,
         )
-        self._findings = Counter(
-            "gpu_admission_findings_total",
-            "Findings by rule and action.",
-            ("rule", "action"),
-            registry=self._own_registry,
+        self._findings = counter("gpu_admission_findings_total", "Findings by rule and action.", ("rule", "action"))
+        self._patches = counter("gpu_admission_patches_total", "Reviews that a rule's fix changed.", ("rule",))
+        self._refused = counter(
+            "gpu_admission_requests_refused_total", "Requests that got no review, by status.", ("status",)
         )
-        self._patches = Counter(
-            "gpu_admission_patches_total", "Reviews that a rule's fix changed.", ("rule",), registry=self._own_registry
+        self._policy_failures = counter(
+            "gpu_admission_policy_load_failures_total", "Policy versions that were refused."
         )
-        self._refused = Counter(
-            "gpu_admission_requests_refused_total",
-            "Requests that got no review, by status.",
-            ("status",),
-            registry=self._own_registry,
+        self._certificate_failures = counter(
+            "gpu_admission_certificate_load_failures_total", "Certificates that were refused."
         )
-        self._policy_failures = Counter(
-            "gpu_admission_policy_load_failures_total",
-            "Policy versions that were refused.",
-            registry=self._own_registry,
-        )
-        self._certificate_failures = Counter(
-            "gpu_admission_certificate_load_failures_total",
-            "Certificates that were refused.",
-            registry=self._own_registry,
-        )
-        self._lines_dropped = Counter(
-            "gpu_admission_log_lines_dropped_total",
-            "Log lines that were dropped because nobody read standard error.",
-            registry=self._own_registry,
+        self._lines_dropped = counter(
+            "gpu_admission_log_lines_dropped_total", "Log lines that were dropped because nobody read standard error."
         )
 
     def _make_gauges(self) -> None:

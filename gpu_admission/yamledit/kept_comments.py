@@ -97,8 +97,8 @@ def keep(before: str, after: str) -> str:
             changes.append((start, new.text.find("\n", start) + 1 or len(new.text), ""))
         elif not _FOR_US.match(comment.text):
             continue
-        place, raw_value = _placed(comment, target, old, new)
-        changes.append((place, place, raw_value))
+        place, comment_text = _placed(comment, target, old, new)
+        changes.append((place, place, comment_text))
     return _changed(after, changes)
 
 
@@ -170,7 +170,7 @@ def _line_above(key: Node, text: str, new: CommentedText) -> tuple[int, str]:
 def _changed(text: str, changes: list[tuple[int, int, str]]) -> str:
     newline = "\r\n" if "\r\n" in text else "\n"
     parts, at = [], 0
-    for start, end, raw_value in sorted(changes, key=lambda each: each[:2]):
-        parts += [text[at:start], raw_value.replace("\n", newline)]
+    for start, end, comment_text in sorted(changes, key=lambda each: each[:2]):
+        parts += [text[at:start], comment_text.replace("\n", newline)]
         at = max(at, end)
     return "".join([*parts, text[at:]])

@@ -127,7 +127,7 @@ def test_the_clock_of_the_sidecar_is_the_api_servers(cluster):
     cluster.date = "Tue, 01 Jan 2030 00:00:00 GMT"
     assert clock().year == clock().year == 2030
     assert len(told) == 1
-    assert "the API server's counts" in told[0].message
+    assert "the API server's time is used" in told[0].message
 
 
 def test_a_sidecar_that_reaches_nobody_uses_its_own_clock(cluster):

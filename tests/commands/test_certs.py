@@ -225,7 +225,7 @@ def test_inject_tries_again_when_somebody_else_writes(shell, fake, tmp_path):
     fake.before_put += [lambda: fake.add_webhooks(KINDS[0], "hooks", [None])] * 20
     code, _, err = shell("inject", "--dir", tmp_path / "d", "--webhook-configuration", "hooks")
     assert code == 1
-    assert "somebody else keeps writing" in err
+    assert "another client keeps writing" in err
 
 
 def test_inject_publishes_a_ca_of_ones_own_and_refuses_one_that_denies_its_certificate(shell, fake, tmp_path):

@@ -140,7 +140,7 @@ class TestRefusals:
             (["--bind", "192.0.2.1:8443"], "bind: 192.0.2.1:8443: "),
             (["--bind", "127.0.0.1:0", "--tls-cert", "/no/such.crt", "--tls-key", "k"], "tls-cert: /no/such.crt: there is no such file"),
             (["--bind", "127.0.0.1:0", "--tls-cert", "x"], "must be given together"),
-            (["--http", "--self-signed", "x"], "exclude one another"),
+            (["--http", "--self-signed", "x"], "mutually exclusive"),
             (["--secret", "x"], "secret: 'x' is not NAMESPACE/NAME"),
             (["--secret", "a/b/c"], "secret: 'a/b/c' is not NAMESPACE/NAME"),
             (["--http", "--webhook-configuration", "x"], "webhook-configuration: "),

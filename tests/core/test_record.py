@@ -148,3 +148,26 @@ def test_mypy_takes_it_for_a_dataclass(tmp_path):
     out, _, code = api.run(["--strict", "--config-file=", "--cache-dir", cache, str(tmp_path / "typed.py")])
     found = [line.rpartition("[")[2].rstrip("]") for line in out.splitlines() if "error:" in line]
     assert (code, found) == (1, ["arg-type", "call-arg", "misc"]), out
+
+
+@record(eq=False)
+class Handle:
+    name: str
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("a name is required")
+
+
+class TestOptions:
+    def test_eq_false_compares_and_hashes_by_identity(self):
+        one, other = Handle("a"), Handle("a")
+        assert one != other
+        assert {one: 1, other: 2} == {one: 1, other: 2}
+        assert len({one, other}) == 2
+
+    def test_post_init_runs_after_the_fields_are_set(self):
+        with pytest.raises(ValueError, match="a name is required"):
+            Handle("")
+        with pytest.raises(ValueError, match="a name is required"):
+            Handle(name="")

@@ -25,9 +25,9 @@ def broken(lint):
 
 
 BROKEN = {
-    "dangling.yaml": "link to nothing",
-    "one.yaml": "circle",
-    "two.yaml": "circle",
+    "dangling.yaml": "broken symbolic link",
+    "one.yaml": "symbolic link loop",
+    "two.yaml": "symbolic link loop",
     "fifo.yaml": "is a FIFO",
     "zero.yaml": "is a device",
 }
@@ -230,7 +230,7 @@ def test_what_the_api_server_cannot_decode_is_an_error_at_the_value(lint, odd):
     assert result.code == 2
     (error,) = result.json["errors"]
     assert error["line"] == 6
-    assert "it could not read this object" in error["message"]
+    assert "cannot decode this object" in error["message"]
 
 
 @pytest.mark.parametrize("field", ["labels", "annotations"])
@@ -373,7 +373,7 @@ def test_a_shape_that_kubernetes_could_not_read_is_an_error_with_its_place(lint,
     result = lint("a.yaml", "--parse-all")
     assert result.code == 2
     assert result.err.startswith("a.yaml:3:")
-    assert "it could not read this object" in result.err
+    assert "cannot decode this object" in result.err
     assert result.err.count("\n") == 1
 
 

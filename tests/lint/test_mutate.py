@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_edited_is_written_anew_and_says_so(file, capsys):
     text = text.replace("metadata: {name: p}", "metadata: {name: p}\nx-r: &r {requests: {nvidia.com/gpu: 1}}")
     assert main(["mutate", file(text)]) == 0
     said = capsys.readouterr()
-    assert "written anew" in said.err
+    assert "rewritten" in said.err
     assert "limits" in said.out
 
 

@@ -52,7 +52,7 @@ def test_silenced(lint, content):
     assert result.code == 0, result.out
     assert "GPU001" not in result.out
     assert "suppressed" in result.out
-    assert "names no rule" not in result.err
+    assert "unknown rule" not in result.err
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_silenced(lint, content):
             "a.yaml:11:30: notice: the suppression of GPU003 matches nothing",
         ),
         (commented(same="  # gpu-lint: ignore[GPU00l]"), "did you mean 'GPU001'"),
-        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not understood"),
-        (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not understood"),
+        (commented(same="  # gpu-lint: ignore"), "a.yaml:11:30: notice: the comment is not valid"),
+        (commented(same="  # gpu-lint: ignroe[GPU001]"), "is not valid"),
         (commented(above="a: 'x # gpu-lint: ignore[GPU001]'\n".rjust(60)), None),
         (annotated("GPU003"), "a.yaml:6:5: notice: the suppression of GPU003 matches nothing"),
         (annotated("missing-tolerations"), "did you mean 'missing-toleration'"),
-        (annotated("!?"), "names no rule"),
+        (annotated("!?"), "names an unknown rule"),
         (annotated(5), "is not a string"),
         (
             annotated("GPU001").replace("io/ignore", "io/ignroe"),

@@ -22,7 +22,7 @@ from gpu_admission.reports import (
     sarif,
     text,
 )
-from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, Report, sentence
+from gpu_admission.reports.report import Diagnostic, LocatedFinding, Location, Report, sentences
 from gpu_admission.reports.style import Style
 
 FORMATS = {
@@ -355,7 +355,7 @@ class TestSentences:
         ("advice", "end"), [("write it", "Write it."), ("nvidia.com/gpu: 1 is right", "nvidia.com/gpu: 1 is right.")]
     )
     def test_a_name_keeps_its_case(self, advice, end):
-        assert sentence(finding(advice=advice)).endswith(end)
+        assert sentences(finding(advice=advice)).endswith(end)
 
 
 @pytest.mark.parametrize("rule", rules.ALL, ids=lambda rule: rule.id)

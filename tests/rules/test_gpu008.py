@@ -178,7 +178,7 @@ CASES = [
         pod(container({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
     ),
     Case(
-        "a count in the nodeSelector of a pod that requests another maker's card",
+        "a count in the nodeSelector of a pod that requests another vendor's card",
         pod(container({"limits": {"amd.com/gpu": 1}}), nodeSelector={GPU: "1"}),
         (Expected("/spec/nodeSelector/nvidia.com~1gpu", "warning"),),
         pod(container({"limits": {"amd.com/gpu": 1, GPU: "1"}})),

@@ -268,7 +268,7 @@ EVERY_POD = [
         policy={**EVERY, "backend": {"name": "kai"}},
     ),
     *(
-        enforced(f"another maker's card: {name}", pod(container(gpu={name: 1})))
+        enforced(f"another vendor's card: {name}", pod(container(gpu={name: 1})))
         for name in ("amd.com/gpu", "habana.ai/gaudi", "gpu.intel.com/i915", "google.com/tpu", "huawei.com/Ascend910")
     ),
     *(

@@ -134,7 +134,7 @@ ROWS = [
     *(Row(f"the prefix {prefix}", from_prefix(prefix)) for prefix in ("APP_", "CUDA_HOME", "CGPU_DISABLE", "LD_L")),
     *(
         Row(
-            f"another maker's card is none of theirs: {name}",
+            f"another vendor's card is none of theirs: {name}",
             sharing({name: 1}, env=env(LD_PRELOAD="/x", **MPS)),
             (),
             policy,

@@ -351,7 +351,7 @@ NODES = [
         ADD,
         pod(container(gpu=1), nodeSelector={"zone": "a", **PRESENT}),
     ),
-    Row("another maker's card", pod(container(gpu={"amd.com/gpu": 1})), (at("/spec"),), ADD),
+    Row("another vendor's card", pod(container(gpu={"amd.com/gpu": 1})), (at("/spec"),), ADD),
     *(
         Row(f"selects by {key}", pod(container(gpu=1), nodeSelector={key.replace("*", "x"): "x"}), (), ADD)
         for key in NODE_LABELS

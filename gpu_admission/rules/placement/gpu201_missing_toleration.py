@@ -93,7 +93,7 @@ RULE = Rule(
     rationale="""\
 Clusters taint their GPU nodes to keep ordinary pods off them. A pod that requests a GPU and does not tolerate
 the taint stays Pending forever. Which taints there are is the policy's to say (`tolerations`); without that
-this rule is silent. A toleration is compared by its meaning: one without an effect tolerates every effect, one
+this rule reports nothing. A toleration is compared by its meaning: one without an effect tolerates every effect, one
 without a key everything, and a value that the author chose is left alone, since it may pick one pool of
 several.""",
     references=(

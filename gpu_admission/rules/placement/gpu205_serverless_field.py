@@ -52,12 +52,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     value = pod.spec[field]
-    raw_value = f"{field}: {format_value(value)}" if isinstance(value, str) else field
+    field_text = f"{field}: {format_value(value)}" if isinstance(value, str) else field
     why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
-        message, advice = f"{raw_value} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
+        message, advice = f"{field_text} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
     else:
-        message = f"{raw_value} needs Knative's feature flag {flag}, and {why} without"
+        message = f"{field_text} needs Knative's feature flag {flag}, and {why} without"
         advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving, or remove {field}'
     if platform == "KServe":
         advice += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'

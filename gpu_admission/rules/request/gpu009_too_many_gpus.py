@@ -93,7 +93,7 @@ RULE = Rule(
 A pod runs on one node: one that requests more GPUs than the largest node has stays Pending forever, and nothing but an
 event tells. Administrators also set limits of their own: so many per container or pod, or only counts that fill
 their nodes evenly (1, 2, 4, 8). All numbers come from the policy (`limits`, and `perNode` of its cards); without
-them the rule is silent. A pod is counted as the scheduler does it: app containers and sidecars add up, init
+them the rule reports nothing. A pod is counted as the scheduler does it: app containers and sidecars add up, init
 containers run one after the other.""",
     references=(
         "https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers",

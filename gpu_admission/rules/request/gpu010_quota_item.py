@@ -53,7 +53,7 @@ RULE = Rule(
     rationale="""\
 A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
 and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable
-name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in the words of the policy's backend.
+name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in the names of the policy's backend.
 
 A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
 same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the

@@ -63,7 +63,7 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
 
 
 def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find items on the portable names: a quota counts Pods, which arrive in the words of the policy's backend."""
+    """Find items on the portable names: a quota counts Pods, which arrive in the names of the policy's backend."""
     sharer = "the cluster's sharing system" if per_pod.is_per_pod(policy) else policy.backend.name
     for key in hard:
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:

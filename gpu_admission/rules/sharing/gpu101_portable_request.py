@@ -96,10 +96,10 @@ RULE = Rule(
     summary="a portable or foreign request for a part of a GPU that the policy's backend writes differently",
     rationale="""\
 How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
-`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says in which words its own system
-wants to hear it. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
+`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says which names its own system
+requires. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
 labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
-`gpu-admission translate` write it into files. What a request in the backend's own words lacks, where there is no doubt
+`gpu-admission translate` write it into files. What a request in the backend's own names lacks, where there is no doubt
 about it (`volcano.sh/vgpu-number: 1` beside an amount of memory), is a warning, and written too. What must be refused
 is never written halfway: see GPU102 to GPU109. Kueue reads templates and counts the name that stands there; a
 ResourceQuota counts Pods, by the translated names.""",

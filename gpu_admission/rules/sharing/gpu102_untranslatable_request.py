@@ -30,9 +30,9 @@ RULE = Rule(
     summary="a request that the policy's backend cannot honour",
     rationale="""\
 Sharing systems differ in what they can promise: some give a container one card only, some cannot limit compute, some
-have no word for a whole card. A request that the policy's backend cannot honour is refused at once, with the reason and
-with what would work; it is never served with less than was asked, and never passed on to stay Pending forever. Where
-one container of a pod is refused, no other is translated either. What nothing could honour is refused as well: no
+cannot express a whole card. A request that the policy's backend cannot honour is refused at once, with the reason and
+with what would work; it is never served with less than was requested, and never passed on to stay Pending forever.
+Where one container of a pod is refused, no other is translated either. What nothing could honour is refused as well: no
 memory at all (`aliyun.com/gpu-mem: 0`; leave the key out instead), memory of no GPU, more GPUs than any node has.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",

@@ -31,7 +31,7 @@ RULE = Rule(
     rationale="""\
 A share is a share of one card. A request for more memory than the largest card has is accepted by Kubernetes and by
 every sharing system, and the pod stays Pending forever. The cards come from the policy's `cluster.cards`; without them
-this rule says nothing.""",
+this rule reports nothing.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",
         "AliyunContainerService/gpushare-scheduler-extender: docs/userguide.md",

@@ -33,7 +33,7 @@ RULE = Rule(
 `nvidia.com/gpumem` count MiB, `gpu-admission.io/gpu-mem` counts bytes and takes suffixes. Whoever moves a manifest from
 one to another, or writes a suffix where a plain number belongs, is off by a factor of 1024: the pod stays Pending
 forever, is given nothing, or (HAMi, beyond int32) is served as if it had requested no memory at all. It is an error
-where no unit makes sense of the amount (`8` bytes, `8Gi` where GiB are counted), and in words that would have to be
+where no unit makes sense of the amount (`8` bytes, `8Gi` where GiB are counted), and in names that would have to be
 translated. A zero of `nvidia.com/gpumem` or `volcano.sh/vgpu-memory` is another trap: it means all of the card.""",
     references=(
         "AliyunContainerService/gpushare-device-plugin: cmd/nvidia/main.go",

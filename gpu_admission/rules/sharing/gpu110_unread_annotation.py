@@ -51,9 +51,9 @@ def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
 
 def _meant(key: object) -> str | None:
     """Return KAI's word that a key was meant to be; the word itself where it is one."""
-    raw_value = as_str(key)
-    domain, slash, rest = raw_value.rpartition("/")
-    if len(raw_value) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
+    key_text = as_str(key)
+    domain, slash, rest = key_text.rpartition("/")
+    if len(key_text) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
     spelling = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
@@ -64,14 +64,14 @@ def _meant(key: object) -> str | None:
 def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     here = ".".join(map(str, place[:-1]))
     there = ".".join(map(str, (*pod.metadata_pointer, "annotations")))
-    raw_value = escape(as_str(place[-1])[:_LONGEST])
-    problem = f"is not {word}" if raw_value != word else f"is not among the annotations of the pods ({there})"
+    key_text = escape(as_str(place[-1])[:_LONGEST])
+    problem = f"is not {word}" if key_text != word else f"is not among the annotations of the pods ({there})"
     from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - most files have nothing of KAI
 
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {raw_value}: {format_value(value)} in {here} {problem}: KAI does not read "
+        f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}: KAI does not read "
         f"it, and the pod gets no "
         "GPU by it",
         f"write {word}: {amount} in {there}",

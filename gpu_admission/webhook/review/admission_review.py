@@ -113,6 +113,6 @@ def encode_body(
     return "".join(parts)
 
 
-def encode(uid: str, raw_value: str) -> bytes:
+def encode(uid: str, error_text: str) -> bytes:
     """Return the AdmissionReview that answers the request of that uid with what ``rest`` put together."""
-    return f"{_OPEN}{json_codec.quote(uid)}{raw_value}".encode()
+    return f"{_OPEN}{json_codec.quote(uid)}{error_text}".encode()

@@ -1,7 +1,7 @@
 """The decision: the bytes of an AdmissionReview in, the bytes of its answer out.
 
 Pure but for the policies it is given. Two kinds of failure are never mixed: what the policy refuses is an
-answer with ``allowed: false``; what is no AdmissionReview is an HTTP error, so that the cluster's
+answer with ``allowed: false``; what is not an AdmissionReview is an HTTP error, so that the cluster's
 failurePolicy decides.
 """
 
