@@ -124,6 +124,7 @@ def built(tmp_path_factory):
     with tarfile.open(next(first.glob("*.tar.gz"))) as archive:
         archive.extractall(unpacked, filter="data")
     (source,) = unpacked.iterdir()
+    (source / "PKG-INFO").unlink()  # which the build adds
     command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(second), str(source)]
     subprocess.run(command, check=True, capture_output=True, env={**os.environ, "SOURCE_DATE_EPOCH": str(DATE)})
     return first, second

@@ -1,6 +1,10 @@
 """What ``gpu-admission probe`` makes of the API server's answers; tests/e2e/test_chart.py asks a real one."""
 
+import json
+
 import pytest
+from fake_kubernetes import FakeKubernetes, served
+from webhook_server import free_port
 
 from gpu_admission import rules
 from gpu_admission.cluster import probe as probes
@@ -107,6 +111,34 @@ def test_every_shipped_policy_denies_the_bad_one_and_admits_the_good_one(name):
 )
 def test_warnings_are_read_from_their_headers(header, texts):
     assert _warnings({"Warning": header, "Other": '299 - "x"'}) == texts
+
+
+def test_what_is_not_an_api_server_is_one_line(capsys, monkeypatch, tmp_path):
+    """A proxy that answers in HTML, and a port on which nobody listens."""
+    pytest.importorskip("kubernetes")
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    config = tmp_path / "config"
+    monkeypatch.setattr("kubernetes.config.kube_config.KUBE_CONFIG_DEFAULT_LOCATION", str(config))
+    for url, reason in (
+        (None, "the API server's answer is not an object"),
+        (f"http://127.0.0.1:{free_port()}", "cannot be reached"),
+    ):
+        with served(FakeKubernetes()) as fake:
+            context = {"cluster": "c", "user": "u"}
+            config.write_text(
+                json.dumps(
+                    {
+                        "current-context": "here",
+                        "clusters": [{"name": "c", "cluster": {"server": url or fake}}],
+                        "users": [{"name": "u", "user": {}}],
+                        "contexts": [{"name": "here", "context": context}],
+                    }
+                )
+            )
+            assert main(["probe"]) == 2
+        err = capsys.readouterr().err
+        assert reason in err
+        assert err.count("\n") == 1
 
 
 @pytest.mark.parametrize("namespace", ["", "A", "a/b", "a b", "-a", "a" * 64, "../x"])
