@@ -1,4 +1,4 @@
-"""Conditions on a pod's volumes: host paths in every spelling that ``rules.hostpaths`` sees through, and mounts.
+"""Conditions on a pod's volumes: host paths in every spelling that ``rules.host_paths`` sees through, and mounts.
 
 Most pods have no volume that could matter; they are told by the sources of their volumes alone. An expression for
 paths is long, and costs by its length: a path is compared with it only where it has what no spelling can do without.

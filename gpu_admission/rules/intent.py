@@ -9,6 +9,8 @@ from . import misplaced_resources, resource_rename, visible_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
@@ -25,10 +27,14 @@ _OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
     """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
 
-    That is a claim, a name that is misspelt or looks like a GPU's, a resource where Kubernetes does not look for it,
-    or an annotation that no backend reads or can make sense of.
+    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
+    a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
     """
-    if container.resources.get("claims"):
+    if (
+        pod.claims.idle
+        or pod.claims.serve(container) is not False
+        or any(["claims" in each for each in _around(container)])
+    ):
         return CLAIM
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
@@ -39,6 +45,11 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     if elsewhere is None:
         elsewhere = pod.cache["meant"] = _elsewhere(workload, pod, policy)
     return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
+
+
+def _around(container: Container) -> tuple[Mapping[str, object], ...]:
+    """Return where claims may stand by mistake."""
+    return container.limits, container.requests, container.spec
 
 
 def _may_be_a_gpus(name: str) -> bool:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.device_classes import ClassFacts
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
@@ -57,10 +58,18 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shared_container:
         found.add("kai")
+    found |= {each.driver.sharer for each in _classes(pod, container) if each.driver is not None and each.driver.sharer}
     name = per_pod.backend_name(pod, policy)
     if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
         found.add(name)
     return frozenset(found)
+
+
+def _classes(pod: Pod, container: Container) -> Iterator[ClassFacts]:
+    """Yield the classes of the claims that give a container a GPU."""
+    for reference in pod.claims.of(container):
+        if reference.gpu and reference.claim is not None:
+            yield from reference.claim.classes
 
 
 def _preloads(systems: frozenset[str]) -> bool:
