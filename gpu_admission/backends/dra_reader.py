@@ -13,7 +13,7 @@ from gpu_admission.core.raw import as_dict, as_str, escape, format_value, iter_d
 from gpu_admission.workloads.claim_index import TEMPLATE
 from gpu_admission.workloads.claims import ALL_DEVICES
 
-from . import mig
+from . import mig_shares
 from .dra_devices import MOST_CLAIMS, MOST_DEVICES
 from .dra_drivers import NVIDIA, of_domain
 from .portable import SEVENTHS, GpuShare
@@ -261,7 +261,7 @@ def _partition(selected: _Selected, count: int, facts: ClusterFacts) -> GpuShare
             "a MIG device of any profile, and other backends have to know how large it is",
             "select a profile: device.attributes['gpu.nvidia.com'].profile == '1g.10gb'",
         )
-    return mig.share_of(selected.profile, count, facts)
+    return mig_shares.share_of(selected.profile, count, facts)
 
 
 def _sharing(devices: Mapping[str, Any], used: Sequence[DeviceRequest]) -> Mapping[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.registration.in_tree import coverage
 from gpu_admission.reports import links
 
 from . import explain
@@ -80,6 +81,8 @@ def _entry(rule: Rule) -> str:
 
 {_example(rule)}
 Fix: {explain.FIXES[rule.fix]}.
+
+Without the webhook (`gpu-admission manifests --in-tree`): {coverage.of(rule)}.
 
 {sources}
 """

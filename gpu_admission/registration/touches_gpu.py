@@ -57,6 +57,11 @@ def at_mutation(policy: Policy, spec: str, metadata: str) -> str:
     return _any(policy, declared_reads.at_mutation(policy), spec, metadata, POD)
 
 
+def of_reads(policy: Policy, declared: list[Reads], spec: str, metadata: str) -> str:
+    """Return the condition under which a Pod has any of these markers, or names a GPU."""
+    return _any(policy, declared, spec, metadata, POD)
+
+
 def _any(policy: Policy, declared: list[Reads], spec: str, metadata: str, sight: str) -> str:
     return any_of(condition for reads in declared for condition in _touches(policy, reads, spec, metadata, sight))
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
@@ -37,14 +38,22 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
+    asked = {vendor_of(gpu.resource, policy) for gpu in pod.gpus if gpu.wants_gpu}
     if pod.shared_container is not None:
         asked.add("nvidia")
     if pod.claims.gpu:
-        asked |= pod.claims.vendors()
-    if "any" in asked:
-        asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset([MAKERS.get(vendor, vendor) for vendor in asked])
+        asked |= {_maker(vendor, policy) for vendor in pod.claims.vendors()}
+    return frozenset(asked)
+
+
+def vendor_of(resource: Resource, policy: Policy) -> str:
+    """Return the maker of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
+    return _maker(resource.vendor, policy)
+
+
+def _maker(vendor: str, policy: Policy) -> str:
+    vendor = backend_vendor(policy) if vendor == "any" else vendor
+    return MAKERS.get(vendor, vendor)
 
 
 def backend_vendor(policy: Policy) -> str:

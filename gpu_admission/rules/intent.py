@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
-_WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 # Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
-_OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
+OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
@@ -54,9 +54,9 @@ def _around(container: Container) -> tuple[Mapping[str, object], ...]:
 
 def _may_be_a_gpus(name: str) -> bool:
     _, _, device = name.lower().partition("/")
-    if "gpu" not in device and any(word in device for word in _OF_NETWORKS):
+    if "gpu" not in device and any(word in device for word in OF_NETWORKS):
         return False
-    return any(word in name.lower() for word in _WORDS)
+    return any(word in name.lower() for word in WORDS)
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:

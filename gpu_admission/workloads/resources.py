@@ -258,6 +258,14 @@ def known_names() -> Iterable[str]:
     return _KNOWN.keys()
 
 
+def shapes() -> tuple[tuple[str, Resource], ...]:
+    """Return the expressions of ``patterns``, each with what names of that shape are; the first match counts."""
+    return tuple(
+        (pattern, Resource(pattern, vendor, system, unit, sharing))
+        for pattern, vendor, system, unit, sharing in _PATTERNS
+    )
+
+
 def patterns() -> tuple[str, ...]:
     """Return the expressions for whole names that are known by their shape; Python's and RE2's agree on them."""
     return tuple(pattern for pattern, *_ in _PATTERNS)

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
-_PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
-_HARMLESS = {  # values that leave the limits in force
+PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
+HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
     PRELOAD: frozenset({""}),
 }
@@ -76,13 +76,13 @@ def _preloads(systems: frozenset[str]) -> bool:
     """Tell whether any of the systems limits a share by a library that is loaded before the program's own."""
     from gpu_admission.backends import registry  # noqa: PLC0415 - a run without shared GPUs never pays for it
 
-    return not _PRELOADING.isdisjoint(systems) or any(
+    return not PRELOADING.isdisjoint(systems) or any(
         registry.named(system).preloads for system in systems if system in registry.NAMES
     )
 
 
 def _is_harmless(variable: Variable) -> bool:
-    return variable.value is not None and variable.value.lower() in _HARMLESS.get(variable.name, ())
+    return variable.value is not None and variable.value.lower() in HARMLESS.get(variable.name, ())
 
 
 def _problem(variable: Variable) -> Problem:

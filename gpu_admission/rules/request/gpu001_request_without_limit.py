@@ -101,5 +101,6 @@ spec:
     check=check,
     when=triggers.amount_or_name_in_doubt,
     reads=Reads(bare_requests=True),
+    reads_at_mutation=Reads(bare_requests=True),
     fix="safe",
 )
