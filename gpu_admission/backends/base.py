@@ -5,7 +5,8 @@ from __future__ import annotations
 from gpu_admission.core.record import record
 
 from . import cards
-from .portable import LEAST_MEMORY, BackendPatch, ceil_div, format_memory
+from .checks import require_card, require_known_size
+from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
 from .rejection import EXCEEDS, RejectedRequestError
 
 TYPE_CHECKING = False
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from .components import Component
     from .native_request import NativeRequest
     from .parameter import Parameter
-    from .portable import GpuShare
 
     Sharing = Literal["whole", "count", "memory"]
 
@@ -32,10 +32,11 @@ class ClusterFacts:
     For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
     their defaults. ``per_pod`` tells that a pod chose it: nothing is translated then.
     ``sources`` names the only backends whose names are translated; empty means all (the command
-    ``translate --from`` sets it: no policy file can).
+    ``translate --from`` sets it: no policy file can). ``claims`` tells that claims whose templates are seen are read,
+    too (the same command: elsewhere a claim is what the cluster's own driver serves).
     """
 
-    __slots__ = ("cards", "parameters", "per_pod", "sources")
+    __slots__ = ("cards", "claims", "parameters", "per_pod", "sources")
 
     def __init__(
         self,
@@ -47,11 +48,14 @@ class ClusterFacts:
         self.cards: tuple[GpuModel, ...] = tuple(cards.gpu_model(value) for value in found)
         self.sources = frozenset(sources)
         self.per_pod = False
+        self.claims = False
 
     @classmethod
     def of(cls, policy: Policy) -> ClusterFacts:
         """Return what a policy says of its own backend."""
-        return cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts = cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts.claims = "translateFrom" in policy.spec
+        return facts
 
     @classmethod
     def chosen_by_pod(cls, policy: Policy) -> ClusterFacts:
@@ -214,6 +218,26 @@ class Backend:
         Raises RejectedRequestError where it cannot be honoured.
         """
         raise NotImplementedError
+
+    def adopts(self, facts: ClusterFacts) -> frozenset[str]:
+        """Return systems of whole cards that are read for this backend alone, where ``exclusive`` is asked for."""
+        del facts
+        return frozenset()
+
+    def maker(self, facts: ClusterFacts) -> str:
+        """Return the vendor of the cards that translations ask for under these parameters."""
+        return str(facts.parameters.get("vendor") or "nvidia")
+
+    def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+        """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+
+        Raises RejectedRequestError where how much was asked cannot be known.
+        """
+        if request.least is not None:
+            return require_card(self, request, facts)
+        if self.whole_cards and request.memory is None:
+            return GpuShare(None, request.count, request.cores)
+        return require_known_size(request, facts)
 
     def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with amounts in this backend's names: units in doubt, percentages out of range."""

@@ -17,6 +17,7 @@ READERS: dict[str, str] = {
     "hami": "hami",
     "kai": "kai",
     "koordinator": "koordinator",
+    "dra": "dra",
 }
 # containers share a card by the memory they request
 SHARED_BY_MEMORY = frozenset(

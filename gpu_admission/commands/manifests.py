@@ -1,4 +1,4 @@
-"""``gpu-admission manifests``: the webhook configurations and the RBAC for a policy, as YAML."""
+"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, or its in-tree policies, as YAML."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import yaml
 
 from gpu_admission.policyfile import loader
 from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration.in_tree import coverage, versions
+from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 TYPE_CHECKING = False
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+# Options that say where the webhook is, and their defaults.
+_OF_THE_WEBHOOK: dict[str, object] = {
+    "service": "gpu-admission",
+    "namespace": "gpu-admission",
+    "port": 443,
+    "url": "",
+    "secret": "gpu-admission-tls",
+    "ca_bundle": None,
+    "cert_manager": None,
+    "route": "",
+    "only": None,
+}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -47,20 +61,82 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
     manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
+    manifests.add_argument(
+        "--in-tree",
+        action="store_true",
+        help="ValidatingAdmissionPolicies and a MutatingAdmissionPolicy instead, which need no webhook",
+    )
+    manifests.add_argument(
+        "--kubernetes-version",
+        default=versions.in_words(versions.NEWEST),
+        metavar="VERSION",
+        help=f"what the API server serves; what it lacks is left out [{versions.in_words(versions.NEWEST)}]",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
+        version = _version(options.kubernetes_version)
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
-        bundle = _bundle(options.ca_bundle)
-        objects = _objects(options, policies, bundle)
+        if options.in_tree:
+            objects, notes = _in_tree(options, policies, version)
+        else:
+            objects, notes = _objects(options, policies, _bundle(options.ca_bundle)), []
+            notes += _without_conditions(objects, version)
     except (loader.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(to_yaml(objects))
+    sys.stdout.write("".join(f"# {line}\n" for line in notes) + to_yaml(objects))
     return 0
+
+
+def _version(raw_value: str) -> versions.Version:
+    try:
+        version = versions.parse(raw_value)
+    except ValueError as error:
+        raise ValueError(f"--kubernetes-version: {error}") from None
+    if not versions.has_webhook_configurations(version):
+        raise ValueError(f"--kubernetes-version: {raw_value} does not serve admissionregistration.k8s.io/v1; 1.16 does")
+    return version
+
+
+def _in_tree(
+    options: argparse.Namespace, policies: list[Policy], version: versions.Version
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the in-tree policies, and what to know about them. Raises ValueError where the version serves none."""
+    unused = [flag for flag, default in _OF_THE_WEBHOOK.items() if getattr(options, flag) != default]
+    if unused:
+        flag = unused[0].replace("_", "-")
+        raise ValueError(f"--in-tree: there is no webhook, so --{flag} means nothing; leave one of the two out")
+    if not versions.has_validating_policies(version):
+        raise ValueError(
+            f"--in-tree: Kubernetes {versions.in_words(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
+            "does); leave --in-tree out to use the webhook"
+        )
+    objects = in_tree.objects(policies, options.name, version, fail_open=options.fail_open)
+    for obj in objects:
+        name = obj["metadata"]["name"]
+        if not _SUBDOMAIN.fullmatch(name):
+            raise ValueError(
+                f"--name: with the policy's name it makes {name!r}, which is not a name that Kubernetes takes"
+            )
+    return objects, list(coverage.notes(policies, version))
+
+
+def _without_conditions(objects: list[dict[str, Any]], version: versions.Version) -> list[str]:
+    """Take the matchConditions away where the API server does not know them; return what to know about that."""
+    if versions.has_match_conditions(version):
+        return []
+    for hook in [hook for obj in objects for hook in obj.get("webhooks", ())]:
+        hook.pop("matchConditions", None)
+    note = (
+        f"Kubernetes {versions.in_words(version)} does not know these matchConditions (1.29 does): every pod is sent "
+        "to the webhook, and waits for it while it is down."
+    )
+    print(f"gpu-admission manifests: {note}", file=sys.stderr)
+    return [note]
 
 
 def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ class Reads:
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
     ``near_tolerations``: keys of taints that a toleration may nearly name.
     ``privileged``: privileged containers, and those that add one of ``capabilities``.
+    ``claims``: what a rule reads of a pod's resource claims (templates only: what is wrong with a Pod's the API server
+    refuses itself).
     ``beside``: boolean fields of the pod spec, one of which must be true for all of this to matter.
     """
 
@@ -40,6 +42,7 @@ class Reads:
         "bare_requests",
         "beside",
         "capabilities",
+        "claims",
         "completed",
         "host_parents",
         "host_paths",
@@ -80,6 +83,7 @@ class Reads:
         near_tolerations: Collection[str] = (),
         privileged: bool = False,
         capabilities: Collection[str] = (),
+        claims: Collection[str] = (),
         beside: tuple[str, ...] = (),
     ) -> None:
         self.resources = resources
@@ -97,6 +101,7 @@ class Reads:
         self.tolerations, self.near_tolerations = frozenset(tolerations), frozenset(near_tolerations)
         self.privileged = privileged
         self.capabilities = frozenset(capabilities)
+        self.claims = frozenset(claims)
         self.beside = beside
 
     def __or__(self, other: Reads) -> Reads:

@@ -199,10 +199,25 @@ class Card(_Model):
     )
 
 
+class Claims(_Model):
+    """Which resource claims give GPUs, where what they name is not seen (admission sees each object alone)."""
+
+    templates: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of ResourceClaimTemplates, or shell patterns of names (gpu-*)"
+    )
+    claims: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of ResourceClaims, or shell patterns of names"
+    )
+    classes: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of DeviceClasses besides those that drivers ship, or shell patterns of names"
+    )
+
+
 class Cluster(_Model):
     """Facts about the cluster; a rule that needs one that is missing stays silent."""
 
     cards: list[Card] = []
+    claims: Claims | None = None
 
 
 class Match(_Model):

@@ -162,7 +162,7 @@ def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResour
 
     Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
     """
-    if pod.wants_gpu or pod.spec.get("resourceClaims"):
+    if pod.may_want_gpu:
         return
     for field in ("annotations", "labels"):
         raw_value = as_dict(pod.metadata.get(field))
@@ -179,7 +179,7 @@ def _in_node_selector(pod: Pod, target: Container | None, policy: Policy) -> Ite
     Resource claims and annotations (KAI) may request it as well. Such a card, not that very resource: what the
     request is called may change with the sharing backend (GPU101).
     """
-    if pod.spec.get("resourceClaims"):
+    if pod.claims.gpu or pod.claims.unknown:
         return
     asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shared_container is not None else set())
     if "any" in asked:

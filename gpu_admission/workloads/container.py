@@ -7,6 +7,8 @@ from functools import lru_cache
 from gpu_admission.core import quantity
 from gpu_admission.core.raw import as_dict, as_str, escape, iter_dicts
 
+from .claim_index import NO_CLAIMS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.quantity import Quantity
     from gpu_admission.policy.model import Policy
 
+    from .claim_index import ClaimIndex
     from .resources import Resource
 
     Role = Literal["init", "sidecar", "app", "ephemeral"]
@@ -140,6 +143,7 @@ class Container:
         key: str = "resources",
         whole: bool = True,
         known_as: str = "",
+        claim_index: ClaimIndex = NO_CLAIMS,
     ) -> None:
         self.spec = spec
         self.known_as = known_as
@@ -150,7 +154,7 @@ class Container:
         self.resources: Mapping[str, Any] = as_dict(spec.get(key))
         self.limits: Mapping[str, Any] = as_dict(self.resources.get("limits"))
         self.requests: Mapping[str, Any] = as_dict(self.resources.get("requests"))
-        self.gpus = self._gpus(policy) if self.resources else ()
+        self.gpus = self._gpus(policy, claim_index) if self.resources else ()
         self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
         self.cache: dict[str, Any] = {}
@@ -192,11 +196,14 @@ class Container:
             )
         return self._env_names
 
-    def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
+    def _gpus(self, policy: Policy, claim_index: ClaimIndex) -> tuple[GpuRequest, ...]:
         limits, requests = self.limits, self.requests
         names = [name for name in limits if "/" in name]
         names += [name for name in requests if "/" in name and name not in limits]
         found = [(name, resource) for name in names if (resource := policy.classify(name)) is not None]
+        if claim_index is not NO_CLAIMS and len(found) < len(names):
+            known = [(name, policy.classify(name) or claim_index.resource(name)) for name in names]
+            found = [(name, resource) for name, resource in known if resource is not None]
         return tuple(
             [
                 GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))

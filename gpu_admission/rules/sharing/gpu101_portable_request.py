@@ -35,6 +35,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
     fixes = [writer.translation(asked) for asked in plan.translations]
+    if any(asked.spelling.claims for asked in plan.translations):
+        # Entries of the pod go with the last container that uses them: all of it is one repair.
+        once = writer.together(fixes, plan.translations) if all(fixes) else ()
+        yield _problem(workload, pod, plan, plan.translations[0], once)
+        return
     for asked, fix in zip(plan.translations, fixes, strict=True):
         yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
 
