@@ -284,7 +284,7 @@ class Engine:
         """
         batch: list[Operation] = []
         repaired: Findings = {}
-        claims = patch.Claims()
+        claims = patch.ClaimedPlaces()
         waiting = False
         for rule in rules:
             found = self._find(rule, state)
