@@ -1,4 +1,4 @@
-"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, or its in-tree policies, as YAML."""
+"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, in-tree policies, or chart values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 
 import yaml
 
+from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration import chart_values, webhook_configurations
 from gpu_admission.registration.in_tree import coverage, versions
 from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+_VALUES = """\
+# Written by gpu-admission {0} (gpu-admission manifests --values). Use it beside values of your own:
+#   helm upgrade --install gpu-admission CHART --namespace gpu-admission --create-namespace -f THIS-FILE
+# Make it again when a policy changes, and with each new version of the chart.
+"""
 # Options that say where the webhook is, and their defaults.
 _OF_THE_WEBHOOK: dict[str, object] = {
     "service": "gpu-admission",
@@ -33,6 +39,7 @@ _OF_THE_WEBHOOK: dict[str, object] = {
     "route": "",
     "only": None,
 }
+_VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False, "in_tree": False}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -62,15 +69,18 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
     manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
     manifests.add_argument(
+        "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"
+    )
+    manifests.add_argument(
         "--in-tree",
         action="store_true",
         help="ValidatingAdmissionPolicies and a MutatingAdmissionPolicy instead, which need no webhook",
     )
     manifests.add_argument(
         "--kubernetes-version",
-        default=versions.in_words(versions.NEWEST),
+        default=versions.text(versions.NEWEST),
         metavar="VERSION",
-        help=f"what the API server serves; what it lacks is left out [{versions.in_words(versions.NEWEST)}]",
+        help=f"what the API server serves; what it lacks is left out [{versions.text(versions.NEWEST)}]",
     )
 
 
@@ -80,6 +90,9 @@ def run(options: argparse.Namespace) -> int:
         version = _version(options.kubernetes_version)
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
+        if options.values:
+            sys.stdout.write(_values(options, policies))
+            return 0
         if options.in_tree:
             objects, notes = _in_tree(options, policies, version)
         else:
@@ -90,6 +103,22 @@ def run(options: argparse.Namespace) -> int:
         return 2
     sys.stdout.write("".join(f"# {line}\n" for line in notes) + to_yaml(objects))
     return 0
+
+
+def _values(options: argparse.Namespace, policies: list[Policy]) -> str:
+    """Return the values file of these policies. Raises ValueError for an option that the chart has a value for."""
+    for name, default in _VALUES_DECIDE.items():
+        if getattr(options, name) != default:
+            raise ValueError(f"--values cannot be combined with --{name.replace('_', '-')}: the chart decides that")
+    texts = [_source(name) for name in options.policy or ["default"]]
+    return _VALUES.format(__version__) + yaml.dump(
+        chart_values.values(policies, texts, __version__), Dumper=_Dumper, sort_keys=False, width=1 << 30
+    )
+
+
+def _source(name: str) -> str:
+    path = loader.path_of(name)
+    return loader.source(name) if path is not None else loader.content(name).decode("utf-8-sig")
 
 
 def _version(raw_value: str) -> versions.Version:
@@ -112,16 +141,14 @@ def _in_tree(
         raise ValueError(f"--in-tree: there is no webhook, so --{flag} means nothing; leave one of the two out")
     if not versions.has_validating_policies(version):
         raise ValueError(
-            f"--in-tree: Kubernetes {versions.in_words(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
+            f"--in-tree: Kubernetes {versions.text(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
             "does); leave --in-tree out to use the webhook"
         )
     objects = in_tree.objects(policies, options.name, version, fail_open=options.fail_open)
     for obj in objects:
         name = obj["metadata"]["name"]
         if not _SUBDOMAIN.fullmatch(name):
-            raise ValueError(
-                f"--name: with the policy's name it makes {name!r}, which is not a name that Kubernetes takes"
-            )
+            raise ValueError(f"--name: with the policy's name it makes {name!r}, which is not a valid Kubernetes name")
     return objects, list(coverage.notes(policies, version))
 
 
@@ -132,7 +159,7 @@ def _without_conditions(objects: list[dict[str, Any]], version: versions.Version
     for hook in [hook for obj in objects for hook in obj.get("webhooks", ())]:
         hook.pop("matchConditions", None)
     note = (
-        f"Kubernetes {versions.in_words(version)} does not know these matchConditions (1.29 does): every pod is sent "
+        f"Kubernetes {versions.text(version)} does not know these matchConditions (1.29 does): every pod is sent "
         "to the webhook, and waits for it while it is down."
     )
     print(f"gpu-admission manifests: {note}", file=sys.stderr)
