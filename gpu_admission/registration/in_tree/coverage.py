@@ -106,9 +106,12 @@ RULES: dict[str, Coverage] = {
 }  # fmt: skip
 
 
+_WEBHOOK_ONLY = Coverage("webhook")
+
+
 def of(rule: Rule) -> Coverage:
-    """Return how much of a rule is enforced in-tree."""
-    return RULES[rule.id]
+    """Return how much of a rule is enforced in-tree: nothing, unless it says so here."""
+    return RULES.get(rule.id, _WEBHOOK_ONLY)
 
 
 def exported(policy: Policy) -> list[Rule]:
