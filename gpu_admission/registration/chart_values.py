@@ -53,6 +53,19 @@ def values(policies: Sequence[Policy], texts: Sequence[str], version: str) -> di
     return {"policy": {"name": "", "files": files, "webhooks": made}}
 
 
+def in_tree_values(objects: list[dict[str, Any]], name: str, version: str) -> dict[str, Any]:
+    """Return the chart's values for in-tree policies whose names begin with ``name``; ``version`` is ours."""
+    return {"inTree": {"version": version, "objects": [_renamed(each, name) for each in objects]}}
+
+
+def _renamed(obj: Mapping[str, Any], name: str) -> dict[str, Any]:
+    metadata, spec = dict(obj["metadata"]), dict(obj["spec"])
+    for part, key in ((metadata, "name"), (spec, "policyName")):
+        if key in part:
+            part[key] = NAME + part[key].removeprefix(name)
+    return {**obj, "metadata": metadata, "spec": spec}
+
+
 def share_lines(hooks: Mapping[str, list[dict[str, Any]]], lines: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
     """Return webhooks whose expressions are lists of keys of ``lines``, where what is new is added.
 
