@@ -72,6 +72,8 @@ bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that 
 	$(BIN)/python bench/decision.py
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/conditions.py
+	$(BIN)/python bench/audit.py
+	$(BIN)/python bench/inspect_gpus.py
 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)
 	$(BIN)/pytest -m e2e tests/e2e

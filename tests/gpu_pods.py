@@ -123,3 +123,27 @@ def _dress(rng, container, chance):
         container["securityContext"] = {
             "capabilities": {"add": [rng.choice(("CAP_SYS_ADMIN", "sys_admin", "NET_ADMIN"))]}
         }
+
+
+MEMORY = ("8Gi", "5000Mi", "1Gi", "300Mi", "8589934593", "1e10", "100M", "600Gi", "1", "0", "80Gi", "12345678901")
+
+
+def portable(rng):
+    """A pod that requests GPUs by the portable names, or by the number of cards."""
+    made = hostile_pods.pod(rng, 0)
+    spec = made["spec"]
+    for container in [*spec["containers"], *spec.get("initContainers", ())]:
+        roll, amounts = rng.random(), {}
+        if roll < 0.6:
+            amounts[resources.PORTABLE_MEMORY] = rng.choice(MEMORY[:6] if rng.random() < 0.7 else MEMORY)
+            if rng.random() < 0.3:
+                amounts[resources.PORTABLE_COUNT] = rng.choice(("1", "2", "8", "9", "0", "1k"))
+            if rng.random() < 0.3:
+                amounts[resources.PORTABLE_CORES] = rng.choice(("30", "100", "101", "0", "1"))
+        elif roll < 0.75:
+            amounts["nvidia.com/gpu"] = rng.choice(("1", "2", "16"))
+        if rng.random() < 0.05:
+            amounts[rng.choice(NAMES)] = "1"
+        if amounts:
+            container["resources"] = {"limits": {"cpu": "2", **amounts}}
+    return made

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration import audit_access, webhook_configurations
 
 from . import exempted
 from .manifests import to_yaml
@@ -37,7 +37,13 @@ def _audited() -> str:
     return text.replace("\n  mode: enforce\n", "\n  mode: audit\n")
 
 
+def _audit_access() -> str:
+    return "# Written by make docs from the table of kinds (workloads/kinds.py).\n" + to_yaml(audit_access.access())
+
+
 FILES: dict[str, Callable[[], str]] = {
+    "deploy/audit/policy.yaml": lambda: exempted.text("default"),
+    "deploy/audit/rbac.yaml": _audit_access,
     "deploy/base/policy.yaml": lambda: exempted.text("default"),
     "deploy/base/webhooks.yaml": _webhooks,
     "deploy/overlays/self-signed/rbac.yaml": lambda: _access(keeps=True),

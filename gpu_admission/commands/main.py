@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
+PROGRAM = "gpu-admission"
+
 # name -> module, which has add_parser(subparsers) and run(args) -> exit code; what --help says of it
 COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("gpu_admission.commands.serve", "the webhook server"),
@@ -25,7 +27,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
     "probe": ("gpu_admission.commands.probe", "have the cluster judge a good and a bad pod, without creating them"),
-    "policy": ("gpu_admission.commands.policies", "list, show and check policies"),
+    "policy": ("gpu_admission.commands.policies", "list, show, check and draft policies"),
+    "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
+    "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and who holds them"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -42,15 +46,17 @@ EXTRAS = {
     "kubernetes": "cluster",
     "shtab": "completion",
 }
+# Commands that need one extra, whichever of its libraries is missed first.
+EXTRA_OF: dict[str, str] = {"audit": "cluster", "inspect": "cluster", "policy": "cluster"}
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     """Run a command; return its exit code: 2 for wrong usage, else what the command says."""
     asked = next((word for word in argv if not word.startswith("-")), None)
     try:
         module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
         modules = {asked: module} if asked and module else {}
-        options = _parser(modules).parse_args(argv)
+        options = _parser(modules, prog).parse_args(argv)
         return int(module.run(options)) if module is not None else 2
     except ModuleNotFoundError as error:
         return _missing(asked or "", error)
@@ -73,10 +79,10 @@ def complete_parser() -> argparse.ArgumentParser:
     return _parser(modules)
 
 
-def _parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> argparse.ArgumentParser:
     """Return the parser of all commands, with the flags of those whose modules are given."""
     parser = argparse.ArgumentParser(
-        prog="gpu-admission",
+        prog=prog,
         description="GPU resource rules for Kubernetes: the admission webhook and its tools. See also gpu-lint.",
     )
     parser.add_argument("--version", action="version", version=f"gpu-admission {__version__}")
@@ -93,9 +99,9 @@ def _missing(command: str, error: ModuleNotFoundError) -> int:
     library = (error.name or "").partition(".")[0]
     if library not in EXTRAS:
         raise error
+    extra = EXTRA_OF.get(command, EXTRAS[library])
     print(
-        f"gpu-admission {command} needs {library}, which is not installed: "
-        f"pip install 'gpu-admission[{EXTRAS[library]}]'",
+        f"gpu-admission {command} needs {library}, which is not installed: pip install 'gpu-admission[{extra}]'",
         file=sys.stderr,
     )
     return 2

@@ -78,9 +78,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     manifests.add_argument(
         "--kubernetes-version",
-        default=versions.in_words(versions.NEWEST),
+        default=versions.text(versions.NEWEST),
         metavar="VERSION",
-        help=f"what the API server serves; what it lacks is left out [{versions.in_words(versions.NEWEST)}]",
+        help=f"what the API server serves; what it lacks is left out [{versions.text(versions.NEWEST)}]",
     )
 
 
@@ -147,16 +147,14 @@ def _in_tree(
         raise ValueError(f"--in-tree: there is no webhook, so --{flag} means nothing; leave one of the two out")
     if not versions.has_validating_policies(version):
         raise ValueError(
-            f"--in-tree: Kubernetes {versions.in_words(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
+            f"--in-tree: Kubernetes {versions.text(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
             "does); leave --in-tree out to use the webhook"
         )
     objects = in_tree.objects(policies, options.name, version, fail_open=options.fail_open)
     for obj in objects:
         name = obj["metadata"]["name"]
         if not _SUBDOMAIN.fullmatch(name):
-            raise ValueError(
-                f"--name: with the policy's name it makes {name!r}, which is not a name that Kubernetes takes"
-            )
+            raise ValueError(f"--name: with the policy's name it makes {name!r}, which is not a valid Kubernetes name")
     return objects, list(coverage.notes(policies, version))
 
 
@@ -167,7 +165,7 @@ def _without_conditions(objects: list[dict[str, Any]], version: versions.Version
     for hook in [hook for obj in objects for hook in obj.get("webhooks", ())]:
         hook.pop("matchConditions", None)
     note = (
-        f"Kubernetes {versions.in_words(version)} does not know these matchConditions (1.29 does): every pod is sent "
+        f"Kubernetes {versions.text(version)} does not know these matchConditions (1.29 does): every pod is sent "
         "to the webhook, and waits for it while it is down."
     )
     print(f"gpu-admission manifests: {note}", file=sys.stderr)

@@ -36,7 +36,7 @@ def render(report: Report) -> str:
     tests = sum(max(len(suite.cases), 1) for suite in suites.values())
     failures = sum(suite.failures for suite in suites.values())
     errors = sum(suite.errors for suite in suites.values())
-    head = f'<testsuites name="gpu-lint" tests="{tests}" failures="{failures}" errors="{errors}">'
+    head = f'<testsuites name={_quoted(report.tool)} tests="{tests}" failures="{failures}" errors="{errors}">'
     return "\n".join(['<?xml version="1.0" encoding="UTF-8"?>', head, *body, "</testsuites>", ""])
 
 
@@ -53,7 +53,8 @@ def _broken(suite: _Suite, error: Diagnostic) -> None:
 
 def _finding(suite: _Suite, located: LocatedFinding) -> None:
     finding, place = located.finding, located.place
-    name = f"{finding.rule} {finding.name} at {place.line}:{place.column}"
+    spot = "" if place.line is None else f"{place.line}:{place.column}"
+    name = f"{finding.rule} {finding.name} {f'at {spot}' if spot else finding.container or ''}".rstrip()
     text = sentences(finding)
     if finding.repaired or finding.severity == "info":
         # Neither breaks a build, and JUnit knows no weaker word than failure: the case passes and says it.
@@ -62,8 +63,8 @@ def _finding(suite: _Suite, located: LocatedFinding) -> None:
         return
     suite.failures += 1
     kind, message = _quoted(finding.severity), _quoted(finding.message)
-    spot = f"{place.file}:{place.line}:{place.column}: {text}"
-    suite.cases.append(_case(place.file, name, f"<failure type={kind} message={message}>{_escaped(spot)}</failure>"))
+    detail = f"{place.file}:{spot}: {text}" if spot else f"{place.file}: {text}"
+    suite.cases.append(_case(place.file, name, f"<failure type={kind} message={message}>{_escaped(detail)}</failure>"))
 
 
 def _suite(name: str, suite: _Suite) -> str:

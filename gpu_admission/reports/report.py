@@ -127,10 +127,11 @@ class Report:
 
     __slots__ = (
         "documents", "errors", "files", "findings", "hidden", "notices", "objects", "policy", "rules", "skipped",
-        "suppressed", "version",
+        "suppressed", "tool", "version",
     )  # fmt: skip
 
-    def __init__(self, *, policy: str, version: str, rules: Sequence[Rule]) -> None:
+    def __init__(self, *, policy: str, version: str, rules: Sequence[Rule], tool: str = "gpu-lint") -> None:
+        self.tool = tool
         self.policy = policy
         self.version = version
         self.rules = rules

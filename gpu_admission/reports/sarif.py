@@ -37,7 +37,7 @@ def render(report: Report) -> str:
     run = {
         "tool": {
             "driver": {
-                "name": "gpu-lint",
+                "name": report.tool,
                 "version": report.version,
                 "semanticVersion": report.version,
                 "rules": [_rule(rule) for rule in report.rules],

@@ -59,7 +59,7 @@ def _maker(vendor: str, policy: Policy) -> str:
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
     parameters = policy.backend.parameters
-    if policy.backend.name == "dra" and not parameters.keys().isdisjoint(("driver", "deviceClass")):
+    if not parameters.keys().isdisjoint(("driver", "deviceClass")):
         from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed
 
         return dra_drivers.chosen(parameters).vendor

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections import defaultdict
+from typing import NamedTuple
 
 from e2e.webhooks import settled
 from touching import containers
@@ -23,6 +24,8 @@ PLURAL = {
 }
 EXEMPT = "kube-system"  # in which no in-tree policy judges
 VERSION = (1, 36)
+# Which refusals of a sharing backend only the webhook knows, and what it makes of pods that it would translate.
+OF_BACKENDS = frozenset({"GPU101", "GPU102", "GPU103", "GPU104", "GPU105", "GPU106", "GPU107", "GPU108", "GPU109"})
 _ID = re.compile(r"\b(GPU\d{3}) [a-z]+")
 # A pod that each policy repairs or refuses, whatever its backend: it tells when the policies are in force.
 PROBE = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}
@@ -89,29 +92,42 @@ def bad_for(action):
 
 def exported(policy):
     """The rules of which anything is enforced in-tree under a policy."""
-    judged = {check.rule.id for check in checks.of(policy)} - OF_BACKENDS | {
-        rule.id for rule in repairs.rules_of(policy)
-    }
-    return [rule for rule in rules.ALL if rule.id in judged]
+    judged = {check.rule.id for check in checks.of(policy)} | {rule.id for rule in repairs.rules_of(policy)}
+    return [rule for rule in rules.ALL if rule.id in judged - OF_BACKENDS]
+
+
+class Outcome(NamedTuple):
+    """What becomes of a pod: ``found`` are rules by action, ``applied`` those that repaired it.
+
+    ``refused`` tells that a sharing backend refuses it, for which there is the webhook.
+    """
+
+    status: int
+    object: dict | None
+    found: dict
+    applied: tuple
+    refused: bool = False
 
 
 class Expected:
     """What the engine makes of a pod with the rules that are exported: ``status``, ``object``, rules by action."""
 
-    def __init__(self, api, policy):
+    def __init__(self, api, policy, *, sharing=False):
         self._api = api
         self._policy = policy
-        self._engine = Engine(exported(policy), policy)
+        backends = [rule for rule in rules.ALL if rule.id in OF_BACKENDS] if sharing else []
+        chosen = {*exported(policy), *backends}
+        self._engine = Engine([rule for rule in rules.ALL if rule in chosen], policy)
 
     def of(self, pod):
-        """(status, object, {action: rules}, rules that repaired)."""
+        """Status, object, rules by action, and rules that repaired."""
         mutation = self._engine.mutate(as_sent(pod), "admission")
         found = defaultdict(set)
         answer = self._api.create(
             {**mutation.object, "metadata": {**pod["metadata"], "namespace": EXEMPT}}, EXEMPT, dryRun="All"
         )
         if answer.status != 201:
-            return answer.status, None, found, mutation.applied
+            return Outcome(answer.status, None, found, mutation.applied)
         made = answer.object
         made["metadata"]["namespace"] = "default"
         for finding in self._engine.validate(made, "admission"):
@@ -119,7 +135,10 @@ class Expected:
                 rules.BY_ID[finding.rule], ACTION_OF[finding.severity], finding.fix, self._policy
             )
             found[action].add(finding.rule)
-        return (403 if found["deny"] else 201), made, found, mutation.applied
+        refused = not OF_BACKENDS.isdisjoint(found["deny"])
+        for action in found:
+            found[action] -= OF_BACKENDS
+        return Outcome(403 if found["deny"] else 201, made, found, mutation.applied, refused)
 
 
 def as_sent(pod):
@@ -144,10 +163,6 @@ def comparable(obj):
     spec["tolerations"] = sorted(spec.get("tolerations") or (), key=str)
     metadata = obj["metadata"]
     return {"spec": spec, "labels": metadata.get("labels"), "annotations": metadata.get("annotations")}
-
-
-# Which refusals of a sharing backend only the webhook knows, and what it makes of pods that it would translate.
-OF_BACKENDS = frozenset({"GPU101", "GPU102", "GPU103", "GPU104", "GPU105", "GPU106", "GPU107", "GPU108", "GPU109"})
 
 
 # Why in-tree policies may say something else of a pod than the engine does: each is documented with its rule.
@@ -185,7 +200,7 @@ def is_for_the_backend(pod, policy):
 
 def disagreement(answer, expected):
     """What an API server with in-tree policies and the engine say differently of a pod, or None."""
-    status, made, found, _ = expected
+    status, made, found = expected.status, expected.object, expected.found
     if made is None:
         return None if answer.refused else f"in-tree {answer.status}, the API server refuses what the engine made of it"
     if answer.status != status:

@@ -31,7 +31,7 @@ from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
-from gpu_admission.registration.in_tree import policies
+from gpu_admission.registration.in_tree import policies, translation
 from gpu_admission.rules import gpu_markers
 
 pytestmark = pytest.mark.e2e
@@ -93,6 +93,22 @@ class TestParity:
         assert not found, "\n".join(found)
         assert count > COUNT / 4
 
+    def test_translations(self, in_force):
+        """What is translated in-tree becomes what the engine makes of it; what is not is refused."""
+        expected, rng = Expected(in_force.api, in_force.policy, sharing=True), random.Random(7)
+        found, translated = [], 0
+        for _ in range(COUNT):
+            made = hostile_pods.named(gpu_pods.portable(rng))
+            made["metadata"].pop("namespace", None)
+            answer, wanted = in_force.create(made), expected.of(made)
+            if answer.status == 403 and "GPU101" in rules_in([answer.message]):
+                continue
+            translated += "GPU101" in wanted.applied
+            if answer.status == 201 and wanted.status != 422 and not wanted.refused:
+                found += [f"{disagreement(answer, wanted)}: {made}"] * (disagreement(answer, wanted) is not None)
+        assert not found, "\n".join(found)
+        assert (translated > 0) == (translation.formula(in_force.policy) is not None)
+
     def test_nothing_that_would_be_translated_is_admitted_as_it_is(self, in_force):
         engine = Engine(rules.ALL, in_force.policy)
         for _, made in [*EXAMPLES, *random_pods(99)]:
@@ -145,6 +161,7 @@ HOSTILE = {
     "512 containers, one with a GPU": pod(container("g", resources=GPU), *(container(f"c{n}") for n in range(MOST_CONTAINERS - 1))),
     "512 containers with an envFrom": pod(*(container(f"c{n}", envFrom=[{"prefix": "NV", "configMapRef": {"name": "m"}}]) for n in range(MOST_CONTAINERS))),
     "512 containers with unknown resources": pod(*(container(f"c{n}", resources={"limits": {f"nvidia.com/gpus-{n}": "1"}, "requests": {f"nvidia.com/gpus-{n}": "1"}}) for n in range(MOST_CONTAINERS))),
+    "512 containers to be translated": pod(*(container(f"c{n}", resources={"limits": {"gpu-admission.io/gpu-mem": "8Gi", "gpu-admission.io/gpu-core": "30"}}) for n in range(MOST_CONTAINERS))),
     "512 init containers": pod(container(resources=GPU), initContainers=[container(f"i{n}") for n in range(MOST_CONTAINERS)]),
     "512 privileged containers": pod(*(container(f"c{n}", resources=GPU, securityContext={"privileged": True}) for n in range(MOST_CONTAINERS))),
     "1,500 variables": pod(container(env=variables(MOST_VARIABLES))),

@@ -4,13 +4,25 @@ import json
 import re
 import shutil
 import subprocess
+import threading
+import time
 import urllib.parse
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 import yaml
 from serve_process import Served
 from webhook_server import ROOT, free_port, review, until
+
+from gpu_admission import rules
+from gpu_admission.audit import metrics
+from gpu_admission.audit.gpus import GpuCount
+from gpu_admission.audit.judge import Judged
+from gpu_admission.audit.owners import Owner
+from gpu_admission.audit.result import AuditResult
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policyfile import loader
 
 FOLDER = ROOT / "deploy" / "monitoring"
 ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"][0]["rules"]
@@ -78,12 +90,34 @@ def exposed(server):
     return until(names, 10)
 
 
-def test_every_metric_named_exists(exposed):
+@pytest.fixture(scope="module")
+def audited():
+    """What an audit pushes: a finding, and a node with GPUs."""
+    result = AuditResult(cluster="c", policy="p", mode="enforce", namespace=None)
+    finding = Engine(rules.ALL, loader.load("default")).validate(
+        {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {"name": "p"},
+            "spec": {"nodeName": "n", "containers": [{"name": "c", "resources": {"limits": {"nvidia.com/gpu": 1}}}]},
+        }
+    )[0]
+    result.add(Owner("v1", "Pod", "team", "p"), "Pod", [Judged(finding, "deny")], registered=True)
+    return metrics.exposition(result, [GpuCount("n", "nvidia.com/gpu", 8, 1)], int(time.time()))
+
+
+@pytest.fixture(scope="module")
+def known(exposed, audited):
+    """The names of all metrics, the server's and the audit's."""
+    return exposed | set(re.findall(r"^(gpu_admission_[a-z_]+)", audited, re.MULTILINE))
+
+
+def test_every_metric_named_exists(known):
     for where, expression in expressions():
         for name in OURS.findall(expression.replace("\\\\", "")):
-            assert name in exposed, (where, name)
+            assert name in known, (where, name)
     variable = DASHBOARD["templating"]["list"][1]["query"]["query"]
-    assert OURS.search(variable)[0] in exposed
+    assert OURS.search(variable)[0] in known
 
 
 def test_nothing_else_is_named_unawares():
@@ -103,13 +137,36 @@ def test_every_alert_has_its_section_in_the_runbook():
 
 
 @pytest.fixture(scope="module")
-def prometheus(server, tmp_path_factory):
+def exporter(audited):
+    """What stands in for the Pushgateway or node-exporter that hands out the audit's metrics; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.end_headers()
+            self.wfile.write(audited.encode())
+
+        def log_message(self, *args):
+            pass
+
+    served = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=served.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    yield f"127.0.0.1:{served.server_address[1]}"
+    served.shutdown()
+    served.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def prometheus(server, exporter, tmp_path_factory):
     """A real Prometheus with our rules, scraping the server every second; ask(path, **query) its API."""
     found = shutil.which("prometheus")
     if found is None:
         pytest.skip("prometheus is not installed: apt-get install prometheus")
     folder = tmp_path_factory.mktemp("prometheus")
-    targets = [{"targets": [f"127.0.0.1:{server.health_port}"]}]
+    targets = [{"targets": [f"127.0.0.1:{server.health_port}"]}, {"targets": [exporter]}]
     config = {
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(FOLDER / "alerts.yaml")],
@@ -126,7 +183,7 @@ def prometheus(server, tmp_path_factory):
 
     def up():
         try:
-            return len(ask("query", query="up == 1")["result"]) == 1
+            return len(ask("query", query="up == 1")["result"]) == 2
         except OSError:
             return False
 
@@ -151,9 +208,9 @@ class TestARealPrometheus:
         assert len(rules) == len(ALERTS)
         assert [rule["name"] for rule in rules if rule["state"] == "firing"] == []
 
-    def test_knows_the_types_of_all_our_metrics(self, prometheus, exposed):
-        known = until(lambda: {name for name in prometheus("metadata") if name.startswith("gpu_")}, 20)
-        assert {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in exposed} <= known
+    def test_knows_the_types_of_all_our_metrics(self, prometheus, known):
+        typed = until(lambda: {name for name in prometheus("metadata") if name.startswith("gpu_")}, 20)
+        assert {name.removesuffix("_bucket").removesuffix("_sum").removesuffix("_count") for name in known} <= typed
 
     @pytest.mark.parametrize(("title", "expression"), TARGETS)
     def test_answers_every_panel(self, prometheus, title, expression):

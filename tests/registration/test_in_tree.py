@@ -9,7 +9,7 @@ import touching
 import policies as known_policies
 from gpu_admission import rules
 from gpu_admission.policy.model import Policy
-from gpu_admission.registration.in_tree import checks, coverage, policies, repairs, versions
+from gpu_admission.registration.in_tree import checks, coverage, policies, repairs, translation, versions
 
 ALL = [*known_policies.ALL, touching.EVERY_RULE]
 NEWEST = versions.NEWEST
@@ -207,3 +207,44 @@ class TestVersions:
         for obj in made(policy, (1, 30)):
             for expression in expressions(obj):
                 assert not [each for each in newer if each in expression]
+
+
+class TestFormulas:
+    def test_they_are_what_the_backends_make_of_requests(self):
+        found = {name: translation.formula(policy) for name, policy in POLICIES.items()}
+        known = {
+            name: (each.memory, each.unit, each.count, each.cores, each.whole) for name, each in found.items() if each
+        }
+        assert known == {
+            "gpushare": ("aliyun.com/gpu-mem", 1 << 30, None, None, None),
+            "hami": ("nvidia.com/gpumem", 1 << 20, "nvidia.com/gpu", "nvidia.com/gpucores", None),
+            "volcano": ("volcano.sh/gpu-memory", 1 << 20, None, None, None),
+            "volcano-vgpu": (
+                "volcano.sh/vgpu-memory", 1 << 20, "volcano.sh/vgpu-number", "volcano.sh/vgpu-cores", "volcano.sh/vgpu-number",
+            ),
+        }  # fmt: skip
+
+    def test_parameters_of_the_backend_count(self):
+        found = translation.formula(Policy("p", {"backend": {"name": "volcano-vgpu", "memoryFactor": 10}}))
+        assert found.unit == 10 << 20
+        assert translation.formula(Policy("p", {"backend": {"name": "gpushare", "unit": "MiB"}})).unit == 1 << 20
+
+    @pytest.mark.parametrize(
+        "spec",
+        [
+            {"cluster": {"cards": [{"model": "A100-80"}]}},
+            {"rules": {"GPU101": {"fix": False}}},
+            {"rules": {"GPU101": "off"}},
+            {"translateFrom": ["hami"]},
+        ],
+    )
+    def test_none_is_exported_where_more_than_the_amount_counts(self, spec):
+        assert translation.formula(Policy("p", {"backend": {"name": "hami"}, **spec})) is None
+
+    def test_what_is_translated_stays_so(self):
+        """The bounds are amounts that every backend translates, and so is what lies between."""
+        for policy in ALL:
+            found = translation.formula(policy)
+            if found is not None:
+                assert translation.LEAST % found.unit == 0 or found.unit > translation.LEAST
+                assert translation.MOST // found.unit < 2**31  # HAMi drops more

@@ -10,7 +10,7 @@ from gpu_admission.backends import kai_annotations, per_pod, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import NVIDIA, NVIDIA_SHARED
 from gpu_admission.registration import gpu_names
-from gpu_admission.registration.cel_literals import text, texts
+from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import common, visible_devices
 from gpu_admission.workloads import resources
 
@@ -55,18 +55,18 @@ def given(policy: Policy, maker: str) -> str:
 
 
 def native(policy: Policy) -> str:
-    """Return the condition that ``c`` asks in words that the policy's backend serves as they stand."""
+    """Return the condition that ``c`` uses resource names that the policy's backend serves as they stand."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
     return of(policy, lambda resource: system_of(resource) in own)
 
 
 def system_of(resource: Resource) -> str:
-    """Return in whose words a resource's name is, where it stands alone (``backends.native_request``)."""
+    """Return whose name a resource has, where it stands alone (``backends.native_request``)."""
     return _SYSTEMS.get(resource.name, resource.system)
 
 
 def is_foreign(resource: Resource, policy: Policy) -> bool:
-    """Tell whether the policy's backend would have a resource written in its own words (``backends.plan``)."""
+    """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
     if per_pod.is_per_pod(policy):
         return False
     backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
@@ -87,6 +87,13 @@ def shares() -> str:
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
     named = f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
     return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {named})"
+
+
+def annotated() -> str:
+    """Return the condition that there are annotations that may ask for a share of a card, well made or not."""
+    exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
+    begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
+    return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
 
 
 def share_names() -> str:

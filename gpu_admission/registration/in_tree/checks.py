@@ -29,6 +29,7 @@ _MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     isolation.old_images,
     isolation.unjudged,
     isolation.hidden,
+    isolation.unblinded,
     isolation.privileged,
     volumes.mounted,
     volumes.card_lists,

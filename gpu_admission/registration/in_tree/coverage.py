@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 TITLES: dict[Extent, str] = {
     "in-tree": "enforced in-tree",
     "partly": "partly enforced in-tree",
-    "API server": "enforced by the API server itself, in its own words",
+    "API server": "enforced by the API server itself, with its own message",
     "webhook": "enforced by the webhook only",
 }
 _TEMPLATES = "it judges workload templates and other objects than Pods, which in-tree policies are not bound to"
@@ -60,7 +60,11 @@ RULES: dict[str, Coverage] = {
     "GPU011": Coverage("webhook", _TEMPLATES),
     "GPU012": Coverage("webhook", _TEMPLATES),
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
-    "GPU101": Coverage("partly", "nothing is translated: what the webhook would translate is refused"),
+    "GPU101": Coverage(
+        "partly",
+        "only requests for gpushare, volcano, volcano-vgpu and hami are translated, where the policy names no cards; "
+        "what else the webhook would translate is refused",
+    ),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),
     "GPU104": Coverage("webhook", _BACKEND),
@@ -71,7 +75,7 @@ RULES: dict[str, Coverage] = {
     "GPU109": Coverage("webhook", _BACKEND),
     "GPU110": Coverage("webhook", "it compares annotations with those that KAI reads"),
     "GPU201": Coverage("partly", "a toleration that GPU208 would mend does not count: another is added"),
-    "GPU202": Coverage("partly", "pods in another backend's words, in several's, or of other makers' cards (HAMi)"),
+    "GPU202": Coverage("partly", "pods that use another backend's names, several's, or HAMi's for other makers"),
     "GPU203": Coverage("in-tree"),
     "GPU204": Coverage("in-tree"),
     "GPU205": Coverage("webhook", _TEMPLATES),
@@ -102,9 +106,12 @@ RULES: dict[str, Coverage] = {
 }  # fmt: skip
 
 
+_WEBHOOK_ONLY = Coverage("webhook")
+
+
 def of(rule: Rule) -> Coverage:
-    """Return how much of a rule is enforced in-tree."""
-    return RULES[rule.id]
+    """Return how much of a rule is enforced in-tree: nothing, unless it says so here."""
+    return RULES.get(rule.id, _WEBHOOK_ONLY)
 
 
 def exported(policy: Policy) -> list[Rule]:
@@ -117,7 +124,7 @@ def notes(policies: Sequence[Policy], version: Version) -> Iterator[str]:
     """Yield what to know about the policies for a version, a line each: what is left out, and each rule's extent."""
     if not versions.has_mutating_policies(version):
         yield (
-            f"Kubernetes {versions.in_words(version)} does not serve MutatingAdmissionPolicy v1 (1.36 does): nothing "
+            f"Kubernetes {versions.text(version)} does not serve MutatingAdmissionPolicy v1 (1.36 does): nothing "
             "is repaired, and what would be has to be right as it is written."
         )
     yield "Pods are judged when they are created, and their ephemeral containers when they join; nothing else is."

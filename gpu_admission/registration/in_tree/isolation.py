@@ -174,6 +174,25 @@ def hidden(policy: Policy) -> Iterator[Check]:
     )
 
 
+def unblinded(policy: Policy) -> Iterator[Check]:
+    """GPU302, where the policy wants the containers of all pods blinded that are given no card."""
+    if not visible_devices.every_pod(policy) or not visible_devices.wanted(policy, served=False):
+        return
+    served = asked.given(policy, "nvidia")
+    if policy.backend.name in known.READS_ANNOTATIONS:
+        served = f"{served} || c.name in variables.share"
+    yield Check(
+        "GPU302",
+        per_container(f"!{variables.sets(visible_devices.NVIDIA)} && !({served})"),
+        'container "{who}" requests no NVIDIA GPU and does not set NVIDIA_VISIBLE_DEVICES, and an image that sets it '
+        "to all would see every card of the node; add it with the value "
+        f"{visible_devices.wanted(policy, served=False)} to its env",
+        severity="error",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
 def hiding(policy: Policy, *, with_source: bool = True) -> str:
     """Return a CEL text: the lists by which ``c`` hides from itself the cards that it requests."""
     own = visible_devices.wanted(policy, served=True)

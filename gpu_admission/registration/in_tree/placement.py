@@ -36,9 +36,9 @@ def zero(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU006",
         variables.findings(f"({what})", "variables.all"),
-        'container "{who}" asks for 0 of {what}, which reserves none, and under the NVIDIA runtime it may still see '
-        "every GPU of the node; leave it out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or ask "
-        "for 1",
+        'container "{who}" sets {what} to 0, which reserves none, and under the NVIDIA runtime it may still see '
+        "every GPU of the node; leave it out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or "
+        "request 1",
     )
 
 
@@ -51,7 +51,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
 
 
 def foreign(policy: Policy) -> Iterator[Check]:
-    """GPU101: a request in words that the policy's backend does not serve, which nothing here translates."""
+    """GPU101: a request by names that the policy's backend does not serve, which nothing here translates."""
     names = gpu_names.which(policy, "k", lambda resource: asked.is_foreign(resource, policy))
     if names == "false":
         return
@@ -61,10 +61,10 @@ def foreign(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU101",
         variables.findings(found, "variables.all"),
-        'container "{who}" asks for {what}, which nothing in this cluster offers: it is served by '
+        'container "{who}" requests {what}, which nothing in this cluster offers: GPUs are served by '
         + title
         + "; write the "
-        f"request in its words (gpu-admission translate --to {policy.backend.name} does)",
+        f"request with its resource names (gpu-admission translate --to {policy.backend.name} does)",
         fix="safe",
     )
 
@@ -82,7 +82,7 @@ def scheduler(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU202",
         of_pod(f"variables.served && !({_SCHEDULER} in {texts([*UNSET, wanted])})", _SCHEDULER),
-        "the pod asks for a GPU and its schedulerName is {what}, but in this cluster "
+        "the pod requests a GPU and its schedulerName is {what}, but in this cluster "
         + wanted
         + " shares out those GPUs; "
         f"write schedulerName: {wanted}, or leave it out",
@@ -92,7 +92,7 @@ def scheduler(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU202",
         of_pod(f"variables.served && {_SCHEDULER} in {texts([each for each in UNSET if each != wanted])}"),
-        f"the pod asks for a GPU and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler "
+        f"the pod requests a GPU and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler "
         f"does not know who has them; write schedulerName: {wanted} into the pod's spec",
         severity="info",
         fix="safe",
@@ -105,7 +105,7 @@ def node(_policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU203",
         of_pod(f"{name} != '' && variables.wants", name),
-        "the pod asks for a GPU and sets nodeName to {what}, which bypasses the scheduler that counts free GPUs; "
+        "the pod requests a GPU and sets nodeName to {what}, which bypasses the scheduler that counts free GPUs; "
         "remove nodeName and choose the node with nodeSelector or a nodeAffinity",
     )
 
@@ -123,7 +123,7 @@ def runtime_class(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU204",
         of_pod(idle, _CLASS),
-        "the pod sets runtimeClassName to {what} but asks for no GPU, and under that class an image that sets "
+        "the pod sets runtimeClassName to {what} but requests no GPU, and under that class an image that sets "
         "NVIDIA_VISIBLE_DEVICES sees every card of the node; request a GPU under resources.limits, or remove "
         "runtimeClassName, or set NVIDIA_VISIBLE_DEVICES to void in every container",
     )
@@ -132,7 +132,7 @@ def runtime_class(policy: Policy) -> Iterator[Check]:
         yield Check(
             "GPU204",
             of_pod(lacks),
-            "the pod asks for a GPU but sets no runtimeClassName, and GPUs of this cluster need "
+            "the pod requests a GPU but sets no runtimeClassName, and GPUs of this cluster need "
             f"{policy.runtime_class}; write runtimeClassName: {policy.runtime_class}",
             fix="safe",
         )
@@ -149,7 +149,7 @@ def lacks_class(policy: Policy) -> str:
 
 
 def tolerates(policy: Policy) -> Iterator[Check]:
-    """GPU206: a pod that tolerates the taints of GPU nodes and asks for no GPU."""
+    """GPU206: a pod that tolerates the taints of GPU nodes and requests no GPU."""
     keys = texts(sorted({*tolerations.taints(policy)} - {""}))
     given = (
         f"object.spec.?tolerations.orValue([]).filter(t, t.?key.orValue('') in {keys}).map(t, {pair(NOWHERE, 't.key')})"
@@ -159,7 +159,7 @@ def tolerates(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU206",
         f"({idle} ? {given} : [])",
-        "the pod tolerates the taint {what} of GPU nodes but asks for no GPU, so it can take the place of pods that "
+        "the pod tolerates the taint {what} of GPU nodes but requests no GPU, so it can take the place of pods that "
         "need one; remove the toleration, or request the GPU under resources.limits",
     )
 
@@ -216,6 +216,6 @@ def too_many(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU009",
         variables.findings(f"{names}.map(k, k + ': ' + c.resources.requests[k]).join(', ')", "variables.all"),
-        'container "{who}" asks for {what}, and this cluster\'s policy allows '
-        f"{' and '.join(limits)}; ask for that",
+        'container "{who}" requests {what}, and this cluster\'s policy allows '
+        f"{' and '.join(limits)}; request that",
     )

@@ -15,7 +15,7 @@ from gpu_admission.rules import BY_ID, common, intent, tolerations, visible_devi
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
-from . import asked, isolation, placement, variables
+from . import asked, isolation, placement, translation, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
 # The rules whose repairs one expression makes, under the first of them.
-_WITH = {rule: (rule,) for rule in ("GPU001", "GPU201", "GPU202", "GPU204")} | {
+_WITH = {rule: (rule,) for rule in ("GPU001", "GPU101", "GPU201", "GPU202", "GPU204")} | {
     "GPU301": ("GPU301", "GPU302", "GPU310")
 }
 # Nobody creates a Pod with ephemeral containers.
@@ -52,6 +52,7 @@ def of(policy: Policy) -> dict[str, str]:
     """Return CEL lists of JSON Patch operations, by the first rule whose repairs they are, in the rules' order."""
     made: dict[str, Callable[[Policy], str]] = {
         "GPU001": _limits,
+        "GPU101": _translation,
         "GPU201": _tolerations,
         "GPU202": _scheduler,
         "GPU204": _runtime_class,
@@ -67,6 +68,7 @@ def variables_of(policy: Policy) -> dict[str, str]:
     """Return what the operations use of containers, each a list with an entry for every one."""
     return {
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
+        "translates": translation.translates(policy),
         "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
         "misspelt": f"variables.all.map(c, {_misspelt(policy)})",
         "hiding": _hiding(policy),
@@ -110,6 +112,14 @@ def _limits(_policy: Policy) -> str:
     value = f"{_AMOUNTS}.transformMap(k, v, k in {bare}, v)"
     whole = f"[JSONPatch{{op: 'add', path: {{base}} + '/resources/limits', value: {value}}}]"
     return _each_container(f"{bare}.size() > 0", f"(has(c.resources.limits) ? {each} : {whole})")
+
+
+def _translation(policy: Policy) -> str:
+    """GPU101: the names of the policy's backend in place of others."""
+    operations = translation.operations(policy)
+    names = "k in c.resources.limits && (k.startsWith('gpu-admission.io/') || k == 'nvidia.com/gpu')"
+    requested = f"variables.translates && has(c.resources) && has(c.resources.limits) && {_AMOUNTS}.exists(k, {names})"
+    return _each_container(requested, operations) if operations else ""
 
 
 def _tolerations(policy: Policy) -> str:
@@ -174,7 +184,7 @@ def _scheduler(policy: Policy) -> str:
     if overwritten is True:
         unset = f"{name} != {text(wanted)}"
     operation = f"JSONPatch{{op: 'add', path: '/spec/schedulerName', value: {text(wanted)}}}"
-    return f"(variables.served && {unset} ? [{operation}] : {_NONE})"
+    return f"((variables.served || variables.translates) && {unset} ? [{operation}] : {_NONE})"
 
 
 def _runtime_class(policy: Policy) -> str:

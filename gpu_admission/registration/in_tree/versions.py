@@ -42,6 +42,6 @@ def has_match_conditions(version: Version) -> bool:
     return version >= _MATCH_CONDITIONS
 
 
-def in_words(version: Version) -> str:
-    """Return a version as people write it."""
+def text(version: Version) -> str:
+    """Return a version as it is written."""
     return f"{version[0]}.{version[1]}"

@@ -9,7 +9,7 @@ from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import triggers
 from gpu_admission.workloads.claim_index import TEMPLATE as TEMPLATE_KIND
 
-from . import request_shape, subjects
+from . import subjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     level = list(_level(workload))
     yield from level
     if not level:
+        from . import request_shape  # noqa: PLC0415 - only where there are claims
+
         yield from request_shape.problems(ID, workload, spec)
 
 

@@ -8,7 +8,7 @@ from gpu_admission.core.raw import escape, format_value
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common, triggers
 
-from . import class_typos, subjects
+from . import subjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) -> Iterator[Problem]:
+    from . import class_typos  # noqa: PLC0415 - only where there are claims
+
     name = raw if isinstance(raw, str) else ""
     if name and class_typos.is_known(name, workload, policy):
         return

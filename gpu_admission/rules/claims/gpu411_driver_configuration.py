@@ -9,7 +9,7 @@ from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common, triggers
 from gpu_admission.workloads import device_classes
 
-from . import nvidia_parameters, subjects
+from . import subjects
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _configurations(workload: Workload, policy: Policy) -> Iterator[tuple[Pointe
 
 
 def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *, admin: bool) -> Iterator[Problem]:
+    from . import nvidia_parameters  # noqa: PLC0415 - only where there are configurations
+
     name, parameters = as_str(opaque.get("driver")), opaque.get("parameters")
     if not subjects.is_subdomain(name):
         what = (

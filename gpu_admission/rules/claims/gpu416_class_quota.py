@@ -11,8 +11,6 @@ from gpu_admission.rules import common
 from gpu_admission.rules.request.quotas import PLACES
 from gpu_admission.workloads.device_classes import EXTENDED_PREFIX
 
-from . import class_typos
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,6 +37,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Policy) -> Iterator[Problem]:
+    from . import class_typos  # noqa: PLC0415 - only where there are quotas on classes
+
     name, right = _read(key)
     near = None if class_typos.is_known(name, workload, policy) else class_typos.meant(name, policy)
     counted = right.replace(name, near) if near else right

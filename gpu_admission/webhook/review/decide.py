@@ -84,7 +84,7 @@ def decide(request: Request, endpoint: str, engine: Engine) -> Decision:
         findings = engine.introduced(_placed(request.object, request), _placed(request.old_object, request))
     else:
         findings = engine.validate(_placed(request.object, request), "admission")
-    consequence = _of_pod if request.kind in _PODS else _of_template
+    consequence = _of_pod if request.kind in _PODS else of_template
     found = [(finding, consequence(finding, engine.policy)) for finding in findings]
     return Decision(
         found, unrepaired=any(_should_have_been_repaired(f, engine.policy) for f in findings) and request.is_pod
@@ -138,7 +138,8 @@ def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
     )
 
 
-def _of_template(finding: Finding, policy: Policy) -> Action:
+def of_template(finding: Finding, policy: Policy) -> Action:
+    """Return what comes of a finding on anything but a Pod: what its Pods will be repaired of is no reason to deny."""
     if finding.fix == "safe" and finding.action == "deny" and policy.fixes(rules.BY_ID[finding.rule]):
         return "warn"
     return finding.action

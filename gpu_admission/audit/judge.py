@@ -1,0 +1,140 @@
+"""What admission would make of what is there, object by object; pods that are alike are judged once.
+
+A cluster of 50,000 pods runs a few thousand templates. Two pods get the same findings where nothing differs that a
+rule can read: their specs but for the names that a controller numbers (node, host name, claims of a StatefulSet, the
+volume of the service account's token), their labels, annotations and the kinds of their owners. What names nothing
+that a rule in force reads is not even decoded, as for files (`rules/relevance.py`).
+"""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gpu_admission import rules
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules import gpu_markers
+from gpu_admission.rules.relevance import Relevance
+from gpu_admission.webhook.review import decide
+
+from . import listed as listed_objects
+
+if TYPE_CHECKING:
+    from gpu_admission.cluster.discovery import ServedKind
+    from gpu_admission.core.finding import Finding
+
+    from .listed import Listed
+
+DENY, REPAIR, WARN, AUDIT = "deny", "repair", "warn", "audit"
+CONSEQUENCES = (DENY, REPAIR, WARN, AUDIT)  # the gravest first
+
+_MOST_REMEMBERED = 100_000
+# What controllers number from pod to pod, and no rule reads; the node first, which one reads where an author wrote it.
+_NUMBERED = (b'"nodeName":"', b'"hostname":"', b'"claimName":"')
+_TOKEN_VOLUME = b"kube-api-access-"
+_NUMBERED_LABELS = frozenset(
+    {
+        "batch.kubernetes.io/job-completion-index",
+        "apps.kubernetes.io/pod-index",
+        "statefulset.kubernetes.io/pod-name",
+        "pod-template-hash",
+        "controller-revision-hash",
+    }
+)
+
+
+class Judged(NamedTuple):
+    """A finding, and what comes of it at admission: deny, repair, warn, or audit (a line in the log)."""
+
+    finding: Finding
+    consequence: str
+
+
+class Judge:
+    """The rules under a policy, on objects as they are listed.
+
+    The policy's mode is left aside: an audit tells what would be refused if it were enforced.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self._engine = Engine(
+            rules.ALL, Policy(policy.name, {**policy.spec, "mode": "enforce"}, selected=policy.selected)
+        )
+        self._relevance = Relevance(rules.ALL, policy)
+        self._known: dict[bytes, tuple[Judged, ...]] = {}
+
+    def judge(self, listed: Listed, item: bytes, kind: ServedKind) -> tuple[Judged, ...] | None:
+        """Return the findings on an object; None where it cannot be read."""
+        if (kind.group, kind.kind) != ("", "Pod"):
+            return self._judge(listed, item, kind)
+        key = _likeness(listed)
+        found = self._known.get(key)
+        if found is None:
+            found = self._judge(listed, item, kind)
+            if found is None:
+                return None
+            if len(self._known) >= _MOST_REMEMBERED:
+                self._known.clear()
+            self._known[key] = found
+        return found
+
+    def _judge(self, listed: Listed, item: bytes, kind: ServedKind) -> tuple[Judged, ...] | None:
+        if not self._relevance.may_matter(item):
+            return ()
+        obj = listed_objects.document(listed, item, kind)
+        if obj is None:
+            return None
+        return tuple([Judged(finding, self._consequence(finding, obj)) for finding in self._findings(obj)])
+
+    def _findings(self, obj: dict[str, Any]) -> list[Finding]:
+        return self._engine.review(obj, "admission").findings
+
+    def _consequence(self, finding: Finding, obj: dict[str, Any]) -> str:
+        if finding.repaired:
+            return REPAIR
+        if obj["kind"] == "Pod":
+            return finding.action
+        return decide.of_template(finding, self._engine.policy)
+
+
+def _likeness(listed: Listed) -> bytes:
+    """Return a digest that is the same for pods of which no rule could tell one from the other."""
+    metadata, spec = listed.metadata, bytes(listed.spec)
+    own_node = b'"f:nodeName"' in bytes(metadata.managed_fields)
+    for field in _NUMBERED[own_node:]:
+        spec = _without(spec, field)
+    at = spec.find(_TOKEN_VOLUME)
+    if at >= 0:
+        spec = spec.replace(spec[at : at + len(_TOKEN_VOLUME) + 5], _TOKEN_VOLUME)
+    digest = blake2b(spec, digest_size=16)
+    own_names = b'"fieldPath":"metadata.' in spec  # in variables, of which paths can be made
+    numbered = frozenset() if own_names else _NUMBERED_LABELS
+    rest = (
+        metadata.namespace,
+        metadata.name if own_names else "",
+        metadata.generate_name,
+        [each for each in (metadata.labels or {}).items() if each[0] not in numbered],
+        [each for each in (metadata.annotations or {}).items() if each[0] not in numbered],
+        [(owner.api_version, owner.kind) for owner in metadata.owner_references or ()],
+        own_node,
+    )
+    digest.update(repr(rest).encode("utf-8", "surrogatepass"))
+    if listed_objects.marks(metadata.annotations, gpu_markers.TRUSTED_ANNOTATIONS) or listed_objects.marks(
+        metadata.labels, gpu_markers.TRUSTED_LABELS
+    ):
+        digest.update(bytes(metadata.managed_fields))  # which tells whether the scheduler wrote them
+    return digest.digest()
+
+
+def _without(spec: bytes, field: bytes) -> bytes:
+    """Return the JSON without the texts of a field; one that needs escapes stays, and makes the pod unlike others."""
+    at = spec.find(field)
+    while at >= 0:
+        start = at + len(field)
+        end = spec.find(b'"', start)
+        if end < 0:
+            break
+        spec = spec[:start] + spec[end:]
+        at = spec.find(field, start)
+    return spec

@@ -1,0 +1,214 @@
+"""The audit itself: list, judge, and put down to owners, page by page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+import msgspec
+
+from gpu_admission.cluster import lists
+from gpu_admission.cluster.discovery import discover
+from gpu_admission.cluster.errors import (
+    ClusterError,
+    ConnectError,
+    CredentialsError,
+    ForbiddenError,
+    NotServedError,
+    ServerError,
+)
+from gpu_admission.workloads.kinds import split_group
+
+from . import kinds as audited
+from . import listed as listed_objects
+from .judge import Judge
+from .owners import Owner, Owners
+from .result import FORBIDDEN, AuditResult, Problem, place
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_admission.cluster.connection import Connection
+    from gpu_admission.policy.model import Policy
+
+    from .gpus import GpuTally
+    from .kinds import AuditedKind
+    from .listed import Listed, OwnerReference
+
+    # what is listed, how many objects have been seen, how many of this kind are still to come
+    Progress = Callable[[str, AuditResult, int], None]
+
+METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
+
+
+class _Owned(msgspec.Struct):
+    metadata: listed_objects.Metadata
+
+
+_decode_owned = msgspec.json.Decoder(_Owned).decode
+
+
+def audit(
+    connection: Connection,
+    policy: Policy,
+    *,
+    namespace: str | None = None,
+    since: str = "",
+    progress: Progress | None = None,
+    tally: GpuTally | None = None,
+) -> AuditResult:
+    """Judge everything in a namespace, or in all, under a policy.
+
+    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``); ``tally`` counts the GPUs of
+    nodes and pods on the way. Raises ConnectError,
+    CredentialsError, ForbiddenError and ServerError where the cluster cannot be looked at at all; what fails later is
+    among the result's errors, and the rest is still judged.
+    """
+    return Audit(connection, policy, namespace, since, progress or _ignore, tally).run()
+
+
+class Audit:
+    """One audit on its way."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        policy: Policy,
+        namespace: str | None,
+        since: str,
+        progress: Progress,
+        tally: GpuTally | None = None,
+    ) -> None:
+        self._tally = tally
+        self._connection = connection
+        self._policy = policy
+        self._namespace = namespace
+        self._since = since
+        self._progress = progress
+        self._judge = Judge(policy)
+        self._owners = Owners(self._look_up)
+        self._planned: set[tuple[str, str]] = set()
+        self._unreadable: set[str] = set()  # kinds of owners that we may not look at
+        self.result = AuditResult(cluster=connection.name, policy=policy.name, mode=policy.mode, namespace=namespace)
+
+    def run(self) -> AuditResult:
+        """List and judge kind by kind."""
+        discovery = discover(self._connection)
+        self.result.served = discovery.kinds
+        self.result.errors += [Problem("discovery", problem) for problem in discovery.problems]
+        problems: list[str] = []
+        by_shape = audited.found_by_shape(self._connection, discovery, problems)
+        self.result.notices += [Problem("customresourcedefinitions", problem) for problem in problems]
+        plan = audited.planned(discovery, self._policy, by_shape)
+        if self._namespace is not None:
+            plan = [kind for kind in plan if kind.served.namespaced]
+        self._planned = {(kind.served.group, kind.served.kind) for kind in plan}
+        for kind in plan:
+            if not self._list(kind):
+                break
+        self._count_nodes()
+        refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
+        if len(refused) == len([kind for kind in plan if not kind.by_shape]):
+            where = place(self._namespace)
+            raise ForbiddenError(
+                f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
+                " granted get and list (deploy/audit has a ClusterRole)"
+            )
+        return self.result
+
+    def _count_nodes(self) -> None:
+        node = self.result.served.get(("", "Node"))
+        if self._tally is None or node is None:
+            return
+        try:
+            for each in lists.objects(self._connection, node):
+                self._tally.add_node(each)
+        except ClusterError as error:
+            self.result.errors.append(Problem(str(node), f"{error}; GPUs are not counted"))
+
+    def _list(self, kind: AuditedKind) -> bool:
+        """Judge every object of a kind; tell whether there is use in going on."""
+        served = kind.served
+        try:
+            for page in lists.pages(self._connection, served.path(self._namespace)):
+                for item in page.items:
+                    self._object(item, kind)
+                self._progress(str(served), self.result, page.remaining)
+        except NotServedError:
+            text = f"{served}: no longer served: its definition was removed while the audit ran"
+            self.result.notices.append(Problem(str(served), text))
+        except (ForbiddenError, ServerError) as error:
+            self._planned.discard((served.group, served.kind))
+            if isinstance(error, ForbiddenError) and kind.by_shape:
+                # Of kinds that were found by shape admission is not asked: their pods are looked at all the same.
+                self.result.notices.append(Problem(str(served), str(error)))
+                return True
+            reason = FORBIDDEN if isinstance(error, ForbiddenError) else "failed"
+            self.result.errors.append(Problem(str(served), str(error), reason))
+        except (ConnectError, CredentialsError) as error:
+            self.result.errors.append(Problem(str(served), f"{error}; what follows was not looked at"))
+            return False
+        return True
+
+    def _object(self, item: bytes, kind: AuditedKind) -> None:
+        served, result = kind.served, self.result
+        listed = listed_objects.read(item)
+        if listed is None:
+            result.errors.append(Problem(str(served), f"{served}: an object that cannot be read was passed over"))
+            return
+        is_pod = (served.group, served.kind) == ("", "Pod")
+        result.objects += 1
+        result.pods += is_pod
+        result.kinds[str(served)] = result.kinds.get(str(served), 0) + 1
+        if not is_pod:
+            self._owners.note(listed)
+        elif self._tally is not None:
+            self._tally.add_pod(listed)
+        namespace = listed.metadata.namespace
+        if namespace:
+            result.namespaces.add(namespace)
+        if not self._policy.judges(namespace):
+            result.exempt += 1
+        elif listed.has_ended(served.kind):
+            result.ended += 1
+        elif self._is_wanted(listed, is_pod=is_pod):
+            self._judged(listed, item, kind)
+
+    def _is_wanted(self, listed: Listed, *, is_pod: bool) -> bool:
+        """Tell whether an object is judged: a template that a controller copied from one that is judged itself is not.
+
+        ReplicaSets of earlier revisions would be held against the Deployment that was mended since.
+        """
+        if self._since and (listed.metadata.creation_timestamp or "") < self._since:
+            return False
+        owner = listed.controller
+        return is_pod or owner is None or (split_group(owner.api_version), owner.kind) not in self._planned
+
+    def _judged(self, listed: Listed, item: bytes, kind: AuditedKind) -> None:
+        served = kind.served
+        found = self._judge.judge(listed, item, served)
+        if found is None:
+            name = f"{listed.metadata.namespace or ''}/{listed.metadata.name}".lstrip("/")
+            self.result.errors.append(Problem(str(served), f"{served}: {name} cannot be read and was passed over"))
+        elif found:
+            owner = self._owners.top(listed, served.api_version, served.kind)
+            self.result.add(owner, served.kind, found, registered=kind.registered)
+
+    def _look_up(self, owner: Owner) -> OwnerReference | None:
+        """Ask for the owner of an object that was not listed; None where it has none, or cannot be asked for."""
+        served = self.result.served.get((owner.group, owner.kind))
+        if served is None or (served.group, served.kind) in self._planned or str(served) in self._unreadable:
+            return None  # of a listed kind, and gone since
+        path = f"{served.path(owner.namespace)}/{quote(owner.name, safe='')}"
+        try:
+            found = _decode_owned(self._connection.get(path, accept=METADATA_ONLY))
+        except (ForbiddenError, ServerError):
+            self._unreadable.add(str(served))
+            return None
+        except (ClusterError, ValueError, RecursionError):
+            return None
+        return listed_objects.Listed(found.metadata).controller
+
+
+def _ignore(_: str, __: AuditResult, ___: int) -> None:
+    """Show nobody."""

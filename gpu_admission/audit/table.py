@@ -1,0 +1,106 @@
+"""The audit as people read it: a line for every owner and rule, then what to do about each rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gpu_admission.core.raw import escape
+from gpu_admission.reports.style import Style
+from gpu_admission.reports.summary import amount
+
+from .judge import AUDIT, DENY, REPAIR, WARN
+from .result import place
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .result import AuditResult, Row
+
+_HEAD = ("NAMESPACE", "OWNER", "PODS", "ADMISSION", "RULE", "FINDING")
+_SEVERITY = {DENY: "error", WARN: "warning", REPAIR: "info", AUDIT: "info"}
+_WIDEST = 48  # of any column but the last, on a terminal
+_ADVICE_RULES = 30
+_PLAIN = Style()
+
+
+def render(result: AuditResult, style: Style = _PLAIN, *, only_denied: bool = False, width: int | None = None) -> str:
+    """Return the table, what to do about each rule, and the totals; ``width`` is that of a terminal."""
+    rows = result.rows(only_denied=only_denied)
+    lines = _table(rows, style, width) if rows else []
+    lines += _advice(rows, style)
+    lines += summary(result, style)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _table(rows: Sequence[Row], style: Style, width: int | None) -> list[str]:
+    cells = [_cells(row) for row in rows]
+    widths = [max(len(line[column]) for line in [_HEAD, *cells]) for column in range(len(_HEAD) - 1)]
+    if width is not None:
+        widths = [min(each, _WIDEST) for each in widths]
+    lines = [style.bold(_line(_HEAD, widths, width))]
+    for row, line in zip(rows, cells, strict=True):
+        text = _line(line, widths, width)
+        start = sum(widths[:3]) + 2 * 3
+        end = start + widths[3]
+        lines.append(text[:start] + style.severity(_SEVERITY[row.consequence], text[start:end]) + text[end:])
+    return [*lines, ""]
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    finding = row.findings[0]
+    more = len(row.findings) - 1
+    text = f"{finding.message}{f' (and {more} more)' if more else ''}"
+    return (
+        escape(row.owner.namespace or "-"),
+        escape(str(row.owner)),
+        f"{row.pods:,}" if row.pods else "-",
+        row.consequence,
+        f"{row.rule} {finding.name}",
+        escape(text),
+    )
+
+
+def _line(cells: Sequence[str], widths: Sequence[int], width: int | None) -> str:
+    shown = [_cut(cell, size).ljust(size) for cell, size in zip(cells, widths, strict=False)]
+    last = cells[-1]
+    if width is not None:
+        last = _cut(last, max(width - sum(widths) - 2 * len(widths), 20))
+    return "  ".join([*shown, last])
+
+
+def _cut(text: str, size: int) -> str:
+    return text if len(text) <= size else f"{text[: size - 1]}…"
+
+
+def _advice(rows: Sequence[Row], style: Style) -> list[str]:
+    """Return what to write instead, rule by rule, as the first finding of each has it."""
+    first = {row.rule: row.findings[0] for row in reversed(rows)}
+    lines = [f"  {style.bold(rule)}  {escape(first[rule].advice)}" for rule in sorted(first)[:_ADVICE_RULES]]
+    return [style.bold("What to write instead (gpu-lint --explain RULE tells more):"), *lines, ""] if lines else []
+
+
+def summary(result: AuditResult, style: Style = _PLAIN) -> list[str]:
+    """Return the totals, and what limits them."""
+    parts = [
+        style.severity(_SEVERITY[consequence], f"{verb} {amount(count, 'owner')}")
+        for consequence, verb in ((DENY, "deny"), (REPAIR, "repair"), (WARN, "warn of"), (AUDIT, "log"))
+        if (count := result.owners(consequence))
+    ]
+    found = f"Policy {result.policy} would {', '.join(parts)}" if parts else style.good("No findings")
+    looked = f"{amount(result.objects, 'object')} ({amount(result.pods, 'Pod')}) of {amount(len(result.kinds), 'kind')}"
+    lines = [f"{found} in {place(result.namespace)}: {looked} looked at."]
+    left_out = [
+        text
+        for count, text in (
+            (result.exempt, f"{result.exempt:,} in namespaces that the policy does not judge"),
+            (result.ended, f"{result.ended:,} that have ended"),
+        )
+        if count
+    ]
+    if left_out:
+        lines.append(f"Not judged: {', '.join(left_out)}.")
+    if result.mode != "enforce":
+        lines.append(f"The policy's mode is {result.mode}: nothing is denied before it is enforce.")
+    if result.errors:
+        lines.append(style.severity("error", f"{amount(len(result.errors), 'problem')}: the audit is incomplete."))
+    return lines

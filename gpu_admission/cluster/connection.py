@@ -1,0 +1,252 @@
+"""Requests to an API server that survive what API servers do: throttling, restarts, connections that break.
+
+The official client makes the connection: its TLS, tokens, exec plugins and proxies. Requests go through its pool
+directly and answers stay bytes, because its models cost ten times what reading JSON costs, and its releases differ in
+which statuses they raise and retry.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlencode
+
+from .errors import (
+    ClusterError,
+    ConnectError,
+    CredentialsError,
+    ExpiredError,
+    ForbiddenError,
+    NotServedError,
+    ServerError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    Headers = Mapping[str, str]
+
+JSON = "application/json"
+CONNECT_TIMEOUT = 5.0  # seconds
+READ_TIMEOUT = 60.0  # seconds between two bytes, where no --request-timeout says otherwise
+TRIES = 5  # of a request that fails, with 0.5, 1, 2 and 4 seconds between them
+PATIENCE = 180.0  # seconds that a server may have us wait, by Retry-After, for one request
+LONGEST_WAIT = 60.0  # seconds of one Retry-After
+_LONGEST_DETAIL = 200
+_TRANSIENT = frozenset({500, 502, 503, 504})
+
+
+class Reply(NamedTuple):
+    """What came back: the status, the headers and the whole body."""
+
+    status: int
+    headers: Headers
+    data: bytes
+
+
+class Connection:
+    """One API server, as one user.
+
+    ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request
+    (impersonation). ``on_wait`` is told, in a line, whenever a request is about to be tried again after a second or
+    more; ``sleep`` waits.
+    """
+
+    def __init__(
+        self,
+        api_client: Any,
+        *,
+        name: str = "the cluster",
+        namespace: str = "default",
+        headers: Sequence[tuple[str, str]] = (),
+        timeout: float = READ_TIMEOUT,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.name = name
+        self.namespace = namespace
+        self.on_wait: Callable[[str], None] = _ignore
+        self._api_client = api_client
+        self._headers = tuple(headers)
+        self._timeout = timeout
+        self._sleep = sleep
+        self._was_reached = False
+
+    def close(self) -> None:
+        """Close the connections of the pool."""
+        self._api_client.rest_client.pool_manager.clear()
+
+    def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> bytes:
+        """Return the body of a resource, asked for until it is there or hopeless.
+
+        Raises ConnectError, CredentialsError, ForbiddenError, NotServedError, ExpiredError, ServerError.
+        """
+        return self._until_answered("GET", path, query, {"Accept": accept}, None)
+
+    def read(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> dict[str, Any]:
+        """Return a resource as an object. Raises as `get` does, and ServerError where it is not an object."""
+        try:
+            found = json.loads(self.get(path, query, accept=accept))
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise ServerError(f"{path}: the answer is not a Kubernetes object: is {self.name} an API server?")
+        return found
+
+    def write(
+        self, method: str, path: str, body: Any, *, query: Mapping[str, str] | None = None, content: str = JSON
+    ) -> bytes:
+        """Send an object by PUT, POST or PATCH, or DELETE what is at the path; return the answer's body.
+
+        Raises as `get` does.
+
+        What is sent must be safe to send twice: it is tried again like reading.
+        """
+        headers = {"Accept": JSON, "Content-Type": content}
+        return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
+
+    def _until_answered(
+        self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
+    ) -> bytes:
+        failures, waited = 0, 0.0
+        while True:
+            fault: ClusterError
+            wait = 0.0
+            try:
+                reply = self._request(method, path, query, headers, body)
+            except _BrokenError as error:
+                fault = ServerError(f"{path}: {error}: try again, or raise --request-timeout")
+            else:
+                if 200 <= reply.status < 300:
+                    return reply.data
+                fault = _fault(reply, method, path, self.name)
+                wait = _retry_after(reply.headers)
+                if reply.status not in _TRANSIENT and reply.status != 429:
+                    raise fault
+                if reply.status == 429:
+                    wait, failures = wait or 1.0, failures - 1  # being asked to wait is no failure
+            failures += 1
+            wait = min(wait, LONGEST_WAIT) or 0.5 * 2.0 ** (failures - 1)
+            if failures >= TRIES or waited + wait > PATIENCE:
+                raise fault
+            waited += wait
+            self._wait(wait, fault)
+
+    def _wait(self, seconds: float, fault: ClusterError) -> None:
+        if seconds >= 1:
+            self.on_wait(f"trying again in {seconds:.0f} s: {fault}")
+        self._sleep(seconds)
+
+    def _request(
+        self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
+    ) -> Reply:
+        """Send one request. Raises ConnectError where there is no use in another, _BrokenError where there is."""
+        import urllib3  # noqa: PLC0415 - comes with the Kubernetes client
+
+        configuration = self._api_client.configuration
+        url = f"{configuration.host}{path}{'?' + urlencode(query) if query else ''}"
+        sent = urllib3.HTTPHeaderDict({**headers, "Accept-Encoding": "gzip", "User-Agent": "gpu-admission"})
+        for name, value in self._headers:  # one of them may come several times
+            sent.add(name, value)
+        for setting in configuration.auth_settings().values():  # read anew: tokens expire
+            if setting.get("in") == "header" and setting.get("value"):
+                sent[setting["key"]] = setting["value"]
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        try:
+            response = self._api_client.rest_client.pool_manager.request(
+                method, url, headers=sent, body=body, timeout=timeout, retries=False, redirect=False
+            )
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            raise self._failure(error, configuration.host) from None
+        self._was_reached = True
+        return Reply(response.status, response.headers, response.data)
+
+    def _failure(self, error: Exception, host: str) -> Exception:
+        detail = short(error)
+        if "CERTIFICATE_VERIFY_FAILED" in detail or "certificate" in detail.lower():
+            return ConnectError(
+                f"{self.name}: the certificate of {host} cannot be verified ({detail}): check certificate-authority"
+                " in the kubeconfig"
+            )
+        if "SSL" in type(error).__name__ or "SSL" in detail:
+            return ConnectError(
+                f"{self.name}: TLS with {host} failed ({detail}): check the server's URL in the kubeconfig"
+            )
+        if isinstance(error, ValueError) or (not self._was_reached and isinstance(error, _never_connected())):
+            return ConnectError(
+                f"{self.name}: {host} cannot be reached ({detail}): check the context, the network and the proxy"
+            )
+        return _BrokenError(f"the connection to the API server broke ({type(error).__name__})")
+
+
+def _never_connected() -> tuple[type[Exception], ...]:
+    errors = import_module("urllib3.exceptions")
+    return (errors.NewConnectionError, errors.ConnectTimeoutError, errors.ProxyError, OSError)
+
+
+class _BrokenError(Exception):
+    """A connection that was there and broke: worth another try."""
+
+
+def _fault(reply: Reply, method: str, path: str, name: str) -> ClusterError:
+    """Return the error for a status that is not a success."""
+    status, detail = reply.status, _detail(reply.data)
+    if status == 410:
+        return ExpiredError(f"{path}: the list has expired: try again", _continue_token(reply.data))
+    if status in _REFUSALS:
+        error, text = _REFUSALS[status]
+        values = {"name": name, "path": path, "verb": _VERBS.get(method, "use")}
+        return error(f"{text.format(**values)}{': ' + detail if detail and status != 401 else ''}")
+    if 300 <= status < 400:
+        return ConnectError(f"{name}: {path} is answered with a redirect ({status}): is this the URL of an API server?")
+    return ServerError(f"{path}: the API server answers {status}{': ' + detail if detail else ''}")
+
+
+_REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
+    401: (
+        CredentialsError,
+        "{name}: the credentials are not accepted (401 Unauthorized): log in again, or choose another --context",
+    ),
+    403: (ForbiddenError, "{path}: RBAC does not allow to {verb} it"),
+    404: (NotServedError, "{path}: does not exist"),
+    429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
+}
+_VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+
+
+def short(error: object) -> str:
+    """Return an error of a library as one line of reasonable length."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    if text.startswith(("HTTPConnection(", "HTTPSConnection(")):  # urllib3 begins with the host once more
+        text = text.partition("): ")[2] or text
+    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
+
+
+def _status_object(data: bytes) -> dict[str, Any]:
+    try:
+        found = json.loads(data)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _detail(data: bytes) -> str:
+    message = _status_object(data[: 1 << 20]).get("message")
+    return short(message) if isinstance(message, str) else ""
+
+
+def _continue_token(data: bytes) -> str:
+    metadata = _status_object(data).get("metadata")
+    token = metadata.get("continue") if isinstance(metadata, dict) else None
+    return token if isinstance(token, str) else ""
+
+
+def _retry_after(headers: Headers) -> float:
+    """Return the seconds that the server has us wait; 0 where it does not say (dates are not sent by API servers)."""
+    value = headers.get("Retry-After") or ""
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0.0
+
+
+def _ignore(_: str) -> None:
+    """Tell nobody."""

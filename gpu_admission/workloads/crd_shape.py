@@ -1,0 +1,54 @@
+"""Whether objects of a CustomResourceDefinition can hold pod specs, told from its schema.
+
+Listing every custom object of a cluster to look for pods in it would read a hundred thousand endpoints and events of
+network plugins. A schema in which nothing has the shape of a pod spec (``containers`` with an ``image``) or of a
+container's ``resources`` (``limits``), and which leaves nothing open, cannot hold any.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import as_dict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_OPEN = "x-kubernetes-preserve-unknown-fields"
+_EMBEDDED = "x-kubernetes-embedded-resource"
+_DEEPEST = 64
+_MOST = 200_000  # places in a schema, of which a large operator's have 20,000
+
+
+def may_hold_pods(schema: Any) -> bool:
+    """Tell whether an ``openAPIV3Schema`` allows a pod spec or GPU resources below ``spec`` or beside it.
+
+    A schema that is missing, or larger than anybody's, allows everything.
+    """
+    if not isinstance(schema, dict):
+        return True
+    waiting: list[tuple[Any, int]] = [
+        (value, 0) for key, value in as_dict(schema.get("properties")).items() if key not in {"metadata", "status"}
+    ]
+    if schema.get(_OPEN) is True:
+        return True
+    seen = 0
+    while waiting:
+        node, depth = waiting.pop()
+        if not isinstance(node, dict) or depth > _DEEPEST:
+            continue
+        seen += 1
+        if seen > _MOST or _is_open(node) or _has_shape(as_dict(node.get("properties"))):
+            return True
+        waiting += [(value, depth + 1) for value in as_dict(node.get("properties")).values()]
+        waiting += [(node.get(key), depth + 1) for key in ("items", "additionalProperties")]
+    return False
+
+
+def _is_open(node: dict[str, Any]) -> bool:
+    return node.get(_OPEN) is True or node.get(_EMBEDDED) is True
+
+
+def _has_shape(properties: Any) -> bool:
+    containers = as_dict(as_dict(as_dict(properties.get("containers")).get("items")).get("properties"))
+    resources = as_dict(as_dict(properties.get("resources")).get("properties"))
+    return "image" in containers or "limits" in resources
