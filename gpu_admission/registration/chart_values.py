@@ -6,8 +6,9 @@ The chart's templates fill in names, port, caBundle and stage, and nothing that 
 from __future__ import annotations
 
 import hashlib
+import json
 
-from . import webhook_configurations
+from . import audit_access, webhook_configurations
 from .webhook_configurations import RegistrationOptions
 
 TYPE_CHECKING = False
@@ -30,6 +31,14 @@ def webhooks(policies: Policy | Sequence[Policy]) -> dict[str, list[dict[str, An
     options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
     made = webhook_configurations.configurations(policies, options)
     return {one["kind"].removesuffix("WebhookConfiguration").lower(): one["webhooks"] for one in made}
+
+
+def audit_rights() -> list[dict[str, Any]]:
+    """Return the account and the RBAC of the audit, under the release's names."""
+    text = json.dumps(audit_access.access())
+    text = text.replace(f'"namespace": "{audit_access.NAMESPACE}"', f'"namespace": "{NAMESPACE}"')
+    found: list[dict[str, Any]] = json.loads(text.replace(f'"{audit_access.NAME}', f'"{NAME}-audit'))
+    return found
 
 
 def rights() -> dict[str, list[dict[str, Any]]]:

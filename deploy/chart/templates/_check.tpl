@@ -17,7 +17,7 @@
 {{- if eq (int .Values.server.ports.webhook) (int .Values.server.ports.health) }}
 {{- fail (printf "server.ports: webhook and health are both %v, and must be two ports" .Values.server.ports.health) }}
 {{- end }}
-{{- if eq .Release.Namespace "default" }}
+{{- if and (eq .Release.Namespace "default") (not .Values.inTree.objects) }}
 {{- fail "the release's namespace is default, and the webhook's own namespace is exempt: add --namespace gpu-admission --create-namespace" }}
 {{- end }}
 {{- if has .Values.test.namespace (list .Release.Namespace "kube-system") }}
