@@ -20,7 +20,7 @@
 {{- if and (eq .Release.Namespace "default") (not .Values.inTree.objects) }}
 {{- fail "the release's namespace is default, and the webhook's own namespace is exempt: add --namespace gpu-admission --create-namespace" }}
 {{- end }}
-{{- if has .Values.test.namespace (list .Release.Namespace "kube-system") }}
+{{- if and (has .Values.test.namespace (list .Release.Namespace "kube-system")) (not .Values.inTree.objects) }}
 {{- fail (printf "test.namespace: %s is exempt from the webhook, choose a namespace where users create pods" .Values.test.namespace) }}
 {{- end }}
 {{- if gt (len (include "gpu-admission.name" .)) 50 }}
