@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 from . import cards
 from .checks import require_card, require_known_size
 from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
@@ -106,30 +108,21 @@ class ContainerRequest:
         return self.spelling.container
 
 
+@record
 class BackendDocs:
     """What an administrator reads about a backend (``docs/backends.md`` is written from it).
 
     ``refuses`` are pairs of what is refused and why; ``install`` says how to run it beside this webhook.
     """
 
-    __slots__ = ("install", "refuses", "sources", "summary", "traps")
-
-    def __init__(
-        self,
-        *,
-        summary: str,
-        refuses: tuple[tuple[str, str], ...],
-        install: str,
-        traps: tuple[str, ...],
-        sources: tuple[str, ...],
-    ) -> None:
-        self.summary = summary
-        self.refuses = refuses
-        self.install = install
-        self.traps = traps
-        self.sources = sources
+    summary: str
+    refuses: tuple[tuple[str, str], ...]
+    install: str
+    traps: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
+@record
 class Marks:
     """What a system writes on pods and believes whoever wrote it, in keys in which one ``*`` stands for any text.
 
@@ -137,21 +130,11 @@ class Marks:
     ``opt_out_annotations`` likewise annotations.
     """
 
-    __slots__ = ("annotations", "labels", "opt_out", "opt_out_annotations", "owner")
-
-    def __init__(
-        self,
-        owner: str = "",
-        annotations: tuple[str, ...] = (),
-        labels: tuple[str, ...] = (),
-        opt_out: tuple[tuple[str, str], ...] = (),
-        opt_out_annotations: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self.owner = owner
-        self.annotations = annotations
-        self.labels = labels
-        self.opt_out = opt_out
-        self.opt_out_annotations = opt_out_annotations
+    owner: str = ""
+    annotations: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    opt_out: tuple[tuple[str, str], ...] = ()
+    opt_out_annotations: tuple[tuple[str, str], ...] = ()
 
 
 class Backend:

@@ -111,7 +111,7 @@ def _values(options: argparse.Namespace, policies: list[Policy], version: versio
         if getattr(options, name) != default:
             raise ValueError(f"--values cannot be combined with --{name.replace('_', '-')}: the chart decides that")
     if not versions.has_match_conditions(version):
-        raise ValueError(f"--values: the chart needs Kubernetes 1.29, not {versions.in_words(version)}")
+        raise ValueError(f"--values: the chart needs Kubernetes 1.29, not {versions.text(version)}")
     if options.in_tree:
         objects, notes = _in_tree(options, policies, version)
         values = chart_values.in_tree_values(objects, options.name, __version__)

@@ -53,7 +53,7 @@ class CelDepthError(ValueError):
     """An expression nested too deeply to be looked at."""
 
 
-class Node:
+class CelNode:
     """A part of an expression. ``text`` is the name, operator or literal value; ``optional`` marks ``.?`` and ``[?``.
 
     ``height`` is how many parts stand in one another. Of ``select`` the child is what a field is selected of; of
@@ -63,7 +63,7 @@ class Node:
     __slots__ = ("at", "children", "height", "kind", "optional", "text")
 
     def __init__(
-        self, kind: Kind, text: str, at: int, children: tuple[Node, ...] = (), *, optional: bool = False
+        self, kind: Kind, text: str, at: int, children: tuple[CelNode, ...] = (), *, optional: bool = False
     ) -> None:
         self.kind: Kind = kind
         self.text = text
@@ -75,7 +75,7 @@ class Node:
             raise CelDepthError
 
 
-def parse(text: str) -> Node:
+def parse(text: str) -> CelNode:
     """Return the tree of an expression.
 
     Raises CelSyntaxError where it does not parse, CelDepthError where it is nested too deeply.
@@ -114,7 +114,7 @@ class _Parser:
         self._next = 0
         self._end = end
 
-    def expression(self, depth: int) -> Node:
+    def expression(self, depth: int) -> CelNode:
         """Read an expression with its conditional, if any."""
         if depth > _DEEPEST:
             raise CelDepthError
@@ -123,7 +123,7 @@ class _Parser:
             return condition
         yes = self._binary(0, depth + 1)
         self._expect(":")
-        return Node("conditional", "?", condition.at, (condition, yes, self.expression(depth + 1)))
+        return CelNode("conditional", "?", condition.at, (condition, yes, self.expression(depth + 1)))
 
     def expect_end(self) -> None:
         """Refuse what follows the expression."""
@@ -132,7 +132,7 @@ class _Parser:
             word = {"and": " (and is &&)", "or": " (or is ||)", "not": " (not is !)", "is": " (equality is ==)"}
             raise CelSyntaxError(f"{text[:40]!r} is not expected here{word.get(text.lower(), '')}", at)
 
-    def _binary(self, level: int, depth: int) -> Node:
+    def _binary(self, level: int, depth: int) -> CelNode:
         if level == len(_LEVELS):
             return self._unary(depth)
         left = self._binary(level + 1, depth)
@@ -140,21 +140,21 @@ class _Parser:
             parts = [left]
             while self._take(_LEVELS[level][0]):
                 parts.append(self._binary(level + 1, depth))
-            return left if len(parts) == 1 else Node("operator", _LEVELS[level][0], left.at, tuple(parts))
+            return left if len(parts) == 1 else CelNode("operator", _LEVELS[level][0], left.at, tuple(parts))
         while (operator := self._peek()) in _LEVELS[level] and self._peek_sort() != "string":
             self._next += 1
-            left = Node("operator", operator, left.at, (left, self._binary(level + 1, depth)))
+            left = CelNode("operator", operator, left.at, (left, self._binary(level + 1, depth)))
         return left
 
-    def _unary(self, depth: int) -> Node:
+    def _unary(self, depth: int) -> CelNode:
         at, signs = self._at(), ""
         while self._peek() in {"!", "-"} and self._peek_sort() == "symbol":
             signs += self._peek()
             self._next += 1
         made = self._member(depth)
-        return Node("operator", signs[0], at, (made,)) if signs else made
+        return CelNode("operator", signs[0], at, (made,)) if signs else made
 
-    def _member(self, depth: int) -> Node:
+    def _member(self, depth: int) -> CelNode:
         made = self._primary(depth)
         while True:
             if self._take("."):
@@ -166,49 +166,49 @@ class _Parser:
                 self._next += 1
                 key = self.expression(depth + 1)
                 self._expect("]")
-                made = Node("index", "[]", made.at, (made, key), optional=optional)
+                made = CelNode("index", "[]", made.at, (made, key), optional=optional)
             else:
                 return made
 
-    def _selected(self, made: Node, depth: int, *, optional: bool) -> Node:
+    def _selected(self, made: CelNode, depth: int, *, optional: bool) -> CelNode:
         name = self._name()
         if self._take("("):
-            return Node("method", name, made.at, (made, *self._list(")", depth)))
-        return Node("select", name, made.at, (made,), optional=optional)
+            return CelNode("method", name, made.at, (made, *self._list(")", depth)))
+        return CelNode("select", name, made.at, (made,), optional=optional)
 
-    def _primary(self, depth: int) -> Node:
+    def _primary(self, depth: int) -> CelNode:
         sort, text, at = self._token()
         if sort == "string":
-            return Node("bytes" if "b" in text[: text.find(text[-1])].lower() else "string", _value(text), at)
+            return CelNode("bytes" if "b" in text[: text.find(text[-1])].lower() else "string", _value(text), at)
         if sort == "number":
-            return Node("double" if not text.isalnum() or _is_exponent(text) else "int", text, at)
+            return CelNode("double" if not text.isalnum() or _is_exponent(text) else "int", text, at)
         if text == "(":
             made = self.expression(depth + 1)
             self._expect(")")
             return made
         if text in {"[", "[?"}:
-            return Node("list", "[]", at, tuple(self._list("]", depth)))
+            return CelNode("list", "[]", at, tuple(self._list("]", depth)))
         if text == "{":
-            return Node("map", "{}", at, tuple(self._pairs(depth)))
+            return CelNode("map", "{}", at, tuple(self._pairs(depth)))
         if text == ".":
             text = self._name()
         elif sort != "name":
             raise CelSyntaxError(f"{text!r} is not expected here", at)
         return self._named(text, at, depth)
 
-    def _named(self, text: str, at: int, depth: int) -> Node:
+    def _named(self, text: str, at: int, depth: int) -> CelNode:
         if text in {"true", "false"}:
-            return Node("bool", text, at)
+            return CelNode("bool", text, at)
         if text == "null":
-            return Node("null", text, at)
+            return CelNode("null", text, at)
         if text in _RESERVED:
             raise CelSyntaxError(f"{text!r} is a reserved word", at)
         if self._take("("):
-            return Node("call", text, at, tuple(self._list(")", depth)))
-        return Node("identifier", text, at)
+            return CelNode("call", text, at, tuple(self._list(")", depth)))
+        return CelNode("identifier", text, at)
 
-    def _list(self, end: str, depth: int) -> list[Node]:
-        found: list[Node] = []
+    def _list(self, end: str, depth: int) -> list[CelNode]:
+        found: list[CelNode] = []
         while not self._take(end):
             if found:
                 self._expect(",")
@@ -218,8 +218,8 @@ class _Parser:
             found.append(self.expression(depth + 1))
         return found
 
-    def _pairs(self, depth: int) -> list[Node]:
-        found: list[Node] = []
+    def _pairs(self, depth: int) -> list[CelNode]:
+        found: list[CelNode] = []
         while not self._take("}"):
             if found:
                 self._expect(",")

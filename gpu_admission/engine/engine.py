@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Finding
+from gpu_admission.core.record import record
 from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
 from gpu_admission.workloads.claim_index import NO_CLAIMS
@@ -75,14 +76,12 @@ class Mutation:
         return tuple(dict.fromkeys(operation.rule for operation in self.patch))
 
 
+@record
 class Review:
     """An object as admission leaves it, and every finding: what is left, and what was repaired."""
 
-    __slots__ = ("findings", "mutation")
-
-    def __init__(self, mutation: Mutation, findings: list[Finding]) -> None:
-        self.mutation = mutation
-        self.findings = findings
+    mutation: Mutation
+    findings: list[Finding]
 
 
 class Engine:
@@ -285,7 +284,7 @@ class Engine:
         """
         batch: list[Operation] = []
         repaired: Findings = {}
-        claims = patch.Claims()
+        claims = patch.ClaimedPlaces()
         waiting = False
         for rule in rules:
             found = self._find(rule, state)

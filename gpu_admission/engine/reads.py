@@ -97,11 +97,9 @@ class Reads:
         self.host_paths, self.sub_paths = frozenset(host_paths), frozenset(sub_paths)
         self.host_parents = host_parents
         self.mounts = _frozen(mounts)
-        self.runtime_classes = frozenset(runtime_classes)
         self.tolerations, self.near_tolerations = frozenset(tolerations), frozenset(near_tolerations)
-        self.privileged = privileged
-        self.capabilities = frozenset(capabilities)
-        self.claims = frozenset(claims)
+        self.privileged, self.capabilities = privileged, frozenset(capabilities)
+        self.runtime_classes, self.claims = frozenset(runtime_classes), frozenset(claims)
         self.beside = beside
 
     def __or__(self, other: Reads) -> Reads:

@@ -7,6 +7,7 @@ This class is what the program works with. A policy file is read, checked and ex
 from __future__ import annotations
 
 from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
+from gpu_admission.core.record import record
 from gpu_admission.workloads import resources
 
 from .claim_facts import ClaimFacts
@@ -36,24 +37,20 @@ _MOST, _LONGEST = 4096, 128
 _MISS = object()
 
 
+@record
 class BackendChoice:
     """The sharing backend an administrator chose: its name and its parameters as the policy file gives them."""
 
-    __slots__ = ("name", "parameters")
-
-    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
-        self.name = name
-        self.parameters = parameters
+    name: str
+    parameters: Mapping[str, Any]
 
 
+@record
 class Setting:
     """What a policy says of one rule; ``action`` None leaves it to the rule's severity."""
 
-    __slots__ = ("action", "fix")
-
-    def __init__(self, action: Action | None = None, *, fix: bool = True) -> None:
-        self.action: Action | None = action
-        self.fix = fix
+    action: Action | None = None
+    fix: bool = True
 
 
 _UNSET = Setting()

@@ -6,6 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity as quantities
 from gpu_admission.core.raw import as_dict, iter_dicts
+from gpu_admission.core.record import record
 from gpu_admission.workloads import kinds, resources
 
 from . import common
@@ -27,6 +28,7 @@ _SIDES: tuple[Side, ...] = ("limits", "requests")
 _PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
 
 
+@record(frozen=False)
 class MisplacedResources:
     """GPU resources in a mapping where Kubernetes does not look for them.
 
@@ -35,24 +37,12 @@ class MisplacedResources:
     A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
     """
 
-    __slots__ = ("emptied", "place", "side", "target", "values", "where")
-
-    def __init__(
-        self,
-        place: Pointer,
-        values: Mapping[str, Any],
-        where: str,
-        target: Container | None,
-        *,
-        side: Side = "limits",
-        emptied: Pointer | None = None,
-    ) -> None:
-        self.place = place
-        self.values = values
-        self.where = where
-        self.target = target
-        self.side: Side = side
-        self.emptied = emptied
+    place: Pointer
+    values: Mapping[str, Any]
+    where: str
+    target: Container | None
+    side: Side = "limits"
+    emptied: Pointer | None = None
 
 
 def find(workload: Workload, policy: Policy) -> Iterator[MisplacedResources]:

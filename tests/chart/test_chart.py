@@ -164,8 +164,8 @@ class TestInTree:
     def test_nothing_is_installed_but_what_manifests_makes(self, in_tree):
         objects = template("-f", in_tree("-p", "hami"), release="x", namespace="default")
         wanted = policies.objects([loader.load("hami")], f"x-{NAME}", versions.NEWEST)
-        for each in objects:
-            each["metadata"].pop("labels")
+        for each in (*objects, *wanted):
+            assert each["metadata"].pop("labels")["app.kubernetes.io/name"] == NAME
         key = lambda each: (each["kind"], each["metadata"]["name"])  # noqa: E731
         assert sorted(objects, key=key) == sorted(wanted, key=key)
 

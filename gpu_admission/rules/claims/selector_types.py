@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.core.cel import Node
+    from gpu_admission.core.cel import CelNode
 
 FIELDS = {"driver": "string", "attributes": "attributes", "capacity": "capacity", "allowMultipleAllocations": "bool"}
 _RELATIONS = frozenset({"<", "<=", ">", ">="})
@@ -56,7 +56,7 @@ class Selector:
 
     __slots__ = ("accesses", "compared", "domains", "faults", "quantities")
 
-    def __init__(self, tree: Node) -> None:
+    def __init__(self, tree: CelNode) -> None:
         self.faults: list[str] = []
         self.accesses: list[Access] = []
         self.domains: set[str] = set()
@@ -66,7 +66,7 @@ class Selector:
         if result in _SCALARS - {"bool"} or result in _ORDERED:
             self.faults.append(_not_a_test(tree, result))
 
-    def _type(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _type(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         """Return the type of a part, "dyn" where it is any, and note what is found on the way."""
         guarded = guarded or node.optional
         of_kind = getattr(self, f"_{node.kind}", None)
@@ -78,15 +78,15 @@ class Selector:
             return kinds[1] if kinds[1] == kinds[2] else "dyn"
         return node.kind
 
-    def _select(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _select(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         return self._member(node, node.text, scope, guarded=guarded)
 
-    def _index(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _index(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         key = node.children[1]
         self._type(key, scope, guarded=guarded)
         return self._member(node, key.text if key.kind == "string" else None, scope, guarded=guarded)
 
-    def _identifier(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _identifier(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         del guarded
         name = node.text
         if name == "device" or name in scope:
@@ -96,7 +96,7 @@ class Selector:
             self.faults.append(f"{name[:40]!r} is not known: the only variable of a selector is device{near}")
         return "dyn"
 
-    def _member(self, node: Node, name: str | None, scope: frozenset[str], *, guarded: bool) -> str:
+    def _member(self, node: CelNode, name: str | None, scope: frozenset[str], *, guarded: bool) -> str:
         of = self._type(node.children[0], scope, guarded=guarded)
         if of == "device":
             if name not in FIELDS:
@@ -116,7 +116,7 @@ class Selector:
             self.faults.append(f"a {of} has no field {str(name)[:40]!r}")
         return "dyn"
 
-    def _operator(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _operator(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         before = len(self.accesses)
         kinds = [self._type(child, scope, guarded=guarded) for child in node.children]
         if node.text == "in" and node.children[0].kind == "string" and kinds[1] in {"attributes", "capacity"}:
@@ -144,7 +144,7 @@ class Selector:
         elif operator in _RELATIONS or set(kinds) - {opaque, "dyn"}:
             self.faults.append(_compare(opaque, operator))
 
-    def _call(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _call(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         inside = guarded or node.text == "has"
         for child in node.children:
             self._type(child, scope, guarded=inside)
@@ -152,7 +152,7 @@ class Selector:
             self.quantities.append(node.children[0].text)
         return _OF_FUNCTIONS.get(node.text, "dyn")
 
-    def _method(self, node: Node, scope: frozenset[str], *, guarded: bool) -> str:
+    def _method(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
         of = self._type(node.children[0], scope, guarded=guarded)
         inner = scope
         arguments = node.children[1:]
@@ -166,7 +166,7 @@ class Selector:
         return _OF_METHODS.get(node.text, "dyn")
 
 
-def _key(node: Node) -> str | None:
+def _key(node: CelNode) -> str | None:
     """Return the domain that is looked up in a map of the device, None where it is not written out."""
     if node.kind == "select":
         return node.text
@@ -185,7 +185,7 @@ def _compare(kind: str, operator: str) -> str:
     return f"{kind} cannot be compared by {operator}"
 
 
-def _not_a_test(node: Node, kind: str) -> str:
+def _not_a_test(node: CelNode, kind: str) -> str:
     more = (
         " (compareTo gives a number: compare it with 0)" if node.kind == "method" and node.text == "compareTo" else ""
     )
