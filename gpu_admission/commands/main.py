@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "translate": ("gpu_admission.lint.translate", "rewrite gpu-mem requests for another sharing backend"),
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
+    "probe": ("gpu_admission.commands.probe", "have the cluster judge a good and a bad pod, without creating them"),
     "policy": ("gpu_admission.commands.policies", "list, show, check and draft policies"),
     "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
     "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and who holds them"),

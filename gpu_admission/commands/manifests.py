@@ -1,4 +1,4 @@
-"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, or its in-tree policies, as YAML."""
+"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, in-tree policies, or chart values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ import sys
 
 import yaml
 
+from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration import chart_values, webhook_configurations
 from gpu_admission.registration.in_tree import coverage, versions
 from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+_VALUES = """\
+# Written by gpu-admission {0} (gpu-admission manifests --values). Use it beside values of your own:
+#   helm upgrade --install gpu-admission CHART --namespace gpu-admission --create-namespace -f THIS-FILE
+# Make it again when a policy changes, and with each new version of the chart.
+"""
 # Options that say where the webhook is, and their defaults.
 _OF_THE_WEBHOOK: dict[str, object] = {
     "service": "gpu-admission",
@@ -33,6 +39,7 @@ _OF_THE_WEBHOOK: dict[str, object] = {
     "route": "",
     "only": None,
 }
+_VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False, "in_tree": False}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -62,6 +69,9 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
     manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
     manifests.add_argument(
+        "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"
+    )
+    manifests.add_argument(
         "--in-tree",
         action="store_true",
         help="ValidatingAdmissionPolicies and a MutatingAdmissionPolicy instead, which need no webhook",
@@ -80,6 +90,9 @@ def run(options: argparse.Namespace) -> int:
         version = _version(options.kubernetes_version)
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
+        if options.values:
+            sys.stdout.write(_values(options, policies))
+            return 0
         if options.in_tree:
             objects, notes = _in_tree(options, policies, version)
         else:
@@ -90,6 +103,22 @@ def run(options: argparse.Namespace) -> int:
         return 2
     sys.stdout.write("".join(f"# {line}\n" for line in notes) + to_yaml(objects))
     return 0
+
+
+def _values(options: argparse.Namespace, policies: list[Policy]) -> str:
+    """Return the values file of these policies. Raises ValueError for an option that the chart has a value for."""
+    for name, default in _VALUES_DECIDE.items():
+        if getattr(options, name) != default:
+            raise ValueError(f"--values cannot be combined with --{name.replace('_', '-')}: the chart decides that")
+    texts = [_source(name) for name in options.policy or ["default"]]
+    return _VALUES.format(__version__) + yaml.dump(
+        chart_values.values(policies, texts, __version__), Dumper=_Dumper, sort_keys=False, width=1 << 30
+    )
+
+
+def _source(name: str) -> str:
+    path = loader.path_of(name)
+    return loader.source(name) if path is not None else loader.content(name).decode("utf-8-sig")
 
 
 def _version(raw_value: str) -> versions.Version:

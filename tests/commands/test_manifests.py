@@ -92,6 +92,11 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["--route", "strict"], "--route: 'strict' is not the name of this policy, which is 'default'"),
         (["--ca-bundle", "/no/such.crt"], "--ca-bundle: /no/such.crt: no such file or directory"),
         (["--ca-bundle", "/"], "--ca-bundle: /: is a directory"),
+        (["--values", "--fail-open"], "--values cannot be combined with --fail-open: the chart decides that"),
+        (["--values", "--port", "8443"], "--values cannot be combined with --port"),
+        (["--values", "--ca-bundle", "/no/such.crt"], "--values cannot be combined with --ca-bundle"),
+        (["--values", "-p", "default", "-p", "default"], "--policy: two policies have the same name"),
+        (["--values", "-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
     ],
 )
 def test_mistakes_are_one_line_and_2(manifests, words, said):
