@@ -8,7 +8,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, escape, format_value
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common
-from gpu_admission.rules.request.quotas import PLACES
+from gpu_admission.rules.quotas import PLACES
 from gpu_admission.workloads.device_classes import EXTENDED_PREFIX
 
 TYPE_CHECKING = False

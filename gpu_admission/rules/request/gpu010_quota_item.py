@@ -5,8 +5,9 @@ from __future__ import annotations
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.raw import as_dict
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import quota_names, quotas
 
-from . import limit_range, quota_names, quotas
+from . import limit_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
