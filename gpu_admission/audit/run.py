@@ -195,7 +195,7 @@ class Audit:
             self.result.add(owner, served.kind, found, registered=kind.registered)
 
     def _look_up(self, owner: Owner) -> OwnerReference | None:
-        """Ask for the owner of an object that was not listed; None where it has none, or cannot be asked for."""
+        """Read the owner of an object that was not listed; None where it has none, or cannot be read."""
         served = self.result.served.get((owner.group, owner.kind))
         if served is None or (served.group, served.kind) in self._planned or str(served) in self._unreadable:
             return None  # of a listed kind, and gone since

@@ -287,7 +287,7 @@ def _is_of_class(plan: PodPlan, raw_value: NativeRequest) -> bool:
 
 
 def _is_adopted(plan: PodPlan, raw_value: NativeRequest) -> bool:
-    """Tell whether whole cards are asked for of the maker whose cards the backend gives (partitions are none)."""
+    """Tell whether whole cards are requested of the maker whose cards the backend gives (partitions are none)."""
     whole = all(
         gpu.resource.unit == "device" and gpu.resource.sharing == "exclusive" for gpu in raw_value.gpus.values()
     )
