@@ -75,7 +75,7 @@ def is_foreign(resource: Resource, policy: Policy) -> bool:
 
 
 def shares() -> str:
-    """Return the condition that an annotation asks for a share of a card, for whichever container (``Pod.shares``)."""
+    """Return the condition that an annotation requests a share of a card, for whichever container (``Pod.shares``)."""
     amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
     prefix = resources.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
@@ -84,7 +84,7 @@ def shares() -> str:
 
 
 def annotated() -> str:
-    """Return the condition that there are annotations that may ask for a share of a card, well made or not."""
+    """Return the condition that there are annotations that may request a share of a card, well made or not."""
     exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
     begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
     return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
