@@ -135,6 +135,6 @@ def _unbind(pod: dict[str, Any], listed: Listed, authors: list[dict[str, Any]]) 
                 given.pop(key, None)
 
 
-def marks(given: dict[str, str] | None, owners: gpu_markers.Owners) -> list[str]:
+def marks(given: dict[str, str] | None, owners: gpu_markers.MarkerOwners) -> list[str]:
     """Return the keys that only a scheduler writes."""
     return [key for key in given or () if owners.of(key)]

@@ -17,6 +17,7 @@ from gpu_admission.audit.run import audit
 from gpu_admission.cluster.errors import ClusterError
 from gpu_admission.core.finding import SEVERITIES
 from gpu_admission.core.raw import escape
+from gpu_admission.lint.paths import UsageError
 from gpu_admission.lint.report_sinks import colour
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
@@ -108,10 +109,6 @@ def run(options: argparse.Namespace) -> int:
     if result.errors:
         return 2
     return 1 if result.fails(options.fail_on) else 0
-
-
-class UsageError(Exception):
-    """Options that do not fit one another, or a file that cannot be written."""
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -76,7 +76,7 @@ def test_a_failure_that_passes_is_never_seen(connection, api, code):
 
 def test_a_failure_that_stays_is_named_with_the_servers_own_words(connection, api):
     api.always = [lambda *_: status(500, "etcdserver: no leader\nsecond line")]
-    with pytest.raises(ServerError, match="/api/v1/pods: the API server answers 500: etcdserver: no leader second"):
+    with pytest.raises(ServerError, match="/api/v1/pods: the API server responded 500: etcdserver: no leader second"):
         connection.read(PODS)
     assert len(api.requests) == 5
 
