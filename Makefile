@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
-DIRS := gpu_admission tests bench
+DIRS := gpu_admission tests bench release
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fix docs bench e2e image lock newest clean
+.PHONY: help demo test check fix docs bench e2e image dist vulnerabilities lock newest clean
 
 help: ## show the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # What is installed: the versions of requirements/*.txt, each file checked by its hash. `make LOCKED= ...` takes the
 # newest that pyproject.toml allows instead.
@@ -36,6 +36,10 @@ $(VENV)/.webhook: $(VENV)/.created pyproject.toml requirements/build.txt require
 $(VENV)/.dev: $(VENV)/.created pyproject.toml requirements/build.txt requirements/dev.txt
 	$(call install,dev)
 	@touch $@ $(VENV)/.webhook
+
+$(VENV)/.release: $(VENV)/.created requirements/build.txt requirements/release.txt
+	$(PIP) --require-hashes -r requirements/build.txt -r requirements/release.txt
+	@touch $@
 
 demo: $(VENV)/.webhook ## see it work: the webhook on loopback, then the linter
 	@$(BIN)/gpu-admission demo
@@ -69,16 +73,25 @@ bench: $(VENV)/.dev ## measure, as ratios within one run (FOLDER=... lints that 
 	$(BIN)/python bench/webhook.py
 	$(BIN)/python bench/conditions.py
 	$(BIN)/python bench/audit.py
+	$(BIN)/python bench/inspect_gpus.py
 
 e2e: $(VENV)/.dev ## only the tests against a real API server (KUBEBUILDER_ASSETS names its folder)
 	$(BIN)/pytest -m e2e tests/e2e
 
 IMAGE ?=
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' gpu_admission/__init__.py)
 image: ## build the image, push it to IMAGE=REGISTRY/NAME, and write its digest into deploy/image
 	@test -n '$(IMAGE)' || { echo 'make image IMAGE=REGISTRY/NAME: where is it to be pushed?' >&2; exit 2; }
-	docker build --file deploy/Dockerfile --tag '$(IMAGE)' .
+	docker build --file deploy/Dockerfile --build-arg VERSION='$(VERSION)' --build-arg REVISION="$$(git rev-parse HEAD)" \
+	  --tag '$(IMAGE)' .
 	docker push '$(IMAGE)'
 	$(PYTHON) deploy/image/pin.py "$$(docker image inspect --format '{{join .RepoDigests "\n"}}' '$(IMAGE)')" '$(IMAGE)'
+
+dist: $(VENV)/.release ## wheel, sdist, chart package and SBOM in dist/, the same bytes from the same commit
+	$(BIN)/python release/build.py dist
+
+vulnerabilities: $(VENV)/.release ## what is known of the versions in requirements/all.txt (asks the package index)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip -r requirements/all.txt
 
 # One resolution for every Python and platform that pyproject.toml names; the smaller locks agree with the largest.
 COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
@@ -88,6 +101,7 @@ lock: $(VENV)/.created ## update requirements/*.txt to the newest releases that 
 	$(COMPILE) --upgrade --extra dev pyproject.toml -o requirements/dev.txt
 	$(COMPILE) --upgrade --constraints requirements/dev.txt --extra all pyproject.toml -o requirements/all.txt
 	$(COMPILE) --upgrade --constraints requirements/dev.txt --extra webhook pyproject.toml -o requirements/webhook.txt
+	$(COMPILE) --upgrade --constraints requirements/dev.txt --extra release pyproject.toml -o requirements/release.txt
 	$(COMPILE) --upgrade --constraints requirements/dev.txt requirements/build.in -o requirements/build.txt
 
 newest: ## the tests once more, with the newest releases of everything (in .venv-newest)

@@ -115,6 +115,8 @@ def check(case, outcome):
         assert outcome.allowed is expected["allowed"], outcome
     assert set(expected.get("must", ())) <= outcome.rules, outcome
     assert not set(expected.get("must_not", ())) & outcome.rules, outcome
+    if "only" in expected:
+        assert set(expected["only"]) == outcome.rules, outcome
     if "must_any" in expected:
         assert set(expected["must_any"]) & outcome.rules, outcome
     for words in expected.get("says", ()):

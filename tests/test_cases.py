@@ -31,6 +31,8 @@ def test_linted(case, lint):
     assert not made["errors"]
     for rule, severity in case.expected.get("severities", {}).items():
         assert {each["severity"] for each in found if each["rule"] == rule} == {severity}
+    for rule, place in case.expected.get("at", {}).items():
+        assert {each["pointer"] for each in found if each["rule"] == rule} == {place}
     allowed = not any(each["severity"] == "error" for each in found)
     words = " ".join(f"{each['message']} {each['advice']}" for each in found)
     cases.check(case, cases.Outcome(allowed, frozenset(each["rule"] for each in found), words))
@@ -40,7 +42,7 @@ def test_linted(case, lint):
 def test_fixed(case, lint):
     lint.write("case.yaml", case.path.read_bytes())
     lint("case.yaml", "-p", case.expected["policy"], "--min-severity", "info", "--fix")
-    left = yaml.safe_load(lint.read("case.yaml"))
+    left = next(yaml.safe_load_all(lint.read("case.yaml")))
     for place, value in case.expected["fixed"].items():
         where = pointer.from_text(place)
         there = pointer.resolve(left, where) if pointer.exists(left, where) else None

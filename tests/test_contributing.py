@@ -12,7 +12,7 @@ import pytest
 from gpu_admission.docpages import exempted_components
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("gpu_admission", "policies", "docs", "deploy", "examples", "CHANGELOG.md", "CONTRIBUTING.md")
+PARTS = ("gpu_admission", "policies", "docs", "deploy", "examples", "README.md", "CHANGELOG.md", "CONTRIBUTING.md")
 
 
 class Copy:

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS = PROJECT["project"]["optional-dependencies"]
-LOCKS = {"dev": "dev", "all": "all", "webhook": "webhook", "build": None}  # file -> extra
+LOCKS = {"dev": "dev", "all": "all", "webhook": "webhook", "release": "release", "build": None}  # file -> extra
 ENTRY = re.compile(
     r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)[^\\]*(\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)?", re.MULTILINE
 )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 from . import cards
-from .portable import LEAST_MEMORY, BackendPatch, ceil_div, format_memory
+from .checks import require_card, require_known_size
+from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
 from .rejection import EXCEEDS, RejectedRequestError
 
 TYPE_CHECKING = False
@@ -19,7 +22,6 @@ if TYPE_CHECKING:
     from .components import Component
     from .native_request import NativeRequest
     from .parameter import Parameter
-    from .portable import GpuShare
 
     Sharing = Literal["whole", "count", "memory"]
 
@@ -29,11 +31,12 @@ class ClusterFacts:
 
     For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
     their defaults. ``per_pod`` tells that a pod chose it: nothing is translated then.
-    ``sources`` names the only backends whose words are translated; empty means all (the command
-    ``translate --from`` sets it: no policy file can).
+    ``sources`` names the only backends whose names are translated; empty means all (the command
+    ``translate --from`` sets it: no policy file can). ``claims`` tells that claims whose templates are seen are read,
+    too (the same command: elsewhere a claim is what the cluster's own driver serves).
     """
 
-    __slots__ = ("cards", "parameters", "per_pod", "sources")
+    __slots__ = ("cards", "claims", "parameters", "per_pod", "sources")
 
     def __init__(
         self,
@@ -45,11 +48,14 @@ class ClusterFacts:
         self.cards: tuple[GpuModel, ...] = tuple(cards.gpu_model(value) for value in found)
         self.sources = frozenset(sources)
         self.per_pod = False
+        self.claims = False
 
     @classmethod
     def of(cls, policy: Policy) -> ClusterFacts:
         """Return what a policy says of its own backend."""
-        return cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts = cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
+        facts.claims = "translateFrom" in policy.spec
+        return facts
 
     @classmethod
     def chosen_by_pod(cls, policy: Policy) -> ClusterFacts:
@@ -102,30 +108,21 @@ class ContainerRequest:
         return self.spelling.container
 
 
+@record
 class BackendDocs:
     """What an administrator reads about a backend (``docs/backends.md`` is written from it).
 
     ``refuses`` are pairs of what is refused and why; ``install`` says how to run it beside this webhook.
     """
 
-    __slots__ = ("install", "refuses", "sources", "summary", "traps")
-
-    def __init__(
-        self,
-        *,
-        summary: str,
-        refuses: tuple[tuple[str, str], ...],
-        install: str,
-        traps: tuple[str, ...],
-        sources: tuple[str, ...],
-    ) -> None:
-        self.summary = summary
-        self.refuses = refuses
-        self.install = install
-        self.traps = traps
-        self.sources = sources
+    summary: str
+    refuses: tuple[tuple[str, str], ...]
+    install: str
+    traps: tuple[str, ...]
+    sources: tuple[str, ...]
 
 
+@record
 class Marks:
     """What a system writes on pods and believes whoever wrote it, in keys in which one ``*`` stands for any text.
 
@@ -133,21 +130,11 @@ class Marks:
     ``opt_out_annotations`` likewise annotations.
     """
 
-    __slots__ = ("annotations", "labels", "opt_out", "opt_out_annotations", "owner")
-
-    def __init__(
-        self,
-        owner: str = "",
-        annotations: tuple[str, ...] = (),
-        labels: tuple[str, ...] = (),
-        opt_out: tuple[tuple[str, str], ...] = (),
-        opt_out_annotations: tuple[tuple[str, str], ...] = (),
-    ) -> None:
-        self.owner = owner
-        self.annotations = annotations
-        self.labels = labels
-        self.opt_out = opt_out
-        self.opt_out_annotations = opt_out_annotations
+    owner: str = ""
+    annotations: tuple[str, ...] = ()
+    labels: tuple[str, ...] = ()
+    opt_out: tuple[tuple[str, str], ...] = ()
+    opt_out_annotations: tuple[tuple[str, str], ...] = ()
 
 
 class Backend:
@@ -157,7 +144,7 @@ class Backend:
 
     ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None leaves
     it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose
-    names it reads as its own; ``leaves`` those it does not serve and does not translate either, because something
+    names it reads as its own; ``ignores`` those it does not serve and does not translate either, because something
     else on the cluster does (``nvidia.com/gpu`` on nodes with NVIDIA's own device plugin). ``excludes`` are systems
     that no node has beside this backend, and ``allows_mixed_vendors`` tells that a pod may request cards of several
     makers, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
@@ -169,9 +156,9 @@ class Backend:
     ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
     software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` tells that one
     ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that says of how many cards the other
-    amounts are asked. ``plain`` are systems whose words, one in a container, need neither translation nor judgement.
+    amounts are asked. ``plain`` are systems whose names, one in a container, need neither translation nor judgement.
     ``reads_annotations`` tells that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
-    reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose words it reads for other backends
+    reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose names it reads for other backends
     (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
     ``vendors`` the makers of the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
     ``sample_cards`` what its shipped policy does say, as far as the examples of the docs need it.
@@ -207,7 +194,7 @@ class Backend:
     judged_annotations: frozenset[str] = frozenset()
 
     def own(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the systems whose words are this backend's own under these parameters."""
+        """Return the systems whose names are this backend's own under these parameters."""
         del facts
         return self.reads
 
@@ -217,7 +204,7 @@ class Backend:
         return self.leaves
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Return the portable request of what is spelled in this backend's words, and which of them it consumed.
+        """Return the portable request of what is spelled in this backend's names, and which of them it consumed.
 
         A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
         is refused, because a translation would drop it. Raises RejectedRequestError where the request means nothing,
@@ -226,14 +213,34 @@ class Backend:
         raise NotImplementedError
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Return the portable request in this backend's words, never less than asked.
+        """Return the portable request in this backend's names, never less than asked.
 
         Raises RejectedRequestError where it cannot be honoured.
         """
         raise NotImplementedError
 
+    def adopts(self, facts: ClusterFacts) -> frozenset[str]:
+        """Return systems of whole cards that are read for this backend alone, where ``exclusive`` is asked for."""
+        del facts
+        return frozenset()
+
+    def maker(self, facts: ClusterFacts) -> str:
+        """Return the vendor of the cards that translations ask for under these parameters."""
+        return str(facts.parameters.get("vendor") or "nvidia")
+
+    def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+        """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+
+        Raises RejectedRequestError where how much was asked cannot be known.
+        """
+        if request.least is not None:
+            return require_card(self, request, facts)
+        if self.whole_cards and request.memory is None:
+            return GpuShare(None, request.count, request.cores)
+        return require_known_size(request, facts)
+
     def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield what is wrong with amounts in this backend's words: units in doubt, percentages out of range."""
+        """Yield what is wrong with amounts in this backend's names: units in doubt, percentages out of range."""
         del spelling, facts
         yield from ()
 

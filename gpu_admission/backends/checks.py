@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import GIB, MIB
 from gpu_admission.workloads.resources import MOST_DEVICES
 
-from .portable import LEAST_MEMORY, MOST_MEMORY, ceil_div, format_memory
+from .portable import LEAST_MEMORY, MOST_MEMORY, GpuShare, ceil_div, format_memory
 from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from .base import Backend, ClusterFacts, ContainerRequest
     from .native_request import NativeRequest
-    from .portable import GpuShare
 
 _CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discovery, in MiB
 
@@ -81,6 +80,23 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
             "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
         )
     return request
+
+
+def require_card(backend: Backend, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+    """Return a request for whole cards that have to have some memory as one that the backend can write.
+
+    Raises RejectedRequestError where it chooses no card by its memory, and not every card of the policy has it.
+    """
+    least = request.least or 0
+    if facts.smallest is not None and facts.smallest >= least:
+        return GpuShare(None, request.count, request.cores)
+    if backend.whole_cards:
+        return GpuShare(least, request.count, request.cores)
+    raise RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        f"a whole card with at least {format_memory(least)}, and {backend.title} is not known to have only such cards",
+        "name the cards in the policy's cluster.cards, or request the memory itself (capacity.requests.memory)",
+    )
 
 
 def whole_cards_fit(request: GpuShare, facts: ClusterFacts) -> bool:

@@ -7,6 +7,8 @@ of the vendors that the backend serves, because **a namespace that does not exis
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -17,6 +19,7 @@ ALWAYS = (("kube-system", "Kubernetes itself"), ("gpu-admission", "this webhook"
 _ACCOUNT = "system:serviceaccount:"
 
 
+@record
 class Component:
     """One part of a system.
 
@@ -27,24 +30,12 @@ class Component:
     which therefore are not exempt. ``source`` is where all that was read.
     """
 
-    __slots__ = ("accounts", "elsewhere", "images", "name", "namespaces", "source")
-
-    def __init__(
-        self,
-        name: str,
-        *,
-        source: str,
-        namespaces: tuple[str, ...] = (),
-        accounts: tuple[str, ...] = (),
-        images: tuple[str, ...] = (),
-        elsewhere: tuple[str, ...] = (),
-    ) -> None:
-        self.name = name
-        self.source = source
-        self.namespaces = namespaces
-        self.accounts = accounts
-        self.images = images
-        self.elsewhere = elsewhere
+    name: str
+    source: str
+    namespaces: tuple[str, ...] = ()
+    accounts: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
 
     @property
     def users(self) -> tuple[str, ...]:

@@ -1,14 +1,17 @@
-"""Dynamic resource allocation with NVIDIA's driver: a claim made from a template that exists already."""
+"""Dynamic resource allocation: a claim made from a template that exists, or from one that says what it gives."""
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, exact_bytes
+from gpu_admission.core.quantity import exact_bytes
 from gpu_admission.core.raw import as_str
 
-from .base import Backend, BackendDocs
-from .native_request import NVIDIA, NVIDIA_SHARED
-from .parameter import Parameter
-from .portable import BackendPatch, GpuShare, ceil_div
+from . import dra_devices, dra_drivers, dra_shared
+from .base import Backend
+from .checks import require_known_size
+from .dra_page import PAGE
+from .dra_settings import PARAMETERS, DraSettings
+from .native_request import DRA, NVIDIA, NVIDIA_SHARED
+from .portable import BackendPatch, GpuShare
 from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
@@ -19,81 +22,121 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod
 
     from .base import ClusterFacts, ContainerRequest
+    from .native_request import NativeRequest
 
 
-# Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); these are ours.
-MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
 _MOST_OF_POD = 128  # all of them have to be met on one node
-_MOST_DEVICES = 32  # of one claim; kubernetes/api resource/v1: AllocationResultsMaxSize
 _LONGEST_CLAIM = 50  # a claim's name in a pod is a label of 63 characters, and a number may follow it
 _LONGEST_NAME = 253  # of the claim that Kubernetes makes: the pod's name, a dash, the claim's name in the pod
+_PLUGIN = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # systems of NVIDIA's device plugin
 
 
 class Dra(Backend):
-    """One claim a GPU, each of the template that the policy names."""
+    """Claims of the policy's template, one a GPU; or one claim a container, of a template for what it asks."""
 
     name = "dra"
     whole_cards = True
     title = "dynamic resource allocation"
     gpu_is_card = True
-    parameters = (Parameter("template", "object", "an existing ResourceClaimTemplate"),)
+    parameters = PARAMETERS
     sample: Mapping[str, Any] = {"template": "gpu"}
+    translates = frozenset({DRA})
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
-    leaves = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})
+    leaves = _PLUGIN
+
+    def maker(self, facts: ClusterFacts) -> str:
+        """Return whose cards the policy's device class has."""
+        return dra_drivers.chosen(facts.parameters).vendor
+
+    def adopts(self, facts: ClusterFacts) -> frozenset[str]:
+        """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
+        return frozenset({self.maker(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
+
+    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+        """Read claims whose templates are seen, for another backend."""
+        from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
+
+        return dra_reader.read(spelling, facts)
+
+    def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+        """Return a foreign request as claims can express it: shares and profiles as such, parts of cards in bytes."""
+        settings = DraSettings(facts.parameters)
+        if not settings.per_request:
+            return super().sized(request, facts)
+        if request.profile and settings.driver is dra_drivers.NVIDIA:
+            return request
+        if request.thousandths is not None and facts.largest is None:
+            return GpuShare(None, request.count, request.cores)  # all of a card is enough for whatever part of one
+        if request.share and request.memory is None and request.lost is None:
+            return request
+        known = require_known_size(request, facts)
+        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is no MIG device
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield shares and partitions of NVIDIA's device plugin: a claim of a whole device is another thing."""
-        if asked.spelling.system in {NVIDIA_SHARED, "mig"}:
-            what = "a MIG device" if asked.spelling.system == "mig" else "a share of a card"
+        """Yield what the policy's template, or its device class, is not known to give."""
+        settings = DraSettings(facts.parameters)
+        system = asked.spelling.system
+        if system in _PLUGIN and settings.driver.vendor != "nvidia":
+            yield RejectedRequestError.amount(
+                UNTRANSLATABLE,
+                f"a device of NVIDIA's device plugin, and {settings.device_class} is of {settings.driver.title}",
+                "write what the process needs in the portable names (gpu-admission.io/gpu-mem: 8Gi)",
+            )
+        elif system in {NVIDIA_SHARED, "mig"} and not settings.per_request:
+            what = "a MIG device" if system == "mig" else "a share of a card"
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
             )
+        elif any(name.endswith(".shared") and "/mig-" in name for name in asked.spelling.gpus):
+            yield RejectedRequestError.amount(
+                UNTRANSLATABLE,
+                "a share of a MIG device, and claims allocate MIG devices whole",
+                "request a MIG device without .shared, or leave the request to the device plugin",
+            )
+        elif asked.request.share and asked.request.memory is None and settings.per_request:
+            yield from _unknown_share(settings)
         yield from super().check_container(asked, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Refer to the template, once a GPU: what it gives is the administrator's promise.
+        """Refer to a template: the policy's, once a GPU, or one that is named by what it gives.
 
-        ``templatePerRequest``, which the command ``translate`` sets, refers to a template of its own per request.
+        What the policy's template gives is the administrator's promise.
         """
-        template_name = facts.parameters.get("template")
-        if not template_name:
+        settings = DraSettings(facts.parameters)
+        if not settings.template:
             raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
                 "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
             )
+        if settings.per_request:
+            return _claim_per_request(settings.template, request, settings)
         if request.limits_cores:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.percent} percent of a GPU's compute, and what a claim gives is set by its template",
                 "leave the percentage of compute out",
             )
-        base = _claim_name(template_name)
-        if facts.parameters.get("templatePerRequest"):
-            if request.count > _MOST_DEVICES:
-                raise RejectedRequestError.amount(
-                    UNTRANSLATABLE,
-                    f"{request.count} GPUs, and Kubernetes allocates at most {_MOST_DEVICES} devices to a claim",
-                    f"request {_MOST_DEVICES} at most",
-                )
-            return BackendPatch(claims={base: template_for(template_name, request)})
-        if request.count > MOST_CLAIMS:
+        if request.count > dra_devices.MOST_CLAIMS:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"{request.count} GPUs, which would be as many claims",
-                f"request {MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+                f"request {dra_devices.MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
             )
+        base = _claim_name(settings.template)
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
         note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
-        return BackendPatch(claims=dict.fromkeys(names, template_name), notes=(note,) if note else ())
+        return BackendPatch(claims=dict.fromkeys(names, settings.template), notes=(note,) if note else ())
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
-        del facts
+        settings = DraSettings(facts.parameters)
+        if settings.shared:
+            yield from dra_shared.check_pod(pod, asked, facts, settings)
         written = [(one, one.emission.claims) for one in asked if one.emission is not None]
         names = [name for _, claims in written for name in claims]
         if not names:
@@ -116,67 +159,55 @@ class Dra(Backend):
             )
 
 
+def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:
+    """Yield a refusal of a share of no size where the policy does not say that the driver has a word for one."""
+    if settings.sharing == "none":
+        nvidia = settings.driver is dra_drivers.NVIDIA
+        policy = "; a policy with backend.sharing: time-slicing (or mps) has a claim for it" if nvidia else ""
+        yield RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            "a share of a card, whose size only the cluster it was written for knows",
+            f"write the memory itself (gpu-admission.io/gpu-mem: 8Gi){policy}",
+        )
+
+
+def _claim_per_request(base: str, request: GpuShare, settings: DraSettings) -> BackendPatch:
+    """Refer to a claim of the template that is named by what it gives. Raises RejectedRequestError as `devices`."""
+    dra_devices.devices(request, settings)
+    name = dra_devices.template_name(base, request)
+    notes = dra_devices.notes(request, settings)
+    return BackendPatch(claims={_claim_name(base): name}, shared=settings.shared, notes=notes)
+
+
 def _claim_name(template_name: str) -> str:
     """Return a claim's name in the pod, a label, from the template's, which may be longer and have dots."""
     return template_name.replace(".", "-")[:_LONGEST_CLAIM].rstrip("-")
 
 
-def template_for(base: str, request: GpuShare) -> str:
-    """Return the name of the template for one kind of request: ``gpu``, ``gpu-8gi``, ``gpu-2x-8gi``."""
-    count = f"-{request.count}x" if request.count > 1 else ""
-    memory = "" if request.memory is None else f"-{exact_bytes(request.memory).lower()}"
-    return f"{base}{count}{memory}"
+def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any]:
+    """Return the ResourceClaimTemplate that a request refers to. Raises RejectedRequestError as `devices` does."""
+    made = dra_devices.devices(request, DraSettings(facts.parameters))
+    return _object("ResourceClaimTemplate", {"name": name}, {"spec": {"devices": made}})
 
 
-def template(name: str, request: GpuShare) -> dict[str, Any]:
-    """Return a ResourceClaimTemplate that gives one GPU with the memory of a request (Kubernetes 1.34 on)."""
-    exactly: dict[str, Any] = {"deviceClassName": "gpu.nvidia.com", "count": request.count}
-    if request.memory is not None:
-        amount = f"{ceil_div(request.memory, MIB)}Mi"
-        capacity = "device.capacity['gpu.nvidia.com'].memory"
-        exactly["selectors"] = [{"cel": {"expression": f"{capacity}.compareTo(quantity('{amount}')) >= 0"}}]
-    return {
-        "apiVersion": "resource.k8s.io/v1",
-        "kind": "ResourceClaimTemplate",
-        "metadata": {"name": name},
-        "spec": {"spec": {"devices": {"requests": [{"name": "gpu", "exactly": exactly}]}}},
-    }
+def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts: ClusterFacts) -> dict[str, Any]:
+    """Return a ResourceClaim that gives each of its users what a request asks.
+
+    Raises RejectedRequestError as `devices` does.
+    """
+    metadata = {"name": name} if namespace is None else {"name": name, "namespace": namespace}
+    made = dra_devices.devices(request, DraSettings(facts.parameters), users)
+    return _object("ResourceClaim", metadata, {"devices": made})
+
+
+def comments(request: GpuShare, facts: ClusterFacts) -> list[str]:
+    """Return what the claim for a request gives and what it needs of the cluster, a line each."""
+    return list(dra_devices.comments(request, DraSettings(facts.parameters)))
+
+
+def _object(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "resource.k8s.io/v1", "kind": kind, "metadata": metadata, "spec": spec}
 
 
 BACKEND = Dra()
-BACKEND.page = BackendDocs(
-    summary="""\
-A pod refers to resource claims, which Kubernetes makes from a ResourceClaimTemplate that exists in its namespace: one
-claim a GPU, of the `template` that the policy names. What a claim gives is the template's affair: admission can neither
-make templates nor look into them. `gpu-admission translate --to dra` prints templates that fit the requests.""",
-    refuses=(
-        ("a percentage of compute", "the template defines what a claim gives, and a claim cannot add to it"),
-        (
-            "in `translate`: MIG devices and time-sliced shares of the device plugin",
-            "they are left to it elsewhere: a claim of a whole device would be another thing",
-        ),
-        ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
-        ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
-        ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
-        ("any request, where the policy names no `template`", "admission does not create claims"),
-    ),
-    install="""\
-Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
-`nvidia-dra-driver-gpu`; the shipped policy exempts both). Create the template in every namespace that uses GPUs.""",
-    traps=(
-        (
-            "Devices with consumable capacity (KEP-5075) can be shared by claims that name an amount; it is set in "
-            "the template, which this webhook does not read."
-        ),
-        "A template is looked up in the pod's namespace: where it is missing, the pod waits.",
-        (
-            "Quotas on `requests.nvidia.com/gpu` do not count claims; use a quota on "
-            "`gpu.nvidia.com.deviceclass.resource.k8s.io/devices`."
-        ),
-    ),
-    sources=(
-        "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
-        "kubernetes-sigs/dra-driver-nvidia-gpu: demo/specs/quickstart, site/content/docs/install.md",
-        "kubernetes/api: resource/v1/types.go (AllocationResultsMaxSize)",
-    ),
-)
+BACKEND.page = PAGE

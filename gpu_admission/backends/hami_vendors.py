@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from .native_request import NativeRequest
 
-PREFIX = "hami-"  # of the systems whose words these are
+PREFIX = "hami-"  # of the systems whose names these are
 
 
 class Vendor:
@@ -126,12 +126,12 @@ _CHIPS = {
 
 
 def of(system: str) -> Vendor | None:
-    """Return the maker whose cards a system's words request, None where they are no other maker's."""
+    """Return the maker whose cards a system's names request, None where they are no other maker's."""
     return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
 
 
 def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]:
-    """Return system -> requests of a container in words of HAMi's for other makers' cards, where there are any."""
+    """Return system -> requests of a container in names of HAMi's for other makers' cards, where there are any."""
     found: dict[str, dict[str, GpuRequest]] = {}
     for name, gpu in gpus.items():
         system = _BY_DOMAIN.get(name.partition("/")[0])

@@ -285,7 +285,7 @@ def _is_portion_limit(key: object) -> bool:
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
-    """Return why annotations beside the amounts cannot be said in another backend's words, and what to do."""
+    """Return why annotations beside the amounts cannot be said in another backend's names, and what to do."""
     key, mode = own.get(MODE, ("", _MODES[0]))
     if mode not in _MODES:
         raise amounts.unreadable(key, mode, " or ".join(_MODES))

@@ -17,6 +17,7 @@ READERS: dict[str, str] = {
     "hami": "hami",
     "kai": "kai",
     "koordinator": "koordinator",
+    "dra": "dra",
 }
 # containers share a card by the memory they request
 SHARED_BY_MEMORY = frozenset(
@@ -96,7 +97,7 @@ CARD_COUNTERS: dict[str, str] = {
     "nvidia.com/gpu": "hami",
     "koordinator.sh/gpu.shared": "koordinator",
 }
-# systems whose words, one in a container, need neither translation nor judgement
+# systems whose names, one in a container, need neither translation nor judgement
 PLAIN: dict[str, frozenset[str]] = {
     "exclusive": frozenset(
         {

@@ -5,11 +5,12 @@ from __future__ import annotations
 from gpu_admission.workloads.resources import MIG_NAME
 
 from . import cards as tables
+from . import mig_shares
 from .base import Backend, BackendDocs, too_much
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
-from .portable import SEVENTHS, BackendPatch, GpuShare, ceil_div, format_memory
+from .portable import SEVENTHS, BackendPatch, GpuShare, format_memory
 from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
@@ -56,12 +57,7 @@ class Mig(Backend):
         count = sum(spelling.amount(name) or 0 for name in names)
         if len(names) != 1:
             return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        profile = offered(names[0], facts.cards) or tables.lowest(profile_name(names[0]))
-        if profile is None:
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        slices = max((card.slices for card in facts.cards if card.profile_named(profile.name)), default=7)
-        cores = ceil_div(profile.slices * 100 * SEVENTHS, slices)
-        return GpuShare(profile.memory, count, cores, modifier=profile.modifier, consumed=spelling.gpus)
+        return mig_shares.share_of(profile_name(names[0]), count, facts, consumed=spelling.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""
@@ -138,9 +134,7 @@ def profile_name(resource: str) -> str:
 
 def offered(resource: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     """Return the profile of a resource's name, on the card that has least memory for it; None where none has it."""
-    name = profile_name(resource)
-    found = [profile for card in cards if (profile := card.profile_named(name)) is not None]
-    return min(found, key=lambda profile: profile.memory, default=None)
+    return mig_shares.profile_on(profile_name(resource), cards)
 
 
 def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:

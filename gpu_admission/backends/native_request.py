@@ -1,4 +1,4 @@
-"""What a container or a pod says about GPUs, sorted by the system in whose words it says it."""
+"""What a container or a pod says about GPUs, sorted by the system in whose names it says it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
+    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
     from gpu_admission.workloads.workload import Pod
 
@@ -23,6 +24,7 @@ PORTABLE = "portable"
 NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says
 NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share whatever the policy
 KAI = "kai"
+DRA = "dra"  # claims, whose templates are seen
 _USUAL = frozenset(
     {PORTABLE, NVIDIA, NVIDIA_SHARED, "mig", "hami", "gpushare", "volcano", "volcano-vgpu", "koordinator"}
 )
@@ -34,12 +36,13 @@ class UnreadableRequestError(Exception):
 
 
 class NativeRequest:
-    """One container's request in the words of one system.
+    """One container's request in the names of one system.
 
-    ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it.
+    ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it, ``claims`` the GPUs that
+    it is given by claims, and ``sharer`` another container of the pod that uses one of those devices meanwhile.
     """
 
-    __slots__ = ("annotations", "annotations_at", "container", "gpus", "system")
+    __slots__ = ("annotations", "annotations_at", "claims", "container", "gpus", "sharer", "system")
 
     def __init__(
         self,
@@ -48,18 +51,23 @@ class NativeRequest:
         gpus: Mapping[str, GpuRequest],
         annotations: Mapping[str, str] | None = None,
         annotations_at: Pointer = (),
+        claims: tuple[ClaimReference, ...] = (),
     ) -> None:
         self.system = system
         self.container = container
         self.gpus = gpus
         self.annotations = annotations or {}
         self.annotations_at = annotations_at
+        self.claims = claims
+        self.sharer: Container | None = None
 
     @property
     def pointer(self) -> Pointer:
         """Where it stands: the key of its first resource, or of its first annotation."""
         for gpu in self.gpus.values():
             return gpu.pointer()
+        for reference in self.claims:
+            return reference.pointer
         return (*self.annotations_at, *list(self.annotations)[:1])
 
     @property
@@ -67,13 +75,15 @@ class NativeRequest:
         """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
         raw_value = [f"{name}: {format_value(gpu.value)}" for name, gpu in self.gpus.items()]
         raw_value += [f"{name}: {format_value(value)} (annotation)" for name, value in self.annotations.items()]
+        raw_value += [f"the GPU of claim {format_value(reference.name)}" for reference in self.claims]
         return listed(raw_value)
 
     @property
     def evidence(self) -> Evidence:
         """The request as it stands, raw: each resource with its sides, each annotation with its value."""
         amounts = [(name, *gpu.sides()) for name, gpu in self.gpus.items()]
-        return (*amounts, dict(self.annotations))
+        claimed = [(reference.name, reference.request) for reference in self.claims]
+        return (*amounts, dict(self.annotations), *claimed)
 
     @property
     def wants_gpu(self) -> bool:
@@ -136,10 +146,19 @@ def whole_amount(gpu: GpuRequest) -> int:
     return first.ceil()
 
 
-def of_pod(pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool) -> Iterator[NativeRequest]:
-    """Yield what each container says, one spelling a system; ``kai`` tells that KAI's words need no other mark."""
+def of_pod(
+    pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool, claims: bool = False
+) -> Iterator[NativeRequest]:
+    """Yield what each container says, one spelling a system.
+
+    ``kai`` tells that KAI's words need no other mark, ``claims`` that what claims give is looked at.
+    """
     for container in pod.containers:
         yield from _of_container(container)
+    if claims and pod.claims.gpu:
+        from . import claimed  # noqa: PLC0415 - few pods have claims, and start-up is rationed
+
+        yield from claimed.of_pod(pod)
     if pod.annotated:
         raw_value = kai_annotations.asked(pod, metadata, certain=kai)
         served = kai_annotations.served(pod, raw_value) if raw_value else None
@@ -164,7 +183,7 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
-    """Make a system of its own of what is said in HAMi's words about other makers' cards."""
+    """Make a system of its own of what is said in HAMi's names about other makers' cards."""
     from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():

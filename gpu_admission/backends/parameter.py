@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
@@ -9,6 +11,7 @@ if TYPE_CHECKING:
     Kind = Literal["text", "whole", "yes-no", "resource", "object"]
 
 
+@record
 class Parameter:
     """One parameter.
 
@@ -17,26 +20,13 @@ class Parameter:
     length of a text. ``default`` None means that it may be left out.
     """
 
-    __slots__ = ("choices", "default", "description", "kind", "least", "most", "name")
-
-    def __init__(
-        self,
-        name: str,
-        kind: Kind,
-        description: str,
-        *,
-        default: str | int | bool | None = None,
-        choices: tuple[str, ...] = (),
-        least: int | None = None,
-        most: int | None = None,
-    ) -> None:
-        self.name = name
-        self.kind: Kind = kind
-        self.description = description
-        self.default = default
-        self.choices = choices
-        self.least = least
-        self.most = most
+    name: str
+    kind: Kind
+    description: str
+    default: str | int | bool | None = None
+    choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
 
 
 def memory_factor(resource: str, configured: str) -> Parameter:

@@ -8,11 +8,13 @@ from __future__ import annotations
 from functools import lru_cache
 
 from gpu_admission.core.raw import as_dict, format_value
+from gpu_admission.workloads.claim_index import NO_CLAIMS
+from gpu_admission.workloads.resources import CLASS_SYSTEM
 
 from . import known, native_request, registry
 from .base import ClusterFacts, ContainerRequest
-from .checks import require_known_size, require_plausible
-from .native_request import KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
+from .checks import require_plausible
+from .native_request import DRA, KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare, listed
 from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.claim_index import ClaimIndex
     from gpu_admission.workloads.workload import Pod
 
     from .base import Backend
@@ -67,15 +70,18 @@ class PodPlan:
 
     ``asked`` are the requests that the backend serves or will serve; ``rejections`` what is wrong with them;
     ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
-    lacks besides its resources.
+    lacks besides its resources. ``claim_index`` has the device classes that are seen.
     """
 
-    __slots__ = ("asked", "backend", "completion", "facts", "rejections", "request_cache", "unreadable")
+    __slots__ = ("asked", "backend", "claim_index", "completion", "facts", "rejections", "request_cache", "unreadable")
 
-    def __init__(self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache) -> None:
+    def __init__(
+        self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache, claim_index: ClaimIndex = NO_CLAIMS
+    ) -> None:
         self.backend = backend
         self.facts = facts
         self.request_cache = request_cache
+        self.claim_index = claim_index
         self.asked: list[ContainerRequest] = []
         self.rejections: list[Rejection] = []
         self.unreadable = False
@@ -127,16 +133,18 @@ def work_out(
     metadata_at: Pointer | None,
     policy: Policy,
     owner_labels: Mapping[str, Any] | None = None,
+    claim_index: ClaimIndex = NO_CLAIMS,
 ) -> PodPlan:
     """Return what becomes of a pod.
 
     ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
-    that makes the pods, where there is one.
+    that makes the pods, where there is one; ``claim_index`` has the device classes that are seen.
     """
     backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
-    plan = PodPlan(backend, facts, request_cache)
+    plan = PodPlan(backend, facts, request_cache, claim_index)
     own = backend.own(facts)
-    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own))
+    claims = facts.claims and backend.name != DRA
+    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
     if not found:
         return plan
     foreign = [raw_value for raw_value in found if raw_value.system not in own]
@@ -165,7 +173,7 @@ def _too_many(count: int) -> RejectedRequestError:
 
 
 def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
-    """Read one container's request, and translate it where it is not in the backend's own words."""
+    """Read one container's request, and translate it where it is not in the backend's own names."""
     source = plan.backend if native else _reader(plan, raw_value)
     try:
         if source is None:
@@ -179,7 +187,8 @@ def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
         if not native:
             if doubts:
                 return
-            asked.request = _sized(plan, asked.request)
+            _require_maker(plan, raw_value)
+            asked.request = plan.backend.sized(asked.request, plan.facts)
         refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
             plan.refuse(raw_value, one)
@@ -223,7 +232,7 @@ def _meaning(
 def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
 
-    That is what the reader of its words did not consume, and what else stands there in words of the same domain.
+    That is what the reader of its words did not consume, and what else stands there in names of the same domain.
     """
     remaining = [
         f"{name}: {format_value(gpu.value)}" for name, gpu in raw_value.gpus.items() if name not in request.consumed
@@ -249,24 +258,16 @@ def _domain(name: str) -> str:
     return name.partition("/")[0]
 
 
-def _sized(plan: PodPlan, request: GpuShare) -> GpuShare:
-    """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
-
-    Raises RejectedRequestError where how much was asked cannot be known.
-    """
-    if plan.backend.whole_cards and request.memory is None:
-        return GpuShare(None, request.count, request.cores)
-    return require_known_size(request, plan.facts)
-
-
 def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     """Return who reads a foreign spelling, or None where it is left alone."""
-    if plan.facts.per_pod:
+    if plan.facts.per_pod or _is_of_class(plan, raw_value):
         return None
-    reader = registry.reader(raw_value.system)
+    reader = registry.named(DRA) if raw_value.system == CLASS_SYSTEM else registry.reader(raw_value.system)
     shares = plan.facts.sources & {"time-slicing", "mps"}
     if raw_value.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
         return registry.named(min(shares))
+    if reader is None and "exclusive" in plan.facts.sources and _is_adopted(plan, raw_value):
+        return registry.named("exclusive")
     if reader is None or (
         raw_value.system in plan.backend.ignored_systems(plan.facts) and reader.name not in plan.facts.sources
     ):
@@ -274,6 +275,23 @@ def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
     if plan.facts.sources and reader.name not in plan.facts.sources:
         return None
     return reader
+
+
+def _is_of_class(plan: PodPlan, raw_value: NativeRequest) -> bool:
+    """Tell whether a device class serves the names: such a request is a claim, which only a translation takes away."""
+    if raw_value.system == CLASS_SYSTEM:
+        return plan.backend.name == DRA or not plan.facts.claims
+    if plan.backend.name != DRA or not raw_value.gpus:
+        return False
+    return all(plan.claim_index.resource(name) is not None for name in raw_value.gpus)
+
+
+def _is_adopted(plan: PodPlan, raw_value: NativeRequest) -> bool:
+    """Tell whether whole cards are asked for of the maker whose cards the backend gives (partitions are none)."""
+    whole = all(
+        gpu.resource.unit == "device" and gpu.resource.sharing == "exclusive" for gpu in raw_value.gpus.values()
+    )
+    return whole and raw_value.system in plan.backend.adopts(plan.facts)
 
 
 def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
@@ -301,9 +319,23 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
     } & _MAKERS
 
 
+def _require_maker(plan: PodPlan, raw_value: NativeRequest) -> None:
+    """Raise RejectedRequestError where claims give cards of another vendor than the backend's."""
+    classes = [each for one in raw_value.claims for each in (one.claim.classes if one.claim is not None else ())]
+    makers = {each.vendor for each in classes if each.is_gpu}
+    makers |= {gpu.resource.vendor for gpu in raw_value.gpus.values()} if raw_value.system == CLASS_SYSTEM else set()
+    others = sorted(makers - {plan.backend.maker(plan.facts)})
+    if others:
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            f"a card of the vendor {others[0]}, and {plan.backend.title} allocates others here",
+            "keep the claim, or translate it for a backend of that vendor's cards",
+        )
+
+
 def _makers_to_be(plan: PodPlan) -> set[str]:
     """Return the maker of the cards that translations will request: the portable names leave that to the policy."""
-    return {str(plan.facts.parameters.get("vendor") or "nvidia")} if plan.translations else set()
+    return {plan.backend.maker(plan.facts)} if plan.translations else set()
 
 
 def _mixture(group: list[NativeRequest]) -> Rejection:

@@ -1,4 +1,4 @@
-"""The portable request: what a container wants of GPUs, in no backend's words.
+"""The portable request: what a container wants of GPUs, in no backend's names.
 
 Memory is counted in bytes per GPU, GPUs in devices, compute in sevenths of a percent: a MIG slice is a seventh
 of a card (BACKENDS of the design), and no rounding may creep in on the way from one backend to another.
@@ -26,13 +26,15 @@ class GpuShare:
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if requested. ``lost`` is
-    what no other backend has a word for: the reason why, and what to do about it. ``consumed`` are the names, of
-    resources and annotations, that this was read from: a translation would drop whatever else the container says, so
-    it is refused. Two requests are equal whatever they were read from.
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for, ``profile`` the
+    name of the MIG profile by which it is asked for. ``lost`` is what no other backend has a word for: the reason why,
+    and what to do about it. ``least`` is the memory that a whole card has to have. ``consumed`` are the names, of
+    resources and annotations, that this was read from: a
+    translation would drop whatever else the container says, so it is refused. Two requests are equal whatever they were
+    read from, words or profile.
     """
 
-    __slots__ = ("consumed", "cores", "count", "lost", "memory", "modifier", "share", "thousandths")
+    __slots__ = ("consumed", "cores", "count", "least", "lost", "memory", "modifier", "profile", "share", "thousandths")
 
     def __init__(
         self,
@@ -43,6 +45,8 @@ class GpuShare:
         share: bool = False,
         thousandths: int | None = None,
         modifier: str = "",
+        profile: str = "",
+        least: int | None = None,
         lost: tuple[str, str] | None = None,
         consumed: Iterable[str] = (),
     ) -> None:
@@ -53,6 +57,8 @@ class GpuShare:
         self.share = share
         self.thousandths = thousandths
         self.modifier = modifier
+        self.profile = profile
+        self.least = least
         self.lost = lost
 
     @property
@@ -72,7 +78,7 @@ class GpuShare:
 
     def with_memory(self, memory: int) -> GpuShare:
         """Return the same request with its memory in bytes."""
-        return GpuShare(memory, self.count, self.cores, modifier=self.modifier)
+        return GpuShare(memory, self.count, self.cores, modifier=self.modifier, profile=self.profile)
 
     def covers(self, other: GpuShare) -> bool:
         """Tell whether this is at least as much as another request (None of memory is a whole card)."""
@@ -93,22 +99,24 @@ class GpuShare:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, GpuShare):
             return NotImplemented
-        return all(getattr(self, field) == getattr(other, field) for field in GpuShare.__slots__ if field != "consumed")
+        meaning = set(GpuShare.__slots__) - {"consumed", "profile"}
+        return all(getattr(self, field) == getattr(other, field) for field in meaning)
 
     def __hash__(self) -> int:
         return hash((self.memory, self.count, self.cores))
 
 
 class BackendPatch:
-    """A portable request in a backend's words: what to write, besides deleting what spelled it before.
+    """A portable request in a backend's names: what to write, besides deleting what spelled it before.
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
     ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
-    maps the names of resource claims of the container to the ResourceClaimTemplate of each. ``notes`` say
-    what the reader should know about the amounts.
+    maps the names of resource claims of the container to the ResourceClaimTemplate of each, or, where they are
+    ``shared``, to what a ResourceClaim of the workload gives. ``notes`` say what the reader should know about the
+    amounts.
     """
 
-    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources")
+    __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources", "shared")
 
     def __init__(
         self,
@@ -119,6 +127,7 @@ class BackendPatch:
         node_selector: Mapping[str, str] | None = None,
         affinity: tuple[Mapping[str, Any], ...] = (),
         claims: Mapping[str, str] | None = None,
+        shared: bool = False,
         notes: tuple[str, ...] = (),
     ) -> None:
         self.resources = dict(resources or {})
@@ -127,6 +136,7 @@ class BackendPatch:
         self.node_selector = dict(node_selector or {})
         self.affinity = affinity
         self.claims = dict(claims or {})
+        self.shared = shared
         self.notes = notes
 
     @property

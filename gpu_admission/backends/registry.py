@@ -56,7 +56,7 @@ def named(name: str) -> Backend:
 
 
 def reader(system: str) -> Backend | None:
-    """Return who reads a system's words where the policy's own backend does not, or None where nobody does."""
+    """Return who reads a system's names where the policy's own backend does not, or None where nobody does."""
     module = READERS.get(system)
     return None if module is None else _loaded(module)
 

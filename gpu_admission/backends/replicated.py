@@ -76,7 +76,7 @@ class Replicated(Backend):
         """
         if request.count > 1:
             raise self._not_several_cards(request.count)
-        if request.memory is None and not request.limits_cores:
+        if request.whole:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 f"a whole GPU, and {self.title} allocates shares",
@@ -147,6 +147,12 @@ class TimeSlicing(Replicated):
     title = "time-slicing"
     translates = frozenset({NVIDIA_SHARED})
     sample: Mapping[str, Any] = {"replicas": 4, "memory": "advisory"}
+
+    def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
+        """Take a share of unknown size as it is: one of time is as good as another."""
+        if request.share and request.memory is None and request.lost is None:
+            return request
+        return super().sized(request, facts)
 
     def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
         if request.memory is not None and not advisory(facts):

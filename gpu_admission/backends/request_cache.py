@@ -26,7 +26,7 @@ class RequestCache:
 
     def key(self, value: NativeRequest, source: Backend, *, native: bool) -> tuple[object, ...] | None:
         """Return what a reading depends on, None where it is not to be remembered."""
-        if value.annotations:
+        if value.annotations or value.claims:
             return None
         words: list[object] = [native, source.name, value.system]
         for name, gpu in value.gpus.items():

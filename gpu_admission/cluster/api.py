@@ -9,17 +9,22 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from gpu_admission.pki.errors import ConflictError, StoreError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 TIMEOUT = (3.0, 10.0)  # seconds to connect and to answer
 Object = dict[str, Any]
+_WARNING = re.compile(r'299 \S+ "((?:[^"\\]|\\.)*)"')
 
 
 class NotFoundError(StoreError):
@@ -75,6 +80,49 @@ class KubernetesApi:
         except (ValueError, OverflowError):
             return  # something in between answered
 
+    def try_create(self, path: str, body: Object) -> tuple[int, Object, list[str]]:
+        """Have an object created as a dry run; return the HTTP status, the answer (object or Status) and the warnings.
+
+        Raises StoreError where nothing answers, or something that is not the API server.
+        """
+        status, _, headers, data = self._send("POST", f"{path}?dryRun=All", body, "application/json", path)
+        try:
+            answer = json.loads(data)
+        except (TypeError, ValueError):
+            answer = None
+        if not isinstance(answer, dict):
+            raise StoreError(f"{path}: the API server's answer is not an object")
+        return status, answer, _warnings(headers)
+
+    def _send(
+        self, method: str, path: str, body: Object | None, accept: str, what: str
+    ) -> tuple[int, str, Mapping[str, str], bytes | str]:
+        """Return status, reason, headers and body of an answer, whatever its status. Raises StoreError without one."""
+        configuration = self._api_client.configuration
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
+        if token is not None:
+            headers[token["key"]] = token["value"]
+        refused = import_module("kubernetes.client.exceptions").ApiException
+        unreachable = import_module("urllib3.exceptions").HTTPError
+        try:
+            # The generated methods have models in them, and what those do to unknown fields and how
+            # they are called changes from release to release. The connection below them does not.
+            response = self._api_client.rest_client.request(
+                method=method,
+                url=configuration.host + path,
+                headers=headers,
+                body=body,
+                _request_timeout=TIMEOUT,
+            )
+            data = response.read() if response.data is None else response.data
+            self._note_time(response.getheader("Date"))
+        except refused as error:  # some releases raise, some leave it to their models
+            return error.status or 0, error.reason or "", error.headers or {}, error.body or ""
+        except (unreachable, OSError) as error:
+            raise StoreError(f"{what}: the API server cannot be reached: {type(error).__name__}") from None
+        return response.status, response.reason or "", response.getheaders(), data
+
     def _call(
         self,
         method: str,
@@ -86,34 +134,18 @@ class KubernetesApi:
         accept: str = "application/json",
         query: str = "",
     ) -> Object:
-        refused = import_module("kubernetes.client.exceptions").ApiException
-        unreachable = import_module("urllib3.exceptions").HTTPError
         what = f"{kind} {name if namespace is None else f'{namespace}/{name}'}"
-        configuration = self._api_client.configuration
         path = PATHS[kind].format(name=quote(name, safe=""), namespace=quote(namespace or "", safe=""))
-        headers = {"Accept": accept, "Content-Type": "application/json"}
-        token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
-        if token is not None:
-            headers[token["key"]] = token["value"]
-        try:
-            # The generated methods have models in them, and what those do to unknown fields and how
-            # they are called changes from release to release. The connection below them does not.
-            response = self._api_client.rest_client.request(
-                method=method,
-                url=configuration.host + path + query,
-                headers=headers,
-                body=body,
-                _request_timeout=TIMEOUT,
-            )
-            data = response.read() if response.data is None else response.data
-            self._note_time(response.getheader("Date"))
-        except refused as error:
-            raise _translated(error.status, error.reason, method, what) from None
-        except (unreachable, OSError) as error:
-            raise StoreError(f"{what}: the API server cannot be reached: {type(error).__name__}") from None
-        if not 200 <= response.status < 300:  # some releases raise, some leave it to their models
-            raise _translated(response.status, response.reason, method, what)
+        status, reason, _, data = self._send(method, path + query, body, accept, what)
+        if not 200 <= status < 300:
+            raise _translated(status, reason, method, what)
         return _object(data, what)
+
+
+def _warnings(headers: Mapping[str, str]) -> list[str]:
+    """Return the texts of ``Warning: 299 - "..."`` headers; several of one name arrive joined by commas."""
+    joined = ",".join(value for name, value in headers.items() if name.lower() == "warning")
+    return [text.replace('\\"', '"').replace("\\\\", "\\") for text in _WARNING.findall(joined)]
 
 
 def _object(data: bytes | str, what: str) -> Object:

@@ -38,9 +38,12 @@ class ProgressLine:
 
     def shown(self, what: str, result: AuditResult, remaining: int) -> None:
         """Tell what is being listed."""
+        coming = f", {remaining:,} to come" if remaining else ""
+        self.draw(f"{what}: {result.objects:,} objects{coming}; findings on {result.count:,} so far")
+
+    def draw(self, line: str) -> None:
+        """Show a line in place of the last one, not more often than anybody reads."""
         if self._terminal and time.monotonic() >= self._due:
-            coming = f", {remaining:,} to come" if remaining else ""
-            line = f"{what}: {result.objects:,} objects{coming}; findings on {result.count:,} so far"
             self._drawn, self._due = True, time.monotonic() + _PACE
             print(f"\r{line[:_WIDEST]}\x1b[K", end="", file=sys.stderr, flush=True)
 

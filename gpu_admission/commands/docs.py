@@ -11,7 +11,7 @@ from gpu_admission import rules
 from gpu_admission.docpages import backends, known_backends, rule_catalogue
 from gpu_admission.policyfile import schema
 
-from . import deployed, exempted
+from . import chart, deployed, exempted, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ GENERATED: dict[str, Callable[[], str]] = {
     _KNOWN: known_backends.page,
     **exempted.FILES,
     **deployed.FILES,
+    **chart.FILES,
+    **versions.FILES,
 }
 
 

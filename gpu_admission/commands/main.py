@@ -26,8 +26,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "translate": ("gpu_admission.lint.translate", "rewrite gpu-mem requests for another sharing backend"),
     "manifests": ("gpu_admission.commands.manifests", "webhook configurations and RBAC for a policy"),
     "certs": ("gpu_admission.commands.certs", "CA, serving certificate and caBundle of the webhook"),
+    "probe": ("gpu_admission.commands.probe", "have the cluster judge a good and a bad pod, without creating them"),
     "policy": ("gpu_admission.commands.policies", "list, show, check and draft policies"),
     "audit": ("gpu_admission.commands.audit", "what admission would say of what is in the cluster"),
+    "inspect": ("gpu_admission.commands.inspect_gpus", "GPUs by node and card, and who holds them"),
     "completion": ("gpu_admission.commands.completion", "completion for a shell"),
     "demo": ("gpu_admission.commands.demo", "see it work, on this machine only"),
 }
@@ -45,7 +47,7 @@ EXTRAS = {
     "shtab": "completion",
 }
 # Commands that need one extra, whichever of its libraries is missed first.
-EXTRA_OF: dict[str, str] = {"audit": "cluster", "policy": "cluster"}
+EXTRA_OF: dict[str, str] = {"audit": "cluster", "inspect": "cluster", "policy": "cluster"}
 
 
 def main(argv: Sequence[str], prog: str = PROGRAM) -> int:

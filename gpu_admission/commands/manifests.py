@@ -1,4 +1,4 @@
-"""``gpu-admission manifests``: the webhook configurations and the RBAC for a policy, as YAML."""
+"""``gpu-admission manifests``: webhook configurations and RBAC for a policy, in-tree policies, or chart values."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ import sys
 
 import yaml
 
+from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import webhook_configurations
+from gpu_admission.registration import chart_values, webhook_configurations
+from gpu_admission.registration.in_tree import coverage, versions
+from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 TYPE_CHECKING = False
@@ -19,6 +22,24 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _CERT_MANAGER = "cert-manager.io/inject-ca-from"
+_VALUES = """\
+# Written by gpu-admission {0} (gpu-admission manifests --values). Use it beside values of your own:
+#   helm upgrade --install gpu-admission CHART --namespace gpu-admission --create-namespace -f THIS-FILE
+# Make it again when a policy changes, and with each new version of the chart.
+"""
+# Options that say where the webhook is, and their defaults.
+_OF_THE_WEBHOOK: dict[str, object] = {
+    "service": "gpu-admission",
+    "namespace": "gpu-admission",
+    "port": 443,
+    "url": "",
+    "secret": "gpu-admission-tls",
+    "ca_bundle": None,
+    "cert_manager": None,
+    "route": "",
+    "only": None,
+}
+_VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False, "in_tree": False}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -47,20 +68,102 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
     manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
+    manifests.add_argument(
+        "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"
+    )
+    manifests.add_argument(
+        "--in-tree",
+        action="store_true",
+        help="ValidatingAdmissionPolicies and a MutatingAdmissionPolicy instead, which need no webhook",
+    )
+    manifests.add_argument(
+        "--kubernetes-version",
+        default=versions.text(versions.NEWEST),
+        metavar="VERSION",
+        help=f"what the API server serves; what it lacks is left out [{versions.text(versions.NEWEST)}]",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
     """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
+        version = _version(options.kubernetes_version)
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
-        bundle = _bundle(options.ca_bundle)
-        objects = _objects(options, policies, bundle)
+        if options.values:
+            sys.stdout.write(_values(options, policies))
+            return 0
+        if options.in_tree:
+            objects, notes = _in_tree(options, policies, version)
+        else:
+            objects, notes = _objects(options, policies, _bundle(options.ca_bundle)), []
+            notes += _without_conditions(objects, version)
     except (loader.PolicyError, ValueError) as error:
         print(f"gpu-admission manifests: {error}", file=sys.stderr)
         return 2
-    sys.stdout.write(to_yaml(objects))
+    sys.stdout.write("".join(f"# {line}\n" for line in notes) + to_yaml(objects))
     return 0
+
+
+def _values(options: argparse.Namespace, policies: list[Policy]) -> str:
+    """Return the values file of these policies. Raises ValueError for an option that the chart has a value for."""
+    for name, default in _VALUES_DECIDE.items():
+        if getattr(options, name) != default:
+            raise ValueError(f"--values cannot be combined with --{name.replace('_', '-')}: the chart decides that")
+    texts = [_source(name) for name in options.policy or ["default"]]
+    return _VALUES.format(__version__) + yaml.dump(
+        chart_values.values(policies, texts, __version__), Dumper=_Dumper, sort_keys=False, width=1 << 30
+    )
+
+
+def _source(name: str) -> str:
+    path = loader.path_of(name)
+    return loader.source(name) if path is not None else loader.content(name).decode("utf-8-sig")
+
+
+def _version(raw_value: str) -> versions.Version:
+    try:
+        version = versions.parse(raw_value)
+    except ValueError as error:
+        raise ValueError(f"--kubernetes-version: {error}") from None
+    if not versions.has_webhook_configurations(version):
+        raise ValueError(f"--kubernetes-version: {raw_value} does not serve admissionregistration.k8s.io/v1; 1.16 does")
+    return version
+
+
+def _in_tree(
+    options: argparse.Namespace, policies: list[Policy], version: versions.Version
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the in-tree policies, and what to know about them. Raises ValueError where the version serves none."""
+    unused = [flag for flag, default in _OF_THE_WEBHOOK.items() if getattr(options, flag) != default]
+    if unused:
+        flag = unused[0].replace("_", "-")
+        raise ValueError(f"--in-tree: there is no webhook, so --{flag} means nothing; leave one of the two out")
+    if not versions.has_validating_policies(version):
+        raise ValueError(
+            f"--in-tree: Kubernetes {versions.text(version)} does not serve ValidatingAdmissionPolicy v1 (1.30 "
+            "does); leave --in-tree out to use the webhook"
+        )
+    objects = in_tree.objects(policies, options.name, version, fail_open=options.fail_open)
+    for obj in objects:
+        name = obj["metadata"]["name"]
+        if not _SUBDOMAIN.fullmatch(name):
+            raise ValueError(f"--name: with the policy's name it makes {name!r}, which is not a valid Kubernetes name")
+    return objects, list(coverage.notes(policies, version))
+
+
+def _without_conditions(objects: list[dict[str, Any]], version: versions.Version) -> list[str]:
+    """Take the matchConditions away where the API server does not know them; return what to know about that."""
+    if versions.has_match_conditions(version):
+        return []
+    for hook in [hook for obj in objects for hook in obj.get("webhooks", ())]:
+        hook.pop("matchConditions", None)
+    note = (
+        f"Kubernetes {versions.text(version)} does not know these matchConditions (1.29 does): every pod is sent "
+        "to the webhook, and waits for it while it is down."
+    )
+    print(f"gpu-admission manifests: {note}", file=sys.stderr)
+    return [note]
 
 
 def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes) -> list[dict[str, Any]]:

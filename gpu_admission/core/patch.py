@@ -141,7 +141,7 @@ def _shallow(value: Any) -> Any:
     return list(value) if isinstance(value, list) else value
 
 
-class Claims:
+class ClaimedPlaces:
     """The places that fixes have laid claim to, all worked out on the same object.
 
     Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .quantity import decode
+from .raw import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,9 +27,7 @@ def explain(raw: object) -> str:
 
 def _shown(raw: object) -> str:
     if isinstance(raw, str):
-        cut = raw[:_SHOWN]
-        legible = "".join(char if char.isprintable() else repr(char)[1:-1] for char in cut)
-        return f'"{legible}{"…" if len(raw) > _SHOWN else ""}"'
+        return f'"{escape(raw[:_SHOWN])}{"…" if len(raw) > _SHOWN else ""}"'
     if isinstance(raw, bool):
         return "true" if raw else "false"
     if isinstance(raw, dict):

@@ -80,7 +80,7 @@ def _plain(values: Mapping[str, Iterable[str]]) -> str:
     for key, systems in values.items():
         inner = "".join(f'            "{system}",\n' for system in sorted(systems))
         rows.append(f'    "{key}": frozenset(\n        {{\n{inner}        }}\n    ),\n')
-    comment = "systems whose words, one in a container, need neither translation nor judgement"
+    comment = "systems whose names, one in a container, need neither translation nor judgement"
     return f"# {comment}\nPLAIN: dict[str, frozenset[str]] = {{\n{''.join(rows)}}}"
 
 

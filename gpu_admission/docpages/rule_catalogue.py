@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.registration.in_tree import coverage
 from gpu_admission.reports import links
 
 from . import explain
@@ -17,6 +18,7 @@ _CHAPTERS = (
     ("GPU1", "Sharing", "Requests for a part of a card, and what the policy's backend makes of them."),
     ("GPU2", "Placement", "Whether the pod reaches a node with a GPU, and by the right scheduler."),
     ("GPU3", "Isolation", "Access to cards that were never requested."),
+    ("GPU4", "Claims", "GPUs by dynamic resource allocation: claims, their templates, and the pods that name them."),
     ("GPU5", "Guardrails", "Further requirements of an administrator; off until a policy switches them on."),
 )
 _SEVERITIES = {"error": "🔴 error", "warning": "🟡 warning", "info": "🔵 info"}
@@ -79,6 +81,8 @@ def _entry(rule: Rule) -> str:
 
 {_example(rule)}
 Fix: {explain.FIXES[rule.fix]}.
+
+Without the webhook (`gpu-admission manifests --in-tree`): {coverage.of(rule)}.
 
 {sources}
 """

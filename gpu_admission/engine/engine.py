@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Finding
+from gpu_admission.core.record import record
 from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
+from gpu_admission.workloads.claim_index import NO_CLAIMS
 
 from . import changes
 from .rule import POD, SCOPES, TEMPLATE
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Problem, Safety
     from gpu_admission.core.patch import Operation
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.claim_index import ClaimIndex
     from gpu_admission.workloads.workload import Origin, Workload
 
     from .rule import Rule, Scan, Scope
@@ -73,27 +76,26 @@ class Mutation:
         return tuple(dict.fromkeys(operation.rule for operation in self.patch))
 
 
+@record
 class Review:
     """An object as admission leaves it, and every finding: what is left, and what was repaired."""
 
-    __slots__ = ("findings", "mutation")
-
-    def __init__(self, mutation: Mutation, findings: list[Finding]) -> None:
-        self.mutation = mutation
-        self.findings = findings
+    mutation: Mutation
+    findings: list[Finding]
 
 
 class Engine:
     """The rules under a policy.
 
     ``rules`` are judged in their order, which is also the order of the fixes. An engine keeps no state
-    between objects.
+    between objects. ``claim_index`` is what is seen of claims beside the objects that are judged.
     """
 
-    __slots__ = ("_fixable", "_repairs", "_rules_for", "_silenced", "policy", "rules")
+    __slots__ = ("_fixable", "_repairs", "_rules_for", "_silenced", "claim_index", "policy", "rules")
 
-    def __init__(self, rules: Sequence[Rule], policy: Policy) -> None:
+    def __init__(self, rules: Sequence[Rule], policy: Policy, claim_index: ClaimIndex = NO_CLAIMS) -> None:
         self.policy = policy
+        self.claim_index = claim_index
         self.rules = tuple(rule for rule in rules if policy.is_enabled(rule))
         self._fixable = tuple((rule, policy.fixes(rule)) for rule in self.rules if rule.fix is not None)
         self._repairs: dict[tuple[bool, bool, bool], tuple[Rule, ...]] = {}
@@ -111,7 +113,11 @@ class Engine:
 
     def validate(self, document: Any, origin: Origin = "file") -> list[Finding]:
         """Return the findings on every Kubernetes object of a document, sorted by place and rule."""
-        return self.judge(workloads.read(document, self.policy, origin))
+        return self.judge(self.read(document, origin))
+
+    def read(self, document: Any, origin: Origin = "file", before: Sequence[Workload] = ()) -> list[Workload]:
+        """Return the objects of a document as this engine judges them (``workload.read``)."""
+        return workloads.read(document, self.policy, origin, before, self.claim_index)
 
     def judge(self, views: Iterable[Workload]) -> list[Finding]:
         """Return the findings on objects already read, sorted by place and rule."""
@@ -123,7 +129,7 @@ class Engine:
         What was wrong with the old object is not held against its update. Of Pods, rules that ``compare`` judge
         themselves what became of the old one.
         """
-        now, before = (workloads.read(each, self.policy, "admission") for each in (new, old))
+        now, before = (self.read(each, "admission") for each in (new, old))
         comparing: Findings = {}
         compared: list[Finding | None] = []
         if _is_pod(now) and _is_pod(before) and not now[0].is_mirror:
@@ -208,7 +214,7 @@ class Engine:
         origin: Origin,
         before: Sequence[Workload] = (),
     ) -> Mutation:
-        views = workloads.read(document, self.policy, origin, before)
+        views = self.read(document, origin, before)
         return Mutation(document, operations, [(workload, self._judges(workload)) for workload in views])
 
     def _judge(self, judged: Judged, found: Findings) -> list[Finding]:
@@ -278,7 +284,7 @@ class Engine:
         """
         batch: list[Operation] = []
         repaired: Findings = {}
-        claims = patch.Claims()
+        claims = patch.ClaimedPlaces()
         waiting = False
         for rule in rules:
             found = self._find(rule, state)

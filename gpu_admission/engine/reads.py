@@ -25,13 +25,15 @@ class Reads:
     that one without a prefix could set, where ``env`` does not set them itself.
     ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
     ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
-    that ``rules.hostpaths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
-    ``host_parents``: the folders above all devices and sockets (``hostpaths.above``).
+    that ``rules.host_paths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
+    ``host_parents``: the folders above all devices and sockets (``host_paths.above``).
     ``mounts``: like ``host_paths``, for where containers mount volumes -> the sources of volumes that are harmless.
     ``runtime_classes``: names.
     ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
     ``near_tolerations``: keys of taints that a toleration may nearly name.
     ``privileged``: privileged containers, and those that add one of ``capabilities``.
+    ``claims``: what a rule reads of a pod's resource claims (templates only: what is wrong with a Pod's the API server
+    refuses itself).
     ``beside``: boolean fields of the pod spec, one of which must be true for all of this to matter.
     """
 
@@ -40,6 +42,7 @@ class Reads:
         "bare_requests",
         "beside",
         "capabilities",
+        "claims",
         "completed",
         "host_parents",
         "host_paths",
@@ -80,6 +83,7 @@ class Reads:
         near_tolerations: Collection[str] = (),
         privileged: bool = False,
         capabilities: Collection[str] = (),
+        claims: Collection[str] = (),
         beside: tuple[str, ...] = (),
     ) -> None:
         self.resources = resources
@@ -93,10 +97,9 @@ class Reads:
         self.host_paths, self.sub_paths = frozenset(host_paths), frozenset(sub_paths)
         self.host_parents = host_parents
         self.mounts = _frozen(mounts)
-        self.runtime_classes = frozenset(runtime_classes)
         self.tolerations, self.near_tolerations = frozenset(tolerations), frozenset(near_tolerations)
-        self.privileged = privileged
-        self.capabilities = frozenset(capabilities)
+        self.privileged, self.capabilities = privileged, frozenset(capabilities)
+        self.runtime_classes, self.claims = frozenset(runtime_classes), frozenset(claims)
         self.beside = beside
 
     def __or__(self, other: Reads) -> Reads:

@@ -9,18 +9,20 @@ from gpu_admission.manifests import reader
 from gpu_admission.manifests.text import MAX_BYTES
 from gpu_admission.policy.model import level
 from gpu_admission.reports.report import RANK, Diagnostic, LocatedFinding, Location
-from gpu_admission.workloads import structure, workload
+from gpu_admission.workloads import structure
 
+from . import run_index
 from .suppressions import Suppressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from gpu_admission.core.finding import Action, Finding, ObjectRef
     from gpu_admission.manifests.reader import Document, Reading
     from gpu_admission.policy.model import Policy
     from gpu_admission.rules.relevance import Relevance
+    from gpu_admission.workloads.workload import Workload
 
     from .baseline import Baseline
     from .globs import Patterns
@@ -40,8 +42,8 @@ class LintOptions:
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "lowest", "mode", "parse_all", "policy",
-        "reason", "unsafe",
+        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "inputs", "lowest", "mode", "parse_all",
+        "policy", "reason", "unsafe",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
@@ -52,6 +54,7 @@ class LintOptions:
         self.baseline: Baseline | None = None
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
         self.folder = ""
+        self.inputs: Sequence[Input] = ()  # of the whole run: claims are looked for in all of them
         self.mode = "judge"
         self.parse_all = False
         self.unsafe = False
@@ -98,7 +101,7 @@ class FileLinter:
 
     def __init__(self, settings: LintOptions) -> None:
         self.settings = settings
-        self.engine = Engine(rules.ALL, settings.policy)
+        self.engine = Engine(rules.ALL, settings.policy, run_index.of(settings.inputs))
         self.is_enabled = frozenset(rule.id for rule in self.engine.rules)
         self._relevance: Relevance | None = None
 
@@ -116,6 +119,7 @@ class FileLinter:
         ]
         if reading.skipped:
             outcome.skipped.append(Diagnostic(_spot(source), TEMPLATE, reading.skipped))
+        self.engine.claim_index.enter([document.object for document in reading.documents])
         for document in reading.documents:
             judged.document(document, outcome)
         suppressions = judged.suppressions
@@ -154,7 +158,7 @@ class FileContext:
     def document(self, document: Document, outcome: FileResult) -> None:
         """Judge one document."""
         engine, settings = self._linter.engine, self._linter.settings
-        views = workload.read(document.object, settings.policy)
+        views = engine.read(document.object)
         outcome.objects += len(views)
         for pointer, message in structure.find(document.object):
             place = document.position(pointer)
@@ -179,7 +183,7 @@ class FileContext:
             spot = document.position(())
             outcome.errors.append(Diagnostic(_spot(self.source, spot.line, spot.column), message))
 
-    def exempt(self, finding: Finding, views: Iterable[workload.Workload], by_trade: dict[ObjectRef, bool]) -> bool:
+    def exempt(self, finding: Finding, views: Iterable[Workload], by_trade: dict[ObjectRef, bool]) -> bool:
         """Tell whether the policy leaves an object alone, or the object does by trade what was found.
 
         ``by_trade`` remembers the latter for each object of a document.

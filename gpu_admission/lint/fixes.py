@@ -111,7 +111,8 @@ class Repair:
 
     def _only(self, wanted: Wanted) -> Engine:
         """Return the engine with the problems left out that are not wanted."""
-        return Engine([_filtered(rule, wanted) for rule in self._engine.rules], self._engine.policy)
+        chosen = [_filtered(rule, wanted) for rule in self._engine.rules]
+        return Engine(chosen, self._engine.policy, self._engine.claim_index)
 
     def _document(self, data: bytes, index: int) -> bytes:
         """Repair one document, finding by finding where not all can be made: from its end, so that places stay."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from gpu_admission.core.record import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -14,15 +16,13 @@ _POSIX = {
 }  # fmt: skip
 
 
+@record
 class Pattern:
     """One line of a ``.gitignore``, for paths relative to its folder, with ``/`` between the parts."""
 
-    __slots__ = ("directories_only", "expression", "negated")
-
-    def __init__(self, expression: re.Pattern[str], *, negated: bool, directories_only: bool) -> None:
-        self.expression = expression
-        self.negated = negated
-        self.directories_only = directories_only
+    expression: re.Pattern[str]
+    negated: bool
+    directories_only: bool
 
 
 class Patterns:

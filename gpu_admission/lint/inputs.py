@@ -7,6 +7,7 @@ import os
 import stat
 import sys
 
+from gpu_admission.core.record import record
 from gpu_admission.manifests.text import MAX_BYTES
 from gpu_admission.safe_files import FileReadError, read_small_file
 
@@ -58,14 +59,12 @@ class Input:
             raise UnreadableError(explained(error)) from error
 
 
+@record
 class FoundInput:
     """What listing the inputs gave: the inputs, sorted by name, and what cannot be read, with the reason."""
 
-    __slots__ = ("broken", "inputs")
-
-    def __init__(self, inputs: list[Input], broken: list[tuple[Input, str]]) -> None:
-        self.inputs = inputs
-        self.broken = broken
+    inputs: list[Input]
+    broken: list[tuple[Input, str]]
 
 
 def explained(error: OSError) -> str:

@@ -8,10 +8,9 @@ from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 from gpu_admission.manifests import reader
 from gpu_admission.policyfile import loader
-from gpu_admission.workloads import workload as workloads
 from gpu_admission.yamledit import apply_patch
 
-from . import inputs
+from . import inputs, run_index
 from .paths import printed
 from .write import unified_diff
 
@@ -23,6 +22,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.patch import Operation
     from gpu_admission.manifests.reader import Document
+    from gpu_admission.workloads import workload as workloads
+    from gpu_admission.workloads.claim_index import ClaimIndex
 
     from .inputs import Input
 
@@ -47,11 +48,13 @@ def run(options: argparse.Namespace) -> int:
     except loader.PolicyError as error:
         print(f"gpu-admission mutate: {error}", file=sys.stderr)
         return 2
-    return each(options.paths, lambda source: File(source, Engine(rules.ALL, policy)), diff=options.diff)
+    return each(options.paths, File, lambda index: Engine(rules.ALL, policy, index), diff=options.diff)
 
 
-def each(paths: list[str], made: Callable[[Input], File], *, diff: bool) -> int:
-    """Show every file of the paths, as ``made`` of an input; return the worst exit code."""
+def each(
+    paths: list[str], made: Callable[[Input, Engine], File], engine: Callable[[ClaimIndex], Engine], *, diff: bool
+) -> int:
+    """Show every file of the paths, as ``made`` of an input and an engine; return the worst exit code."""
     walker = inputs.Walker(exclude=None, folder=".", heed_gitignore=True, stdin_name=inputs.STDIN)
     found = walker.find(paths)
     worst = 0
@@ -61,8 +64,9 @@ def each(paths: list[str], made: Callable[[Input], File], *, diff: bool) -> int:
     if not found.inputs and not found.broken:
         print("gpu-admission: no YAML or JSON file to read", file=sys.stderr)
     several = len(found.inputs) > 1
+    one = engine(run_index.of(found.inputs))
     for source in found.inputs:
-        worst = max(worst, made(source).show(diff=diff, several=several))
+        worst = max(worst, made(source, one).show(diff=diff, several=several))
     return worst
 
 
@@ -87,6 +91,7 @@ class File:
         if reading.errors or reading.skipped:
             self._complain(reading)
             return 2
+        self._engine.claim_index.enter([document.object for document in reading.documents])
         new = apply_patch.rewrite(reading, data, self._operations)
         if diff:
             shown = unified_diff(data, new.data, self._source.relative)
@@ -99,7 +104,7 @@ class File:
         return self._deny()
 
     def _operations(self, document: Document) -> Sequence[Operation]:
-        if all(self._is_exempt(workload) for workload in workloads.read(document.object, self._engine.policy)):
+        if all(self._is_exempt(workload) for workload in self._engine.read(document.object)):
             return ()
         review = self._engine.review(document.object)
         self._denied += [(document, f) for f in review.findings if self._denies(f) and not f.repaired]

@@ -98,8 +98,8 @@ class Run:
         self.policy = self._policy()
         self.report = Report(policy=self.policy.name, version=__version__, rules=rules.ALL)
         self.reporter = Reporter(options, self.report)
-        self.settings = self._settings()
         self.found = self._find()
+        self.settings = self._settings()
         self.repaired: dict[str, int] = {}
         self.changed = 0
         self.diffs: list[str] = []
@@ -164,6 +164,7 @@ class Run:
         if options.fail_on != "never":
             settings.lowest = max(settings.lowest, RANK[options.fail_on])  # nothing fails a run unseen
         settings.folder = self.folder
+        settings.inputs = self.found.inputs
         settings.as_admitted = options.as_admitted
         settings.parse_all = options.parse_all
         settings.unsafe = options.unsafe_fixes

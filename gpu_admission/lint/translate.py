@@ -1,17 +1,17 @@
-"""``gpu-admission translate``: GPU requests in the words of another sharing backend."""
+"""``gpu-admission translate``: GPU requests in the names of another sharing backend."""
 
 from __future__ import annotations
 
 import sys
 
 from gpu_admission import rules
-from gpu_admission.backends import dra, registry
-from gpu_admission.core.raw import as_str
+from gpu_admission.backends import dra, dra_shared, registry
+from gpu_admission.backends.base import ClusterFacts
+from gpu_admission.core.raw import as_str, escape, format_value
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.rules import backend_plan
-from gpu_admission.workloads import workload as workloads
 
 from . import mutate
 from .paths import printed
@@ -19,18 +19,22 @@ from .paths import printed
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Any
 
+    from gpu_admission.backends.base import ContainerRequest
     from gpu_admission.backends.portable import GpuShare
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.patch import Operation
     from gpu_admission.manifests.reader import Document
+    from gpu_admission.workloads.workload import Pod, Workload
 
     from .inputs import Input
 
 _RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
+_TEMPLATE = "Create it in each namespace that uses GPUs."
+_MOST_NAMED = 8  # claims in a message
 _SOURCES = ("portable", *registry.NAMES)
 
 
@@ -61,6 +65,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME|FILE",
         help="the policy with the target's cards and parameters [the shipped policy of --to]",
     )
+    translate.add_argument(
+        "--claims",
+        action="store_true",
+        help="with --to dra: one ResourceClaim a workload, whose pods share what all of them ask for",
+    )
     translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
     translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")
 
@@ -72,35 +81,42 @@ def _named() -> str:
 def run(options: argparse.Namespace) -> int:
     """Return 0, 1 where something could not be translated, 2 where something could not be read."""
     try:
-        policy = target(options.to, options.policy, options.sources or ())
+        policy = target(options.to, options.policy, options.sources or (), shared=options.claims)
     except (loader.PolicyError, TranslateUsageError) as error:
         print(f"gpu-admission translate: {error}", file=sys.stderr)
         return 2
     chosen = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id in _RULES]
-    engine = Engine(chosen, policy)
     found = _Found()
-    worst = mutate.each(options.paths, lambda source: _Translation(source, engine, found), diff=options.diff)
+    worst = mutate.each(
+        options.paths,
+        lambda source, engine: _Translation(source, engine, found),
+        lambda index: Engine(chosen, policy, index),
+        diff=options.diff,
+    )
     sys.stdout.flush()
     # What is printed is to be used as it is: a patch, and JSON, end where they end.
     aside = options.diff or not found.in_yaml
-    for name, request in sorted(found.templates.items()):
-        print(template_text(name, request), end="", file=sys.stderr if aside else sys.stdout)
+    for text in found.texts(ClusterFacts.of(policy)):
+        print(text, end="", file=sys.stderr if aside else sys.stdout)
     return worst
 
 
-def target(name: str, policy_name: str | None, sources: Sequence[str]) -> Policy:
+def target(name: str, policy_name: str | None, sources: Sequence[str], *, shared: bool = False) -> Policy:
     """Return the policy of a translation: the backend, its parameters and the cards, and nothing else.
 
-    Raises PolicyError where the policy cannot be read, UsageError where source and target are one.
+    ``shared`` has the pods of a workload share a claim. Raises PolicyError where the policy cannot be read,
+    TranslateUsageError where source and target are one, or other backends than dra are to have claims.
     """
     if name in sources:
         raise TranslateUsageError(f"--from {name} and --to {name} are the same")
+    if shared and name != "dra":
+        raise TranslateUsageError(f"--claims cannot be combined with --to {name}: only dra has claims")
     value = loader.load(policy_name or ("default" if name == "exclusive" else name)).spec
     backend: dict[str, Any] = dict(value.get("backend") or {})
     if backend.get("name") != name:
         backend = {"name": name}
     if name == "dra":
-        backend = {"template": "gpu", **backend, "templatePerRequest": True}
+        backend = {"template": "gpu", **backend, "templatePerRequest": True, "sharedClaims": shared}
     kept = {key: value[key] for key in ("cluster", "resources", "schedulerName") if key in value}
     return Policy(
         "translate",
@@ -108,23 +124,47 @@ def target(name: str, policy_name: str | None, sources: Sequence[str]) -> Policy
     )
 
 
-def template_text(name: str, request: GpuShare) -> str:
-    """Return a ResourceClaimTemplate for a kind of request, as a YAML document."""
-    import yaml  # noqa: PLC0415 - the whole of it, for one backend
-
-    comment = "# Needs Kubernetes 1.34 or newer with NVIDIA's DRA driver; create it in each namespace that uses GPUs.\n"
-    body: str = yaml.safe_dump(dra.template(name, request), sort_keys=False, width=120)
-    return f"---\n{comment}{body}"
-
-
 class _Found:
-    """What came up on the way: the templates that are needed, by name, and whether any document is YAML."""
+    """What came up on the way: what claims are made from, and whether any document is YAML.
 
-    __slots__ = ("in_yaml", "templates")
+    ``templates`` are by name; ``claims`` by namespace and name, each with how many containers share it.
+    """
+
+    __slots__ = ("claims", "in_yaml", "templates")
 
     def __init__(self) -> None:
         self.templates: dict[str, GpuShare] = {}
+        self.claims: dict[tuple[str, str], tuple[GpuShare, int]] = {}
         self.in_yaml = False
+
+    def note(self, workload: Workload, pod: Pod, translations: Sequence[ContainerRequest]) -> None:
+        """Note what the claims of a pod are made from: the requests of all who share one are added up."""
+        for asked in translations:
+            emission = asked.emission
+            for template in emission.claims.values() if emission is not None else ():
+                if emission is None or not emission.shared:
+                    self.templates[template] = asked.request
+                    continue
+                key = (workload.ref.namespace or "", dra_shared.claim_name(workload, template))
+                users = self.claims.get(key, (asked.request, 0))[1]
+                self.claims[key] = (asked.request, users + (dra_shared.pods_of(pod) or 0))
+
+    def texts(self, facts: ClusterFacts) -> Iterator[str]:
+        """Yield each template and each claim, in the order of their names, as a YAML document."""
+        for name, request in sorted(self.templates.items()):
+            yield _text([*dra.comments(request, facts), _TEMPLATE], dra.template(name, request, facts))
+        for (namespace, name), (request, users) in sorted(self.claims.items()):
+            shared = f"Shared by {users} containers, at most: each of them is given" if users > 1 else "Gives"
+            comments = dra.comments(request, facts)
+            made = dra.claim(name, namespace or None, request, max(users, 1), facts)
+            yield _text([f"{shared} {comments[0]}", *comments[1:]], made)
+
+
+def _text(comments: Sequence[str], made: dict[str, Any]) -> str:
+    import yaml  # noqa: PLC0415 - the whole of it, for one backend
+
+    body: str = yaml.safe_dump(made, sort_keys=False, width=120)
+    return "".join(["---\n", *(f"# {comment}\n" for comment in comments), body])
 
 
 class _Translation(mutate.File):
@@ -139,23 +179,33 @@ class _Translation(mutate.File):
     def _operations(self, document: Document) -> Sequence[Operation]:
         self._found.in_yaml |= not document.is_json
         operations = super()._operations(document)
-        for workload in workloads.read(document.object, self._engine.policy):
+        for workload in self._engine.read(document.object):
+            self._mention_unseen(workload)
             for pod, plan in backend_plan.of_pods(workload, self._engine.policy):
                 if plan.translatable and plan.translations:
-                    self._note(plan.translations)
+                    self._found.note(workload, pod, plan.translations)
                     self._mention(plan.backend.scheduler, as_str(pod.spec.get("schedulerName")))
         return operations
+
+    def _mention_unseen(self, workload: Workload) -> None:
+        """Say which claims stay because nobody knows what they give: it may be a GPU."""
+        if self._engine.policy.backend.name == "dra":
+            return
+        unseen = {claim.source_name for pod in workload.pods for claim in pod.claims.claims if claim.gpu is None}
+        if unseen and workload.ref.name is not None:
+            what = ", ".join(format_value(name) for name in sorted(unseen)[:_MOST_NAMED])
+            more = f" and {len(unseen) - _MOST_NAMED} more" if len(unseen) > _MOST_NAMED else ""
+            message = f"claims of {what}{more} stay: what they are made from is not among the inputs"
+            print(
+                f"{printed(self._source.name)}: {workload.kind} {escape(workload.ref.name[:63])}: {message}",
+                file=sys.stderr,
+            )
 
     def _mention(self, wanted: str | None, value: str) -> None:
         """Say where a pod keeps the scheduler of the system that it leaves."""
         if wanted is None and self._engine.policy.scheduler_name is None and value in _SCHEDULERS:
             message = "the target does not set it; remove it if this cluster does not run that scheduler"
             print(f"{printed(self._source.name)}: schedulerName: {value} stays: {message}", file=sys.stderr)
-
-    def _note(self, translations: Sequence[Any]) -> None:
-        for asked in translations:
-            for template in asked.emission.claims.values():
-                self._found.templates[template] = asked.request
 
     def _denies(self, finding: Finding) -> bool:
         return finding.action == "deny" or finding.rule == "GPU101"

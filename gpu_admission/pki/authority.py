@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -176,6 +177,7 @@ def describe_validity(certificate: x509.Certificate, at: datetime) -> str:
     return f"valid until {certificate.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC"
 
 
+@lru_cache(maxsize=64)  # the same few certificates are looked at every three seconds, and neither can change
 def issued(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     """Tell whether one certificate's name and signature come from another's subject and key."""
     try:

@@ -7,8 +7,10 @@ This class is what the program works with. A policy file is read, checked and ex
 from __future__ import annotations
 
 from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
+from gpu_admission.core.record import record
 from gpu_admission.workloads import resources
 
+from .claim_facts import ClaimFacts
 from .exemptions import Exemptions, NamePatterns
 from .guardrails import Guardrails
 
@@ -35,24 +37,20 @@ _MOST, _LONGEST = 4096, 128
 _MISS = object()
 
 
+@record
 class BackendChoice:
     """The sharing backend an administrator chose: its name and its parameters as the policy file gives them."""
 
-    __slots__ = ("name", "parameters")
-
-    def __init__(self, name: str, parameters: Mapping[str, Any]) -> None:
-        self.name = name
-        self.parameters = parameters
+    name: str
+    parameters: Mapping[str, Any]
 
 
+@record
 class Setting:
     """What a policy says of one rule; ``action`` None leaves it to the rule's severity."""
 
-    __slots__ = ("action", "fix")
-
-    def __init__(self, action: Action | None = None, *, fix: bool = True) -> None:
-        self.action: Action | None = action
-        self.fix = fix
+    action: Action | None = None
+    fix: bool = True
 
 
 _UNSET = Setting()
@@ -69,6 +67,7 @@ class Policy:
         "_classified",
         "backend",
         "cards",
+        "claims",
         "exempt",
         "extra",
         "guardrails",
@@ -102,7 +101,10 @@ class Policy:
         self.runtime_class: str | None = spec.get("runtimeClassName")
         self.visible_devices: Mapping[str, Any] = spec.get("visibleDevices") or {}
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
-        self.cards: tuple[Mapping[str, Any], ...] = tuple((spec.get("cluster") or {}).get("cards") or ())
+        cluster = spec.get("cluster") or {}
+        self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
+        of_claims = self.backend.parameters if self.backend.name == "dra" else None
+        self.claims = ClaimFacts(cluster.get("claims"), of_claims)
         self.exempt = Exemptions(spec.get("exempt"))
         self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
@@ -155,10 +157,17 @@ class Policy:
         """Return what a resource name stands for under this policy, or None where it is no GPU."""
         known = self._classified.get(name, _MISS)
         if known is _MISS:
-            known = resources.extra(name) if name in self.extra else resources.classify(name)
+            known = resources.extra(name) if name in self.extra else resources.classify(name) or self._of_class(name)
             if len(self._classified) < _MOST and len(name) <= _LONGEST:
                 self._classified[name] = known
         return known  # type: ignore[return-value]  # the miss was replaced above
+
+    def _of_class(self, name: str) -> Resource | None:
+        """Return what the resource of a device class is that only the policy says to be a GPU's."""
+        class_name = name.removeprefix(resources.CLASS_PREFIX)
+        if class_name == name or not self.claims.classes.match(class_name):
+            return None
+        return resources.Resource(name, "any", resources.CLASS_SYSTEM, "device", "exclusive")
 
 
 def _setting(value: Any) -> Setting:

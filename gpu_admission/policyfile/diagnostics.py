@@ -1,4 +1,4 @@
-"""What is wrong with a policy file, said so that its author can mend it."""
+"""What is wrong with a policy file, so that its author can correct it."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ _WANTED = {
     "int_type": "a whole number",
     "list_type": "a list",
     "model_type": "a mapping",
-    "string_type": "text",
-}  # by pydantic's name of the error; its own words speak of Python
+    "string_type": "a string",
+}  # by pydantic's name of the error; its own message speaks of Python
 _LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
 
 
 def explain(errors: list[Any], document: object) -> list[Mistake]:
-    """Return pydantic's errors as mistakes: where, and in words that name what was written and what is valid."""
+    """Return pydantic's errors as mistakes: where, naming what was written and what is valid."""
     mistakes: dict[Mistake, None] = {}
     found = [(_place(document, error["loc"]), error) for error in errors]
     for place, error in found:
@@ -68,20 +68,21 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     if kind == "extra_forbidden":
         word = str(place[-1])
         return f"unknown key {word!r}{did_you_mean(word, schema.words(error['loc'][:-1]))}"
-    if place[:2] == ("spec", "rules") and len(place) == 3 and "there is no rule" in str(error["msg"]):
+    if kind == schema.UNKNOWN_RULE:
         return _unknown_rule(str(place[2]))
     if kind == "missing":
         return f"the key {error['loc'][-1]!r} is missing"
     if kind == "literal_error":
-        return f"{format_value(value)} is not valid here{_nearest_literal(value, error)}"
+        return f"{format_value(value)} is not valid here{did_you_mean(str(value), schema.choices(error['loc']))}"
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = as_dict(value).get("name")
         return f"there is no backend {format_value(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
-    message = str(error["msg"]).removeprefix("Value error, ")
-    if kind != "value_error":
-        message = f"{_WANTED[kind]} is expected here" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
-        message += f", not {format_value(value)}"
-    return message
+    return str(error["ctx"]["error"]) if kind == "value_error" else _mismatch(kind, str(error["msg"]), value)
+
+
+def _mismatch(kind: str, message: str, value: object) -> str:
+    message = f"expected {_WANTED[kind]}" if kind in _WANTED else f"{message[:1].lower()}{message[1:]}"
+    return f"{message}, got {format_value(value)}"
 
 
 def _unknown_rule(word: str) -> str:
@@ -89,11 +90,6 @@ def _unknown_rule(word: str) -> str:
     if named is not None:
         return f"name rules by their ID{suggestion(named.id)}"
     return f"there is no rule {word!r}{did_you_mean(word, schema.words(('spec', 'rules')))}"
-
-
-def _nearest_literal(value: object, error: dict[str, Any]) -> str:
-    expected = [word.strip(" '") for word in error["ctx"]["expected"].replace(" or ", ", ").split(",")]
-    return did_you_mean(str(value), expected)
 
 
 def facts(document: object) -> list[Mistake]:

@@ -6,9 +6,10 @@ are checked by the tests. ``policies/policy.schema.json`` is generated from ``Po
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_origin
 
 from pydantic import BaseModel, BeforeValidator, Field, JsonValue, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
@@ -19,6 +20,8 @@ from gpu_admission.workloads import resources
 from .guardrails_schema import STRICT, GuardrailsSection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from gpu_admission.backends.base import Backend as SharingBackend
     from gpu_admission.backends.parameter import Parameter
     from gpu_admission.engine.rule import Rule
@@ -42,9 +45,12 @@ Action = Annotated[
 ]
 
 
+UNKNOWN_RULE = "unknown_rule"  # the type of pydantic's error
+
+
 def _rule_id(value: str) -> str:
     if value not in rules.BY_ID:
-        raise ValueError(f"there is no rule {value!r}")
+        raise PydanticCustomError(UNKNOWN_RULE, "there is no rule of this ID")
     return value
 
 
@@ -114,6 +120,8 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
 
 BACKENDS = (*registry.NAMES, PER_POD)
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     Backend = BaseModel
 else:
     Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
@@ -191,10 +199,25 @@ class Card(_Model):
     )
 
 
+class Claims(_Model):
+    """Which resource claims give GPUs, where what they name is not seen (admission sees each object alone)."""
+
+    templates: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of ResourceClaimTemplates, or shell patterns of names (gpu-*)"
+    )
+    claims: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of ResourceClaims, or shell patterns of names"
+    )
+    classes: list[Annotated[str, Field(min_length=1)]] = Field(
+        [], description="names of DeviceClasses besides those that drivers ship, or shell patterns of names"
+    )
+
+
 class Cluster(_Model):
     """Facts about the cluster; a rule that needs one that is missing stays silent."""
 
     cards: list[Card] = []
+    claims: Claims | None = None
 
 
 class Match(_Model):
@@ -276,10 +299,12 @@ def words(location: tuple[str | int, ...]) -> list[str]:
     """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
     if location == ("spec", "rules"):
         return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
-    model: Any = PolicyFile
-    for token in location:
-        model = _inside(model, token)
-    return sorted({name for found in _models(model) for name in _keys(found)})
+    return sorted({name for found in _models(_at(location)) for name in _keys(found)})
+
+
+def choices(location: tuple[str | int, ...]) -> list[str]:
+    """Return the values that are valid at a place where only some are, in the order of the schema."""
+    return list(dict.fromkeys(_literals(_at(location))))
 
 
 def rule_named(name: str) -> Rule | None:
@@ -289,6 +314,24 @@ def rule_named(name: str) -> Rule | None:
 
 def _keys(model: type[BaseModel]) -> list[str]:
     return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _at(location: tuple[str | int, ...]) -> Any:
+    """Return the annotation at pydantic's location of an error."""
+    annotation: Any = PolicyFile
+    for token in location:
+        annotation = _inside(annotation, token)
+    return annotation
+
+
+def _literals(annotation: Any) -> Iterator[str]:
+    """Yield the values of every Literal that an annotation mentions outside of models."""
+    inner = annotation if isinstance(annotation, tuple) else getattr(annotation, "__args__", ())
+    for item in inner:
+        if get_origin(annotation) is Literal:
+            yield str(item)
+        else:
+            yield from _literals(item)
 
 
 def _inside(annotation: Any, token: str | int) -> Any:

@@ -67,14 +67,15 @@ def _variables(reads: Reads) -> str:
     tests = [_with_values({name: reads.variables[name] for name in reads.variables if name not in reads.unless})]
     for name, others in sorted(reads.unless.items()):
         alone = _with_values({name: reads.variables[name]})
-        tests.append(f"n.exists(e, {alone}) && !({_is_set(others)})")
+        tests.append(f"n.exists(e, {alone}) && !({is_set(others)})")
     tests[0] = f"n.exists(e, {tests[0]})" if tests[0] else "false"
-    named = f"c.env.filter(e, {_named(reads.variables)})"
+    named = f"c.env.filter(e, {names_one_of(reads.variables)})"
     looked = f"[{named}].exists(n, n.size() > {MOST_VARIABLES} || {group(tests)})"
     return f"(c.env.size() > {MOST} || {named}.size() > 0 && {looked})"
 
 
-def _named(variables: Mapping[str, object]) -> str:
+def names_one_of(variables: Mapping[str, object]) -> str:
+    """Return the condition that a variable ``e`` is one of these, or of one of these families."""
     exact = f"e.name in {texts(sorted(name for name in variables if not name.endswith(patterns.STAR)))}"
     families = sorted(name[:-1] for name in variables if name.endswith(patterns.STAR))
     begun = group([f"e.name.startsWith({text(name)})" for name in families]) if families else ""
@@ -95,7 +96,7 @@ def _with_values(variables: Mapping[str, frozenset[str]]) -> str:
     return group(tests) if tests else ""
 
 
-def _is_set(others: Mapping[str, bool]) -> str:
+def is_set(others: Mapping[str, bool]) -> str:
     """Return the condition that ``env`` sets one of the variables, which must not be empty where that is asked."""
     plain = sorted(name for name, filled in others.items() if not filled)
     tests = [f"c.env.exists(x, x.name in {texts(plain)})"] * bool(plain)

@@ -1,4 +1,4 @@
-"""Patterns of names in the words of RE2, which CEL's ``matches`` reads: the same pieces that the policy compares."""
+"""Patterns of names in the syntax of RE2, which CEL's ``matches`` reads: the same pieces that the policy compares."""
 
 from __future__ import annotations
 

@@ -14,9 +14,10 @@ from .regex_trie import alternatives, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
 
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
@@ -31,7 +32,7 @@ def names(policy: Policy) -> list[str]:
 
 def shapes() -> str:
     """Return an expression for the names that are known by their shape."""
-    return f"^({'|'.join(resources.patterns())})$"
+    return _any_shape(resources.patterns())
 
 
 def like_mig() -> str:
@@ -41,7 +42,7 @@ def like_mig() -> str:
 
 def shape_domains() -> list[str]:
     """Return the domains of the names that are known by their shape."""
-    return sorted({shape.partition("/")[0].replace("\\", "") for shape in resources.patterns()})
+    return sorted(set(map(_domain, resources.patterns())))
 
 
 def known(policy: Policy, name: str) -> str:
@@ -49,12 +50,50 @@ def known(policy: Policy, name: str) -> str:
 
     The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
     """
+    return any_of([which(policy, name), f"{name}.matches({pattern(like_mig())})"])
+
+
+def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = None) -> str:
+    """Return the condition that ``name`` is a GPU resource of which something holds, as ``Policy.classify`` tells it.
+
+    The condition is ``false`` where it holds of none. Of names that are known by their shape the first one that
+    matches counts: a shape before it, of which the same does not hold, is left out.
+    """
+    judged = [(each, policy.classify(each)) for each in names(policy)]
+    known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
+    own = [each for each in policy.extra if each not in known]
+    wanted: list[str] = []
+    before: list[str] = []
+    for shape, found in resources.shapes():
+        if holds is None or holds(found):
+            wanted.append(shape)
+        else:
+            before.append(shape)
+    tests = [f"{name} in {texts(known)}"] * bool(known)
+    if wanted:
+        others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]
+        tests.append(_of_shape(name, wanted, others, own))
+    return any_of(tests) or "false"
+
+
+def _of_shape(name: str, wanted: list[str], others: list[str], own: list[str]) -> str:
     domain = f"{name}.substring(0, {name}.indexOf('/'))"
-    return any_of([
-        f"{name} in {texts(names(policy))}",
-        f"({name}.contains('/') && {domain} in {texts(shape_domains())} && {name}.matches({pattern(shapes())}))",
-        f"{name}.matches({pattern(like_mig())})",
-    ])  # fmt: skip
+    tests = [
+        f"{name}.contains('/')",
+        f"{domain} in {texts(sorted(set(map(_domain, wanted))))}",
+        f"{name}.matches({pattern(_any_shape(wanted))})",
+        *[f"!{name}.matches({pattern(_any_shape(others))})"] * bool(others),
+        *[f"!({name} in {texts(own)})"] * bool(own),
+    ]
+    return f"({' && '.join(tests)})"
+
+
+def _any_shape(expressions: Iterable[str]) -> str:
+    return f"^({'|'.join(expressions)})$"
+
+
+def _domain(shape: str) -> str:
+    return shape.partition("/")[0].replace("\\", "")
 
 
 def known_or_near(policy: Policy, name: str) -> str:
@@ -62,12 +101,32 @@ def known_or_near(policy: Policy, name: str) -> str:
     half = half_in(name, [each.partition("/") for each in names(policy)])
     return any_of([
         known(policy, name),
+        *_respelt(policy, name),
+        f"({half} && {name}.matches({pattern(half_right(policy))}))",
+    ])  # fmt: skip
+
+
+def resembles(policy: Policy, name: str) -> str:
+    """Return the condition that ``name``, which is no GPU's, nearly is one; slips in its domain are not seen.
+
+    Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
+    """
+    domains = sorted({each.partition("/")[0] for each in names(policy)})
+    domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
+    return any_of([
+        f"{name}.matches({pattern(like_mig())})",
+        *_respelt(policy, name),
+        f"({domain} && {name}.matches({pattern(half_right(policy, domains=False))}))",
+    ])  # fmt: skip
+
+
+def _respelt(policy: Policy, name: str) -> list[str]:
+    return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
         f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.respellings(policy.extra)))})",
         f"{name} == {text(resource_typos.REMOVED)}",
-        f"({half} && {name}.matches({pattern(half_right(policy))}))",
-    ])  # fmt: skip
+    ]
 
 
 def squashed(name: str) -> str:
@@ -89,15 +148,18 @@ def without_s(name: str) -> str:
     return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
 
 
-def half_right(policy: Policy) -> str:
-    """Return an expression for names of which one half is a known one's and the other nearly is."""
+def half_right(policy: Policy, *, domains: bool = True) -> str:
+    """Return an expression for names of which one half is a known one's and the other nearly is.
+
+    ``domains`` tells whether the other half may be the domain.
+    """
     found = []
     for domain, its in sorted(_halves(policy).items()):
         near = [typo_patterns.near(rest, resource_typos.LONGEST_SHORT_REST + 1) for rest in sorted(its)]
         found.append(f"{_exactly([domain])}/({'|'.join(near)})")
-        found.append(
-            f"({typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1, digits=True)})/{_exactly(its)}"
-        )
+        if domains:
+            nearly = typo_patterns.near(domain, resource_typos.LONGEST_SHORT_DOMAIN + 1, digits=True)
+            found.append(f"({nearly})/{_exactly(its)}")
     return f"^({'|'.join(found)})$"
 
 

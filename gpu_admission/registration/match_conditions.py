@@ -46,18 +46,30 @@ def not_exempt(policies: Sequence[Policy], left_out: Collection[str]) -> str:
     namespaceSelector leaves out (``left_out``) need no mention. Raises ValueError where there are more entries than
     the API server could compare.
     """
-    choices: list[str] = []
-    earlier: list[str] = []
-    for policy in policies:
-        here = [_is(_NAMESPACE, policy.match.patterns)] if policy.match else []
-        choices.append(" &&\n".join([*earlier, *(f"({each})" for each in here), *_not_exempt(policy, left_out)]))
-        if not here:
-            break  # it judges wherever none before it does: the rest never do
-        earlier += [f"!({each})" for each in here]
+    # One that is for every namespace judges wherever none before it does: the rest never do.
+    last = next((number for number, policy in enumerate(policies) if not policy.match), len(policies) - 1)
+    choices = [judging(policies, number, left_out) for number in range(last + 1)]
     expression = choices[0] if len(choices) == 1 else any_of(f"({each})" for each in choices)
+    _require_few_of(policies, expression)
+    return expression
+
+
+def judging(policies: Sequence[Policy], number: int, left_out: Collection[str]) -> str:
+    """Return the condition that one of the policies judges here and exempts nobody; empty for always.
+
+    Those before it must be for some namespaces only. Raises ValueError as ``not_exempt`` does.
+    """
+    earlier = [f"!({_is(_NAMESPACE, policy.match.patterns)})" for policy in policies[:number]]
+    policy = policies[number]
+    here = [f"({_is(_NAMESPACE, policy.match.patterns)})"] * bool(policy.match)
+    expression = " &&\n".join([*earlier, *here, *_not_exempt(policy, left_out)])
+    _require_few_of(policies, expression)
+    return expression
+
+
+def _require_few_of(policies: Sequence[Policy], expression: str) -> None:
     entries = [len(p.exempt.users.patterns + p.exempt.namespaces.patterns + p.match.patterns) for p in policies]
     require_few(sum(entries), len(expression))
-    return expression
 
 
 def _not_exempt(policy: Policy, left_out: Collection[str]) -> list[str]:

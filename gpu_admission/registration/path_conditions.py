@@ -1,4 +1,4 @@
-"""Conditions on a pod's volumes: host paths in every spelling that ``rules.hostpaths`` sees through, and mounts.
+"""Conditions on a pod's volumes: host paths in every spelling that ``rules.host_paths`` sees through, and mounts.
 
 Most pods have no volume that could matter; they are told by the sources of their volumes alone. An expression for
 paths is long, and costs by its length: a path is compared with it only where it has what no spelling can do without.
@@ -47,45 +47,46 @@ def _order(sources: frozenset[str]) -> list[str]:
 def _host_paths(reads: Reads) -> Iterator[str]:
     path = "v.hostPath.path"
     if reads.host_paths:
-        cheap = f"has(v.hostPath) && ({path}.size() > {LONGEST} || {_may_lead(path, reads.host_paths)})"
-        yield few("r", "v", cheap, _leads(path, _below(reads.host_paths)), MOST_PATHS)
+        cheap = f"has(v.hostPath) && ({path}.size() > {LONGEST} || {may_lead(path, reads.host_paths)})"
+        yield few("r", "v", cheap, leads_to(path, below(reads.host_paths)), MOST_PATHS)
     if reads.host_parents:
-        yield few("r", "v", "has(v.hostPath)", _leads(path, f"^{host_paths.above()}"), MOST_PATHS)
+        yield few("r", "v", "has(v.hostPath)", leads_to(path, f"^{host_paths.above()}"), MOST_PATHS)
 
 
 def _mounts(reads: Reads, containers: str) -> Iterator[str]:
     tests = []
     if reads.mounts:
         (word,) = {path.rstrip("*").rpartition("/")[2] for path in reads.mounts}
-        place = _leads("m.mountPath", rf"{_below(reads.mounts)}|(^|/)\.\.(/|$)")
+        place = leads_to("m.mountPath", rf"{below(reads.mounts)}|(^|/)\.\.(/|$)")
         cheap = f"m.mountPath.contains({text(word)})"
         tests.append(few("c.volumeMounts", "m", cheap, f"{place} && r.exists(v, v.name == m.name)", MOST_PATHS))
     if reads.sub_paths:
         tests.append(
             "r.exists(v, has(v.hostPath)) && "
-            + few("c.volumeMounts", "m", "has(m.subPath) || has(m.subPathExpr)", _sub_path(reads), MOST_PATHS)
+            + few("c.volumeMounts", "m", "has(m.subPath) || has(m.subPathExpr)", sub_path(reads), MOST_PATHS)
         )
     if tests:
         yield f"{containers}.exists(c, has(c.volumeMounts) && {group(tests)})"
 
 
-def _sub_path(reads: Reads) -> str:
+def sub_path(reads: Reads) -> str:
     """Return the condition that a mount ``m`` of a hostPath leads to one of the places by its sub-path.
 
     Where that depends on variables, every folder above devices counts.
     """
     joined = "[v.hostPath.path + '/' + m.?subPath.orValue(m.?subPathExpr.orValue(''))]"
-    leads = f"{joined}.exists(p, {_may_lead('p', reads.sub_paths)} && {_leads('p', _below(reads.sub_paths))})"
+    leads = f"{joined}.exists(p, {may_lead('p', reads.sub_paths)} && {leads_to('p', below(reads.sub_paths))})"
     above = f"^{host_paths.folders(host_paths.SUB_PATH_PARENTS)}"
-    open_ended = f"(m.?subPathExpr.orValue('').contains('$') && {_leads('v.hostPath.path', above)})"
+    open_ended = f"(m.?subPathExpr.orValue('').contains('$') && {leads_to('v.hostPath.path', above)})"
     return f"r.exists(v, v.name == m.name && has(v.hostPath) && ({open_ended} || {leads}))"
 
 
-def _leads(path: str, expression: str) -> str:
+def leads_to(path: str, expression: str) -> str:
+    """Return the condition that a path matches an expression, or is too long to be compared."""
     return f"({path}.size() > {LONGEST} || {path}.matches({pattern(expression)}))"
 
 
-def _may_lead(path: str, places: frozenset[str]) -> str:
+def may_lead(path: str, places: frozenset[str]) -> str:
     """Return a cheap condition that every spelling of the places meets: their plain text, or what is odd in a path."""
     by_first: dict[str, list[str]] = {}
     for place in sorted(places):
@@ -95,6 +96,6 @@ def _may_lead(path: str, places: frozenset[str]) -> str:
     return group([*tests, *[f"{path}.contains('/proc/')"] * ("/proc/" not in known), f"!{path}.startsWith('/')"])
 
 
-def _below(places: Collection[str]) -> str:
+def below(places: Collection[str]) -> str:
     """Return an expression for the spellings of places and of what is below them."""
     return f"^{host_paths.ROOT_LINKS}{host_paths.any_spelling(places)}"

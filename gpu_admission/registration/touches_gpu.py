@@ -15,7 +15,7 @@ from gpu_admission.engine.rule import POD
 from gpu_admission.rules import declared_reads, tolerations
 from gpu_admission.workloads import resources
 
-from . import container_conditions, gpu_names, path_conditions, patterns, typo_patterns
+from . import claim_conditions, container_conditions, gpu_names, path_conditions, patterns, typo_patterns
 from .cel_literals import any_of, group, indent, pattern, text, texts
 from .scans import few, found
 
@@ -55,6 +55,11 @@ def at_mutation(policy: Policy, spec: str, metadata: str) -> str:
     What else the rules say of it they say when it is validated: that is less to look at.
     """
     return _any(policy, declared_reads.at_mutation(policy), spec, metadata, POD)
+
+
+def of_reads(policy: Policy, declared: list[Reads], spec: str, metadata: str) -> str:
+    """Return the condition under which a Pod has any of these markers, or names a GPU."""
+    return _any(policy, declared, spec, metadata, POD)
 
 
 def _any(policy: Policy, declared: list[Reads], spec: str, metadata: str, sight: str) -> str:
@@ -100,6 +105,10 @@ def _spec(policy: Policy, reads: Reads, spec: str, sight: str) -> Iterator[str]:
     if reads.runtime_classes:
         yield f"{spec}.?runtimeClassName.orValue('') in {texts(sorted(reads.runtime_classes))}"
     yield from path_conditions.of_volumes(reads, f"{spec}.?volumes.orValue([])", _containers(spec))
+    if not reads.beside:
+        yield from claim_conditions.of_pod(policy, spec)
+    if reads.claims:
+        yield claim_conditions.of_template(spec, _containers(spec))
     yield from _tolerations(policy, reads, spec)
     if reads.node_selector:
         yield few(

@@ -84,7 +84,7 @@ def taints(keys: Iterable[str]) -> str:
 
 
 def _slip(word: str, first: int = 0) -> str:
-    """Return an expression for a letter too many, missing, swapped, or in words of five and more another one.
+    """Return an expression for a letter too many, missing, swapped, or in words of five letters and more another one.
 
     ``first`` is the place from which on letters can be wrong.
     """

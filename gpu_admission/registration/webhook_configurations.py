@@ -248,9 +248,14 @@ def _client(options: RegistrationOptions, endpoint: str) -> dict[str, Any]:
 
 def _elsewhere(policies: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
     """Return the selector of the namespaces that are not left out by name. Raises ValueError for too many names."""
-    left_out = sorted(_left_out(policies, options))
-    match_conditions.require_few(len(left_out), sum(map(len, left_out)))
-    return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": left_out}]}
+    return other_namespaces(_left_out(policies, options))
+
+
+def other_namespaces(left_out: Iterable[str]) -> dict[str, Any]:
+    """Return the selector of all namespaces but these. Raises ValueError for too many names."""
+    names = sorted(left_out)
+    match_conditions.require_few(len(names), sum(map(len, names)))
+    return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": names}]}
 
 
 def _left_out(policies: Sequence[Policy], options: RegistrationOptions) -> set[str]:

@@ -86,15 +86,13 @@ class Location:
         return (self.file, self.document, self.line or 0, self.column or 0)
 
 
+@record(frozen=False)
 class LocatedFinding:
     """A finding and its place; ``suppressed`` holds the author's reason where a suppression hides it."""
 
-    __slots__ = ("finding", "place", "suppressed")
-
-    def __init__(self, finding: Finding, place: Location, suppressed: str | None = None) -> None:
-        self.finding = finding
-        self.place = place
-        self.suppressed = suppressed
+    finding: Finding
+    place: Location
+    suppressed: str | None = None
 
     def sort_key(self) -> tuple[Any, ...]:
         """Order by place, then by the finding itself."""

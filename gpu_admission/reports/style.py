@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 _COLOURS = {"error": "31", "warning": "33", "info": "36"}
 
 
+@record
 class Style:
     """Wraps text in ANSI codes, or does not."""
 
-    __slots__ = ("colour",)
-
-    def __init__(self, *, colour: bool = False) -> None:
-        self.colour = colour
+    colour: bool = False
 
     def _wrap(self, code: str, text: str) -> str:
         return f"\x1b[{code}m{text}\x1b[0m" if self.colour else text

@@ -2,6 +2,25 @@
 
 from __future__ import annotations
 
+from .claims import (
+    gpu401_misplaced_claim,
+    gpu402_claim_source,
+    gpu403_unknown_claim,
+    gpu404_unknown_claim_request,
+    gpu405_unused_claim,
+    gpu406_claim_shape,
+    gpu407_device_count,
+    gpu408_claim_version,
+    gpu409_device_class,
+    gpu410_device_selector,
+    gpu411_driver_configuration,
+    gpu412_gpu_and_claim,
+    gpu413_shared_claim,
+    gpu414_admin_access,
+    gpu415_compute_domain_channel,
+    gpu416_class_quota,
+    gpu417_duplicate_claim,
+)
 from .guardrails import (
     gpu501_memory_and_cpu_request,
     gpu502_shared_memory,
@@ -66,7 +85,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
 
-# 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 5xx guardrails
+# 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 4xx claims, 5xx guardrails
 ALL: tuple[Rule, ...] = (
     gpu001_request_without_limit.RULE,
     gpu002_request_differs_from_limit.RULE,
@@ -110,6 +129,23 @@ ALL: tuple[Rule, ...] = (
     gpu308_isolation_switch.RULE,
     gpu309_host_namespace_mps.RULE,
     gpu310_unjudged_env_from.RULE,
+    gpu401_misplaced_claim.RULE,
+    gpu402_claim_source.RULE,
+    gpu403_unknown_claim.RULE,
+    gpu404_unknown_claim_request.RULE,
+    gpu405_unused_claim.RULE,
+    gpu406_claim_shape.RULE,
+    gpu407_device_count.RULE,
+    gpu408_claim_version.RULE,
+    gpu409_device_class.RULE,
+    gpu410_device_selector.RULE,
+    gpu411_driver_configuration.RULE,
+    gpu412_gpu_and_claim.RULE,
+    gpu413_shared_claim.RULE,
+    gpu414_admin_access.RULE,
+    gpu415_compute_domain_channel.RULE,
+    gpu416_class_quota.RULE,
+    gpu417_duplicate_claim.RULE,
     gpu501_memory_and_cpu_request.RULE,
     gpu502_shared_memory.RULE,
     gpu503_job_time_limit.RULE,

@@ -55,7 +55,12 @@ def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
         value = asked_by_annotation(pod, policy)
         if any(common.unfilled(workload, each) for each in (*value, *value.values())):
             return None  # amounts of resources are passed over by the rules that know them
-    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, _labels_of_owner(workload))
+    if policy.backend.parameters.get("sharedClaims"):
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+
+        dra_shared.note(workload, pod)
+    labels = _labels_of_owner(workload)
+    plan = plans.work_out(pod, pod.metadata if place else {}, place, policy, labels, workload.claim_index)
     return plan if plan.asked or plan.rejections else None
 
 
@@ -79,6 +84,8 @@ def _is_plain(pod: Pod, policy: Policy) -> bool:
     plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
     if policy.scheduler_name or "translateFrom" in policy.spec:
         plain = ()
+    if pod.claims.gpu and "translateFrom" in policy.spec:
+        return False
     for container in pod.containers:
         gpus = container.gpus
         if gpus and not (len(gpus) == 1 and _is_plain_request(gpus[0], plain)):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, format_value, is_one_of, is_placeholder
-from gpu_admission.workloads import kinds
+from gpu_admission.workloads import kinds, resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
@@ -37,17 +38,32 @@ def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 
 def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    asked = {gpu.resource.vendor for gpu in pod.gpus if gpu.wants_gpu}
+    asked = {vendor_of(gpu.resource, policy) for gpu in pod.gpus if gpu.wants_gpu}
     if pod.shared_container is not None:
         asked.add("nvidia")
-    if "any" in asked:
-        asked = asked - {"any"} | {backend_vendor(policy)}
-    return frozenset([MAKERS.get(vendor, vendor) for vendor in asked])
+    if pod.claims.gpu:
+        asked |= {_maker(vendor, policy) for vendor in pod.claims.vendors()}
+    return frozenset(asked)
+
+
+def vendor_of(resource: Resource, policy: Policy) -> str:
+    """Return the maker of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
+    return _maker(resource.vendor, policy)
+
+
+def _maker(vendor: str, policy: Policy) -> str:
+    vendor = backend_vendor(policy) if vendor == "any" else vendor
+    return MAKERS.get(vendor, vendor)
 
 
 def backend_vendor(policy: Policy) -> str:
     """Return the maker of the cards that the policy's backend shares."""
-    return as_str(policy.backend.parameters.get("vendor")) or "nvidia"
+    parameters = policy.backend.parameters
+    if not parameters.keys().isdisjoint(("driver", "deviceClass")):
+        from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed
+
+        return dra_drivers.chosen(parameters).vendor
+    return as_str(parameters.get("vendor")) or "nvidia"
 
 
 def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
@@ -129,6 +145,14 @@ def has_room(container: Container, side: Literal["limits", "requests"]) -> bool:
 def is_typed(workload: Workload) -> bool:
     """Tell whether the table knows the kind: its ``resources`` then are Kubernetes' own, not something alike."""
     return kinds.places(workload.api_version, workload.kind) is not None
+
+
+def is_of_class(gpu: GpuRequest) -> bool:
+    """Tell whether a resource is a device class's by name, whose amounts the API server takes whatever they are.
+
+    Names under ``kubernetes.io`` are none that it checks as extended resources; what no device can meet waits for ever.
+    """
+    return gpu.name.startswith(resources.CLASS_PREFIX)
 
 
 def setting(gpu: GpuRequest, raw: Any, side: str) -> str:

@@ -9,6 +9,8 @@ from . import ALL
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gpu_admission.engine.reads import Reads
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
@@ -19,9 +21,9 @@ def by_rules(policy: Policy, sight: str) -> list[Reads]:
     return reads.union([of_rule(rule, policy) for rule in ALL if _matters(rule, policy, sight)])
 
 
-def at_mutation(policy: Policy) -> list[Reads]:
-    """Return the markers of those Pods that have to be seen before they are validated."""
-    return reads.union([rule.reads_at_mutation for rule in ALL if _matters(rule, policy, POD)])
+def at_mutation(policy: Policy, rules: Iterable[Rule] = ALL) -> list[Reads]:
+    """Return the markers, of these rules, of those Pods that have to be seen before they are validated."""
+    return reads.union([rule.reads_at_mutation for rule in rules if _matters(rule, policy, POD)])
 
 
 def of_rule(rule: Rule, policy: Policy) -> Reads:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.raw import as_dict, as_str, format_value, iter_dicts
+from gpu_admission.core.record import record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,6 +144,7 @@ def _step(value: str, place: int, known: Mapping[str, str | None], *, open_ended
     return (None if open_ended else value[place : close + 1]), close + 1
 
 
+@record
 class OpenSource:
     """An ``envFrom`` that may set variables which the manifest does not show.
 
@@ -150,13 +152,10 @@ class OpenSource:
     can set, the beginning of one that stands for many included. ``source`` is the raw entry.
     """
 
-    __slots__ = ("names", "pointer", "prefix", "source")
-
-    def __init__(self, pointer: Pointer, prefix: str, source: Mapping[str, Any], names: list[str]) -> None:
-        self.pointer = pointer
-        self.prefix = prefix
-        self.source = source
-        self.names = names
+    pointer: Pointer
+    prefix: str
+    source: Mapping[str, Any]
+    names: list[str]
 
     @property
     def label(self) -> str:

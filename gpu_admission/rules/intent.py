@@ -9,6 +9,8 @@ from . import misplaced_resources, resource_rename, visible_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
@@ -17,18 +19,22 @@ if TYPE_CHECKING:
 CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
-_WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
 # Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
-_OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
+OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
     """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
 
-    That is a claim, a name that is misspelt or looks like a GPU's, a resource where Kubernetes does not look for it,
-    or an annotation that no backend reads or can make sense of.
+    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
+    a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
     """
-    if container.resources.get("claims"):
+    if (
+        pod.claims.idle
+        or pod.claims.serve(container) is not False
+        or any(["claims" in each for each in _around(container)])
+    ):
         return CLAIM
     for name in (*container.limits, *container.requests):
         if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
@@ -41,11 +47,16 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     return elsewhere.get(container.pointer) or elsewhere.get(pod.pointer, "")
 
 
+def _around(container: Container) -> tuple[Mapping[str, object], ...]:
+    """Return where claims may stand by mistake."""
+    return container.limits, container.requests, container.spec
+
+
 def _may_be_a_gpus(name: str) -> bool:
     _, _, device = name.lower().partition("/")
-    if "gpu" not in device and any(word in device for word in _OF_NETWORKS):
+    if "gpu" not in device and any(word in device for word in OF_NETWORKS):
         return False
-    return any(word in name.lower() for word in _WORDS)
+    return any(word in name.lower() for word in WORDS)
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:

@@ -6,6 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity as quantities
 from gpu_admission.core.raw import as_dict, iter_dicts
+from gpu_admission.core.record import record
 from gpu_admission.workloads import kinds, resources
 
 from . import common
@@ -27,6 +28,7 @@ _SIDES: tuple[Side, ...] = ("limits", "requests")
 _PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
 
 
+@record(frozen=False)
 class MisplacedResources:
     """GPU resources in a mapping where Kubernetes does not look for them.
 
@@ -35,24 +37,12 @@ class MisplacedResources:
     A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
     """
 
-    __slots__ = ("emptied", "place", "side", "target", "values", "where")
-
-    def __init__(
-        self,
-        place: Pointer,
-        values: Mapping[str, Any],
-        where: str,
-        target: Container | None,
-        *,
-        side: Side = "limits",
-        emptied: Pointer | None = None,
-    ) -> None:
-        self.place = place
-        self.values = values
-        self.where = where
-        self.target = target
-        self.side: Side = side
-        self.emptied = emptied
+    place: Pointer
+    values: Mapping[str, Any]
+    where: str
+    target: Container | None
+    side: Side = "limits"
+    emptied: Pointer | None = None
 
 
 def find(workload: Workload, policy: Policy) -> Iterator[MisplacedResources]:
@@ -172,7 +162,7 @@ def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResour
 
     Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
     """
-    if pod.wants_gpu or pod.spec.get("resourceClaims"):
+    if pod.may_want_gpu:
         return
     for field in ("annotations", "labels"):
         raw_value = as_dict(pod.metadata.get(field))
@@ -189,7 +179,7 @@ def _in_node_selector(pod: Pod, target: Container | None, policy: Policy) -> Ite
     Resource claims and annotations (KAI) may request it as well. Such a card, not that very resource: what the
     request is called may change with the sharing backend (GPU101).
     """
-    if pod.spec.get("resourceClaims"):
+    if pod.claims.gpu or pod.claims.unknown:
         return
     asked = {gpu.resource.vendor for gpu in pod.gpus} | ({"nvidia"} if pod.shared_container is not None else set())
     if "any" in asked:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+from gpu_admission.core.record import record
 
 from . import env_vars, gpu_markers, host_paths
 
@@ -19,6 +20,7 @@ _UNKNOWN = "\0"  # stands in a path for what nobody can tell before the containe
 _LONGEST = 4096  # of a sub-path expression whose variables are looked up
 
 
+@record
 class HostMount:
     """A path of the node that a pod mounts, and what it leads to.
 
@@ -26,17 +28,12 @@ class HostMount:
     there; ``other`` which socket stands there or what of all this lies below it. One of the two is None.
     """
 
-    __slots__ = ("devices", "given", "other", "path", "pointer", "volume")
-
-    def __init__(
-        self, pointer: Pointer, volume: str, given: str, path: str, devices: str | None, other: str | None = None
-    ) -> None:
-        self.pointer = pointer
-        self.volume = volume
-        self.given = given
-        self.path = path
-        self.devices = devices
-        self.other = other
+    pointer: Pointer
+    volume: str
+    given: str
+    path: str
+    devices: str | None
+    other: str | None = None
 
 
 def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:

@@ -10,6 +10,7 @@ from gpu_admission.core import patch, quantity
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
+from gpu_admission.core.record import record
 
 from . import common, resource_rename
 
@@ -40,17 +41,15 @@ _DYNAMO: dict[tuple[str, str], Pointer] = {
 _KEY = "gpu"
 
 
+@record
 class OwnField:
     """An amount of GPUs in a kind's own field: ``place`` is the amount's, ``name_place`` that of the name, if any."""
 
-    __slots__ = ("label", "name", "name_place", "place", "raw")
-
-    def __init__(self, label: str, place: Pointer, raw: Any, name: str, name_place: Pointer | None) -> None:
-        self.label = label
-        self.place = place
-        self.raw = raw
-        self.name = name
-        self.name_place = name_place
+    label: str
+    place: Pointer
+    raw: Any
+    name: str
+    name_place: Pointer | None
 
 
 def find(workload: Workload) -> Iterator[OwnField]:

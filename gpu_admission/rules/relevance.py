@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 STEMS = ("gpu", "nvidia", "cuda", "_visible_devices")
 _ENCODED_STEMS = tuple([stem.encode() for stem in STEMS])
 # Second-level domains that ordinary manifests are full of: with them the whole domain is looked for.
-_COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws"})
+_COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws", "kubernetes"})
 # Words of resource names that say nothing of accelerators.
 _GENERIC = frozenset(
     {"core", "cores", "count", "max", "mem", "memory", "number", "device", "devices", "percentage", "shared"}
@@ -56,7 +56,7 @@ UNDECLARED: dict[str, tuple[frozenset[str], ...]] = {
     "GPU507": (_PRIVILEGED, _CAPABILITIES, _HOST_PATH),
 }
 # A claim names a class of devices, and a pod the claim, neither of which need hold a word of the others.
-_CLAIMS = frozenset({"resourceclaims", "resourceclaim", "resourceclaimtemplate", "deviceclass"})
+_CLAIMS = frozenset({"claims", "resourceclaims", "resourceclaim", "resourceclaimtemplate", "deviceclass"})
 
 _WORD_BREAKS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
 _ESCAPE = rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"  # compiled where a backslash is met
@@ -128,6 +128,8 @@ class Relevance:
         owner = labels[-2] if len(labels) > 1 else domain
         if owner in _COMMON_DOMAINS:
             self.parts.add(f"{domain}/")
+            if name.startswith(resources.CLASS_PREFIX):
+                return  # what follows is a class's name, a domain again
         elif owner and not _is_covered(owner):
             self.words |= set(_split(owner)) - _GENERIC
         if _is_covered(rest):

@@ -70,7 +70,10 @@ def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
                 continue
             if is_placeholder(name) or not ("/" in name or container.whole or common.is_typed(workload)):
                 continue
-            if policy.classify(name) is None or not _is_offered(name, policy):
+            known = policy.classify(name)
+            if known is None and any([gpu.name == name for gpu in container.gpus]):
+                continue  # a device class of the same input stands for it
+            if known is None or not _is_offered(name, policy):
                 yield container, name
 
 

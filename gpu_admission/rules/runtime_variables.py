@@ -6,6 +6,8 @@ alike; the last of these wins. What is written here of a runtime was read in its
 
 from __future__ import annotations
 
+from gpu_admission.core.record import record
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
@@ -16,6 +18,7 @@ _NO_DEVICE = ("", "none", "void")
 SPACES = " \t\n\v\f\r"
 
 
+@record
 class DeviceList:
     """A variable in which a container runtime reads the list of devices to hand to the container.
 
@@ -26,26 +29,13 @@ class DeviceList:
     value of the pod takes them away.
     """
 
-    __slots__ = ("blind", "by_plugin", "family", "maker", "name", "no_device", "void_wins")
-
-    def __init__(
-        self,
-        name: str,
-        maker: str,
-        *,
-        blind: str = "none",
-        no_device: tuple[str, ...] = _NO_DEVICE,
-        void_wins: bool = False,
-        family: bool = False,
-        by_plugin: bool = False,
-    ) -> None:
-        self.name = name
-        self.maker = maker
-        self.blind = blind
-        self.no_device = no_device
-        self.void_wins = void_wins
-        self.family = family
-        self.by_plugin = by_plugin
+    name: str
+    maker: str
+    blind: str = "none"
+    no_device: tuple[str, ...] = _NO_DEVICE
+    void_wins: bool = False
+    family: bool = False
+    by_plugin: bool = False
 
     def shows_none(self, value: str) -> bool:
         """Tell whether the runtime certainly hands out no device for a value."""
@@ -109,6 +99,7 @@ def device_list(name: str) -> DeviceList | None:
     return known
 
 
+@record
 class Legacy:
     """A variable by which an image is taken for one made before there were lists: unset, its list then means all.
 
@@ -116,16 +107,11 @@ class Legacy:
     does; ``severity`` is how bad it is where the runtime at hand is not known.
     """
 
-    __slots__ = ("lists", "maker", "name", "severity", "unless")
-
-    def __init__(
-        self, name: str, maker: str, lists: tuple[str, ...], unless: tuple[str, ...], severity: Severity
-    ) -> None:
-        self.name = name
-        self.maker = maker
-        self.lists = lists
-        self.unless = unless
-        self.severity: Severity = severity
+    name: str
+    maker: str
+    lists: tuple[str, ...]
+    unless: tuple[str, ...]
+    severity: Severity
 
 
 LEGACY: dict[str, Legacy] = {
@@ -140,18 +126,16 @@ LEGACY: dict[str, Legacy] = {
 LEGACY_VARIABLES = frozenset({*LEGACY, *(name for each in LEGACY.values() for name in (*each.lists, *each.unless))})
 
 
+@record
 class Switch:
     """A variable by which NVIDIA's toolkit opens something beside the cards.
 
     ``opens`` says what, ``severity`` how bad that is, ``off`` is the value that opens nothing.
     """
 
-    __slots__ = ("off", "opens", "severity")
-
-    def __init__(self, opens: str, severity: Severity, off: str) -> None:
-        self.opens = opens
-        self.severity: Severity = severity
-        self.off = off
+    opens: str
+    severity: Severity
+    off: str
 
 
 # NVIDIA/nvidia-container-toolkit: internal/modifier, internal/config/features.go, internal/config/image

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_str, format_value
+from gpu_admission.core.record import record
 from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
@@ -19,19 +20,17 @@ _LONGEST = 32
 _FARTHEST = 2
 
 
+@record
 class Slip:
     """What is wrong with a toleration: at which ``field``, what is to be said, and the ``changes`` that mend it.
 
     ``changes`` are fields and their new values, None for a field to be removed; empty where nothing is certain.
     """
 
-    __slots__ = ("advice", "changes", "field", "message")
-
-    def __init__(self, field: str, message: str, advice: str, changes: dict[str, Any]) -> None:
-        self.field = field
-        self.message = message
-        self.advice = advice
-        self.changes = changes
+    field: str
+    message: str
+    advice: str
+    changes: dict[str, Any]
 
 
 def is_sound(toleration: Mapping[str, Any]) -> bool:

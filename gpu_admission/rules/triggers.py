@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 (
     _AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK,
-    _SELECTOR, _NODE_SELECTOR,
-) = (1 << place for place in range(12))  # fmt: skip
+    _SELECTOR, _NODE_SELECTOR, _CLAIM,
+) = (1 << place for place in range(13))  # fmt: skip
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _VARIABLES = runtime_variables.NAMES
@@ -48,7 +48,8 @@ _BEGINNINGS = frozenset(
         for key in keys
     ]
 )
-_SERVERLESS = frozenset({"serving.knative.dev", "serving.kserve.io"})
+_KINDS: dict[str, int] = {"serving.knative.dev": 1, "serving.kserve.io": 1, "resource.k8s.io": 2}
+_CLAIM_FIELDS = frozenset({"claims", "resourceClaims"})
 
 
 def _survey(workload: Workload, policy: Policy) -> int:
@@ -66,6 +67,8 @@ def _survey(workload: Workload, policy: Policy) -> int:
 
 def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
     found = _NODE_NAME if spec.get("nodeName") else 0
+    if "resourceClaims" in spec or "claims" in spec or "resources" in spec:
+        found |= _CLAIM
     if spec.get("nodeSelector"):
         found |= _NODE_SELECTOR
     if spec.get("hostPID") or spec.get("hostIPC"):
@@ -101,11 +104,16 @@ def _of_resources(container: Container) -> int:
     found = 0
     if any([not gpu.is_valid for gpu in container.gpus]):
         found |= _AMOUNT
+    resources = container.resources
+    if len(resources) > 2 or not _CLAIM_FIELDS.isdisjoint(resources):
+        found |= _CLAIM
     known = len(container.gpus)
     if known and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
         found |= _NAME  # not every card offers a profile
     if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
         found |= _NAME
+        if "claims" in container.limits or "claims" in container.requests:
+            found |= _CLAIM
     return found
 
 
@@ -116,6 +124,8 @@ def _of_container(container: Container) -> int:
         found = _VARIABLE
     if not _SELECTORS.isdisjoint(names):
         found |= _SELECTOR
+    if not _CLAIM_FIELDS.isdisjoint(spec):
+        found |= _CLAIM
     context = spec.get("securityContext")
     if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
         found |= _PRIVILEGE
@@ -162,7 +172,7 @@ def _backend(workload: Workload, policy: Policy) -> int:
 
 
 def _kind(workload: Workload, _policy: Policy) -> int:
-    return workload.group in _SERVERLESS
+    return _KINDS.get(workload.group, 0)
 
 
 amount_in_doubt = Trigger(_survey, _AMOUNT)
@@ -201,3 +211,7 @@ backend_writes = Trigger(_backend, _WRITING)
 """The policy's backend would have something written differently, or besides."""
 serverless = Trigger(_kind, 1)
 """The kind is one that Knative may run."""
+claim_object = Trigger(_kind, 2)
+"""The kind is one of resource.k8s.io: a claim, a template of claims, a class of devices."""
+pod_claim = Trigger(_survey, _CLAIM)
+"""A pod has resource claims, or uses some, or writes them where Kubernetes does not look for them."""

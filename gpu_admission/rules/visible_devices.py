@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
     from .env_vars import Variable
@@ -26,10 +27,10 @@ NVIDIA = "NVIDIA_VISIBLE_DEVICES"
 ANY_MAKER = "any"  # of a resource that only the policy knows, or in portable names that nothing translates
 _ON = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go's strconv.ParseBool takes for true
 _NOBODY: frozenset[str] = frozenset()
-# Whose runtime may be told by an annotation that the scheduler writes, in a manifest's own words: owner of the
-# annotation (markers.TRUSTED_ANNOTATIONS) -> maker. NVIDIA's device plugin and those of its sharing systems hand out
-# their cards themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
-_TOLD_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
+# Whose runtime may be given cards by an annotation that the scheduler writes, in a manifest's names: owner of the
+# annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> maker. The device plugins of NVIDIA and of its sharing systems
+# set their variable themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
+SET_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
 
 
 def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
@@ -53,8 +54,12 @@ def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
 
 
 def maker(gpu: GpuRequest, policy: Policy) -> str:
+    """Return who makes the card that a request stands for."""
+    return maker_of(gpu.resource, policy)
+
+
+def maker_of(resource: Resource, policy: Policy) -> str:
     """Return who makes the card that a resource stands for; Intel's Gaudi has a runtime of its own."""
-    resource = gpu.resource
     if resource.system == "extra":
         return common.MAKERS.get(resource.vendor, ANY_MAKER)
     if resource.system == "habana":
@@ -171,7 +176,7 @@ def _is_schedulers(workload: Workload, pod: Pod, variable: Variable, known: Devi
     start, _, rest = variable.field_path.partition("['")
     key, _, _ = rest.partition("']")
     owner = gpu_markers.TRUSTED_ANNOTATIONS.of(key) if start == "metadata.annotations" else None
-    if owner is None or _TOLD_BY_ANNOTATION.get(owner) != known.maker:
+    if owner is None or SET_BY_ANNOTATION.get(owner) != known.maker:
         return False
     return is_given(makers(workload, pod, variable.container, policy), known.maker)
 

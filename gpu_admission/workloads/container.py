@@ -7,6 +7,8 @@ from functools import lru_cache
 from gpu_admission.core import quantity
 from gpu_admission.core.raw import as_dict, as_str, escape, iter_dicts
 
+from .claim_index import NO_CLAIMS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.quantity import Quantity
     from gpu_admission.policy.model import Policy
 
+    from .claim_index import ClaimIndex
     from .resources import Resource
 
     Role = Literal["init", "sidecar", "app", "ephemeral"]
@@ -33,10 +36,10 @@ _LABELS: dict[Role, str] = {
 
 
 class GpuRequest:
-    """One GPU resource of a container: what its limits and its requests say, raw.
+    """One GPU resource of a container: its limit and its request, raw.
 
-    ``limit`` and ``request`` are MISSING where the key is absent. ``asks`` tells whether more than zero is
-    asked; an amount that does not parse is taken for a request. ``sound`` tells that Kubernetes takes the
+    ``limit`` and ``request`` are MISSING where the key is absent. ``wants_gpu`` tells whether more than zero is
+    requested; an amount that does not parse is taken for a request. ``is_valid`` tells that Kubernetes accepts the
     amounts and they reserve something: a limit of a whole number above zero, and no other request.
     """
 
@@ -111,7 +114,7 @@ class Container:
     ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
     where there is none. ``gpus`` are the GPU resources named there, ``has_gpu_request`` tells whether the container
     requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
-    ``memo`` keeps what rules work out of the container.
+    ``cache`` keeps what rules work out of the container.
     """
 
     __slots__ = (
@@ -140,6 +143,7 @@ class Container:
         key: str = "resources",
         whole: bool = True,
         known_as: str = "",
+        claim_index: ClaimIndex = NO_CLAIMS,
     ) -> None:
         self.spec = spec
         self.known_as = known_as
@@ -150,7 +154,7 @@ class Container:
         self.resources: Mapping[str, Any] = as_dict(spec.get(key))
         self.limits: Mapping[str, Any] = as_dict(self.resources.get("limits"))
         self.requests: Mapping[str, Any] = as_dict(self.resources.get("requests"))
-        self.gpus = self._gpus(policy) if self.resources else ()
+        self.gpus = self._gpus(policy, claim_index) if self.resources else ()
         self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         self._env_names: frozenset[str] | None = None
         self.cache: dict[str, Any] = {}
@@ -192,11 +196,14 @@ class Container:
             )
         return self._env_names
 
-    def _gpus(self, policy: Policy) -> tuple[GpuRequest, ...]:
+    def _gpus(self, policy: Policy, claim_index: ClaimIndex) -> tuple[GpuRequest, ...]:
         limits, requests = self.limits, self.requests
         names = [name for name in limits if "/" in name]
         names += [name for name in requests if "/" in name and name not in limits]
         found = [(name, resource) for name in names if (resource := policy.classify(name)) is not None]
+        if claim_index is not NO_CLAIMS and len(found) < len(names):
+            known = [(name, policy.classify(name) or claim_index.resource(name)) for name in names]
+            found = [(name, resource) for name, resource in known if resource is not None]
         return tuple(
             [
                 GpuRequest(self, resource, limits.get(name, MISSING), requests.get(name, MISSING))

@@ -58,6 +58,9 @@ SHARE_CONFIG_MAP = "runai/shared-gpu-configmap"
 CONTAINER_PREFIX = "nvidia.com/container."
 CONTAINER_AMOUNTS = ("gpu-memory.request", "gpu-memory.limit")
 
+CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"  # and the name of a DeviceClass: kubernetes/api resource/v1
+CLASS_SYSTEM = "deviceclass"
+
 # vendor, system, unit, sharing: the names
 _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("nvidia", "nvidia", "device", "exclusive", "nvidia.com/gpu nvidia.com/pgpu"),
@@ -158,6 +161,14 @@ _TABLE: tuple[tuple[str, str, Unit, Sharing, str], ...] = (
     ("tenstorrent", "tenstorrent", "device", "exclusive", "tenstorrent.com/wormhole tenstorrent.com/blackhole"),
     ("qualcomm", "qualcomm", "device", "exclusive", "qualcomm.com/qaic"),
     ("tensor-fusion", "tensor-fusion", "device", "shared", "tensor-fusion.ai/gpu-count"),
+    # KEP-5004: every DeviceClass is a resource by its name; those of GPUs that device_classes.py knows
+    ("nvidia", CLASS_SYSTEM, "device", "exclusive", f"{CLASS_PREFIX}gpu.nvidia.com {CLASS_PREFIX}vfio.gpu.nvidia.com"),
+    ("nvidia", CLASS_SYSTEM, "device", "partition", f"{CLASS_PREFIX}mig.nvidia.com"),
+    ("nvidia", CLASS_SYSTEM, "device", "shared", f"{CLASS_PREFIX}hami-core-gpu.project-hami.io"),
+    ("amd", CLASS_SYSTEM, "device", "exclusive", f"{CLASS_PREFIX}gpu.amd.com"),
+    ("intel", CLASS_SYSTEM, "device", "exclusive", f"{CLASS_PREFIX}gpu.intel.com {CLASS_PREFIX}gpu-vfio.intel.com"),
+    ("intel", CLASS_SYSTEM, "device", "exclusive", f"{CLASS_PREFIX}gaudi.intel.com"),
+    ("google", CLASS_SYSTEM, "device", "exclusive", f"{CLASS_PREFIX}tpu.google.com"),
 )
 
 _KNOWN: dict[str, Resource] = {
@@ -245,6 +256,14 @@ def classify(name: str) -> Resource | None:
 def known_names() -> Iterable[str]:
     """Return every name of the table (the patterns, MIG profiles among them, match more)."""
     return _KNOWN.keys()
+
+
+def shapes() -> tuple[tuple[str, Resource], ...]:
+    """Return the expressions of ``patterns``, each with what names of that shape are; the first match counts."""
+    return tuple(
+        (pattern, Resource(pattern, vendor, system, unit, sharing))
+        for pattern, vendor, system, unit, sharing in _PATTERNS
+    )
 
 
 def patterns() -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import ObjectRef
 from gpu_admission.core.raw import as_dict, as_str, escape
 
-from . import discovery, kinds, resources
+from . import claims, discovery, kinds, resources
+from .claim_index import NO_CLAIMS
 from .container import Container
 
 TYPE_CHECKING = False
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Scope
     from gpu_admission.policy.model import Policy
 
+    from .claim_index import ClaimIndex
+    from .claims import PodClaims
     from .container import GpuRequest, Role
     from .discovery import FoundObject
     from .kinds import PodSpecPath
@@ -53,15 +56,17 @@ class Pod:
     has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
     ``gpus`` are the GPU resources of all containers and ``has_gpu_request`` tells whether any is requested;
     ``shared_container`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
-    whether there are such annotations at all, well made or not, and ``wants_gpu`` whether the pod requests a GPU in
-    either way. ``holds`` is ``request`` where a GPU is so much as named.
-    ``memo`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
+    whether there are such annotations at all, well made or not. ``claims`` are the resource claims of the pod.
+    ``wants_gpu`` tells whether the pod requests a GPU in any of these ways, ``may_want_gpu`` whether a claim of
+    which nobody knows what it gives may do so besides. ``scope`` is ``request`` where a GPU is so much as named.
+    ``cache`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
     nothing in it grows stale.
     """
 
     __slots__ = (
         "annotated",
         "cache",
+        "claims",
         "complete",
         "containers",
         "gpus",
@@ -103,13 +108,27 @@ class Pod:
         annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
         self.shared_container = self._shared_container(annotations) if self.annotated else None
-        self.wants_gpu = self.has_gpu_request or self.shared_container is not None
-        self.scope: Scope = "request" if self.gpus or self.annotated else "pod"
+        self.claims: PodClaims = claims.NO_POD_CLAIMS
+        if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
+            index, space = workload.claim_index, workload.namespace
+            self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
+        claimed = self.claims.gpu
+        self.wants_gpu = self.has_gpu_request or self.shared_container is not None or claimed
+        self.scope: Scope = "request" if self.gpus or self.annotated or claimed else "pod"
         self.cache: dict[str, Any] = {}
+
+    @property
+    def may_want_gpu(self) -> bool:
+        """Whether the pod asks for a GPU, or has a claim of which nobody knows whether it is one's."""
+        return self.wants_gpu or self.claims.unknown
 
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
-        return container.has_gpu_request or container is self.shared_container
+        return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
+
+    def may_serve(self, container: Container) -> bool:
+        """Tell whether a container will be given a GPU, or has a claim of which nobody knows whether it is one's."""
+        return self.serves(container) or self.claims.serve(container) is None
 
     def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
         named = [
@@ -130,6 +149,7 @@ class Workload:
     ``document`` is the whole, to which every pointer of every view is relative. ``group`` is the API group,
     empty for the core group; ``is_pod`` tells whether the object is itself a Pod; ``holds`` says how much
     there is for rules to judge: a ``request`` for a GPU, at least a ``pod``, or no more than an ``object``.
+    ``claim_index`` is what is seen beside the object of claims, templates and device classes.
     """
 
     __slots__ = (
@@ -137,6 +157,8 @@ class Workload:
         "_ref",
         "_seen",
         "api_version",
+        "cache",
+        "claim_index",
         "document",
         "group",
         "is_pod",
@@ -145,6 +167,7 @@ class Workload:
         "origin",
         "pods",
         "pointer",
+        "policy",
         "scope",
     )
 
@@ -156,8 +179,12 @@ class Workload:
         policy: Policy,
         origin: Origin,
         seen: Mapping[tuple[int, Pointer], Container] = _NONE_SEEN,
+        claim_index: ClaimIndex = NO_CLAIMS,
     ) -> None:
         self.document = document
+        self.policy = policy
+        self.claim_index = claim_index
+        self.cache: dict[str, Any] = {}
         self._names: dict[Pointer, str] | None = None
         self._seen = seen
         self.object = obj
@@ -175,7 +202,9 @@ class Workload:
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
         """Return the view of a container: the one of before the patch, where that left the container alone."""
-        return self._seen.get((id(spec), pointer)) or Container(spec, pointer, role, policy)
+        return self._seen.get((id(spec), pointer)) or Container(
+            spec, pointer, role, policy, claim_index=self.claim_index
+        )
 
     @property
     def ref(self) -> ObjectRef:
@@ -185,6 +214,11 @@ class Workload:
             namespace, name = as_str(metadata.get("namespace")), as_str(metadata.get("name"))
             self._ref = ObjectRef(self.api_version, self.kind, namespace or None, name or None)
         return self._ref
+
+    @property
+    def namespace(self) -> str:
+        """The namespace that the object names; empty where it names none."""
+        return as_str(as_dict(self.object.get("metadata")).get("namespace"))
 
     @property
     def is_mirror(self) -> bool:
@@ -227,7 +261,13 @@ def _around(pointer: Pointer) -> Iterator[Pointer]:
     return (pointer[:depth] for depth in range(len(pointer) + 1))
 
 
-def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequence[Workload] = ()) -> list[Workload]:
+def read(
+    document: Any,
+    policy: Policy,
+    origin: Origin = "file",
+    before: Sequence[Workload] = (),
+    claim_index: ClaimIndex = NO_CLAIMS,
+) -> list[Workload]:
     """Return every Kubernetes object of a document: itself, the items of lists, objects inside objects.
 
     A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none. ``before`` are views, under
@@ -235,12 +275,13 @@ def read(document: Any, policy: Policy, origin: Origin = "file", before: Sequenc
     """
     seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
     if is_pod(document):  # what the webhook sees all day: nothing else to be found in it
-        return [Workload(document, document, (), policy, origin, seen)]
-    return [Workload(document, obj, pointer, policy, origin, seen) for pointer, obj in discovery.objects(document)]
+        return [Workload(document, document, (), policy, origin, seen, claim_index)]
+    found = discovery.objects(document)
+    return [Workload(document, obj, pointer, policy, origin, seen, claim_index) for pointer, obj in found]
 
 
 def is_pod(document: Any) -> bool:
-    """Tell whether a document is a Pod by its own words."""
+    """Tell whether a document is a Pod by its own fields."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 
@@ -289,10 +330,13 @@ def _pod(
     merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
     if what == "resources":
         key = extra[0] if extra else "resources"
-        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=_known_as(workload, path))
+        index = workload.claim_index
+        known_as = _known_as(workload, path)
+        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
         return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
     if what == "flat":
-        main = Container(spec, pointer, "app", policy, whole=False, known_as=_known_as(workload, path))
+        known_as = _known_as(workload, path)
+        main = Container(spec, pointer, "app", policy, whole=False, known_as=known_as, claim_index=workload.claim_index)
         rest = _containers(workload, spec, pointer, extra, policy)
         return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
     containers = tuple(_containers(workload, spec, pointer, extra, policy))
@@ -336,5 +380,8 @@ def _containers(
         pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
         for path, value in pointers.expand(spec, pattern):
             if isinstance(value, dict):
-                found.append(Container(value, (*pointer, *path), "app", policy, whole="image" in value))
+                whole = "image" in value
+                found.append(
+                    Container(value, (*pointer, *path), "app", policy, whole=whole, claim_index=workload.claim_index)
+                )
     return found

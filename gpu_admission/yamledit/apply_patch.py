@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from gpu_admission.core import patch
+from gpu_admission.core.record import record
 from gpu_admission.manifests import reader
 
 from .edit import EditRefusedError, edit
@@ -20,14 +21,12 @@ if TYPE_CHECKING:
     Work = Callable[[Document], Sequence[Operation]]
 
 
+@record
 class Rewritten:
     """A file's new bytes; ``reformatted`` says why they had to be written anew, None where the author's were kept."""
 
-    __slots__ = ("data", "reformatted")
-
-    def __init__(self, data: bytes, reformatted: str | None = None) -> None:
-        self.data = data
-        self.reformatted = reformatted
+    data: bytes
+    reformatted: str | None = None
 
 
 def rewrite(reading: Reading, data: bytes, work: Work) -> Rewritten:

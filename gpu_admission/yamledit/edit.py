@@ -88,12 +88,12 @@ def _edit_batch(document: Document, text: str, value: Any, batch: list[Operation
 def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
     """Yield the operations in groups that do not get in one another's way: each costs a reading of the document."""
     batch: list[Operation] = []
-    claims = patch.Claims()
+    claims = patch.ClaimedPlaces()
     for operation in operations:
         # What one rule adds, another may want away again: only one rule's operations stand apart by design.
         if (batch and operation.rule != batch[0].rule) or claims.conflict([operation]):
             yield batch
-            batch, claims = [], patch.Claims()
+            batch, claims = [], patch.ClaimedPlaces()
         batch.append(operation)
         claims.take([operation])
     if batch:

@@ -12,6 +12,7 @@ from bisect import bisect_right
 from collections import Counter
 
 from gpu_admission.core import pointer as pointers
+from gpu_admission.core.record import record
 from gpu_admission.manifests import comments, reader
 from gpu_admission.manifests.yaml_nodes import Mapping, Sequence
 
@@ -29,16 +30,14 @@ _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
 _FOR_US = re.compile(r"#[ \t]*gpu-lint:")
 
 
+@record
 class KeptComment:
     """A comment: its text, whose it is, and whether it stands behind that on its line."""
 
-    __slots__ = ("is_tail", "owner", "start", "text")
-
-    def __init__(self, text: str, owner: Pointer, start: int, *, is_tail: bool) -> None:
-        self.text = text
-        self.start = start
-        self.owner = owner
-        self.is_tail = is_tail
+    text: str
+    owner: Pointer
+    start: int
+    is_tail: bool
 
 
 class CommentedText:

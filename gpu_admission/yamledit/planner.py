@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
+from gpu_admission.core.record import record
 from gpu_admission.manifests.yaml_nodes import Alias, Mapping, Scalar, Sequence, walk
 
 from . import emit
@@ -27,15 +28,13 @@ if TYPE_CHECKING:
 SHARED = "it stands behind an alias or a merge key, whose other users would change too"
 
 
+@record
 class Splice:
     """Replaces text[start:end]."""
 
-    __slots__ = ("end", "start", "text")
-
-    def __init__(self, start: int, end: int, text: str) -> None:
-        self.start = start
-        self.end = end
-        self.text = text
+    start: int
+    end: int
+    text: str
 
 
 def make(splices: list[Splice], text: str) -> str:

@@ -24,6 +24,22 @@ POLICIES = {
     for backend in registry.ALL
 }
 
+HAMI_CLASS = "hami-core-gpu.project-hami.io"
+# What a policy may say of its DRA driver.
+DRA_PARAMETERS = {
+    "nvidia": {},
+    "memory": {"consumableShares": "memory"},
+    "unlimited": {"consumableShares": "unlimited"},
+    "count": {"consumableShares": "count", "sharesPerDevice": 4},
+    "time-slicing": {"sharing": "time-slicing", "timeSlice": "Long"},
+    "time-slicing of shares": {"sharing": "time-slicing", "consumableShares": "count", "sharesPerDevice": 4},
+    "mps": {"sharing": "mps"},
+    "amd": {"deviceClass": "gpu.amd.com"},
+    "amd of another class": {"deviceClass": "gpu.amd.com-spx", "driver": "amd"},
+    "intel": {"driver": "intel"},
+    "hami": {"deviceClass": HAMI_CLASS},
+}
+
 
 def policy(name, cards=(), **parameters):
     """A policy of a backend, with parameters and cards besides what it needs."""

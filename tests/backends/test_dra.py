@@ -5,6 +5,11 @@ import re
 import pytest
 from backends.sharing import COUNT, MEM, admitted, container, pod, policy
 
+from gpu_admission import rules
+from gpu_admission.engine.engine import Engine
+from gpu_admission.policy.model import Policy
+from gpu_admission.policyfile import loader
+
 
 class TestDra:
     def test_a_claim_of_the_policys_template_is_referred_to(self):
@@ -76,3 +81,30 @@ def test_nor_is_it_translated_where_that_is_asked_for(name):
     assert after == before
     assert [finding.rule for finding in findings] == ["GPU102"]
     assert "percent" not in findings[0].message
+
+
+@pytest.mark.parametrize("template", ["gpu", "gpu-8gi"])
+def test_pods_with_claims_tolerate_the_taint_of_gpu_nodes_under_the_shipped_policy(template):
+    before = pod(containers=[{**container(), "resources": {"claims": [{"name": "gpu"}]}}])
+    before["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": template}]
+    translated = pod({MEM: "8Gi"})
+    for document in (before, translated) if template == "gpu" else (before,):
+        after = Engine(rules.ALL, loader.load("dra")).mutate(document, "admission").object
+        assert after["spec"]["tolerations"] == [{"key": "nvidia.com/gpu", "operator": "Exists", "effect": "NoSchedule"}]
+        assert after["spec"]["resourceClaims"] == before["spec"]["resourceClaims"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "templates", "classes"),
+    [
+        ({"template": "gpu"}, ["gpu"], []),
+        ({"template": "gpu", "templatePerRequest": True}, ["gpu", "gpu-*"], []),
+        ({"template": "x", "deviceClass": "mine", "migDeviceClass": "cut"}, ["x"], ["mine", "cut"]),
+        ({}, [], []),
+    ],
+)
+def test_what_the_backend_names_is_a_gpus(parameters, templates, classes):
+    facts = Policy("test", {"backend": {"name": "dra", **parameters}}).claims
+    assert list(facts.templates.patterns) == templates
+    assert list(facts.classes.patterns) == classes
+    assert not Policy("test", {"backend": {"name": "exclusive", **parameters}}).claims.templates

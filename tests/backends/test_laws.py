@@ -7,7 +7,7 @@ from backends.sharing import CORE, COUNT, MEM, POLICIES, admitted, container, po
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gpu_admission.backends import cards, dra
+from gpu_admission.backends import cards
 from gpu_admission.backends.portable import SEVENTHS, GpuShare
 from gpu_admission.core import quantity
 
@@ -194,13 +194,3 @@ def test_the_chosen_profile_is_the_smallest_that_fits(model, asked, percent):
     else:
         best = min(fitting, key=lambda profile: (profile.memory, profile.slices))
         assert after["spec"]["containers"][0]["resources"]["limits"] == {best.resource: 1}
-
-
-@UNBOUND
-@given(asked=requests)
-def test_a_claim_template_gives_what_was_asked(asked):
-    made = dra.template("gpu", asked)["spec"]["spec"]["devices"]["requests"][0]["exactly"]
-    assert made["count"] == asked.count
-    if asked.memory is not None:
-        amount = made["selectors"][0]["cel"]["expression"].split("'")[3]
-        assert quantity.parse(amount).ceil() >= asked.memory

@@ -6,6 +6,13 @@ import yaml
 from gpu_admission.commands.main import main
 from gpu_admission.policyfile import loader
 
+IN_TREE = {
+    "MutatingAdmissionPolicy",
+    "MutatingAdmissionPolicyBinding",
+    "ValidatingAdmissionPolicy",
+    "ValidatingAdmissionPolicyBinding",
+}
+
 
 @pytest.fixture
 def manifests(capsys):
@@ -85,6 +92,11 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
         (["--route", "strict"], "--route: 'strict' is not the name of this policy, which is 'default'"),
         (["--ca-bundle", "/no/such.crt"], "--ca-bundle: /no/such.crt: no such file or directory"),
         (["--ca-bundle", "/"], "--ca-bundle: /: is a directory"),
+        (["--values", "--fail-open"], "--values cannot be combined with --fail-open: the chart decides that"),
+        (["--values", "--port", "8443"], "--values cannot be combined with --port"),
+        (["--values", "--ca-bundle", "/no/such.crt"], "--values cannot be combined with --ca-bundle"),
+        (["--values", "-p", "default", "-p", "default"], "--policy: two policies have the same name"),
+        (["--values", "-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
     ],
 )
 def test_mistakes_are_one_line_and_2(manifests, words, said):
@@ -101,3 +113,69 @@ def test_a_bundle_is_of_certificates_alone(manifests, tmp_path):
         assert manifests("--ca-bundle", path)[2].endswith("is not a PEM bundle of certificates only\n")
     path.write_text("-----BEGIN CERTIFICATE-----\n")
     assert manifests("--ca-bundle", path, "--only", "webhooks")[0] == 0
+
+
+class TestInTree:
+    def test_it_writes_policies_and_bindings_and_nothing_else(self, manifests):
+        code, objects, errors = manifests("--in-tree")
+        assert (code, errors) == (0, "")
+        assert set(kinds(objects)) == IN_TREE
+
+    def test_the_output_says_what_is_lost(self, capsys):
+        assert main(["manifests", "--in-tree", "-p", "strict"]) == 0
+        written = capsys.readouterr().out
+        assert "#   GPU301 visible-devices: partly enforced in-tree: " in written
+        assert "#   GPU102 untranslatable-request: enforced by the webhook only: " in written
+
+    def test_an_older_version_gets_validation_only_and_is_told_so(self, capsys):
+        assert main(["manifests", "--in-tree", "--kubernetes-version", "v1.33.4"]) == 0
+        written = capsys.readouterr().out
+        assert "# Kubernetes 1.33 does not serve MutatingAdmissionPolicy v1 (1.36 does)" in written
+        assert set(kinds(yaml.safe_load_all(written))) == {each for each in IN_TREE if "Validating" in each}
+
+    @pytest.mark.parametrize(
+        ("options", "error"),
+        [
+            (
+                ["--kubernetes-version", "1.29"],
+                "does not serve ValidatingAdmissionPolicy v1 (1.30 does); leave --in-tree",
+            ),
+            (["--kubernetes-version", "soon"], "--kubernetes-version: 'soon' is not a version of Kubernetes"),
+            (["--kubernetes-version", "1.7"], "1.7 does not serve admissionregistration.k8s.io/v1"),
+            (["--url", "https://127.0.0.1:1"], "--in-tree: there is no webhook, so --url means nothing"),
+            (["--route", "default"], "so --route means nothing"),
+            (["--ca-bundle", "x"], "so --ca-bundle means nothing"),
+            (["--only", "rbac"], "so --only means nothing"),
+            (["--name", "x" * 250], "is not a valid Kubernetes name"),
+            (["--name", "Upper"], "--name: 'Upper' is not a valid Kubernetes name"),
+            (["-p", "nowhere.yaml"], "nowhere.yaml"),
+        ],
+    )
+    def test_mistakes_are_one_sentence(self, manifests, options, error):
+        code, objects, errors = manifests("--in-tree", *options)
+        assert (code, objects) == (2, [])
+        assert error in errors
+        assert errors.count("\n") == 1
+
+    def test_a_policy_that_exempts_too_much_is_refused(self, manifests, tmp_path):
+        users = "".join(f"      - system:serviceaccount:n{number}:{'x' * 60}\n" for number in range(2000))
+        path = tmp_path / "p.yaml"
+        path.write_text(
+            f"apiVersion: gpu-admission.io/v1alpha1\nkind: GPUPolicy\nmetadata: {{name: p}}\nspec:\n  exempt:\n    users:\n{users}"
+        )
+        code, _, errors = manifests("--in-tree", "-p", path)
+        assert code == 2
+        assert "spec.exempt has 2000 entries" in errors
+
+
+class TestOldVersions:
+    def test_the_webhook_without_match_conditions(self, manifests):
+        code, objects, errors = manifests("--kubernetes-version", "1.25", "--only", "webhooks")
+        assert code == 0
+        assert "every pod is sent to the webhook" in errors
+        assert not any("matchConditions" in hook for each in objects for hook in each["webhooks"])
+
+    def test_with_them_where_they_are_served(self, manifests):
+        _, objects, errors = manifests("--kubernetes-version", "1.29", "--only", "webhooks")
+        assert errors == ""
+        assert all("matchConditions" in hook for each in objects for hook in each["webhooks"])

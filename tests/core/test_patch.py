@@ -92,7 +92,7 @@ def test_the_same_item_is_appended_once():
 
 
 def conflict(first, second):
-    claims = patch.Claims()
+    claims = patch.ClaimedPlaces()
     claims.take([first])
     return claims.conflict([second])
 
@@ -102,7 +102,7 @@ def test_claims_agree_with_comparing_each_pair(data):
     paths = st.lists(st.sampled_from(("a", "b", 0, 1, APPEND)), max_size=3).map(tuple)
     made = st.builds(Operation, st.just("R"), st.sampled_from(("add", "remove", "replace")), paths, st.integers(0, 1))
     taken, asked = data.draw(st.lists(made, max_size=4)), data.draw(made)
-    claims = patch.Claims()
+    claims = patch.ClaimedPlaces()
     claims.take(taken)
     assert claims.conflict([asked]) is any(overlap(asked, each) for each in taken)
 

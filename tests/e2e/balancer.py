@@ -12,9 +12,9 @@ from webhook_server import free_port
 class Balancer:
     """Listens on ``port``; ``replicas`` are servers with ``port`` and ``get("/readyz", health=True)``."""
 
-    def __init__(self, replicas):
+    def __init__(self, replicas, port=None):
         self.replicas = list(replicas)
-        self.port = free_port()
+        self.port = port or free_port()
         self._ready = list(self.replicas)
         self._turn = itertools.count()
         self._stop = threading.Event()

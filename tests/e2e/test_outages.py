@@ -9,11 +9,11 @@ import contextlib
 import hashlib
 import os
 import signal
-import threading
 import time
 
 import pytest
 from e2e.balancer import Balancer
+from e2e.creation import Creation
 from e2e.webhooks import PROBE, options, pod, registered, settled
 from serve_process import Served, run
 from webhook_server import replace, until
@@ -24,7 +24,6 @@ from gpu_admission.registration import webhook_configurations
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 NAME = "outages"
-GPU = "nvidia.com/gpu"
 
 
 class Replica(Served):
@@ -46,43 +45,6 @@ class Replica(Served):
         """The fingerprint of what is served to a new connection."""
         with contextlib.closing(self.connect()) as sock:
             return hashlib.sha256(sock.getpeercert(binary_form=True)).hexdigest()
-
-
-class Creation:
-    """Creates GPU pods without a pause; ``failed`` holds what the API server refused or left unrepaired."""
-
-    def __init__(self, api, namespace, clients=4):
-        self.made, self.failed = 0, []
-        self._api, self._namespace = api, namespace
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(20)
-
-    def wait(self, more, seconds=60):
-        target = self.made + more
-        until(lambda: self.made >= target, seconds)
-
-    def _run(self):
-        obj = pod(resources=PROBE)
-        obj["metadata"] = {"generateName": "p-"}
-        while not self._stop.is_set():
-            answer = self._api.create(obj, self._namespace)
-            tolerated = [each.get("key") for each in answer.object.get("spec", {}).get("tolerations", ())]
-            with self._lock:
-                self.made += 1
-                if answer.status != 201 or GPU not in tolerated:
-                    self.failed.append(answer.message or "it was not repaired")
-            time.sleep(0.01)
 
 
 @pytest.fixture(scope="module")

@@ -126,4 +126,4 @@ def test_the_rules_that_are_left_out_are_many():
     """Otherwise the tests above would compare a thing with itself."""
     counts = {need: sum(rule.scope == need for rule in rules.ALL) for need in SCOPES}
     assert counts["request"] > 15
-    assert 0 < counts["object"] < 4
+    assert 0 < counts["object"] < 14  # most of them judge claims only

@@ -9,12 +9,12 @@ import pytest
 from reviews import review
 
 from gpu_admission import rules
-from gpu_admission.core import patch
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.registration import webhook_configurations
 from gpu_admission.webhook.review.handler import Decider
+from rules.strange import variants, verify
 from rules.table import container, pod, template
 
 GUARDRAILS = frozenset({f"GPU50{number}" for number in range(1, 7)})
@@ -26,24 +26,6 @@ SETTINGS = {
     "namespaces": ["gpus"],
 }
 ALL = Policy("all", {"rules": dict.fromkeys(sorted(GUARDRAILS), "deny"), "guardrails": SETTINGS})
-STRANGE = (
-    None,
-    0,
-    -1,
-    1.5,
-    True,
-    "",
-    "x",
-    "$(",
-    [],
-    {},
-    [None],
-    [[]],
-    ["x"],
-    {"x": None},
-    {"name": None},
-    [{"name": 1}],
-)
 
 TERM = {"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}], "matchFields": []}
 REQUIRED = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [TERM]}}
@@ -87,34 +69,12 @@ SET = {
 OBJECTS = json.loads(json.dumps([POD, WHOLE, JOB, TORCH, SET]))  # nothing stands in two places
 
 
-def places(value, at=()):
-    yield at
-    for key, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
-        yield from places(item, (*at, key))
-
-
-def replaced(obj, place, strange):
-    made = copy.deepcopy(obj)
-    here = made
-    for step in place[:-1]:
-        here = here[step]
-    here[place[-1]] = strange
-    return made
-
-
 @pytest.mark.parametrize("obj", OBJECTS, ids=["pod", "pod resources", "job", "pytorchjob", "jobset"])
 @pytest.mark.parametrize("origin", ["file", "admission"])
 def test_strange_parts_are_passed_over(obj, origin):
     engine = Engine(rules.ALL, ALL.selecting(GUARDRAILS))
-    for number, place in enumerate(places(obj)):
-        for strange in [STRANGE[(3 * number + turn) % len(STRANGE)] for turn in range(3)] if place else ():
-            made = replaced(obj, place, strange)
-            before = copy.deepcopy(made)
-            mutation = engine.mutate(made, origin, unsafe=True, consent=True)
-            assert made == before
-            assert jsonpatch.apply_patch(made, patch.to_json(mutation.patch)) == mutation.object
-            assert not engine.mutate(mutation.object, origin, unsafe=True, consent=True).patch
-            engine.validate(made, origin)
+    for made in variants(obj, range(3)):
+        verify(engine, made, origin, unsafe=True, consent=True)
 
 
 def test_the_objects_trip_every_guardrail():
@@ -225,10 +185,10 @@ def test_the_shipped_policy_switches_all_of_them_on_and_no_other_any():
         ("{nodes: {labels: []}}", "spec.guardrails.nodes.labels"),
         ("{nodes: {add: [{key: a}]}}", "'value' is missing"),
         ("{nodes: {add: [{key: a b, value: x}]}}", "spec.guardrails.nodes.add.0.key"),
-        ("{nodes: {add: [{key: a, value: true}]}}", "text is expected here, not true"),
+        ("{nodes: {add: [{key: a, value: true}]}}", "expected a string, got true"),
         ("{namespaces: []}", "spec.guardrails.namespaces"),
-        ("{namespaces: ml}", "a list is expected here"),
-        ("[]", "a mapping is expected here"),
+        ("{namespaces: ml}", "expected a list"),
+        ("[]", "expected a mapping"),
     ],
 )
 def test_mistakes_in_a_policy_file_are_told(settings, message):

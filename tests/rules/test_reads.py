@@ -17,6 +17,7 @@ from gpu_admission.rules.runtime_variables import SWITCHES
 # They judge such pods only in company: by what the backend or the policy wants of pods with a GPU, or in files; or
 # they judge other objects than pods.
 SILENT = {"GPU010", "GPU011", "GPU012", "GPU110", "GPU205", "GPU302"}
+SILENT |= {"GPU406", "GPU407", "GPU408", "GPU409", "GPU410", "GPU411", "GPU414", "GPU416", "GPU417"}
 
 
 def declared(rule, policy=touching.EVERY_RULE):

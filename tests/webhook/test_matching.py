@@ -129,10 +129,10 @@ spec:
         ('{namespaces: ["team-*", lab-1]}', None),
         ("{namespaces: []}", "p:5:11: spec.match.namespaces:"),
         ("{}", "p:5:3: spec.match: the key 'namespaces' is missing"),
-        ("[a]", "p:5:3: spec.match: a mapping is expected here"),
-        ("{namespaces: a}", "spec.match.namespaces: a list is expected here"),
+        ("[a]", "p:5:3: spec.match: expected a mapping"),
+        ("{namespaces: a}", "spec.match.namespaces: expected a list"),
         ('{namespaces: [""]}', "spec.match.namespaces.0:"),
-        ("{namespaces: [1]}", "spec.match.namespaces.0: text is expected here"),
+        ("{namespaces: [1]}", "spec.match.namespaces.0: expected a string"),
         ("{namespace: [a]}", "unknown key 'namespace'; did you mean 'namespaces'?"),
     ],
 )

@@ -131,4 +131,6 @@ def test_what_kubernetes_takes_for_an_extended_resource(name, extended):
 
 
 def test_every_known_name_is_one():
-    assert all(resources.is_extended(name) for name in resources.known_names())
+    by_class = [name for name in resources.known_names() if name.startswith(resources.CLASS_PREFIX)]
+    assert all(resources.is_extended(name) for name in resources.known_names() if name not in by_class)
+    assert not any(resources.is_extended(name) or resources.is_refused(name) for name in by_class)

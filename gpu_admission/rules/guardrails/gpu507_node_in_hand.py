@@ -27,7 +27,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
     Reads of each container ``securityContext.privileged`` (true) and ``securityContext.capabilities.add`` (SYS_ADMIN
     or ALL, in any case, with or without CAP_), and of the pod ``volumes[].hostPath.path``: a path of
-    ``markers.SOCKET_PATHS`` or below it, and any path above those and ``markers.DEVICE_PATHS``.
+    ``gpu_markers.SOCKET_PATHS`` or below it, and any path above those and ``markers.DEVICE_PATHS``.
     """
     for pod in workload.pods:
         if pod.complete and not pod.wants_gpu:

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU301"
-_NAMES = (*DEVICE_LISTS, *SWITCHES)
-_WANTED = frozenset(_NAMES)
+NAMES = (*DEVICE_LISTS, *SWITCHES)
+_WANTED = frozenset(NAMES)
 _NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
 
 
@@ -39,7 +39,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 yield _device_list(pod, variable, known, asked, policy)
             elif variable.name in SWITCHES and visible_devices.is_on(variable):
                 yield _switch(variable, served=bool(asked))
-        for source in env_vars.open_sources(container, _NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
+        for source in env_vars.open_sources(container, NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
             yield _source(workload, pod, container, source, policy)
         yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU302"
-_BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
-_PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
+BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
+PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -40,7 +40,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         on_others = visible_devices.wanted(policy, served=False) if blinds else None
         for container in pod.containers:
             asked = visible_devices.makers(workload, pod, container, policy)
-            if asked and not _BY_PLUGIN.isdisjoint(container.env_names):
+            if asked and not BY_PLUGIN.isdisjoint(container.env_names):
                 yield from _hidden(container, asked, policy)
             served = visible_devices.is_given(asked, "nvidia")
             value = on_served if served else on_others
@@ -85,9 +85,9 @@ def _unset(
 
 def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iterator[Problem]:
     """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
-    if any(gpu.name in _PASSED_THROUGH for gpu in container.gpus):
+    if any(gpu.name in PASSED_THROUGH for gpu in container.gpus):
         return
-    lists = [name for name in _BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
+    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
         if (

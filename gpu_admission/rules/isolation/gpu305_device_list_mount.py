@@ -21,7 +21,7 @@ _FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the
 _BEGINNINGS = (gpu_markers.DEVICE_LIST_MOUNT, f"/var{gpu_markers.DEVICE_LIST_MOUNT}")
 # Volumes whose source is made by the kubelet or its plugins, never /dev/null of the node. A claim is not among them:
 # its volume may be any path that the cluster's administrators chose.
-_NEVER_NULL = frozenset({"configMap", "downwardAPI", "emptyDir", "image", "nfs", "projected", "secret"})
+NEVER_NULL = frozenset({"configMap", "downwardAPI", "emptyDir", "image", "nfs", "projected", "secret"})
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -58,7 +58,7 @@ def _sources(pod: Pod) -> dict[str, str | None]:
 def _source(volume: Mapping[str, Any]) -> str | None:
     if "hostPath" in volume:
         return f"{format_value(as_str(as_dict(volume.get('hostPath')).get('path')))} of the node"
-    return "a volume" if _NEVER_NULL.isdisjoint(volume) else None
+    return "a volume" if NEVER_NULL.isdisjoint(volume) else None
 
 
 _HEAD = """\
@@ -100,5 +100,5 @@ and are not reported.""",
     good=f"{_HEAD}      resources:\n        limits:\n          nvidia.com/gpu: 1\n",
     check=check,
     when=triggers.device_list_mount,
-    reads=Reads(mounts={f"{gpu_markers.DEVICE_LIST_MOUNT}*": _NEVER_NULL}),
+    reads=Reads(mounts={f"{gpu_markers.DEVICE_LIST_MOUNT}*": NEVER_NULL}),
 )

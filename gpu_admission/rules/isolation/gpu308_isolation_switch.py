@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.device_classes import ClassFacts
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
-_PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
-_HARMLESS = {  # values that leave the limits in force
+PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
+HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
     PRELOAD: frozenset({""}),
 }
@@ -57,23 +58,31 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shared_container:
         found.add("kai")
+    found |= {each.driver.sharer for each in _classes(pod, container) if each.driver is not None and each.driver.sharer}
     name = per_pod.backend_name(pod, policy)
     if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
         found.add(name)
     return frozenset(found)
 
 
+def _classes(pod: Pod, container: Container) -> Iterator[ClassFacts]:
+    """Yield the classes of the claims that give a container a GPU."""
+    for reference in pod.claims.of(container):
+        if reference.gpu and reference.claim is not None:
+            yield from reference.claim.classes
+
+
 def _preloads(systems: frozenset[str]) -> bool:
     """Tell whether any of the systems limits a share by a library that is loaded before the program's own."""
     from gpu_admission.backends import registry  # noqa: PLC0415 - a run without shared GPUs never pays for it
 
-    return not _PRELOADING.isdisjoint(systems) or any(
+    return not PRELOADING.isdisjoint(systems) or any(
         registry.named(system).preloads for system in systems if system in registry.NAMES
     )
 
 
 def _is_harmless(variable: Variable) -> bool:
-    return variable.value is not None and variable.value.lower() in _HARMLESS.get(variable.name, ())
+    return variable.value is not None and variable.value.lower() in HARMLESS.get(variable.name, ())
 
 
 def _problem(variable: Variable) -> Problem:

@@ -49,6 +49,8 @@ def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
         served = visible_devices.is_given(asked, "nvidia")
         if served and per_pod.backend_name(pod, policy) in known.USES_MPS:
             return True
+        if any([reference.claim and reference.claim.uses_mps for reference in pod.claims.of(container)]):
+            return True
         if (served or not asked) and env_vars.variables(container, prefixes=(MPS_PREFIX,)):
             return True
     return False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID = "GPU310"
 # Every list, and what opens more than a faster way to one's own card. What a runtime obeys by how its name begins
 # is here by its plain name: the others cannot be kept out by env (docs/security.md).
-_NAMES = (
+NAMES = (
     *(name for name in DEVICE_LISTS if not name.endswith("_")),
     *(name for name, switch in SWITCHES.items() if switch.severity == "error"),
 )
@@ -33,7 +33,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     A container that is given no card is repaired: each variable is set to what shows and opens nothing.
     """
     for pod, container in workload.containers():
-        for source in env_vars.open_sources(container, _NAMES, prefixed=False):
+        for source in env_vars.open_sources(container, NAMES, prefixed=False):
             if not visible_devices.is_licensed_source(workload, pod, container, source.source, policy):
                 yield _problem(workload, pod, container, source, policy)
 
@@ -69,9 +69,7 @@ _ENV_FROM = """\
         - configMapRef: {name: settings}
 """
 _EMPTY = '""'
-_CLOSED = "".join(
-    f"        - name: {name}\n          value: {visible_devices.off(name) or _EMPTY}\n" for name in _NAMES
-)
+_CLOSED = "".join(f"        - name: {name}\n          value: {visible_devices.off(name) or _EMPTY}\n" for name in NAMES)
 
 RULE = Rule(
     id=ID,
@@ -90,7 +88,7 @@ wins over `envFrom`, so each of these variables is set there to what shows nothi
     good=f"{_HEAD}{_ENV_FROM}      env:\n{_CLOSED}",
     default="off",
     check=check,
-    reads=Reads(unprefixed=_NAMES),
-    reads_at_mutation=Reads(unprefixed=_NAMES),
+    reads=Reads(unprefixed=NAMES),
+    reads_at_mutation=Reads(unprefixed=NAMES),
     fix="safe",
 )

@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 _NVIDIA = "/dev/nvidia"
 # Majors of card nodes, whatever path they are given, of those that are fixed (Documentation/admin-guide/devices.txt):
 # the NVIDIA driver's, render devices, accelerators.
-_MAJORS = frozenset({"195", "226", "261"})
-_WHOLE_NODE = 8  # cards of the nodes that these annotations are written for, where the policy does not tell
+MAJORS = frozenset({"195", "226", "261"})
+WHOLE_NODE = 8  # cards of the nodes that these annotations are written for, where the policy does not tell
 _PUNCTUATION = str.maketrans(dict.fromkeys("\"'{}[],:", " "))
-_KEYS = frozenset({"path", "type", "major", "minor", "file_mode", "fileMode", "uid", "gid"})
+KEYS = frozenset({"path", "type", "major", "minor", "file_mode", "fileMode", "uid", "gid"})
 # What plain values are made of. YAML can write a path in many other ways, and a number in some: whoever needs them has
 # something to hide.
 _PLAIN = re.compile(r"-|[a-z]{1,3}|0o?[0-7]+|[0-9]+|[\w./-]*/[\w./-]*", re.ASCII)
+NUMBER = "0|[1-9][0-9]*"  # a major as it is written plainly
 _DISGUISED = "a node of the driver under another name"
 _UNREADABLE = "what cannot be read, and may be any"
 
@@ -46,21 +47,21 @@ def cards(key: str, value: object) -> list[str]:
     paths = [host_paths.normal(word) for word in words if "/" in word]
     found = {path for path in paths if _is_card(path)}
     majors = [number for word, number in pairwise(words) if word == "major"]
-    if not _MAJORS.isdisjoint(majors) and not all(path.startswith(_NVIDIA) or path in found for path in paths):
+    if not MAJORS.isdisjoint(majors) and not all(path.startswith(_NVIDIA) or path in found for path in paths):
         found.add(_DISGUISED)
-    if not all(word in _KEYS or _PLAIN.fullmatch(word) for word in words) or any(map(_is_odd, majors)):
+    if not all(word in KEYS or _PLAIN.fullmatch(word) for word in words) or any(map(_is_odd, majors)):
         found.add(_UNREADABLE)
     return sorted(found)
 
 
 def _is_odd(major: str) -> bool:
-    return not (major.isascii() and major.isdigit()) or (len(major) > 1 and major[0] == "0")
+    return re.fullmatch(NUMBER, major) is None
 
 
 def takes_all(pod: Pod, shown: list[str], policy: Policy) -> bool:
     """Tell whether a pod requests every card of a node, and so is shown none that it did not request."""
     asked = sum(device_count.count(gpu) for gpu in pod.gpus if gpu.name == "nvidia.com/gpu")
-    node = device_count.largest_node(policy) or _WHOLE_NODE
+    node = device_count.largest_node(policy) or WHOLE_NODE
     return node <= asked and all(path.startswith(_NVIDIA) for path in shown) and len(shown) <= asked
 
 

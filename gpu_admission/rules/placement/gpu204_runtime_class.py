@@ -29,7 +29,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         given = as_str(pod.spec.get("runtimeClassName"))
         vendors = asked_vendors(pod, policy)
         if not given:
-            if _lacks(policy.runtime_class, vendors) and not serverless(workload):
+            # A claim's devices need no runtime class.
+            by_runtime = pod.has_gpu_request or pod.shared_container is not None
+            if by_runtime and _lacks(policy.runtime_class, vendors) and not serverless(workload):
                 yield _missing(workload, pod, as_str(policy.runtime_class))
         elif given in NVIDIA_RUNTIME_CLASSES and not vendors and not _excused(pod):
             yield _idle(pod, given)
@@ -41,10 +43,8 @@ def _lacks(wanted: str | None, vendors: frozenset[str]) -> bool:
 
 
 def _excused(pod: Pod) -> bool:
-    """Tell whether a pod gets its GPU by a resource claim, or shows every container that there is none."""
-    return bool(pod.spec.get("resourceClaims")) or all(
-        visible_devices.blinded(container) for container in pod.containers
-    )
+    """Tell whether a pod may get its GPU by a resource claim, or shows every container that there is none."""
+    return pod.claims.unknown or all(visible_devices.blinded(container) for container in pod.containers)
 
 
 def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:

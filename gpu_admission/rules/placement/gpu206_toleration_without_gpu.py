@@ -44,10 +44,10 @@ def _reads(policy: Policy) -> Reads:
 
 
 def _elsewhere(workload: Workload, pod: Pod) -> bool:
-    """Tell whether a pod is a daemon's, or gets its device by a resource claim."""
+    """Tell whether a pod is a daemon's, or may get its GPU by a resource claim."""
     owners = iter_dicts(pod.metadata.get("ownerReferences"))
     daemon = workload.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for _, owner in owners)
-    return daemon or bool(pod.spec.get("resourceClaims"))
+    return daemon or pod.claims.unknown
 
 
 _POD = """\

@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, format_value
 from gpu_admission.engine.rule import Rule
+from gpu_admission.workloads.claim_index import TEMPLATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Workload
+    from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU207"
 _DEFAULT_SURGE = "25%"
@@ -29,7 +30,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     surge = _DEFAULT_SURGE if surge is None else surge
     if as_str(strategy.get("type")) == "Recreate" or _is_zero(surge):
         return
-    if any(pod.complete and pod.wants_gpu for pod in workload.pods):
+    if any(pod.complete and _takes_one(pod) for pod in workload.pods):
         yield Problem(
             _place(workload, spec),
             f"a rollout of this Deployment (maxSurge {format_value(surge)}) starts a further GPU pod "
@@ -37,6 +38,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             "set strategy.rollingUpdate to {maxSurge: 0, maxUnavailable: 1}, or strategy.type to Recreate",
             evidence=(surge,),
         )
+
+
+def _takes_one(pod: Pod) -> bool:
+    """Tell whether each pod takes a GPU of its own: those that name one ResourceClaim share what it gives."""
+    made = any(claim.gpu and claim.source == TEMPLATE for claim in pod.claims.claims)
+    return made or pod.has_gpu_request or pod.shared_container is not None
 
 
 def _is_zero(surge: object) -> bool:

@@ -37,10 +37,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
+    why = "and Kubernetes refuses a GPU that has no limit"
+    if common.is_of_class(gpu):
+        why = "where a device class's name belongs: Kubernetes takes the pod, and does not place it"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, "
-        "and Kubernetes refuses a GPU that has no limit",
+        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, {why}",
         (
             f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "
             f"requests by itself)"
@@ -99,5 +101,6 @@ spec:
     check=check,
     when=triggers.amount_or_name_in_doubt,
     reads=Reads(bare_requests=True),
+    reads_at_mutation=Reads(bare_requests=True),
     fix="safe",
 )

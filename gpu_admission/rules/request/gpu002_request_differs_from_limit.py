@@ -34,10 +34,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _problem(gpu: GpuRequest) -> Problem:
+    why = "and Kubernetes refuses a GPU whose request differs from its limit"
+    if common.is_of_class(gpu):
+        why = "and devices of a class cannot be overcommitted"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but {format_value(gpu.limit)} in limits, "
-        "and Kubernetes refuses a GPU whose request differs from its limit",
+        f"{common.setting(gpu, gpu.request, 'requests')} but {format_value(gpu.limit)} in limits, {why}",
         f"leave {gpu.name} out of resources.requests, or write {format_value(gpu.limit)} there as well",
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
         safety="unsafe",

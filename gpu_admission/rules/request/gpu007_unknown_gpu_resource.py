@@ -62,6 +62,8 @@ def _words(name: str, near: str) -> tuple[str, str]:
         instead += ", an amount of bytes, say 8Gi"
     if resources.is_refused(name):
         return "and Kubernetes refuses a resource " + ("of that name" if "/" in name else "without a domain"), instead
+    if name.startswith(resources.CLASS_PREFIX):
+        return "a device class that no known driver ships: without such a class the pod waits for ever", instead
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
     instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
@@ -116,6 +118,6 @@ spec:
     check=check,
     when=triggers.unknown_name,
     reads=Reads(resources=True),
-    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain in its own words
+    reads_at_mutation=Reads(resources=True),  # the API server refuses a name without a domain by itself
     fix="unsafe",
 )

@@ -6,6 +6,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.engine.rule import Rule
 from gpu_admission.rules import common, device_count
 
+from . import claimed_count
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,6 +35,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if not found and devices:
             found = [problem for problem in (_pod(pod, devices, policy),) if problem is not None]
         yield from found
+        if pod.claims.gpu and not found:
+            yield from claimed_count.problems(pod, policy)
 
 
 def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from gpu_admission.core import pointer as pointers
 from gpu_admission.core.raw import as_dict
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import quota_names, quotas
 
-from . import limit_range, quota_names, quotas
+from . import limit_range
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,14 +20,7 @@ if TYPE_CHECKING:
 
 ID = "GPU010"
 
-# Group and kind -> where lists of a ResourceQuota's ``hard`` stand, and items of a LimitRange's ``limits``.
-_QUOTAS: dict[tuple[str, str], Pointer] = {
-    ("", "ResourceQuota"): ("spec", "hard"),
-    ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
-    ("kubeflow.org", "Profile"): ("spec", "resourceQuotaSpec", "hard"),
-    ("hnc.x-k8s.io", "HierarchicalResourceQuota"): ("spec", "hard"),
-    ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
-}
+# Group and kind -> where items of a LimitRange's ``limits`` stand.
 _RANGES: dict[tuple[str, str], Pointer] = {
     ("", "LimitRange"): ("spec", "limits", "*"),
     ("capsule.clastix.io", "Tenant"): ("spec", "limitRanges", "items", "*", "limits", "*"),
@@ -37,7 +31,7 @@ _NOWHERE: Pointer = ("",)  # no object has a key without a name
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
     kind = (workload.group, workload.kind)
-    for path, hard in pointers.expand(workload.object, _QUOTAS.get(kind, _NOWHERE)):
+    for path, hard in pointers.expand(workload.object, quotas.PLACES.get(kind, _NOWHERE)):
         yield from quotas.problems((*workload.pointer, *path), as_dict(hard), policy)
     yield from quota_names.of_queues(workload, policy)
     for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):

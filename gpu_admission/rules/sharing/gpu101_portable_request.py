@@ -22,7 +22,7 @@ ID = "GPU101"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find requests in other words than the backend's, in pods of which nothing must be refused."""
+    """Find requests in other names than the backend's, in pods of which nothing must be refused."""
     for pod, plan in backend_plan.of_pods(workload, policy):
         if plan.translatable:
             writer = Writer(ID, workload, pod)
@@ -35,12 +35,17 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
     fixes = [writer.translation(asked) for asked in plan.translations]
+    if any(asked.spelling.claims for asked in plan.translations):
+        # Entries of the pod go with the last container that uses them: all of it is one repair.
+        once = writer.together(fixes, plan.translations) if all(fixes) else ()
+        yield _problem(workload, pod, plan, plan.translations[0], once)
+        return
     for asked, fix in zip(plan.translations, fixes, strict=True):
         yield _problem(workload, pod, plan, asked, fix if all(fixes) else ())
 
 
 def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
-    """Yield a problem for what a pod in the backend's own words lacks besides."""
+    """Yield a problem for what a pod in the backend's own names lacks besides."""
     words = plan.completion.words()
     fix = writer.completion(plan.completion)
     if fix:

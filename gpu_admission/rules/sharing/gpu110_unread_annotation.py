@@ -40,7 +40,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
-    """Yield a problem for each key of a metadata that is one of KAI's words, but for a slip or the place."""
+    """Yield a problem for each key of a metadata that is one of KAI's names, but for a slip or the place."""
     right_place = place == pod.metadata_pointer
     for field in ("annotations", "labels"):
         for key, value in as_dict(as_dict(metadata).get(field)).items():

@@ -1,4 +1,4 @@
-"""The operations that write a request in a backend's words, and delete the words that said it before."""
+"""The operations that write a request in a backend's names, and delete the words that said it before."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gpu_admission.rules import backend_plan, common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
     from gpu_admission.backends.base import ContainerRequest
@@ -39,12 +39,20 @@ class Writer:
         self._both_sides = workload.defaulted
         self._last: dict[str, int] = {}
         self._terms: dict[tuple[str, ...], list[Operation] | None] = {}
-        self._claims = {str(claim.get("name")) for _, claim in iter_dicts(pod.spec.get("resourceClaims"))}
+        entries = [entry for _, entry in iter_dicts(pod.spec.get("resourceClaims"))]
+        self._claims = {str(entry.get("name")) for entry in entries}
+        self._present = frozenset(self._claims)
+        self._shared = {
+            str(entry["resourceClaimName"]): str(entry.get("name"))
+            for entry in entries
+            if entry.get("resourceClaimName")
+        }
 
     def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
         emission = asked.emission
-        if emission is None or not self._reaches(emission, removes=bool(asked.spelling.annotations)):
+        removes = {"annotated": bool(asked.spelling.annotations), "claimed": bool(asked.spelling.claims)}
+        if emission is None or not self._reaches(emission, **removes):
             return ()
         claims = self._named(emission)
         operations = [
@@ -52,9 +60,32 @@ class Writer:
             *self._forget_annotations(asked, emission),
             *self._pod_level(emission),
         ]
-        entries = [{"name": name, "resourceClaimTemplateName": template} for name, template in claims.items()]
-        operations += self._append((*self._pod.pointer, "resourceClaims"), entries)
+        operations += self._append((*self._pod.pointer, "resourceClaims"), list(self._entries(emission, claims)))
         return self._with_affinity(operations, emission)
+
+    def together(
+        self, fixes: Sequence[tuple[Operation, ...]], translations: Sequence[ContainerRequest]
+    ) -> tuple[Operation, ...]:
+        """Return the operations for all containers, and for the pod's claims that no container uses after them."""
+        once: list[Operation] = []
+        seen: set[tuple[str, Pointer, str]] = set()
+        for operation in chain(*fixes, self._unclaimed(translations)):
+            key = (operation.op, operation.path, repr(operation.value))
+            if operation.path[-1:] == (patch.APPEND,) or key not in seen:
+                once.append(operation)
+            seen.add(key)
+        return tuple(once)
+
+    def _unclaimed(self, translations: Sequence[ContainerRequest]) -> Iterator[Operation]:
+        taken = {one.pointer: one.name for each in translations for one in each.spelling.claims}
+        used = [one for container in self._pod.containers for one in self._pod.claims.of(container)]
+        dropped = set(taken.values()) - {one.name for one in used if one.pointer not in taken}
+        entries = self._pod.spec.get("resourceClaims")
+        gone = [claim.pointer for claim in self._pod.claims.claims if claim.name in dropped]
+        if gone and isinstance(entries, list) and len(gone) == len(entries):
+            yield patch.remove(self._rule, gone[0][:-1])
+            return
+        yield from (patch.remove(self._rule, place) for place in reversed(gone))
 
     def completion(self, emission: BackendPatch) -> tuple[Operation, ...]:
         """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
@@ -80,10 +111,10 @@ class Writer:
         there = around.get(str(last))
         return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
 
-    def _reaches(self, emission: BackendPatch, *, removes: bool = False) -> bool:
+    def _reaches(self, emission: BackendPatch, *, annotated: bool = False, claimed: bool = False) -> bool:
         """Tell whether every place outside of the container that has to change stands in the object."""
-        on_metadata = emission.annotations or emission.labels or removes
-        on_spec = emission.node_selector or emission.affinity or emission.claims
+        on_metadata = emission.annotations or emission.labels or annotated
+        on_spec = emission.node_selector or emission.affinity or emission.claims or claimed
         placeable = self._pod.complete and not common.serverless(self._workload)
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
@@ -106,6 +137,9 @@ class Writer:
             current = as_dict(container.resources.get(side))
             if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
                 remaining.discard(side)
+        used = asked.container.resources.get("claims")
+        if asked.spelling.claims and isinstance(used, list) and len(used) == len(asked.spelling.claims):
+            remaining.discard("claims")
         if not remaining and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
             return
@@ -114,6 +148,10 @@ class Writer:
                 yield patch.remove(self._rule, (*base, side))
             else:
                 yield from self._forget(asked, (*base, side), wanted[side])
+        if "claims" in container.resources and "claims" not in remaining:
+            yield patch.remove(self._rule, (*base, "claims"))
+        else:
+            yield from (patch.remove(self._rule, one.pointer) for one in reversed(asked.spelling.claims))
         tree: dict[str, Any] = {side: values for side, values in wanted.items() if values}
         yield from self._merge(base, tree)
         yield from self._append((*base, "claims"), [{"name": name} for name in claims])
@@ -184,9 +222,13 @@ class Writer:
             yield patch.add(self._rule, self._document, place, items)
 
     def _named(self, emission: BackendPatch) -> dict[str, str]:
-        """Return the claims under names that the pod does not use yet."""
+        """Return the claims under names that the pod does not use yet; a shared one has one name in the whole pod."""
         named: dict[str, str] = {}
         for wanted, template in emission.claims.items():
+            shared = self._shared_name(template) if emission.shared else ""
+            if shared in self._shared:
+                named[self._shared[shared]] = template
+                continue
             name, number = wanted, self._last.get(wanted, 1)
             while name in self._claims:
                 number += 1
@@ -194,7 +236,22 @@ class Writer:
             self._last[wanted] = number  # the next search begins here: a pod may have thousands
             self._claims.add(name)
             named[name] = template
+            if shared:
+                self._shared[shared] = name
         return named
+
+    def _entries(self, emission: BackendPatch, claims: Mapping[str, str]) -> Iterator[dict[str, str]]:
+        """Yield the entries of the pod for claims; a shared one that is there already needs none."""
+        for name, template in claims.items():
+            if not emission.shared:
+                yield {"name": name, "resourceClaimTemplateName": template}
+            elif name not in self._present:
+                yield {"name": name, "resourceClaimName": self._shared_name(template)}
+
+    def _shared_name(self, template: str) -> str:
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+
+        return dra_shared.claim_name(self._workload, template)
 
     def _at(self, place: Pointer) -> object:
         """Return what stands at a place, None where nothing does."""

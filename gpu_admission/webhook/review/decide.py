@@ -34,8 +34,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gpu_admission import rules
+from gpu_admission.core.finding import ACTION_OF
 from gpu_admission.core.raw import as_dict
 from gpu_admission.engine import changes
+from gpu_admission.rules import consequences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,14 +49,8 @@ if TYPE_CHECKING:
 
     from .admission_review import Request
 
-# A Pod that these rules would have repaired does not run as its author meant: mutation was skipped or failed.
-MUST_BE_REPAIRED = frozenset({"GPU001", "GPU101", "GPU202"})
-
 _JUDGED_SUBRESOURCES = frozenset({"", "ephemeralcontainers", "status", "binding", "resize"})
 _PODS = frozenset({"Pod", "Binding"})
-
-# A Pod that these rules would have blinded may see the cards of others: what the policy denies is denied.
-MUST_BE_BLINDED = frozenset({"GPU301", "GPU302", "GPU310"})
 
 
 class Decision(NamedTuple):
@@ -131,21 +127,15 @@ def _mutate(request: Request, engine: Engine) -> Decision:
 
 
 def _of_pod(finding: Finding, policy: Policy) -> Action:
-    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
-        return finding.action
-    if _should_have_been_repaired(finding, policy):
-        return policy.apply_mode("deny")
-    return policy.apply_mode("warn")
+    return consequences.at_validation(
+        rules.BY_ID[finding.rule], ACTION_OF[finding.severity], finding.fix, policy
+    )  # the severity of a finding is the level of what the policy wants
 
 
 def _should_have_been_repaired(finding: Finding, policy: Policy) -> bool:
-    if finding.fix != "safe" or not policy.fixes(rules.BY_ID[finding.rule]):
-        return False
-    if finding.rule in MUST_BE_BLINDED:
-        return finding.severity == "error"  # the level of what the policy denies
-    setting = policy.settings.get(finding.rule)
-    milder = setting is not None and setting.action in {"warn", "audit"}  # the administrator's own word for it
-    return finding.rule in MUST_BE_REPAIRED and not milder
+    return consequences.should_have_been_repaired(
+        rules.BY_ID[finding.rule], ACTION_OF[finding.severity], finding.fix, policy
+    )
 
 
 def of_template(finding: Finding, policy: Policy) -> Action:

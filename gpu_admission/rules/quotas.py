@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
 
+# Group and kind -> where lists of a ResourceQuota's ``hard`` stand.
+PLACES: dict[tuple[str, str], Pointer] = {
+    ("", "ResourceQuota"): ("spec", "hard"),
+    ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
+    ("kubeflow.org", "Profile"): ("spec", "resourceQuotaSpec", "hard"),
+    ("hnc.x-k8s.io", "HierarchicalResourceQuota"): ("spec", "hard"),
+    ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
+}
 _PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES})
 
 

@@ -1,0 +1,79 @@
+{{/* What the schema cannot say: values that contradict one another. Each failure is one sentence. */}}
+{{- define "gpu-admission.check" -}}
+{{- include "gpu-admission.checkPolicy" . }}
+{{- include "gpu-admission.checkCertificates" . }}
+{{- range $key, $_ := include "gpu-admission.selector" . | fromYaml }}
+{{- if hasKey $.Values.extraLabels $key }}
+{{- fail (printf "extraLabels: %s is what the Service selects replicas by, choose another label" $key) }}
+{{- end }}
+{{- end }}
+{{- if and .Values.image.tag .Values.image.digest }}
+{{- fail "image.tag and image.digest: set one of them, the digest already names one image" }}
+{{- end }}
+{{- if and .Values.metrics.podMonitor.enabled .Values.metrics.serviceMonitor.enabled }}
+{{- fail "metrics.podMonitor and metrics.serviceMonitor: enable one of them, both would scrape every replica twice" }}
+{{- end }}
+{{- if eq (int .Values.server.ports.webhook) (int .Values.server.ports.health) }}
+{{- fail (printf "server.ports: webhook and health are both %v, and must be two ports" .Values.server.ports.health) }}
+{{- end }}
+{{- if eq .Release.Namespace "default" }}
+{{- fail "the release's namespace is default, and the webhook's own namespace is exempt: add --namespace gpu-admission --create-namespace" }}
+{{- end }}
+{{- if has .Values.test.namespace (list .Release.Namespace "kube-system") }}
+{{- fail (printf "test.namespace: %s is exempt from the webhook, choose a namespace where users create pods" .Values.test.namespace) }}
+{{- end }}
+{{- if gt (len (include "gpu-admission.name" .)) 50 }}
+{{- fail (printf "the release's name makes %q of more than 50 characters, choose a shorter one" (include "gpu-admission.name" .)) }}
+{{- end }}
+{{- end }}
+
+{{- define "gpu-admission.checkPolicy" -}}
+{{- $policy := .Values.policy }}
+{{- $again := "write both with `gpu-admission manifests -p FILE --values`" }}
+{{- if and $policy.name (or $policy.files $policy.webhooks) }}
+{{- fail "policy.name and policy.files exclude each other: set policy.name to \"\" to use policies of your own" }}
+{{- end }}
+{{- if $policy.name }}
+{{- if not (.Files.Get (printf "files/webhooks/%s.json" $policy.name)) }}
+{{- $names := list }}
+{{- range $path, $_ := .Files.Glob "files/webhooks/*.json" }}{{ $names = append $names (base $path | trimSuffix ".json") }}{{ end }}
+{{- fail (printf "policy.name: %q is not a shipped policy, choose from %s" $policy.name (join ", " ($names | sortAlpha))) }}
+{{- end }}
+{{- else }}
+{{- if not $policy.files }}
+{{- fail "policy: set policy.name to a shipped policy, or use the values of `gpu-admission manifests -p FILE --values`" }}
+{{- end }}
+{{- if not $policy.webhooks }}
+{{- fail (printf "policy.files needs policy.webhooks, which is made from it: %s" $again) }}
+{{- end }}
+{{- $texts := list }}
+{{- range $policy.files }}{{ $texts = append $texts .content }}{{ end }}
+{{- if ne (join "\n---\n" $texts | sha256sum) $policy.webhooks.digest }}
+{{- fail (printf "policy.files was changed after policy.webhooks was made from it: %s" $again) }}
+{{- end }}
+{{- if ne $policy.webhooks.version .Chart.AppVersion }}
+{{- fail (printf "policy.webhooks was made by gpu-admission %s and this chart is for %s: %s of that version" $policy.webhooks.version .Chart.AppVersion $again) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "gpu-admission.checkCertificates" -}}
+{{- with .Values.certificates }}
+{{- if eq .source "secret" }}
+{{- if not .secretName }}
+{{- fail "certificates.secretName: with source secret, name the Secret that holds tls.crt and tls.key" }}
+{{- end }}
+{{- if not (contains "-----BEGIN CERTIFICATE-----" .caBundle) }}
+{{- fail "certificates.caBundle: with source secret, give the PEM of the CA that verifies tls.crt, or the API server trusts no replica" }}
+{{- end }}
+{{- if contains "PRIVATE KEY" .caBundle }}
+{{- fail "certificates.caBundle: holds a private key, give the CA's certificate alone" }}
+{{- end }}
+{{- else if .caBundle }}
+{{- fail (printf "certificates.caBundle: is only for source secret, with %s it is filled in by itself" .source) }}
+{{- end }}
+{{- if and .issuerRef (ne .source "cert-manager") }}
+{{- fail (printf "certificates.issuerRef: is only for source cert-manager, and source is %s" .source) }}
+{{- end }}
+{{- end }}
+{{- end }}

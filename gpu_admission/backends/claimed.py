@@ -1,0 +1,53 @@
+"""What the containers of a pod are given by claims: a native request in no resource's words."""
+
+from __future__ import annotations
+
+from .native_request import DRA, NativeRequest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.workloads.claims import ClaimReference
+    from gpu_admission.workloads.container import Container, Role
+    from gpu_admission.workloads.workload import Pod
+
+    # By claim, request (ANY: whatever they use of it) and role: two are enough to find another one.
+    Users = dict[tuple[str, str, Role], list[Container]]
+
+_ANY = "*"  # no name of a request
+_EVERYBODY: tuple[Role, ...] = ("app", "sidecar", "ephemeral", "init")
+_BESIDE: dict[Role, tuple[Role, ...]] = {  # init containers end before the next one and the app's start
+    "init": ("sidecar",),
+    "app": ("app", "sidecar", "ephemeral"),
+    "sidecar": _EVERYBODY,
+    "ephemeral": _EVERYBODY,
+}
+
+
+def of_pod(pod: Pod) -> Iterator[NativeRequest]:
+    """Yield what each container is given by claims that are known to be a GPU's."""
+    users: Users = {}
+    for container in pod.containers:
+        for reference in pod.claims.of(container):
+            for request in {reference.request, _ANY}:
+                known = users.setdefault((reference.name, request, container.role), [])
+                if len(known) < 2 and container not in known:
+                    known.append(container)
+    for container in pod.containers:
+        given = tuple([each for each in pod.claims.of(container) if each.gpu])
+        if given:
+            native = NativeRequest(DRA, container, {}, claims=given)
+            native.sharer = next((found for each in given if (found := _sharer(container, each, users))), None)
+            yield native
+
+
+def _sharer(container: Container, reference: ClaimReference, users: Users) -> Container | None:
+    """Return another container that uses a device of the claim while this one runs, None where it has them alone."""
+    requests = (reference.request, "") if reference.request else (_ANY,)
+    for role in _BESIDE[container.role]:
+        for request in requests:
+            for other in users.get((reference.name, request, role), ()):
+                if other is not container:
+                    return other
+    return None

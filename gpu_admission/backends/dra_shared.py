@@ -1,0 +1,99 @@
+"""One ResourceClaim for the pods of a workload, which share the devices that it is given.
+
+What everybody asks for has to be in it: memory is reserved for all of them, and nothing that each wants for itself can
+be shared. Kubernetes lets 256 pods use a claim (kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
+"""
+
+from __future__ import annotations
+
+from gpu_admission.workloads.replicas import most_pods
+
+from . import dra_devices
+from .portable import format_memory
+from .rejection import EXCEEDS, UNTRANSLATABLE, RejectedRequestError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.workloads.workload import Pod, Workload
+
+    from .base import ClusterFacts, ContainerRequest
+    from .dra_settings import DraSettings
+    from .portable import GpuShare
+
+_MOST_PODS = 256
+_LONGEST_NAME = 253
+_PODS = "pods that share claims"  # in the cache of a pod: how many there are of it
+
+
+def note(workload: Workload, pod: Pod) -> None:
+    """Remember of a pod how many of it run at once; the backend sees pods, not what makes them."""
+    pod.cache[_PODS] = most_pods(workload)
+
+
+def claim_name(workload: Workload, template: str) -> str:
+    """Return the name of the claim that a workload's pods share: ``deployment-web-gpu-8gi``."""
+    end = f"-{template}"
+    name = workload.ref.name or "unnamed"
+    return f"{workload.kind.lower()}-{name}"[: _LONGEST_NAME - len(end)].rstrip("-.") + end
+
+
+def pods_of(pod: Pod) -> int | None:
+    """Return how many of a pod run at once, None where nobody knows."""
+    pods: int | None = pod.cache.get(_PODS)
+    return pods
+
+
+def check_pod(
+    pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts, settings: DraSettings
+) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
+    """Yield what the pods of a workload cannot share."""
+    users: dict[str, int] = {}
+    pods = pods_of(pod)
+    for one in asked:
+        for template in one.emission.claims.values() if one.emission is not None else ():
+            users[template] = users.get(template, 0) + (pods or 0)
+    for one in asked:
+        if one.emission is None or not one.emission.claims:
+            continue
+        (template,) = one.emission.claims.values()
+        refused = _refused(one.request, pods, users[template], facts, settings)
+        if refused is not None:
+            yield one, refused
+
+
+def _refused(
+    request: GpuShare, pods: int | None, users: int, facts: ClusterFacts, settings: DraSettings
+) -> RejectedRequestError | None:
+    """Return why so many users cannot share one claim; None where they can."""
+    if pods is None or pods > _MOST_PODS:
+        reason = f"in {pods} pods" if pods else "in a kind whose pods are on several nodes, or of no known number"
+        return RejectedRequestError(
+            UNTRANSLATABLE,
+            f"{reason}, and a claim is for at most {_MOST_PODS} pods on one node",
+            "translate it without --claims: each pod then has a claim of its own",
+        )
+    if users <= 1:
+        return None
+    if dra_devices.is_exclusive(request, settings):
+        return RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            f"a device of its own, and {users} containers would share one by one claim",
+            "translate it without --claims: each pod then has a claim of its own",
+        )
+    if request.percent is not None and request.percent * users > 100:
+        return RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            f"{request.percent} percent of the compute for each of {users} containers that share one claim",
+            f"request {100 // users} percent, or translate it without --claims",
+        )
+    memory = (request.memory or 0) * users
+    if facts.largest is not None and memory > facts.largest:
+        return RejectedRequestError.amount(
+            EXCEEDS,
+            f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
+            f"this cluster has {format_memory(facts.largest)}",
+            "translate it without --claims, or run fewer pods",
+        )
+    return None

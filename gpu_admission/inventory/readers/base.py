@@ -1,0 +1,67 @@
+"""The interface of the readers."""
+
+from __future__ import annotations
+
+from gpu_admission.inventory.decoding import UnreadableError
+from gpu_admission.inventory.model import Card
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from gpu_admission.inventory.model import Pool
+    from gpu_admission.inventory.node_view import NodeView
+    from gpu_admission.inventory.pod_view import PodView
+
+
+class Reader:
+    """Reads one backend's records.
+
+    ``backends`` are the names of those whose records it reads. ``pod_annotations`` are the keys that the backend's
+    components write on pods and believe, ``node_annotations`` those on nodes; in both one ``*`` stands for any text.
+    ``pod_wide`` tells that the containers of a pod get their shares on the same card.
+    """
+
+    backends: tuple[str, ...] = ()
+    node_annotations: tuple[str, ...] = ()
+    pod_annotations: tuple[str, ...] = ()
+    pod_wide = False
+
+    def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
+        """Return what of a node this backend gives out; ``parameters`` are the policy's, where it is about it."""
+        raise NotImplementedError
+
+    def concerns(self, pool: Pool, pod: PodView) -> bool:
+        """Tell whether a pod on the pool's node may hold any of it."""
+        return not pool.names.isdisjoint(pod.requests)
+
+    def hold(self, pool: Pool, pod: PodView) -> None:
+        """Put what a pod on the pool's node holds onto its cards.
+
+        Raises UnreadableError where the record on the pod cannot be read: who calls asks `unrecorded` then.
+        """
+        raise NotImplementedError
+
+    def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
+        """Put what a pod was given that has no readable record onto the pool, by what it requests."""
+        pool.loose.append(pod.holding(count=max(pod.requests.get(pool.resource, 1), 1), note=note))
+
+    def finish(self, pool: Pool) -> None:
+        """Do what is left to do once every pod was seen."""
+
+
+def cards_of(entries: Iterable[Any], read: Callable[[Any, int], Card]) -> list[Card]:
+    """Read one card of each entry; one that cannot be read, or is there already, says so and the others count."""
+    found: list[Card] = []
+    seen: set[str] = set()
+    for index, entry in enumerate(entries):
+        try:
+            card = read(entry, index)
+            if card.key in seen:
+                raise UnreadableError(f"{card.key} is there twice")
+        except UnreadableError as error:
+            card = Card(f"#{index}", problem=str(error))
+        seen.add(card.key)
+        found.append(card)
+    return found

@@ -1,0 +1,29 @@
+"""The readers in the order in which they look at a node: what one of them takes, later ones leave."""
+
+from __future__ import annotations
+
+from .counted import CountedReader
+from .dra import READER as DRA
+from .gpushare import GpushareReader
+from .hami import HamiReader
+from .kai import KaiReader
+from .koordinator import KoordinatorReader
+from .volcano import VolcanoReader
+from .volcano_vgpu import VolcanoVgpuReader
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from .base import Reader
+
+COUNTED = CountedReader()
+ALL: tuple[Reader, ...] = (
+    KoordinatorReader(),
+    HamiReader(),
+    VolcanoVgpuReader(),
+    VolcanoReader(),
+    GpushareReader(),
+    KaiReader(),
+    COUNTED,
+    DRA,
+)
+BY_BACKEND: dict[str, Reader] = {name: reader for reader in ALL for name in reader.backends}

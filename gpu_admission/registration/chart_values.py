@@ -1,0 +1,74 @@
+"""The webhooks and the RBAC of policies as the Helm chart takes them: with room for the names of a release.
+
+The chart's templates fill in names, port, caBundle and stage, and nothing that follows from a policy.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from . import webhook_configurations
+from .webhook_configurations import RegistrationOptions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from gpu_admission.policy.model import Policy
+
+# What stands where a release's own name goes. No name in Kubernetes holds an @.
+NAME, NAMESPACE, SECRET = "@name@", "@namespace@", "@secret@"
+_SEPARATOR = "\n---\n"  # templates/_check.tpl joins with the same
+
+
+def webhooks(policies: Policy | Sequence[Policy]) -> dict[str, list[dict[str, Any]]]:
+    """Return ``{"mutating": [webhook, ...], "validating": [...]}`` for policies in the server's order.
+
+    Raises ValueError as `webhook_configurations.configurations` does.
+    """
+    options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
+    made = webhook_configurations.configurations(policies, options)
+    return {one["kind"].removesuffix("WebhookConfiguration").lower(): one["webhooks"] for one in made}
+
+
+def rights() -> dict[str, list[dict[str, Any]]]:
+    """Return the RBAC objects by what the server does with its certificate: it ``keeps`` it, or only ``reads``."""
+    options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
+    return {
+        way: webhook_configurations.access(options, SECRET, keeps=keeps)
+        for way, keeps in (("keeps", True), ("reads", False))
+    }
+
+
+def digest(texts: Iterable[str]) -> str:
+    """Return what ties policy files to the webhooks that were made from them: SHA-256 in hex."""
+    return hashlib.sha256(_SEPARATOR.join(texts).encode()).hexdigest()
+
+
+def values(policies: Sequence[Policy], texts: Sequence[str], version: str) -> dict[str, Any]:
+    """Return the chart's values for policies of one's own; ``texts`` are their files, ``version`` is ours."""
+    files = [{"name": policy.name, "content": text} for policy, text in zip(policies, texts, strict=True)]
+    made = {"version": version, "digest": digest(texts), **webhooks(policies)}
+    return {"policy": {"name": "", "files": files, "webhooks": made}}
+
+
+def share_lines(hooks: Mapping[str, list[dict[str, Any]]], lines: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
+    """Return webhooks whose expressions are lists of keys of ``lines``, where what is new is added.
+
+    The expressions of all shipped policies consist of the same few lines, and Helm keeps a chart in a Secret of 1 MiB.
+    """
+    return {
+        kind: [{**hook, "matchConditions": [_keyed(each, lines) for each in hook["matchConditions"]]} for hook in each]
+        for kind, each in hooks.items()
+    }
+
+
+def _keyed(condition: Mapping[str, str], lines: dict[str, str]) -> dict[str, Any]:
+    keys = []
+    for line in condition["expression"].split("\n"):
+        key = hashlib.sha256(line.encode()).hexdigest()[:8]
+        if lines.setdefault(key, line) != line:
+            raise ValueError(f"two lines of expressions have the key {key}: use more digits")
+        keys.append(key)
+    return {**condition, "expression": keys}

@@ -1,0 +1,107 @@
+"""What containers request, in CEL: ``c`` is a container of a Pod whose limits have been copied to its requests.
+
+The API server does that before it asks anybody, and refuses a GPU whose request differs from its limit: so the requests
+alone tell what a Pod that is admitted will get.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.backends import kai_annotations, per_pod, registry
+from gpu_admission.backends.base import ClusterFacts
+from gpu_admission.backends.native_request import NVIDIA, NVIDIA_SHARED
+from gpu_admission.registration import gpu_names
+from gpu_admission.registration.cel_literals import any_of, text, texts
+from gpu_admission.rules import common, visible_devices
+from gpu_admission.workloads import resources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
+
+REQUESTS = "c.?resources.?requests.orValue({})"
+ANNOTATIONS = "object.metadata.?annotations.orValue({})"
+_SYSTEMS = {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}
+
+
+def is_positive(amount: str) -> str:
+    """Return the condition that a quantity is more than zero."""
+    return f"quantity({amount}).compareTo(quantity('0')) > 0"
+
+
+def of(policy: Policy, holds: Callable[[Resource], bool] | None = None, beside: str = "") -> str:
+    """Return the condition that ``c`` requests more than zero of a GPU resource ``k`` of which something holds."""
+    which = gpu_names.which(policy, "k", holds)
+    if which == "false":
+        return which
+    more = f" && {beside}" if beside else ""
+    return (
+        f"{REQUESTS}.exists(k, !(k in {texts(gpu_names.ORDINARY)}) && ({which}) && "
+        f"{is_positive('c.resources.requests[k]')}{more})"
+    )
+
+
+def of_vendors(policy: Policy, vendors: frozenset[str]) -> str:
+    """Return the condition that ``c`` requests cards of one of these makers (``common.asked_vendors``)."""
+    return of(policy, lambda resource: common.vendor_of(resource, policy) in vendors)
+
+
+def given(policy: Policy, maker: str) -> str:
+    """Return the condition that ``c`` is given cards of a maker by its resources (``visible_devices.is_given``)."""
+    wanted = {maker, visible_devices.ANY_MAKER}
+    return of(policy, lambda resource: visible_devices.maker_of(resource, policy) in wanted)
+
+
+def native(policy: Policy) -> str:
+    """Return the condition that ``c`` uses resource names that the policy's backend serves as they stand."""
+    own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
+    return of(policy, lambda resource: system_of(resource) in own)
+
+
+def system_of(resource: Resource) -> str:
+    """Return whose name a resource has, where it stands alone (``backends.native_request``)."""
+    return _SYSTEMS.get(resource.name, resource.system)
+
+
+def is_foreign(resource: Resource, policy: Policy) -> bool:
+    """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
+    if per_pod.is_per_pod(policy):
+        return False
+    backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
+    system = system_of(resource)
+    if system in backend.own(facts) or (system == "hami" and resource.vendor != "nvidia"):
+        return False
+    reader = registry.reader(system)
+    if reader is None:
+        return False
+    named = not facts.sources or reader.name in facts.sources
+    return named and not (system in backend.ignored_systems(facts) and reader.name not in facts.sources)
+
+
+def shares() -> str:
+    """Return the condition that an annotation asks for a share of a card, for whichever container (``Pod.shares``)."""
+    amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
+    prefix = resources.CONTAINER_PREFIX
+    expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
+    named = f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
+    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {named})"
+
+
+def annotated() -> str:
+    """Return the condition that there are annotations that may ask for a share of a card, well made or not."""
+    exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
+    begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
+    return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
+
+
+def share_names() -> str:
+    """Return a list of the containers that an annotation may be for, by name: the first one where it names none."""
+    prefix = resources.CONTAINER_PREFIX
+    annotated = (
+        f"{ANNOTATIONS}.filter(k, k.startsWith({text(prefix)})).map(k, k.substring({len(prefix)}).split('.')[0])"
+    )
+    chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
+    named = "[{}].map(n, object.spec.containers.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
+    return f"(variables.shares ? {annotated} + {named.format(chosen)} : [])"

@@ -1,0 +1,59 @@
+"""All checks of a policy, by what they lead to."""
+
+from __future__ import annotations
+
+from gpu_admission.rules import ALL
+
+from . import isolation, metadata, placement, volumes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from gpu_admission.core.finding import Action
+    from gpu_admission.policy.model import Policy
+
+    from .check import Check
+
+_MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
+    placement.zero,
+    placement.too_many,
+    placement.foreign,
+    placement.scheduler,
+    placement.node,
+    placement.runtime_class,
+    placement.tolerates,
+    isolation.visible,
+    isolation.switched,
+    isolation.completed,
+    isolation.old_images,
+    isolation.unjudged,
+    isolation.hidden,
+    isolation.unblinded,
+    isolation.privileged,
+    volumes.mounted,
+    volumes.card_lists,
+    metadata.devices,
+    metadata.spoofed,
+    isolation.limits_lifted,
+    isolation.host_namespaces,
+    placement.class_allowed,
+    placement.namespace_allowed,
+)
+_ORDER = {rule.id: number for number, rule in enumerate(ALL)}
+
+
+def of(policy: Policy) -> list[Check]:
+    """Return the checks that can be made in-tree under a policy, in the order of the rules."""
+    found = [check for make in _MAKERS for check in make(policy)]
+    return sorted(found, key=lambda check: _ORDER[check.rule.id])
+
+
+def by_action(policy: Policy) -> dict[Action, list[Check]]:
+    """Return the checks that lead to each action, its mode included; what is off leads to none."""
+    found: dict[Action, list[Check]] = {}
+    for check in of(policy):
+        action = check.action(policy)
+        if action != "off":
+            found.setdefault(action, []).append(check)
+    return found

@@ -1,0 +1,288 @@
+"""The checks on ways to cards that were not requested: variables, privileges, host paths, host namespaces."""
+
+from __future__ import annotations
+
+from gpu_admission.backends import known, registry
+from gpu_admission.engine.reads import Reads
+from gpu_admission.registration import container_conditions, patterns
+from gpu_admission.registration.cel_literals import any_of, text, texts
+from gpu_admission.rules import device_count, gpu_markers, privileges, visible_devices
+from gpu_admission.rules.common import backend_vendor
+from gpu_admission.rules.isolation import (
+    gpu302_visible_devices_void,
+    gpu308_isolation_switch,
+    gpu310_unjudged_env_from,
+)
+from gpu_admission.rules.runtime_variables import (
+    DEVICE_LIST_FAMILIES,
+    DEVICE_LISTS,
+    ISOLATION_PREFIXES,
+    ISOLATION_SWITCHES,
+    LEGACY,
+    MPS_PREFIX,
+    PRELOAD,
+    SWITCHES,
+)
+
+from . import asked, variables
+from .check import Check, of_pod, per_container
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
+
+_CUDA = LEGACY["CUDA_VERSION"]
+_NAMES = (*DEVICE_LISTS, *(f"{family}*" for family in DEVICE_LIST_FAMILIES))
+
+
+def visible(policy: Policy) -> Iterator[Check]:
+    """GPU301: lists of cards, what opens more than cards, prefixes that complete to either, images of old."""
+    lists = f"({variables.shows(DEVICE_LISTS.values())})"
+    own = _own_value(policy)
+    if own:
+        lists = f"({lists} && !({own}))"
+    told = _told_by_scheduler(policy)
+    yield Check(
+        "GPU301",
+        variables.findings(variables.that(f"{lists} && !({told})", _NAMES)),
+        'container "{who}" sets {what}, which shows it cards of the node that it was not given; remove it and request '
+        "GPUs under resources.limits, or set it to the value that shows none (void for NVIDIA_VISIBLE_DEVICES)",
+        fix="unsafe",
+        on_ephemeral=True,
+    )
+
+
+def switched(policy: Policy) -> Iterator[Check]:
+    """GPU301 again: the switches of NVIDIA's toolkit, which are milder on a container that has a card."""
+    served = asked.of(policy)
+    advice = "; remove it: what a GPU pod may reach is set up by the cluster's administrator"
+    for severity in ("error", "warning"):
+        names = variables.switches(severity)
+        found = variables.findings(variables.that(variables.is_on(names), names), _except(served, severity))
+        yield Check(
+            "GPU301",
+            found,
+            'container "{who}" sets {what}, which opens more than the cards that it was given' + advice,
+            severity=severity,
+            on_ephemeral=True,
+            reads=Reads(variables={name: ("", SWITCHES[name].off) for name in names}),
+        )
+
+
+def _except(condition: str, severity: str) -> str:
+    return "variables.judged" if severity == "error" else f"variables.judged.filter(c, !({condition}))"
+
+
+def completed(_policy: Policy) -> Iterator[Check]:
+    """GPU301 again: an envFrom whose prefix begins one of the variables."""
+    errors = [*DEVICE_LISTS, *variables.switches("error")]
+    yield Check(
+        "GPU301",
+        variables.findings(variables.completing(errors, DEVICE_LIST_FAMILIES)),
+        'container "{who}" takes variables from an envFrom with the prefix {what}, which can complete to a variable '
+        "that shows it cards that it did not request; list the variables under env instead",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def unjudged(_policy: Policy) -> Iterator[Check]:
+    """GPU310: an envFrom without a prefix, where env does not set all of the variables itself."""
+    unset = f"{texts(gpu310_unjudged_env_from.NAMES)}.exists(x, !c.?env.orValue([]).exists(e, e.name == x))"
+    yield Check(
+        "GPU310",
+        per_container(f"c.?envFrom.orValue([]).exists(f, f.?prefix.orValue('') == '') && {unset}"),
+        'container "{who}" takes all variables of a ConfigMap or Secret, and whether any of them shows it cards '
+        "cannot be told from here; list the variables one by one under env, or give the envFrom a prefix",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def legacy(policy: Policy) -> str:
+    """Return the condition that ``c`` makes NVIDIA's runtime take its image for an old one, and show it all cards."""
+    unless = container_conditions.is_set(dict.fromkeys(_CUDA.unless, True)).replace("c.env.", "c.?env.orValue([]).")
+    given = f"e.name == {text(_CUDA.name)} && (has(e.valueFrom) || e.?value.orValue('') != '')"
+    prefix = f"f.?prefix.orValue('') in {texts(patterns.prefixes([_CUDA.name]))}"
+    set_here = f"c.?env.orValue([]).exists(e, {given})"
+    set_elsewhere = f"!{variables.sets(_CUDA.name)} && c.?envFrom.orValue([]).exists(f, {prefix})"
+    lists = any_of(variables.sets(name) for name in _CUDA.lists)
+    tests = [
+        "(has(c.env) || has(c.envFrom))",
+        f"({set_here} || {set_elsewhere})",
+        f"!({lists})",
+        f"!({unless})",
+        f"!({asked.given(policy, _CUDA.maker)})",
+    ]
+    return " && ".join(tests)
+
+
+def old_images(policy: Policy) -> Iterator[Check]:
+    """GPU301 again: images of before there were lists of cards."""
+    yield Check(
+        "GPU301",
+        per_container(legacy(policy)),
+        'container "{who}" sets CUDA_VERSION and not NVIDIA_VISIBLE_DEVICES, which the container runtime takes for an '
+        "old image and shows it all cards of the node; add NVIDIA_VISIBLE_DEVICES with the value void to its env, or "
+        "request GPUs under resources.limits",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def _own_value(policy: Policy) -> str:
+    """Return the condition that ``e`` has the value that the policy itself wants there; empty where that hides."""
+    known = DEVICE_LISTS[visible_devices.NVIDIA]
+    wanted = [visible_devices.wanted(policy, served=served) for served in (True, False)]
+    if all(value is None or known.shows_none(value) for value in wanted):
+        return ""
+    served = asked.given(policy, "nvidia")
+    values = [text(value) if value is not None else "'\\n'" for value in wanted]
+    same = f"e.?value.orValue('') == ({served} ? {values[0]} : {values[1]})"
+    return f"e.name == {text(visible_devices.NVIDIA)} && !has(e.valueFrom) && {same}"
+
+
+def _told_by_scheduler(policy: Policy) -> str:
+    """Return the condition that ``e`` is the annotation of a maker's own scheduler (``visible_devices``)."""
+    tests = []
+    for owner, maker in visible_devices.SET_BY_ANNOTATION.items():
+        keys = [key for key, whose in gpu_markers.TRUSTED_ANNOTATIONS.items() if whose == owner]
+        names = [each.name for each in DEVICE_LISTS.values() if each.maker == maker]
+        key = 'e.valueFrom.fieldRef.fieldPath.split("[\'")[1].split("\']")[0]'
+        of_key = any_of(patterns.keys("q", keys)) if keys else "false"
+        path = 'e.valueFrom.fieldRef.fieldPath.startsWith("metadata.annotations[\'")'
+        tests.append(
+            f"e.name in {texts(names)} && has(e.valueFrom) && has(e.valueFrom.fieldRef) && {path} && "
+            f"[{key}].exists(q, {of_key}) && {asked.given(policy, maker)}"
+        )
+    return any_of(f"({each})" for each in tests) or "false"
+
+
+def hidden(policy: Policy) -> Iterator[Check]:
+    """GPU302: a value that hides from a container the very cards that it requests."""
+    yield Check(
+        "GPU302",
+        variables.findings(hiding(policy)),
+        'container "{who}" requests a GPU and sets {what} to a value that hides it; remove the variable: the device '
+        "plugin sets it to the cards that the container gets",
+        severity="warning",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def unblinded(policy: Policy) -> Iterator[Check]:
+    """GPU302, where the policy wants the containers of all pods blinded that are given no card."""
+    if not visible_devices.every_pod(policy) or not visible_devices.wanted(policy, served=False):
+        return
+    served = asked.given(policy, "nvidia")
+    if policy.backend.name in known.READS_ANNOTATIONS:
+        served = f"{served} || c.name in variables.share"
+    yield Check(
+        "GPU302",
+        per_container(f"!{variables.sets(visible_devices.NVIDIA)} && !({served})"),
+        'container "{who}" requests no NVIDIA GPU and does not set NVIDIA_VISIBLE_DEVICES, and an image that sets it '
+        "to all would see every card of the node; add it with the value "
+        f"{visible_devices.wanted(policy, served=False)} to its env",
+        severity="error",
+        fix="safe",
+        on_ephemeral=True,
+    )
+
+
+def hiding(policy: Policy, *, with_source: bool = True) -> str:
+    """Return a CEL text: the lists by which ``c`` hides from itself the cards that it requests."""
+    own = visible_devices.wanted(policy, served=True)
+    tests = []
+    for name in sorted(gpu302_visible_devices_void.BY_PLUGIN):
+        test = f"e.name == {text(name)} && {variables.hides(name)} && {asked.given(policy, DEVICE_LISTS[name].maker)}"
+        if own is not None and name == visible_devices.NVIDIA:
+            test += f" && e.?value.orValue('') != {text(own)}"
+        tests.append(f"({test})")
+    passed = texts(sorted(gpu302_visible_devices_void.PASSED_THROUGH))
+    names = variables.that(any_of(tests), gpu302_visible_devices_void.BY_PLUGIN)
+    source = "" if with_source else " || c.?envFrom.orValue([]).size() > 0"
+    return f"({asked.REQUESTS}.exists(k, k in {passed}){source} ? '' : {names})"
+
+
+def privileged(policy: Policy) -> Iterator[Check]:
+    """GPU303, where the policy does not say how many cards a node has: a pod that takes all of them is excused."""
+    if device_count.largest_node(policy):
+        return
+    names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
+    added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
+    is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
+    what = f"has(c.securityContext) ? ({is_it}[{added}].map(a, a == '' ? '' : 'adds the capability ' + a)[0]) : ''"
+    yield Check(
+        "GPU303",
+        f"(variables.wants ? {variables.findings(what)} : [])",
+        'container "{who}" {what} in a pod with a GPU, so it can use every card of the node; remove it: a GPU that is '
+        "requested under resources.limits needs no privileges",
+        on_ephemeral=True,
+    )
+
+
+def limits_lifted(policy: Policy) -> Iterator[Check]:
+    """GPU308: variables that lift the limits on a share of a card of NVIDIA's."""
+    sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
+
+    def shared(resource: Resource) -> bool:
+        own = visible_devices.maker_of(resource, policy) == "nvidia"
+        return own and (sharing or resource.sharing == "shared")
+
+    def preloads(resource: Resource) -> bool:
+        systems = {resource.system} if resource.sharing == "shared" else set()
+        systems |= {policy.backend.name} if sharing else set()
+        return shared(resource) and _preloads(systems)
+
+    families = tuple(f"{prefix}*" for prefix in ISOLATION_PREFIXES)
+    plain = [name for name in ISOLATION_SWITCHES if name != PRELOAD]
+    harmless = variables.harmless_values(gpu308_isolation_switch.HARMLESS)
+    advice = "; remove it; to use a whole GPU, request a whole one"
+    message = 'container "{who}" sets {what}, which can lift the limits that keep it to its share of the GPU' + advice
+    all_but = f"{variables.that(f'!({harmless})', (*plain, *families, *ISOLATION_PREFIXES))}"
+    preload = variables.that(f"!({harmless})", (PRELOAD,))
+    preloaded = f"({asked.of(policy, preloads)} || c.name in variables.share) ? {preload} : ''"
+    both = f"[{all_but}, {preloaded}].filter(x, x != '').join(', ')"
+    source = variables.completing((*plain, *ISOLATION_PREFIXES), ISOLATION_PREFIXES)
+    containers = f"variables.judged.filter(c, {asked.of(policy, shared)} || c.name in variables.share)"
+    yield Check("GPU308", variables.findings(both, containers), message, on_ephemeral=True)
+    yield Check(
+        "GPU308",
+        variables.findings(source, containers),
+        'container "{who}" takes variables from an envFrom with the prefix {what}, which can lift the limits on its '
+        "share of the GPU; list the variables under env instead",
+        on_ephemeral=True,
+    )
+
+
+def _preloads(systems: set[str]) -> bool:
+    return not gpu308_isolation_switch.PRELOADING.isdisjoint(systems) or any(
+        registry.named(system).preloads for system in systems if system in registry.NAMES
+    )
+
+
+def host_namespaces(policy: Policy) -> Iterator[Check]:
+    """GPU309: the node's processes or shared memory in a pod that reaches a card through MPS."""
+    opened = [field for field in ("hostPID", "hostIPC") if not _is_allowed(field, policy)]
+    given = asked.given(policy, "nvidia")
+    mps = f"c.?env.orValue([]).exists(e, e.name.startsWith({text(MPS_PREFIX)}))"
+    uses = f"{mps} && ({given} || !({asked.of(policy)}))"
+    if policy.backend.name in known.USES_MPS:
+        uses = f"({given}) || {uses}"
+    fields = [f"[object.spec.?{field}.orValue(false) ? {text(field)} : '']" for field in opened]
+    names = f"({' + '.join(fields)}).filter(x, x != '')"
+    found = f"{names}.size() > 0 && variables.all.exists(c, {uses})"
+    yield Check(
+        "GPU309",
+        of_pod(found, f"{names}.join(' and ')"),
+        "the pod shares its GPU through MPS and sets {what}: true, which opens the work of the other clients of the "
+        "MPS daemon; remove it: the device plugin mounts what MPS needs",
+    )
+
+
+def _is_allowed(field: str, policy: Policy) -> bool:
+    return field == "hostIPC" and policy.backend.parameters.get("hostIPC") == "allow"

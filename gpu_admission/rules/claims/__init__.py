@@ -1,0 +1,1 @@
+"""4xx: claims, the GPUs of dynamic resource allocation."""

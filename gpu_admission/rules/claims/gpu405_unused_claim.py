@@ -1,0 +1,99 @@
+"""GPU405: a pod reserves devices that none of its containers uses."""
+
+from __future__ import annotations
+
+from gpu_admission.core import patch
+from gpu_admission.core.finding import Problem
+from gpu_admission.core.raw import escape
+from gpu_admission.engine.reads import Reads
+from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import triggers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.claims import PodClaim
+    from gpu_admission.workloads.workload import Pod, Workload
+
+ID = "GPU405"
+
+
+def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
+    """Find claims that no container of a whole pod names; one that is misspelt there, or misplaced, may be meant."""
+    for pod in workload.pods:
+        if not pod.complete or not pod.claims.claims:
+            continue
+        used = {reference.name for each in pod.claims.references.values() for reference in each}
+        names = {claim.name for claim in pod.claims.claims}
+        if used - names or _is_misplaced(pod):
+            continue  # GPU401 or GPU403: correcting that is what makes the claim used
+        for claim in pod.claims.claims:
+            if claim.name and claim.name not in used and claim.gpu is not False:
+                yield _problem(workload, pod, claim)
+
+
+def _is_misplaced(pod: Pod) -> bool:
+    used = [container.resources.get("claims") for container in pod.containers]
+    if not all([each is None or (isinstance(each, list) and all(isinstance(i, dict) for i in each)) for each in used]):
+        return True
+    beside = [container.spec for container in pod.containers]
+    return any(["claims" in each for each in (pod.spec, *beside)]) or any(
+        ["claims" in side for each in pod.containers for side in (each.limits, each.requests)]
+    )
+
+
+def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
+    what = "the GPU" if claim.gpu else "the device"
+    apps = [container for container in pod.containers if container.role == "app"]
+    fix: tuple[patch.Operation, ...] = ()
+    if len(apps) == len(pod.containers) == 1 and isinstance(apps[0].resources.get("claims", []), list):
+        place = (*apps[0].resources_pointer, "claims")
+        there = "claims" in apps[0].resources
+        entry = {"name": claim.name}
+        added = patch.Operation(ID, "add", (*place, patch.APPEND), entry)
+        fix = (added if there else patch.add(ID, workload.document, place, [entry]),)
+    return Problem(
+        claim.pointer,
+        f'no container uses the claim "{escape(claim.name[:63])}", so none sees {what} that it reserves',
+        f"add it to the container that needs it (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), "
+        "or remove it from spec.resourceClaims",
+        fix=fix,
+        safety="unsafe",
+    )
+
+
+_POD = """\
+apiVersion: v1
+kind: Pod
+metadata:
+  name: train
+spec:
+  resourceClaims:
+    - name: gpu
+      resourceClaimTemplateName: one-gpu
+  containers:
+    - name: train
+      image: example.com/train:1
+"""
+
+RULE = Rule(
+    id=ID,
+    name="unused-claim",
+    severity="warning",
+    since="0.2.0",
+    summary="a claim of the pod that no container uses: its device is reserved, and nobody sees it",
+    rationale="""\
+A pod's claims are allocated before it starts, whether a container uses them or not; a container sees the devices of
+those claims only that its own `resources.claims` name. A claim that none names takes a GPU from everybody else, and
+the program starts without one. Nothing refuses it.""",
+    references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
+    bad=_POD,
+    good=f"{_POD}      resources:\n        claims:\n          - name: gpu\n",
+    when=triggers.pod_claim,
+    reads=Reads(claims=["use"]),
+    admission_kinds=frozenset({TEMPLATE}),
+    check=check,
+    fix="unsafe",
+)

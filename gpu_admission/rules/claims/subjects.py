@@ -1,0 +1,102 @@
+"""What the rules on claims judge: claim objects and pods' claims, but for those that are known to be no GPU's."""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import as_str
+from gpu_admission.workloads import claims as reading
+from gpu_admission.workloads.claim_index import CLAIM, DEVICE_CLASS, GROUP, TEMPLATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.claims import ClaimReference, ClaimSpec, DeviceRequest, PodClaim
+    from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.workload import Pod, Workload
+
+LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253
+_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+_GPU_WORDS = ("gpu", "nvidia", "cuda", "mig-", "accelerator")  # in a name that nobody knows
+_CLAIM_KINDS = frozenset({CLAIM, TEMPLATE})
+
+
+def is_label(name: str) -> bool:
+    """Tell whether Kubernetes takes a name for a DNS label."""
+    import re  # noqa: PLC0415 - only where there are claims
+
+    return len(name) <= LONGEST_LABEL and re.fullmatch(_LABEL, name, re.ASCII) is not None
+
+
+def is_subdomain(name: str) -> bool:
+    """Tell whether Kubernetes takes a name for a DNS subdomain, as objects have."""
+    import re  # noqa: PLC0415 - as above
+
+    return len(name) <= LONGEST_SUBDOMAIN and all(re.fullmatch(_LABEL, part, re.ASCII) for part in name.split("."))
+
+
+def spec_of(workload: Workload, policy: Policy) -> ClaimSpec | None:
+    """Return what a ResourceClaim or ResourceClaimTemplate asks for; None of other kinds, and of what is no GPU's."""
+    if workload.group != GROUP or workload.kind not in _CLAIM_KINDS:
+        return None
+    if "claim" not in workload.cache:
+        spec = reading.read_spec(workload.object)
+        told = {
+            None if facts is None else facts.is_gpu
+            for facts in [
+                reading.class_facts(name, policy, workload.claim_index)
+                for name in dict.fromkeys(request.class_name for request in spec.all_requests())
+            ]
+        }
+        workload.cache["claim"] = None if told == {False} else spec
+    found: ClaimSpec | None = workload.cache["claim"]
+    return found
+
+
+def place(workload: Workload, spec: ClaimSpec, *below: str | int) -> Pointer:
+    """Return the pointer of what stands below the spec of a claim."""
+    return (*workload.pointer, *spec.pointer, *below)
+
+
+def requests(workload: Workload, policy: Policy) -> Iterator[tuple[ClaimSpec, DeviceRequest, Pointer]]:
+    """Yield what a claim object asks for, alternatives one by one, with the pointer to each."""
+    spec = spec_of(workload, policy)
+    if spec is not None:
+        for request in spec.all_requests():
+            yield spec, request, place(workload, spec, *request.pointer)
+
+
+def classes(workload: Workload) -> bool:
+    """Tell whether an object is a DeviceClass."""
+    return workload.group == GROUP and workload.kind == DEVICE_CLASS
+
+
+def claims(workload: Workload) -> Iterator[tuple[Pod, PodClaim]]:
+    """Yield the claims of all pods of an object, but for those that are known to be no GPU's."""
+    for pod in workload.pods:
+        for claim in pod.claims.claims:
+            if claim.gpu is not False:
+                yield pod, claim
+
+
+def references(pod: Pod) -> Iterator[tuple[Container, ClaimReference]]:
+    """Yield what the containers of a pod use of its claims, but for what is known to be no GPU's."""
+    for container in pod.containers:
+        for reference in pod.claims.of(container):
+            if reference.gpu is not False:
+                yield container, reference
+
+
+def is_likely_gpu(claim: PodClaim) -> bool:
+    """Tell whether a claim is a GPU's, or one of which nobody knows that is called like one."""
+    if claim.gpu is not None:
+        return claim.gpu
+    names = f"{claim.name} {claim.source_name}".lower()
+    return any([word in names for word in _GPU_WORDS])
+
+
+def quoted(names: list[str], most: int = 8) -> str:
+    """Return names as a message lists them."""
+    shown = ", ".join(f'"{as_str(name)[:63]}"' for name in names[:most])
+    return f"{shown}, …" if len(names) > most else shown

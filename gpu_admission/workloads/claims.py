@@ -1,0 +1,309 @@
+"""Resource claims as the rules see them: what a claim asks for, what a pod names, and whether that is a GPU.
+
+``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every version that was ever served, leniently; rules
+say what is wrong with their shape. ``of_pod`` reads a pod's ``spec.resourceClaims`` and what its containers use of it.
+Whether a claim is a GPU's is told by the template, claim or class seen in the same input, then by the policy
+(``cluster.claims``), then by the table of known classes; None means that nobody knows.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+
+from . import device_classes
+from .claim_index import CLAIM, DEVICE_CLASS, NO_CLAIMS, TEMPLATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import Any
+
+    from gpu_admission.core.pointer import Pointer
+    from gpu_admission.policy.model import Policy
+
+    from .claim_index import ClaimIndex
+    from .container import Container
+    from .device_classes import ClassFacts
+
+EXACT_COUNT, ALL_DEVICES = "ExactCount", "All"
+_SOURCES = (("resourceClaimTemplateName", TEMPLATE), ("resourceClaimName", CLAIM))
+
+
+class DeviceRequest:
+    """One request of a claim, or one of the alternatives of ``firstAvailable``.
+
+    ``raw`` is the mapping with ``deviceClassName`` (what stands under ``exactly``; of v1beta1 the request itself),
+    ``pointer`` where it stands below the claim's spec (the one that has ``devices``). ``count`` is the number of
+    devices: 1 where nothing is written, None for all that there are and for what is not a whole number.
+    ``capacity`` are the amounts of ``capacity.requests``, raw; ``alternatives`` are in the order of preference.
+    """
+
+    __slots__ = ("alternatives", "name", "pointer", "raw")
+
+    def __init__(
+        self, name: str, raw: Mapping[str, Any], pointer: Pointer, alternatives: tuple[DeviceRequest, ...] = ()
+    ) -> None:
+        self.name = name
+        self.raw = raw
+        self.pointer = pointer
+        self.alternatives = alternatives
+
+    @property
+    def class_name(self) -> str:
+        """The name of the DeviceClass; empty where alternatives have their own."""
+        return as_str(self.raw.get("deviceClassName"))
+
+    @property
+    def mode(self) -> str:
+        """``ExactCount`` (the default), ``All``, or whatever is written."""
+        return as_str(self.raw.get("allocationMode")) or EXACT_COUNT
+
+    @property
+    def count(self) -> int | None:
+        """How many devices are asked for."""
+        count = self.raw.get("count", 1)
+        whole = isinstance(count, int) and not isinstance(count, bool)
+        return count if whole and self.mode == EXACT_COUNT else None
+
+    @property
+    def capacity(self) -> Mapping[str, Any]:
+        """What is asked of each device: name -> raw quantity."""
+        return as_dict(as_dict(self.raw.get("capacity")).get("requests"))
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether devices are accessed besides their owners, reserving nothing."""
+        return self.raw.get("adminAccess") is True
+
+    def selectors(self) -> Iterator[tuple[Pointer, str]]:
+        """Yield the CEL expressions with their pointers below the claim's spec."""
+        for index, selector in iter_dicts(self.raw.get("selectors")):
+            expression = as_dict(selector.get("cel")).get("expression")
+            if isinstance(expression, str):
+                yield (*self.pointer, "selectors", index, "cel", "expression"), expression
+
+    def each(self) -> tuple[DeviceRequest, ...]:
+        """Return the alternatives, of which one is met, or the request itself."""
+        return self.alternatives or (self,)
+
+
+class ClaimSpec:
+    """What a ResourceClaim asks for, or the claims that a ResourceClaimTemplate makes.
+
+    ``raw`` is the mapping that has ``devices``, at ``pointer`` in the object; ``requests`` are its requests in order.
+    """
+
+    __slots__ = ("_by_name", "api_version", "kind", "name", "namespace", "pointer", "raw", "requests")
+
+    def __init__(self, obj: Mapping[str, Any], raw: Mapping[str, Any], pointer: Pointer) -> None:
+        metadata = as_dict(obj.get("metadata"))
+        self.api_version = as_str(obj.get("apiVersion"))
+        self.kind = as_str(obj.get("kind"))
+        self.name = as_str(metadata.get("name"))
+        self.namespace = as_str(metadata.get("namespace"))
+        self.raw = raw
+        self.pointer = pointer
+        self.requests = tuple(_requests(raw))
+        self._by_name: dict[str, DeviceRequest] = {}
+        for request in self.requests:
+            self._by_name.setdefault(request.name, request)
+            for each in request.alternatives:
+                self._by_name.setdefault(f"{request.name}/{each.name}", each)
+
+    def request(self, name: str) -> DeviceRequest | None:
+        """Return a request by its name, or an alternative by ``request/alternative``; None where there is none."""
+        return self._by_name.get(name)
+
+    def names(self) -> list[str]:
+        """Return the names by which requests can be referred to, alternatives too."""
+        return list(self._by_name)
+
+    def all_requests(self) -> Iterator[DeviceRequest]:
+        """Yield what can be met: each request, or its alternatives in place of it."""
+        for request in self.requests:
+            yield from request.each()
+
+
+class PodClaim:
+    """An entry of a pod's ``spec.resourceClaims``, and what is known of the claim that it names.
+
+    ``source`` is the kind that it names (empty where that is not to be told), ``source_name`` the name; ``spec`` is
+    what the claim asks for where it is seen. ``gpu`` tells whether a GPU is among it, None where nobody knows.
+    ``classes`` are the facts of the classes of its requests that are known.
+    """
+
+    __slots__ = ("classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
+
+    def __init__(self, raw: Mapping[str, Any], pointer: Pointer, policy: Policy, index: ClaimIndex, space: str) -> None:
+        self.raw = raw
+        self.pointer = pointer
+        self.name = as_str(raw.get("name"))
+        old = as_dict(raw.get("source"))  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
+        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field) or old.get(field)))]
+        self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
+        self.spec = index.claim(self.source, self.source_name, space) if self.source else None
+        requests = self.spec.all_requests() if self.spec is not None else ()
+        self.classes = _known([each.class_name for each in requests], policy, index)
+        self.gpu = self._is_gpu(policy, index)
+
+    @property
+    def uses_mps(self) -> bool:
+        """Whether the claim has NVIDIA's driver share its devices by the Multi-Process Service."""
+        if self.spec is None:
+            return False
+        configs = [
+            as_dict(each.get("opaque")) for _, each in iter_dicts(as_dict(self.spec.raw.get("devices")).get("config"))
+        ]
+        return any(
+            [as_dict(as_dict(each.get("parameters")).get("sharing")).get("strategy") == "MPS" for each in configs]
+        )
+
+    def _is_gpu(self, policy: Policy, index: ClaimIndex) -> bool | None:
+        if self.spec is not None:
+            return _any_gpu(self.spec.all_requests(), policy, index)
+        stated = policy.claims.templates if self.source == TEMPLATE else policy.claims.claims
+        return True if self.source and stated.match(self.source_name) else None
+
+
+class ClaimReference:
+    """An entry of a container's ``resources.claims``: ``claim`` is the pod's claim that it names, None for none.
+
+    ``gpu`` tells whether the container is given a GPU by it (a ``request`` narrows it down), None where nobody knows.
+    """
+
+    __slots__ = ("claim", "gpu", "name", "pointer", "request")
+
+    def __init__(self, name: str, request: str, pointer: Pointer, claim: PodClaim | None, *, gpu: bool | None) -> None:
+        self.name = name
+        self.request = request
+        self.pointer = pointer
+        self.claim = claim
+        self.gpu = gpu
+
+
+class PodClaims:
+    """The claims of a pod, and what each of its containers uses of them.
+
+    ``references`` are those of a container, by the container's pointer. ``gpu`` tells whether any claim is a GPU's,
+    ``unknown`` whether there is one of which nobody knows, ``idle`` whether a GPU's is used by no container.
+    """
+
+    __slots__ = ("claims", "gpu", "idle", "references", "unknown")
+
+    def __init__(self, claims: tuple[PodClaim, ...], references: dict[Pointer, tuple[ClaimReference, ...]]) -> None:
+        self.claims = claims
+        self.references = references
+        self.gpu = any([claim.gpu for claim in claims])
+        self.unknown = any([claim.gpu is None for claim in claims])
+        used = {each.name for uses in references.values() for each in uses} if self.gpu else ()
+        self.idle = self.gpu and any([claim.gpu is True and claim.name not in used for claim in claims])
+
+    def of(self, container: Container) -> tuple[ClaimReference, ...]:
+        """Return what a container uses of the claims."""
+        return self.references.get(container.pointer, ())
+
+    def serve(self, container: Container) -> bool | None:
+        """Tell whether a claim gives a container a GPU; None where that is unknown."""
+        told = [reference.gpu for reference in self.of(container)]
+        return True if True in told else None if None in told else False
+
+    def vendors(self) -> frozenset[str]:
+        """Return the makers of the cards that the claims give; ``any`` where only the policy knows of them."""
+        found = {facts.vendor for claim in self.claims if claim.gpu for facts in claim.classes if facts.is_gpu}
+        if any([claim.gpu and not any([facts.is_gpu for facts in claim.classes]) for claim in self.claims]):
+            found.add(device_classes.ANY_VENDOR)
+        return frozenset(found)
+
+
+def _of_request(claim: PodClaim, request: str, policy: Policy, index: ClaimIndex) -> bool | None:
+    """Tell whether one request of a claim (empty: any) is a GPU's."""
+    if not request or claim.spec is None:
+        return claim.gpu
+    found = claim.spec.request(request)
+    return None if found is None else _any_gpu(found.each(), policy, index)
+
+
+def read_spec(obj: Mapping[str, Any]) -> ClaimSpec:
+    """Return what a ResourceClaim or ResourceClaimTemplate asks for; what cannot be read is left out.
+
+    A template has its claim's spec under ``spec.spec``; one that lacks the inner level is read as it was meant.
+    """
+    spec, pointer = as_dict(obj.get("spec")), ("spec",)
+    if obj.get("kind") == TEMPLATE and ("spec" in spec or "devices" not in spec):
+        return ClaimSpec(obj, as_dict(spec.get("spec")), (*pointer, "spec"))
+    return ClaimSpec(obj, spec, pointer)
+
+
+def of_pod(
+    spec: Mapping[str, Any],
+    pointer: Pointer,
+    containers: Iterable[Container],
+    policy: Policy,
+    index: ClaimIndex = NO_CLAIMS,
+    namespace: str = "",
+) -> PodClaims:
+    """Return the claims of a pod spec that has ``resourceClaims``."""
+    claims = tuple(
+        PodClaim(raw, (*pointer, "resourceClaims", at), policy, index, namespace)
+        for at, raw in iter_dicts(spec.get("resourceClaims"))
+    )
+    by_name: dict[str, PodClaim] = {}
+    for claim in claims:
+        by_name.setdefault(claim.name, claim)
+    references: dict[Pointer, tuple[ClaimReference, ...]] = {}
+    for container in containers:
+        used = container.resources.get("claims")
+        if used:
+            place = (*container.resources_pointer, "claims")
+            found = []
+            for at, raw in iter_dicts(used):
+                name, request = as_str(raw.get("name")), as_str(raw.get("request"))
+                named = by_name.get(name)
+                gpu = None if named is None else _of_request(named, request, policy, index)
+                found.append(ClaimReference(name, request, (*place, at), named, gpu=gpu))
+            references[container.pointer] = tuple(found)
+    return PodClaims(claims, references)
+
+
+NO_POD_CLAIMS = PodClaims((), {})
+
+
+def class_facts(name: str, policy: Policy, index: ClaimIndex = NO_CLAIMS) -> ClassFacts | None:
+    """Return what is known of a device class: by its object in the input, the policy, the table; None for nothing."""
+    if not name:
+        return None
+    seen = index.find(DEVICE_CLASS, name)
+    facts = None if seen is None else device_classes.of_object(seen.object)
+    if facts is not None:
+        return facts
+    if policy.claims.classes.match(name):
+        return device_classes.stated(name)
+    return device_classes.known(name)
+
+
+def _known(names: Iterable[str], policy: Policy, index: ClaimIndex) -> tuple[ClassFacts, ...]:
+    found = [class_facts(name, policy, index) for name in dict.fromkeys(names)]
+    return tuple([facts for facts in found if facts is not None])
+
+
+def _any_gpu(requests: Iterable[DeviceRequest], policy: Policy, index: ClaimIndex) -> bool | None:
+    told = set()
+    for name in {request.class_name for request in requests}:
+        facts = class_facts(name, policy, index)
+        told.add(None if facts is None else facts.is_gpu)
+    return True if True in told else None if None in told or not told else False
+
+
+def _requests(raw: Mapping[str, Any]) -> Iterator[DeviceRequest]:
+    for index, request in iter_dicts(as_dict(raw.get("devices")).get("requests")):
+        name, place = as_str(request.get("name")), ("devices", "requests", index)
+        exactly = request.get("exactly")
+        if isinstance(exactly, dict):
+            yield DeviceRequest(name, exactly, (*place, "exactly"))
+            continue
+        given = request.get("firstAvailable")
+        alternatives = tuple(
+            DeviceRequest(as_str(each.get("name")), each, (*place, "firstAvailable", at))
+            for at, each in iter_dicts(given)
+        )
+        yield DeviceRequest(name, request, place, alternatives)  # v1beta1 has the fields bare

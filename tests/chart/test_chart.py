@@ -1,0 +1,300 @@
+"""``deploy/chart`` by the real helm, without a cluster: what it renders, and what it refuses."""
+
+import json
+
+import pytest
+import yaml
+from helm import CHART, KUBERNETES, NAME, ROOT, helm, one, refused, template
+
+from gpu_admission.commands import chart
+from gpu_admission.commands.main import main
+from gpu_admission.policyfile import loader
+from gpu_admission.registration import chart_values, webhook_configurations
+
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
+PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
+DIGEST = f"sha256:{'a' * 64}"
+STRUCTURED = {
+    "labels",
+    "issuerRef",
+    "nodeSelector",
+    "extraLabels",
+    "podAnnotations",
+    "resources",
+    "affinity",
+    "webhooks",
+}
+
+
+def hooks(objects):
+    return {kind: one(objects, kind)["webhooks"] for kind in CONFIGURATIONS}
+
+
+def made(policies, **options):
+    """The webhooks that `gpu-admission manifests` makes, in Python."""
+    where = webhook_configurations.RegistrationOptions(**options)
+    return {each["kind"]: each["webhooks"] for each in webhook_configurations.configurations(policies, where)}
+
+
+@pytest.fixture
+def own(tmp_path, capsys):
+    """Write a values file as a user does; returns its path."""
+
+    def write(*policies):
+        assert main(["manifests", "--values", *[word for name in policies for word in ("-p", str(name))]]) == 0
+        path = tmp_path / "policy-values.yaml"
+        path.write_text(capsys.readouterr().out)
+        return path
+
+    return write
+
+
+@pytest.fixture
+def research(tmp_path):
+    """A policy of one's own, for some namespaces; comments, quotes and characters beyond ASCII in it."""
+    path = tmp_path / "research.yaml"
+    text = loader.source("hami").replace("  name: hami", "  name: research", 1)
+    path.write_text(text.replace("\nspec:\n", "\nspec:\n  match: {namespaces: ['team-*']}   # für “uns”: \\ @\n", 1))
+    return path
+
+
+class TestWhatFollowsFromThePolicy:
+    @pytest.mark.parametrize("policy", loader.shipped())
+    def test_every_shipped_policy_has_the_webhooks_that_manifests_makes(self, policy):
+        objects = template("--set", f"policy.name={policy}")
+        assert hooks(objects) == made(loader.load(policy))
+        assert one(objects, "ConfigMap")["data"]["policy.yaml"].rstrip() == loader.source(policy).rstrip()
+
+    def test_names_are_those_of_the_release(self):
+        objects = template(release="x", namespace="gpus")
+        name = f"x-{NAME}"
+        assert hooks(objects) == made(loader.load("default"), name=name, service=name, namespace="gpus")
+        assert {each["metadata"]["name"] for each in objects if each["kind"] in CONFIGURATIONS} == {name}
+        args = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert [arg for arg in args if arg.startswith(("--service", "--namespace", "--secret", "--webhook"))] == [
+            f"--service={name}", "--namespace=gpus", f"--secret=gpus/{name}-tls", f"--webhook-configuration={name}",
+        ]  # fmt: skip
+        assert one(objects, "ServiceAccount")["metadata"] == {
+            **one(objects, "Service")["metadata"], "name": name, "namespace": "gpus",
+        }  # fmt: skip
+
+    @pytest.mark.parametrize("certificates", ["self-signed", "cert-manager"])
+    def test_rights_are_those_that_manifests_makes(self, certificates):
+        objects = template("--set", f"certificates.source={certificates}", release="x", namespace="gpus")
+        name = f"x-{NAME}"
+        where = webhook_configurations.RegistrationOptions(name=name, service=name, namespace="gpus")
+        wanted = webhook_configurations.access(where, f"{name}-tls", keeps=certificates == "self-signed")
+        for each in wanted:
+            found = one(objects, each["kind"])
+            found["metadata"]["labels"] = each["metadata"]["labels"]
+            assert found == each
+        assert len(wanted) == len([each for each in objects if each["apiVersion"].startswith("rbac")])
+
+    def test_policies_of_ones_own_in_their_order(self, own, research):
+        objects = template("-f", own(research, "strict"))
+        assert hooks(objects) == made([loader.load(str(research)), loader.load("strict")])
+        data = one(objects, "ConfigMap")["data"]
+        assert data == {"research.yaml": research.read_text(), "strict.yaml": loader.source("strict")}
+        args = one(objects, "Deployment")["spec"]["template"]["spec"]["containers"][0]["args"]
+        mounted = [f"--policy=/etc/gpu-admission/{name}.yaml" for name in ("research", "strict")]
+        assert [arg for arg in args if "--policy" in arg] == mounted
+
+    def test_a_byte_order_mark_and_crlf_do_not_matter(self, own, tmp_path):
+        path = tmp_path / "dos.yaml"
+        path.write_bytes(b"\xef\xbb\xbf" + loader.source("any").replace("\n", "\r\n").encode())
+        objects = template("-f", own(path))
+        assert yaml.safe_load(one(objects, "ConfigMap")["data"]["any.yaml"]) == yaml.safe_load(loader.source("any"))
+
+
+class TestStages:
+    @pytest.mark.parametrize(
+        ("stage", "mode", "kinds", "failure"),
+        [
+            ("audit", "audit", CONFIGURATIONS[1:], {"Ignore"}),
+            ("warn", "warn", CONFIGURATIONS[1:], {"Ignore"}),
+            ("repair", "warn", CONFIGURATIONS, {"Ignore"}),
+            ("enforce", "enforce", CONFIGURATIONS, {"Ignore", "Fail"}),
+        ],
+    )
+    @pytest.mark.parametrize("policies", ["shipped", "own"])
+    def test_one_value_leads_from_watching_to_enforcing(self, stage, mode, kinds, failure, policies, own, research):
+        given = ["-f", own(research)] if policies == "own" else []
+        objects = template("--set", f"stage={stage}", *given)
+        found = [each for each in objects if each["kind"] in CONFIGURATIONS]
+        assert tuple(each["kind"] for each in found) == tuple(kinds)
+        assert {hook["failurePolicy"] for each in found for hook in each["webhooks"]} == failure
+        (text,) = one(objects, "ConfigMap")["data"].values()
+        source = yaml.safe_load(research.read_text() if policies == "own" else loader.source("default"))
+        source["spec"]["mode"] = mode
+        assert yaml.safe_load(text) == source
+        assert loader.parse(text.encode(), "the ConfigMap").mode == mode
+
+    @pytest.mark.parametrize("stage", ["warn", "repair"])
+    def test_a_policy_that_only_audits_is_not_made_louder(self, stage, own, tmp_path):
+        path = tmp_path / "quiet.yaml"
+        path.write_text(loader.source("default").replace("mode: enforce", "mode: audit"))
+        objects = template("--set", f"stage={stage}", "-f", own(path))
+        assert yaml.safe_load(one(objects, "ConfigMap")["data"]["default.yaml"])["spec"]["mode"] == "audit"
+
+    @pytest.mark.parametrize("policy", loader.shipped())
+    def test_a_lowered_mode_is_all_that_changes(self, policy):
+        """The text goes through Helm's YAML: numbers, "off" and quantities come out as they went in."""
+        text = one(template("--set", f"policy.name={policy},stage=audit"), "ConfigMap")["data"]["policy.yaml"]
+        before, after = (loader.parse(each.encode(), policy) for each in (loader.source(policy), text))
+        assert after.spec == {**before.spec, "mode": "audit"}
+
+
+class TestContradictions:
+    @pytest.mark.parametrize(
+        ("values", "sentence"),
+        [
+            ("policy.name=defualt", 'policy.name: "defualt" is not a shipped policy, choose from any, default,'),
+            ("policy.name=../rbac", "is not a shipped policy"),
+            ("policy.name=", "policy: set policy.name to a shipped policy"),
+            ("image.tag=v1,image.digest=" + DIGEST, "image.tag and image.digest: set one of them"),
+            ("certificates.source=secret", "certificates.secretName: with source secret, name the Secret"),
+            ("certificates.source=secret,certificates.secretName=a", "certificates.caBundle: with source secret"),
+            (
+                "certificates.caBundle=x",
+                "certificates.caBundle: is only for source secret, with self-signed it is filled",
+            ),
+            ("certificates.issuerRef.name=a", "certificates.issuerRef: is only for source cert-manager"),
+            (
+                "metrics.podMonitor.enabled=true,metrics.serviceMonitor.enabled=true",
+                "both would scrape every replica twice",
+            ),
+            (
+                "extraLabels.app\\.kubernetes\\.io/name=x",
+                "extraLabels: app.kubernetes.io/name is what the Service selects",
+            ),
+            ("server.ports.health=10250", "server.ports: webhook and health are both 10250"),
+            ("test.namespace=kube-system", "test.namespace: kube-system is exempt from the webhook"),
+            ("test.namespace=gpu-admission", "test.namespace: gpu-admission is exempt from the webhook"),
+        ],
+    )
+    def test_values_that_contradict_one_another_are_one_sentence(self, values, sentence):
+        error = refused("--set", values)
+        assert sentence in error
+        line = next(line for line in error.splitlines() if line.startswith("Error: "))
+        assert sentence in line
+
+    @pytest.mark.parametrize(
+        ("values", "place"),
+        [
+            ("stage=enforced", "stage"),
+            ("replicas=0", "replicas"),
+            ("replicas=many", "replicas"),
+            ("certificates.source=vault", "source"),
+            ("certificate.source=secret", "certificate"),
+            ("image.digest=sha256:abc", "digest"),
+            ("image.repository=a b", "repository"),
+            ("server.ports.webhook=0", "webhook"),
+            ("server.ports.webhook=65536", "webhook"),
+            ("test.namespace=Default", "namespace"),
+            ("extraLabels.a=null,extraLabels.b=1", "extraLabels"),
+            ("policy.files[0].name=../x,policy.files[0].content=x", "name"),
+            ("networkPolicy.apiServerPorts=", "apiServerPorts"),
+        ],
+    )
+    def test_the_schema_names_the_value(self, values, place):
+        error = refused("--set", values)
+        assert "values don't meet the specifications of the schema" in error
+        assert place in error
+
+    def test_policy_files_and_webhooks_belong_together(self, own, research, tmp_path):
+        whole = yaml.safe_load(own(research).read_text())
+        path = tmp_path / "values.yaml"
+
+        def error(change, *args):
+            values = json.loads(json.dumps(whole))
+            change(values["policy"])
+            path.write_text(yaml.safe_dump(values))
+            return refused("-f", path, *args)
+
+        again = "write both with `gpu-admission manifests -p FILE --values`"
+        changed = error(lambda policy: policy["files"][0].update(content="changed"))
+        assert f"policy.files was changed after policy.webhooks was made from it: {again}" in changed
+        assert f"policy.files needs policy.webhooks, which is made from it: {again}" in error(
+            lambda policy: policy.pop("webhooks")
+        )
+        old = error(lambda policy: policy["webhooks"].update(version="0.0.1"))
+        assert f"policy.webhooks was made by gpu-admission 0.0.1 and this chart is for {chart.__version__}" in old
+        both = error(lambda policy: policy.update(name="default"))
+        assert "policy.name and policy.files exclude each other" in both
+        assert "set policy.name" in error(lambda policy: policy.update(files=[], webhooks={}))
+
+    def test_the_namespace_default_would_be_exempt(self):
+        assert "the webhook's own namespace is exempt: add --namespace" in refused(namespace="default")
+
+    @pytest.mark.parametrize("version", ["1.25.0", "1.28.9"])
+    def test_an_api_server_without_what_match_conditions_need(self, version):
+        error = refused("--kube-version", version)
+        assert f"chart requires kubeVersion: >=1.29.0-0 which is incompatible with Kubernetes v{version}" in error
+
+    @pytest.mark.parametrize("version", ["1.29.0", "1.33.5-gke.100", "1.36.2+k3s1"])
+    def test_later_ones_and_those_of_providers(self, version):
+        assert template("--kube-version", version)
+
+    def test_a_private_key_is_not_published(self, tmp_path):
+        path = tmp_path / "ca.pem"
+        path.write_text(f"{PEM}-----BEGIN PRIVATE KEY-----\n")
+        args = (
+            "--set",
+            "certificates.source=secret,certificates.secretName=a",
+            "--set-file",
+            f"certificates.caBundle={path}",
+        )
+        assert "certificates.caBundle: holds a private key" in refused(*args)
+
+
+def keys(schema, place=()):
+    for name, each in schema.get("properties", {}).items():
+        yield (*place, name)
+        yield from keys(each, (*place, name))
+
+
+def paths(values, place=()):
+    for name, each in values.items():
+        yield (*place, name)
+        if isinstance(each, dict) and name not in STRUCTURED:
+            yield from paths(each, (*place, name))
+
+
+def test_values_and_schema_name_the_same():
+    listed = set(paths(VALUES))
+    known = {key for key in keys(SCHEMA) if not {"items", *STRUCTURED}.intersection(key[:-1])}
+    assert known - listed == {("global",)}  # which Helm adds by itself
+    assert listed - known == set()
+    text = json.dumps(SCHEMA)
+    assert text.count('"properties"') == text.count('"additionalProperties": false')
+
+
+def test_nothing_stale_lies_in_the_chart():
+    files = {str(path.relative_to(ROOT)) for path in (CHART / "files").rglob("*") if path.is_file()}
+    assert files | {f"{chart.FOLDER}/Chart.yaml"} == set(chart.FILES)
+
+
+def test_lint():
+    done = helm("lint", "--strict", "--namespace", NAME, *KUBERNETES, CHART)
+    assert "0 chart(s) failed" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("version", "semver"),
+    [("0.2.0", "0.2.0"), ("0.2.0rc1", "0.2.0-rc.1"), ("1.0.0.dev3", "1.0.0-dev.3"), ("1.0.0b2", "1.0.0-b.2")],
+)
+def test_the_chart_has_the_version_as_helm_wants_it(version, semver):
+    assert chart.chart_version(version) == semver
+
+
+def test_two_lines_never_share_a_key():
+    lines = {}
+    condition = {"name": "n", "expression": "a\nb"}
+    found = chart_values.share_lines({"mutating": [{"matchConditions": [condition]}]}, lines)
+    keys_ = found["mutating"][0]["matchConditions"][0]["expression"]
+    assert [lines[key] for key in keys_] == ["a", "b"]
+    lines[keys_[0]] = "something else"
+    with pytest.raises(ValueError, match="have the key"):
+        chart_values.share_lines({"mutating": [{"matchConditions": [condition]}]}, lines)
