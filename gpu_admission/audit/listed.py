@@ -34,7 +34,7 @@ class OwnerReference(msgspec.Struct, rename="camel"):
     controller: bool | None = None
 
 
-class Metadata(msgspec.Struct, rename="camel"):
+class ListedMetadata(msgspec.Struct, rename="camel"):
     """What is read of an object's metadata; the API server has checked the types."""
 
     name: str = ""
@@ -61,7 +61,7 @@ class _Status(msgspec.Struct):
 class Listed(msgspec.Struct):
     """An object of a list; ``spec`` are its bytes."""
 
-    metadata: Metadata
+    metadata: ListedMetadata
     spec: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     status: Any = None
 

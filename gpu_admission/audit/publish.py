@@ -9,12 +9,12 @@ from gpu_admission.cluster import lists
 from gpu_admission.cluster.errors import ClusterError, ForbiddenError, NotServedError
 
 from .policy_reports import MANAGED_BY, SOURCE
-from .result import Problem
+from .result import AuditProblem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gpu_admission.cluster.connection import Connection
+    from gpu_admission.cluster.connection import ApiConnection
     from gpu_admission.cluster.discovery import ServedKind
 
     from .policy_reports import ReportApi
@@ -26,7 +26,7 @@ _OWNERSHIP = {"fieldManager": SOURCE, "force": "true"}
 
 
 def publish(
-    connection: Connection,
+    connection: ApiConnection,
     kinds: Mapping[tuple[str, str], ServedKind],
     api: ReportApi,
     reports: list[dict[str, Any]],
@@ -49,9 +49,9 @@ def publish(
         except ForbiddenError as error:
             # A namespace on its way out takes nothing new, and what was found there goes with it.
             where = result.notices if _TERMINATING in str(error) else result.errors
-            where.append(Problem(str(served), str(error)))
+            where.append(AuditProblem(str(served), str(error)))
         except ClusterError as error:
-            result.errors.append(Problem(str(served), str(error)))
+            result.errors.append(AuditProblem(str(served), str(error)))
         else:
             written.add(path)
     if complete:
@@ -61,7 +61,7 @@ def publish(
     return len(written)
 
 
-def _delete_others(connection: Connection, served: ServedKind, written: set[str], result: AuditResult) -> None:
+def _delete_others(connection: ApiConnection, served: ServedKind, written: set[str], result: AuditResult) -> None:
     """Delete the reports of ours that were not written now."""
     ours = {"labelSelector": f"{MANAGED_BY}={SOURCE}"}
     try:
@@ -73,4 +73,4 @@ def _delete_others(connection: Connection, served: ServedKind, written: set[str]
     except NotServedError:
         return
     except ClusterError as error:
-        result.errors.append(Problem(str(served), str(error)))
+        result.errors.append(AuditProblem(str(served), str(error)))

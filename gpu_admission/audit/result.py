@@ -26,7 +26,7 @@ _RANK = {consequence: rank for rank, consequence in enumerate(CONSEQUENCES)}
 _SEVERITY_RANK: dict[str, int] = {severity: rank for rank, severity in enumerate(SEVERITIES)}
 
 
-class Problem(NamedTuple):
+class AuditProblem(NamedTuple):
     """What could not be looked at: ``subject`` is a kind or a part of the API, ``message`` one line.
 
     ``reason`` is ``forbidden`` where RBAC is what keeps us from it, else ``failed``.
@@ -98,8 +98,8 @@ class AuditResult:
         self.mode = mode
         self.namespace = namespace
         self._rows: dict[tuple[object, ...], Row] = {}
-        self.errors: list[Problem] = []
-        self.notices: list[Problem] = []
+        self.errors: list[AuditProblem] = []
+        self.notices: list[AuditProblem] = []
         self.objects = 0
         self.pods = 0
         self.ended = 0

@@ -22,13 +22,13 @@ from gpu_admission.workloads.kinds import split_group
 from . import kinds as audited
 from . import listed as listed_objects
 from .judge import Judge
-from .owners import Owner, Owners
-from .result import FORBIDDEN, AuditResult, Problem, place
+from .owners import Owner, OwnerIndex
+from .result import FORBIDDEN, AuditProblem, AuditResult, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_admission.cluster.connection import Connection
+    from gpu_admission.cluster.connection import ApiConnection
     from gpu_admission.policy.model import Policy
 
     from .gpus import GpuTally
@@ -42,14 +42,14 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,ap
 
 
 class _Owned(msgspec.Struct):
-    metadata: listed_objects.Metadata
+    metadata: listed_objects.ListedMetadata
 
 
 _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
 def audit(
-    connection: Connection,
+    connection: ApiConnection,
     policy: Policy,
     *,
     namespace: str | None = None,
@@ -72,7 +72,7 @@ class Audit:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: ApiConnection,
         policy: Policy,
         namespace: str | None,
         since: str,
@@ -86,7 +86,7 @@ class Audit:
         self._since = since
         self._progress = progress
         self._judge = Judge(policy)
-        self._owners = Owners(self._look_up)
+        self._owners = OwnerIndex(self._look_up)
         self._planned: set[tuple[str, str]] = set()
         self._unreadable: set[str] = set()  # kinds of owners that we may not look at
         self.result = AuditResult(cluster=connection.name, policy=policy.name, mode=policy.mode, namespace=namespace)
@@ -95,10 +95,10 @@ class Audit:
         """List and judge kind by kind."""
         discovery = discover(self._connection)
         self.result.served = discovery.kinds
-        self.result.errors += [Problem("discovery", problem) for problem in discovery.problems]
+        self.result.errors += [AuditProblem("discovery", problem) for problem in discovery.problems]
         problems: list[str] = []
         by_shape = audited.found_by_shape(self._connection, discovery, problems)
-        self.result.notices += [Problem("customresourcedefinitions", problem) for problem in problems]
+        self.result.notices += [AuditProblem("customresourcedefinitions", problem) for problem in problems]
         plan = audited.planned(discovery, self._policy, by_shape)
         if self._namespace is not None:
             plan = [kind for kind in plan if kind.served.namespaced]
@@ -124,7 +124,7 @@ class Audit:
             for each in lists.objects(self._connection, node):
                 self._tally.add_node(each)
         except ClusterError as error:
-            self.result.errors.append(Problem(str(node), f"{error}; GPUs are not counted"))
+            self.result.errors.append(AuditProblem(str(node), f"{error}; GPUs are not counted"))
 
     def _list(self, kind: AuditedKind) -> bool:
         """Judge every object of a kind; tell whether there is use in going on."""
@@ -136,17 +136,17 @@ class Audit:
                 self._progress(str(served), self.result, page.remaining)
         except NotServedError:
             text = f"{served}: no longer served: its definition was removed while the audit ran"
-            self.result.notices.append(Problem(str(served), text))
+            self.result.notices.append(AuditProblem(str(served), text))
         except (ForbiddenError, ServerError) as error:
             self._planned.discard((served.group, served.kind))
             if isinstance(error, ForbiddenError) and kind.by_shape:
                 # Of kinds that were found by shape admission is not asked: their pods are looked at all the same.
-                self.result.notices.append(Problem(str(served), str(error)))
+                self.result.notices.append(AuditProblem(str(served), str(error)))
                 return True
             reason = FORBIDDEN if isinstance(error, ForbiddenError) else "failed"
-            self.result.errors.append(Problem(str(served), str(error), reason))
+            self.result.errors.append(AuditProblem(str(served), str(error), reason))
         except (ConnectError, CredentialsError) as error:
-            self.result.errors.append(Problem(str(served), f"{error}; what follows was not looked at"))
+            self.result.errors.append(AuditProblem(str(served), f"{error}; what follows was not looked at"))
             return False
         return True
 
@@ -154,7 +154,7 @@ class Audit:
         served, result = kind.served, self.result
         listed = listed_objects.read(item)
         if listed is None:
-            result.errors.append(Problem(str(served), f"{served}: an object that cannot be read was passed over"))
+            result.errors.append(AuditProblem(str(served), f"{served}: an object that cannot be read was passed over"))
             return
         is_pod = (served.group, served.kind) == ("", "Pod")
         result.objects += 1
@@ -189,7 +189,7 @@ class Audit:
         found = self._judge.judge(listed, item, served)
         if found is None:
             name = f"{listed.metadata.namespace or ''}/{listed.metadata.name}".lstrip("/")
-            self.result.errors.append(Problem(str(served), f"{served}: {name} cannot be read and was passed over"))
+            self.result.errors.append(AuditProblem(str(served), f"{served}: {name} cannot be read and was passed over"))
         elif found:
             owner = self._owners.top(listed, served.api_version, served.kind)
             self.result.add(owner, served.kind, found, registered=kind.registered)

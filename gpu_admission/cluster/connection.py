@@ -46,7 +46,7 @@ class Reply(NamedTuple):
     data: bytes
 
 
-class Connection:
+class ApiConnection:
     """One API server, as one user.
 
     ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request

@@ -8,7 +8,7 @@ import yaml
 from audit_objects import NAILED, managed, pod, spec, workload
 
 from gpu_admission.audit import documents, policy_reports, table
-from gpu_admission.audit.result import AuditResult, Problem
+from gpu_admission.audit.result import AuditProblem, AuditResult
 from gpu_admission.audit.run import audit
 from gpu_admission.policyfile import loader
 from gpu_admission.reports.style import Style
@@ -28,7 +28,7 @@ def result(connection, api):
         pod("clean", spec(gpus=0), namespace="quiet"),
     ]
     found = audit(connection, loader.load("default"))
-    found.errors.append(Problem("jobs.batch", "jobs.batch: not allowed"))
+    found.errors.append(AuditProblem("jobs.batch", "jobs.batch: not allowed"))
     return found
 
 

@@ -147,10 +147,10 @@ def test_what_is_written_is_sent_as_json(connection, api):
 def test_nobody_listens():
     from kubernetes import client
 
-    from gpu_admission.cluster.connection import Connection
+    from gpu_admission.cluster.connection import ApiConnection
 
     slept = []
     api_client = client.ApiClient(client.Configuration(host="http://127.0.0.1:9"))
     with pytest.raises(ConnectError, match=r"http://127\.0\.0\.1:9 cannot be reached .*: check the context"):
-        Connection(api_client, sleep=slept.append).get(PODS)
+        ApiConnection(api_client, sleep=slept.append).get(PODS)
     assert slept == []
