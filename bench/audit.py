@@ -131,7 +131,7 @@ def _owner(kind: str, name: str, uid: str) -> list:
 
 
 class Cluster:
-    """The objects, made when a page is asked for."""
+    """The objects, made when a page is requested."""
 
     def __init__(self, pods: int, workloads: int, gpu_share: float) -> None:
         self.counts = {"pods": pods, "deployments": workloads, "replicasets": workloads}

@@ -44,7 +44,7 @@ def uuid(node: int, card: int) -> str:
 
 
 class Cluster:
-    """The objects, made when a page is asked for."""
+    """The objects, made when a page is requested."""
 
     def __init__(self, nodes: int, pods: int, gpu_nodes: float) -> None:
         self.gpus = max(int(nodes * gpu_nodes), 1)

@@ -66,9 +66,25 @@ SPEC = (
     ("hostPID", (True, False)),
     ("hostIPC", (True,)),
     ("nodeSelector", ({"nvidia.com/gpu": 1}, {"nvidia.com/gpu.product": "A100"}, {"nvidia.com/gpu": "1"})),
-    ("resourceClaims", ([{"name": "gpu", "resourceClaimTemplateName": "gpu"}],)),
+    (
+        "resourceClaims",
+        (
+            [{"name": "gpu", "resourceClaimTemplateName": "gpu"}],
+            [{"name": "gpu", "resourceClaimTemplateName": "gpu-8gi"}, {"name": "nic", "resourceClaimName": "roce"}],
+            [{"name": "gpu", "resourceClaimName": "shared-gpu"}],
+            [{"name": "gpu", "source": {"resourceClaimTemplateName": "gpu-8gi"}}],
+            [{"name": "gpu"}, {"name": "gpu", "resourceClaimName": "a", "resourceClaimTemplateName": "b"}],
+        ),
+    ),
     ("resources", ({"limits": {"nvidia.com/gpu": 1}}, {"limits": {"cpu": 1}})),
     ("nvidia.com/gpu", (1,)),
+)
+CLAIMS = (
+    [{"name": "gpu"}],
+    [{"name": "gpu", "request": "gpu"}, {"name": "nic"}],
+    [{"name": "gpus"}],
+    ["gpu"],
+    [{"name": "gpu"}, {"name": "gpu"}],
 )
 HOSTILE = (
     None, True, False, 0, -1, 1, 2.5, 10**400, 1e308, "", "x", "nvidia.com/gpu", "\x1b[31m", "\ud800", "\u0661", "$GPUS",
@@ -103,6 +119,14 @@ def _decorate_container(rng, one, chance):
         one["volumeMounts"] = [{"name": "v0", "mountPath": path} for path in some(rng, MOUNTS)]
     if rng.random() < chance / 2:
         one["securityContext"] = copy.deepcopy(rng.choice(SECURITY))
+    if rng.random() < chance / 3:
+        one["resources"] = {**one.get("resources", {}), "claims": copy.deepcopy(rng.choice(CLAIMS))}
+    if rng.random() < chance / 20:
+        limits = one.get("resources", {}).get("limits") or {}
+        one["resources"] = {
+            **one.get("resources", {}),
+            "limits": {**limits, "claims": copy.deepcopy(rng.choice(CLAIMS))},
+        }
     if rng.random() < chance / 10:
         one["resources"] = {**one.get("resources", {}), "nvidia.com/gpu": 1, "request": {"nvidia.com/gpu": 1}}
 

@@ -22,7 +22,10 @@ ALL_ON = Policy(
             "namespaces": ["gpus"],
         },
         "limits": {"perContainer": 1, "perPod": 1, "counts": [1]},
-        "cluster": {"cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}]},
+        "cluster": {
+            "cards": [{"model": "A100-80", "memory": "80Gi", "perNode": 1, "mig": "mixed"}],
+            "claims": {"templates": ["gpu-*"], "claims": ["shared-gpu"]},
+        },
     },
 )
 ALL = [*SHIPPED, ALL_ON]

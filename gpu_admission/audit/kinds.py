@@ -20,7 +20,7 @@ from gpu_admission.workloads.crd_shape import may_hold_pods
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
     from gpu_admission.cluster.discovery import Discovery
     from gpu_admission.policy.model import Policy
 
@@ -77,7 +77,7 @@ def planned(discovery: Discovery, policy: Policy, by_shape: set[tuple[str, str]]
     return [*(each for key, each in wanted.items() if key != _POD), wanted[_POD]]
 
 
-def found_by_shape(connection: ApiConnection, discovery: Discovery, problems: list[str]) -> set[tuple[str, str]]:
+def found_by_shape(connection: Connection, discovery: Discovery, problems: list[str]) -> set[tuple[str, str]]:
     """Return the custom kinds that neither table nor policy knows and that can hold pods, by group and kind.
 
     Where CRDs cannot be read, none are, and ``problems`` gets a line that says so.

@@ -34,7 +34,7 @@ class OwnerReference(msgspec.Struct, rename="camel"):
     controller: bool | None = None
 
 
-class ListedMetadata(msgspec.Struct, rename="camel"):
+class Metadata(msgspec.Struct, rename="camel"):
     """What is read of an object's metadata; the API server has checked the types."""
 
     name: str = ""
@@ -61,7 +61,7 @@ class _Status(msgspec.Struct):
 class Listed(msgspec.Struct):
     """An object of a list; ``spec`` are its bytes."""
 
-    metadata: ListedMetadata
+    metadata: Metadata
     spec: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
     status: Any = None
 
@@ -135,6 +135,6 @@ def _unbind(pod: dict[str, Any], listed: Listed, authors: list[dict[str, Any]]) 
                 given.pop(key, None)
 
 
-def marks(given: dict[str, str] | None, owners: gpu_markers.Owners) -> list[str]:
+def marks(given: dict[str, str] | None, owners: gpu_markers.MarkerOwners) -> list[str]:
     """Return the keys that only a scheduler writes."""
     return [key for key in given or () if owners.of(key)]

@@ -32,7 +32,7 @@ class Owner(NamedTuple):
         return f"{self.kind}/{self.name}"
 
 
-class OwnerIndex:
+class Owners:
     """The owners of what was listed; ``look_up`` finds the owner of an object that was not (None: it has none)."""
 
     def __init__(self, look_up: Lookup) -> None:

@@ -14,7 +14,7 @@ from .result import AuditProblem
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
     from gpu_admission.cluster.discovery import ServedKind
 
     from .policy_reports import ReportApi
@@ -26,7 +26,7 @@ _OWNERSHIP = {"fieldManager": SOURCE, "force": "true"}
 
 
 def publish(
-    connection: ApiConnection,
+    connection: Connection,
     kinds: Mapping[tuple[str, str], ServedKind],
     api: ReportApi,
     reports: list[dict[str, Any]],
@@ -61,7 +61,7 @@ def publish(
     return len(written)
 
 
-def _delete_others(connection: ApiConnection, served: ServedKind, written: set[str], result: AuditResult) -> None:
+def _delete_others(connection: Connection, served: ServedKind, written: set[str], result: AuditResult) -> None:
     """Delete the reports of ours that were not written now."""
     ours = {"labelSelector": f"{MANAGED_BY}={SOURCE}"}
     try:

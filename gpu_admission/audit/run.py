@@ -22,13 +22,13 @@ from gpu_admission.workloads.kinds import split_group
 from . import kinds as audited
 from . import listed as listed_objects
 from .judge import Judge
-from .owners import Owner, OwnerIndex
+from .owners import Owner, Owners
 from .result import FORBIDDEN, AuditProblem, AuditResult, place
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
     from gpu_admission.policy.model import Policy
 
     from .gpus import GpuTally
@@ -42,14 +42,14 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,ap
 
 
 class _Owned(msgspec.Struct):
-    metadata: listed_objects.ListedMetadata
+    metadata: listed_objects.Metadata
 
 
 _decode_owned = msgspec.json.Decoder(_Owned).decode
 
 
 def audit(
-    connection: ApiConnection,
+    connection: Connection,
     policy: Policy,
     *,
     namespace: str | None = None,
@@ -72,7 +72,7 @@ class Audit:
 
     def __init__(
         self,
-        connection: ApiConnection,
+        connection: Connection,
         policy: Policy,
         namespace: str | None,
         since: str,
@@ -86,7 +86,7 @@ class Audit:
         self._since = since
         self._progress = progress
         self._judge = Judge(policy)
-        self._owners = OwnerIndex(self._look_up)
+        self._owners = Owners(self._look_up)
         self._planned: set[tuple[str, str]] = set()
         self._unreadable: set[str] = set()  # kinds of owners that we may not look at
         self.result = AuditResult(cluster=connection.name, policy=policy.name, mode=policy.mode, namespace=namespace)
@@ -195,7 +195,7 @@ class Audit:
             self.result.add(owner, served.kind, found, registered=kind.registered)
 
     def _look_up(self, owner: Owner) -> OwnerReference | None:
-        """Ask for the owner of an object that was not listed; None where it has none, or cannot be asked for."""
+        """Read the owner of an object that was not listed; None where it has none, or cannot be read."""
         served = self.result.served.get((owner.group, owner.kind))
         if served is None or (served.group, served.kind) in self._planned or str(served) in self._unreadable:
             return None  # of a listed kind, and gone since

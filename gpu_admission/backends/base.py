@@ -220,12 +220,12 @@ class Backend:
         raise NotImplementedError
 
     def adopts(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return systems of whole cards that are read for this backend alone, where ``exclusive`` is asked for."""
+        """Return systems of whole cards that are read for this backend alone, where ``exclusive`` is requested."""
         del facts
         return frozenset()
 
     def maker(self, facts: ClusterFacts) -> str:
-        """Return the vendor of the cards that translations ask for under these parameters."""
+        """Return the vendor of the cards that translations request under these parameters."""
         return str(facts.parameters.get("vendor") or "nvidia")
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:

@@ -1,6 +1,6 @@
 """What stands under ``devices`` of a claim that gives what a request asks, and what a template of it is called.
 
-Shares of a card are asked for by consumable capacity (KEP-5075, on by default since Kubernetes 1.36): a device that
+Shares of a card are requested by consumable capacity (KEP-5075, on by default since Kubernetes 1.36): a device that
 several claims may share then reserves the amount, and one that is given whole has to have it. API servers before that
 drop the amount without a word, so a selector says it too. Nothing but an attribute that differs keeps two requests of a
 claim off one shared device; the scheduler compares it between requests, not within the count of one
@@ -124,7 +124,7 @@ def _is_partition(request: GpuShare, settings: DraSettings) -> bool:
 
 
 def is_exclusive(request: GpuShare, settings: DraSettings) -> bool:
-    """Tell whether a device is asked for that no other claim may share: a card, a partition, all of the compute."""
+    """Tell whether a device is requested that no other claim may share: a card, a partition, all of the compute."""
     if _is_partition(request, settings):
         return True
     if settings.driver.cores:

@@ -24,7 +24,7 @@ class DraDriver:
     ``domain`` is that of its attributes and capacities; ``memory`` is published by all of them. ``whole`` is the value
     of the attribute ``type`` that only whole cards of the class have (None where the class has nothing else).
     ``unique`` is an attribute that differs between the cards of a node, where the driver can have several claims share
-    one. ``cores`` is the capacity that counts percents of compute (None: compute cannot be asked for).
+    one. ``cores`` is the capacity that counts percents of compute (None: compute cannot be requested).
     """
 
     __slots__ = ("cores", "device_class", "domain", "name", "title", "unique", "vendor", "whole")

@@ -37,7 +37,7 @@ A device that several claims may share reserves the memory; one that is given wh
 cluster has is its driver's configuration, and the policy says what that is:
 
 - `deviceClass` and `driver`: the DeviceClass of GPUs, and whose driver serves it (`nvidia`, `amd`, `intel`, `hami`).
-  AMD's whole cards are chosen by their type, for the class has partitions too; HAMi's driver is asked for `cores`.
+  AMD's whole cards are chosen by their type, for the class has partitions too; HAMi's driver takes `cores`.
 - `migDeviceClass`: the DeviceClass of MIG devices, which are chosen by their profile.
 - `consumableShares`: NVIDIA's driver runs with `--consumable-shares`, `memory`, `unlimited` or a number (`count`, which
   `sharesPerDevice` gives). A whole GPU takes all shares of one; where they are unlimited, none can be had alone.
@@ -54,7 +54,7 @@ From claims to other backends goes `translate` too, where the template is among 
     refuses=(
         (
             "a percentage of compute",
-            "the template says what a claim gives; HAMi's driver and MPS limit it, where the policy has them",
+            "the template defines what a claim gives; HAMi's driver and MPS limit it, where the policy has them",
         ),
         (
             "in `translate`: shares of MIG devices, and time-sliced shares where the policy has no `sharing`",
@@ -64,7 +64,7 @@ From claims to other backends goes `translate` too, where the template is among 
             "in `translate`: whole GPUs and MIG devices, where `consumableShares` is `unlimited`",
             "every claim is shared",
         ),
-        ("names of NVIDIA's device plugin, where the class is another maker's", "that has no such devices"),
+        ("names of NVIDIA's device plugin, where the class is another vendor's", "that has no such devices"),
         ("more than 64 GPUs for a container or 128 for a pod", "all claims of a pod are met on one node"),
         ("in `translate`: more than 32 GPUs for a container", "Kubernetes allocates at most 32 devices to a claim"),
         (
@@ -79,14 +79,14 @@ From claims to other backends goes `translate` too, where the template is among 
             "no other backend has a word for it",
         ),
         ("templates of Knative services", "Knative refuses resource claims; their pods are translated all the same"),
-        ("any request, where the policy names no `template`", "creating claims is not admission's to do"),
+        ("any request, where the policy names no `template`", "admission does not create claims"),
     ),
     install="""\
 Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
 `nvidia-dra-driver-gpu`; the shipped policy exempts both). Cards are shared by claims since 1.36; before that the API
 server's and the scheduler's gate `DRAConsumableCapacity` has to be on, and NVIDIA's driver needs its own,
 `ConsumableShares`. Create the template in every namespace that uses GPUs. Where a DeviceClass stands for
-`nvidia.com/gpu` or a MIG name (`extendedResourceName`), pods may as well go on asking for that.""",
+`nvidia.com/gpu` or a MIG name (`extendedResourceName`), pods may as well go on requesting that.""",
     traps=(
         (
             "A template with a selector of memory and no `capacity` takes all of a card that is shared by memory, and "

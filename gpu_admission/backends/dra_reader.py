@@ -1,4 +1,4 @@
-"""What a container asks for by claims whose template is seen: the portable request, or why nothing else can say it.
+"""What a container requests by claims whose template is seen: the portable request, or why nothing else can say it.
 
 A claim says more than other backends have words for (constraints, alternatives, selectors of any kind): whatever is not
 understood to the last word is refused, because a translation would drop it.
@@ -53,7 +53,7 @@ class _Selected:
 
 
 def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-    """Return what a container asks for by claims, or in the names of device classes.
+    """Return what a container requests by claims, or in the names of device classes.
 
     Raises RejectedRequestError where nothing else can say it.
     """
@@ -132,7 +132,7 @@ def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: Clu
 def _share(
     request: DeviceRequest, classes: Sequence[ClassFacts], facts: ClusterFacts, sharing: Mapping[str, Any] | None
 ) -> GpuShare:
-    """Return what one request of a claim asks for."""
+    """Return what one request of a claim asks the driver to allocate."""
     _require_plain(request)
     found = next((each for each in classes if each.name == request.class_name), None)
     driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None

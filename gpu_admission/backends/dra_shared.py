@@ -1,6 +1,6 @@
 """One ResourceClaim for the pods of a workload, which share the devices that it is given.
 
-What everybody asks for has to be in it: memory is reserved for all of them, and nothing that each wants for itself can
+What everybody requests has to be in it: memory is reserved for all of them, and nothing that each wants for itself can
 be shared. Kubernetes lets 256 pods use a claim (kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
 """
 

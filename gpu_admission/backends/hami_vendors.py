@@ -131,7 +131,7 @@ def of(system: str) -> Vendor | None:
 
 
 def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]:
-    """Return system -> requests of a container in names of HAMi's for other makers' cards, where there are any."""
+    """Return system -> requests of a container in names of HAMi's for other vendors' cards, where there are any."""
     found: dict[str, dict[str, GpuRequest]] = {}
     for name, gpu in gpus.items():
         system = _BY_DOMAIN.get(name.partition("/")[0])
@@ -165,7 +165,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
             yield RejectedRequestError(
                 PERCENT,
-                f"and {name} says {amount.ceil()}: {vendor.most} is all of a card's compute"
+                f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
                 f"write {name} as a number from 1 to {most}",
             )

@@ -112,7 +112,7 @@ def read(container: str, values: Annotations) -> GpuShare:
         key = next(iter(values))
         raise RejectedRequestError(
             UNTRANSLATABLE,
-            f"and says not how much of a card is wanted: {escape(key[:120])} alone is refused by KAI",
+            f"without an amount of a card: KAI refuses {escape(key[:120])} alone",
             f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
         )
     for key in filter(_is_portion_limit, values):

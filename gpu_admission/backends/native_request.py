@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 
 PORTABLE = "portable"
@@ -169,7 +170,7 @@ def of_pod(
 def _of_container(container: Container) -> Iterator[NativeRequest]:
     groups: dict[str, dict[str, GpuRequest]] = {}
     for gpu in container.gpus:
-        groups.setdefault(_system(gpu), {})[gpu.name] = gpu
+        groups.setdefault(system_of(gpu.resource), {})[gpu.name] = gpu
     if "hami" in groups and "nvidia.com/gpu" in groups.get(NVIDIA, {}):
         plain = groups.pop(NVIDIA)
         groups["hami"] = {"nvidia.com/gpu": plain.pop("nvidia.com/gpu"), **groups["hami"]}
@@ -195,8 +196,8 @@ def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container
         del groups[emptied]
 
 
-def _system(gpu: GpuRequest) -> str:
-    resource = gpu.resource
+def system_of(resource: Resource) -> str:
+    """Return whose name a resource has, where nothing beside it says otherwise."""
     if resource.system == "nvidia":
         return {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}.get(resource.name, "kubevirt")
     if resource.system == "hami" and resource.name not in _HAMI:

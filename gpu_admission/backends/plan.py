@@ -9,20 +9,19 @@ from functools import lru_cache
 
 from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.workloads.claim_index import NO_CLAIMS
-from gpu_admission.workloads.resources import CLASS_SYSTEM
 
-from . import known, native_request, registry
+from . import foreign, known, native_request, registry
 from .base import ClusterFacts, ContainerRequest
 from .checks import require_plausible
 from .native_request import DRA, KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
-from .portable import BackendPatch, GpuShare, listed
+from .portable import BackendPatch, GpuShare
 from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from gpu_admission.core.finding import Evidence, Severity
@@ -174,7 +173,7 @@ def _too_many(count: int) -> RejectedRequestError:
 
 def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
     """Read one container's request, and translate it where it is not in the backend's own names."""
-    source = plan.backend if native else _reader(plan, raw_value)
+    source = plan.backend if native else foreign.reader(plan, raw_value)
     try:
         if source is None:
             native_request.require_countable(raw_value)
@@ -187,7 +186,7 @@ def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
         if not native:
             if doubts:
                 return
-            _require_maker(plan, raw_value)
+            foreign.require_maker(plan, raw_value)
             asked.request = plan.backend.sized(asked.request, plan.facts)
         refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
@@ -210,7 +209,7 @@ def _read(
 ) -> tuple[GpuShare, list[RejectedRequestError]]:
     """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
     request, doubts = _meaning(plan, raw_value, source, native=native)
-    return request, doubts if native else [*doubts, *_dropped(raw_value, request)]
+    return request, doubts if native else [*doubts, *foreign.dropped(raw_value, request)]
 
 
 def _meaning(
@@ -227,71 +226,6 @@ def _meaning(
     if not doubts:
         plan.request_cache.keep(key, request)
     return request, doubts
-
-
-def _dropped(raw_value: NativeRequest, request: GpuShare) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
-
-    That is what the reader of its words did not consume, and what else stands there in names of the same domain.
-    """
-    remaining = [
-        f"{name}: {format_value(gpu.value)}" for name, gpu in raw_value.gpus.items() if name not in request.consumed
-    ]
-    remaining += [
-        f"{key}: {format_value(value)}" for key, value in raw_value.annotations.items() if key not in request.consumed
-    ]
-    domains = {_domain(name) for name in raw_value.gpus}
-    remaining += [
-        f"{gpu.name}: {format_value(gpu.value)}"
-        for gpu in raw_value.container.gpus
-        if gpu.name not in raw_value.gpus and _domain(gpu.name) in domains and not native_request.is_zero(gpu)
-    ]
-    if remaining:
-        yield RejectedRequestError(
-            UNTRANSLATABLE,
-            f"and of that {listed(remaining)} would be lost, because the rest already defines the amount",
-            "remove what has no effect, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
-        )
-
-
-def _domain(name: str) -> str:
-    return name.partition("/")[0]
-
-
-def _reader(plan: PodPlan, raw_value: NativeRequest) -> Backend | None:
-    """Return who reads a foreign spelling, or None where it is left alone."""
-    if plan.facts.per_pod or _is_of_class(plan, raw_value):
-        return None
-    reader = registry.named(DRA) if raw_value.system == CLASS_SYSTEM else registry.reader(raw_value.system)
-    shares = plan.facts.sources & {"time-slicing", "mps"}
-    if raw_value.system == NVIDIA and shares and "exclusive" not in plan.facts.sources:
-        return registry.named(min(shares))
-    if reader is None and "exclusive" in plan.facts.sources and _is_adopted(plan, raw_value):
-        return registry.named("exclusive")
-    if reader is None or (
-        raw_value.system in plan.backend.ignored_systems(plan.facts) and reader.name not in plan.facts.sources
-    ):
-        return None
-    if plan.facts.sources and reader.name not in plan.facts.sources:
-        return None
-    return reader
-
-
-def _is_of_class(plan: PodPlan, raw_value: NativeRequest) -> bool:
-    """Tell whether a device class serves the names: such a request is a claim, which only a translation takes away."""
-    if raw_value.system == CLASS_SYSTEM:
-        return plan.backend.name == DRA or not plan.facts.claims
-    if plan.backend.name != DRA or not raw_value.gpus:
-        return False
-    return all(plan.claim_index.resource(name) is not None for name in raw_value.gpus)
-
-
-def _is_adopted(plan: PodPlan, raw_value: NativeRequest) -> bool:
-    """Tell whether whole cards are asked for of the maker whose cards the backend gives (partitions are none)."""
-    whole = all(
-        gpu.resource.unit == "device" and gpu.resource.sharing == "exclusive" for gpu in raw_value.gpus.values()
-    )
-    return whole and raw_value.system in plan.backend.adopts(plan.facts)
 
 
 def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
@@ -317,20 +251,6 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
     return {
         gpu.resource.vendor for raw_value in found for gpu in raw_value.gpus.values() if not native_request.is_zero(gpu)
     } & _MAKERS
-
-
-def _require_maker(plan: PodPlan, raw_value: NativeRequest) -> None:
-    """Raise RejectedRequestError where claims give cards of another vendor than the backend's."""
-    classes = [each for one in raw_value.claims for each in (one.claim.classes if one.claim is not None else ())]
-    makers = {each.vendor for each in classes if each.is_gpu}
-    makers |= {gpu.resource.vendor for gpu in raw_value.gpus.values()} if raw_value.system == CLASS_SYSTEM else set()
-    others = sorted(makers - {plan.backend.maker(plan.facts)})
-    if others:
-        raise RejectedRequestError.amount(
-            UNTRANSLATABLE,
-            f"a card of the vendor {others[0]}, and {plan.backend.title} allocates others here",
-            "keep the claim, or translate it for a backend of that vendor's cards",
-        )
 
 
 def _makers_to_be(plan: PodPlan) -> set[str]:

@@ -26,8 +26,8 @@ class GpuShare:
 
     ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
     its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if asked for, ``profile`` the
-    name of the MIG profile by which it is asked for. ``lost`` is what no other backend has a word for: the reason why,
+    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if requested, ``profile`` the
+    name of the MIG profile by which it is requested. ``lost`` is what no other backend has a word for: the reason why,
     and what to do about it. ``least`` is the memory that a whole card has to have. ``consumed`` are the names, of
     resources and annotations, that this was read from: a
     translation would drop whatever else the container says, so it is refused. Two requests are equal whatever they were

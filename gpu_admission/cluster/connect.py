@@ -1,4 +1,4 @@
-"""From kubectl's flags to a `ApiConnection`: kubeconfig, or the pod's service account, through the official client."""
+"""From kubectl's flags to a `Connection`: kubeconfig, or the pod's service account, through the official client."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import kubeconfig
-from .connection import READ_TIMEOUT, ApiConnection, short
+from .connection import READ_TIMEOUT, Connection, short
 from .errors import ConnectError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ class ConnectOptions(NamedTuple):
     as_groups: tuple[str, ...] = ()
 
 
-def connect(options: ConnectOptions | None = None) -> ApiConnection:
+def connect(options: ConnectOptions | None = None) -> Connection:
     """Return a connection to the cluster that the options choose; nothing has been sent over it yet.
 
     As kubectl does: ``--kubeconfig``, then KUBECONFIG, then ``~/.kube/config``, and where there is no such file, the
@@ -49,7 +49,7 @@ def connect(options: ConnectOptions | None = None) -> ApiConnection:
     )
 
 
-def _from_files(files: tuple[str, ...], options: ConnectOptions) -> ApiConnection:
+def _from_files(files: tuple[str, ...], options: ConnectOptions) -> Connection:
     context = kubeconfig.choose(files, options.context)
     config, settings = import_module("kubernetes.config"), _settings()
     complaints = _Complaints()
@@ -68,7 +68,7 @@ def _from_files(files: tuple[str, ...], options: ConnectOptions) -> ApiConnectio
     return _connection(settings, options, f"context {context.name}", context.namespace, (user, groups))
 
 
-def _from_service_account(options: ConnectOptions) -> ApiConnection:
+def _from_service_account(options: ConnectOptions) -> Connection:
     config, settings = import_module("kubernetes.config"), _settings()
     try:
         config.load_incluster_config(client_configuration=settings)
@@ -82,7 +82,7 @@ def _from_service_account(options: ConnectOptions) -> ApiConnection:
 
 def _connection(
     settings: Any, options: ConnectOptions, name: str, namespace: str, impersonated: tuple[str, tuple[str, ...]]
-) -> ApiConnection:
+) -> Connection:
     client = import_module("kubernetes.client")
     if not settings.verify_ssl:  # their own choice, and kubectl says nothing of it either
         import_module("urllib3").disable_warnings(import_module("urllib3.exceptions").InsecureRequestWarning)
@@ -91,7 +91,7 @@ def _connection(
     except Exception as error:  # noqa: BLE001 - certificates that are none, proxies that are none
         raise ConnectError(f"{name}: the connection cannot be set up: {short(error)}: check the kubeconfig") from None
     timeout = options.request_timeout or READ_TIMEOUT
-    return ApiConnection(
+    return Connection(
         api_client, name=name, namespace=namespace, timeout=timeout, headers=tuple(_impersonation(*impersonated))
     )
 

@@ -46,7 +46,7 @@ class Reply(NamedTuple):
     data: bytes
 
 
-class ApiConnection:
+class Connection:
     """One API server, as one user.
 
     ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request
@@ -78,7 +78,7 @@ class ApiConnection:
         self._api_client.rest_client.pool_manager.clear()
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> bytes:
-        """Return the body of a resource, asked for until it is there or hopeless.
+        """Return the body of a resource, requested until it is there or hopeless.
 
         Raises ConnectError, CredentialsError, ForbiddenError, NotServedError, ExpiredError, ServerError.
         """
@@ -200,7 +200,7 @@ def _fault(reply: Reply, method: str, path: str, name: str) -> ClusterError:
         return error(f"{text.format(**values)}{': ' + detail if detail and status != 401 else ''}")
     if 300 <= status < 400:
         return ConnectError(f"{name}: {path} is answered with a redirect ({status}): is this the URL of an API server?")
-    return ServerError(f"{path}: the API server answers {status}{': ' + detail if detail else ''}")
+    return ServerError(f"{path}: the API server responded {status}{': ' + detail if detail else ''}")
 
 
 _REFUSALS: dict[int, tuple[type[ClusterError], str]] = {

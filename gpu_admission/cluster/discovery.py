@@ -15,7 +15,7 @@ from .errors import ForbiddenError, NotServedError, ServerError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .connection import ApiConnection
+    from .connection import Connection
 
 AGGREGATED = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,application/json"
 
@@ -52,7 +52,7 @@ class Discovery(NamedTuple):
     problems: tuple[str, ...]
 
 
-def discover(connection: ApiConnection) -> Discovery:
+def discover(connection: Connection) -> Discovery:
     """Ask what the cluster serves. Raises ConnectError, CredentialsError, ForbiddenError, ServerError."""
     kinds: dict[tuple[str, str], ServedKind] = {}
     problems: list[str] = []
@@ -83,9 +83,7 @@ def _aggregated(answer: dict[str, Any], problems: list[str]) -> Iterator[ServedK
                     yield ServedKind(name, label, plural, kind, resource.get("scope") == "Namespaced")
 
 
-def _one_by_one(
-    connection: ApiConnection, root: str, answer: dict[str, Any], problems: list[str]
-) -> Iterator[ServedKind]:
+def _one_by_one(connection: Connection, root: str, answer: dict[str, Any], problems: list[str]) -> Iterator[ServedKind]:
     """Yield the kinds of every group and version, the preferred version of a group first."""
     for group, version in _versions(answer):
         path = f"{root}/{group}/{version}" if group else f"{root}/{version}"

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gpu_admission.inventory.model import Inventory
     from gpu_admission.policy.model import Policy
 
-    from .connection import ApiConnection
+    from .connection import Connection
 
     Progress = Callable[[str, int, int], None]  # what is listed, how many came, how many are to come
     Add = Callable[[dict[str, Any]], None]
@@ -40,7 +40,7 @@ class _Step(NamedTuple):
 
 
 def collect(
-    connection: ApiConnection,
+    connection: Connection,
     policy: Policy | None = None,
     names: Collection[str] = (),
     progress: Progress | None = None,
@@ -55,7 +55,7 @@ def collect(
 
 class _Collection:
     def __init__(
-        self, connection: ApiConnection, policy: Policy | None, names: Collection[str], progress: Progress
+        self, connection: Connection, policy: Policy | None, names: Collection[str], progress: Progress
     ) -> None:
         self._connection = connection
         self._names = tuple(dict.fromkeys(names))

@@ -41,7 +41,7 @@ def paths(explicit: str | None) -> tuple[str, ...]:
 
 
 def choose(files: tuple[str, ...], wanted: str | None) -> Context:
-    """Return the context that is asked for, or the current one. Raises ConnectError."""
+    """Return the context that is requested, or the current one. Raises ConnectError."""
     contents = [_content(path) for path in files]
     contexts = _by_name(contents, "contexts", "context")
     users = _by_name(contents, "users", "user")

@@ -20,7 +20,7 @@ from .errors import ExpiredError, ServerError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from .connection import ApiConnection
+    from .connection import Connection
     from .discovery import ServedKind
 
 LIMIT = 500
@@ -64,17 +64,17 @@ class Page(NamedTuple):
 
 
 def pages(
-    connection: ApiConnection, path: str, query: Mapping[str, str] | None = None, *, limit: int = LIMIT
+    connection: Connection, path: str, query: Mapping[str, str] | None = None, *, limit: int = LIMIT
 ) -> Iterator[Page]:
     """Yield the pages of the list at a path (``/api/v1/pods``), each object once.
 
-    Raises as `ApiConnection.get` does (ExpiredError excepted), and ServerError where the answer is not a list.
+    Raises as `Connection.get` does (ExpiredError excepted), and ServerError where the answer is not a list.
     """
     yield from _Listing(connection, path, dict(query or {}), limit).pages()
 
 
 def objects(
-    connection: ApiConnection, kind: ServedKind, namespace: str | None = None, query: Mapping[str, str] | None = None
+    connection: Connection, kind: ServedKind, namespace: str | None = None, query: Mapping[str, str] | None = None
 ) -> Iterator[dict[str, Any]]:
     """Yield every object of a kind, of one namespace or all, with the apiVersion and kind that lists leave out.
 
@@ -101,7 +101,7 @@ def decode(item: bytes, kind: ServedKind) -> dict[str, Any]:
 class _Listing:
     """A list on its way."""
 
-    def __init__(self, connection: ApiConnection, path: str, query: dict[str, str], limit: int) -> None:
+    def __init__(self, connection: Connection, path: str, query: dict[str, str], limit: int) -> None:
         self._connection = connection
         self._path = path
         self._query = query

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
     from gpu_admission.cluster.discovery import Discovery
 
 _NODE, _NAMESPACE = ("", "Node"), ("", "Namespace")
@@ -26,7 +26,7 @@ _WEBHOOKS = ("admissionregistration.k8s.io", "MutatingWebhookConfiguration")
 QUEUES = {"kai": ("scheduling.run.ai", "Queue"), "volcano": ("scheduling.volcano.sh", "Queue")}
 
 
-def observe(connection: ApiConnection) -> Observation:
+def observe(connection: Connection) -> Observation:
     """Return what the cluster shows.
 
     Raises ConnectError, CredentialsError, ForbiddenError and ServerError where it cannot be looked at at all: nodes are
@@ -55,7 +55,7 @@ def observe(connection: ApiConnection) -> Observation:
 class _Look:
     """A look at one kind after the other."""
 
-    def __init__(self, connection: ApiConnection, discovery: Discovery) -> None:
+    def __init__(self, connection: Connection, discovery: Discovery) -> None:
         self._connection = connection
         self.discovery = discovery
         self.problems: list[str] = list(discovery.problems)

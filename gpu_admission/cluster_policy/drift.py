@@ -55,7 +55,7 @@ def _parameters(policy: Policy, observed: Observation) -> Iterator[str]:
     queue = policy.backend.parameters.get("queue")
     queues = observed.queues.get("kai", ())
     if queue and queues and queue not in queues:
-        yield f"backend.queue is {queue}, which is none of the cluster's queues: write one of {joined(queues)}"
+        yield f"backend.queue is {queue}, which is not one of the cluster's queues: write one of {joined(queues)}"
 
 
 def _cards(policy: Policy, observed: Observation) -> Iterator[str]:

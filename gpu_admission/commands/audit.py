@@ -17,6 +17,7 @@ from gpu_admission.audit.run import audit
 from gpu_admission.cluster.errors import ClusterError
 from gpu_admission.core.finding import SEVERITIES
 from gpu_admission.core.raw import escape
+from gpu_admission.lint.paths import UsageError
 from gpu_admission.lint.report_sinks import colour
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
@@ -28,7 +29,7 @@ from .cluster_progress import ProgressLine
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.audit.result import AuditResult
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
 
 FORMATS = ("table", "json", "yaml", "junit", "sarif", "policyreport")
 _DAYS = re.compile(r"(\d{1,5})d", re.ASCII)
@@ -100,7 +101,7 @@ def run(options: argparse.Namespace) -> int:
         _write(options.output, _rendered(options, result, connection))
         if tally is not None:
             _measure(options, exposition(result, tally.counts(), int(time.time())))
-    except (loader.PolicyError, ClusterError, AuditUsageError, push.PushError) as error:
+    except (loader.PolicyError, ClusterError, UsageError, push.PushError) as error:
         print(f"gpu-admission audit: {error}", file=sys.stderr)
         return 2
     for message in result.messages():
@@ -110,27 +111,23 @@ def run(options: argparse.Namespace) -> int:
     return 1 if result.fails(options.fail_on) else 0
 
 
-class AuditUsageError(Exception):
-    """Options that do not fit one another, or a file that cannot be written."""
-
-
 def _check(options: argparse.Namespace) -> None:
     if options.apply and options.format != "policyreport":
-        raise AuditUsageError("--apply needs -f policyreport: reports are what it puts into the cluster")
+        raise UsageError("--apply needs -f policyreport: reports are what it puts into the cluster")
     if options.apply and options.since:
-        raise AuditUsageError("--apply cannot be combined with --since: reports of older objects would be lost")
+        raise UsageError("--apply cannot be combined with --since: reports of older objects would be lost")
     for option, path in (("--output", options.output), ("--metrics", options.metrics)):
         if path and not os.path.isdir(os.path.dirname(path) or "."):
-            raise AuditUsageError(f"{option}: there is no directory {os.path.dirname(path)}")
+            raise UsageError(f"{option}: there is no directory {os.path.dirname(path)}")
     if options.push:
         push.check(options.push)
     if (options.metrics or options.push) and not options.all_namespaces:
-        raise AuditUsageError("--metrics and --push need -A: pods of every namespace take GPUs of a node")
+        raise UsageError("--metrics and --push need -A: pods of every namespace take GPUs of a node")
     if (options.metrics or options.push) and options.since:
-        raise AuditUsageError("--metrics and --push cannot be combined with --since: they count everything")
+        raise UsageError("--metrics and --push cannot be combined with --since: they count everything")
 
 
-def _rendered(options: argparse.Namespace, result: AuditResult, connection: ApiConnection) -> str:
+def _rendered(options: argparse.Namespace, result: AuditResult, connection: Connection) -> str:
     only_denied = options.only_denied
     if options.format == "table":
         to_terminal = options.output is None and sys.stdout.isatty()
@@ -148,10 +145,10 @@ def _rendered(options: argparse.Namespace, result: AuditResult, connection: ApiC
     return render(result, only_denied=only_denied)
 
 
-def _reports(options: argparse.Namespace, result: AuditResult, connection: ApiConnection) -> str:
+def _reports(options: argparse.Namespace, result: AuditResult, connection: Connection) -> str:
     api = policy_reports.served_api(result.served)
     if api is None and options.apply:
-        raise AuditUsageError(
+        raise UsageError(
             "--apply: the cluster serves neither openreports.io/v1alpha1 nor wgpolicyk8s.io/v1alpha2: install the CRDs"
             " of one of them first (docs/audit.md)"
         )
@@ -181,4 +178,4 @@ def _write(path: str | None, text: str, *, option: str = "--output") -> None:
     try:
         write_atomically(path, data)
     except OSError as error:
-        raise AuditUsageError(f"{option}: {path}: {explain(error)}") from None
+        raise UsageError(f"{option}: {path}: {explain(error)}") from None

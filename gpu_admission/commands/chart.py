@@ -72,6 +72,7 @@ def _monitoring(name: str) -> str:
 FILES: dict[str, Callable[[], str]] = {
     f"{FOLDER}/Chart.yaml": _chart,
     f"{FOLDER}/files/rbac.json": lambda: _json(chart_values.rights()),
+    f"{FOLDER}/files/audit-rbac.json": lambda: _json(chart_values.audit_rights()),
     f"{FOLDER}/files/expressions.json": lambda: _json(_shared()[1]),
     **{f"{FOLDER}/files/{name}": functools.partial(_monitoring, name) for name in _MONITORING},
     **{f"{FOLDER}/files/policies/{name}.yaml": functools.partial(exempted.text, name) for name in loader.shipped()},

@@ -9,7 +9,7 @@ from gpu_admission.cluster.connect import ConnectOptions, connect
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
 
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
@@ -51,7 +51,7 @@ def duration(text: str) -> float | None:
     return seconds or None
 
 
-def connection_of(options: argparse.Namespace) -> ApiConnection:
+def connection_of(options: argparse.Namespace) -> Connection:
     """Return the connection that the flags choose. Raises ConnectError."""
     return connect(
         ConnectOptions(
@@ -64,7 +64,7 @@ def connection_of(options: argparse.Namespace) -> ApiConnection:
     )
 
 
-def namespace_of(options: argparse.Namespace, connection: ApiConnection) -> str | None:
+def namespace_of(options: argparse.Namespace, connection: Connection) -> str | None:
     """Return the namespace to look at: the one given, the context's, or None for all."""
     if options.all_namespaces:
         return None

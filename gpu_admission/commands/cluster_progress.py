@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from gpu_admission.audit.result import AuditResult
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
 
 _PATIENCE = 1.0  # seconds before the first line
 _PACE = 0.1  # seconds between two
@@ -22,7 +22,7 @@ _WIDEST = 118
 class ProgressLine:
     """Progress on standard error where that is a terminal; waits are told in any case, on lines of their own."""
 
-    def __init__(self, connection: ApiConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._due = time.monotonic() + _PATIENCE
         self._drawn = False

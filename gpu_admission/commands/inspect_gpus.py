@@ -23,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
     from gpu_admission.inventory.model import Inventory
 
 FORMATS = ("table", "wide", "json", "yaml", "html")
@@ -92,7 +92,7 @@ def _select(inventory: Inventory, namespace: str | None) -> None:
         inventory.uncounted = [pod for pod in inventory.uncounted if pod.namespace == namespace]
 
 
-def _write(options: argparse.Namespace, inventory: Inventory, connection: ApiConnection) -> None:
+def _write(options: argparse.Namespace, inventory: Inventory, connection: Connection) -> None:
     is_table = options.format in {"table", "wide"}
     if is_table and not options.output and sys.stdout.isatty():
         from . import inspect_terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only

@@ -19,7 +19,7 @@ _STYLES = (
     ("unhealthy", "red"),
     ("overcommitted", "bold red"),
     ("unavailable", "yellow"),
-    ("would wait for ever", "red"),
+    ("would stay Pending forever", "red"),
     ("there is room", "yellow"),
 )
 

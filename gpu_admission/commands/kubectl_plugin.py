@@ -28,7 +28,7 @@ def entry() -> None:
 
 
 def complete_entry() -> None:
-    """Run as the program that kubectl asks for completions."""
+    """Run as the program that kubectl runs for completions."""
     sys.stdout.write("".join(f"{line}\n" for line in completions(sys.argv[1:])))
 
 
@@ -100,7 +100,7 @@ class _Line:
 
 
 def _contexts(path: str | None) -> list[str]:
-    from gpu_admission.cluster import kubeconfig  # noqa: PLC0415 - where it is asked for
+    from gpu_admission.cluster import kubeconfig  # noqa: PLC0415 - where it is requested
     from gpu_admission.cluster.errors import ConnectError  # noqa: PLC0415
 
     try:
@@ -111,7 +111,7 @@ def _contexts(path: str | None) -> list[str]:
 
 def _namespaces(given: dict[str, str]) -> list[str]:
     """Ask the cluster for its namespaces; none where it does not answer at once."""
-    from gpu_admission.cluster import lists  # noqa: PLC0415 - where it is asked for
+    from gpu_admission.cluster import lists  # noqa: PLC0415 - where it is requested
     from gpu_admission.cluster.connect import ConnectOptions, connect  # noqa: PLC0415
     from gpu_admission.cluster.discovery import ServedKind  # noqa: PLC0415
     from gpu_admission.cluster.errors import ClusterError  # noqa: PLC0415

@@ -39,7 +39,7 @@ _OF_THE_WEBHOOK: dict[str, object] = {
     "route": "",
     "only": None,
 }
-_VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False, "in_tree": False}
+_VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -91,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
         policies = [loader.load(name) for name in options.policy or ["default"]]
         _check(options, policies)
         if options.values:
-            sys.stdout.write(_values(options, policies))
+            sys.stdout.write(_values(options, policies, version))
             return 0
         if options.in_tree:
             objects, notes = _in_tree(options, policies, version)
@@ -105,15 +105,21 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _values(options: argparse.Namespace, policies: list[Policy]) -> str:
+def _values(options: argparse.Namespace, policies: list[Policy], version: versions.Version) -> str:
     """Return the values file of these policies. Raises ValueError for an option that the chart has a value for."""
     for name, default in _VALUES_DECIDE.items():
         if getattr(options, name) != default:
             raise ValueError(f"--values cannot be combined with --{name.replace('_', '-')}: the chart decides that")
-    texts = [_source(name) for name in options.policy or ["default"]]
-    return _VALUES.format(__version__) + yaml.dump(
-        chart_values.values(policies, texts, __version__), Dumper=_Dumper, sort_keys=False, width=1 << 30
-    )
+    if not versions.has_match_conditions(version):
+        raise ValueError(f"--values: the chart needs Kubernetes 1.29, not {versions.text(version)}")
+    if options.in_tree:
+        objects, notes = _in_tree(options, policies, version)
+        values = chart_values.in_tree_values(objects, options.name, __version__)
+    else:
+        values = chart_values.values(policies, [_source(name) for name in options.policy or ["default"]], __version__)
+        notes = []
+    text = _VALUES.format(__version__) + "".join(f"# {line}\n" for line in notes)
+    return text + yaml.dump(values, Dumper=_Dumper, sort_keys=False, width=1 << 30)
 
 
 def _source(name: str) -> str:

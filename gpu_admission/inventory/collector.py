@@ -121,7 +121,7 @@ class Collector:
             self._place(pod, node)
         elif not pod.node:
             self._wait(pod)
-        elif wanted := [name for name in pod.requests if pod.requests[name] and self._policy.classify(name)]:
+        elif wanted := self._beside(pod):
             reason = f"requests {', '.join(wanted[:4])} on a node that offers no GPU: was it bound by nodeName?"
             self._uncounted.append(self._look.pod(pod, "GPU203", reason))
 
@@ -169,6 +169,12 @@ class Collector:
                 if held.note:
                     self._uncounted.append(self._look.pod(pod, "GPU203", held.note))
         self._uncounted += self._look.of(pod, node)
+
+    def _beside(self, pod: PodView) -> list[str]:
+        """Return the GPU resources that a pod requests on a node without any; a claim may stand for them (KEP-5004)."""
+        if as_dict(pod.raw.get("status")).get("extendedResourceClaimStatus"):
+            return []
+        return [name for name, count in pod.requests.items() if count and self._policy.classify(name)]
 
     def _wait(self, pod: PodView) -> None:
         """Keep a pod that has no node yet and wants a GPU."""

@@ -68,7 +68,7 @@ class _Colours:
     def legend(self) -> str:
         """Return the list of namespaces with their colours."""
         entries = [f'<li><i class="seg {name}"></i>{escape(space)}</li>' for space, name in self._classes.items()]
-        free = '<li><i class="seg free"></i>free</li>'
+        free = '<li><i class="seg free"></i>free</li><li><i class="seg noted"></i>striped: see the note on it</li>'
         return f'<ul class="legend" aria-label="namespaces">{"".join(entries)}{free}</ul>\n'
 
 

@@ -150,7 +150,7 @@ class Card:
 class Pool:
     """The cards of one node that one backend gives out.
 
-    ``measure`` is what it counts, ``names`` the extended resources by which pods ask for it, ``total`` the devices or
+    ``measure`` is what it counts, ``names`` the extended resources by which pods request it, ``total`` the devices or
     bytes that it has. ``cards`` are those that are known one by one: all of them where memory is counted; where
     devices are counted, those that several pods share, or none. ``loose`` are holdings whose card nothing tells.
     ``per_card`` is how many shares of a card there are, where they are all alike, and ``physical`` how many cards

@@ -130,7 +130,7 @@ def kai_share(raw: Mapping[str, Any]) -> Need | None:
 
 
 def described(needs: Iterable[Need]) -> str:
-    """Return what a pod asks for as it is written, each request once."""
+    """Return what a pod requests as it is written, each request once."""
     return "; ".join(dict.fromkeys([each.description or format_value("nothing") for each in needs]))
 
 

@@ -137,7 +137,7 @@ def _of_devices(offers: Sequence[Offer], count: int) -> str:
     largest = max([each.pool.total for each in offers])
     most = f"the most free on one node is {best.free} ({best.node.name})" if best.free else "none is free"
     if count > largest:
-        most = f"the largest node has {largest}: it would wait for ever"
+        most = f"the largest node has {largest}: it would stay Pending forever"
     in_all = sum([each.free for each in offers])
     rest = f"; {in_all} free in all" if in_all and len(offers) > 1 else ""
     return f"needs {count} {best.pool.resource} on one node; {most}{rest}"
@@ -162,7 +162,7 @@ def _of_memory(need: Need, offers: Sequence[Offer], *, several: bool) -> str:
     if not largest:
         return "none of the cards can be used: they are unhealthy, or their records cannot be read"
     if need.memory is not None and need.memory > largest:
-        return f"{wanted}; the largest card has {format_memory(largest)}: it would wait for ever"
+        return f"{wanted}; the largest card has {format_memory(largest)}: it would stay Pending forever"
     fitting = [
         (each, offer.node)
         for offer in offers

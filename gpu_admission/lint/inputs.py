@@ -26,7 +26,7 @@ _REPOSITORIES = frozenset({".git", ".hg", ".svn"})
 _DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/fd/")
 
 
-class UnreadableError(Exception):
+class UnreadableInputError(Exception):
     """An input that cannot be read, in one line."""
 
 
@@ -56,7 +56,7 @@ class Input:
         try:
             return _standard_input() if self.path is None else _content(self.path)
         except OSError as error:
-            raise UnreadableError(explained(error)) from error
+            raise UnreadableInputError(explained(error)) from error
 
 
 @record
@@ -76,7 +76,7 @@ def explained(error: OSError) -> str:
 
 def _standard_input() -> bytes:
     if sys.stdin is None:
-        raise UnreadableError("standard input is closed")
+        raise UnreadableInputError("standard input is closed")
     return sys.stdin.buffer.read(MAX_BYTES + 1)
 
 
@@ -98,7 +98,7 @@ def _content(path: str) -> bytes:
 def _check_kind(mode: int) -> None:
     if not stat.S_ISREG(mode):
         kind = "a directory" if stat.S_ISDIR(mode) else "a FIFO" if stat.S_ISFIFO(mode) else "a device or socket"
-        raise UnreadableError(f"is {kind}, not a file")
+        raise UnreadableInputError(f"is {kind}, not a file")
 
 
 class Walker:
@@ -145,7 +145,7 @@ class Walker:
             status = os.stat(path)
             if not path.startswith(_DESCRIPTORS):
                 _check_kind(status.st_mode)
-        except (OSError, UnreadableError) as error:
+        except (OSError, UnreadableInputError) as error:
             value = explained(error) if isinstance(error, OSError) else str(error)
             if isinstance(error, FileNotFoundError):
                 value = "is a broken symbolic link" if os.path.islink(path) else "does not exist"

@@ -84,7 +84,7 @@ class File:
         """Print the file as it would be, and what would be denied; return the exit code."""
         try:
             data = self._source.read()
-        except inputs.UnreadableError as error:
+        except inputs.UnreadableInputError as error:
             print(f"{printed(self._source.name)}: {error}", file=sys.stderr)
             return 2
         reading = reader.read(data, self._source.name)

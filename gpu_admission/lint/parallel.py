@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from . import file_linter as judging
-from .inputs import UnreadableError
+from .inputs import UnreadableInputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def handle(judge: FileLinter, source: Input) -> FileResult:
         from . import fixes  # noqa: PLC0415 - only for who requests repairs
 
         return fixes.handle(judge, source, data)
-    except UnreadableError as error:
+    except UnreadableInputError as error:
         return judging.failed(source, str(error))
     except Exception as error:  # noqa: BLE001 - the other inputs are judged all the same
         return judging.failed(source, f"gpu-lint failed here, please report it: {_bug(error)}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.manifests import reader
 from gpu_admission.workloads.claim_index import MARKS, ClaimIndex
 
-from .inputs import UnreadableError
+from .inputs import UnreadableInputError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def _documents(inputs: Sequence[Input]) -> Iterator[tuple[int, Any]]:
             continue
         try:
             data = source.read()
-        except UnreadableError:
+        except UnreadableInputError:
             continue
         if any([mark in data for mark in MARKS]):
             for document in reader.read(data, source.name).documents:

@@ -68,7 +68,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     translate.add_argument(
         "--claims",
         action="store_true",
-        help="with --to dra: one ResourceClaim a workload, whose pods share what all of them ask for",
+        help="with --to dra: one ResourceClaim a workload, whose pods share what all of them request",
     )
     translate.add_argument("--diff", action="store_true", help="print only what changes, as a patch")
     translate.add_argument("paths", metavar="PATH", nargs="+", help="files, directories, - for standard input")

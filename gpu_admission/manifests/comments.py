@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .text import Text
-    from .yaml_nodes import Node
+    from .yaml_nodes import YamlNode
 
 # Where a comment begins that speaks to us; one without the colon only if it is plainly meant to.
 _COMMENT = re.compile(
@@ -49,7 +49,7 @@ class Comment:
         return f"<comment on line {self.line} for {self.applies_to}: {meaning}>"
 
 
-def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]:
+def find(text: Text, roots: Callable[[], Iterable[YamlNode]]) -> tuple[Comment, ...]:
     """Return the comments for the linter, without what only looks like one inside a scalar of these trees."""
     matches = list(_COMMENT.finditer(text.text)) if "lint" in text.text.casefold() else []
     if not matches:
@@ -64,7 +64,7 @@ def find(text: Text, roots: Callable[[], Iterable[Node]]) -> tuple[Comment, ...]
     return tuple(comments)
 
 
-def quoted_spans(node: Node, text: str) -> Iterator[tuple[int, int]]:
+def quoted_spans(node: YamlNode, text: str) -> Iterator[tuple[int, int]]:
     """Yield where a # begins no comment: quoted scalars, and block scalars from their second line on."""
     if isinstance(node, Scalar):
         if node.style in {"|", ">"}:

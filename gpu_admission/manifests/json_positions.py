@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from .yaml_nodes import Node
+    from .yaml_nodes import YamlNode
 
 # A number ends where JSON's grammar ends it, as for the json module: what follows is another matter.
 _WORD = r"-?(?:[A-Za-z]+|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
@@ -53,7 +53,7 @@ def build(text: str) -> Iterator[ParsedDocument]:
         at = _skip(text, end)
 
 
-def compose(text: str, start: int) -> Node:
+def compose(text: str, start: int) -> YamlNode:
     """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
     return _JsonComposer(text).value(start, 1)[0]
 
@@ -120,7 +120,7 @@ class _JsonComposer:
         self._text = text
         self._word = re.compile(_WORD)
 
-    def value(self, at: int, depth: int) -> tuple[Node, int]:
+    def value(self, at: int, depth: int) -> tuple[YamlNode, int]:
         """Return the node that begins at this place and the place behind it."""
         opening = self._text[at : at + 1]
         if opening in {"{", "["} and depth > MAX_DEPTH:

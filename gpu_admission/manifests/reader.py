@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from .comments import Comment
-    from .yaml_nodes import Node, Pointer
+    from .yaml_nodes import Pointer, YamlNode
 
 MAX_ERRORS: Final = 20
 _ORIGIN: Final = "config.kubernetes.io/origin"
@@ -66,10 +66,10 @@ class Document:
         self.end = built.end
         self.is_json = is_json
         self._source_from = (source_from, built.root)
-        self._root: Node | None = None
+        self._root: YamlNode | None = None
 
     @property
-    def root(self) -> Node:
+    def root(self) -> YamlNode:
         """The document as a tree of nodes with their places; made at the first use."""
         if self._root is None:
             if self.is_json:

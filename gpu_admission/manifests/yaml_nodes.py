@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any, TypeVar
 
-    _N = TypeVar("_N", bound="Node")
+    _N = TypeVar("_N", bound="YamlNode")
     Pointer = tuple[str | int, ...]
 
 
-class Node:
+class YamlNode:
     """Any node. The span begins with the anchor or the tag, if it has one."""
 
     __slots__ = ("anchor", "end", "start", "tag")
@@ -31,7 +31,7 @@ class Node:
         self.tag = tag
 
 
-class Scalar(Node):
+class Scalar(YamlNode):
     """A scalar: its Go value, and the style: "" (plain), `'`, `"`, `|` or `>`."""
 
     __slots__ = ("style", "value")
@@ -40,24 +40,24 @@ class Scalar(Node):
     value: str | int | float | bool | None
 
 
-class Alias(Node):
+class Alias(YamlNode):
     """An alias, and the node that it stands for."""
 
     __slots__ = ("target",)
 
-    target: Node
+    target: YamlNode
 
 
-class Sequence(Node):
+class Sequence(YamlNode):
     """A list: `flow` tells `[a, b]` from a block of dashes, which ends with its last item."""
 
     __slots__ = ("flow", "items")
 
     flow: bool
-    items: list[Node]
+    items: list[YamlNode]
 
 
-class Mapping(Node):
+class Mapping(YamlNode):
     """A map: pairs in the order of the text. `flow` tells `{a: b}` from a block, which ends with its last node."""
 
     __slots__ = ("flow", "pairs")
@@ -71,7 +71,7 @@ class Pair:
 
     __slots__ = ("key", "name", "value")
 
-    def __init__(self, key: Node, name: str | None, value: Node) -> None:
+    def __init__(self, key: YamlNode, name: str | None, value: YamlNode) -> None:
         self.key = key
         self.name = name
         self.value = value
@@ -85,13 +85,13 @@ class NodeStep:
 
     __slots__ = ("direct", "node", "pair")
 
-    def __init__(self, node: Node, pair: Pair | None, *, direct: bool) -> None:
+    def __init__(self, node: YamlNode, pair: Pair | None, *, direct: bool) -> None:
         self.node = node
         self.pair = pair
         self.direct = direct
 
     @property
-    def place(self) -> Node:
+    def place(self) -> YamlNode:
         """The node that a reader should be shown: the key, or the item itself, of a block map the first key."""
         if self.pair:
             return self.pair.key
@@ -99,7 +99,7 @@ class NodeStep:
         return self.node.pairs[0].key if block else self.node  # type: ignore[attr-defined]
 
 
-def walk(root: Node, pointer: Pointer) -> list[NodeStep]:
+def walk(root: YamlNode, pointer: Pointer) -> list[NodeStep]:
     """Return the steps from the root along a pointer, as far as they exist; the first is the root itself."""
     steps = [NodeStep(root, None, direct=True)]
     for token in pointer:
@@ -123,7 +123,7 @@ def child(parent: NodeStep, token: str | int) -> NodeStep | None:
     return None
 
 
-def dereference(node: Node) -> Node:
+def dereference(node: YamlNode) -> YamlNode:
     """Return the node itself, or what an alias stands for."""
     while isinstance(node, Alias):
         node = node.target
@@ -143,7 +143,7 @@ def _find(mapping: Mapping, name: str, *, direct: bool) -> tuple[Pair, bool] | N
     return None
 
 
-def _merged(value: Node) -> Iterator[Mapping]:
+def _merged(value: YamlNode) -> Iterator[Mapping]:
     sources = value.items if isinstance(value, Sequence) else [value]
     for source in sources:
         node = dereference(source)
@@ -151,7 +151,7 @@ def _merged(value: Node) -> Iterator[Mapping]:
             yield node
 
 
-def compose(text: str, start: int, end: int) -> Node:
+def compose(text: str, start: int, end: int) -> YamlNode:
     """Return the root of the document at text[start:end], which must have been read without a problem."""
     return _Composer(parser().events(text[start:end].encode()), start).document()
 
@@ -163,14 +163,14 @@ class _Composer:
         self._get = get
         self._kinds = parser().kinds
         self._offset = offset
-        self._anchors: dict[str, Node] = {}
+        self._anchors: dict[str, YamlNode] = {}
 
-    def document(self) -> Node:
+    def document(self) -> YamlNode:
         self._get()  # the stream's start
         self._get()  # the document's
         return self._node(self._get())
 
-    def _node(self, event: Any) -> Node:
+    def _node(self, event: Any) -> YamlNode:
         kinds, kind = self._kinds, event.__class__
         if kind is kinds.AliasEvent:
             alias = self._place(Alias(0, 0), event)
@@ -215,6 +215,6 @@ class _Composer:
         return node
 
 
-def _name(key: Node) -> str:
+def _name(key: YamlNode) -> str:
     node = dereference(key)
     return value_as_key(node.value) if isinstance(node, Scalar) else ""

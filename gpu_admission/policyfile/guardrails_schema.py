@@ -68,7 +68,7 @@ class NodeLabel(_Section):
 
     key: Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
     value: Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
-    vendors: list[str] | None = Field(None, description="makers of the cards it is for; left out: all")
+    vendors: list[str] | None = Field(None, description="vendors of the cards it is for; left out: all")
 
 
 class Nodes(_Section):

@@ -181,7 +181,7 @@ class Profile(_Model):
     count: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
-class Card(_Model):
+class CardEntry(_Model):
     """A model of card that the cluster has."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -199,7 +199,7 @@ class Card(_Model):
     )
 
 
-class Claims(_Model):
+class ClaimsSection(_Model):
     """Which resource claims give GPUs, where what they name is not seen (admission sees each object alone)."""
 
     templates: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -216,8 +216,8 @@ class Claims(_Model):
 class Cluster(_Model):
     """Facts about the cluster; a rule that needs one that is missing stays silent."""
 
-    cards: list[Card] = []
-    claims: Claims | None = None
+    cards: list[CardEntry] = []
+    claims: ClaimsSection | None = None
 
 
 class Match(_Model):
@@ -265,7 +265,7 @@ class Spec(_Model):
     workloads: list[WorkloadEntry] = []
 
 
-class Metadata(_Model):
+class PolicyMetadata(_Model):
     """The policy's name, which metrics and ``/mutate/NAME`` use."""
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
@@ -278,7 +278,7 @@ class PolicyFile(_Model):
 
     api_version: Literal["gpu-admission.io/v1alpha1"] = Field(alias="apiVersion")
     kind: Literal["GPUPolicy"]
-    metadata: Metadata
+    metadata: PolicyMetadata
     spec: Spec = Spec()
 
 

@@ -6,8 +6,9 @@ The chart's templates fill in names, port, caBundle and stage, and nothing that 
 from __future__ import annotations
 
 import hashlib
+import json
 
-from . import webhook_configurations
+from . import audit_access, webhook_configurations
 from .webhook_configurations import RegistrationOptions
 
 TYPE_CHECKING = False
@@ -32,6 +33,14 @@ def webhooks(policies: Policy | Sequence[Policy]) -> dict[str, list[dict[str, An
     return {one["kind"].removesuffix("WebhookConfiguration").lower(): one["webhooks"] for one in made}
 
 
+def audit_rights() -> list[dict[str, Any]]:
+    """Return the account and the RBAC of the audit, under the release's names."""
+    text = json.dumps(audit_access.access())
+    text = text.replace(f'"namespace": "{audit_access.NAMESPACE}"', f'"namespace": "{NAMESPACE}"')
+    found: list[dict[str, Any]] = json.loads(text.replace(f'"{audit_access.NAME}', f'"{NAME}-audit'))
+    return found
+
+
 def rights() -> dict[str, list[dict[str, Any]]]:
     """Return the RBAC objects by what the server does with its certificate: it ``keeps`` it, or only ``reads``."""
     options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
@@ -51,6 +60,19 @@ def values(policies: Sequence[Policy], texts: Sequence[str], version: str) -> di
     files = [{"name": policy.name, "content": text} for policy, text in zip(policies, texts, strict=True)]
     made = {"version": version, "digest": digest(texts), **webhooks(policies)}
     return {"policy": {"name": "", "files": files, "webhooks": made}}
+
+
+def in_tree_values(objects: list[dict[str, Any]], name: str, version: str) -> dict[str, Any]:
+    """Return the chart's values for in-tree policies whose names begin with ``name``; ``version`` is ours."""
+    return {"inTree": {"version": version, "objects": [_renamed(each, name) for each in objects]}}
+
+
+def _renamed(obj: Mapping[str, Any], name: str) -> dict[str, Any]:
+    metadata, spec = dict(obj["metadata"]), dict(obj["spec"])
+    for part, key in ((metadata, "name"), (spec, "policyName")):
+        if key in part:
+            part[key] = NAME + part[key].removeprefix(name)
+    return {**obj, "metadata": metadata, "spec": spec}
 
 
 def share_lines(hooks: Mapping[str, list[dict[str, Any]]], lines: dict[str, str]) -> dict[str, list[dict[str, Any]]]:

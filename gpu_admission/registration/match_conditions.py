@@ -184,6 +184,7 @@ def quota(policy: Policy) -> str:
     named = f"{gpu_names.without_quota_prefix('q')}.exists(k, !(k in {texts(gpu_names.ORDINARY)}) && {{}})"
     near = named.replace("{}", f"(\n{indent(gpu_names.known_or_near(policy, 'k'))})")
     return any_of([
+        "object.?spec.?hard.orValue({}).exists(q, q.contains('deviceclass.resource.'))",
         f"object.?spec.?hard.orValue({{}}).exists(q, {near})",
         f"object.?spec.?limits.orValue([]).exists(l, [{fields}].exists(m, m.exists(q, {near})))",
     ])  # fmt: skip

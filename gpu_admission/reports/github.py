@@ -21,7 +21,7 @@ _LEVELS = {"error": "error", "warning": "warning", "info": "notice"}
 
 def render(report: Report) -> str:
     """Return one command a line."""
-    step = _Step()
+    step = _StepLog()
     for error in report.errors:
         command = _command("error", "gpu-lint cannot read this", error.place, error.message)
         step.add("error", command, concise.diagnostic(error, "error"))
@@ -34,7 +34,7 @@ def render(report: Report) -> str:
     return "".join(f"{line}\n" for line in step.lines())
 
 
-class _Step:
+class _StepLog:
     """What one step of a job says: commands while GitHub shows them, plain lines of the log after that."""
 
     __slots__ = ("_left", "_rest", "_shown")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_IN_REPOSITORY = re.compile(r"^([\w.-]+/[\w.-]+): (\S+)$")
+_IN_REPOSITORY = re.compile(r"^([\w.-]+/[\w.-]+): (\S+?)(?:, [\w.]+)?$")  # a path, and perhaps a name in that file
 
 
 def url(reference: str) -> str | None:

@@ -150,7 +150,8 @@ def is_typed(workload: Workload) -> bool:
 def is_of_class(gpu: GpuRequest) -> bool:
     """Tell whether a resource is a device class's by name, whose amounts the API server takes whatever they are.
 
-    Names under ``kubernetes.io`` are none that it checks as extended resources; what no device can meet waits for ever.
+    Names under ``kubernetes.io`` are none that it checks as extended resources; what no device can meet stays Pending
+    forever.
     """
     return gpu.name.startswith(resources.CLASS_PREFIX)
 

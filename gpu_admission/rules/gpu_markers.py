@@ -14,7 +14,7 @@ from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITC
 __all__ = ["DEVICE_LISTS", "ISOLATION_PREFIXES", "ISOLATION_SWITCHES", "SWITCHES"]  # read here by what renders them
 
 
-class Owners(dict[str, str]):
+class MarkerOwners(dict[str, str]):
     """Whose a key is, by patterns in which one ``*`` stands for any text (but not for none)."""
 
     __slots__ = ("_patterns", "_starts")
@@ -69,7 +69,7 @@ CRIO_DEVICES = ("io.kubernetes.cri-o.Devices", "devices.crio.io")
 # Not here: what users set to request something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
 # nvidia.com/use-gputype, nvidia.com/use-gpuuuid, hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue,
 # huawei.com/vnpu-mode, scheduling.koordinator.sh/device-allocate-hint …).
-TRUSTED_ANNOTATIONS = Owners(
+TRUSTED_ANNOTATIONS = MarkerOwners(
     {
         **known.TRUSTED_ANNOTATIONS,
         "tencent.com/predicate-*": "GPU Manager",  # tkestack/gpu-admission: pkg/util
@@ -92,7 +92,7 @@ TRUSTED_ANNOTATIONS = Owners(
         "CAMBRICON_DSMLU_*": "Cambricon",  # Cambricon/cambricon-k8s-device-plugin: pkg/mlu
     }
 )
-TRUSTED_LABELS = Owners({**known.TRUSTED_LABELS, "elasticgpu.io/assumed": "Elastic GPU"})
+TRUSTED_LABELS = MarkerOwners({**known.TRUSTED_LABELS, "elasticgpu.io/assumed": "Elastic GPU"})
 # Labels by which a pod evades a backend's own webhook: key, value, whose it is.
 OPT_OUT_LABELS = known.OPT_OUT_LABELS
 OPT_OUT_ANNOTATIONS = known.OPT_OUT_ANNOTATIONS

@@ -123,7 +123,7 @@ class ClaimIndex:
         return self._found[key]
 
     def claim(self, kind: str, name: str, namespace: str = "") -> ClaimSpec | None:
-        """Return what a ResourceClaim or ResourceClaimTemplate asks for, None where it is not seen."""
+        """Return what a ResourceClaim or ResourceClaimTemplate requests, None where it is not seen."""
         found = self.find(kind, name, namespace)
         return None if found is None else found.spec
 

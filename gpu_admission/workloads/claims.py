@@ -1,4 +1,4 @@
-"""Resource claims as the rules see them: what a claim asks for, what a pod names, and whether that is a GPU.
+"""Resource claims as the rules see them: what a claim requests, what a pod names, and whether that is a GPU.
 
 ``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every version that was ever served, leniently; rules
 say what is wrong with their shape. ``of_pod`` reads a pod's ``spec.resourceClaims`` and what its containers use of it.
@@ -60,7 +60,7 @@ class DeviceRequest:
 
     @property
     def count(self) -> int | None:
-        """How many devices are asked for."""
+        """How many devices are requested."""
         count = self.raw.get("count", 1)
         whole = isinstance(count, int) and not isinstance(count, bool)
         return count if whole and self.mode == EXACT_COUNT else None
@@ -88,7 +88,7 @@ class DeviceRequest:
 
 
 class ClaimSpec:
-    """What a ResourceClaim asks for, or the claims that a ResourceClaimTemplate makes.
+    """What a ResourceClaim requests, or the claims that a ResourceClaimTemplate makes.
 
     ``raw`` is the mapping that has ``devices``, at ``pointer`` in the object; ``requests`` are its requests in order.
     """
@@ -128,7 +128,7 @@ class PodClaim:
     """An entry of a pod's ``spec.resourceClaims``, and what is known of the claim that it names.
 
     ``source`` is the kind that it names (empty where that is not to be told), ``source_name`` the name; ``spec`` is
-    what the claim asks for where it is seen. ``gpu`` tells whether a GPU is among it, None where nobody knows.
+    what the claim requests where it is seen. ``gpu`` tells whether a GPU is among it, None where nobody knows.
     ``classes`` are the facts of the classes of its requests that are known.
     """
 
@@ -224,7 +224,7 @@ def _of_request(claim: PodClaim, request: str, policy: Policy, index: ClaimIndex
 
 
 def read_spec(obj: Mapping[str, Any]) -> ClaimSpec:
-    """Return what a ResourceClaim or ResourceClaimTemplate asks for; what cannot be read is left out.
+    """Return what a ResourceClaim or ResourceClaimTemplate requests; what cannot be read is left out.
 
     A template has its claim's spec under ``spec.spec``; one that lacks the inner level is read as it was meant.
     """

@@ -119,7 +119,7 @@ class Pod:
 
     @property
     def may_want_gpu(self) -> bool:
-        """Whether the pod asks for a GPU, or has a claim of which nobody knows whether it is one's."""
+        """Whether the pod requests a GPU, or has a claim of which nobody knows whether it is one's."""
         return self.wants_gpu or self.claims.unknown
 
     def serves(self, container: Container) -> bool:

@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.manifests.yaml_nodes import Node
+    from gpu_admission.manifests.yaml_nodes import YamlNode
 
 _SPACED = re.compile(r'":[ \t]|[]}"0-9el],[ \t]')
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
@@ -27,7 +27,7 @@ class Layout:
 
     __slots__ = ("is_json", "list_indent", "needed", "newline", "quotes", "space", "unit")
 
-    def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
+    def __init__(self, text: str, root: YamlNode, *, is_json: bool) -> None:
         first = text.find("\n")
         self.newline = "\r\n" if first > 0 and text[first - 1] == "\r" else "\n"
         self.is_json = is_json
@@ -48,7 +48,7 @@ def column(text: str, index: int) -> int:
     return index - (text.rfind("\n", 0, index) + 1)
 
 
-def _steps(node: Node, text: str, kind: type[Node]) -> Iterator[str]:
+def _steps(node: YamlNode, text: str, kind: type[YamlNode]) -> Iterator[str]:
     """Yield the indentation of each block of a kind below the key it belongs to."""
     if isinstance(node, Sequence):
         for item in node.items:
@@ -62,7 +62,7 @@ def _steps(node: Node, text: str, kind: type[Node]) -> Iterator[str]:
             yield from _steps(pair.value, text, kind)
 
 
-def _quotes(node: Node) -> Iterator[str]:
+def _quotes(node: YamlNode) -> Iterator[str]:
     """Yield the quotes of each value that has some."""
     if isinstance(node, Scalar):
         if node.style in {'"', "'"}:

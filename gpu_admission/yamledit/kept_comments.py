@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.manifests.yaml_nodes import Node
+    from gpu_admission.manifests.yaml_nodes import YamlNode
 
 _COMMENT = re.compile(r"(?:^|(?<=[ \t]))#[^\r\n]*", re.MULTILINE)
 _FOR_US = re.compile(r"#[ \t]*gpu-lint:")
@@ -48,7 +48,7 @@ class CommentedText:
         document = reader.read(text.encode(errors="surrogatepass"), is_json=False).documents[0]
         self.value: Any = document.object
         self.source = SourceText(text)
-        self.spots: dict[Pointer, tuple[Node, Node]] = dict(_spots(document.root, ()))
+        self.spots: dict[Pointer, tuple[YamlNode, YamlNode]] = dict(_spots(document.root, ()))
         self.root = document.root
         self.comments = list(self._comments())
 
@@ -101,7 +101,7 @@ def keep(before: str, after: str) -> str:
     return _changed(after, changes)
 
 
-def _spots(node: Node, path: Pointer) -> Iterator[tuple[Pointer, tuple[Node, Node]]]:
+def _spots(node: YamlNode, path: Pointer) -> Iterator[tuple[Pointer, tuple[YamlNode, YamlNode]]]:
     """Yield what stands in a document: a pair by its key and value, an item by itself."""
     if isinstance(node, Mapping):
         for pair in node.pairs:
@@ -160,7 +160,7 @@ def _where_it_stood(comment: KeptComment, old: CommentedText, new: CommentedText
     return _line_above(new.spots[around][0], comment.text, new) if around else (0, f"{comment.text}\n")
 
 
-def _line_above(key: Node, text: str, new: CommentedText) -> tuple[int, str]:
+def _line_above(key: YamlNode, text: str, new: CommentedText) -> tuple[int, str]:
     start = new.source.line_start(key.start)
     line = new.text[start : new.source.line_end(start)]
     return start, f"{line[: len(line) - len(line.lstrip(' '))]}{text}\n"

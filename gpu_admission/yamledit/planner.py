@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from gpu_admission.manifests.yaml_nodes import Node, NodeStep, Pointer
+    from gpu_admission.manifests.yaml_nodes import NodeStep, Pointer, YamlNode
 
     from .source_text import Collection
 
@@ -51,7 +51,7 @@ def make(splices: list[Splice], text: str) -> str:
 class Planner:
     """Plans operations on one document, given as its text and its tree. Raises EditRefused."""
 
-    def __init__(self, text: str, root: Node, *, is_json: bool) -> None:
+    def __init__(self, text: str, root: YamlNode, *, is_json: bool) -> None:
         self._source = SourceText(text)
         self._root = root
         self._layout = Layout(text, root, is_json=is_json)
@@ -72,7 +72,7 @@ class Planner:
             return self._insert(slots[:-1], slots[-1].holder, path[-1], value)
         return self._replace(slots[-1], value)
 
-    def _insert(self, slots: list[Slot], parent: Node, token: str | int, value: Any) -> list[Splice]:
+    def _insert(self, slots: list[Slot], parent: YamlNode, token: str | int, value: Any) -> list[Splice]:
         if isinstance(parent, Alias):
             raise EditRefusedError(SHARED)
         _refuse_anchored(parent)
@@ -121,7 +121,7 @@ class Planner:
         first, *others = emit.block(value, self._layout)
         return first + self._lines(others, " " * (self._source.column(slot.holder.start) + 2))
 
-    def _scalar(self, old: Node, value: Any) -> str:
+    def _scalar(self, old: YamlNode, value: Any) -> str:
         """Return a scalar, a string in the quotes of the string that it replaces."""
         style = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
         return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes, self._layout.needed)
@@ -240,6 +240,6 @@ def _slots(steps: list[NodeStep]) -> list[Slot]:
     return slots
 
 
-def _refuse_anchored(node: Node) -> None:
+def _refuse_anchored(node: YamlNode) -> None:
     if node.anchor is not None:
         raise EditRefusedError(f"it stands in the anchor &{node.anchor}, whose aliases would change too")

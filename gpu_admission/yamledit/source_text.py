@@ -8,7 +8,7 @@ from gpu_admission.manifests.yaml_nodes import Mapping, Scalar, Sequence
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.manifests.yaml_nodes import Node, Pair
+    from gpu_admission.manifests.yaml_nodes import Pair, YamlNode
 
     Collection = Mapping | Sequence
 
@@ -32,11 +32,11 @@ class Slot:
 
     __slots__ = ("holder", "index", "node", "pair")
 
-    def __init__(self, holder: Collection, node: Node, pair: Pair | None) -> None:
+    def __init__(self, holder: Collection, node: YamlNode, pair: Pair | None) -> None:
         self.holder = holder
         self.node = node
         self.pair = pair
-        children: list[Pair] | list[Node] = holder.pairs if isinstance(holder, Mapping) else holder.items
+        children: list[Pair] | list[YamlNode] = holder.pairs if isinstance(holder, Mapping) else holder.items
         self.index = next(at for at, child in enumerate(children) if child is (pair or node))
 
 
@@ -73,7 +73,7 @@ class SourceText:
         before = self.text[self.line_start(index) : index]
         return None if before.strip(" \t") else before
 
-    def content_end(self, node: Node) -> int:
+    def content_end(self, node: YamlNode) -> int:
         """Return where a node ends; empty lines after a block belong to it only where they are part of its value."""
         while not isinstance(node, Scalar) and self.children(node) and not getattr(node, "flow", True):
             node = node.pairs[-1].value if isinstance(node, Mapping) else self.children(node)[-1]
@@ -87,7 +87,7 @@ class SourceText:
         return node.start + len(self.text[node.start : node.end].rstrip())
 
     @staticmethod
-    def children(node: Node) -> list[Node]:
+    def children(node: YamlNode) -> list[YamlNode]:
         """Return the keys of a map or the items of a list."""
         if isinstance(node, Mapping):
             return [pair.key for pair in node.pairs]

@@ -74,7 +74,7 @@ def test_every_owner_that_has_something_to_hear_of(connection, api):
 
 
 def test_owners_of_kinds_that_hold_no_pods_are_looked_up(connection, api):
-    """A custom object owns another, which owns the pod: neither is listed, both are asked for once."""
+    """A custom object owns another, which owns the pod: neither is listed, both are requested once."""
     api.serve("x.io", "v1", "teams", "Team")
     api.serve("x.io", "v1", "members", "Member")
     team = {"apiVersion": "x.io/v1", "kind": "Team", "metadata": metadata("t")}

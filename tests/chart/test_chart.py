@@ -10,6 +10,7 @@ from gpu_admission.commands import chart
 from gpu_admission.commands.main import main
 from gpu_admission.policyfile import loader
 from gpu_admission.registration import chart_values, webhook_configurations
+from gpu_admission.registration.in_tree import policies, versions
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
@@ -144,6 +145,59 @@ class TestStages:
         text = one(template("--set", f"policy.name={policy},stage=audit"), "ConfigMap")["data"]["policy.yaml"]
         before, after = (loader.parse(each.encode(), policy) for each in (loader.source(policy), text))
         assert after.spec == {**before.spec, "mode": "audit"}
+
+
+@pytest.fixture
+def in_tree(tmp_path, capsys):
+    """Write the values of in-tree policies as a user does; returns its path."""
+
+    def write(*words):
+        assert main(["manifests", "--in-tree", "--values", *words]) == 0
+        path = tmp_path / "in-tree.yaml"
+        path.write_text(capsys.readouterr().out)
+        return path
+
+    return write
+
+
+class TestInTree:
+    def test_nothing_is_installed_but_what_manifests_makes(self, in_tree):
+        objects = template("-f", in_tree("-p", "hami"), release="x", namespace="default")
+        wanted = policies.objects([loader.load("hami")], f"x-{NAME}", versions.NEWEST)
+        for each in (*objects, *wanted):
+            assert each["metadata"].pop("labels")["app.kubernetes.io/name"] == NAME
+        key = lambda each: (each["kind"], each["metadata"]["name"])  # noqa: E731
+        assert sorted(objects, key=key) == sorted(wanted, key=key)
+
+    @pytest.mark.parametrize(
+        ("stage", "mutates", "actions"),
+        [
+            ("audit", False, {"Audit"}),
+            ("warn", False, {"Warn"}),
+            ("repair", True, {"Warn"}),
+            ("enforce", True, {"Warn", "Deny"}),
+        ],
+    )
+    def test_stages(self, in_tree, stage, mutates, actions):
+        objects = template("-f", in_tree("-p", "default"), "--set", f"stage={stage}")
+        assert any(each["kind"].startswith("Mutating") for each in objects) == mutates
+        assert {action for each in objects for action in each["spec"].get("validationActions", ())} == actions
+        closed = "Fail" in {each["spec"].get("failurePolicy") for each in objects}
+        assert closed == (stage == "enforce")
+
+    def test_what_does_not_go_together(self, in_tree, own, research):
+        values = in_tree("-p", "default")
+        old = refused("-f", values, "--kube-version", "1.34.2")
+        assert "inTree needs Kubernetes 1.36 and this is v1.34.2: write it with" in old
+        assert "--kubernetes-version 1.34" in old
+        assert "inTree was made by gpu-admission 9 and this chart is for" in refused(
+            "-f", values, "--set-string", "inTree.version=9"
+        )
+        assert "inTree and policy.files exclude each other" in refused("-f", values, "-f", own(research))
+
+    def test_an_older_api_server_judges_and_does_not_repair(self, in_tree):
+        objects = template("-f", in_tree("-p", "default", "--kubernetes-version", "1.30"), "--kube-version", "1.30.0")
+        assert {each["kind"] for each in objects} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
 class TestContradictions:

@@ -76,7 +76,7 @@ def test_a_failure_that_passes_is_never_seen(connection, api, code):
 
 def test_a_failure_that_stays_is_named_with_the_servers_own_words(connection, api):
     api.always = [lambda *_: status(500, "etcdserver: no leader\nsecond line")]
-    with pytest.raises(ServerError, match="/api/v1/pods: the API server answers 500: etcdserver: no leader second"):
+    with pytest.raises(ServerError, match="/api/v1/pods: the API server responded 500: etcdserver: no leader second"):
         connection.read(PODS)
     assert len(api.requests) == 5
 
@@ -147,10 +147,10 @@ def test_what_is_written_is_sent_as_json(connection, api):
 def test_nobody_listens():
     from kubernetes import client
 
-    from gpu_admission.cluster.connection import ApiConnection
+    from gpu_admission.cluster.connection import Connection
 
     slept = []
     api_client = client.ApiClient(client.Configuration(host="http://127.0.0.1:9"))
     with pytest.raises(ConnectError, match=r"http://127\.0\.0\.1:9 cannot be reached .*: check the context"):
-        ApiConnection(api_client, sleep=slept.append).get(PODS)
+        Connection(api_client, sleep=slept.append).get(PODS)
     assert slept == []

@@ -29,11 +29,11 @@ def test_what_is_no_duration_is_refused(text):
 
 
 def test_flags_without_values_choose_the_context_s_namespace(parser):
-    class ApiConnection:
+    class Connection:
         namespace = "of-the-context"
 
     for args, expected in (([], "of-the-context"), (["-n", "x"], "x"), (["-A"], None)):
-        assert cluster_flags.namespace_of(parser.parse_args(args), ApiConnection()) == expected
+        assert cluster_flags.namespace_of(parser.parse_args(args), Connection()) == expected
 
 
 def test_one_namespace_and_all_of_them_exclude_each_other(parser, capsys):

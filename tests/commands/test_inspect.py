@@ -18,12 +18,12 @@ DRA_KINDS = (("deviceclasses", "DeviceClass", "classes"), ("resourceslices", "Re
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
     """Retries wait, but not in tests."""
-    kept = connections.ApiConnection.__init__
+    kept = connections.Connection.__init__
 
     def made(self, *args, **kwargs):
         kept(self, *args, **{**kwargs, "sleep": lambda _: None})
 
-    monkeypatch.setattr(connections.ApiConnection, "__init__", made)
+    monkeypatch.setattr(connections.Connection, "__init__", made)
 
 
 def serving(cluster):

@@ -24,6 +24,7 @@ PLURAL = {
 }
 EXEMPT = "kube-system"  # in which no in-tree policy judges
 VERSION = (1, 36)
+FIELDS = ("limits", "requests", "claims")  # of resources; the API server drops others
 # Which refusals of a sharing backend only the webhook knows, and what it makes of pods that it would translate.
 OF_BACKENDS = frozenset({"GPU101", "GPU102", "GPU103", "GPU104", "GPU105", "GPU106", "GPU107", "GPU108", "GPU109"})
 _ID = re.compile(r"\b(GPU\d{3}) [a-z]+")
@@ -142,12 +143,13 @@ class Expected:
 
 
 def as_sent(pod):
-    """A pod as the API server would show it to an admission policy: limits copied to requests, a scheduler named."""
+    """A pod as an admission policy is shown it: limits copied to requests, a scheduler named, no unknown fields."""
     made = copy.deepcopy(pod)
     spec = made["spec"]
     spec.setdefault("schedulerName", "default-scheduler")
     for container in [*(spec.get("containers") or ()), *(spec.get("initContainers") or ())]:
-        resources = container.get("resources") or {}
+        resources = {name: each for name, each in (container.get("resources") or {}).items() if name in FIELDS}
+        container["resources"] = resources
         if resources.get("limits"):
             resources["requests"] = {**resources["limits"], **(resources.get("requests") or {})}
     return made

@@ -10,6 +10,7 @@ from e2e.release import NAME, NAMESPACE, PATHS, RELEASE, Kubelet, Release, node
 from e2e.webhooks import PROBE, pod, settled
 from helm import CHART, KUBERNETES, helm, tool
 from helm import NAME as CHART_NAME
+from serve_process import run
 from webhook_server import free_port, until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -208,10 +209,41 @@ def test_the_policy_in_force_is_the_one_in_the_release(running):
         until(lambda each=replica: '"policy":"strict"' in each.log, 60, replica)
 
 
+def test_in_tree_without_a_webhook(cluster, folder, tmp_path, namespace):
+    """The API server judges by itself; what Helm takes away again is all that there was."""
+    done = run("manifests", "--in-tree", "--values", "-p", "default")
+    assert done.returncode == 0, done.stderr
+    values = tmp_path / "in-tree.yaml"
+    values.write_text(done.stdout)
+    release = Release(cluster, folder)
+    release.upgrade("-f", values)
+    kinds = "validatingadmissionpolicies,validatingadmissionpolicybindings,mutatingadmissionpolicies,mutatingadmissionpolicybindings"
+
+    def there():
+        return cluster.kubectl("get", kinds, "-o", "name", "-l", f"app.kubernetes.io/instance={RELEASE}").stdout.split()
+
+    try:
+        assert len(there()) == 6
+        assert left(cluster) == []  # no replica, no webhook
+        bad = pod("bad")
+        bad["spec"]["containers"][0]["env"] = [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}]
+        settled(lambda: "GPU301" in cluster.api.create(bad, namespace, dryRun="All").message, 60)
+        good = cluster.api.create(pod("good", PROBE), namespace, dryRun="All")
+        assert good.status == 201
+        assert "nvidia.com/gpu" in [each.get("key") for each in good.object["spec"]["tolerations"]]
+        release.upgrade("-f", values, "--set", "stage=warn")
+        settled(lambda: cluster.api.create(bad, namespace, dryRun="All").status == 201, 60)
+        assert any("GPU301" in text for text in cluster.api.create(bad, namespace, dryRun="All").warnings)
+    finally:
+        release.uninstall("--ignore-not-found")
+    assert there() == []
+    settled(lambda: cluster.api.create(bad, namespace, dryRun="All").warnings == [], 60)
+
+
 STRICT = "helm-strict"
 KINDS = {"cert-manager.io": ("Issuer", "Certificate")}
 EVERYTHING_ON = (
-    "metrics.dashboard.enabled=true,server.ipv6=true,server.logLevel=debug,extraLabels.team=ml,image.pullSecrets={a,b},"
+    "audit.enabled=true,audit.pushgateway=http://push.monitoring:9091,metrics.dashboard.enabled=true,server.ipv6=true,server.logLevel=debug,extraLabels.team=ml,image.pullSecrets={a,b},"
     "certificates.clientCASecret=ca,podAnnotations.a=b,networkPolicy.from[0].ipBlock.cidr=10.0.0.0/28,metrics.serviceMonitor.enabled=false"
 )
 
@@ -238,8 +270,9 @@ def test_the_api_server_knows_every_field(strict, source):
     assert "Warning" not in done.stderr, done.stderr
     assert f"deployment.apps/{NAME} serverside-applied" in done.stdout
     for obj in yaml.load_all(text, Loader=yaml.CSafeLoader):
-        if obj and obj["kind"] in {"Deployment", "Pod"}:
-            spec = obj["spec"]["template"]["spec"] if obj["kind"] == "Deployment" else obj["spec"]
+        if obj and obj["kind"] in {"Deployment", "Pod", "CronJob"}:
+            inner = obj["spec"].get("jobTemplate", obj)["spec"]
+            spec = inner.get("template", {"spec": inner})["spec"]
             each = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": spec}
             answer = strict.api.create(each, STRICT, dryRun="All", fieldValidation="Strict")
             assert (answer.status, answer.warnings) == (201, []), answer

@@ -1,6 +1,6 @@
 """In-tree policies on a real API server say and make of pods what the engine does with the same rules, both ways.
 
-``IN_TREE_PODS`` and ``IN_TREE_SEEDS`` ask for more random pods, and others.
+``IN_TREE_PODS`` and ``IN_TREE_SEEDS`` request more random pods, and others.
 """
 
 import copy

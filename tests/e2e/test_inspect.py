@@ -199,7 +199,7 @@ def test_volcano(scheduling, namespace, cluster_of, create, inspect):
     data = inspect()
     assert cards(pool(data, "volcano-1", "volcano")) == {"0": 0, "1": 8192 * MIB}
     assert reason(data, "wait").startswith("there is room: 32Gi free on one card of volcano-1")
-    assert "the largest card has 32Gi: it would wait for ever" in reason(data, "large")
+    assert "the largest card has 32Gi: it would stay Pending forever" in reason(data, "large")
 
 
 def test_volcano_vgpu(scheduling, namespace, cluster_of, create, inspect):

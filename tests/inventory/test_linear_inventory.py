@@ -2,12 +2,15 @@
 
 import functools
 import importlib
+import tracemalloc
 
 import pytest
 import work
 from inventory.clusters import device, node, pod
 from inventory.test_hostile import LABELS, LIMITS, NODE_KEYS, OFFERS, POD_KEYS
 from test_linear import assert_linear
+
+from gpu_admission.inventory.collector import Collector
 
 UNITS = ("a", ",", ":", ";", "GPU-1,1,1,1,a,0,true:", "GPU-1,NVIDIA,1,1:;", "[")
 
@@ -77,3 +80,22 @@ def test_long_records(load, key, unit):
         return work.measure(inventory, load, cluster)
 
     assert_linear(measured, length=300)
+
+
+def test_pods_without_gpus_leave_nothing_behind(load):
+    """What is kept grows with the pods that hold or want a GPU, not with the pods of the cluster."""
+    del load
+
+    def kept(count):
+        collector = Collector()
+        collector.add_node(node("gpu", {"nvidia.com/gpu": "8"}))
+        collector.add_node(node("cpu"))
+        tracemalloc.start()
+        for number in range(count):
+            collector.add_pod(pod(f"p{number}", ("cpu", "gpu", None)[number % 3]))
+        size, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return size
+
+    kept(10)  # what is imported and remembered once
+    assert kept(1500) < kept(300) + 100 * 1024

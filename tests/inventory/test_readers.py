@@ -204,6 +204,13 @@ def test_init_containers_and_sidecars_are_counted_as_kubernetes_counts_them():
     assert pool.allocated == 5
 
 
+def test_a_claim_stands_for_an_extended_resource():
+    """Without the right to list slices, too, such a pod is not taken for one that nobody counts."""
+    one = pod("p", "n", {"nvidia.com/gpu": "1"})
+    one["status"]["extendedResourceClaimStatus"] = {"resourceClaimName": "p-extended", "requestMappings": []}
+    assert collected({"nodes": [node("n")], "pods": [one]}).uncounted == []
+
+
 def test_a_node_name_beside_the_scheduler_is_named():
     inventory = collected({"nodes": [node("cpu")], "pods": [pod("p", "cpu", {"nvidia.com/gpu": "1"})]})
     assert [(each.rule, each.name) for each in inventory.uncounted] == [("GPU203", "p")]

@@ -15,7 +15,7 @@ REASONS = {
     },
     "koordinator": {"c": "needs 60Gi on one card; the largest free piece is 40Gi (koord-1, GPU0); 40Gi free in all"},
     "counted": {
-        "wait": "needs 20 nvidia.com/gpu on one node; the largest node has 14: it would wait for ever; 22 free in all"
+        "wait": "needs 20 nvidia.com/gpu on one node; the largest node has 14: it would stay Pending forever; 22 free in all"
     },
     "dra": {
         "late": "needs 2 gpu.nvidia.com on one node; the most free on one node is 1 (dra-1)",

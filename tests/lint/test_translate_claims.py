@@ -192,6 +192,27 @@ class TestFromClaims:
         assert code == 0
         assert limits(documents)["nvidia.com/gpumem"] == 8192
 
+    def test_pods_anywhere_in_a_list_find_the_template_of_their_namespace(self, run):
+        made = template(request(capacity={"memory": "8Gi"}))
+        made["metadata"]["namespace"] = "team"
+        nested = {"template": {"spec": {**pod("gpu")["spec"], "restartPolicy": "Never"}}}
+        cron = {"schedule": "0 * * * *", "jobTemplate": {"spec": nested}}
+        job = {
+            "apiVersion": "batch/v1",
+            "kind": "CronJob",
+            "metadata": {"name": "c", "namespace": "team"},
+            "spec": cron,
+        }
+        other = pod("gpu")
+        other["metadata"]["namespace"] = "elsewhere"
+        code, documents, err = run([{"apiVersion": "v1", "kind": "List", "items": [made, job, other]}], "--to", "hami")
+        assert code == 0
+        translated = documents[0]["items"][1]["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        assert translated["containers"][0]["resources"]["limits"]["nvidia.com/gpumem"] == 8192
+        assert "resourceClaims" not in translated
+        assert documents[0]["items"][2] == other
+        assert "Pod p: claims of" in err
+
     def test_only_what_is_named_is_translated(self, run):
         given = [template(request(capacity={"memory": "8Gi"})), pod("gpu")]
         assert run(given, "--to", "hami", "--from", "gpushare")[:2] == (0, given)

@@ -79,7 +79,7 @@ REQUEST_FORMS = {
     "access of an administrator": {"name": "gpu", "firstAvailable": [{**SMALL, "adminAccess": True}]},
     "no mapping": {"name": "gpu", "exactly": [1]},
     "nine alternatives": {"name": "gpu", "firstAvailable": [{**SMALL, "name": f"n{n}"} for n in range(9)]},
-    "a text": "gpu",
+    "a string": "gpu",
 }  # fmt: skip
 
 

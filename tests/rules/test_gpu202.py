@@ -76,7 +76,7 @@ ROWS = [
         {"backend": {"name": "kai", "queue": "q"}},
     ),
     Row("no GPU", pod(container()), (), VGPU),
-    Row("another maker's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),
+    Row("another vendor's GPU", pod(container(gpu={"amd.com/gpu": 1})), (), VGPU),
     Row(
         "a backend of the default scheduler",
         pod(container(gpu={"aliyun.com/gpu-mem": 3})),

@@ -30,7 +30,7 @@ ROWS = [
         MPS,
     ),
     *(
-        Row(f"a card of another maker's: {name}", pod(container(gpu={name: 1}, env=PIPE), hostIPC=True), (), policy)
+        Row(f"a card of another vendor's: {name}", pod(container(gpu={name: 1}, env=PIPE), hostIPC=True), (), policy)
         for name in ("habana.ai/gaudi", "amd.com/gpu", "aws.amazon.com/neuron")
         for policy in ({}, MPS)
     ),

@@ -1,5 +1,6 @@
 {{/* What the schema cannot say: values that contradict one another. Each failure is one sentence. */}}
 {{- define "gpu-admission.check" -}}
+{{- if .Values.inTree.objects }}{{ include "gpu-admission.checkInTree" . }}{{ end }}
 {{- include "gpu-admission.checkPolicy" . }}
 {{- include "gpu-admission.checkCertificates" . }}
 {{- range $key, $_ := include "gpu-admission.selector" . | fromYaml }}
@@ -16,14 +17,31 @@
 {{- if eq (int .Values.server.ports.webhook) (int .Values.server.ports.health) }}
 {{- fail (printf "server.ports: webhook and health are both %v, and must be two ports" .Values.server.ports.health) }}
 {{- end }}
-{{- if eq .Release.Namespace "default" }}
+{{- if and (eq .Release.Namespace "default") (not .Values.inTree.objects) }}
 {{- fail "the release's namespace is default, and the webhook's own namespace is exempt: add --namespace gpu-admission --create-namespace" }}
 {{- end }}
-{{- if has .Values.test.namespace (list .Release.Namespace "kube-system") }}
+{{- if and (has .Values.test.namespace (list .Release.Namespace "kube-system")) (not .Values.inTree.objects) }}
 {{- fail (printf "test.namespace: %s is exempt from the webhook, choose a namespace where users create pods" .Values.test.namespace) }}
 {{- end }}
 {{- if gt (len (include "gpu-admission.name" .)) 50 }}
 {{- fail (printf "the release's name makes %q of more than 50 characters, choose a shorter one" (include "gpu-admission.name" .)) }}
+{{- end }}
+{{- end }}
+
+{{- define "gpu-admission.checkInTree" -}}
+{{- $again := "write it with `gpu-admission manifests -p NAME|FILE --in-tree --values`" }}
+{{- with .Values.inTree }}
+{{- if or $.Values.policy.files $.Values.policy.webhooks }}
+{{- fail "inTree and policy.files exclude each other: the API server judges by itself, or asks the webhook" }}
+{{- end }}
+{{- if ne .version $.Chart.AppVersion }}
+{{- fail (printf "inTree was made by gpu-admission %s and this chart is for %s: %s of that version" .version $.Chart.AppVersion $again) }}
+{{- end }}
+{{- $needed := "1.30.0-0" }}
+{{- range .objects }}{{ if hasPrefix "Mutating" .kind }}{{ $needed = "1.36.0-0" }}{{ end }}{{ end }}
+{{- if not (semverCompare (printf ">=%s" $needed) $.Capabilities.KubeVersion.Version) }}
+{{- fail (printf "inTree needs Kubernetes %s and this is %s: %s --kubernetes-version %s.%s" (trimSuffix ".0-0" $needed) $.Capabilities.KubeVersion.Version $again $.Capabilities.KubeVersion.Major $.Capabilities.KubeVersion.Minor) }}
+{{- end }}
 {{- end }}
 {{- end }}
 

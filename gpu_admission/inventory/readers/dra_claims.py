@@ -44,7 +44,7 @@ class Claims:
             self._classes[facts.name] = facts
 
     def resources_of(self, driver: str) -> frozenset[str]:
-        """Return the extended resources by which a driver's devices can be asked for."""
+        """Return the extended resources by which a driver's devices can be requested."""
         own = [facts for facts in self._classes.values() if facts.driver is not None and facts.driver.name == driver]
         names = [f"{device_classes.EXTENDED_PREFIX}{facts.name}" for facts in own]
         return frozenset([*names, *[facts.extended for facts in own if facts.extended]])

@@ -36,7 +36,7 @@ _SHARES = "-devices-allocated"
 _POD = "hami.io/"
 _NUMBER, _MEMORY = "nvidia.com/gpu", "nvidia.com/gpumem"
 _NVIDIA = frozenset({_NUMBER, _MEMORY, "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
-# how the register's word for a maker begins -> the domain of the names by which its cards are asked for, and the word
+# how the register's word for a maker begins -> the domain of the names by which its cards are requested, and the word
 # on pods, where it is another. Chips of Ascend and Iluvatar are registered one by one, under their own names.
 _MAKERS = {
     "nvidia": ("nvidia.com/", "vgpu"),

@@ -70,7 +70,7 @@ class KaiReader(CountedReader):
             return
         share = kai_share(pod.raw)
         if share is None:
-            raise UnreadableError("its annotations do not say how much of a card it asks for")
+            raise UnreadableError("its annotations do not say how much of a card it requests")
         unknown = share.memory is None and pool.size is None
         note = f"how much that is in bytes is not known: the node has no label {GPU}.memory" if unknown else ""
         for card in cards:

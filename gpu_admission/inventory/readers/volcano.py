@@ -4,7 +4,7 @@ Source: volcano-sh/volcano pkg/scheduler/api/devices/nvidia/gpushare (device_inf
 
 On nodes, in ``status``: ``volcano.sh/gpu-memory`` (MiB of all cards, times the plugin's factor) and
 ``volcano.sh/gpu-number``; the annotation ``volcano.sh/gpu-unhealthy-ids: "0,3"``. On pods the annotation
-``volcano.sh/gpu-index: "1"``, or ``"0,1"`` where whole cards were asked for: the memory of the pod counts on each.
+``volcano.sh/gpu-index: "1"``, or ``"0,1"`` where whole cards were requested: the memory of the pod counts on each.
 """
 
 from __future__ import annotations

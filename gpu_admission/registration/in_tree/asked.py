@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from gpu_admission.backends import kai_annotations, per_pod, registry
 from gpu_admission.backends.base import ClusterFacts
-from gpu_admission.backends.native_request import NVIDIA, NVIDIA_SHARED
+from gpu_admission.backends.native_request import system_of
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import common, visible_devices
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 REQUESTS = "c.?resources.?requests.orValue({})"
 ANNOTATIONS = "object.metadata.?annotations.orValue({})"
-_SYSTEMS = {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}
 
 
 def is_positive(amount: str) -> str:
@@ -60,18 +59,13 @@ def native(policy: Policy) -> str:
     return of(policy, lambda resource: system_of(resource) in own)
 
 
-def system_of(resource: Resource) -> str:
-    """Return whose name a resource has, where it stands alone (``backends.native_request``)."""
-    return _SYSTEMS.get(resource.name, resource.system)
-
-
 def is_foreign(resource: Resource, policy: Policy) -> bool:
     """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
     if per_pod.is_per_pod(policy):
         return False
     backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
     system = system_of(resource)
-    if system in backend.own(facts) or (system == "hami" and resource.vendor != "nvidia"):
+    if system in backend.own(facts):
         return False
     reader = registry.reader(system)
     if reader is None:
@@ -81,7 +75,7 @@ def is_foreign(resource: Resource, policy: Policy) -> bool:
 
 
 def shares() -> str:
-    """Return the condition that an annotation asks for a share of a card, for whichever container (``Pod.shares``)."""
+    """Return the condition that an annotation requests a share of a card, for whichever container (``Pod.shares``)."""
     amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
     prefix = resources.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
@@ -90,7 +84,7 @@ def shares() -> str:
 
 
 def annotated() -> str:
-    """Return the condition that there are annotations that may ask for a share of a card, well made or not."""
+    """Return the condition that there are annotations that may request a share of a card, well made or not."""
     exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
     begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
     return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"

@@ -75,7 +75,7 @@ RULES: dict[str, Coverage] = {
     "GPU109": Coverage("webhook", _BACKEND),
     "GPU110": Coverage("webhook", "it compares annotations with those that KAI reads"),
     "GPU201": Coverage("partly", "a toleration that GPU208 would mend does not count: another is added"),
-    "GPU202": Coverage("partly", "pods that use another backend's names, several's, or HAMi's for other makers"),
+    "GPU202": Coverage("partly", "pods that use another backend's names, several's, or HAMi's for other vendors"),
     "GPU203": Coverage("in-tree"),
     "GPU204": Coverage("in-tree"),
     "GPU205": Coverage("webhook", _TEMPLATES),

@@ -26,7 +26,7 @@ def devices(policy: Policy) -> Iterator[Check]:
     """GPU306: annotations that make a container runtime inject devices.
 
     Of lists of device nodes only those count as harmless that are written plainly and name no card's folder, unless the
-    pod asks for all cards of a node.
+    pod requests all cards of a node.
     """
     domain = "k.split('/')[0]"
     cdi = gpu_markers.CDI_DOMAIN
@@ -64,7 +64,7 @@ def _stem(path: str) -> str:
 
 
 def _takes_all(policy: Policy) -> str:
-    """Return the condition that the pod asks for every card of a node (``nri_devices.takes_all``)."""
+    """Return the condition that the pod requests every card of a node (``nri_devices.takes_all``)."""
     node = device_count.largest_node(policy) or nri_devices.WHOLE_NODE
     amount = "quantity(c.resources.requests['nvidia.com/gpu'])"
     asking = "has(c.resources) && has(c.resources.requests) && 'nvidia.com/gpu' in c.resources.requests"

@@ -92,8 +92,8 @@ def scheduler(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU202",
         of_pod(f"variables.served && {_SCHEDULER} in {texts([each for each in UNSET if each != wanted])}"),
-        f"the pod requests a GPU and schedulerName is not set: {wanted} shares out those GPUs, the default scheduler "
-        f"does not know who has them; write schedulerName: {wanted} into the pod's spec",
+        f"the pod requests a GPU and schedulerName is not set: {wanted} allocates those GPUs, the default scheduler "
+        f"does not know which are in use; write schedulerName: {wanted} into the pod's spec",
         severity="info",
         fix="safe",
     )

@@ -68,6 +68,7 @@ def variables_of(policy: Policy) -> dict[str, str]:
     """Return what the operations use of containers, each a list with an entry for every one."""
     return {
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
+        "named": translation.named(policy),
         "translates": translation.translates(policy),
         "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
         "misspelt": f"variables.all.map(c, {_misspelt(policy)})",

@@ -117,42 +117,40 @@ def _container(name: str, request: dict[str, int]) -> dict[str, Any]:
     return {"name": name, "image": "i", "resources": {"limits": dict(amounts), "requests": amounts}}
 
 
+def named(policy: Policy) -> str:
+    """Return a list, with an entry for each container, of what it requests that is a GPU's or nearly is."""
+    gpu = f"{gpu_names.which(policy, 'k')} || {gpu_names.resembles(policy, 'k')}"
+    names = f"{asked.REQUESTS}.filter(k, !(k in {texts(gpu_names.ORDINARY)}) && ({gpu}))"
+    return f"variables.all.map(c, {names})" if formula(policy) is not None else "variables.all.map(c, [])"
+
+
 def translates(policy: Policy) -> str:
     """Return the condition that all GPU requests of the Pod are translated here; ``false`` where none are."""
     found = formula(policy)
     if found is None:
         return "false"
-    mine = f"variables.all.filter(c, {asked.REQUESTS}.exists(k, {_gpu(policy)}))"
-    sound = f"l.size() > 0 && l.all(c, {_sound(policy, found)})"
+    mine = "lists.range(variables.all.size()).filter(i, variables.named[i].size() > 0)"
+    sound = f"l.size() > 0 && l.all(i, [variables.all[i]].exists(c, {_sound(found)}))"
     few = "" if found.several else " && l.size() == 1"
-    init = "" if found.init else " && l.all(c, object.spec.containers.exists(x, x.name == c.name))"
+    init = "" if found.init else " && l.all(i, i < object.spec.containers.size())"
     return f"!({asked.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
 
 
-def _gpu(policy: Policy) -> str:
-    return (
-        f"!(k in {texts(gpu_names.ORDINARY)}) && ({gpu_names.which(policy, 'k')} || {gpu_names.resembles(policy, 'k')})"
-    )
-
-
-def _sound(policy: Policy, found: Formula) -> str:
+def _sound(found: Formula) -> str:
     """Return the condition that ``c`` requests nothing but what the formula is for, in amounts that it is for."""
     limits = "c.resources.limits"
     names = [PORTABLE_MEMORY]
-    tests = [_between("m", LEAST, MOST).replace("m.", f"quantity({limits}[{text(PORTABLE_MEMORY)}]).")]
+    tests = [_between(f"quantity({limits}[{text(PORTABLE_MEMORY)}])", LEAST, MOST)]
     for name, wanted, most in ((PORTABLE_COUNT, found.count, _CARDS), (PORTABLE_CORES, found.cores, _PERCENT)):
         if wanted is not None:
             names.append(name)
-            amount = f"quantity({limits}[{text(name)}])."
-            tests.append(f"(!({text(name)} in {limits}) || {_between('m', 1, most).replace('m.', amount)})")
-    equal = f"c.resources.requests.all(k, !({_gpu(policy)}) || k in {limits} && {limits}[k] == c.resources.requests[k])"
-    only = f"c.resources.requests.all(k, !({_gpu(policy)}) || k in {texts(names)})"
-    by_memory = f"{text(PORTABLE_MEMORY)} in {limits} && {only} && {' && '.join(tests)}"
-    kinds = [f"({by_memory})"]
+            tests.append(f"(!({text(name)} in {limits}) || {_between(f'quantity({limits}[{text(name)}])', 1, most)})")
+    equal = f"variables.named[i].all(k, k in {limits} && {limits}[k] == c.resources.requests[k])"
+    only = f"variables.named[i].all(k, k in {texts(names)})"
+    kinds = [f"({text(PORTABLE_MEMORY)} in {limits} && {only} && {' && '.join(tests)})"]
     if found.whole is not None:
-        cards = _between("m", 1, _CARDS).replace("m.", f"quantity({limits}[{text(_WHOLE)}]).")
-        alone = f"c.resources.requests.all(k, !({_gpu(policy)}) || k == {text(_WHOLE)})"
-        kinds.append(f"({text(_WHOLE)} in {limits} && {alone} && {cards})")
+        cards = _between(f"quantity({limits}[{text(_WHOLE)}])", 1, _CARDS)
+        kinds.append(f"({text(_WHOLE)} in {limits} && variables.named[i].size() == 1 && {cards})")
     return f"has({limits}) && {equal} && ({any_of(kinds)})"
 
 

@@ -55,20 +55,20 @@ def _level(workload: Workload) -> Iterator[Problem]:
             yield Problem(
                 (*here, "devices"),
                 "a ResourceClaimTemplate has the claim's spec under spec.spec, and devices one level too high: its "
-                "claims would ask for nothing",
+                "claims would request nothing",
                 "move devices to spec.spec.devices",
                 fix=_wrapped(workload),
                 safety="safe",
             )
         elif not as_dict(as_dict(inner).get("devices")):
-            what = "the ResourceClaimTemplate has no spec.spec.devices, so its claims ask for nothing"
+            what = "the ResourceClaimTemplate has no spec.spec.devices, so its claims request nothing"
             yield Problem(_there(workload), what, _wanted(workload), severity="warning", evidence=(inner,))
     elif isinstance(inner, dict) and "devices" in inner:
         fix = _unwrapped(workload) if len(spec) == 1 else ()
-        what = "a ResourceClaim has devices under spec, and not under spec.spec as a template has: it asks for nothing"
+        what = "a ResourceClaim has devices under spec, and not under spec.spec as a template has: it requests nothing"
         yield Problem((*here, "spec"), what, "move devices to spec.devices", fix=fix, safety="safe")
     elif not as_dict(spec.get("devices")):
-        what = "the ResourceClaim has no spec.devices, so it asks for nothing"
+        what = "the ResourceClaim has no spec.devices, so it requests nothing"
         yield Problem(_there(workload), what, _wanted(workload), severity="warning", evidence=(spec,))
 
 
@@ -107,7 +107,7 @@ RULE = Rule(
 In `resource.k8s.io/v1` a request has its device class, count and selectors under `exactly`, or a list of alternatives
 under `firstAvailable`: one of the two. v1beta1 had the fields bare, and manifests for it are refused. A
 ResourceClaimTemplate has `spec.spec`, a ResourceClaim only `spec`: kubectl refuses the other form, and clients that do
-not check fields create claims that ask for nothing, whose pods start without a GPU. Names of requests are labels, each
+not check fields create claims that request nothing, whose pods start without a GPU. Names of requests are labels, each
 used once; a claim has at most 32 requests, and a request 8 alternatives; constraints and configurations name requests
 that there are.""",
     references=(

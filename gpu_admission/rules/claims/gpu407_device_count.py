@@ -57,7 +57,7 @@ def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> I
     elif isinstance(count, bool) or not isinstance(count, int):
         what = f"count: {format_value(count)} is not a whole number, and Kubernetes could not read the claim"
         yield Problem(
-            here, what, "write a whole number without quotes, say 1 (a share of a device is asked for by capacity)"
+            here, what, "write a whole number without quotes, say 1 (a share of a device is requested by capacity)"
         )
     elif count < 0:
         yield Problem(
@@ -68,7 +68,7 @@ def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> I
         yield Problem(here, what, "write 1, or leave the request out", severity="warning")
     elif count > MOST_DEVICES:
         what = f"count: {format_value(count)} is more than Kubernetes allocates to a claim ({MOST_DEVICES} devices)"
-        yield Problem(here, f"{what}: the pod would wait for ever", f"ask for {MOST_DEVICES} at most")
+        yield Problem(here, f"{what}: the pod would stay Pending forever", f"request {MOST_DEVICES} at most")
 
 
 def _together(workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
@@ -78,8 +78,8 @@ def _together(workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
         yield Problem(
             subjects.place(workload, spec, "devices", "requests"),
             f"the requests of the claim come to {total} devices, and Kubernetes allocates {MOST_DEVICES} to a claim at "
-            "most: the pod would wait for ever",
-            "ask for fewer, or make several claims of it",
+            "most: the pod would stay Pending forever",
+            "request fewer, or make several claims of it",
             evidence=(total,),
         )
 

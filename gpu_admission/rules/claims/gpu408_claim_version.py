@@ -37,7 +37,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if version in _UNSERVED:
         yield Problem(
             place,
-            f"{name}, a version that API servers no longer serve unless they are told to (Kubernetes 1.36)",
+            f"{name}, a version that API servers no longer serve unless they are configured to (Kubernetes 1.36)",
             f"write {_SERVED}" + (", with exactly: around a request's fields" if version == "v1beta1" else ""),
             fix=_converted(workload, version),
             safety="unsafe",

@@ -57,7 +57,7 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
         yield Problem(
             place,
             f"the device class {format_value(raw)} is not known, and nearly is that of a driver: where there is no "
-            "such class, the pod waits for ever",
+            "such class, the pod stays Pending forever",
             f"write {near} (a class of your own goes into the policy, under cluster.claims.classes)",
             fix=fix,
             safety="unsafe",
@@ -87,8 +87,8 @@ RULE = Rule(
     rationale="""\
 A request of a claim names a DeviceClass, an object that the driver's chart installs (`gpu.nvidia.com`,
 `mig.nvidia.com`, `gpu.amd.com`, `gpu.intel.com`). The API server checks only that it could be an object's name, so
-`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is taken: its pods wait for ever. A class that
-is seen in the same input, or that the policy names, is known.""",
+`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is taken: its pods stay Pending forever. A class
+that is seen in the same input, or that the policy names, is known.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: deployments/helm/dra-driver-nvidia-gpu/templates",
         "ROCm/k8s-gpu-dra-driver: helm-charts-k8s/templates/deviceclass.yaml",

@@ -1,4 +1,4 @@
-"""GPU412: a container asks for a GPU by its limits, and by a claim as well."""
+"""GPU412: a container requests a GPU by its limits, and by a claim as well."""
 
 from __future__ import annotations
 

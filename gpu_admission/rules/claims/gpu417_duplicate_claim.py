@@ -30,7 +30,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     yield Problem(
         (*workload.pointer, "metadata", "name"),
         f'a second {workload.kind} "{escape(name[:63])}"{where} in this input, with another content: what claims '
-        "ask for cannot be changed, so Kubernetes keeps the first and refuses this one",
+        "request cannot be changed, so Kubernetes keeps the first and refuses this one",
         "give it another name, or leave one of them out",
     )
 

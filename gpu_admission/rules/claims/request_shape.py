@@ -33,14 +33,14 @@ def problems(rule: str, workload: Workload, spec: ClaimSpec) -> Iterator[Problem
         yield Problem((*here, "requests"), "requests of the claim is not a list", "write a list of mappings with name")
         return
     if not requests:
-        what = "the claim has no request, so it asks for nothing"
+        what = "the claim has no request, so it requests nothing"
         place = (*here, "requests") if "requests" in as_dict(devices) else here
         advice = "add one: requests: [{name: gpu, exactly: {deviceClassName: …}}]"
         yield Problem(place, what, advice, severity="warning")
         return
     if len(requests) > _MOST_REQUESTS:
         what = f"the claim has {len(requests)} requests, and Kubernetes takes {_MOST_REQUESTS} at most"
-        yield Problem((*here, "requests"), what, "ask for several devices by count, or make several claims of it")
+        yield Problem((*here, "requests"), what, "request several devices by count, or make several claims of it")
         return
     yield from _requests(rule, workload, requests, (*here, "requests"))
     names = frozenset(spec.names())
@@ -87,7 +87,7 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
         what = f'the request "{name}" has {bare[0]} beside {given[0]}, which v1 does not know there'
         yield Problem((*place, bare[0]), what, f"move it under {given[0]}, or leave it out")
     elif bare:
-        what = f'the request "{name}" has {bare[0]} bare, the form of v1beta1, and v1 wants exactly: around it'
+        what = f'the request "{name}" has {bare[0]} bare, the form of v1beta1, and v1 requires exactly: around it'
         first = (*place, bare[0])
         yield Problem(first, what, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")
     elif not given:
@@ -133,7 +133,7 @@ def _capacity(workload: Workload, exactly: Mapping[str, Any], place: Pointer) ->
     here = (*place, "capacity")
     if not isinstance(capacity, dict) or (capacity and "requests" not in capacity):
         yield Problem(
-            here, "capacity has no requests, so it asks for nothing", "write capacity: {requests: {memory: 8Gi}}"
+            here, "capacity has no requests, so it requests nothing", "write capacity: {requests: {memory: 8Gi}}"
         )
         return
     for name, raw in as_dict(capacity.get("requests")).items():

@@ -37,7 +37,7 @@ def is_subdomain(name: str) -> bool:
 
 
 def spec_of(workload: Workload, policy: Policy) -> ClaimSpec | None:
-    """Return what a ResourceClaim or ResourceClaimTemplate asks for; None of other kinds, and of what is no GPU's."""
+    """Return what a ResourceClaim or ResourceClaimTemplate requests; None of other kinds, and of what is no GPU's."""
     if workload.group != GROUP or workload.kind not in _CLAIM_KINDS:
         return None
     if "claim" not in workload.cache:
@@ -60,7 +60,7 @@ def place(workload: Workload, spec: ClaimSpec, *below: str | int) -> Pointer:
 
 
 def requests(workload: Workload, policy: Policy) -> Iterator[tuple[ClaimSpec, DeviceRequest, Pointer]]:
-    """Yield what a claim object asks for, alternatives one by one, with the pointer to each."""
+    """Yield what a claim object requests, alternatives one by one, with the pointer to each."""
     spec = spec_of(workload, policy)
     if spec is not None:
         for request in spec.all_requests():

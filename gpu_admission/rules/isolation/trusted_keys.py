@@ -39,7 +39,7 @@ def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _in_field(
-    at: Pointer, held: Mapping[str, Any], given: Mapping[str, Any], owners: gpu_markers.Owners
+    at: Pointer, held: Mapping[str, Any], given: Mapping[str, Any], owners: gpu_markers.MarkerOwners
 ) -> Iterator[Problem]:
     for key in changes.differing(held, given):
         system = owners.of(as_str(key))

@@ -28,9 +28,9 @@ def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:
     if most is not None and total > most:
         yield Problem(
             (*pod.pointer, "resourceClaims"),
-            f"the claims and containers of the pod ask for {total} GPUs together, and this cluster's policy allows "
+            f"the claims and containers of the pod request {total} GPUs together, and this cluster's policy allows "
             f"{most} per pod",
-            f"ask for {most} at most",
+            f"request {most} at most",
             evidence=(total,),
         )
 
@@ -46,14 +46,14 @@ def _of_container(pod: Pod, container: Container, policy: Policy) -> Iterator[Pr
         if most is not None and count > most:
             message, advice = (
                 f"{asks}, and this cluster's policy allows {most} per container",
-                f"ask for {most} at most",
+                f"request {most} at most",
             )
         elif counts and count not in counts:
             allowed = ", ".join(map(str, sorted(counts)))
-            message, advice = f"{asks}, and this cluster's policy allows only {allowed}", f"ask for one of {allowed}"
+            message, advice = f"{asks}, and this cluster's policy allows only {allowed}", f"request one of {allowed}"
         elif largest and count > largest and _are_whole(reference.claim):
-            message = f"{asks}, and the largest node has {largest}: the pod would wait for ever"
-            advice = f"ask for {largest} at most, and spread the work over several pods"
+            message = f"{asks}, and the largest node has {largest}: the pod would stay Pending forever"
+            advice = f"request {largest} at most, and spread the work over several pods"
         else:
             continue
         yield Problem(reference.pointer, message, advice, evidence=(reference.name, reference.request, count))

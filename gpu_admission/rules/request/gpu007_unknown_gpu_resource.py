@@ -63,7 +63,7 @@ def _words(name: str, near: str) -> tuple[str, str]:
     if resources.is_refused(name):
         return "and Kubernetes refuses a resource " + ("of that name" if "/" in name else "without a domain"), instead
     if name.startswith(resources.CLASS_PREFIX):
-        return "a device class that no known driver ships: without such a class the pod waits for ever", instead
+        return "a device class that no known driver ships: without such a class the pod stays Pending forever", instead
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
     instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"

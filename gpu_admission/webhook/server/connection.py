@@ -24,7 +24,7 @@ PIPELINED = 16
 HANDSHAKE, IDLE, HEAD, BODY, ANSWERING, FLUSHING, LINGERING, CLOSED = range(8)
 
 
-class Connection(asyncio.BufferedProtocol):
+class ReviewConnection(asyncio.BufferedProtocol):
     """Takes bytes from a transport (which does TLS), hands requests to the application, sends its answers.
 
     ========== ====================================== ======================== ===================================

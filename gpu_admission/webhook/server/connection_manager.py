@@ -10,7 +10,7 @@ from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from . import memory
-from .connection import ANSWERING, IDLE, Connection
+from .connection import ANSWERING, IDLE, ReviewConnection
 from .http_request import HttpError
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ConnectionManager:
         self.settings = settings
         self.loop = asyncio.get_running_loop()
         self.now = self.loop.time
-        self.open: set[Connection] = set()
+        self.open: set[ReviewConnection] = set()
         self.buffer = memoryview(bytearray(READ))
         """What connections read into. Without it uvloop makes 256 KiB of bytes for each read."""
         self.stopping = False
@@ -124,10 +124,10 @@ class ConnectionManager:
             if context is None:
                 sock.close()  # no certificate yet: never plain HTTP instead
                 return
-        connection = Connection(self, tls=context is not None)
+        connection = ReviewConnection(self, tls=context is not None)
         connection.opening = self.loop.create_task(self._connect(connection, sock, context))
 
-    async def _connect(self, connection: Connection, sock: socket.socket, context: ssl.SSLContext | None) -> None:
+    async def _connect(self, connection: ReviewConnection, sock: socket.socket, context: ssl.SSLContext | None) -> None:
         """Make the connection's transport, which owns the socket from then on."""
         # Our own deadlines come first; these are for what they cannot see.
         handshake, shutdown = self.settings.handshake_timeout + SWEEP, self.settings.linger + SWEEP
@@ -159,7 +159,7 @@ class ConnectionManager:
         victim.close()
         return True
 
-    def hold(self, connection: Connection, size: int) -> None:
+    def hold(self, connection: ReviewConnection, size: int) -> None:
         """Account for ``size`` bytes that a connection holds; raises HttpError (503) when there is no room to make."""
         while size > connection.held and self._held + size - connection.held > self.settings.max_buffered:
             others = (each for each in self.open if each is not connection and each.held)
