@@ -59,7 +59,7 @@ spec:
 
 RULE = Rule(
     id=ID,
-    name="gpu-and-claim",
+    name="claim-beside-gpu",
     severity="warning",
     since="0.2.0",
     summary="a container with a GPU among its limits and a claim for one: two are reserved",
