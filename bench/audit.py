@@ -305,6 +305,37 @@ def run(what: str, config: str) -> tuple:
     return found
 
 
+def report(title: str, config: str) -> None:
+    """Run both clients and print what they cost."""
+    listing, auditing = run("list", config), run("audit", config)
+    cpu, memory, seconds, first, objects, detail = auditing
+    print(f"{title}, {objects} objects ({detail})")
+    print(f"  list and decode: {listing[0]:6.2f} s CPU, {listing[1]:4.0f} MiB")
+    print(f"  audit:           {cpu:6.2f} s CPU, {memory:4.0f} MiB, {cpu / listing[0]:.2f} times the CPU,", end=" ")
+    print(f"{cpu / objects * 1e6:.0f} µs an object, first finding after {(first or 0) / seconds:.1%} of the time")
+
+
+def generated(pods: int, workloads: int, gpu_share: float) -> None:
+    """Measure on a generated cluster of this size."""
+    context = multiprocessing.get_context("spawn")
+    queue = context.Queue()
+    server = context.Process(target=serve, args=(queue, pods, workloads, gpu_share), daemon=True)
+    server.start()
+    with tempfile.TemporaryDirectory() as folder:
+        config = os.path.join(folder, "config")
+        content = {
+            "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{queue.get()}"}}],
+            "users": [{"name": "u", "user": {}}],
+            "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
+            "current-context": "x",
+        }
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump(content, file)
+        report(f"{pods} pods, {workloads} workloads", config)
+    server.terminate()
+    server.join()
+
+
 def main() -> int:
     """Print what each size costs."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -312,33 +343,13 @@ def main() -> int:
     parser.add_argument("--workloads", type=int, default=5_000)
     parser.add_argument("--gpu-share", type=float, default=0.5)
     parser.add_argument("--fractions", type=float, nargs="*", default=[0.25, 0.5, 1.0])
+    parser.add_argument("--kubeconfig", help="measure on this cluster instead: it is only read")
     options = parser.parse_args()
-    context = multiprocessing.get_context("spawn")
+    if options.kubeconfig:
+        report(options.kubeconfig, options.kubeconfig)
+        return 0
     for fraction in options.fractions:
-        pods, workloads = int(options.pods * fraction), int(options.workloads * fraction)
-        queue = context.Queue()
-        server = context.Process(target=serve, args=(queue, pods, workloads, options.gpu_share), daemon=True)
-        server.start()
-        with tempfile.TemporaryDirectory() as folder:
-            config = os.path.join(folder, "config")
-            with open(config, "w", encoding="utf-8") as file:
-                json.dump(
-                    {
-                        "clusters": [{"name": "c", "cluster": {"server": f"http://127.0.0.1:{queue.get()}"}}],
-                        "users": [{"name": "u", "user": {}}],
-                        "contexts": [{"name": "x", "context": {"cluster": "c", "user": "u"}}],
-                        "current-context": "x",
-                    },
-                    file,
-                )
-            listing, auditing = run("list", config), run("audit", config)
-        server.terminate()
-        server.join()
-        cpu, memory, seconds, first, objects, detail = auditing
-        print(f"{pods} pods, {workloads} workloads, {objects} objects ({detail})")
-        print(f"  list and decode: {listing[0]:6.2f} s CPU, {listing[1]:4.0f} MiB")
-        print(f"  audit:           {cpu:6.2f} s CPU, {memory:4.0f} MiB, {cpu / listing[0]:.2f} times the CPU,", end=" ")
-        print(f"{cpu / objects * 1e6:.0f} µs an object, first finding after {(first or 0) / seconds:.1%} of the time")
+        generated(int(options.pods * fraction), int(options.workloads * fraction), options.gpu_share)
     return 0
 
 

@@ -3,8 +3,9 @@
 Shares of a card are requested by consumable capacity (KEP-5075, on by default since Kubernetes 1.36): a device that
 several claims may share then reserves the amount, and one that is given whole has to have it. API servers before that
 drop the amount without a word, so a selector says it too. Nothing but an attribute that differs keeps two requests of a
-claim off one shared device; the scheduler compares it between requests, not within the count of one
-(k8s.io/dynamic-resource-allocation structured/internal/incubating/constraint.go), so each device is a request.
+claim off one shared device. A count is of several devices with the scheduler of Kubernetes 1.36
+(k8s.io/dynamic-resource-allocation structured/internal/incubating/allocator_incubating.go), which the API does not
+promise, and the constraint compares requests, not the devices of one: so each share is a request.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ cluster has is its driver's configuration, and the policy says what that is:
 - `sharing`: NVIDIA's driver has its gate `TimeSlicingSettings` (`time-slicing`, with `timeSlice`) or `MPSSupport`
   (`mps`) on. Shares then have its configuration: the length of a time slice, or limits of memory and threads.
 
-Several GPUs with a share of memory on each are as many requests, kept off one another by `distinctAttribute`: a count
-of them might be given one card several times.
+Several GPUs with a share of memory on each are as many requests, kept off one another by `distinctAttribute`: requests
+of a claim may share a card, and of a count the API does not promise that they are of several.
 
 The driver's time slices and MPS are for those who use the *same* claim: `translate --to dra --claims` prints one
 ResourceClaim a workload instead of templates, in which the memory of all pods that run at once is reserved.

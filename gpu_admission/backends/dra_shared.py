@@ -28,8 +28,11 @@ _PODS = "pods that share claims"  # in the cache of a pod: how many there are of
 
 
 def note(workload: Workload, pod: Pod) -> None:
-    """Remember of a pod how many of it run at once; the backend sees pods, not what makes them."""
-    pod.cache[_PODS] = most_pods(workload)
+    """Remember of a pod how many of it run at once; the backend sees pods, not what makes them.
+
+    Of an object without a name (``generateName``) there may be any number, and its claim would have no name either.
+    """
+    pod.cache[_PODS] = most_pods(workload) if workload.ref.name else None
 
 
 def claim_name(workload: Workload, template: str) -> str:
@@ -68,7 +71,11 @@ def _refused(
 ) -> RejectedRequestError | None:
     """Return why so many users cannot share one claim; None where they can."""
     if pods is None or pods > _MOST_PODS:
-        reason = f"in {pods} pods" if pods else "in a kind whose pods are on several nodes, or of no known number"
+        reason = (
+            f"in {pods} pods"
+            if pods
+            else "in an object without a name, of pods on several nodes, or of no known number"
+        )
         return RejectedRequestError(
             UNTRANSLATABLE,
             f"{reason}, and a claim is for at most {_MOST_PODS} pods on one node",

@@ -21,6 +21,7 @@ ORDER = (
     "hami", "volcano-vgpu", "volcano", "gpushare", "koordinator", "kai", "mps", "time-slicing", "mig", "dra",
     "exclusive",
 )  # fmt: skip
+_FIRST_PLUGIN = "mps"
 # They hand out nvidia.com/gpu like the device plugin, so that nothing but their own programs gives them away.
 _BY_PROGRAM = frozenset({"hami", "kai", "koordinator"})
 _SHARED = "-SHARED"
@@ -59,8 +60,13 @@ def candidates(observed: Observation) -> list[Candidate]:
         found.setdefault("kai", []).append(f"its queues: {', '.join(observed.queues['kai'][:5])}")
     if "gpu.nvidia.com" in observed.device_classes:
         found.setdefault("dra", []).append("the DeviceClass gpu.nvidia.com")
-    ordered = sorted(found, key=ORDER.index)
+    ordered = sorted(found, key=_rank)
     return [Candidate(name, tuple(_shortened(found[name]))) for name in ordered]
+
+
+def _rank(backend: str) -> int:
+    """Return where a backend stands; one that nobody has ranked comes before the device plugins."""
+    return ORDER.index(backend) if backend in ORDER else ORDER.index(_FIRST_PLUGIN)
 
 
 def _of_node(node: GpuNode) -> Iterable[tuple[str, str]]:

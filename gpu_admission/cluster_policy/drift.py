@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from gpu_admission.backends import components, registry
 from gpu_admission.backends.per_pod import PER_POD
-from gpu_admission.core.raw import escape
+from gpu_admission.core.raw import as_dict, escape
 
 from . import detect
 from .write import joined
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 def drift(policy: Policy, observed: Observation) -> list[str]:
     """Return a line for everything that has drifted: what is so, and what to write."""
     lines = [*_backend(policy, observed), *_parameters(policy, observed), *_cards(policy, observed)]
-    lines += [*_taints(policy, observed), *_resources(policy, observed), *_exempt(policy, observed)]
+    lines += [*_taints(policy, observed), *_resources(policy, observed)]
+    lines += [*_classes(policy, observed), *_exempt(policy, observed)]
     return [escape(line) for line in lines]
 
 
@@ -119,6 +120,17 @@ def _resources(policy: Policy, observed: Observation) -> Iterator[str]:
     for name in policy.extra:
         if name not in offered and observed.nodes:
             yield f"resources.extra has {name}, which no node with GPUs offers: remove it, or check its device plugin"
+
+
+def _classes(policy: Policy, observed: Observation) -> Iterator[str]:
+    """Yield device classes that the policy takes for GPUs by their whole name, and that do not exist."""
+    wanted = as_dict(as_dict(policy.spec.get("cluster")).get("claims")).get("classes") or ()
+    absent = [name for name in wanted if not set("*?[") & set(name) and name not in observed.device_classes]
+    if absent and observed.device_classes:
+        yield (
+            f"cluster.claims.classes has {joined(absent)}, which the cluster does not have: it has the DeviceClasses"
+            f" {joined(observed.device_classes)}"
+        )
 
 
 def _exempt(policy: Policy, observed: Observation) -> Iterator[str]:

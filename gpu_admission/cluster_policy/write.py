@@ -145,6 +145,8 @@ def _exempt(backend: str, observed: Observation) -> list[str]:
 
 def _problems(observed: Observation) -> list[str]:
     lines = [f"  # Not found out: {_comment(problem)}" for problem in observed.problems]
+    if observed.device_classes:
+        lines.append(f"  # DeviceClasses of the cluster: {_comment(joined(observed.device_classes, 20))}")
     if observed.webhooks:
         lines.append(f"  # Other mutating webhooks of the cluster: {_comment(', '.join(observed.webhooks[:20]))}")
     return lines

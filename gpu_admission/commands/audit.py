@@ -122,7 +122,7 @@ def _check(options: argparse.Namespace) -> None:
     if options.push:
         push.check(options.push)
     if (options.metrics or options.push) and not options.all_namespaces:
-        raise UsageError("--metrics and --push need -A: the GPUs of a node are taken by the pods of all namespaces")
+        raise UsageError("--metrics and --push need -A: pods of every namespace take GPUs of a node")
     if (options.metrics or options.push) and options.since:
         raise UsageError("--metrics and --push cannot be combined with --since: they count everything")
 

@@ -24,7 +24,7 @@ OF_VENDORS = {
 }  # fmt: skip
 OF_BACKENDS = {
     "kai": {"kai-scheduler", "kai-resource-isolator", "runai", "runai-backend"},
-    "hami": {"hami-system"},
+    "hami": {"hami-system", "hami-dra-driver"},
     "volcano": {"volcano-system"},
     "volcano-vgpu": {"volcano-system"},
     "koordinator": {"koordinator-system"},

@@ -227,3 +227,21 @@ def difference(one, other, place=""):
             if pair[0] != pair[1]:
                 return difference(*pair, f"{place}/{number}")
     return f"{place}: {one!r}, the engine {other!r}"
+
+
+def container(name="c", **fields):
+    return {"name": name, "image": "i", **fields}
+
+
+def pod(*containers, metadata=None, **spec):
+    every = list(containers) or [container()]
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "p", **(metadata or {})},
+        "spec": {"containers": every, **spec},
+    }
+
+
+GPU = {"limits": {"nvidia.com/gpu": "1"}, "requests": {"nvidia.com/gpu": "1"}}
+SHOWN = {"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 
 MEM, COUNT, CORE = (f"gpu-admission.io/gpu-{word}" for word in ("mem", "count", "core"))
 TOLERATION = {"key": GPU, "operator": "Exists", "effect": "NoSchedule"}
+UUID = "gpu.nvidia.com/uuid"
 NO_NODE = re.compile("cannot allocate all claims|untolerated taint")
 PROFILES = [("1g.10gb", 10 * GI, 1, range(7)), ("1g.10gb+me", 10 * GI, 1, range(7)), ("3g.40gb", 40 * GI, 4, (0, 4))]
 
@@ -177,6 +178,21 @@ def test_shares_of_three_cards_are_of_three_cards(node, given):
     node([card(number, shares="memory") for number in range(3)])
     taken = given({MEM: "10Gi", COUNT: "3"}, {MEM: "10Gi", COUNT: "4"}, fits=(True, False))
     assert [[name for name, _ in each] for each in taken] == [["gpu-0", "gpu-1", "gpu-2"], []]
+
+
+@pytest.mark.parametrize(("apart", "cards"), [([], {"gpu-0"}), ([{"distinctAttribute": UUID}], {"gpu-0", "gpu-1"})])
+def test_two_requests_share_a_card_where_nothing_keeps_them_apart(scheduling, node, namespace, apart, cards):
+    node([card(number, shares="memory") for number in range(2)])
+    exactly = {"deviceClassName": "gpu.nvidia.com", "capacity": {"requests": {"memory": "10Gi"}}}
+    spec = {"devices": {"requests": [{"name": name, "exactly": exactly} for name in "ab"], "constraints": apart}}
+    claim = {"apiVersion": "resource.k8s.io/v1", "kind": "ResourceClaim", "metadata": {"name": "gpu"}, "spec": spec}
+    made = pod("p", namespace, {})
+    made["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimName": "gpu"}]
+    made["spec"]["containers"][0]["resources"] = {"claims": [{"name": "gpu"}]}
+    for each in (claim, made):
+        assert scheduling.api.create(each, namespace).status == 201
+    settle(scheduling, namespace, "p", fits=True)
+    assert {name for name, _ in devices(scheduling.api, namespace, "p")} == cards
 
 
 def test_mig_devices_are_chosen_by_profile_and_draw_on_one_card(node, given):

@@ -500,6 +500,16 @@ class TestShared:
         assert documents == [made]
         assert says in err
 
+    @pytest.mark.parametrize("metadata", [{}, {"generateName": "p-"}, {"name": ""}, {"name": 3}])
+    def test_what_has_no_name_has_no_claim_either(self, run, metadata):
+        made = pod(
+            containers=[{"name": "a", "image": "i", "resources": {"limits": {"gpu-admission.io/gpu-mem": "1Gi"}}}]
+        )
+        made["metadata"] = metadata
+        code, documents, err = run([made], "--to", "dra", "--claims")
+        assert (code, documents) == (1, [made])
+        assert "without a name" in err
+
     def test_more_than_the_largest_card_is_refused(self, run, tmp_path):
         spec = {"backend": {"name": "dra"}, "cluster": {"cards": [{"model": "A100-40"}]}}
         meta = {"apiVersion": "gpu-admission.io/v1alpha1", "kind": "GPUPolicy", "metadata": {"name": "x"}}

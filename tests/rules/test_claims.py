@@ -201,7 +201,7 @@ class TestTogether:
     def test_a_gpu_and_a_claim(self):
         made = pod([entry()], container("gpu", **GPU))
         assert found(template(exactly()), made) == [("GPU412", f"{RESOURCES}/claims/0", "warning")]
-        assert found(made) == [("GPU412", f"{RESOURCES}/claims/0", "warning")]  # it is called so
+        assert found(made) == [("GPU412", f"{RESOURCES}/claims/0", "info")]  # it is called so
 
     def test_in_different_containers(self):
         assert found(pod([entry()], container("gpu"), container(name="b", **GPU))) == []

@@ -37,9 +37,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 def _problem(container: Container, reference: ClaimReference, spec: ClaimSpec) -> Problem:
     place = (*reference.pointer, "request")
-    names = list(dict.fromkeys(request.name for request in spec.requests if request.name))
+    names = [request.name for request in spec.requests[: _MOST + 1] if request.name]
     first = reference.request.partition("/")[0]
-    near = first if first in names else typos.nearest(reference.request[:63], names[:_MOST], 3)
+    near = (
+        first if first and spec.request(first) is not None else typos.nearest(reference.request[:63], names[:_MOST], 3)
+    )
     return Problem(
         place,
         f'{container.label} uses the request "{escape(reference.request[:63])}" of the {spec.kind} '

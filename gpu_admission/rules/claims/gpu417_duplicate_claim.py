@@ -62,6 +62,7 @@ one name, `kubectl apply` creates the first and is refused the second, and pods 
 says.""",
     references=(
         "kubernetes/kubernetes: pkg/apis/resource/validation/validation.go, ValidateResourceClaimTemplateUpdate",
+        "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
     ),
     bad=_HEAD.format(name="one", count=1) + "---\n" + _HEAD.format(name="one", count=2),
     good=_HEAD.format(name="one", count=1) + "---\n" + _HEAD.format(name="two", count=2),

@@ -39,6 +39,7 @@ _MPS_FIELDS = frozenset(
     {_PERCENTAGE, "defaultPinnedDeviceMemoryLimit", "defaultPerDevicePinnedMemoryLimit", "multiUser"}
 )
 _MIB = 1 << 20
+_MOST = 32  # unknown fields of a mapping that are told
 
 
 class ParameterFault:
@@ -83,11 +84,10 @@ def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterat
 
 
 def _unknown(given: Mapping[str, Any], known: frozenset[str], path: Pointer, where: str) -> Iterator[ParameterFault]:
-    for field in given:
-        if field not in known:
-            near = typos.did_you_mean(str(field)[:64], sorted(known - _TYPE)).removeprefix("; ")
-            what = f"{where} has no field {escape(str(field)[:60])}, and the driver refuses what it does not know"
-            yield ParameterFault((*path, field), what, near or "leave it out")
+    for field in [field for field in given if field not in known][:_MOST]:
+        near = typos.did_you_mean(str(field)[:64], sorted(known - _TYPE)).removeprefix("; ")
+        what = f"{where} has no field {escape(str(field)[:60])}, and the driver refuses what it does not know"
+        yield ParameterFault((*path, field), what, near or "leave it out")
 
 
 def _sharing(sharing: Any, kind: str, *, admin: bool) -> Iterator[ParameterFault]:

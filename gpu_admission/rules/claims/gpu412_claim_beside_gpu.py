@@ -20,7 +20,7 @@ ID = "GPU412"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find both in one container; a claim of which nobody knows counts where it is called like a GPU's."""
+    """Find both in one container; a claim of which nobody knows is noted where it is called like a GPU's."""
     for pod in workload.pods:
         for container in pod.containers:
             gpu = next((each for each in container.gpus if each.wants_gpu and each.resource.unit == "device"), None)
@@ -35,6 +35,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                     f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well: two GPUs '
                     "are reserved for it",
                     "keep one of the two",
+                    severity=None if reference.gpu else "info",
                     evidence=(gpu.value, claim.raw),
                 )
 
@@ -58,7 +59,7 @@ spec:
 
 RULE = Rule(
     id=ID,
-    name="gpu-and-claim",
+    name="claim-beside-gpu",
     severity="warning",
     since="0.2.0",
     summary="a container with a GPU among its limits and a claim for one: two are reserved",
