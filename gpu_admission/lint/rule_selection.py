@@ -16,9 +16,10 @@ if TYPE_CHECKING:
 
 def meant(word: str, rules: Sequence[Rule]) -> frozenset[str]:
     """Return the IDs of the rules that an ID, a name or a prefix of an ID (``GPU1``) means; none if unknown."""
+    named = frozenset(rule.id for rule in rules if rule.name == word.lower())
     folded = word.upper()
-    if not folded.startswith("GPU"):
-        return frozenset(rule.id for rule in rules if rule.name == word.lower())
+    if named or not folded.startswith("GPU"):
+        return named
     return frozenset(rule.id for rule in rules if rule.id.startswith(folded))
 
 

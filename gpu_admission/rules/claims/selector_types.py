@@ -92,7 +92,7 @@ class Selector:
         if name == "device" or name in scope:
             return "device" if name == "device" else "dyn"
         if name not in _NAMESPACES and name not in _TYPES:
-            near = "; did you mean device?" if typos.nearest(name, ["device"], 2) else ""
+            near = typos.suggestion("device") if typos.nearest(name, ["device"], 2) else ""
             self.faults.append(f"{name[:40]!r} is not known: the only variable of a selector is device{near}")
         return "dyn"
 
