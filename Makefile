@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 WORKERS ?= auto
 DIRS := gpu_admission tests bench release
+# The tests start hundreds of programs: without bytecode each compiles all of the code again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check fix docs bench e2e image dist vulnerabilities lock newest clean
