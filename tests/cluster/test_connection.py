@@ -100,7 +100,7 @@ def test_a_connection_that_is_always_cut_ends_in_an_error(connection, api):
         (403, ForbiddenError, "RBAC does not allow to read it: pods is forbidden"),
         (404, NotServedError, "does not exist"),
         (301, ConnectError, "redirect"),
-        (418, ServerError, "answers 418"),
+        (418, ServerError, "responded 418"),
     ],
 )
 def test_what_no_other_try_would_mend_is_said_at_once(connection, api, code, error, text):

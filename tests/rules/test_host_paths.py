@@ -76,9 +76,9 @@ def as_python(condition):
 
 _DEVICES = frozenset(gpu_markers.DEVICE_PATHS)
 CALLS_FOR_DEVICES = as_python(
-    f"{path_conditions._may_lead('p', _DEVICES)} && {path_conditions._leads('p', path_conditions._below(_DEVICES))}"
+    f"{path_conditions.may_lead('p', _DEVICES)} && {path_conditions.leads_to('p', path_conditions.below(_DEVICES))}"
 )
-CALLS_FOR_SUB_PATHS = as_python(path_conditions._leads("p", f"^{host_paths.folders(host_paths.SUB_PATH_PARENTS)}"))
+CALLS_FOR_SUB_PATHS = as_python(path_conditions.leads_to("p", f"^{host_paths.folders(host_paths.SUB_PATH_PARENTS)}"))
 
 
 PROCESSES = st.sampled_from(["1", "self", "thread-self", "31337", "self/task/5", "1/task/1"])

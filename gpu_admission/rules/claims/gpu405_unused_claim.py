@@ -61,6 +61,7 @@ def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
         "or remove it from spec.resourceClaims",
         fix=fix,
         safety="unsafe",
+        evidence=(claim.name,),
     )
 
 
