@@ -143,11 +143,11 @@ class TestRefusals:
             (["--http", "--self-signed", "x"], "mutually exclusive"),
             (["--secret", "x"], "secret: 'x' is not NAMESPACE/NAME"),
             (["--secret", "a/b/c"], "secret: 'a/b/c' is not NAMESPACE/NAME"),
-            (["--http", "--webhook-configuration", "x"], "webhook-configuration: "),
+            (["--http", "--webhook-configuration", "x"], "webhook-configuration cannot be combined with http"),
             (["--bind", "127.0.0.1:0", "--tls-cert", "/", "--tls-key", "k"], "tls-cert: /: there is no such file"),
             (["--bind", "no.such.host.invalid:8443"], "bind: no.such.host.invalid:8443: there is no such host"),
-            (["--workers", "0"], "workers: 0"),
-            (["--lame-duck", "nan"], "lame-duck: nan is no number that can be used"),
+            (["--workers", "0"], "workers: must be greater than 0, got 0"),
+            (["--lame-duck", "nan"], "lame-duck: must be a finite number, got nan"),
         ],
     )  # fmt: skip
     def test_of_settings(self, words, said):
@@ -206,7 +206,10 @@ class TestRefusals:
     ("settings", "said"),
     [
         ({"SECRET": "no-namespace"}, "gpu-admission: secret: 'no-namespace' is not NAMESPACE/NAME"),
-        ({"HTTP": "1", "WEBHOOK_CONFIGURATION": "gpu-admission"}, "gpu-admission: webhook-configuration: there is no"),
+        (
+            {"HTTP": "1", "WEBHOOK_CONFIGURATION": "gpu-admission"},
+            "gpu-admission: webhook-configuration cannot be combined with http",
+        ),
         ({"WORKERS": "many"}, "gpu-admission: GPU_ADMISSION_WORKERS: 'many' is not a number"),
         ({"HTTP": "1", "POLICY": "/no/such/policy.yaml"}, "nothing to serve"),
     ],

@@ -132,15 +132,21 @@ def misspelt(environ: Mapping[str, str]) -> list[str]:
     return [f"{name} is not a setting{suggestion(PREFIX + near)}" for name, near in pairs if near]
 
 
+_MOST = 2**31  # what a setting may be counted in: a C int
+
+
 def _check_numbers(settings: ServerSettings) -> None:
     for field in fields(ServerSettings):
         value, name = getattr(settings, field.name), field.name.replace("_", "-")
         if type(field.default) not in {int, float}:
             continue
-        if not (math.isfinite(value) and 0 <= value < 2**31):
+        if not math.isfinite(value):
             raise SettingsError(f"{name}: must be a finite number, got {value}")
-        if value == 0 and field.name not in _MAY_BE_ZERO:
-            raise SettingsError(f"{name}: must be greater than 0")
+        if value < 0 or (value == 0 and field.name not in _MAY_BE_ZERO):
+            least = "0 or more" if field.name in _MAY_BE_ZERO else "greater than 0"
+            raise SettingsError(f"{name}: must be {least}, got {value}")
+        if value >= _MOST:
+            raise SettingsError(f"{name}: must be less than {_MOST}, got {value}")
 
 
 def _check(settings: ServerSettings) -> None:
