@@ -68,7 +68,7 @@ class TestCreation:
         assert refused.status == 403
         assert refused.object["reason"] == "Forbidden"
         assert 'admission webhook "mutate.gpu-admission.io" denied the request: GPU003 ' in refused.message
-        assert f'container "train" requests {GPU}: "500m" in limits' in refused.message
+        assert f'container "train" sets {GPU}: "500m" in limits' in refused.message
         assert "write a whole number" in refused.message
 
     def test_every_mistake_is_named_at_once(self, api, namespace):
@@ -96,7 +96,7 @@ class TestKubectl:
         assert done.stdout == ""
         assert done.stderr.startswith(
             'Error from server (Forbidden): error when creating "STDIN": admission webhook "mutate.gpu-admission.io" '
-            f'denied the request: GPU003 container "train" requests {GPU}: "500m" in limits, '
+            f'denied the request: GPU003 container "train" sets {GPU}: "500m" in limits, '
         )
         assert "[/spec/containers/0/resources/limits/nvidia.com~1gpu]" in done.stderr
 
