@@ -2,7 +2,7 @@
 
     python bench/audit.py [--pods 50000] [--workloads 5000] [--gpu-share 0.5]
 
-A server on loopback hands out a generated cluster page by page: Deployments with their ReplicaSets and pods, each pod
+A server on loopback serves a generated cluster page by page: Deployments with their ReplicaSets and pods, each pod
 about 5 kB as an API server writes it, owners, status and managedFields included. Both clients run in processes of
 their own and use the official client's connection; the first decodes every page with Python's json and does nothing
 else, the second is the audit. It is run at a quarter, a half and all of the size, to show that it is linear.
@@ -14,13 +14,12 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
 from functools import lru_cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import parse_qsl
+
+from generated_api import serve_cluster, usage
 
 KINDS = (
     ("", "v1", "pods", "Pod"),
@@ -232,33 +231,8 @@ class Cluster:
 
 
 def serve(port: multiprocessing.Queue, pods: int, workloads: int, gpu_share: float) -> None:
-    """Hand out a cluster until somebody ends the process."""
-    cluster = Cluster(pods, workloads, gpu_share)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            data = cluster.answer(path, dict(parse_qsl(query)))
-            self.send_response_only(404 if data is None else 200)
-            self.send_header("Content-Length", str(len(data or b"")))
-            self.end_headers()
-            self.wfile.write(data or b"")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    port.put(server.server_address[1])
-    server.serve_forever()
-
-
-def usage() -> tuple[float, float]:
-    """CPU seconds and MiB at the most, of this process."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    """Serve a generated cluster until somebody ends the process."""
+    serve_cluster(port, Cluster(pods, workloads, gpu_share))
 
 
 def measured(results: multiprocessing.Queue, what: str, config: str) -> None:

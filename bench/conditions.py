@@ -9,7 +9,7 @@ alike:
     ours      the conditions of a policy, as ``gpu-admission manifests`` writes them
     FILE ...  configurations in files (JSON, a list of objects), say those of an older version
 
-Nobody listens where the webhooks are said to be: an ordinary pod never gets there, and a pod with a GPU (``--gpu``)
+No server listens at the webhooks' address: an ordinary pod is never sent there, and a pod with a GPU (``--gpu``)
 pays for a refused connection under every variant but the first.
 
     KUBEBUILDER_ASSETS=... python bench/conditions.py [--rounds 24] [--pods 100] [--policy default] [--gpu] [FILE ...]

@@ -2,7 +2,7 @@
 
     python bench/inspect_gpus.py [--nodes 5000] [--pods 50000] [--gpu-nodes 1.0]
 
-A server on loopback hands out a generated cluster page by page. Nodes are a third each HAMi's, with whole GPUs and with
+A server on loopback serves a generated cluster page by page. Nodes are a third each HAMi's, with whole GPUs and with
 dynamic resource allocation; pods are some 5 kB as an API server writes them, and each holds a part of its node's GPUs.
 Both clients run in processes of their own over the same connection; the first decodes every page with Python's json
 and does nothing else. It is run at a quarter, a half and all of the size, to show that it is linear.
@@ -14,13 +14,12 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import sys
 import tempfile
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qsl
+
+from generated_api import serve_cluster, usage
 
 CARDS = 8
 PER_CARD = 8
@@ -176,33 +175,8 @@ def _discovered(kind: tuple[str, str, str, str]) -> dict[str, Any]:
 
 
 def serve(port: multiprocessing.Queue[int], nodes: int, pods: int, gpu_nodes: float) -> None:
-    """Hand out a cluster until somebody ends the process."""
-    cluster = Cluster(nodes, pods, gpu_nodes)
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
-        def do_GET(self) -> None:
-            path, _, query = self.path.partition("?")
-            data = cluster.answer(path, dict(parse_qsl(query)))
-            self.send_response_only(404 if data is None else 200)
-            self.send_header("Content-Length", str(len(data or b"")))
-            self.end_headers()
-            self.wfile.write(data or b"")
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    port.put(server.server_address[1])
-    server.serve_forever()
-
-
-def usage() -> tuple[float, float]:
-    """CPU seconds and MiB at the most, of this process."""
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
+    """Serve a generated cluster until somebody ends the process."""
+    serve_cluster(port, Cluster(nodes, pods, gpu_nodes))
 
 
 def measured(results: multiprocessing.Queue[Any], what: str, config: str) -> None:
