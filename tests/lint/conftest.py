@@ -5,8 +5,10 @@ import json
 import sys
 
 import pytest
+import yaml
 
 from gpu_admission.commands import lint as command
+from gpu_admission.commands.main import main
 
 POD = """\
 apiVersion: v1
@@ -84,3 +86,17 @@ def lint(tmp_path, monkeypatch, capfd):
     for name in ("NO_COLOR", "FORCE_COLOR"):
         monkeypatch.delenv(name, raising=False)
     return Lint(tmp_path, monkeypatch, capfd)
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """``gpu-admission translate`` of documents: exit code, documents, standard error."""
+    monkeypatch.chdir(tmp_path)
+
+    def translated(documents, *words):
+        (tmp_path / "in.yaml").write_text(yaml.safe_dump_all(documents))
+        code = main(["translate", *words, "in.yaml"])
+        shown = capsys.readouterr()
+        return code, list(yaml.safe_load_all(shown.out)), shown.err
+
+    return translated
