@@ -125,10 +125,10 @@ def unit_name(unit: int) -> str:
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_memory(unit)}")
 
 
-def only_count(spelling: NativeRequest, *names: str) -> int:
+def only_count(native_request: NativeRequest, *names: str) -> int:
     """Return how many devices are requested under one of these names (1 where none is named)."""
     for name in names:
-        amount = spelling.amount(name)
+        amount = native_request.amount(name)
         if amount is not None:
             return amount
     return 1
@@ -201,9 +201,9 @@ def one_container(
         )
 
 
-def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
+def no_memory(native_request: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
     """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
-    amount = _amount_of(spelling, name)
+    amount = _amount_of(native_request, name)
     if amount is not None and amount.is_zero:
         yield RejectedRequestError(
             UNTRANSLATABLE,
@@ -212,12 +212,12 @@ def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[Reje
         )
 
 
-def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
+def zero_is_all(native_request: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
     """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
 
     Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
     """
-    amount = _amount_of(spelling, name)
+    amount = _amount_of(native_request, name)
     if amount is not None and amount.is_zero:
         yield RejectedRequestError(
             UNIT,
@@ -226,10 +226,10 @@ def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[Reje
         )
 
 
-def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
+def no_cards(native_request: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
     """Yield a refusal where memory or compute is requested on zero cards."""
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero and spelling.wants_gpu:
+    amount = _amount_of(native_request, name)
+    if amount is not None and amount.is_zero and native_request.wants_gpu:
         yield RejectedRequestError(
             UNTRANSLATABLE,
             "which requests no GPU at all",
@@ -237,14 +237,16 @@ def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestErro
         )
 
 
-def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+def suspicious(
+    native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts
+) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
     ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
     times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
     the largest card of the policy has is left to GPU105, which knows that for certain.
     """
-    amount = _amount_of(spelling, name)
+    amount = _amount_of(native_request, name)
     if amount is None or amount.is_zero:
         return
     value = amount.ceil()
@@ -260,9 +262,9 @@ def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFact
         )
 
 
-def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
+def suspicious_bytes(native_request: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
     """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
-    amount = _amount_of(spelling, name)
+    amount = _amount_of(native_request, name)
     if amount is not None:
         yield from too_few_bytes(name, amount.ceil())
 
@@ -293,17 +295,17 @@ def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestErro
     )
 
 
-def _amount_of(spelling: NativeRequest, name: str) -> Quantity | None:
+def _amount_of(native_request: NativeRequest, name: str) -> Quantity | None:
     """Return the amount that stands under a name, or None where there is none that can be judged."""
-    gpu = spelling.gpus.get(name)
+    gpu = native_request.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return None if amount is None or amount.is_negative else amount
 
 
-def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
+def percents(native_request: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
     """Yield a refusal for each percentage that is not from 1 to ``most``."""
     for name in names:
-        amount = _amount_of(spelling, name)
+        amount = _amount_of(native_request, name)
         if amount is None:
             continue
         value = amount.ceil()

@@ -147,7 +147,7 @@ CASES = [
         for name in ("gpushare", "hami", "koordinator")
     ),
     Case(
-        "memory without a domain, and a backend that has the name for several makers' cards",
+        "memory without a domain, and a backend that has the name for several vendors' cards",
         one({"limits": {"gpu-mem": 8192}}),
         (Expected(LIMITS + "gpu-mem", "error", "write nvidia.com/gpumem instead"),),
         one({"limits": {"nvidia.com/gpumem": 8192}}),
