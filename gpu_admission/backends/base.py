@@ -5,9 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.record import record
 
 from . import cards
+from .amount_checks import exceeds
 from .checks import require_card, require_known_size
-from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
-from .rejection import EXCEEDS, RejectedRequestError
+from .portable import BackendPatch, GpuShare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .components import Component
     from .native_request import NativeRequest
     from .parameter import Parameter
+    from .rejection import RejectedRequestError
 
     Sharing = Literal["whole", "count", "memory"]
 
@@ -288,24 +289,3 @@ class Backend:
         """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
         del source, asked, pod
         return False
-
-
-def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
-    if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
-        yield too_much(request.memory, facts)
-
-
-def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
-    """Return the refusal of more memory on one GPU than any card of the policy has."""
-    largest = facts.largest or 0
-    model = max(facts.cards, key=lambda card: card.memory).model
-    guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
-    guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
-    hint = "" if guess is None else f" (was {format_memory(guess)} meant?)"
-    return RejectedRequestError.amount(
-        EXCEEDS,
-        f"{format_memory(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{format_memory(largest)}: it would stay Pending forever",
-        f"request at most {format_memory(largest)} per GPU{hint}",
-    )

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
+from .amount_checks import no_memory, percents, suspicious
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    in_init_containers,
-    in_units,
-    no_cores,
-    no_memory,
-    one_container,
-    percents,
-    several_gpus,
-    suspicious,
-    unit_name,
-)
+from .checks import in_init_containers, in_units, no_cores, one_container, several_gpus, unit_name
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import Parameter

@@ -6,8 +6,9 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict
 
 from . import hami_annotations, hami_vendors
+from .amount_checks import no_cards, percents, suspicious, zero_is_all
 from .base import Backend, BackendDocs, Marks
-from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
+from .checks import in_init_containers, in_units, only_count
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import memory_factor

@@ -12,8 +12,8 @@ import re
 
 from gpu_admission.core.quantity import GIB, MIB
 
+from .amount_checks import suspicious
 from .base import ClusterFacts
-from .checks import suspicious
 from .portable import listed
 from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequestError
 

@@ -7,8 +7,9 @@ from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
 
 from . import kai_amounts, kai_annotations, kai_queues
+from .amount_checks import too_few_bytes, too_many_bytes
 from .base import Backend, BackendDocs, Marks
-from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
+from .checks import card_affinity, no_cores, whole_cards_fit
 from .components import Component
 from .native_request import KAI, NVIDIA
 from .parameter import Parameter

@@ -5,8 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.quantity import exact_bytes
 
 from . import koordinator_amounts
+from .amount_checks import no_cards, no_memory, suspicious_bytes
 from .base import Backend, BackendDocs, Marks
-from .checks import card_affinity, memory_needed, no_cards, no_memory, only_count, suspicious_bytes
+from .checks import card_affinity, memory_needed, only_count
 from .components import Component
 from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
 from .native_request import NVIDIA

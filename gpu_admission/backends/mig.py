@@ -6,7 +6,8 @@ from gpu_admission.workloads.resources import MIG_NAME
 
 from . import cards as tables
 from . import mig_shares
-from .base import Backend, BackendDocs, too_much
+from .amount_checks import too_much
+from .base import Backend, BackendDocs
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter

@@ -10,31 +10,26 @@ from functools import lru_cache
 from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.workloads.claim_index import NO_CLAIMS
 
-from . import foreign, known, registry
+from . import foreign, mixtures, registry
 from .base import ClusterFacts, ContainerRequest
 from .checks import require_plausible
 from .native_request import (
     DRA,
     KAI,
-    NVIDIA,
-    NVIDIA_SHARED,
-    PORTABLE,
     UnreadableRequestError,
-    is_zero,
     native_requests,
     require_countable,
 )
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
+from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError, Rejection
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.claim_index import ClaimIndex
@@ -42,36 +37,8 @@ if TYPE_CHECKING:
 
     from .base import Backend
     from .native_request import NativeRequest
-    from .rejection import Kind
 
-_VENDORS = frozenset({"nvidia", "amd", "intel"})
-_MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
 _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
-
-
-class Rejection:
-    """A rejected request at its place, with the message about it.
-
-    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
-    """
-
-    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
-
-    def __init__(
-        self,
-        pointer: Pointer,
-        message: str,
-        refused: RejectedRequestError,
-        evidence: Evidence,
-        system: str | None = None,
-    ) -> None:
-        self.pointer = pointer
-        self.evidence = evidence
-        self.kind: Kind = refused.kind
-        self.message = message
-        self.advice = refused.advice
-        self.severity: Severity | None = refused.severity
-        self.system = system
 
 
 class PodPlan:
@@ -160,7 +127,8 @@ def work_out(
     if len(others) > _MOST_TRANSLATED and not facts.per_pod:
         plan.refuse(others[0], _too_many(len(others)))
         return plan
-    mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
+    mixed = mixtures.rejections(found) if len(found) > 1 else {}
+    plan.rejections.extend(mixed.values())
     for native_request in found:
         if native_request.container.pointer not in mixed:
             _take(plan, native_request, native=native_request.system in own)
@@ -238,61 +206,9 @@ def _meaning(
     return request, doubts
 
 
-def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
-    """Refuse containers that ask twice, in words that do not go together; return where they stand."""
-    groups: dict[Pointer, list[NativeRequest]] = {}
-    for native_request in found:
-        groups.setdefault(native_request.container.pointer, []).append(native_request)
-    clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
-    plan.rejections.extend(map(_mixture, clashing))
-    return {group[0].container.pointer for group in clashing}
-
-
-def _clash(group: list[NativeRequest]) -> bool:
-    translated = [native_request for native_request in group if native_request.system in known.READERS]
-    return (
-        len(translated) > 1
-        or len(_vendors(group)) > 1
-        or any(native_request.system == PORTABLE for native_request in group)
-    )
-
-
-def _vendors(found: Iterable[NativeRequest]) -> set[str]:
-    return {
-        gpu.resource.vendor for native_request in found for gpu in native_request.gpus.values() if not is_zero(gpu)
-    } & _VENDORS
-
-
 def _vendors_to_be(plan: PodPlan) -> set[str]:
     """Return the vendor of the cards that translations will request: the portable names leave that to the policy."""
     return {plan.backend.vendor(plan.facts)} if plan.translations else set()
-
-
-def _mixture(group: list[NativeRequest]) -> Rejection:
-    first, second = group[0], group[1]
-    vendors = sorted(_vendors(group))
-    if len(vendors) > 1:
-        why = f"GPUs of two vendors ({' and '.join(vendors)}) in one container"
-        advice = "request one of the two; for both, use two pods"
-    elif {native_request.system for native_request in group} <= _MIXABLE:
-        why = "a container is given whole GPUs, shares or MIG devices, never two of them"
-        advice = f"keep {first.description}, or {second.description}"
-    elif _units(first).isdisjoint(_units(second)):
-        why = "one request in the names of two systems, each of which reads only its own"
-        advice = "write all of it in the names of one of the two"
-    else:
-        why = "the same GPU requested twice, in the names of two systems"
-        advice = f"keep one of the two: {first.description}, or {second.description}"
-    message = f"{first.container.label} requests {first.description} and {second.description}: {why}"
-    return Rejection(
-        second.pointer, message, RejectedRequestError(MIXED, why, advice), (first.evidence, second.evidence)
-    )
-
-
-def _units(native_request: NativeRequest) -> set[str]:
-    """Return what a native request counts: KAI's annotations count memory, a number of cards by itself all of each."""
-    units = {str(gpu.resource.unit) for gpu in native_request.gpus.values()} or {"memory"}
-    return units | {"memory"} if units == {"device"} else units
 
 
 def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None:
@@ -307,7 +223,7 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
                 f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
             )
             plan.refuse(native_request, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
-    vendors = sorted(_vendors(found) | _vendors_to_be(plan))
+    vendors = sorted(mixtures.vendors(found) | _vendors_to_be(plan))
     if len(vendors) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
         reason = f"in a pod that requests GPUs of two vendors ({' and '.join(vendors)}), and no node offers both"
         plan.refuse(found[-1], RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.workloads.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
+from .amount_checks import no_cards, no_memory, percents, suspicious_bytes
 from .base import Backend
-from .checks import no_cards, no_memory, only_count, percents, suspicious_bytes
+from .checks import only_count
 from .native_request import PORTABLE
 from .portable import SEVENTHS, GpuShare
 

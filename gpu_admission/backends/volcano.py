@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
+from .amount_checks import no_memory, suspicious
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    card_affinity,
-    in_init_containers,
-    in_units,
-    no_cores,
-    no_memory,
-    one_container,
-    several_gpus,
-    suspicious,
-)
+from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus
 from .components import Component
 from .gpushare import pod_sum
 from .native_request import NVIDIA

@@ -6,17 +6,9 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, format_value, is_one_of, is_placeholder
 from gpu_admission.core.typos import nearest
 
+from .amount_checks import no_cards, percents, suspicious, zero_is_all
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    in_init_containers,
-    in_units,
-    no_cards,
-    only_count,
-    percents,
-    suspicious,
-    whole_cards_fit,
-    zero_is_all,
-)
+from .checks import in_init_containers, in_units, only_count, whole_cards_fit
 from .components import Component
 from .parameter import memory_factor
 from .portable import SEVENTHS, BackendPatch, GpuShare, format_memory, listed

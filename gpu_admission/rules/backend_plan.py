@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.backends.base import ContainerRequest
-    from gpu_admission.backends.plan import PodPlan, Rejection
-    from gpu_admission.backends.rejection import Kind
+    from gpu_admission.backends.plan import PodPlan
+    from gpu_admission.backends.rejection import Kind, Rejection
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
