@@ -172,7 +172,7 @@ EXCEPTIONS = {
     "a sub-path that depends on variables (GPU304)": lambda pod, _: any(
         "$" in mount.get("subPathExpr", "") for each in containers(pod) for mount in each.get("volumeMounts") or ()
     ),
-    "other makers' cards in HAMi's words (GPU202)": lambda pod, policy: (
+    "other vendors' cards in HAMi's words (GPU202)": lambda pod, policy: (
         policy.backend.name == "hami"
         and any(hami_vendors.gathered(dict.fromkeys(amounts(each))) for each in containers(pod))
     ),
