@@ -124,9 +124,8 @@ class Expected:
         """Status, object, rules by action, and rules that repaired."""
         mutation = self._engine.mutate(as_sent(pod), "admission")
         found = defaultdict(set)
-        answer = self._api.create(
-            {**mutation.object, "metadata": {**pod["metadata"], "namespace": EXEMPT}}, EXEMPT, dryRun="All"
-        )
+        made = {**mutation.object, "metadata": {**mutation.object["metadata"], "namespace": EXEMPT}}
+        answer = self._api.create(made, EXEMPT, dryRun="All")
         if answer.status != 201:
             return Outcome(answer.status, None, found, mutation.applied)
         made = answer.object

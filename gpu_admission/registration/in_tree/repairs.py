@@ -120,7 +120,9 @@ def _translation(policy: Policy) -> str:
     operations = translation.operations(policy)
     names = "k in c.resources.limits && (k.startsWith('gpu-admission.io/') || k == 'nvidia.com/gpu')"
     requested = f"variables.translates && has(c.resources) && has(c.resources.limits) && {_AMOUNTS}.exists(k, {names})"
-    return _each_container(requested, operations) if operations else ""
+    labels = translation.labels(policy)
+    made = _each_container(requested, operations) if operations else ""
+    return f"{made} + {labels}" if labels else made
 
 
 def _tolerations(policy: Policy) -> str:
