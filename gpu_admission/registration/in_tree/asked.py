@@ -97,5 +97,6 @@ def share_names() -> str:
         f"{ANNOTATIONS}.filter(k, k.startsWith({text(prefix)})).map(k, k.substring({len(prefix)}).split('.')[0])"
     )
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
-    named = "[{}].map(n, object.spec.containers.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
+    those = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+    named = f"[{{}}].map(n, {those}.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
     return f"(variables.shares ? {annotated} + {named.format(chosen)} : [])"
