@@ -11,10 +11,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from gpu_admission.audit import documents, policy_reports, publish, table
-from gpu_admission.audit.gpus import GpuTally
+from gpu_admission.audit.gpus import counts
 from gpu_admission.audit.metrics import JOB, exposition
 from gpu_admission.audit.run import audit
 from gpu_admission.cluster.errors import ClusterError
+from gpu_admission.cluster.gpu_inventory import GpuCollection
 from gpu_admission.core.finding import SEVERITIES
 from gpu_admission.core.raw import escape
 from gpu_admission.lint.paths import UsageError
@@ -89,18 +90,18 @@ def run(options: argparse.Namespace) -> int:
         connection = connection_of(options)
         with ProgressLine(connection) as progress:
             namespace = namespace_of(options, connection)
-            tally = GpuTally() if options.metrics or options.push else None
+            gpus = GpuCollection(connection, policy) if options.metrics or options.push else None
             result = audit(
                 connection,
                 policy,
                 namespace=namespace,
                 since=options.since or "",
                 progress=progress.shown,
-                tally=tally,
+                gpus=gpus,
             )
         _write(options.output, _rendered(options, result, connection))
-        if tally is not None:
-            _measure(options, exposition(result, tally.counts(), int(time.time())))
+        if gpus is not None:
+            _measure(options, exposition(result, counts(gpus.finish()), int(time.time())))
     except (loader.PolicyError, ClusterError, UsageError, push.PushError) as error:
         print(f"gpu-admission audit: {error}", file=sys.stderr)
         return 2
