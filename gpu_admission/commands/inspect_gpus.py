@@ -16,7 +16,7 @@ from gpu_admission.inventory import html_page, plain_text, report, tables
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
 
-from .cluster_flags import add_cluster_flags, connection_of
+from .cluster_flags import add_cluster_flags, completes, connection_of
 from .cluster_progress import ProgressLine
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "allocated and to whom, what is free, which pods wait and why, and who holds GPUs that nobody counts.",
         epilog="Exit code: 0, or 2 where something could not be read (the rest is shown).",
     )
-    parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)")
+    completes(parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)"))
     parser.add_argument("-f", "--format", choices=FORMATS, default="table", help="[table]")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.add_argument(
