@@ -7,6 +7,7 @@ it before), and CEL refuses what no schema can (`crd_rules`). What only the load
 from __future__ import annotations
 
 from gpu_admission import rules
+from gpu_admission.registration.policy_access import PLURAL
 
 from . import crd_rules, schema
 from .structural import structural
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 GROUP, _, VERSION = schema.API_VERSION.partition("/")
-PLURAL, SINGULAR = "gpupolicies", "gpupolicy"
+SINGULAR = "gpupolicy"
 NAME = f"{PLURAL}.{GROUP}"
 PATH = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
 LONGEST_MESSAGE = 4096  # characters of a condition's message; the type in Kubernetes allows 32768

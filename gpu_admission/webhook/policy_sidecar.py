@@ -16,6 +16,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from gpu_admission.policyfile import object_files
+from gpu_admission.registration.policy_access import lease_name
 
 from .certificate_sidecar import SupervisedProcess
 from .metrics_memory import memory_directory
@@ -47,7 +48,7 @@ class PolicySidecar:
             prefix="gpu-admission-policies-", dir=memory_directory(room=object_files.MOST_BYTES)
         )
         command = [sys.executable, "-m", PROGRAM, "--directory", self._directory]
-        command += ["--lease", f"{settings.service_namespace}/{settings.service_name}-policies"]
+        command += ["--lease", f"{settings.service_namespace}/{lease_name(settings.service_name)}"]
         command += ["--log-format", settings.log_format]
         self.process = SupervisedProcess(command)
         self.settings = replace(settings, policy_directory=self._directory)
