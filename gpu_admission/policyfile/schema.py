@@ -112,7 +112,7 @@ def _field(parameter: Parameter) -> Any:
 
 def _backend(backend: SharingBackend) -> type[BaseModel]:
     """Return the model of one backend: its name and its parameters, which are facts of its class."""
-    fields: dict[str, Any] = {"name": (Literal[backend.name], ...)}
+    fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="which one; docs/backends.md"))}
     fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
     title = "".join(part.capitalize() for part in backend.name.split("-"))
     return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
@@ -130,7 +130,9 @@ else:
 class Resources(_Model):
     """Resource names that are GPUs on this cluster only."""
 
-    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = []
+    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = Field(
+        [], description="names of extended resources, such as example.com/gpu"
+    )
 
 
 class Toleration(_Model):
@@ -220,7 +222,7 @@ class ClaimsSection(_Model):
 class Cluster(_Model):
     """Facts about the cluster; a rule that needs one that is missing stays silent."""
 
-    cards: list[CardEntry] = []
+    cards: list[CardEntry] = Field([], description="models of cards that the nodes have")
     claims: ClaimsSection | None = None
 
 
@@ -235,8 +237,8 @@ class Match(_Model):
 class Exempt(_Model):
     """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
-    namespaces: list[str] = []
-    users: list[str] = []
+    namespaces: list[str] = Field([], description="namespaces in which nobody is judged")
+    users: list[str] = Field([], description="users, as the API server knows them: system:serviceaccount:NS:NAME")
 
 
 class WorkloadEntry(_Model):
