@@ -57,14 +57,16 @@ class PolicyObjects:
         total = 0
         for name in sorted(objects):
             known = self._states.get(name)
-            same = known is not None and known.seen == objects[name]
-            states[name] = known if same and known is not None else self._state(objects[name], known, total)
+            states[name] = self._state(objects[name], known, total)
             total += len(states[name].content or b"")
         self._states = states
         active = [name for name, state in states.items() if policy_status.active_generation(state.outline)]
         self._writer.write({name: state.content for name, state in states.items()}, active, problem)
 
     def _state(self, seen: Seen, known: State | None, total: int) -> State:
+        same = known is not None and known.seen == seen and known.content is not None
+        if same and known is not None and not self._writer.refusal(seen.name, known.content or b"", total):
+            return known
         obj = _decoded(seen.data)
         if obj is None:
             return State(seen, {}, None, ("the object: expected a mapping",), ())
@@ -72,11 +74,11 @@ class PolicyObjects:
         outline = {"metadata": obj["metadata"], "spec": {"match": spec.get("match")}, "status": obj.get("status")}
         outline["metadata"].pop("managedFields", None)
         data = object_files.content(obj)
-        if known is not None and known.content == data:  # only its status or its labels changed
-            return State(seen, outline, data, known.mistakes, known.notes)
         refusal = self._writer.refusal(seen.name, data, total)
         if refusal:
             return State(seen, outline, None, (refusal,), ())
+        if known is not None and known.content == data:  # only its status or its labels changed
+            return State(seen, outline, data, known.mistakes, known.notes)
         mistakes = tuple(loader.check_object(json.loads(data)))
         return State(seen, outline, data, mistakes, () if mistakes else any_policy.beyond(spec))
 
