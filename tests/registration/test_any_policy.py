@@ -54,6 +54,21 @@ def test_what_any_backend_reads_under_all_rules_is_read(backend):
     covered(policy, declared_reads.at_mutation)
 
 
+@pytest.mark.parametrize(
+    "devices",
+    [
+        {"gpuLess": "none"}, {"gpuLess": "leave"}, {"served": "none"}, {"gpuLess": "void", "served": "all"},
+        {"gpuLess": "a literal"},
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("setting", ["deny", "audit", {"action": "warn", "fix": False}])
+def test_whatever_is_done_about_visible_devices(devices, setting):
+    policy = Policy("p", {"rules": {rule.id: setting for rule in ALL}, "visibleDevices": devices})
+    for sight in (POD, TEMPLATE):
+        covered(policy, lambda each, sight=sight: declared_reads.by_rules(each, sight))
+    covered(policy, declared_reads.at_mutation)
+
+
 def names(configurations):
     return [[hook["name"] for hook in one["webhooks"]] for one in configurations]
 
