@@ -137,6 +137,7 @@ BAD = {
 ONLY_THE_LOADER = {
     "a profile that the card does not have": _card(profile="9g.90gb"),
     "a card that MIG does not cut": _cards({"model": "Own", "memory": "48Gi", "mig": "mixed"}),
+    "an unknown key of a rule's settings": {"rules": {"GPU001": {"action": "deny", "fx": False}}},
     "profiles that do not fit into a card of the table": _card(profiles=[{"name": "1g.10gb", "memory": "81Gi"}]),
 }
 

@@ -150,7 +150,7 @@ class Connection:
                     return reply.data
                 fault = _fault(reply, method, path, self.name)
                 wait = _retry_after(reply.headers)
-                if reply.status not in _TRANSIENT and reply.status != 429:
+                if (reply.status not in _TRANSIENT and reply.status != 429) or self._tries == 1:
                     raise fault
                 if reply.status == 429:
                     wait, failures = wait or 1.0, failures - 1  # being asked to wait is no failure

@@ -69,11 +69,14 @@ class PolicyObjects:
             return known
         obj = _decoded(seen.data)
         if obj is None:
-            return State(seen, {}, None, ("the object: expected a mapping",), ())
+            return State(seen, {}, None, ("the object: is not a JSON object, or is nested too deeply",), ())
         spec = as_dict(obj.get("spec"))
         outline = {"metadata": obj["metadata"], "spec": {"match": spec.get("match")}, "status": obj.get("status")}
         outline["metadata"].pop("managedFields", None)
-        data = object_files.content(obj)
+        try:
+            data = object_files.content(obj)
+        except RecursionError:
+            return State(seen, outline, None, ("the object: is nested too deeply",), ())
         refusal = self._writer.refusal(seen.name, data, total)
         if refusal:
             return State(seen, outline, None, (refusal,), ())

@@ -101,6 +101,7 @@ class Reflector:
         self._version = ""
         self._listed = 0.0
         self._failures = 0
+        self._watch_failed = False
         connection.on_wait = problem  # what is tried again inside of one request
 
     def run(self, stopped: Callable[[], bool]) -> None:
@@ -112,6 +113,7 @@ class Reflector:
                 self._version = ""
                 self._pause()
             except ClusterError as error:
+                self._watch_failed = bool(self._version)
                 self._version = ""
                 self._problem(str(error))
                 self._pause()
@@ -129,8 +131,9 @@ class Reflector:
         if not version:
             raise ServerError(f"{self._path}: the list has no resourceVersion: is a proxy in between?")
         found = {seen.name: seen for seen in map(self._seen, items)}
-        self._problem("")
         self._version, self._listed = version, self._clock()
+        if not self._watch_failed:  # else it works again when a watch does
+            self._problem("")
         if found != self.objects:
             self.objects = found
             self._changed()
@@ -146,12 +149,20 @@ class Reflector:
         }
         for line in self._connection.stream(self._path, query, silence=SILENCE):
             self._take(line)
-            self._failures = 0
+            if not events:
+                self._works()
             events += 1
             if self._clock() - self._listed > RESYNC:
                 return
+        self._works(anew=bool(events) or self._clock() - begun >= QUICK)
         if not events and self._clock() - begun < QUICK:
             self._pause()
+
+    def _works(self, *, anew: bool = True) -> None:
+        """Note that a watch succeeded; pauses begin ``anew`` where it was not a very short one."""
+        self._failures = 0 if anew else self._failures
+        self._watch_failed = False
+        self._problem("")
 
     def _take(self, line: bytes) -> None:
         """Apply an event. Raises ServerError where it cannot be understood, ExpiredError where it says 410."""

@@ -99,13 +99,14 @@ def main(argv: Sequence[str]) -> int:
         object_files.Writer(options.directory).write_problem(str(error))
         watch.wait(TICK)
         return 1
-    _follow(options, watch, watching, writing)
+    failed = _follow(options, watch, watching, writing)
     if watch.orphaned:  # the server would have done it, but it was killed
         shutil.rmtree(options.directory, ignore_errors=True)
-    return 0
+    return 1 if failed else 0
 
 
-def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connection, writing: Connection) -> None:
+def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connection, writing: Connection) -> bool:
+    """Do it all until told to stop; True where the watch ended by a fault of ours, so that we are started anew."""
     problems = Problems()
     reflector = Reflector(
         watching, crd.PATH, problem=lambda text: problems.note("policy watch", advised(text)), changed=lambda: None
@@ -116,7 +117,17 @@ def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connectio
         writing, elector, problem=lambda text: problems.note("status update", text), written=_log_status
     )
     keeper = Keeper(reflector, options.directory, problems)
-    threading.Thread(target=reflector.run, args=(watch.is_set,), name="watch", daemon=True).start()
+    faults: list[Exception] = []
+
+    def run() -> None:
+        try:
+            reflector.run(watch.is_set)
+        except Exception as error:  # noqa: BLE001 - without a watch this process is of no use
+            faults.append(error)
+            logs.get().error("policy watch crashed", extra=logs.fields(logs.describe(error)))
+            watch.set()
+
+    threading.Thread(target=run, name="watch", daemon=True).start()
     led = False
     while not watch.wait(TICK):
         keeper.publish()
@@ -126,6 +137,7 @@ def _follow(options: argparse.Namespace, watch: ParentWatch, watching: Connectio
         if led:
             statuses.write(keeper.objects.states)
     elector.release()
+    return bool(faults)
 
 
 def identity() -> str:

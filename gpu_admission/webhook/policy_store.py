@@ -96,6 +96,7 @@ class PolicyStore:
         self._refused: dict[str, tuple[Fingerprint, str]] = {}
         self._looks = 0
         self._by_source: dict[str, Policy] = {}
+        self._default: Policy | None = None
         self._current: Mapping[str, Policy] = MappingProxyType({})
         self._times: dict[str, float] = {}
 
@@ -112,10 +113,7 @@ class PolicyStore:
     @property
     def default(self) -> Policy | None:
         """The first policy, None while it has never loaded; what judges without a policy where that may be."""
-        vacant = self._origin.vacant()
-        if vacant is None:
-            return self._by_source.get(self._sources[0]) if self._sources else None
-        return None if self.missing else next(iter(self._current.values()), vacant)
+        return self._default
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -140,7 +138,15 @@ class PolicyStore:
             if self._seen.get(source) != mark or (retrying and source in self._refused):
                 self._seen[source] = mark
                 changed |= self._take(source)
+        self._default = self._choose_default()
         return changed
+
+    def _choose_default(self) -> Policy | None:
+        """Return the first policy, as every review asks for it. Where some may be missing, none if one is required."""
+        vacant = self._origin.vacant()
+        if vacant is None:
+            return self._by_source.get(self._sources[0]) if self._sources else None
+        return None if self.missing else next(iter(self._current.values()), vacant)
 
     def _take(self, source: str) -> bool:
         try:

@@ -106,7 +106,7 @@ class TestFiles:
     @pytest.mark.parametrize("data", [b"5", b"[]", b"{", b'{"metadata": 5}', b"[" * 100_000, b"\xff"])
     def test_what_is_no_object(self, objects, data):
         state = take(objects, Seen("a", "u", "1", data))["a"]
-        assert state.mistakes == ("the object: expected a mapping",)
+        assert state.mistakes == ("the object: is not a JSON object, or is nested too deeply",)
 
     def test_it_is_checked_once_a_version(self, objects, monkeypatch):
         checked = []

@@ -135,10 +135,11 @@ def test_what_breaks_a_watch_is_told_and_answered_by_a_list(run, api, broken):
     api.watches = [broken]
     run.steps(1)
     api.lists[PATH].append(policy("z", 9))
-    run.steps(2)
-    assert run.queries == [None, "1", None]
-    assert run.problems[0] == ""
-    assert run.problems[1].startswith(PATH), run.problems
+    run.steps(3)
+    assert run.queries == [None, "1", None, "1"]
+    problems = [problem for problem in run.problems if problem]
+    assert len(problems) == 1
+    assert problems[0].startswith(PATH), run.problems
     assert run.problems[-1] == ""
     assert "z" in run.names
     assert {"a", "b"} <= set(run.names)  # nothing was lost on the way
@@ -222,6 +223,16 @@ def test_being_throttled_is_waiting_as_long_as_is_said(run, api):
     assert "trying again in 7 s" in run.problems[0]
     assert run.problems[-1] == ""
     assert run.names == ["a", "b"]
+
+
+def test_a_watch_that_is_never_allowed_is_one_problem_though_lists_succeed(run, api):
+    api.always = [lambda _, query: status(403, "watch") if query.get("watch") else None]
+    run.steps(9)
+    assert [problem for problem in run.problems if not problem] == [""]  # of the first list
+    assert len(set(run.problems)) == 2
+    api.always = []
+    run.steps(3)
+    assert run.problems[-1] == ""
 
 
 def test_a_list_comes_again_whatever_was_watched(run, api):
