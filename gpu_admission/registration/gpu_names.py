@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
+# In ``resources.extra``: any extended resource. No policy file may say so; it is for policies that are not known yet.
+ANY_EXTENDED = "*/*"
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
 # but only we can tell the author what was meant.
@@ -47,12 +49,19 @@ def shape_domains() -> list[str]:
     return sorted(set(map(_domain, resources.patterns())))
 
 
-def known(policy: Policy, name: str) -> str:
+def known(policy: Policy, name: str, *, requested: bool = True) -> str:
     """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
 
-    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
+    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others. Where
+    any extended resource may be a GPU's, any name that has the form of one is, if it is ``requested``: labels have it
+    as well.
     """
-    return any_of([which(policy, name), f"{name}.matches({pattern(like_mig())})"])
+    extended = f"({name}.contains('/') && !{name}.contains('kubernetes.io/'))"
+    return any_of([
+        *[extended] * (requested and ANY_EXTENDED in policy.extra),
+        which(policy, name),
+        f"{name}.matches({pattern(like_mig())})",
+    ])  # fmt: skip
 
 
 def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = None) -> str:
