@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 
 from .errors import (
     ClusterError,
-    StaleWriteError,
     ConnectError,
     CredentialsError,
     ExpiredError,
     ForbiddenError,
     NotServedError,
     ServerError,
+    StaleWriteError,
 )
 from .streams import lines
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_admission.core.raw import as_dict
 
-from .errors import ClusterError, StaleWriteError, ForbiddenError, NotServedError
+from .errors import ClusterError, ForbiddenError, NotServedError, StaleWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -12,7 +12,7 @@ from gpu_admission.policyfile import crd, loader, object_files
 from gpu_admission.registration import any_policy
 
 from . import policy_status
-from .errors import ClusterError, StaleWriteError, NotServedError
+from .errors import ClusterError, NotServedError, StaleWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
