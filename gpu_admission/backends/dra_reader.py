@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import Any
 
-    from gpu_admission.workloads.claims import ClaimReference, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import DeviceRequest, PodClaim
     from gpu_admission.workloads.device_classes import ClassFacts
+    from gpu_admission.workloads.pod_claims import ClaimReference
 
     from .base import ClusterFacts
     from .dra_drivers import DraDriver

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 

@@ -9,6 +9,7 @@ from gpu_admission.manifests import reader
 from gpu_admission.manifests.text import MAX_BYTES
 from gpu_admission.policy.model import level
 from gpu_admission.reports.report import RANK, Diagnostic, LocatedFinding, Location
+from gpu_admission.rules import stems
 from gpu_admission.workloads import structure
 
 from . import run_index
@@ -131,10 +132,10 @@ class FileLinter:
         if self.settings.parse_all or len(data) > MAX_BYTES:
             return True
         if self._relevance is None:
-            from gpu_admission.rules import relevance  # noqa: PLC0415 - only where files are judged
-
-            if relevance.holds_stem(data):
+            if stems.holds_stem(data):
                 return True
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - not for who lints files about GPUs only
+
             self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
         return self._relevance.may_matter(data)
 

@@ -7,10 +7,9 @@ import sys
 
 from gpu_admission import __version__, rules
 from gpu_admission.manifests import yaml_events
-from gpu_admission.policy.model import Policy
+from gpu_admission.policy.model import KEEP_SCHEDULER, Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.reports.report import RANK, Report
-from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
 
 from . import config, inputs, parallel, report_sinks
 from .arguments import Arguments
@@ -136,7 +135,7 @@ class Run:
         options = self.options
         policy = loader.load(options.policy)
         if not options.as_admitted:
-            policy = Policy(policy.name, {**policy.spec, KEEP: True})
+            policy = Policy(policy.name, {**policy.spec, KEEP_SCHEDULER: True})
         if not options.select and not options.ignore:
             return policy
         from . import rule_selection  # noqa: PLC0415 - only for who selects

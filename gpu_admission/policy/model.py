@@ -10,9 +10,7 @@ from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 from gpu_admission.core.record import record
 from gpu_admission.workloads import resources
 
-from .claim_facts import ClaimFacts
 from .exemptions import Exemptions, NamePatterns
-from .guardrails import Guardrails
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Action, Severity
     from gpu_admission.engine.rule import Rule
     from gpu_admission.workloads.resources import Resource
+
+    from .claim_facts import ClaimFacts
+    from .guardrails import Guardrails
 
     Mode = Literal["enforce", "warn", "audit"]
 
@@ -55,6 +56,9 @@ class Setting:
 
 _UNSET = Setting()
 
+KEEP_SCHEDULER = "keepExplicitScheduler"
+"""Of a policy's spec, set by the linter alone: replacing an explicit default-scheduler is not a safe fix there."""
+
 
 class Policy:
     """A policy, ready for use and never changed afterwards.
@@ -64,13 +68,13 @@ class Policy:
     """
 
     __slots__ = (
+        "_claims",
         "_classified",
+        "_guardrails",
         "backend",
         "cards",
-        "claims",
         "exempt",
         "extra",
-        "guardrails",
         "limits",
         "match",
         "mode",
@@ -103,14 +107,32 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         cluster = spec.get("cluster") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
-        of_claims = self.backend.parameters if self.backend.name == "dra" else None
-        self.claims = ClaimFacts(cluster.get("claims"), of_claims)
         self.exempt = Exemptions(spec.get("exempt"))
-        self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
         self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}
+        self._claims: ClaimFacts | None = None
+        self._guardrails: Guardrails | None = None
+
+    @property
+    def claims(self) -> ClaimFacts:
+        """Which resource claims give GPUs; read when the first claim is met."""
+        if self._claims is None:
+            from .claim_facts import ClaimFacts  # noqa: PLC0415 - gpu-lint's start-up is rationed
+
+            of_claims = self.backend.parameters if self.backend.name == "dra" else None
+            self._claims = ClaimFacts((self.spec.get("cluster") or {}).get("claims"), of_claims)
+        return self._claims
+
+    @property
+    def guardrails(self) -> Guardrails:
+        """The settings of the guardrails; read when the first of those rules runs."""
+        if self._guardrails is None:
+            from .guardrails import Guardrails  # noqa: PLC0415 - as above
+
+            self._guardrails = Guardrails(self.spec.get("guardrails"))
+        return self._guardrails
 
     def selecting(self, rules: frozenset[str]) -> Policy:
         """Return the same policy with only these rules in force; one that is off gets its own severity's action."""

@@ -20,6 +20,7 @@ from gpu_admission.backends import known
 from gpu_admission.workloads import resources
 
 from . import visible_devices
+from .stems import STEMS
 from .tolerations import TAINT_KEYS
 
 TYPE_CHECKING = False
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
-# Parts that most of what is read has in common: they are looked for first, and cover what holds them.
-STEMS = ("gpu", "nvidia", "cuda", "_visible_devices")
-_ENCODED_STEMS = tuple([stem.encode() for stem in STEMS])
 # Second-level domains that ordinary manifests are full of: with them the whole domain is looked for.
 _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws", "kubernetes"})
 # Words of resource names that say nothing of accelerators.
@@ -63,12 +61,6 @@ _ESCAPE = rb"\\(?:[xuU/\r\n]|\xc2\x85|\xe2\x80[\xa8\xa9])"  # compiled where a b
 _KELVIN, _DOTTED_I = "\u212a".encode(), "\u0130".encode()  # k and i, in lower case
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SLICE, _LONGEST_WORD = 1 << 18, 512
-
-
-def holds_stem(data: bytes) -> bool:
-    """Tell whether a file holds what most rules read, without working out the rest."""
-    lower = data.lower()
-    return any([stem in lower for stem in _ENCODED_STEMS])
 
 
 class Relevance:

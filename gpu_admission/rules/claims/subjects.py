@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, ClaimSpec, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import ClaimSpec, DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod, Workload
 
 LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253

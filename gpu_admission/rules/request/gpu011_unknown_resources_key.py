@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, escape
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common
+from gpu_admission.rules import common, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,6 +110,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    when=triggers.unknown_key,
     check=check,
     fix="unsafe",
     admission_kinds=frozenset({TEMPLATE}),

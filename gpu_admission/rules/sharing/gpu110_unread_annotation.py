@@ -8,6 +8,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import triggers
 from gpu_admission.workloads.resource_typos import squashed
 
 TYPE_CHECKING = False
@@ -121,6 +122,7 @@ spec:
     - name: notebook
       image: example.com/notebook:1
 """,
+    when=triggers.named_scheduler,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
     policy={"backend": {"name": "kai"}},

@@ -44,6 +44,7 @@ class Decider:
         self._lookup = lookup
         self._all = all_policies
         self._engines: dict[str, Engine] = {}
+        rules.load_all()  # here, and not while a review waits
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Response:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
