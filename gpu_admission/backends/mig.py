@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.workloads.resources import MIG_NAME
+from gpu_admission.workloads.resources import mig_name
 
 from . import cards as tables
 from . import mig_shares
@@ -193,7 +193,7 @@ def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile
 
 
 def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
-    match = MIG_NAME.match(resource)
+    match = mig_name(resource)
     meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})

@@ -126,12 +126,13 @@ class Rule:
 
         def __getattr__(self, field: str) -> Any:
             """Load the module of a rule of which only the header is there; called where a field is not set."""
-            if field not in type(self).__slots__:
+            if field not in FIELDS:
                 raise AttributeError(f"a rule has no field {field!r}")
             load(self)
             return object.__getattribute__(self, field)
 
 
+FIELDS: tuple[str, ...] = vars(Rule)["__slots__"]
 # What is known of a rule without its module: enough to choose the rules that judge an object, and to report findings.
 HEADER = ("id", "name", "severity", "default", "fix", "admission_kinds", "scope", "when", "may_resolve")
 
@@ -157,7 +158,7 @@ def load(rule: Rule) -> None:
         if differing:
             message = f"rule {rule.id}: {', '.join(differing)} differ from {rule.module}: run make docs"
             raise RuleError(message) from None
-        for field in Rule.__slots__:
+        for field in FIELDS:
             if field != "module":
                 setattr(rule, field, getattr(whole, field))
 

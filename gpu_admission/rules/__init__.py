@@ -7,13 +7,13 @@ nothing to judge, and loading them all takes longer than anything else that the 
 
 from __future__ import annotations
 
-from gpu_admission.engine.rule import header, load
+from gpu_admission.engine.rule import Trigger, header, load
 
 from . import catalogue, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.engine.rule import Rule, Trigger
+    from gpu_admission.engine.rule import Rule
 
 FOLDERS = ("request", "sharing", "placement", "isolation", "claims", "guardrails")
 """0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 4xx claims, 5xx guardrails."""
@@ -25,7 +25,7 @@ def module_of(rule_id: str, name: str) -> str:
 
 
 TRIGGERS: dict[str | None, Trigger] = {
-    name: value for name, value in vars(triggers).items() if type(value) is triggers.Trigger
+    name: value for name, value in vars(triggers).items() if isinstance(value, Trigger)
 }
 # A trigger that the catalogue has and the module of triggers has not: the rule's module is asked, and refuses it.
 ALL: tuple[Rule, ...] = tuple(

@@ -12,7 +12,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.record import record
 
-from . import common, resource_rename
+from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +71,8 @@ def find(workload: Workload) -> Iterator[OwnField]:
 
 def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Yield names that nearly are a GPU's."""
+    from . import resource_rename  # noqa: PLC0415 - few kinds have such fields
+
     for field in find(workload):
         near = (
             resource_rename.meant(field.name, policy)

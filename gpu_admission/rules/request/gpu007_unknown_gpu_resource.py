@@ -67,7 +67,7 @@ def _words(name: str, near: str) -> tuple[str, str]:
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
     instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
-    if resources.MIG_NAME.fullmatch(name):
+    if resources.mig_name(name):
         return "a MIG profile that no known card has: the pod would stay Pending forever", instead
     return "a resource that no device plugin is known to offer: the pod would stay Pending forever", instead
 
