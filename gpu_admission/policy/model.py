@@ -70,6 +70,7 @@ class Policy:
     __slots__ = (
         "_claims",
         "_classified",
+        "_extended",
         "_guardrails",
         "backend",
         "cards",
@@ -113,6 +114,7 @@ class Policy:
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}
         self._claims: ClaimFacts | None = None
+        self._extended: Mapping[str, str] = (cluster.get("claims") or {}).get("extendedResources") or {}
         self._guardrails: Guardrails | None = None
 
     @property
@@ -185,11 +187,21 @@ class Policy:
         return known  # type: ignore[return-value]  # the miss was replaced above
 
     def _of_class(self, name: str) -> Resource | None:
-        """Return what the resource of a device class is that only the policy says to be a GPU's."""
-        class_name = name.removeprefix(resources.CLASS_PREFIX)
-        if class_name == name or not self.claims.classes.match(class_name):
+        """Return what the resource of a device class is that the policy says to be a GPU's."""
+        prefixed = name.startswith(resources.CLASS_PREFIX)
+        if not prefixed and name not in self._extended:
             return None
-        return resources.Resource(name, "any", resources.CLASS_SYSTEM, "device", "exclusive")
+        class_name = name.removeprefix(resources.CLASS_PREFIX) if prefixed else self._extended[name]
+        if not self.claims.classes.match(class_name):
+            return None
+        known = resources.classify(f"{resources.CLASS_PREFIX}{class_name}")
+        vendor, sharing = (known.vendor, known.sharing) if known is not None else ("any", "exclusive")
+        return resources.Resource(name, vendor, resources.CLASS_SYSTEM, "device", sharing)
+
+    @property
+    def own_resources(self) -> tuple[str, ...]:
+        """The names that only the policy says to be a GPU's: ``resources.extra``, and those of its device classes."""
+        return (*self.extra, *self.claims.resources)
 
 
 def _setting(value: Any) -> Setting:

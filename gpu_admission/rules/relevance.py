@@ -78,7 +78,7 @@ class Relevance:
         self.parts: set[str] = set()
         self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()
-        for name in (*resources.known_names(), *policy.extra, *_taints(policy)):
+        for name in (*resources.known_names(), *policy.own_resources, *_taints(policy)):
             self._add_name(name.lower())
         for group in [group for rule in is_enabled for group in UNDECLARED.get(rule.id, ())]:
             self._add_group(group)

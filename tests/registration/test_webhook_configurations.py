@@ -72,7 +72,7 @@ class TestEveryShippedPolicy:
     def test_patterns_compile_and_know_every_name(self, policy):
         loaded = loader.load(policy)
         shapes, near = re.compile(gpu_names.shapes()), re.compile(gpu_names.half_right(loaded))
-        assert {*resources.known_names(), *loaded.extra} == set(gpu_names.names(loaded))
+        assert {*resources.known_names(), *loaded.own_resources} == set(gpu_names.names(loaded))
         for name in ("nvidia.com/mig-1g.5gb", "amd.com/cpx_nps4", "huawei.com/Ascend910B-memory"):
             assert shapes.search(name), name
         assert re.search(gpu_names.like_mig(), "nvidia/mig-1g-5gb")
