@@ -188,3 +188,32 @@ class TestTheServer:
             assert time.monotonic() - begin < 30, "the webhook's own time limit is 3 seconds"
         finally:
             server.start()
+
+
+NAMES = {
+    "example.com/card": True,
+    "deviceclass.resource.kubernetes.io/fast-a100": True,
+    "deviceclass.resource.kubernetes.io/large": True,
+    "deviceclass.resource.kubernetes.io/nic": False,
+    "example.com/other": False,
+}
+
+
+def test_resources_of_classes_that_the_policy_has(api, namespace, recorder):
+    spec = {"cluster": {"claims": {"classes": ["fast-*"], "extendedResources": {"example.com/card": "large"}}}}
+    policy = Policy("p", spec)
+    made = webhook_configurations.configurations(policy, options("names-only", recorder.url, recorder.ca))
+
+    def called(name):
+        recorder.seen.clear()
+        resources = {"limits": {name: "1"}}
+        pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"},
+               "spec": {"containers": [{"name": "c", "image": "i", "resources": resources}]}}  # fmt: skip
+        assert api.create(pod, namespace, dryRun="All").status == 201
+        return {path for path, _, _ in recorder.seen}
+
+    with registered(api, made):
+        settled(lambda: called("nvidia.com/gpu") == {"/mutate", "/validate"})
+        for name, expected in NAMES.items():
+            assert (policy.classify(name) is not None) == expected
+            assert called(name) == ({"/mutate", "/validate"} if expected else set()), name
