@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
+    from .claim_users import ClaimUsers
     from .claims import ClaimSpec
     from .resources import Resource
 
@@ -65,7 +66,8 @@ class ClaimIndex:
     """What is seen of claims in one run: the documents judged now first, then those of the whole run.
 
     ``run`` yields the parsed documents of the run that may hold claims, each with the bytes that it took; it is asked
-    once, at the first look-up that the present documents do not answer.
+    once, at the first look-up that the present documents do not answer. ``users`` yields the documents of the run in
+    which pods may name ResourceClaims; without it those of the present input are all.
     """
 
     __slots__ = (
@@ -81,10 +83,14 @@ class ClaimIndex:
         "_present",
         "_run",
         "_table",
+        "_users",
+        "_users_source",
     )
 
-    def __init__(self, run: Source | None = None) -> None:
+    def __init__(self, run: Source | None = None, users: Callable[[], Iterable[Any]] | None = None) -> None:
         self._run = run
+        self._users_source = users
+        self._users: ClaimUsers | None = None
         self._table: Table | None = None
         self._present: Sequence[Any] = ()
         self._here: Table | None = None
@@ -104,6 +110,8 @@ class ClaimIndex:
         self._found_here = {}
         self._channels = {}
         self._extended = None
+        if self._users_source is None:
+            self._users = None
 
     def find(self, kind: str, name: str, namespace: str = "") -> Entry | None:
         """Return the object of a kind and name that a namespace would have; None where none is seen, or several are.
@@ -129,6 +137,14 @@ class ClaimIndex:
         """Return what a ResourceClaim or ResourceClaimTemplate requests, None where it is not seen."""
         found = self.find(kind, name, namespace)
         return None if found is None else found.spec
+
+    def pods_naming(self, name: str, namespace: str = "") -> int | None:
+        """Return how many pods that are seen name a ResourceClaim, and may run at once; None where nobody knows."""
+        if self._users is None:
+            from .claim_users import ClaimUsers  # noqa: PLC0415 - only for claims that pods could share
+
+            self._users = ClaimUsers(self._present if self._users_source is None else self._users_source())
+        return self._users.pods(name, namespace)
 
     def first_here(self, kind: str, name: str, namespace: str = "") -> Entry | None:
         """Return the first object of a kind, name and just that namespace in the present input."""

@@ -133,7 +133,7 @@ class PodClaim:
     ``classes`` are the facts of the classes of its requests that are known.
     """
 
-    __slots__ = ("classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
+    __slots__ = ("_index", "_space", "classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
 
     def __init__(self, raw: Mapping[str, Any], pointer: Pointer, policy: Policy, index: ClaimIndex, space: str) -> None:
         self.raw = raw
@@ -142,10 +142,16 @@ class PodClaim:
         old = as_dict(raw.get("source"))  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
         named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field) or old.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
+        self._index, self._space = index, space
         self.spec = index.claim(self.source, self.source_name, space) if self.source else None
         requests = self.spec.all_requests() if self.spec is not None else ()
         self.classes = _known([each.class_name for each in requests], policy, index)
         self.gpu = self._is_gpu(policy, index)
+
+    @property
+    def pods(self) -> int | None:
+        """How many pods share the claim: 1 where a template makes one for each, None where nobody knows."""
+        return 1 if self.source == TEMPLATE else self._index.pods_naming(self.source_name, self._space)
 
     @property
     def uses_mps(self) -> bool:

@@ -53,7 +53,7 @@ def test_any_number_of_jobs_says_the_same(lint, monkeypatch):
 def test_a_run_without_claims_reads_nothing_twice(lint, monkeypatch):
     reads = []
     read = run_index._documents
-    monkeypatch.setattr(run_index, "_documents", lambda inputs: reads.append(inputs) or read(inputs))
+    monkeypatch.setattr(run_index, "_documents", lambda inputs, marks: reads.append(inputs) or read(inputs, marks))
     for number in range(5):
         lint.write(f"{number}.yaml")
     lint(".")
@@ -155,7 +155,7 @@ class TestAResourceThatAClassOfAnotherFileStandsFor:
     def test_many_classes_and_pods_take_linear_time_and_one_reading_more(self, lint, monkeypatch):
         reads = []
         read = run_index._documents
-        monkeypatch.setattr(run_index, "_documents", lambda inputs: reads.append(inputs) or read(inputs))
+        monkeypatch.setattr(run_index, "_documents", lambda inputs, marks: reads.append(inputs) or read(inputs, marks))
         names = [f"example.com/card{number}" for number in range(500)]
         lint.write("z.yaml", "---\n".join(CLASS % (f"c{at}", name, "gpu.nvidia.com") for at, name in enumerate(names)))
         for number in range(30):
