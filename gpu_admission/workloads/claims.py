@@ -139,13 +139,15 @@ class PodClaim:
         self.raw = raw
         self.pointer = pointer
         self.name = as_str(raw.get("name"))
-        old = as_dict(raw.get("source"))  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
-        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field) or old.get(field)))]
+        old = raw.get("source")  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
+        given = raw if old is None else {**as_dict(old), **raw}
+        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(given.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
         self._index, self._space = index, space
         self.spec = index.claim(self.source, self.source_name, space) if self.source else None
-        requests = self.spec.all_requests() if self.spec is not None else ()
-        self.classes = _known([each.class_name for each in requests], policy, index)
+        self.classes: tuple[ClassFacts, ...] = ()
+        if self.spec is not None:
+            self.classes = _known([each.class_name for each in self.spec.all_requests()], policy, index)
         self.gpu = self._is_gpu(policy, index)
 
     @property
