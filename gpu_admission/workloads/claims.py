@@ -140,7 +140,7 @@ class PodClaim:
         self.pointer = pointer
         self.name = as_str(raw.get("name"))
         old = raw.get("source")  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
-        given = raw if old is None else {**as_dict(old), **raw}
+        given = raw if old is None else {**as_dict(old), **{key: raw[key] for key in raw if raw[key] is not None}}
         named = [(kind, name) for field, kind in _SOURCES if (name := as_str(given.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
         self._index, self._space = index, space

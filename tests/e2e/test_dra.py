@@ -245,7 +245,7 @@ def test_hamis_driver_gives_a_whole_card_to_one(node, given):
     node([hami_card(0)], driver=HAMI)
     taken = given({COUNT: "1"}, {MEM: "1Gi", CORE: "1"}, fits=(True, False), policy={"deviceClass": HAMI})
     assert [len(each) for each in taken] == [1, 0]
-    assert taken[0][0][1] == {"memory": "80Gi", "cores": "100"}
+    assert taken[0][0][1] == {"memory": str(80 * GI), "cores": "100"}
 
 
 def test_shares_of_two_cards_of_hamis_are_of_two_cards(node, given):
