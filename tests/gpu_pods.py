@@ -142,6 +142,8 @@ def portable(rng):
                 amounts[resources.PORTABLE_CORES] = rng.choice(("30", "100", "101", "0", "1"))
         elif roll < 0.75:
             amounts["nvidia.com/gpu"] = rng.choice(("1", "2", "16"))
+        elif roll < 0.8:
+            amounts[resources.PORTABLE_COUNT] = rng.choice(("1", "2", "8", "9", "0", "1k"))
         if rng.random() < 0.05:
             amounts[rng.choice(NAMES)] = "1"
         if amounts:

@@ -30,16 +30,18 @@ if TYPE_CHECKING:
 MOST_ALTERNATIVES = 8  # kubernetes/api: resource/v1/types.go, FirstAvailableDeviceRequestMaxSize
 
 
-def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+def read(native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
     """Return what a container requests by claims, or in the names of device classes.
 
     Raises RejectedRequestError where nothing else can say it.
     """
-    if not spelling.claims:
-        return _of_classes(spelling)
-    if len(spelling.claims) > MOST_CLAIMS:
-        raise refused(f"{len(spelling.claims)} claims, and no node has as many GPUs", f"use {MOST_CLAIMS} at most")
-    shares = [share for reference in spelling.claims for share in _of_reference(reference, spelling, facts)]
+    if not native_request.claims:
+        return _of_classes(native_request)
+    if len(native_request.claims) > MOST_CLAIMS:
+        raise refused(
+            f"{len(native_request.claims)} claims, and no node has as many GPUs", f"use {MOST_CLAIMS} at most"
+        )
+    shares = [share for reference in native_request.claims for share in _of_reference(reference, native_request, facts)]
     first = shares[0]
     if any(share != first for share in shares):
         raise refused("several requests that differ", "give each container devices of one kind")
@@ -47,14 +49,16 @@ def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
     return first
 
 
-def _of_classes(spelling: NativeRequest) -> GpuShare:
+def _of_classes(native_request: NativeRequest) -> GpuShare:
     """Return a number of whole devices, each of some class: Kubernetes makes a claim for them."""
-    if any(gpu.resource.sharing == "partition" for gpu in spelling.gpus.values()):
+    if any(gpu.resource.sharing == "partition" for gpu in native_request.gpus.values()):
         raise refused(
             "a MIG device of any profile, and other backends have to know how large it is",
             "request a profile by its name (nvidia.com/mig-1g.10gb: 1)",
         )
-    return GpuShare(None, sum(spelling.amount(name) or 0 for name in spelling.gpus), consumed=spelling.gpus)
+    return GpuShare(
+        None, sum(native_request.amount(name) or 0 for name in native_request.gpus), consumed=native_request.gpus
+    )
 
 
 def _used(reference: ClaimReference) -> Iterator[DeviceRequest]:
@@ -70,7 +74,7 @@ def _claim(reference: ClaimReference) -> PodClaim:
     return reference.claim
 
 
-def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
+def _of_reference(reference: ClaimReference, native_request: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
     claim = _claim(reference)
     _require_seen(claim)
     assert claim.spec is not None  # noqa: S101 - for mypy: it is seen
@@ -89,9 +93,10 @@ def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: Clu
     shares = []
     for request in used:
         share, is_shared = _met(request, devices, claim.classes, facts)
-        if spelling.sharer is not None and not is_shared:
+        if native_request.sharer is not None and not is_shared:
+            other = native_request.sharer.label
             raise refused(
-                f"a claim that {spelling.sharer.label} uses too, and no other backend gives two containers one share",
+                f"a claim that {other} uses too, and no other backend gives two containers one share",
                 "give each container a claim of its own",
             )
         shares.append(share)

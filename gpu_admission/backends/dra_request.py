@@ -90,10 +90,10 @@ def _require_plain(request: DeviceRequest) -> None:
         )
     if request.count is None or request.count < 1:
         raise refused(f"the request {name} for no whole number of devices", "write a count of 1 or more")
-    left = sorted(str(key) for key in request.raw if key not in _KNOWN_KEYS and key != "name")
-    if left:
+    unread = sorted(str(key) for key in request.raw if key not in _KNOWN_KEYS and key != "name")
+    if unread:
         raise refused(
-            f"the request {name} with {escape(', '.join(left)[:80])}, which no other backend can express",
+            f"the request {name} with {escape(', '.join(unread)[:80])}, which no other backend can express",
             "leave that out of the template, if the pod can do without it",
         )
 

@@ -131,7 +131,7 @@ def resembles(policy: Policy, name: str) -> str:
 
 
 def _respelt(policy: Policy, name: str) -> list[str]:
-    own = texts(sorted(resource_typos.respellings(policy.own_resources)))
+    own = texts(sorted(resource_typos.squashed_names(policy.own_resources)))
     return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
@@ -186,10 +186,10 @@ def _any_prefix(name: str) -> str:
     return any_of([f"{name}.startsWith({text(prefix)})" for prefix in resource_typos.QUOTA_PREFIXES])
 
 
-def _exactly(words: Iterable[str]) -> str:
-    words = sorted(words)
+def _exactly(names: Iterable[str]) -> str:
+    names = sorted(names)
     return (
-        alternatives(map(quoted, [*words])) if len(words) == 1 else f"({'|'.join(''.join(quoted(w)) for w in words)})"
+        alternatives(map(quoted, [*names])) if len(names) == 1 else f"({'|'.join(''.join(quoted(w)) for w in names)})"
     )
 
 

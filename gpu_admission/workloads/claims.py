@@ -2,7 +2,7 @@
 
 ``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every version that was ever served, leniently; rules
 say what is wrong with their shape. ``of_pod`` reads a pod's ``spec.resourceClaims`` and what its containers use of it.
-Whether a claim is a GPU's is told by the template, claim or class seen in the same input, then by the policy
+Whether a claim is a GPU's is decided by the template, claim or class among the inputs, then by the policy
 (``cluster.claims``), then by the table of known classes; None means that nobody knows.
 """
 
@@ -243,11 +243,11 @@ def _known(names: Iterable[str], policy: Policy, index: ClaimIndex) -> tuple[Cla
 
 
 def _any_gpu(requests: Iterable[DeviceRequest], policy: Policy, index: ClaimIndex) -> bool | None:
-    told = set()
+    known = set()
     for name in {request.class_name for request in requests}:
         facts = class_facts(name, policy, index)
-        told.add(None if facts is None else facts.is_gpu)
-    return True if True in told else None if None in told or not told else False
+        known.add(None if facts is None else facts.is_gpu)
+    return True if True in known else None if None in known or not known else False
 
 
 def _requests(raw: Mapping[str, Any]) -> Iterator[DeviceRequest]:

@@ -49,11 +49,11 @@ class PodClaims:
 
     def serve(self, container: Container) -> bool | None:
         """Tell whether a claim gives a container a GPU; None where that is unknown."""
-        told = [reference.gpu for reference in self.of(container)]
-        return True if True in told else None if None in told else False
+        known = [reference.gpu for reference in self.of(container)]
+        return True if True in known else None if None in known else False
 
     def vendors(self) -> frozenset[str]:
-        """Return the makers of the cards that the claims give; ``any`` where only the policy knows of them."""
+        """Return the vendors of the cards that the claims give; ``any`` where only the policy knows of them."""
         from .device_classes import ANY_VENDOR  # noqa: PLC0415 - start-up is rationed, and most pods have no claims
 
         found = {facts.vendor for claim in self.claims if claim.gpu for facts in claim.classes if facts.is_gpu}

@@ -124,9 +124,8 @@ class Expected:
         """Status, object, rules by action, and rules that repaired."""
         mutation = self._engine.mutate(as_sent(pod), "admission")
         found = defaultdict(set)
-        answer = self._api.create(
-            {**mutation.object, "metadata": {**pod["metadata"], "namespace": EXEMPT}}, EXEMPT, dryRun="All"
-        )
+        made = {**mutation.object, "metadata": {**mutation.object["metadata"], "namespace": EXEMPT}}
+        answer = self._api.create(made, EXEMPT, dryRun="All")
         if answer.status != 201:
             return Outcome(answer.status, None, found, mutation.applied)
         made = answer.object
@@ -172,7 +171,7 @@ EXCEPTIONS = {
     "a sub-path that depends on variables (GPU304)": lambda pod, _: any(
         "$" in mount.get("subPathExpr", "") for each in containers(pod) for mount in each.get("volumeMounts") or ()
     ),
-    "other makers' cards in HAMi's words (GPU202)": lambda pod, policy: (
+    "other vendors' cards in HAMi's words (GPU202)": lambda pod, policy: (
         policy.backend.name == "hami"
         and any(hami_vendors.gathered(dict.fromkeys(amounts(each))) for each in containers(pod))
     ),

@@ -43,14 +43,14 @@ def of(policy: Policy, holds: Callable[[Resource], bool] | None = None, beside: 
 
 
 def of_vendors(policy: Policy, vendors: frozenset[str]) -> str:
-    """Return the condition that ``c`` requests cards of one of these makers (``common.asked_vendors``)."""
+    """Return the condition that ``c`` requests cards of one of these vendors (``common.asked_vendors``)."""
     return of(policy, lambda resource: common.vendor_of(resource, policy) in vendors)
 
 
-def given(policy: Policy, maker: str) -> str:
-    """Return the condition that ``c`` is given cards of a maker by its resources (``visible_devices.is_given``)."""
-    wanted = {maker, visible_devices.ANY_MAKER}
-    return of(policy, lambda resource: visible_devices.maker_of(resource, policy) in wanted)
+def given(policy: Policy, vendor: str) -> str:
+    """Return the condition that ``c`` is given cards of a vendor by its resources (``visible_devices.is_given``)."""
+    wanted = {vendor, visible_devices.ANY_VENDOR}
+    return of(policy, lambda resource: visible_devices.vendor_of(resource, policy) in wanted)
 
 
 def native(policy: Policy) -> str:
@@ -97,5 +97,6 @@ def share_names() -> str:
         f"{ANNOTATIONS}.filter(k, k.startsWith({text(prefix)})).map(k, k.substring({len(prefix)}).split('.')[0])"
     )
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
-    named = "[{}].map(n, object.spec.containers.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
+    those = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+    named = f"[{{}}].map(n, {those}.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
     return f"(variables.shares ? {annotated} + {named.format(chosen)} : [])"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .check import Check
 
-_MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
+_CHECK_BUILDERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     placement.zero,
     placement.too_many,
     placement.foreign,
@@ -45,7 +45,7 @@ _ORDER = {rule.id: number for number, rule in enumerate(ALL)}
 
 def of(policy: Policy) -> list[Check]:
     """Return the checks that can be made in-tree under a policy, in the order of the rules."""
-    found = [check for make in _MAKERS for check in make(policy)]
+    found = [check for build in _CHECK_BUILDERS for check in build(policy)]
     return sorted(found, key=lambda check: _ORDER[check.rule.id])
 
 

@@ -63,8 +63,9 @@ RULES: dict[str, Coverage] = {
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
     "GPU101": Coverage(
         "partly",
-        "only requests for gpushare, volcano, volcano-vgpu and hami are translated, where the policy names no cards; "
-        "what else the webhook would translate is refused",
+        "requests in the portable names are translated where one container's amounts tell what they become: not into "
+        "claims (dra), whole cards by memory (default), or with compute for MIG; what else the webhook would translate "
+        "is refused",
     ),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),

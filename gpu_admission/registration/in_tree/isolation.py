@@ -44,10 +44,10 @@ def visible(policy: Policy) -> Iterator[Check]:
     own = _own_value(policy)
     if own:
         lists = f"({lists} && !({own}))"
-    told = _told_by_scheduler(policy)
+    assigned = _assigned_by_scheduler(policy)
     yield Check(
         "GPU301",
-        variables.findings(variables.that(f"{lists} && !({told})", _NAMES)),
+        variables.findings(variables.that(f"{lists} && !({assigned})", _NAMES)),
         'container "{who}" sets {what}, which shows it cards of the node that it was not given; remove it and request '
         "GPUs under resources.limits, or set it to the value that shows none (void for NVIDIA_VISIBLE_DEVICES)",
         fix="unsafe",
@@ -115,7 +115,7 @@ def legacy(policy: Policy) -> str:
         f"({set_here} || {set_elsewhere})",
         f"!({lists})",
         f"!({unless})",
-        f"!({asked.given(policy, _CUDA.maker)})",
+        f"!({asked.given(policy, _CUDA.vendor)})",
     ]
     return " && ".join(tests)
 
@@ -145,18 +145,18 @@ def _own_value(policy: Policy) -> str:
     return f"e.name == {text(visible_devices.NVIDIA)} && !has(e.valueFrom) && {same}"
 
 
-def _told_by_scheduler(policy: Policy) -> str:
-    """Return the condition that ``e`` is the annotation of a maker's own scheduler (``visible_devices``)."""
+def _assigned_by_scheduler(policy: Policy) -> str:
+    """Return the condition that ``e`` is the annotation of a vendor's own scheduler (``visible_devices``)."""
     tests = []
-    for owner, maker in visible_devices.SET_BY_ANNOTATION.items():
+    for owner, vendor in visible_devices.SET_BY_ANNOTATION.items():
         keys = [key for key, whose in gpu_markers.TRUSTED_ANNOTATIONS.items() if whose == owner]
-        names = [each.name for each in DEVICE_LISTS.values() if each.maker == maker]
+        names = [each.name for each in DEVICE_LISTS.values() if each.vendor == vendor]
         key = 'e.valueFrom.fieldRef.fieldPath.split("[\'")[1].split("\']")[0]'
         of_key = any_of(patterns.keys("q", keys)) if keys else "false"
         path = 'e.valueFrom.fieldRef.fieldPath.startsWith("metadata.annotations[\'")'
         tests.append(
             f"e.name in {texts(names)} && has(e.valueFrom) && has(e.valueFrom.fieldRef) && {path} && "
-            f"[{key}].exists(q, {of_key}) && {asked.given(policy, maker)}"
+            f"[{key}].exists(q, {of_key}) && {asked.given(policy, vendor)}"
         )
     return any_of(f"({each})" for each in tests) or "false"
 
@@ -198,7 +198,7 @@ def hiding(policy: Policy, *, with_source: bool = True) -> str:
     own = visible_devices.wanted(policy, served=True)
     tests = []
     for name in sorted(gpu302_visible_devices_void.BY_PLUGIN):
-        test = f"e.name == {text(name)} && {variables.hides(name)} && {asked.given(policy, DEVICE_LISTS[name].maker)}"
+        test = f"e.name == {text(name)} && {variables.hides(name)} && {asked.given(policy, DEVICE_LISTS[name].vendor)}"
         if own is not None and name == visible_devices.NVIDIA:
             test += f" && e.?value.orValue('') != {text(own)}"
         tests.append(f"({test})")
@@ -230,7 +230,7 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
 
     def shared(resource: Resource) -> bool:
-        own = visible_devices.maker_of(resource, policy) == "nvidia"
+        own = visible_devices.vendor_of(resource, policy) == "nvidia"
         return own and (sharing or resource.sharing == "shared")
 
     def preloads(resource: Resource) -> bool:

@@ -120,11 +120,13 @@ def _translation(policy: Policy) -> str:
     operations = translation.operations(policy)
     names = "k in c.resources.limits && (k.startsWith('gpu-admission.io/') || k == 'nvidia.com/gpu')"
     requested = f"variables.translates && has(c.resources) && has(c.resources.limits) && {_AMOUNTS}.exists(k, {names})"
-    return _each_container(requested, operations) if operations else ""
+    labels = translation.labels(policy)
+    made = _each_container(requested, operations) if operations else ""
+    return f"{made} + {labels}" if labels else made
 
 
 def _tolerations(policy: Policy) -> str:
-    """GPU201: the policy's tolerations of the makers whose cards are requested, unless the pod has them by meaning."""
+    """GPU201: the policy's tolerations of the vendors whose cards are requested, unless the pod has them by meaning."""
     if not policy.tolerations:
         return ""
     entries = []
@@ -207,8 +209,8 @@ def _visible_devices(policy: Policy) -> str:
     entries = f"[{blinds}].map(b, variables.begun[{{at}}].map(x, {entry}) + b + {others}.map(x, {entry}))[0]"
     append = "n.map(e, JSONPatch{op: 'add', path: {base} + '/env/-', value: e})"
     whole = "[JSONPatch{op: 'add', path: {base} + '/env', value: n}]"
-    left = f"has(c.env) && c.env.exists(e, !(e.name in {gone}))"
-    added = f"[{entries}].map(n, n.size() == 0 ? {_NONE} : {left} ? {append} : {whole})[0]"
+    remaining = f"has(c.env) && c.env.exists(e, !(e.name in {gone}))"
+    added = f"[{entries}].map(n, n.size() == 0 ? {_NONE} : {remaining} ? {append} : {whole})[0]"
     return _each_container("true", f"(({gone}.size() == 0 ? {_NONE} : {_removals(gone)}) + {added})")
 
 
@@ -270,15 +272,15 @@ def _misspelt(policy: Policy) -> str:
     sounds = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
     device = "k.lowerAscii().split('/', 2)[1]"
     of_networks = any_of(f"d.contains({text(word)})" for word in intent.OF_NETWORKS)
-    words = f"k.contains('/') && ({sounds}) && ![{device}].exists(d, !d.contains('gpu') && ({of_networks}))"
+    gpu_like = f"k.contains('/') && ({sounds}) && ![{device}].exists(d, !d.contains('gpu') && ({of_networks}))"
     odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
     near = gpu_names.resembles(policy, "k")
     home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
-    return f"{asked.REQUESTS}.exists(k, {odd} && ({words} || {near})) || {home} && ({_selected(policy)})"
+    return f"{asked.REQUESTS}.exists(k, {odd} && ({gpu_like} || {near})) || {home} && ({_selected(policy)})"
 
 
 def _selected(policy: Policy) -> str:
-    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that maker's."""
+    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that vendor's."""
     selector = "object.spec.nodeSelector"
     tests = []
     for of_nvidia in (True, False):

@@ -83,8 +83,8 @@ def _is_above(path: str) -> str:
     roots = [root.removeprefix("/var") for root in gpu_markers.DRIVER_ROOTS]
     odd = [f"{path}.contains({text(part)})" for part in ("//", "/.", "/proc/", *roots)]
     odd += [f"{path}.endsWith('/')", f"!{path}.startsWith('/')"]
-    spelt = path_conditions.leads_to(path, f"^{host_paths.above()}")
-    return f"({path} in {texts(sorted(plain))} || ({any_of(odd)}) && {spelt})"
+    disguised = path_conditions.leads_to(path, f"^{host_paths.above()}")
+    return f"({path} in {texts(sorted(plain))} || ({any_of(odd)}) && {disguised})"
 
 
 def _written(folder: str) -> tuple[str, ...]:

@@ -52,7 +52,7 @@ _MPS_FIELDS = frozenset(
     {_PERCENTAGE, "defaultPinnedDeviceMemoryLimit", "defaultPerDevicePinnedMemoryLimit", "multiUser"}
 )
 _MIB = 1 << 20
-_MOST = 32  # unknown fields of a mapping that are told
+_MOST = 32  # unknown fields of a mapping that are reported
 
 
 class ParameterFault:
