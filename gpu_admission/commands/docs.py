@@ -13,7 +13,7 @@ from gpu_admission import rules
 from gpu_admission.docpages import backends, known_backends, rule_catalogue, rule_headers
 from gpu_admission.policyfile import schema
 
-from . import chart, deployed, exempted, versions
+from . import chart, deployed, exempted, objects, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **exempted.FILES,
     **deployed.FILES,
     **chart.FILES,
+    **objects.FILES,
     **versions.FILES,
 }
 

@@ -212,17 +212,21 @@ def privileged(policy: Policy) -> Iterator[Check]:
     """GPU303, where the policy does not say how many cards a node has: a pod that takes all of them is excused."""
     if device_count.largest_node(policy):
         return
-    names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
-    added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
-    is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
-    what = f"has(c.securityContext) ? ({is_it}[{added}].map(a, a == '' ? '' : 'adds the capability ' + a)[0]) : ''"
     yield Check(
         "GPU303",
-        f"(variables.wants ? {variables.findings(what)} : [])",
+        f"(variables.wants ? {variables.findings(privileges_held())} : [])",
         'container "{who}" {what} in a pod with a GPU, so it can use every card of the node; remove it: a GPU that is '
         "requested under resources.limits needs no privileges",
         on_ephemeral=True,
     )
+
+
+def privileges_held() -> str:
+    """Return a CEL text: what gives ``c`` all devices of its node (``rules.privileges``); empty for nothing."""
+    names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
+    added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
+    is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
+    return f"has(c.securityContext) ? ({is_it}[{added}].map(a, a == '' ? '' : 'adds the capability ' + a)[0]) : ''"
 
 
 def limits_lifted(policy: Policy) -> Iterator[Check]:

@@ -40,7 +40,14 @@ def translates(policy: Policy) -> str:
     sound = f"l.size() > 0 && l.all(i, [variables.all[i]].exists(c, {_sound(found)}))"
     few = "" if found.several else " && l.size() == 1"
     init = "" if found.init else " && l.all(i, i < object.spec.containers.size())"
-    return f"!({asked.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
+    # First, and cheaply, whether there is anything to translate: what else is requested takes long to tell.
+    any_at_all = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, k in {_old(found)}))"
+    return f"{any_at_all} && !({asked.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
+
+
+def _old(found: Formula) -> str:
+    """Return the names that are translated."""
+    return texts([*_PORTABLE, *([formulas.WHOLE] if found.whole else [])])
 
 
 def _sound(found: Formula) -> str:
@@ -87,9 +94,8 @@ def operations(policy: Policy) -> str:
     found = formulas.of(policy)
     if found is None:
         return ""
-    old = texts([*_PORTABLE, *([formulas.WHOLE] if found.whole else [])])
     path = "{base} + '/resources/' + side + '/' + jsonpatch.escapeKey("
-    removed = f"{_LIMITS}.filter(k, k in {old}).map(k, JSONPatch{{op: 'remove', path: {path}k)}})"
+    removed = f"{_LIMITS}.filter(k, k in {_old(found)}).map(k, JSONPatch{{op: 'remove', path: {path}k)}})"
     added = f"({_requested(found)}).map(p, JSONPatch{{op: 'add', path: {path}p[0]), value: p[1]}})"
     made = f"['limits', 'requests'].map(side, {removed} + {added}).flatten()"
     return f"({made} + {_annotating(found)})" if found.annotated else made
@@ -168,4 +174,5 @@ def labels(policy: Policy) -> str:
         return ""
     name, value = found.label
     lacks = f"!({text(name)} in object.metadata.?labels.orValue({{}}))"
-    return f"((variables.served || variables.translates) && {lacks} ? {_written('labels', f'[[{text(name)}, {text(value)}]]')} : [])"
+    written = _written("labels", f"[[{text(name)}, {text(value)}]]")
+    return f"((variables.served || variables.translates) && {lacks} ? {written} : [])"
