@@ -116,3 +116,15 @@ def test_no_quota_stands_in_a_kind_that_the_trigger_takes_for_a_workload():
     kinds = {kind for table in tables for kind in table} | {("autoscaling", "HorizontalPodAutoscaler")}
     assert not {group for group, _ in kinds} & {"apps", "batch"}
     assert ("", "Pod") not in kinds
+
+
+def test_what_answers_reviews_has_loaded_every_rule_before_the_first_of_them():
+    code = (
+        "import sys; from gpu_admission import rules; from gpu_admission.webhook.review.handler import Decider;"
+        "before = [rule.module for rule in rules.ALL if rule.module in sys.modules]; Decider(lambda _: None);"
+        "print(len(before), [rule.module for rule in rules.ALL if rule.module not in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    before, missing = done.stdout.split(maxsplit=1)
+    assert int(before) < len(rules.ALL)
+    assert missing.strip() == "[]"
