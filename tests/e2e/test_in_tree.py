@@ -1,6 +1,7 @@
 """In-tree policies on a real API server say and make of pods what the engine does with the same rules, both ways.
 
-``IN_TREE_PODS`` and ``IN_TREE_SEEDS`` request more random pods, and others.
+``IN_TREE_PODS`` and ``IN_TREE_SEEDS`` request more random pods, and others; ``IN_TREE_FOLDER`` names a folder of
+manifests whose pods are compared too.
 """
 
 import copy
@@ -12,6 +13,7 @@ import hostile_pods
 import pytest
 import touching
 import yaml
+from e2e import folder_pods
 from e2e.in_tree import (
     GPU,
     SHOWN,
@@ -91,6 +93,12 @@ class TestParity:
         found, count = compared(in_force, random_pods(seed))
         assert not found, "\n".join(found)
         assert count > COUNT / 4
+
+    @pytest.mark.skipif("IN_TREE_FOLDER" not in os.environ, reason="IN_TREE_FOLDER names no folder of manifests")
+    def test_pods_of_a_folder(self, in_force):
+        found, count = compared(in_force, folder_pods.pods(os.environ["IN_TREE_FOLDER"]))
+        assert not found, "\n".join(found)
+        assert count > 0
 
     def test_translations(self, in_force):
         """What is translated in-tree becomes what the engine makes of it; what is not is refused."""
