@@ -122,7 +122,7 @@ def require_countable(native_request: NativeRequest) -> None:
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "more GPUs than any node has: it would stay Pending forever",
+                ("more GPUs than any node has", ": it would stay Pending forever"),
                 f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
             )
 

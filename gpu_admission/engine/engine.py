@@ -254,6 +254,8 @@ class Engine:
             ref=workload.ref,
             fix=problem.safety,
             evidence=problem.evidence,
+            summary=problem.summary,
+            remedy=problem.remedy,
         )
 
     def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:

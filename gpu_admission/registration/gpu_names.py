@@ -44,11 +44,6 @@ def like_mig() -> str:
     return f"^(?i:{resource_typos.LIKE_MIG})"
 
 
-def shape_domains() -> list[str]:
-    """Return the domains of the names that are known by their shape."""
-    return sorted(set(map(_domain, resources.patterns())))
-
-
 def known(policy: Policy, name: str, *, requested: bool = True) -> str:
     """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
 

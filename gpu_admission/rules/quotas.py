@@ -55,7 +55,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
     for key, resource in known.items():
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", format_value(hard[key])
-            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
+            message = (f"the quota {key}: {amount} limits nothing", f": Kubernetes counts a GPU only as {counted}")
             there = f"leave {key} out: {counted} stands there already"
             advice = there if counted in hard else f"write {counted}: {amount} instead"
             read_elsewhere = unknown and key != resource.name and resource.vendor == "nvidia"  # by HAMi's scheduler
@@ -76,9 +76,8 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
         except quantity.QuantityError:
             continue
         if not amount.is_integer and not amount.is_negative:
-            message = (
-                f"the quota {key}: {format_value(raw)} is not a whole number, and Kubernetes only allocates whole GPUs"
-            )
+            what = f"the quota {key}: {format_value(raw)} is not a whole number"
+            message = (what, ", and Kubernetes only allocates whole GPUs")
             yield Problem((*place, key), message, f"write a whole number, say {amount.ceil()}", severity="warning")
 
 
@@ -89,9 +88,10 @@ def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterat
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:
             yield Problem(
                 (*place, key),
-                f"the quota {key}: {format_value(hard[key])} limits nothing: no Pod is created under that "
-                f"name, because "
-                f"admission translates the request for {sharer}",
-                "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
+                (
+                    f"the quota {key}: {format_value(hard[key])} limits nothing",
+                    f": no Pod is created under that name, because admission translates the request for {sharer}",
+                ),
+                ("give the quota to the names that Pods arrive with", " (docs/backends.md lists them)"),
                 severity="warning",
             )

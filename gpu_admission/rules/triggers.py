@@ -118,11 +118,6 @@ def _of_metadata(metadata: Mapping[str, Any]) -> int:
     return 0
 
 
-def may_be_mark(key: str) -> bool:
-    """Tell whether a label or annotation may be one that schedulers and container runtimes believe."""
-    return key[:_LETTERS] in _BEGINNINGS
-
-
 def _of_resources(container: Container) -> int:
     if not container.resources:
         return 0
@@ -174,11 +169,6 @@ def names_gpu_variable(names: Collection[str]) -> bool:
         if prefix in joined:
             return True
     return False
-
-
-def is_gpu_variable(name: str) -> bool:
-    """Tell whether a variable has to do with GPUs."""
-    return name in _VARIABLES or name.startswith(_PREFIXES)
 
 
 def mounts_device_list(container: Mapping[str, Any]) -> bool:

@@ -270,11 +270,6 @@ def patterns() -> tuple[str, ...]:
     return tuple(pattern for pattern, *_ in _PATTERNS)
 
 
-def known_domains() -> frozenset[str]:
-    """Return the domains of the table."""
-    return frozenset(name.partition("/")[0] for name in _KNOWN)
-
-
 def extra(name: str) -> Resource:
     """Return a resource that only the policy knows: a whole device of a vendor of its own."""
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")

@@ -129,10 +129,6 @@ class Pod:
         """Tell whether a container is one that will be given a GPU."""
         return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
 
-    def may_serve(self, container: Container) -> bool:
-        """Tell whether a container will be given a GPU, or has a claim of which nobody knows whether it is one's."""
-        return self.serves(container) or self.claims.serve(container) is None
-
     def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
         named = [
             name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS

@@ -102,7 +102,6 @@ def test_shapes_are_tried_on_names_of_their_domains_only():
         domain, slash, _ = shape.partition("/")
         assert slash
         assert re.fullmatch(r"[a-z0-9-]+(\\\.[a-z0-9-]+)+", domain), shape
-        assert domain.replace("\\", "") in gpu_names.shape_domains()
 
 
 def test_expressions_stay_short_enough_to_parse():
@@ -276,7 +275,8 @@ class TestAlternatives:
         assert alternatives(map(quoted, words)) == pattern
 
     @pytest.mark.parametrize(
-        "words", [tuple(gpu_markers.DEVICE_LISTS), gpu_markers.ANNOTATION_PREFIXES, tuple(resources.known_names())]
+        "words",
+        [tuple(gpu_markers.DEVICE_LISTS), tuple(gpu_markers.TRUSTED_ANNOTATIONS), tuple(resources.known_names())],
     )
     def test_it_matches_the_words_and_nothing_shorter(self, words):
         pattern = re.compile(f"^{alternatives(map(quoted, words))}")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU401"
-_BESIDE = "write claims: [{name: …}] under the container's resources, beside limits"
+_BESIDE = ("write claims: [{name: …}] under the container's resources", ", beside limits")
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -53,7 +53,10 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
         if isinstance(given.get("claims"), list | dict):
             yield Problem(
                 (*container.resources_pointer, side, "claims"),
-                f"{container.label} has claims under {side}, where Kubernetes reads amounts and could not read the pod",
+                (
+                    f"{container.label} has claims under {side}",
+                    ", where Kubernetes reads amounts and could not read the pod",
+                ),
                 _BESIDE,
                 fix=_moved(workload, container, side) if claims is None else (),
                 safety="safe",

@@ -56,9 +56,11 @@ def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
         fix = (added if there else patch.add(ID, workload.document, place, [entry]),)
     return Problem(
         claim.pointer,
-        f'no container uses the claim "{escape(claim.name[:63])}", so none sees {what} that it reserves',
-        f"add it to the container that needs it (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), "
-        "or remove it from spec.resourceClaims",
+        (f'no container uses the claim "{escape(claim.name[:63])}"', f", so none sees {what} that it reserves"),
+        (
+            "add it to the container that needs it",
+            f" (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), or remove it from spec.resourceClaims",
+        ),
         fix=fix,
         safety="unsafe",
         evidence=(claim.name,),

@@ -54,8 +54,10 @@ def _level(workload: Workload) -> Iterator[Problem]:
         if as_dict(spec.get("devices")) and "spec" not in spec:
             yield Problem(
                 (*here, "devices"),
-                "a ResourceClaimTemplate has the claim's spec under spec.spec, and devices one level too high: its "
-                "claims would request nothing",
+                (
+                    "a ResourceClaimTemplate has the claim's spec under spec.spec",
+                    ", and devices one level too high: its claims would request nothing",
+                ),
                 "move devices to spec.spec.devices",
                 fix=_wrapped(workload),
                 safety="safe",

@@ -39,8 +39,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if version in _UNSERVED:
         yield Problem(
             place,
-            f"{name}, a version that API servers no longer serve unless they are configured to (Kubernetes 1.36)",
-            f"write {_SERVED}" + (", with exactly: around a request's fields" if version == "v1beta1" else ""),
+            (name, ", a version that API servers no longer serve unless they are configured to (Kubernetes 1.36)"),
+            (f"write {_SERVED}", ", with exactly: around a request's fields" if version == "v1beta1" else ""),
             fix=_converted(workload, version),
             safety="unsafe",
             severity="warning",
@@ -52,7 +52,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             else f"{name}, which is not a version"
         )
         yield Problem(
-            place, what, f"write {_SERVED} and its fields (devices: {{requests: [{{name: gpu, exactly: …}}]}})"
+            place, what, (f"write {_SERVED} and its fields", " (devices: {requests: [{name: gpu, exactly: …}]})")
         )
 
 

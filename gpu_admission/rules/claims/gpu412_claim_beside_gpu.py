@@ -32,8 +32,10 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                     continue
                 yield Problem(
                     reference.pointer,
-                    f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well: two GPUs '
-                    "are reserved for it",
+                    (
+                        f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well',
+                        ": two GPUs are reserved for it",
+                    ),
                     "keep one of the two",
                     severity=None if reference.gpu else "info",
                     evidence=(gpu.value, claim.raw),

@@ -37,9 +37,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         lacks = "is not labelled for it" if seen is not None else "has to be labelled for it"
         yield Problem(
             (*place, "adminAccess"),
-            f'the request "{escape(request.name[:63])}" sets adminAccess, and {where} {lacks}: Kubernetes refuses '
-            "the claim otherwise",
-            f'label the namespace {LABEL}: "true", or leave adminAccess out',
+            (
+                f'the request "{escape(request.name[:63])}" sets adminAccess',
+                f", and {where} {lacks}: Kubernetes refuses the claim otherwise",
+            ),
+            (f'label the namespace {LABEL}: "true"', ", or leave adminAccess out"),
             severity=severity,
         )
 

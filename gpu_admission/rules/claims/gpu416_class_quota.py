@@ -45,7 +45,7 @@ def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Pol
             why = "Kubernetes knows no quota of that name"
         yield Problem(
             place,
-            f"the quota {escape(key[:90])}: {format_value(raw)} limits nothing: {why}",
+            (f"the quota {escape(key[:90])}: {format_value(raw)} limits nothing", f": {why}"),
             f"write {escape(counted[:120])} instead",
             fix=(patch.remove(ID, place), patch.Operation(ID, "add", (*place[:-1], counted), raw)),
             safety="unsafe",

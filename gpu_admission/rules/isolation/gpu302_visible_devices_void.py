@@ -74,7 +74,7 @@ def _unset(
         fix, advice = (), f"{advice}, or correct {meant}"
     return Problem(
         place,
-        f"{container.label} {why} and does not set {visible_devices.NVIDIA}, and {so}",
+        (f"{container.label} {why} and does not set {visible_devices.NVIDIA}", f", and {so}"),
         advice,
         fix=fix,
         safety="safe",
@@ -98,9 +98,11 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
             continue
         yield Problem(
             variable.pointer,
-            f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}, "
-            "which hides it from the container",
-            f"remove {variable.name}: the device plugin sets it to the cards that the container gets",
+            (
+                f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}",
+                ", which hides it from the container",
+            ),
+            (f"remove {variable.name}", ": the device plugin sets it to the cards that the container gets"),
             # Without it, what an envFrom holds would count: that is for the author to say.
             fix=() if container.spec.get("envFrom") else env_vars.removed(ID, variable),
             safety="safe",

@@ -52,9 +52,11 @@ def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Pol
     kept = explicit and bool(policy.spec.get(KEEP_SCHEDULER))
     return Problem(
         place if "schedulerName" in pod.spec else plan.asked[0].native_request.pointer,
-        f"{_asks(plan)}, and {found}: {wanted} allocates those GPUs, the default scheduler does not know "
-        "which are in use",
-        f"write schedulerName: {wanted} into the pod's spec",
+        (
+            f"{_asks(plan)}, and {found}",
+            f": {wanted} allocates those GPUs, the default scheduler does not know which are in use",
+        ),
+        (f"write schedulerName: {wanted}", " into the pod's spec"),
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="unsafe" if kept or per_pod.is_per_pod(policy) else "safe",
         severity="info",
@@ -72,10 +74,11 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
     )
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {format_value(value)}, {where}",
-        f"write schedulerName: {wanted}, or leave it out"
-        if place == own
-        else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
+        (f"{_asks(plan)}, and schedulerName is {format_value(value)}", f", {where}"),
+        (
+            f"write schedulerName: {wanted}",
+            ", or leave it out" if place == own else " into the pods' templates, which go before the Job's own",
+        ),
         fix=fix if _overwrites(policy, value) and not common.serverless(workload) else (),
         safety="safe",
         severity="warning" if unknown else "error",

@@ -29,8 +29,10 @@ def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:
     if most is not None and total > most:
         yield Problem(
             (*pod.pointer, "resourceClaims"),
-            f"the claims and containers of the pod request {total} GPUs together, and this cluster's policy allows "
-            f"{most} per pod",
+            (
+                f"the claims and containers of the pod request {total} GPUs together",
+                f", and this cluster's policy allows {most} per pod",
+            ),
             f"request {most} at most",
             evidence=(total,),
         )

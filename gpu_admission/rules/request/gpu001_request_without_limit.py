@@ -42,10 +42,10 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
         why = "where a device class's name belongs: Kubernetes takes the pod, and does not place it"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, {why}",
+        (common.setting(gpu, gpu.request, "requests"), f" but not in limits, {why}"),
         (
-            f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "
-            f"requests by itself)"
+            f"write {gpu.name}: {format_value(gpu.request)} under resources.limits",
+            " (Kubernetes copies it to requests by itself)",
         ),
         fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
         safety="safe",

@@ -35,8 +35,8 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             place = gpu.pointer("requests")
             yield Problem(
                 place,
-                f"{common.setting(gpu, gpu.request, 'requests')}, which only repeats the limit",
-                f"leave {gpu.name} out of resources.requests: Kubernetes copies it there from the limit",
+                (common.setting(gpu, gpu.request, "requests"), ", which only repeats the limit"),
+                (f"leave {gpu.name} out of resources.requests", ": Kubernetes copies it there from the limit"),
                 fix=(patch.remove(ID, place[:-1] if nothing_left else place),),
                 safety="safe",
             )

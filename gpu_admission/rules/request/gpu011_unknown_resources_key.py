@@ -61,7 +61,10 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
     fix = (patch.remove(ID, place), patch.add(ID, workload.document, (*parent, near), around[key])) if free else ()
     return Problem(
         place,
-        f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
+        (
+            f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}"',
+            ", and ignores what stands under it",
+        ),
         f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",

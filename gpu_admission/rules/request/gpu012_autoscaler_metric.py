@@ -29,10 +29,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if name and (policy.classify(name) is not None or resource_rename.meant(name, policy) is not None):
                 yield Problem(
                     (*workload.pointer, *path, field, "name"),
-                    f"the autoscaler scales on the resource metric {escape(name[:80])}, but Kubernetes measures "
-                    "only cpu and memory so, and it will never scale",
-                    "use a Pods, Object or External metric of an exporter (DCGM_FI_DEV_GPU_UTIL by an adapter for "
-                    "custom metrics), or KEDA",
+                    (
+                        f"the autoscaler scales on the resource metric {escape(name[:80])}",
+                        ", but Kubernetes measures only cpu and memory so, and it will never scale",
+                    ),
+                    (
+                        "use a Pods, Object or External metric of an exporter",
+                        " (DCGM_FI_DEV_GPU_UTIL by an adapter for custom metrics), or KEDA",
+                    ),
                 )
 
 

@@ -72,10 +72,11 @@ def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}: KAI does not read "
-        f"it, and the pod gets no "
-        "GPU by it",
-        f"write {word}: {amount} in {there}",
+        (
+            f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}",
+            ": KAI does not read it, and the pod gets no GPU by it",
+        ),
+        (f"write {word}: {amount}", f" in {there}"),
         evidence=(pointers.to_text(place), value),
     )
 
