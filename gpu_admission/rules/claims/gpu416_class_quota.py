@@ -42,7 +42,7 @@ def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Pol
         if near and right == key:
             why = f"the class {format_value(name)} is not known, and nearly is {near}"
         else:
-            why = "Kubernetes knows no quota of that name"
+            why = "it is not a key by which Kubernetes counts"
         yield Problem(
             place,
             (f"the quota {escape(key[:90])}: {format_value(raw)} limits nothing", f": {why}"),

@@ -39,7 +39,7 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
     why = "and Kubernetes refuses a GPU that has no limit"
     if common.is_of_class(gpu):
-        why = "where a device class's name belongs: Kubernetes takes the pod, and does not place it"
+        why = "where the resource of a device class belongs: Kubernetes accepts the pod, and never schedules it"
     return Problem(
         gpu.pointer("requests"),
         (common.setting(gpu, gpu.request, "requests"), f" but not in limits, {why}"),
