@@ -110,8 +110,6 @@ def annotations(load):
         injection.cards(text, text)
         markers.TRUSTED_ANNOTATIONS.of(text)
         markers.TRUSTED_LABELS.of(text)
-        occasions.may_be_mark(text)
-        occasions.is_gpu_variable(text)
         occasions.names_gpu_variable([text])
 
     return read

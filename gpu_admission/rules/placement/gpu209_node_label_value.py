@@ -33,8 +33,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 place = (*pod.pointer, "nodeSelector", label)
                 yield Problem(
                     place,
-                    f"the nodeSelector requires {label}: {format_value(value)}, a value that no node is labelled with: "
-                    "the pod would stay Pending forever",
+                    (
+                        f"the nodeSelector requires {label}: {format_value(value)}",
+                        ", a value that no node is labelled with: the pod would stay Pending forever",
+                    ),
                     f'write "{near}"',
                     fix=(patch.replace(ID, place, near),),
                     safety="unsafe",
