@@ -13,6 +13,8 @@ from gpu_admission import rules
 from gpu_admission.core.raw import is_one_of
 from gpu_admission.workloads import workload
 
+pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+
 VALUES = ([], {}, [[]], [{}], {"a": 1}, {"name": []}, 1, 1.5, True, None, "", "x")
 POLICIES = [policy for policy in policies.ALL if policy.name in {"all-on", "default"}]
 
