@@ -2,11 +2,10 @@
 
 import json
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 from audit_objects import NAILED, managed, pod, spec
+from loopback import QuietHandler, serving
 
 from gpu_admission.audit import gpus, listed, metrics
 from gpu_admission.audit.result import AuditResult
@@ -110,23 +109,17 @@ def gateway():
     """What stands in for a Pushgateway: ``(url, what was put, the next status)``."""
     put, answer = [], [200]
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self):
+    class Handler(QuietHandler):
+        def _answer(self):
             put.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            self.send_response(answer[0])
-            self.end_headers()
-            self.wfile.write(b"pushed metrics are invalid" if answer[0] >= 400 else b"")
+            body = b"pushed metrics are invalid" if answer[0] >= 400 else b""
+            self.begin(answer[0], len(body))
+            self.wfile.write(body)
 
-        def log_message(self, *args):
-            pass
+        do_PUT = _answer  # noqa: N815 - the name that http.server looks for
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", put, answer
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as url:
+        yield url, put, answer
 
 
 @pytest.fixture
