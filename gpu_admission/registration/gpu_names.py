@@ -127,11 +127,13 @@ def known_or_near(policy: Policy, name: str) -> str:
 
 
 def resembles(policy: Policy, name: str) -> str:
-    """Return the condition that ``name``, which is no GPU's, nearly is one; slips in its domain are not seen.
+    """Return the condition that ``name``, which is no GPU's, nearly is one.
+
+    Slips in its domain and in names of device classes are not seen: any name may be a class.
 
     Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
     """
-    domains = sorted({each.partition("/")[0] for each in names(policy)})
+    domains = sorted({each.partition("/")[0] for each in names(policy)} - {resources.CLASS_PREFIX.rstrip("/")})
     domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
     return any_of([
         f"{name}.matches({pattern(like_mig())})",
