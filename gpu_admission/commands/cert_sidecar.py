@@ -113,8 +113,8 @@ def _rotator(options: argparse.Namespace, api: KubernetesApi) -> Rotator | Certi
 
 
 def _report(event: Event) -> None:
-    say = logs.get().error if event.failed else logs.get().info
-    say("certificate maintained", extra=logs.fields({"what": event.message}))
+    log = logs.get().error if event.failed else logs.get().info
+    log("certificate maintained", extra=logs.fields({"what": event.message}))
 
 
 if __name__ == "__main__":

@@ -161,13 +161,13 @@ def _source(name: str) -> str:
     return loader.source(name) if path is not None else loader.content(name).decode("utf-8-sig")
 
 
-def _version(raw_value: str) -> versions.Version:
+def _version(text: str) -> versions.Version:
     try:
-        version = versions.parse(raw_value)
+        version = versions.parse(text)
     except ValueError as error:
         raise ValueError(f"--kubernetes-version: {error}") from None
     if not versions.has_webhook_configurations(version):
-        raise ValueError(f"--kubernetes-version: {raw_value} does not serve admissionregistration.k8s.io/v1; 1.16 does")
+        raise ValueError(f"--kubernetes-version: {text} does not serve admissionregistration.k8s.io/v1; 1.16 does")
     return version
 
 
@@ -282,8 +282,8 @@ class _Dumper(yaml.SafeDumper):
     """Writes texts of several lines as blocks, so that a CEL expression can be read and reviewed."""
 
 
-def _text(dumper: yaml.SafeDumper, raw_value: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", raw_value, style="|" if "\n" in raw_value else None)
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
 
 
 _Dumper.add_representer(str, _text)

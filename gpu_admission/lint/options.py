@@ -113,7 +113,7 @@ OPTIONS: tuple[Option, ...] = (
         "--stdin-filename", "word", "file name to report for standard input", INPUTS, metavar="NAME", configurable=False
     ),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),
-    Option("--jobs", "number", "number of number of number of processes at most [cores]", INPUTS, metavar="N"),
+    Option("--jobs", "number", "processes at most [cores]", INPUTS, metavar="N"),
     Option("--no-config", "switch", "do not read a configuration file", INPUTS, configurable=False),
     Option("--list-rules", "switch", "list all rules", ANSWERS, configurable=False),
     Option("--explain", "word", "describe one rule", ANSWERS, metavar="RULE", configurable=False),

@@ -327,7 +327,7 @@ def schema() -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "GPUPolicy of gpu-admission"}
 
 
-def words(location: tuple[str | int, ...]) -> list[str]:
+def valid_keys(location: tuple[str | int, ...]) -> list[str]:
     """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
     if location == ("spec", "rules"):
         return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]

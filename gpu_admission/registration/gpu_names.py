@@ -6,6 +6,8 @@ that of the name, whether the name resembles a GPU's or not.
 
 from __future__ import annotations
 
+import re
+
 from gpu_admission.workloads import resource_typos, resources
 
 from . import typo_patterns
@@ -66,11 +68,11 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     """Return the condition that ``name`` is a GPU resource of which something holds, as ``Policy.classify`` tells it.
 
     The condition is ``false`` where it holds of none. Of names that are known by their shape the first one that
-    matches counts: a shape before it, of which the same does not hold, is left out.
+    matches counts: a shape before it, of which the same does not hold, is left out. A name that is known itself counts
+    as that, whatever shape it has.
     """
     judged = [(each, policy.classify(each)) for each in names(policy)]
     known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
-    own = [each for each in policy.extra if each not in known]
     wanted: list[str] = []
     before: list[str] = []
     for shape, found in resources.shapes():
@@ -81,18 +83,20 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     tests = [f"{name} in {texts(known)}"] * bool(known)
     if wanted:
         others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]
-        tests.append(_of_shape(name, wanted, others, own))
+        alike = re.compile(_any_shape(wanted))
+        exact = [each for each, _ in judged if each not in known and (each in policy.extra or alike.match(each))]
+        tests.append(_of_shape(name, wanted, others, exact))
     return any_of(tests) or "false"
 
 
-def _of_shape(name: str, wanted: list[str], others: list[str], own: list[str]) -> str:
+def _of_shape(name: str, wanted: list[str], others: list[str], exact: list[str]) -> str:
     domain = f"{name}.substring(0, {name}.indexOf('/'))"
     tests = [
         f"{name}.contains('/')",
         f"{domain} in {texts(sorted(set(map(_domain, wanted))))}",
         f"{name}.matches({pattern(_any_shape(wanted))})",
         *[f"!{name}.matches({pattern(_any_shape(others))})"] * bool(others),
-        *[f"!({name} in {texts(own)})"] * bool(own),
+        *[f"!({name} in {texts(exact)})"] * bool(exact),
     ]
     return f"({' && '.join(tests)})"
 
@@ -133,7 +137,7 @@ def _respelt(policy: Policy, name: str) -> list[str]:
     return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.respellings(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.squashed_names(policy.extra)))})",
         f"{name} == {text(resource_typos.REMOVED)}",
     ]
 
@@ -184,10 +188,10 @@ def _any_prefix(name: str) -> str:
     return any_of([f"{name}.startsWith({text(prefix)})" for prefix in resource_typos.QUOTA_PREFIXES])
 
 
-def _exactly(words: Iterable[str]) -> str:
-    words = sorted(words)
+def _exactly(names: Iterable[str]) -> str:
+    names = sorted(names)
     return (
-        alternatives(map(quoted, [*words])) if len(words) == 1 else f"({'|'.join(''.join(quoted(w)) for w in words)})"
+        alternatives(map(quoted, [*names])) if len(names) == 1 else f"({'|'.join(''.join(quoted(w)) for w in names)})"
     )
 
 

@@ -42,10 +42,10 @@ def _is_allowed(field: str, policy: Policy) -> bool:
 def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
     """Tell whether a container reaches NVIDIA's daemon: given such a card under MPS, or told where the daemon is.
 
-    One that is given other makers' cards only is no client, whatever its variables.
+    One that is given other vendors' cards only is no client, whatever its variables.
     """
     for container in pod.containers:
-        asked = visible_devices.makers(workload, pod, container, policy)
+        asked = visible_devices.vendors(workload, pod, container, policy)
         served = visible_devices.is_given(asked, "nvidia")
         if served and per_pod.backend_name(pod, policy) in known.USES_MPS:
             return True
