@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known, registry
+from gpu_admission.backends import known, per_pod, registry
 from gpu_admission.engine.reads import Reads
 from gpu_admission.registration import container_conditions, patterns
 from gpu_admission.registration.cel_literals import any_of, text, texts
@@ -235,11 +235,12 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
 
     def shared(resource: Resource) -> bool:
         own = visible_devices.vendor_of(resource, policy) == "nvidia"
-        return own and (sharing or resource.sharing == "shared")
+        of_its_own = per_pod.is_per_pod(policy) and resource.system in known.SHARES_CARDS
+        return own and (sharing or of_its_own or resource.sharing == "shared")
 
     def preloads(resource: Resource) -> bool:
         systems = {resource.system} if resource.sharing == "shared" else set()
-        systems |= {policy.backend.name} if sharing else set()
+        systems |= {policy.backend.name} if sharing else {resource.system} if per_pod.is_per_pod(policy) else set()
         return shared(resource) and _preloads(systems)
 
     families = tuple(f"{prefix}*" for prefix in ISOLATION_PREFIXES)
