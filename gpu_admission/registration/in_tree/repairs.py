@@ -215,7 +215,7 @@ def _visible_devices(policy: Policy) -> str:
 
 
 def _node_labels(policy: Policy) -> str:
-    """GPU504: the labels that the policy has for the makers of the cards that are requested."""
+    """GPU504: the labels that the policy has for the vendors of the cards that are requested."""
     pairs = []
     for entry in policy.guardrails.node_selector:
         pair = f"[[{text(entry['key'])}, {text(entry['value'])}]]"
@@ -230,7 +230,7 @@ def _node_labels(policy: Policy) -> str:
 
 
 def _wanted(policy: Policy, vendors: frozenset[str]) -> str:
-    """Return the condition that cards of one of these makers are requested, of any maker where none is named."""
+    """Return the condition that cards of one of these vendors are requested, of any vendor where none is named."""
     wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
     return f"(variables.shares || {wanted})" if "nvidia" in vendors else wanted
 
