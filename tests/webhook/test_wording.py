@@ -44,12 +44,33 @@ FITS = [
         "no part of a list is given as the remedy",
         'container "train" requests nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
         "write one of nvidia.com/mig-1g.10gb, nvidia.com/mig-2g.20gb, nvidia.com/mig-7g.80gb",
-        'GPU106 container "train" requests nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers',
+        (
+            'GPU106 container "train" requests nvidia.com/mig-1g.11gb: "1", that is a profile that no card offers; '
+            "write one of nvidia.com/mig-1g.10gb, nvidia.com/mig-2g.20gb, nvidia.com/mig-7g.80gb"
+        ),
+    ),
+    (
+        "a remedy longer than a line is better than none",
+        'container "train" requests nvidia.com/gpu: "1" and nvidia.com/gpumem: "3000", and the annotation x is none',
+        "write hami.io/gpu-scheduler-policy: binpack, or spread",
+        (
+            'GPU106 container "train" requests nvidia.com/gpu: "1" and nvidia.com/gpumem: "3000", and the annotation x is '
+            "none; write hami.io/gpu-scheduler-policy: binpack, or spread"
+        ),
+    ),
+    (
+        "the reason is kept where no remedy fits",
+        'container "train" requests nvidia.com/gpu: "1" and nvidia.com/gpumem: "3000", and the annotation x is none',
+        "x" * 250,
+        (
+            'GPU106 container "train" requests nvidia.com/gpu: "1" and nvidia.com/gpumem: "3000", and the annotation x is '
+            "none"
+        ),
     ),
     (
         "what the author wrote is not cut",
         'container "a, b; c: d" requests something that takes rather many words to be said, and for another',
-        "x" * 100,
+        "x" * 200,
         'GPU106 container "a, b; c: d" requests something that takes rather many words to be said, and for another',
     ),
 ]
@@ -58,7 +79,7 @@ FITS = [
 @pytest.mark.parametrize(("message", "advice", "said"), [each[1:] for each in FITS], ids=[each[0] for each in FITS])
 def test_within_a_line(message, advice, said):
     assert warned(message, advice) == said
-    assert len(said) <= messages.GOOD_WARNING
+    assert len(said) <= messages.LONGEST_WARNING
 
 
 @pytest.mark.parametrize("message", ["x" * 1000, '"' + "a, " * 400, "a, " * 400, "\n\x00é; " * 300, ""])

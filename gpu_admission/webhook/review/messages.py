@@ -51,7 +51,7 @@ def _sentence(finding: Finding) -> str:
 
 
 def warnings(decision: Decision) -> list[str]:
-    """Return the warnings: at most ten, each on one line, within 120 characters where it can be."""
+    """Return the warnings: at most ten, each on one line, within 120 characters where the advice fits too."""
     texts = list(dict.fromkeys(_warning(finding) for finding, action in decision.findings if action == "warn"))
     if len(texts) > MOST_WARNINGS:
         more = len(texts) - MOST_WARNINGS + 1
@@ -60,16 +60,19 @@ def warnings(decision: Decision) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
-    """Return what is wrong and what to write instead, and as much of the why as fits; no remedy where none does."""
+    """Return what is wrong and what to write instead, and as much of the why as fits.
+
+    Where 120 characters hold no remedy, the API server's own limit counts; where that holds none, the why does: the
+    beginning of a message only says which request it is about.
+    """
     value = escape(f"{finding.rule} {finding.message}")
-    advice = escape(finding.advice)
-    heads = _cuts(value, _CLAUSE)
-    for head in heads:
-        room = GOOD_WARNING - len(head) - 2
-        tail = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
-        if tail:
-            return f"{head}; {tail}"
-    short = next((head for head in heads if len(head) <= GOOD_WARNING), heads[-1])
+    heads, tails = _cuts(value, _CLAUSE), _cuts(escape(finding.advice), _REST)
+    for longest in (GOOD_WARNING, LONGEST_WARNING):
+        for head in heads:
+            tail = next((each for each in tails if len(head) + 2 + len(each) <= longest), None)
+            if tail:
+                return f"{head}; {tail}"
+    short = next((head for head in heads if len(head) <= LONGEST_WARNING), heads[-1])
     return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
 
 
