@@ -124,10 +124,11 @@ def is_licensed_source(
 def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
     """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
 
-    What the policy itself wants there (``visibleDevices``) is the administrator's affair.
+    What the policy itself wants there (``visibleDevices``) is the administrator's affair, and what has yet to be filled
+    in is anybody's guess.
     """
     known = device_list(variable.name)
-    if known is None:
+    if known is None or is_unfilled(workload, variable.value):
         return False
     if variable.value is None:
         if _is_schedulers(workload, pod, variable, known, policy):
@@ -138,6 +139,11 @@ def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -
         if variable.value == wanted(policy, served=served):
             return False
     return not known.shows_none(variable.value)
+
+
+def is_unfilled(workload: Workload, value: str | None) -> bool:
+    """Tell whether a variable's value has yet to be filled in, by others than Kubernetes, which reads ``$(A)``."""
+    return value is not None and "$(" not in value and common.unfilled(workload, value)
 
 
 def wanted(policy: Policy, *, served: bool) -> str | None:

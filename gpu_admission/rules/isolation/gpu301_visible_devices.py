@@ -37,11 +37,15 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             known = device_list(variable.name)
             if known is not None and visible_devices.may_show(workload, pod, variable, policy):
                 yield _device_list(pod, variable, known, asked, policy)
-            elif variable.name in SWITCHES and visible_devices.is_on(variable):
+            elif variable.name in SWITCHES and _opens(workload, variable):
                 yield _switch(variable, served=bool(asked))
         for source in env_vars.open_sources(container, NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
             yield _source(workload, pod, container, source, policy)
         yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
+
+
+def _opens(workload: Workload, variable: Variable) -> bool:
+    return visible_devices.is_on(variable) and not visible_devices.is_unfilled(workload, variable.value)
 
 
 def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:

@@ -37,7 +37,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 continue
             names = [name for name in ISOLATION_SWITCHES if name != PRELOAD or _preloads(systems)]
             for variable in env_vars.variables(container, names, ISOLATION_PREFIXES):
-                if not (_is_harmless(variable) or visible_devices.is_licensed(workload, pod, variable, policy)):
+                harmless = _is_harmless(variable) or visible_devices.is_unfilled(workload, variable.value)
+                if not (harmless or visible_devices.is_licensed(workload, pod, variable, policy)):
                     yield _problem(variable)
             wanted = (*names, *ISOLATION_PREFIXES)
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):

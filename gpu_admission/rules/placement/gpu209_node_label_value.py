@@ -19,9 +19,9 @@ ID = "GPU209"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find values that nearly are those which the labels have, in pods that request a GPU."""
+    """Find values that nearly are those which the labels have: in files, and in pods that request a GPU."""
     for pod in workload.pods:
-        if not pod.wants_gpu:
+        if not pod.wants_gpu and workload.origin != "file":
             continue
         for label, value in as_dict(pod.spec.get("nodeSelector")).items():
             near = (
