@@ -209,6 +209,7 @@ def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[Reje
             UNTRANSLATABLE,
             "which requests no memory at all",
             f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
+            about=name,
         )
 
 
@@ -223,6 +224,7 @@ def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[Reje
             UNIT,
             f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
             f"leave {name} out to take whole cards, or write the memory in MiB",
+            about=name,
         )
 
 
@@ -234,13 +236,16 @@ def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestErro
             UNTRANSLATABLE,
             "which requests no GPU at all",
             f"write {name}: 1; or leave all of it out where no GPU is needed",
+            about=name,
         )
 
 
-def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+def suspicious(
+    spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts, *, slices: tuple[int, ...] = ()
+) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
-    ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
+    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message does the arithmetic. It is an error where even 1024
     times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
     the largest card of the policy has is left to GPU105, which knows that for certain.
     """
@@ -252,11 +257,13 @@ def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFact
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
+        guess = next((each for each in slices if each >= guess), guess)
         yield RejectedRequestError.amount(
             UNIT,
             f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
             f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
             severity="error" if value * unit > 256 * MOST_MEMORY else None,
+            about=name,
         )
 
 
@@ -290,6 +297,7 @@ def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestErro
         f"{amount_text}: {name} counts bytes; did you mean {meant}?",
         f"write {name}: {meant}, or whatever the process needs, with its suffix",
         severity="error",
+        about=name,
     )
 
 
@@ -312,6 +320,7 @@ def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[
                 PERCENT,
                 f"and {name} is {value} percent: a percentage must be from 1 to {most}",
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 

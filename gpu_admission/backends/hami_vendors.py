@@ -168,6 +168,7 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
                 f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
             yield from _memory(spelling, vendor, name, cards or 1)
@@ -178,7 +179,7 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
     value = spelling.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
-    doubts = list(suspicious(spelling, name, vendor.unit, ClusterFacts()))
+    doubts = list(suspicious(spelling, name, vendor.unit, ClusterFacts(), slices=vendor.slices))
     yield from doubts
     if doubts:
         return
@@ -188,6 +189,7 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
             f"of {vendor.unit // MIB} MiB each",
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
+            about=name,
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
@@ -195,6 +197,7 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
+            about=name,
         )
     elif cards > 1 and value <= largest:
         yield RejectedRequestError.amount(
@@ -202,6 +205,7 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
             "refuses the pod",
             f"request one card, or leave {name} out to take all of each",
+            about=name,
         )
 
 
@@ -220,6 +224,7 @@ def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
             f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it only allocates whole ones, "
             f"of {_CORES_PER_DEVICE} cores",
             f"write {_NEURON_CORES}: {cores + 1}",
+            about=_NEURON_CORES,
         )
 
 
@@ -232,6 +237,7 @@ def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestE
             UNTRANSLATABLE,
             f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
             f"write {name}: {amount + 1}",
+            about=name,
         )
 
 

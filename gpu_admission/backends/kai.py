@@ -111,6 +111,7 @@ class Kai(Backend):
                 UNIT,
                 f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
                 f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
+                about=kai_annotations.MEMORY,
             )
         for name, amount in kai_annotations.in_bytes(spelling.annotations).items():
             yield from too_few_bytes(name, amount)
@@ -154,7 +155,7 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
         for one in shares[1:]:
             yield (
                 one,

@@ -71,6 +71,7 @@ def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = Fa
         UNTRANSLATABLE,
         f"and {name} {allows} than {other} requests ({request})",
         f"write a larger {name}, or leave it out",
+        about=name,
     )
 
 
@@ -79,5 +80,5 @@ def unreadable(
 ) -> RejectedRequestError:
     """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
     return RejectedRequestError(
-        kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}"
+        kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}", about=name
     )

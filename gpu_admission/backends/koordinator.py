@@ -111,6 +111,7 @@ def _too_many_bytes(spelling: NativeRequest, facts: ClusterFacts) -> Iterator[Re
             f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
+            about=MEMORY,
         )
 
 

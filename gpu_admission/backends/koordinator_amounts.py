@@ -61,6 +61,7 @@ def percentages(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
                 PERCENT,
                 f"and {name} requests {value} percent: it has to be {one}{others}",
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 
@@ -81,7 +82,8 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, RejectedRequestError(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            reason = f"{reason}: koord-scheduler never places the pod"
+            yield first, RejectedRequestError(UNTRANSLATABLE, reason, advice, about=name)
     yield from _uneven(asked)
 
 

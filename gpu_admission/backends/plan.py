@@ -15,8 +15,8 @@ from .base import ClusterFacts, ContainerRequest
 from .checks import require_plausible
 from .native_request import DRA, KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
 from .per_pod import backend_name, is_per_pod
-from .portable import BackendPatch, GpuShare
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
+from .portable import BackendPatch, GpuShare, listed
+from .rejection import EXCEEDS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
@@ -67,12 +67,24 @@ class Rejection:
 class PodPlan:
     """What becomes of one pod.
 
-    ``asked`` are the requests that the backend serves or will serve; ``rejections`` what is wrong with them;
-    ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
-    lacks besides its resources. ``claim_index`` has the device classes that are seen.
+    ``metadata`` are the pod's, and stand at ``metadata_at`` (None: nowhere to be seen). ``asked`` are the requests
+    that the backend serves or will serve; ``rejections`` what is wrong with them; ``unreadable`` tells that an amount
+    is no amount (other rules say so); ``completion`` is what the pod lacks besides its resources. ``claim_index`` has
+    the device classes that are seen.
     """
 
-    __slots__ = ("asked", "backend", "claim_index", "completion", "facts", "rejections", "request_cache", "unreadable")
+    __slots__ = (
+        "asked",
+        "backend",
+        "claim_index",
+        "completion",
+        "facts",
+        "metadata",
+        "metadata_at",
+        "rejections",
+        "request_cache",
+        "unreadable",
+    )
 
     def __init__(
         self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache, claim_index: ClaimIndex = NO_CLAIMS
@@ -81,6 +93,8 @@ class PodPlan:
         self.facts = facts
         self.request_cache = request_cache
         self.claim_index = claim_index
+        self.metadata: Mapping[str, Any] = {}
+        self.metadata_at: Pointer | None = None
         self.asked: list[ContainerRequest] = []
         self.rejections: list[Rejection] = []
         self.unreadable = False
@@ -110,13 +124,27 @@ class PodPlan:
         """Note a refusal of one container's request."""
         self.rejections.append(
             Rejection(
-                raw_value.pointer,
+                self._place(raw_value, refused),
                 refused.message(f"{raw_value.container.label} requests {raw_value.description}"),
                 refused,
                 raw_value.evidence,
                 raw_value.system,
             )
         )
+
+    def _place(self, raw_value: NativeRequest, refused: RejectedRequestError) -> Pointer:
+        """Return where the resource or annotation stands that is at fault, else where the request does."""
+        place = raw_value.place_of(refused.about or _of_memory(raw_value, refused.kind))
+        if place is None and self.metadata_at is not None:
+            annotations = as_dict(self.metadata.get("annotations"))
+            place = (*self.metadata_at, "annotations", refused.about) if refused.about in annotations else None
+        return place or raw_value.pointer
+
+
+def _of_memory(raw_value: NativeRequest, kind: Kind) -> str | None:
+    """Return which of several resources counts memory, where an amount of memory is refused."""
+    counted = [name for name, gpu in raw_value.gpus.items() if gpu.resource.unit == "memory"]
+    return counted[0] if counted and kind in {EXCEEDS, UNIT} else None
 
 
 @lru_cache(maxsize=64)
@@ -141,6 +169,7 @@ def work_out(
     """
     backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
     plan = PodPlan(backend, facts, request_cache, claim_index)
+    plan.metadata, plan.metadata_at = metadata, metadata_at
     own = backend.own(facts)
     claims = facts.claims and backend.name != DRA
     found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
@@ -253,6 +282,10 @@ def _makers(found: Iterable[NativeRequest]) -> set[str]:
     } & _MAKERS
 
 
+def _several(makers: list[str]) -> str:
+    return f"{'two' if len(makers) == 2 else len(makers)} vendors ({listed(makers)})"
+
+
 def _makers_to_be(plan: PodPlan) -> set[str]:
     """Return the maker of the cards that translations will request: the portable names leave that to the policy."""
     return {plan.backend.maker(plan.facts)} if plan.translations else set()
@@ -262,8 +295,8 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
     makers = sorted(_makers(group))
     if len(makers) > 1:
-        why = f"GPUs of two vendors ({' and '.join(makers)}) in one container"
-        advice = "request one of the two; for both, use two pods"
+        why = f"GPUs of {_several(makers)} in one container"
+        advice = "request those of one vendor; for each of the others, use a pod of its own"
     elif {raw_value.system for raw_value in group} <= _MIXABLE:
         why = "a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.description}, or {second.description}"
@@ -299,8 +332,10 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
             plan.refuse(raw_value, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
     makers = sorted(_makers(found) | _makers_to_be(plan))
     if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
-        reason = f"in a pod that requests GPUs of two vendors ({' and '.join(makers)}), and no node offers both"
-        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
+        them = "both" if len(makers) == 2 else "all of them"
+        reason = f"in a pod that requests GPUs of {_several(makers)}, and no node offers {them}"
+        advice = "give those of each vendor a pod of its own"
+        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, advice))
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:

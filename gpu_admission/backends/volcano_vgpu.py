@@ -123,6 +123,7 @@ class VolcanoVgpu(Backend):
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
+                about=PERCENTAGE,
             )
         yield from super().check_container(asked, facts)
 
@@ -149,7 +150,7 @@ class VolcanoVgpu(Backend):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
             reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}, or leave it out", about=MODE)
 
 
 def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:

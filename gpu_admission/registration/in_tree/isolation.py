@@ -230,8 +230,10 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
 
     def shared(resource: Resource) -> bool:
-        own = visible_devices.maker_of(resource, policy) == "nvidia"
-        return own and (sharing or resource.sharing == "shared")
+        if visible_devices.maker_of(resource, policy) != "nvidia":
+            return False
+        whole = gpu308_isolation_switch.is_whole(resource, policy.backend.name, policy)
+        return resource.sharing == "shared" or (sharing and not whole)
 
     def preloads(resource: Resource) -> bool:
         systems = {resource.system} if resource.sharing == "shared" else set()
@@ -272,7 +274,12 @@ def host_namespaces(policy: Policy) -> Iterator[Check]:
     mps = f"c.?env.orValue([]).exists(e, e.name.startsWith({text(MPS_PREFIX)}))"
     uses = f"{mps} && ({given} || !({asked.of(policy)}))"
     if policy.backend.name in known.USES_MPS:
-        uses = f"({given}) || {uses}"
+        makers = {"nvidia", visible_devices.ANY_MAKER}
+
+        def is_client(resource: Resource) -> bool:
+            return resource.sharing != "partition" and visible_devices.maker_of(resource, policy) in makers
+
+        uses = f"({asked.of(policy, is_client)}) || {uses}"
     fields = [f"[object.spec.?{field}.orValue(false) ? {text(field)} : '']" for field in opened]
     names = f"({' + '.join(fields)}).filter(x, x != '')"
     found = f"{names}.size() > 0 && variables.all.exists(c, {uses})"
