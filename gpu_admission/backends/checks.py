@@ -245,9 +245,10 @@ def suspicious(
 ) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
-    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message does the arithmetic. It is an error where even 1024
-    times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
-    the largest card of the policy has is left to GPU105, which knows that for certain.
+    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message
+    does the arithmetic. It is an error where even 1024 times less would be more than any GPU has: then it is no matter
+    of GiB and MiB in the policy. What is more than the largest card of the policy has is left to GPU105, which knows
+    that for certain.
     """
     amount = _amount_of(spelling, name)
     if amount is None or amount.is_zero:

@@ -124,11 +124,10 @@ def is_licensed_source(
 def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
     """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
 
-    What the policy itself wants there (``visibleDevices``) is the administrator's affair, and what has yet to be filled
-    in is anybody's guess.
+    What the policy itself wants there (``visibleDevices``) is the administrator's affair.
     """
     known = device_list(variable.name)
-    if known is None or is_unfilled(workload, variable.value):
+    if known is None:
         return False
     if variable.value is None:
         if _is_schedulers(workload, pod, variable, known, policy):

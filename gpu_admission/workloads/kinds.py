@@ -96,6 +96,20 @@ _MODEL_SERVING = {
 }
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
+# Kinds of others that have no field `resources` around their pod templates either, at no depth: the types of their APIs.
+NO_RESOURCES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *(
+            ("kubeflow.org", kind)
+            for kind in ("PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "MXJob", "JAXJob")
+        ),
+        ("batch.volcano.sh", "Job"),
+        ("jobset.x-k8s.io", "JobSet"),
+        ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+        ("argoproj.io", "Rollout"),
+        ("apps.kruise.io", "CloneSet"),
+    }
+)
 
 _BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
     "": {

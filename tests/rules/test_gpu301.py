@@ -121,7 +121,11 @@ REFERENCES = [
     idle("escaped it is a text", *env(A="void"), {"name": NAME, "value": "$$(A)"}, words=("$(A)",)),
     idle("a dollar alone", {"name": NAME, "value": "$1"}, words=('"$1"',)),
     *(
-        Row(f"{value} has yet to be filled in", pod(container(env=env((name, value)))))
+        Row(
+            f"{value} has yet to be filled in",
+            pod(container(env=env((name, value)))),
+            (Found("/spec/containers/0/env/0/value", "warning", (name, value, "yet to be filled in")),),
+        )
         for name, value in (
             (NAME, "$A"),
             (NAME, "${GPUS}"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import foreign, known, registry
+from gpu_admission.backends import known, registry
+from gpu_admission.backends.foreign import is_translated
 from gpu_admission.registration import globs, gpu_names
 from gpu_admission.registration.cel_literals import any_of, pattern, text, texts
 from gpu_admission.rules import tolerations, visible_devices
@@ -52,7 +53,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
 
 def foreign(policy: Policy) -> Iterator[Check]:
     """GPU101: a request by names that the policy's backend does not serve, which nothing here translates."""
-    names = gpu_names.which(policy, "k", lambda resource: foreign.is_translated(resource, policy))
+    names = gpu_names.which(policy, "k", lambda resource: is_translated(resource, policy))
     if names == "false":
         return
     positive = asked.is_positive("c.resources.requests[k]")

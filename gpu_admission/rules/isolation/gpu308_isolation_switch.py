@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.resources import Resource
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.device_classes import ClassFacts
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
@@ -38,8 +38,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 continue
             names = [name for name in ISOLATION_SWITCHES if name != PRELOAD or _preloads(systems)]
             for variable in env_vars.variables(container, names, ISOLATION_PREFIXES):
-                harmless = _is_harmless(variable) or visible_devices.is_unfilled(workload, variable.value)
-                if not (harmless or visible_devices.is_licensed(workload, pod, variable, policy)):
+                if not (_is_harmless(variable) or visible_devices.is_licensed(workload, pod, variable, policy)):
                     yield _problem(variable)
             wanted = (*names, *ISOLATION_PREFIXES)
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
