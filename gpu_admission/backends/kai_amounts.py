@@ -34,9 +34,10 @@ def in_bytes(name: str, value: object) -> int:
 
 
 def in_mib(value: object) -> int:
-    """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
-    if isinstance(value, int) and LEAST_MEMORY <= value * MIB <= MOST_MEMORY:
-        return value
+    """Return the number of MiB that somebody meant, who wrote ``8Gi`` perhaps, or 8192 without its quotes."""
+    plain = value if isinstance(value, int) else number(value)
+    if plain is not None and LEAST_MEMORY <= plain * MIB <= MOST_MEMORY:
+        return plain
     meant = parsed(value) or 0
     return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
 

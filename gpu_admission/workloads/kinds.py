@@ -96,7 +96,7 @@ _MODEL_SERVING = {
 }
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
-# Kinds of others that have no field `resources` around their pod templates either, at no depth: the types of their APIs.
+# Kinds of others that have no field `resources` around their pod templates either, by the types of their APIs.
 NO_RESOURCES: frozenset[tuple[str, str]] = frozenset(
     {
         *(

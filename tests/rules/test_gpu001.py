@@ -110,7 +110,11 @@ CASES = [
             "kind": "TrainJob",
             "spec": {"trainer": {"resourcesPerNode": {"requests": {GPU: 2}}}},
         },
-        (Expected("/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu", "error", '"trainer" sets'),),
+        (
+            Expected(
+                "/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu", "error", '"trainer" of the TrainJob sets'
+            ),
+        ),
         {
             "apiVersion": "trainer.kubeflow.org/v1alpha1",
             "kind": "TrainJob",
