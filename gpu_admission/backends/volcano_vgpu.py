@@ -73,6 +73,7 @@ class VolcanoVgpu(Backend):
     )
     preloads = True
     judged_annotations = frozenset({MODE})
+    card_choices = (MODE, "volcano.sh/vgpu-use-gpuuuid", "volcano.sh/vgpu-nouse-gpuuuid")
 
     def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores."""
