@@ -134,10 +134,11 @@ class PodPlan:
 
     def _place(self, raw_value: NativeRequest, refused: RejectedRequestError) -> Pointer:
         """Return where the resource or annotation stands that is at fault, else where the request does."""
-        place = raw_value.place_of(refused.about or _of_memory(raw_value, refused.kind))
-        if place is None and self.metadata_at is not None:
-            annotations = as_dict(self.metadata.get("annotations"))
-            place = (*self.metadata_at, "annotations", refused.about) if refused.about in annotations else None
+        about = refused.about or _of_memory(raw_value, refused.kind)
+        place = raw_value.place_of(about)
+        if place is None and about is not None and self.metadata_at is not None:
+            place = (*self.metadata_at, "annotations", about)
+            return place if about in as_dict(self.metadata.get("annotations")) else raw_value.pointer
         return place or raw_value.pointer
 
 

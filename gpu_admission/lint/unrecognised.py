@@ -44,7 +44,7 @@ def explain(document: Document) -> str | None:
 
 def _misspelt(value: dict[str, Any], missing: list[str]) -> str:
     """Return how fields are written that differ in case only."""
-    keys = {key.lower(): key for key in value if isinstance(key, str) and key not in _TYPE}
+    keys = {key.lower(): key for key in value if key not in _TYPE}
     found = [(field, keys[field.lower()]) for field in missing if field.lower() in keys]
     if not found:
         return ""
