@@ -156,9 +156,9 @@ class Acme(Backend):
         ),
     )
 
-    def read(self, spelling, facts):
+    def read(self, native_request, facts):
         """Read memory."""
-        return GpuShare((spelling.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
+        return GpuShare((native_request.amount(_MEMORY) or 0) * facts.factor * MIB, consumed=frozenset({_MEMORY}))
 
     def write(self, request, facts):
         """Write memory."""
@@ -169,7 +169,7 @@ class Acme(Backend):
 
 
 BACKEND = Acme()
-BACKEND.page = BackendDocs(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
+BACKEND.docs = BackendDocs(summary="An exercise.", refuses=(), install="Nothing.", traps=(), sources=("example/acme: README.md",))
 '''
 POLICY = """\
 # Acme: an exercise.

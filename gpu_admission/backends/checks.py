@@ -6,7 +6,7 @@ from gpu_admission.core.quantity import GIB, MIB
 from gpu_admission.workloads.resources import MOST_DEVICES
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, GpuShare, ceil_div, format_memory
-from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequestError
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.finding import Severity
-    from gpu_admission.core.quantity import Quantity
 
     from .base import Backend, ClusterFacts, ContainerRequest
     from .native_request import NativeRequest
@@ -125,10 +124,10 @@ def unit_name(unit: int) -> str:
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_memory(unit)}")
 
 
-def only_count(spelling: NativeRequest, *names: str) -> int:
+def only_count(native_request: NativeRequest, *names: str) -> int:
     """Return how many devices are requested under one of these names (1 where none is named)."""
     for name in names:
-        amount = spelling.amount(name)
+        amount = native_request.amount(name)
         if amount is not None:
             return amount
     return 1
@@ -199,142 +198,3 @@ def one_container(
                 "move the second GPU container to a pod of its own",
             ),
         )
-
-
-def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero:
-        yield RejectedRequestError(
-            UNTRANSLATABLE,
-            "which requests no memory at all",
-            f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
-            about=name,
-        )
-
-
-def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
-
-    Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
-    """
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero:
-        yield RejectedRequestError(
-            UNIT,
-            f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
-            f"leave {name} out to take whole cards, or write the memory in MiB",
-            about=name,
-        )
-
-
-def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where memory or compute is requested on zero cards."""
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero and spelling.wants_gpu:
-        yield RejectedRequestError(
-            UNTRANSLATABLE,
-            "which requests no GPU at all",
-            f"write {name}: 1; or leave all of it out where no GPU is needed",
-            about=name,
-        )
-
-
-def suspicious(
-    spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts, *, slices: tuple[int, ...] = ()
-) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
-
-    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message
-    does the arithmetic. It is an error where even 1024 times less would be more than any GPU has: then it is no matter
-    of GiB and MiB in the policy. What is more than the largest card of the policy has is left to GPU105, which knows
-    that for certain.
-    """
-    amount = _amount_of(spelling, name)
-    if amount is None or amount.is_zero:
-        return
-    value = amount.ceil()
-    if facts.largest is not None and value * unit > facts.largest:
-        return
-    guess = _meant(value, unit, facts)
-    if guess is not None:
-        guess = next((each for each in slices if each >= guess), guess)
-        yield RejectedRequestError.amount(
-            UNIT,
-            f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
-            f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
-            severity="error" if value * unit > 256 * MOST_MEMORY else None,
-            about=name,
-        )
-
-
-def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
-    amount = _amount_of(spelling, name)
-    if amount is not None:
-        yield from too_few_bytes(name, amount.ceil())
-
-
-def too_few_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
-    """Yield an error for fewer bytes than any process needs on a GPU."""
-    if 0 < count < LEAST_MEMORY:
-        meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
-        yield _other_bytes(name, format_memory(count), meant)
-
-
-def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
-    """Yield an error for more bytes than any GPU has."""
-    if count > MOST_MEMORY:
-        guesses = [ceil_div(count, 1024**slip) for slip in range(1, 4)]
-        guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= MOST_MEMORY), 8 * GIB)
-        yield _other_bytes(
-            name, f"{format_memory(count)}, more than any GPU has", format_memory(guess).removeprefix("about ")
-        )
-
-
-def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestError:
-    return RejectedRequestError.amount(
-        UNIT,
-        f"{amount_text}: {name} counts bytes; did you mean {meant}?",
-        f"write {name}: {meant}, or whatever the process needs, with its suffix",
-        severity="error",
-        about=name,
-    )
-
-
-def _amount_of(spelling: NativeRequest, name: str) -> Quantity | None:
-    """Return the amount that stands under a name, or None where there is none that can be judged."""
-    gpu = spelling.gpus.get(name)
-    amount = None if gpu is None else gpu.quantity()
-    return None if amount is None or amount.is_negative else amount
-
-
-def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
-    """Yield a refusal for each percentage that is not from 1 to ``most``."""
-    for name in names:
-        amount = _amount_of(spelling, name)
-        if amount is None:
-            continue
-        value = amount.ceil()
-        if not 1 <= value <= most:
-            yield RejectedRequestError(
-                PERCENT,
-                f"and {name} is {value} percent: a percentage must be from 1 to {most}",
-                f"write {name} as a number from 1 to {most}",
-                about=name,
-            )
-
-
-def _meant(value: int, unit: int, facts: ClusterFacts) -> int | None:
-    """Return the amount that was probably meant, or None where the one given is plausible."""
-    most = facts.largest or MOST_MEMORY
-    if value * unit > 4 * most:
-        for divisor in (1024, unit, unit * 1024):
-            guess = ceil_div(value, divisor)
-            if LEAST_MEMORY <= guess * unit <= most:
-                return guess
-        return None if value * unit <= MOST_MEMORY else 8 * GIB // unit
-    if value * unit < LEAST_MEMORY:
-        guess = value * 1024
-        return guess if LEAST_MEMORY <= guess * unit <= most else None
-    return None

@@ -45,7 +45,7 @@ class Component:
         return tuple(_ACCOUNT + account for account in self.accounts)
 
 
-# By maker of the cards, as ``workloads/resources.py`` names them.
+# By vendor of the cards, as ``workloads/resources.py`` names them.
 OF_VENDOR: dict[str, tuple[Component, ...]] = {
     "nvidia": (
         Component(

@@ -42,21 +42,21 @@ class Dra(Backend):
     sample: Mapping[str, Any] = {"template": "gpu"}
     translates = frozenset({DRA})
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
-    leaves = _PLUGIN
+    ignores = _PLUGIN
 
-    def maker(self, facts: ClusterFacts) -> str:
+    def vendor(self, facts: ClusterFacts) -> str:
         """Return whose cards the policy's device class has."""
         return dra_drivers.chosen(facts.parameters).vendor
 
     def adopts(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
-        return frozenset({self.maker(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
+        return frozenset({self.vendor(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read claims whose templates are seen, for another backend."""
         from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
 
-        return dra_reader.read(spelling, facts)
+        return dra_reader.read(native_request, facts)
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
         """Return a foreign request as claims can express it: shares and profiles as such, parts of cards in bytes."""
@@ -75,7 +75,7 @@ class Dra(Backend):
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what the policy's template, or its device class, is not known to give."""
         settings = DraSettings(facts.parameters)
-        system = asked.spelling.system
+        system = asked.native_request.system
         if system in _PLUGIN and settings.driver.vendor != "nvidia":
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
@@ -89,7 +89,7 @@ class Dra(Backend):
                 f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
                 "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
             )
-        elif any(name.endswith(".shared") and "/mig-" in name for name in asked.spelling.gpus):
+        elif any(name.endswith(".shared") and "/mig-" in name for name in asked.native_request.gpus):
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 "a share of a MIG device, and claims allocate MIG devices whole",
@@ -137,7 +137,7 @@ class Dra(Backend):
         settings = DraSettings(facts.parameters)
         if settings.shared:
             yield from dra_shared.check_pod(pod, asked, facts, settings)
-        written = [(one, one.emission.claims) for one in asked if one.emission is not None]
+        written = [(one, one.backend_patch.claims) for one in asked if one.backend_patch is not None]
         names = [name for _, claims in written for name in claims]
         if not names:
             return
@@ -210,4 +210,4 @@ def _object(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[s
 
 
 BACKEND = Dra()
-BACKEND.page = PAGE
+BACKEND.docs = PAGE

@@ -52,16 +52,18 @@ class _Selected:
         self.profile = ""
 
 
-def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+def read(native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
     """Return what a container requests by claims, or in the names of device classes.
 
     Raises RejectedRequestError where nothing else can say it.
     """
-    if not spelling.claims:
-        return _of_classes(spelling)
-    if len(spelling.claims) > MOST_CLAIMS:
-        raise _refused(f"{len(spelling.claims)} claims, and no node has as many GPUs", f"use {MOST_CLAIMS} at most")
-    shares = [share for reference in spelling.claims for share in _of_reference(reference, spelling, facts)]
+    if not native_request.claims:
+        return _of_classes(native_request)
+    if len(native_request.claims) > MOST_CLAIMS:
+        raise _refused(
+            f"{len(native_request.claims)} claims, and no node has as many GPUs", f"use {MOST_CLAIMS} at most"
+        )
+    shares = [share for reference in native_request.claims for share in _of_reference(reference, native_request, facts)]
     first = shares[0]
     if any(share != first for share in shares):
         raise _refused("several requests that differ", "give each container devices of one kind")
@@ -69,14 +71,16 @@ def read(spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
     return first
 
 
-def _of_classes(spelling: NativeRequest) -> GpuShare:
+def _of_classes(native_request: NativeRequest) -> GpuShare:
     """Return a number of whole devices, each of some class: Kubernetes makes a claim for them."""
-    if any(gpu.resource.sharing == "partition" for gpu in spelling.gpus.values()):
+    if any(gpu.resource.sharing == "partition" for gpu in native_request.gpus.values()):
         raise _refused(
             "a MIG device of any profile, and other backends have to know how large it is",
             "request a profile by its name (nvidia.com/mig-1g.10gb: 1)",
         )
-    return GpuShare(None, sum(spelling.amount(name) or 0 for name in spelling.gpus), consumed=spelling.gpus)
+    return GpuShare(
+        None, sum(native_request.amount(name) or 0 for name in native_request.gpus), consumed=native_request.gpus
+    )
 
 
 def _used(reference: ClaimReference) -> Iterator[DeviceRequest]:
@@ -96,7 +100,7 @@ def _refused(reason: str, advice: str) -> RejectedRequestError:
     return RejectedRequestError.amount(UNTRANSLATABLE, reason, advice)
 
 
-def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
+def _of_reference(reference: ClaimReference, native_request: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
     claim = _claim(reference)
     if claim.source != TEMPLATE:
         raise _refused(
@@ -121,9 +125,9 @@ def _of_reference(reference: ClaimReference, spelling: NativeRequest, facts: Clu
     devices = as_dict(claim.spec.raw.get("devices"))
     _require_no_ties(devices, used)
     sharing = _sharing(devices, used)
-    if spelling.sharer is not None and sharing is None:
+    if native_request.sharer is not None and sharing is None:
         raise _refused(
-            f"a claim that {spelling.sharer.label} uses too, and no other backend gives two containers one share",
+            f"a claim that {native_request.sharer.label} uses too, and no other backend gives two containers one share",
             "give each container a claim of its own",
         )
     return [_share(request, claim.classes, facts, sharing) for request in used]
@@ -174,10 +178,10 @@ def _require_plain(request: DeviceRequest) -> None:
         )
     if request.count is None or request.count < 1:
         raise _refused(f"the request {name} for no whole number of devices", "write a count of 1 or more")
-    left = sorted(str(key) for key in request.raw if key not in _KNOWN_KEYS and key != "name")
-    if left:
+    unread = sorted(str(key) for key in request.raw if key not in _KNOWN_KEYS and key != "name")
+    if unread:
         raise _refused(
-            f"the request {name} with {escape(', '.join(left)[:80])}, which no other backend can express",
+            f"the request {name} with {escape(', '.join(unread)[:80])}, which no other backend can express",
             "leave that out of the template, if the pod can do without it",
         )
 

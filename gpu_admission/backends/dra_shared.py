@@ -55,12 +55,12 @@ def check_pod(
     users: dict[str, int] = {}
     pods = pods_of(pod)
     for one in asked:
-        for template in one.emission.claims.values() if one.emission is not None else ():
+        for template in one.backend_patch.claims.values() if one.backend_patch is not None else ():
             users[template] = users.get(template, 0) + (pods or 0)
     for one in asked:
-        if one.emission is None or not one.emission.claims:
+        if one.backend_patch is None or not one.backend_patch.claims:
             continue
-        (template,) = one.emission.claims.values()
+        (template,) = one.backend_patch.claims.values()
         refused = _refused(one.request, pods, users[template], facts, settings)
         if refused is not None:
             yield one, refused

@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
+from .amount_checks import no_memory, percents, suspicious
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    in_init_containers,
-    in_units,
-    no_cores,
-    no_memory,
-    one_container,
-    percents,
-    several_gpus,
-    suspicious,
-    unit_name,
-)
+from .checks import in_init_containers, in_units, no_cores, one_container, several_gpus, unit_name
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import Parameter
@@ -41,7 +32,7 @@ class Gpushare(Backend):
     name = "gpushare"
     title = "gpushare"
     reads = frozenset({"gpushare"})
-    leaves = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
+    ignores = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
     excludes = frozenset({NVIDIA})
     shares_cards = True
     gpu_is_card = True
@@ -61,10 +52,10 @@ class Gpushare(Backend):
         ),
     )
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read memory in the unit of the device plugin, always of one card."""
-        memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
-        if memory is None or spelling.without(_MEMORY, _CORES):
+        memory, cores = native_request.amount(_MEMORY), native_request.amount(_CORES)
+        if memory is None or native_request.without(_MEMORY, _CORES):
             raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
@@ -95,11 +86,11 @@ class Gpushare(Backend):
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, no memory at all, and impossible percentages."""
-        yield from no_memory(spelling, _MEMORY, "8" if unit(facts) == GIB else "8192")
-        yield from suspicious(spelling, _MEMORY, unit(facts), facts)
-        yield from percents(spelling, _CORES)
+        yield from no_memory(native_request, _MEMORY, "8" if unit(facts) == GIB else "8192")
+        yield from suspicious(native_request, _MEMORY, unit(facts), facts)
+        yield from percents(native_request, _CORES)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
@@ -147,7 +138,7 @@ def _name(facts: ClusterFacts) -> str:
 
 
 BACKEND = Gpushare()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Memory of one card, counted in GiB (in MiB where the device plugin runs with `--memory-unit=MiB`; set `unit` in the
 policy to the same). Amounts are rounded up to whole units. An extender of the default scheduler chooses the card, so

@@ -44,9 +44,9 @@ _COMBINATIONS = frozenset(
 )
 
 
-def percentages(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
+def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]:
     """Yield percentages of one container that are no share of a card and no whole cards."""
-    amounts = _readable(spelling)
+    amounts = _readable(native_request)
     cards = amounts.get(SHARED)
     most = 100 * max(cards or 1, 1)
     whole_cards = amounts.get(RATIO, amounts.get(BOTH, 0))
@@ -69,7 +69,7 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
     """Yield what koord-scheduler makes of a pod's containers together that they cannot have meant."""
     total = _of_pod(asked)
     names = frozenset(name for name, value in total.items() if value)
-    if not names or any(one.native and _is_reported(one.spelling) for one in asked):
+    if not names or any(one.native and _is_reported(one.native_request) for one in asked):
         return
     first = asked[0]
     beside = " together with the other containers of the pod" if len(asked) > 1 else ""
@@ -87,13 +87,13 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
     yield from _uneven(asked)
 
 
-def _is_reported(spelling: NativeRequest) -> bool:
+def _is_reported(native_request: NativeRequest) -> bool:
     """Tell whether a container by itself is refused already: for a percentage, or for nothing at all of something."""
-    return 0 in _readable(spelling).values() or any(percentages(spelling))
+    return 0 in _readable(native_request).values() or any(percentages(native_request))
 
 
 def _combination(first: ContainerRequest, names: frozenset[str], beside: str) -> RejectedRequestError:
-    own = frozenset(_readable(first.spelling))
+    own = frozenset(_readable(first.native_request))
     if MEMORY in names and RATIO in names:
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
@@ -154,9 +154,9 @@ def _of_pod(asked: list[ContainerRequest]) -> Counter[str]:
 
 def _rewritten(one: ContainerRequest) -> Counter[str]:
     """Return a container's amounts as koord-manager leaves them: ``gpu`` as its two halves, and the number of cards."""
-    if one.emission is not None:
+    if one.backend_patch is not None:
         return Counter(_translated(one))
-    amounts = _readable(one.spelling)
+    amounts = _readable(one.native_request)
     if one.container.role != "app":
         return Counter(amounts)
     both = amounts.pop(BOTH, 0)
@@ -169,17 +169,17 @@ def _rewritten(one: ContainerRequest) -> Counter[str]:
 
 
 def _translated(one: ContainerRequest) -> Mapping[str, int]:
-    request, written = one.request, (one.emission.resources if one.emission is not None else {})
+    request, written = one.request, (one.backend_patch.resources if one.backend_patch is not None else {})
     amounts = {SHARED: request.count, MEMORY: (request.memory or 0) * request.count, _WHOLE: request.count}
     amounts[CORES] = (request.percent or 0) * request.count
     return {name: amounts[name] for name in written if name in amounts}
 
 
-def _readable(spelling: NativeRequest) -> dict[str, int]:
+def _readable(native_request: NativeRequest) -> dict[str, int]:
     """Return the amounts that are whole numbers of at least zero; other rules speak of the rest."""
     found = {}
     for name in (*_NAMES, _WHOLE):
-        gpu = spelling.gpus.get(name)
+        gpu = native_request.gpus.get(name)
         amount = None if gpu is None else gpu.quantity()
         if amount is not None and amount.is_integer and not amount.is_negative:
             found[name] = amount.ceil()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from gpu_admission.workloads.resources import MIG_NAME
 
 from . import mig_shares
-from .base import Backend, BackendDocs, too_much
+from .amount_checks import too_much
+from .base import Backend, BackendDocs
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
@@ -48,15 +49,17 @@ class Mig(Backend):
         """Return the other names of NVIDIA's device plugin: other nodes have them."""
         return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a profile's usable memory and slices: of the cards of the policy, else the least of all cards."""
-        if spelling.system == NVIDIA:
-            return GpuShare(None, only_count(spelling, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",))
-        names = [name for name in spelling.gpus if spelling.amount(name)]
-        count = sum(spelling.amount(name) or 0 for name in names)
+        if native_request.system == NVIDIA:
+            return GpuShare(
+                None, only_count(native_request, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",)
+            )
+        names = [name for name in native_request.gpus if native_request.amount(name)]
+        count = sum(native_request.amount(name) or 0 for name in names)
         if len(names) != 1:
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        return mig_shares.share_of(profile_name(names[0]), count, facts, consumed=spelling.gpus)
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
+        return mig_shares.share_of(profile_name(names[0]), count, facts, consumed=native_request.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""
@@ -74,8 +77,12 @@ class Mig(Backend):
             return
         if asked.request.count > 1 and not facts.parameters.get("allowSeveral"):
             yield _several(asked.request.count)
-        for name in asked.spelling.gpus:
-            if asked.spelling.system == "mig" and _mixed_cards(facts) and offered(name, _mixed_cards(facts)) is None:
+        for name in asked.native_request.gpus:
+            if (
+                asked.native_request.system == "mig"
+                and _mixed_cards(facts)
+                and offered(name, _mixed_cards(facts)) is None
+            ):
                 yield _not_offered(name, facts)
 
     def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
@@ -204,7 +211,7 @@ def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
 
 
 BACKEND = Mig()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
 the smallest profile whose *usable* memory (not the number in its name) and slices are enough; under `single` every GPU

@@ -6,7 +6,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.finding import Evidence, Severity
+    from gpu_admission.core.pointer import Pointer
 
     Kind = Literal[
         "untranslatable-request",
@@ -61,3 +62,28 @@ class RejectedRequestError(Exception):
     def message(self, subject: str) -> str:
         """Return the sentence about a request: ``subject`` is "container x requests y"."""
         return f"{subject}, that is {self.reason}" if self.is_amount else f"{subject}, {self.reason}"
+
+
+class Rejection:
+    """A rejected request at its place, with the message about it.
+
+    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
+    """
+
+    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
+
+    def __init__(
+        self,
+        pointer: Pointer,
+        message: str,
+        refused: RejectedRequestError,
+        evidence: Evidence,
+        system: str | None = None,
+    ) -> None:
+        self.pointer = pointer
+        self.evidence = evidence
+        self.kind: Kind = refused.kind
+        self.message = message
+        self.advice = refused.advice
+        self.severity: Severity | None = refused.severity
+        self.system = system

@@ -57,13 +57,19 @@ class Replicated(Backend):
         """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
         return frozenset({NVIDIA, NVIDIA_SHARED, _MIG}) - self.own(facts)
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a number of shares: their size is known where the policy tells cards and replicas."""
-        if spelling.system == _MIG:
-            count = max((spelling.amount(name) or 0 for name in spelling.gpus if name.endswith(".shared")), default=1)
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
+        if native_request.system == _MIG:
+            count = max(
+                (native_request.amount(name) or 0 for name in native_request.gpus if name.endswith(".shared")),
+                default=1,
+            )
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
         request = GpuShare(
-            self._share(facts), only_count(spelling, *spelling.gpus), share=True, consumed=[*spelling.gpus][:1]
+            self._share(facts),
+            only_count(native_request, *native_request.gpus),
+            share=True,
+            consumed=[*native_request.gpus][:1],
         )
         if request.memory is not None:
             request.share = False

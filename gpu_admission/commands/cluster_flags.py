@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.cluster.connection import Connection
 
+COMPLETE = "_gpu_admission_names"
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
 _LONGEST = 86_400.0  # seconds; more is no timeout, and sockets refuse it
@@ -19,11 +20,12 @@ _LONGEST = 86_400.0  # seconds; more is no timeout, and sockets refuse it
 def add_cluster_flags(parser: argparse.ArgumentParser, *, namespaces: bool = True) -> None:
     """Add the flags that choose a cluster, and with ``namespaces`` those that choose a namespace."""
     group = parser.add_argument_group("cluster", "the same flags as kubectl's")
-    group.add_argument("--context", metavar="NAME", help="the context of the kubeconfig [the current one]")
+    context = group.add_argument("--context", metavar="NAME", help="the context of the kubeconfig [the current one]")
+    completes(context)
     group.add_argument("--kubeconfig", metavar="FILE", help="the kubeconfig file [KUBECONFIG, ~/.kube/config]")
     if namespaces:
         which = group.add_mutually_exclusive_group()
-        which.add_argument("-n", "--namespace", metavar="NAME", help="only this namespace [the context's]")
+        completes(which.add_argument("-n", "--namespace", metavar="NAME", help="only this namespace [the context's]"))
         which.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
     group.add_argument(
         "--request-timeout",
@@ -33,6 +35,11 @@ def add_cluster_flags(parser: argparse.ArgumentParser, *, namespaces: bool = Tru
     )
     group.add_argument("--as", dest="as_user", metavar="USER", help="act as this user")
     group.add_argument("--as-group", action="append", default=[], metavar="GROUP", help="and as this group; repeatable")
+
+
+def completes(action: argparse.Action) -> None:
+    """Have shells complete an argument with names of a cluster: `completion.PREAMBLES` has the functions."""
+    action.complete = {"bash": COMPLETE, "zsh": COMPLETE, "fish": f"({COMPLETE})"}  # type: ignore[attr-defined] # shtab's
 
 
 def duration(text: str) -> float | None:

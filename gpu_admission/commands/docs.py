@@ -11,7 +11,7 @@ from gpu_admission import rules
 from gpu_admission.docpages import backends, known_backends, rule_catalogue
 from gpu_admission.policyfile import schema
 
-from . import chart, deployed, exempted, versions
+from . import chart, deployed, exempted, objects, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     **exempted.FILES,
     **deployed.FILES,
     **chart.FILES,
+    **objects.FILES,
     **versions.FILES,
 }
 

@@ -44,6 +44,7 @@ EXTRAS = {
     "prometheus_client": "webhook",
     "uvloop": "webhook",
     "kubernetes": "cluster",
+    "rich": "cluster",
     "shtab": "completion",
 }
 # Commands that need one extra, whichever of its libraries is missed first.
@@ -76,6 +77,17 @@ def complete_parser() -> argparse.ArgumentParser:
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in EXTRAS:
                 raise
+    return _parser(modules)
+
+
+def command_parser(name: str | None) -> argparse.ArgumentParser:
+    """Return the parser with the flags of one command, where its libraries are installed."""
+    try:
+        modules = {name: importlib.import_module(COMMANDS[name][0])} if name else {}
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRAS:
+            raise
+        modules = {}
     return _parser(modules)
 
 

@@ -189,8 +189,8 @@ class Run:
         if "min_severity" not in options.given:  # who names a rule wants to see it, however grave
             settings.asked = rule_selection.named(options.select, rules.ALL)
         settings.by_path = [
-            (Patterns([glob]), rule_selection.ids(words, rules.ALL, "per-file-ignores"))
-            for glob, words in options.per_file_ignores.items()
+            (Patterns([glob]), rule_selection.ids(names, rules.ALL, "per-file-ignores"))
+            for glob, names in options.per_file_ignores.items()
         ]
 
     def _take(self, outcome: FileResult) -> None:

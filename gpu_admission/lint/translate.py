@@ -141,9 +141,9 @@ class _Found:
     def note(self, workload: Workload, pod: Pod, translations: Sequence[ContainerRequest]) -> None:
         """Note what the claims of a pod are made from: the requests of all who share one are added up."""
         for asked in translations:
-            emission = asked.emission
-            for template in emission.claims.values() if emission is not None else ():
-                if emission is None or not emission.shared:
+            backend_patch = asked.backend_patch
+            for template in backend_patch.claims.values() if backend_patch is not None else ():
+                if backend_patch is None or not backend_patch.shared:
                     self.templates[template] = asked.request
                     continue
                 key = (workload.ref.namespace or "", dra_shared.claim_name(workload, template))

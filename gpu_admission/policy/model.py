@@ -112,6 +112,11 @@ class Policy:
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}
 
+    def under(self, mode: Mode) -> Policy:
+        """Return the same policy with its mode no higher than this one."""
+        lower = list(_CEILING).index(mode) > list(_CEILING).index(self.mode)
+        return Policy(self.name, {**self.spec, "mode": mode}, selected=self.selected) if lower else self
+
     def selecting(self, rules: frozenset[str]) -> Policy:
         """Return the same policy with only these rules in force; one that is off gets its own severity's action."""
         return Policy(self.name, self.spec, selected=rules)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import audit_access, webhook_configurations
+from . import any_policy, audit_access, policy_access, webhook_configurations
 from .webhook_configurations import RegistrationOptions
 
 TYPE_CHECKING = False
@@ -48,6 +48,16 @@ def rights() -> dict[str, list[dict[str, Any]]]:
         way: webhook_configurations.access(options, SECRET, keeps=keeps)
         for way, keeps in (("keeps", True), ("reads", False))
     }
+
+
+def policy_rights() -> list[dict[str, Any]]:
+    """Return the RBAC and the Lease of policies that are objects, under the release's names."""
+    return policy_access.access(RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE))
+
+
+def any_webhooks(*, every_pod: bool) -> dict[str, list[dict[str, Any]]]:
+    """Return the webhooks for policies that are objects, as `webhooks` does."""
+    return webhooks(any_policy.widest(every_pod=every_pod))
 
 
 def digest(texts: Iterable[str]) -> str:

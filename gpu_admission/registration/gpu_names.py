@@ -6,6 +6,8 @@ that of the name, whether the name resembles a GPU's or not.
 
 from __future__ import annotations
 
+import re
+
 from gpu_admission.workloads import resource_typos, resources
 
 from . import typo_patterns
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
+# In ``resources.extra``: any extended resource. No policy file may say so; it is for policies that are not known yet.
+ANY_EXTENDED = "*/*"
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
 # but only we can tell the author what was meant.
@@ -45,23 +49,30 @@ def shape_domains() -> list[str]:
     return sorted(set(map(_domain, resources.patterns())))
 
 
-def known(policy: Policy, name: str) -> str:
+def known(policy: Policy, name: str, *, requested: bool = True) -> str:
     """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
 
-    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
+    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others. Where
+    any extended resource may be a GPU's, any name that has the form of one is, if it is ``requested``: labels have it
+    as well.
     """
-    return any_of([which(policy, name), f"{name}.matches({pattern(like_mig())})"])
+    extended = f"({name}.contains('/') && !{name}.contains('kubernetes.io/'))"
+    return any_of([
+        *[extended] * (requested and ANY_EXTENDED in policy.extra),
+        which(policy, name),
+        f"{name}.matches({pattern(like_mig())})",
+    ])  # fmt: skip
 
 
 def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = None) -> str:
     """Return the condition that ``name`` is a GPU resource of which something holds, as ``Policy.classify`` tells it.
 
     The condition is ``false`` where it holds of none. Of names that are known by their shape the first one that
-    matches counts: a shape before it, of which the same does not hold, is left out.
+    matches counts: a shape before it, of which the same does not hold, is left out. A name that is known itself counts
+    as that, whatever shape it has.
     """
     judged = [(each, policy.classify(each)) for each in names(policy)]
     known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
-    own = [each for each in policy.extra if each not in known]
     wanted: list[str] = []
     before: list[str] = []
     for shape, found in resources.shapes():
@@ -72,18 +83,20 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     tests = [f"{name} in {texts(known)}"] * bool(known)
     if wanted:
         others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]
-        tests.append(_of_shape(name, wanted, others, own))
+        alike = re.compile(_any_shape(wanted))
+        exact = [each for each, _ in judged if each not in known and (each in policy.extra or alike.match(each))]
+        tests.append(_of_shape(name, wanted, others, exact))
     return any_of(tests) or "false"
 
 
-def _of_shape(name: str, wanted: list[str], others: list[str], own: list[str]) -> str:
+def _of_shape(name: str, wanted: list[str], others: list[str], exact: list[str]) -> str:
     domain = f"{name}.substring(0, {name}.indexOf('/'))"
     tests = [
         f"{name}.contains('/')",
         f"{domain} in {texts(sorted(set(map(_domain, wanted))))}",
         f"{name}.matches({pattern(_any_shape(wanted))})",
         *[f"!{name}.matches({pattern(_any_shape(others))})"] * bool(others),
-        *[f"!({name} in {texts(own)})"] * bool(own),
+        *[f"!({name} in {texts(exact)})"] * bool(exact),
     ]
     return f"({' && '.join(tests)})"
 
@@ -124,7 +137,7 @@ def _respelt(policy: Policy, name: str) -> list[str]:
     return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.respellings(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.squashed_names(policy.extra)))})",
         f"{name} == {text(resource_typos.REMOVED)}",
     ]
 
@@ -175,10 +188,10 @@ def _any_prefix(name: str) -> str:
     return any_of([f"{name}.startsWith({text(prefix)})" for prefix in resource_typos.QUOTA_PREFIXES])
 
 
-def _exactly(words: Iterable[str]) -> str:
-    words = sorted(words)
+def _exactly(names: Iterable[str]) -> str:
+    names = sorted(names)
     return (
-        alternatives(map(quoted, [*words])) if len(words) == 1 else f"({'|'.join(''.join(quoted(w)) for w in words)})"
+        alternatives(map(quoted, [*names])) if len(names) == 1 else f"({'|'.join(''.join(quoted(w)) for w in names)})"
     )
 
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.backends.base import ContainerRequest
-    from gpu_admission.backends.plan import PodPlan, Rejection
-    from gpu_admission.backends.rejection import Kind
+    from gpu_admission.backends.plan import PodPlan
+    from gpu_admission.backends.rejection import Kind, Rejection
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
@@ -141,10 +141,10 @@ def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
         return ""
     if _KUEUE not in own and _KUEUE not in as_dict(as_dict(pod.spec.get("metadata")).get("labels")):
         return ""
-    if not asked.spelling.gpus:
+    if not asked.native_request.gpus:
         return "; Kueue counts what is written here, no GPU at all: translate the file"
-    old = ", ".join(asked.spelling.gpus)
-    if asked.emission is not None and not asked.emission.resources:
+    old = ", ".join(asked.native_request.gpus)
+    if asked.backend_patch is not None and not asked.backend_patch.resources:
         return (
             f"; Kueue counts what is written here, {old}, and nothing of what it becomes: where it is to count "
             "this, leave the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a "

@@ -83,7 +83,7 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
 def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_ended: bool) -> tuple[str | None, str]:
     origin = as_dict(entry.get("valueFrom"))
     if origin:
-        return None, next((words for key, words in _SOURCES.items() if key in origin), "another place")
+        return None, next((source for key, source in _SOURCES.items() if key in origin), "another place")
     raw = entry.get("value")
     if raw is None:
         return "", ""

@@ -82,7 +82,7 @@ TRUSTED_ANNOTATIONS = MarkerOwners(
         "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
         "gas-container-tiles": "Intel GPU-aware scheduling",
         "gas-ts": "Intel GPU-aware scheduling",
-        # The plugins of these makers read what HAMi, Koordinator or their own schedulers write:
+        # The plugins of these vendors read what HAMi, Koordinator or their own schedulers write:
         "metax-tech.com/gpu-devices-allocated": "MetaX",  # Project-HAMi/HAMi: pkg/device/metax; koordinator
         "mthreads.com/gpu-index": "Moore Threads",  # Project-HAMi/HAMi: pkg/device/mthreads
         "mthreads.com/predicate-*": "Moore Threads",

@@ -21,7 +21,7 @@ CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
-# Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
+# Network cards under a GPU vendor's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
 OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
@@ -79,17 +79,17 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
 
 
 def may_be_blinded(
-    workload: Workload, pod: Pod, container: Container, policy: Policy, maker: str | None = None
+    workload: Workload, pod: Pod, container: Container, policy: Policy, vendor: str | None = None
 ) -> bool:
     """Tell whether a container can be told to see no card without taking away one that it is given, or means to have.
 
-    It is asked of one maker's cards, or of everybody's.
+    It is asked of one vendor's cards, or of everybody's.
 
     What a claim gives does not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
     the policy's backend does not read gives nothing.
     """
-    given = visible_devices.makers(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_MAKER}
-    if given and (maker is None or visible_devices.is_given(frozenset(given), maker)):
+    given = visible_devices.vendors(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_VENDOR}
+    if given and (vendor is None or visible_devices.is_given(frozenset(given), vendor)):
         return False
     return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
 

@@ -165,11 +165,11 @@ def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResour
     if pod.may_want_gpu:
         return
     for field in ("annotations", "labels"):
-        raw_value = as_dict(pod.metadata.get(field))
-        values = {name: raw_value[name] for name in _PORTABLE if isinstance(raw_value.get(name), str)}
+        entries = as_dict(pod.metadata.get(field))
+        values = {name: entries[name] for name in _PORTABLE if isinstance(entries.get(name), str)}
         if values:
             place = (*pod.metadata_pointer, field)
-            emptied = place if len(values) == len(raw_value) else None
+            emptied = place if len(values) == len(entries) else None
             yield MisplacedResources(place, values, f"among the {field}", target, emptied=emptied)
 
 

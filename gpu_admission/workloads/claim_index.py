@@ -179,9 +179,9 @@ class ClaimIndex:
     def _of_input(self) -> Table:
         if self._here is None:
             self._here = {}
-            left = [MOST_OBJECTS, MOST_BYTES]
+            budget = [MOST_OBJECTS, MOST_BYTES]
             for document in self._present:
-                _note(document, 0, self._here, left)
+                _note(document, 0, self._here, budget)
             entries = [each for named in self._here.values() for found in named.values() for each in found]
             self._ids_here = frozenset([id(each.object) for each in entries])
         return self._here
@@ -199,7 +199,7 @@ NO_CLAIMS = ClaimIndex()
 """Nothing is seen: what admission has, where each object comes alone. It is shared, and never entered."""
 
 
-def _note(document: Any, size: int, table: Table, left: list[int]) -> bool:
+def _note(document: Any, size: int, table: Table, budget: list[int]) -> bool:
     """Add the objects of a document that matter; tell whether there is room for more."""
     for _, obj in discovery.objects(document):
         kind = KINDS.get((kinds.split_group(as_str(obj.get("apiVersion"))), as_str(obj.get("kind"))))
@@ -207,9 +207,9 @@ def _note(document: Any, size: int, table: Table, left: list[int]) -> bool:
             continue
         metadata = as_dict(obj.get("metadata"))
         name = as_str(metadata.get("name"))
-        left[0] -= 1
-        left[1] -= size
-        if min(left) < 0:
+        budget[0] -= 1
+        budget[1] -= size
+        if min(budget) < 0:
             return False
         if name:
             namespace = "" if kind in _CLUSTER_WIDE else as_str(metadata.get("namespace"))

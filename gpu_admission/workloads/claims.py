@@ -204,11 +204,11 @@ class PodClaims:
 
     def serve(self, container: Container) -> bool | None:
         """Tell whether a claim gives a container a GPU; None where that is unknown."""
-        told = [reference.gpu for reference in self.of(container)]
-        return True if True in told else None if None in told else False
+        known = [reference.gpu for reference in self.of(container)]
+        return True if True in known else None if None in known else False
 
     def vendors(self) -> frozenset[str]:
-        """Return the makers of the cards that the claims give; ``any`` where only the policy knows of them."""
+        """Return the vendors of the cards that the claims give; ``any`` where only the policy knows of them."""
         found = {facts.vendor for claim in self.claims if claim.gpu for facts in claim.classes if facts.is_gpu}
         if any([claim.gpu and not any([facts.is_gpu for facts in claim.classes]) for claim in self.claims]):
             found.add(device_classes.ANY_VENDOR)
@@ -287,11 +287,11 @@ def _known(names: Iterable[str], policy: Policy, index: ClaimIndex) -> tuple[Cla
 
 
 def _any_gpu(requests: Iterable[DeviceRequest], policy: Policy, index: ClaimIndex) -> bool | None:
-    told = set()
+    known = set()
     for name in {request.class_name for request in requests}:
         facts = class_facts(name, policy, index)
-        told.add(None if facts is None else facts.is_gpu)
-    return True if True in told else None if None in told or not told else False
+        known.add(None if facts is None else facts.is_gpu)
+    return True if True in known else None if None in known or not known else False
 
 
 def _requests(raw: Mapping[str, Any]) -> Iterator[DeviceRequest]:

@@ -29,7 +29,7 @@ STANDARD_DOMAIN = "resource.kubernetes.io"
 
 
 class Driver:
-    """A DRA driver: the maker of its devices (empty where they are no GPUs), and what it publishes of them.
+    """A DRA driver: the vendor of its devices (empty where they are no GPUs), and what it publishes of them.
 
     ``attributes`` and ``capacity`` are names under the driver's own domain, which is its name; ``versions`` are the
     attributes that are semantic versions. ``sharer`` is the sharing system (a backend's name) whose library limits what
@@ -64,7 +64,7 @@ class Driver:
 class ClassFacts:
     """What is known of a device class: its driver, and whose GPUs it gives.
 
-    ``vendor`` is the maker of the cards (``any`` where only the policy says that they are GPUs), ``sharing`` says
+    ``vendor`` is whose cards they are (``any`` where only the policy says that they are GPUs), ``sharing`` says
     whether a device is a whole card or a partition of one, ``extended`` the resource name that the class stands for.
     """
 

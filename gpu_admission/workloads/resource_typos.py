@@ -48,7 +48,7 @@ def squashed(name: str) -> str:
 
 
 @cache  # two milliseconds, for the rare name that is not known
-def _by_spelling() -> dict[str, str]:
+def _by_squashed_name() -> dict[str, str]:
     """Return squashed spelling -> name: ``nvidiacomgpu``, ``nvidiagpu`` and (without a domain) ``gpumem``."""
     index: dict[str, str] = {}
     names = tuple(resources.known_names())
@@ -66,16 +66,16 @@ def _by_spelling() -> dict[str, str]:
 def _by_system() -> dict[tuple[str, str], str]:
     """Return (backend, squashed name without its domain) -> name."""
     index: dict[tuple[str, str], str] = {}
-    for name in resources.known_names():  # of several makers' cards the first are NVIDIA's
+    for name in resources.known_names():  # of several vendors' cards the first are NVIDIA's
         resource = resources.classify(name)
         if resource is not None:
             index.setdefault((resource.system, squashed(name.partition("/")[2])), name)
     return index
 
 
-def respellings(extra: Iterable[str] = ()) -> frozenset[str]:
+def squashed_names(extra: Iterable[str] = ()) -> frozenset[str]:
     """Return every squashed spelling that stands for a known name where the name itself has a domain."""
-    return frozenset([*_by_spelling(), *map(squashed, extra), *_ALIASES])
+    return frozenset([*_by_squashed_name(), *map(squashed, extra), *_ALIASES])
 
 
 @cache
@@ -133,9 +133,9 @@ def _respelt(name: str, extra: Iterable[str], system: str) -> str | None:
         if squashed(known) == plain:
             return known
     if "/" in name:
-        return _by_spelling().get(plain)
+        return _by_squashed_name().get(plain)
     known_to_backend = _by_system().get((system, plain))
-    return known_to_backend or _by_spelling().get(plain) or (WHOLE_GPU if _WORDS.search(name.lower()) else None)
+    return known_to_backend or _by_squashed_name().get(plain) or (WHOLE_GPU if _WORDS.search(name.lower()) else None)
 
 
 def _half_right(name: str, extra: Iterable[str]) -> str | None:

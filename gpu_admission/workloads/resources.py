@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 class Resource:
     """What a resource name stands for.
 
-    ``vendor`` is the maker of the card (``nvidia``), ``system`` the device plugin or scheduler that serves
+    ``vendor`` is who makes the card (``nvidia``), ``system`` the device plugin or scheduler that serves
     the name (``hami``). ``unit`` says what is counted: ``device`` (cards, slices or shares of cards, always
     whole numbers that reserve a card), ``memory``, ``cores``, ``percent``, or ``other``. ``sharing`` says
     whether one device is a whole card (``exclusive``), a share of one, or a hardware ``partition``.
@@ -277,7 +277,7 @@ def known_domains() -> frozenset[str]:
 
 
 def extra(name: str) -> Resource:
-    """Return a resource that only the policy knows: a whole device of a maker of its own."""
+    """Return a resource that only the policy knows: a whole device of a vendor of its own."""
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
 
 

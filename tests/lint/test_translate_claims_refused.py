@@ -93,7 +93,7 @@ class TestRefused:
         assert documents[1] == given
         assert 'container "b" uses too' in err
 
-    def test_cards_of_another_maker(self, run):
+    def test_cards_of_another_vendor(self, run):
         asked = request(device_class="gpu.amd.com", capacity={"memory": "8Gi"})
         code, documents, err = run([template(asked), pod("gpu")], "--to", "hami")
         assert code == 1

@@ -1,4 +1,4 @@
-"""Devices that are counted and no more: whole GPUs of any maker, time-sliced and MPS replicas, MIG devices.
+"""Devices that are counted and no more: whole GPUs of any vendor, time-sliced and MPS replicas, MIG devices.
 
 Sources: NVIDIA/k8s-device-plugin internal/lm/resource.go (labels), api/config/v1 (sharing). The kubelet's device
 manager keeps to itself which container has which device, so nothing in the API tells the card.
@@ -31,7 +31,7 @@ _MIG_PRODUCT = "-MIG-"
 
 
 class CountedReader(Reader):
-    """Devices of any maker, by the name of their resource."""
+    """Devices of any vendor, by the name of their resource."""
 
     backends: tuple[str, ...] = ("exclusive", "time-slicing", "mps", "mig")
 

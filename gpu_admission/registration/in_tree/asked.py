@@ -43,14 +43,14 @@ def of(policy: Policy, holds: Callable[[Resource], bool] | None = None, beside: 
 
 
 def of_vendors(policy: Policy, vendors: frozenset[str]) -> str:
-    """Return the condition that ``c`` requests cards of one of these makers (``common.asked_vendors``)."""
+    """Return the condition that ``c`` requests cards of one of these vendors (``common.asked_vendors``)."""
     return of(policy, lambda resource: common.vendor_of(resource, policy) in vendors)
 
 
-def given(policy: Policy, maker: str) -> str:
-    """Return the condition that ``c`` is given cards of a maker by its resources (``visible_devices.is_given``)."""
-    wanted = {maker, visible_devices.ANY_MAKER}
-    return of(policy, lambda resource: visible_devices.maker_of(resource, policy) in wanted)
+def given(policy: Policy, vendor: str) -> str:
+    """Return the condition that ``c`` is given cards of a vendor by its resources (``visible_devices.is_given``)."""
+    wanted = {vendor, visible_devices.ANY_VENDOR}
+    return of(policy, lambda resource: visible_devices.vendor_of(resource, policy) in wanted)
 
 
 def native(policy: Policy) -> str:
@@ -61,11 +61,15 @@ def native(policy: Policy) -> str:
 
 def shares() -> str:
     """Return the condition that an annotation requests a share of a card, for whichever container (``Pod.shares``)."""
+    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {_is_for_a_container()})"
+
+
+def _is_for_a_container() -> str:
+    """Return the condition that ``k`` is an annotation that requests an amount for the container that it names."""
     amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
     prefix = resources.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
-    named = f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
-    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {named})"
+    return f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
 
 
 def annotated() -> str:
@@ -76,11 +80,10 @@ def annotated() -> str:
 
 
 def share_names() -> str:
-    """Return a list of the containers that an annotation may be for, by name: the first one where it names none."""
-    prefix = resources.CONTAINER_PREFIX
-    annotated = (
-        f"{ANNOTATIONS}.filter(k, k.startsWith({text(prefix)})).map(k, k.substring({len(prefix)}).split('.')[0])"
-    )
+    """Return a list of the containers that an annotation is for, by name: the first one where it names none."""
+    start = len(resources.CONTAINER_PREFIX)
+    named = f"{ANNOTATIONS}.filter(k, {_is_for_a_container()}).map(k, k.substring({start}).split('.')[0])"
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
-    named = "[{}].map(n, object.spec.containers.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
-    return f"(variables.shares ? {annotated} + {named.format(chosen)} : [])"
+    those = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+    first = f"{those}.exists(x, x.name == n) ? n : object.spec.containers[0].name"
+    return f"(variables.shares ? [{named}].map(l, l.size() > 0 ? l : [{chosen}])[0].map(n, {first}) : [])"

@@ -62,8 +62,9 @@ RULES: dict[str, Coverage] = {
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
     "GPU101": Coverage(
         "partly",
-        "only requests for gpushare, volcano, volcano-vgpu and hami are translated, where the policy names no cards; "
-        "what else the webhook would translate is refused",
+        "requests in the portable names are translated where one container's amounts tell what they become: not into "
+        "claims (dra), whole cards by memory (default), or with compute for MIG; what else the webhook would translate "
+        "is refused",
     ),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),
@@ -84,7 +85,7 @@ RULES: dict[str, Coverage] = {
     "GPU208": Coverage("webhook", "it compares taints letter by letter"),
     "GPU209": Coverage("webhook", "it compares values of labels with tables of cards"),
     "GPU301": Coverage("partly", _EXPANDED),
-    "GPU302": Coverage("partly", _EXPANDED),
+    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a slip in its domain spares no container"),
     "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
                        "that takes all of them is excused"),
     "GPU304": Coverage("partly", "more is refused: a sub-path that depends on variables below a folder of devices, and "
@@ -96,13 +97,14 @@ RULES: dict[str, Coverage] = {
     "GPU309": Coverage("in-tree"),
     "GPU310": Coverage("in-tree"),
     **{f"GPU4{number:02}": Coverage("webhook", _CLAIMS) for number in range(1, 18)},
-    "GPU501": Coverage("webhook", "it compares amounts of memory and CPU over all containers"),
+    "GPU501": Coverage("partly", "a claim that the policy knows to be a GPU's does not count"),
     "GPU502": Coverage("webhook", "it compares the sizes of volumes"),
     "GPU503": Coverage("webhook", _TEMPLATES),
-    "GPU504": Coverage("webhook", "it reads node affinities term by term"),
+    "GPU504": Coverage("partly", "a claim that the policy knows to be a GPU's does not count"),
     "GPU505": Coverage("in-tree"),
     "GPU506": Coverage("in-tree"),
-    "GPU507": Coverage("webhook", "it judges pods without a GPU, which the conditions leave out"),
+    "GPU507": Coverage("partly", "a claim counts as no GPU, also where the policy knows it; sub-paths of volumes are "
+                       "GPU304's"),
 }  # fmt: skip
 
 

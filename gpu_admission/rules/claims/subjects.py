@@ -42,14 +42,14 @@ def spec_of(workload: Workload, policy: Policy) -> ClaimSpec | None:
         return None
     if "claim" not in workload.cache:
         spec = reading.read_spec(workload.object)
-        told = {
+        known = {
             None if facts is None else facts.is_gpu
             for facts in [
                 reading.class_facts(name, policy, workload.claim_index)
                 for name in dict.fromkeys(request.class_name for request in spec.all_requests())
             ]
         }
-        workload.cache["claim"] = None if told == {False} else spec
+        workload.cache["claim"] = None if known == {False} else spec
     found: ClaimSpec | None = workload.cache["claim"]
     return found
 

@@ -62,7 +62,7 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
 
 
 def _added(pod: Pod, policy: Policy) -> dict[str, str]:
-    """Return the labels that the policy has for the makers of the cards that a pod requests, all of which must hold."""
+    """Return the labels that the policy has for the vendors of the cards a pod requests, all of which must hold."""
     vendors = common.asked_vendors(pod, policy)
     found = policy.guardrails.node_selector
     return {each["key"]: each["value"] for each in found if not each.get("vendors") or vendors & {*each["vendors"]}}
@@ -95,7 +95,7 @@ and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every
 says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known
 ones of GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
 
-The fix adds the labels that the policy names (`guardrails.nodes.add`), for the makers that it names, to pods that
+The fix adds the labels that the policy names (`guardrails.nodes.add`), for the vendors that it names, to pods that
 select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",

@@ -32,7 +32,7 @@ _NAUGHTS = ("", "none", "void")  # how people write that a container shall see n
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
     for pod, container in workload.containers():
-        asked = visible_devices.makers(workload, pod, container, policy)
+        asked = visible_devices.vendors(workload, pod, container, policy)
         for variable in env_vars.variables(container, _WANTED, DEVICE_LIST_FAMILIES):
             known = device_list(variable.name)
             if known is not None and visible_devices.may_show(workload, pod, variable, policy):
@@ -60,12 +60,12 @@ def _unfilled(variable: Variable) -> Problem:
 def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:
     name, container = variable.name, variable.container
     if variable.value is None:
-        raw_value = f"takes {name} from {variable.source}, which can show it any card of the node"
+        summary = f"takes {name} from {variable.source}, which can show it any card of the node"
     else:
-        raw_value = (
+        summary = (
             f"sets {name} to {format_value(variable.value)}, which shows it cards of the node that it was not given"
         )
-    served = pod.serves(container) or visible_devices.is_given(asked, known.maker)
+    served = pod.serves(container) or visible_devices.is_given(asked, known.vendor)
     fix, advice = env_vars.removed(ID, variable), "request GPUs under resources.limits"
     if served or not pod.complete:
         advice = f"remove {name}: the device plugin sets it to the cards that the container gets"
@@ -75,7 +75,7 @@ def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozens
         value = visible_devices.blinding(known, policy)
         advice += f", or set {name} to {format_value(value)} to show none"
         fix = _blinded(variable, value)
-    return Problem(variable.pointer, f"{container.label} {raw_value}", advice, fix=fix, safety="unsafe")
+    return Problem(variable.pointer, f"{container.label} {summary}", advice, fix=fix, safety="unsafe")
 
 
 def _switch(variable: Variable, *, served: bool) -> Problem:

@@ -39,7 +39,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         on_served = visible_devices.wanted(policy, served=True)
         on_others = visible_devices.wanted(policy, served=False) if blinds else None
         for container in pod.containers:
-            asked = visible_devices.makers(workload, pod, container, policy)
+            asked = visible_devices.vendors(workload, pod, container, policy)
             if asked and not BY_PLUGIN.isdisjoint(container.env_names):
                 yield from _hidden(container, asked, policy)
             served = visible_devices.is_given(asked, "nvidia")
@@ -87,7 +87,7 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
     """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
     if any(gpu.name in PASSED_THROUGH for gpu in container.gpus):
         return
-    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
+    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].vendor in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
         if (

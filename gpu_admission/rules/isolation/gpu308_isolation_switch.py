@@ -55,7 +55,7 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
 
     A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
     """
-    own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.maker(gpu, policy) == "nvidia"]
+    own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.vendor(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shared_container:
         found.add("kai")
@@ -136,7 +136,7 @@ HAMi, Volcano's vGPU and cGPU keep a container to its share of a card by a libra
 library obeys variables: `CUDA_DISABLE_CONTROL` keeps it out, `CUDA_DEVICE_MEMORY_LIMIT` and `CUDA_DEVICE_SM_LIMIT`
 are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` leads to another MPS daemon. A
 pod that sets them takes memory that the scheduler gave to others, who then fail for want of it. On whole cards
-and on other makers' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
+and on other vendors' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
 by a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: that very
 reference is allowed under KAI's policy.""",
     references=(

@@ -79,7 +79,7 @@ RULE = Rule(
     summary="variables from elsewhere that could show a container cards",
     rationale="""\
 A ConfigMap can hold `NVIDIA_VISIBLE_DEVICES: all` as well as any other variable, and a pod that takes all of it with
-`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other maker's list and for the
+`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other vendor's list and for the
 switches of NVIDIA's toolkit. Nearly every envFrom is harmless, so this rule is off by default; a strict policy that
 wants every container to say which cards it sees switches it on. A container without a GPU is then repaired: `env`
 wins over `envFrom`, so each of these variables is set there to what shows nothing.""",

@@ -51,7 +51,7 @@ def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Pol
     found = "schedulerName is set to default-scheduler explicitly" if explicit else "schedulerName is not set"
     kept = explicit and bool(policy.spec.get(KEEP))
     return Problem(
-        place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
+        place if "schedulerName" in pod.spec else plan.asked[0].native_request.pointer,
         f"{_asks(plan)}, and {found}: {wanted} allocates those GPUs, the default scheduler does not know "
         "which are in use",
         f"write schedulerName: {wanted} into the pod's spec",
@@ -84,7 +84,7 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
 
 def _asks(plan: PodPlan) -> str:
     first = next((one for one in plan.asked if one.native), plan.asked[0])
-    return f"{first.container.label} requests {first.spelling.description}"
+    return f"{first.container.label} requests {first.native_request.description}"
 
 
 RULE = Rule(

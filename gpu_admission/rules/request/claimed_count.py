@@ -42,7 +42,7 @@ def _of_container(pod: Pod, container: Container, policy: Policy) -> Iterator[Pr
         if not count or reference.claim is None:
             continue
         asks = f'{container.label} is given {count} GPUs by the claim "{escape(reference.name[:63])}"'
-        largest = device_count.largest_node(policy, _maker(reference.claim))
+        largest = device_count.largest_node(policy, _vendor(reference.claim))
         if most is not None and count > most:
             message, advice = (
                 f"{asks}, and this cluster's policy allows {most} per container",
@@ -79,7 +79,7 @@ def _count(claim: PodClaim, requests: Iterable[DeviceRequest]) -> int:
     return sum(count for count in counts if count > 0)
 
 
-def _maker(claim: PodClaim) -> str:
+def _vendor(claim: PodClaim) -> str:
     return next((facts.vendor for facts in claim.classes if facts.is_gpu), "")
 
 

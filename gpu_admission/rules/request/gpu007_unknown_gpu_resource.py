@@ -41,7 +41,7 @@ def _uncounted(workload: Workload, container: Container, name: str) -> bool:
 
 def _problem(workload: Workload, container: Container, name: str, near: str, *, uncounted: bool) -> Problem:
     side = "limits" if name in container.limits else "requests"
-    wrong, instead = _words(name, near)
+    wrong, instead = _description(name, near)
     if uncounted and not resources.is_refused(name):
         wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
     return Problem(
@@ -55,7 +55,7 @@ def _problem(workload: Workload, container: Container, name: str, near: str, *, 
     )
 
 
-def _words(name: str, near: str) -> tuple[str, str]:
+def _description(name: str, near: str) -> tuple[str, str]:
     """Return what is wrong with a name, and what to write instead."""
     instead = f"write {near} instead"
     if near == resources.PORTABLE_MEMORY:

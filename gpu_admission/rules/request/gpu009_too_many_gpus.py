@@ -51,7 +51,7 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
         return Problem(
             place, f"{wants_gpu}, and this cluster's policy allows only {allowed}", f"request one of {allowed}"
         )
-    largest = device_count.largest_node(policy, device_count.maker(gpu, policy))
+    largest = device_count.largest_node(policy, device_count.vendor(gpu, policy))
     if largest and device_count.takes_cards(gpu, policy) and count > largest:
         message = f"{wants_gpu}, and the largest node has {largest}: the pod would stay Pending forever"
         return Problem(place, message, f"request {largest} at most, and spread the work over several pods")
@@ -66,16 +66,16 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
             f"the containers of the pod request {total} GPUs together, and this cluster's policy allows {most} per pod"
         )
         return Problem(last.pointer(), message, f"request {most} at most", evidence=(total,))
-    makers = dict.fromkeys(device_count.maker(gpu, policy) for gpu in devices)
-    return next((each for maker in makers if (each := _beyond_node(pod, devices, maker, policy)) is not None), None)
+    vendors = dict.fromkeys(device_count.vendor(gpu, policy) for gpu in devices)
+    return next((each for vendor in vendors if (each := _beyond_node(pod, devices, vendor, policy)) is not None), None)
 
 
-def _beyond_node(pod: Pod, devices: list[GpuRequest], maker: str, policy: Policy) -> Problem | None:
-    """Return the problem of a pod that needs more cards of one maker than any node has."""
+def _beyond_node(pod: Pod, devices: list[GpuRequest], vendor: str, policy: Policy) -> Problem | None:
+    """Return the problem of a pod that needs more cards of one vendor than any node has."""
     cards = [
-        gpu for gpu in devices if device_count.maker(gpu, policy) == maker and device_count.takes_cards(gpu, policy)
+        gpu for gpu in devices if device_count.vendor(gpu, policy) == vendor and device_count.takes_cards(gpu, policy)
     ]
-    whole, largest = device_count.needed(pod, set(cards).__contains__), device_count.largest_node(policy, maker)
+    whole, largest = device_count.needed(pod, set(cards).__contains__), device_count.largest_node(policy, vendor)
     if not largest or whole <= largest:
         return None
     message = f"the containers of the pod request {whole} GPUs together, and the largest node has {largest}"

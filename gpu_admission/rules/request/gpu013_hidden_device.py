@@ -43,9 +43,9 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 )
 
 
-def _cards(container: Container, maker: str, policy: Policy) -> int:
-    """Return how many devices of a maker a container requests; 0 where that is not certain."""
-    devices = [gpu for gpu in container.gpus if device_count.maker(gpu, policy) == maker and gpu.wants_gpu]
+def _cards(container: Container, vendor: str, policy: Policy) -> int:
+    """Return how many devices of a vendor a container requests; 0 where that is not certain."""
+    devices = [gpu for gpu in container.gpus if device_count.vendor(gpu, policy) == vendor and gpu.wants_gpu]
     counted = [gpu for gpu in devices if gpu.resource.unit == "device"]
     return sum(device_count.count(gpu) for gpu in counted) if all(gpu.is_valid for gpu in counted) else 0
 

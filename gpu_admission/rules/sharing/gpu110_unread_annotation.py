@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 ID = "GPU110"
 _SCHEDULER, _QUEUE = "kai-scheduler", "kai.scheduler/queue"
 _WORDS = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "gpu-fraction-container-name")
-_BY_SPELLING = {squashed(word): word for word in _WORDS}
+_BY_SQUASHED = {squashed(word): word for word in _WORDS}
 _DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # of others' keys nothing is said
 _LONGEST = 100
 
@@ -60,10 +60,10 @@ def _meant(key: object) -> str | None:
     domain, slash, rest = key_text.rpartition("/")
     if len(key_text) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
-    spelling = squashed(rest)
+    squashed_name = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
         return None  # gpu-memory.limit and its kin
-    return _BY_SPELLING.get(spelling) or _BY_SPELLING.get(nearest(spelling, _BY_SPELLING, 1) or "")
+    return _BY_SQUASHED.get(squashed_name) or _BY_SQUASHED.get(nearest(squashed_name, _BY_SQUASHED, 1) or "")
 
 
 def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     Policies = Callable[[], Iterable[Policy]]
 
 
+_MOST_ENGINES = 256  # kept, of policies by name: those of objects come and go
+
+
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
@@ -73,6 +76,8 @@ class Decider:
     def _engine(self, policy: Policy) -> Engine:
         engine = self._engines.get(policy.name)
         if engine is None or engine.policy is not policy:
+            if len(self._engines) >= _MOST_ENGINES:  # of policies that were deleted, most of them
+                self._engines = {}
             engine = self._engines[policy.name] = Engine(rules.ALL, policy)
         return engine
 
