@@ -193,7 +193,7 @@ def one_container(
             one,
             RejectedRequestError(
                 CONTAINERS,
-                f'but container "{asked[0].container.name[:63]}" already requests a GPU, and {backend.title} serves '
+                f"but {asked[0].container.label} already requests a GPU, and {backend.title} serves "
                 f"one GPU container in a pod{sums}",
                 "move the second GPU container to a pod of its own",
             ),

@@ -162,7 +162,7 @@ class Kai(Backend):
                 one,
                 RejectedRequestError(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" already requests a share, and KAI gives a share '
+                    f"but {shares[0].container.label} already requests a share, and KAI gives a share "
                     "to one container of a pod",
                     "move the second GPU container to a pod of its own",
                 ),

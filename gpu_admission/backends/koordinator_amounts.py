@@ -124,7 +124,7 @@ def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             continue
         memory = "" if not first.memory or first.memory == this.memory else f" ({format_memory(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
+            f"but {sharing[0].container.label} requests another amount of each card{memory}, and "
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"

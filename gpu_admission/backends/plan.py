@@ -250,9 +250,7 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
     for native_request in found:
         other = plan.asked[0].container
         if native_request.system in plan.backend.excludes and native_request.container is not other:
-            reason = (
-                f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
-            )
+            reason = f"but {other.label} requests a share by {plan.backend.title}, and no node offers both"
             plan.refuse(native_request, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
     vendors = sorted(mixtures.vendors(found) | _vendors_to_be(plan))
     if len(vendors) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
