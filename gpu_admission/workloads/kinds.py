@@ -53,6 +53,7 @@ _ARGO_KEYS = ("container", "script", "containerSet/containers*", "sidecars*")
 _ARGO = (
     PodSpecPath("/spec/templates/*", "containers", _ARGO_KEYS),
     PodSpecPath("/spec/templateDefaults", "containers", _ARGO_KEYS),
+    PodSpecPath("/spec", "containers"),  # tolerations, nodeSelector and volumes of all pods
 )
 _TEKTON = tuple(PodSpecPath(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
 _SERVERS = (
