@@ -237,6 +237,7 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
             UNTRANSLATABLE,
             f'for a container "{escape(names[0][:63])}", and the pod has none of that name',
             f'name one of spec.containers, such as "{escape(container[:63])}"',
+            about=next(key for key in values if key == CONTAINER or _split(key) is not None),
         )
     found = {}
     for key, value in values.items():
