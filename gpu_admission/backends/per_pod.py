@@ -19,7 +19,7 @@ PER_POD = "any"
 _WHOLE = "exclusive"
 _PORTABLE = "portable"
 # Schedulers that say whose whole cards a pod requests: Volcano's and Koordinator's place pods of any system.
-_BY_SCHEDULER = {"hami-scheduler": "hami", "kai-scheduler": "kai"}
+BY_SCHEDULER = {"hami-scheduler": "hami", "kai-scheduler": "kai"}
 
 
 def is_per_pod(policy: Policy) -> bool:
@@ -54,4 +54,4 @@ def _resolved(pod: Pod) -> str:
             return kai_annotations.SYSTEM
     if _PORTABLE in systems:
         return PER_POD
-    return _BY_SCHEDULER.get(as_str(pod.spec.get("schedulerName")), _WHOLE) if systems else _WHOLE
+    return BY_SCHEDULER.get(as_str(pod.spec.get("schedulerName")), _WHOLE) if systems else _WHOLE

@@ -15,13 +15,13 @@ from urllib.parse import urlencode
 
 from .errors import (
     ClusterError,
-    ConflictError,
     ConnectError,
     CredentialsError,
     ExpiredError,
     ForbiddenError,
     NotServedError,
     ServerError,
+    StaleWriteError,
 )
 from .streams import lines
 
@@ -111,7 +111,7 @@ class Connection:
         return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
 
     def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Replace an object by PUT and return it as it was stored. Raises as `get` does, and ConflictError."""
+        """Replace an object by PUT and return it as it was stored. Raises as `get` does, and StaleWriteError."""
         found = _status_object(self.write("PUT", path, body))
         if not found:
             raise ServerError(f"{path}: the answer is not a Kubernetes object: is {self.name} an API server?")
@@ -257,7 +257,7 @@ _REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
     ),
     403: (ForbiddenError, "{path}: RBAC does not allow to {verb} it"),
     404: (NotServedError, "{path}: does not exist"),
-    409: (ConflictError, "{path}: has changed meanwhile"),
+    409: (StaleWriteError, "{path}: has changed meanwhile"),
     429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
 }
 _VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -27,7 +27,7 @@ class ServerError(ClusterError):
     """The API server failed, or kept refusing, for as long as it was asked."""
 
 
-class ConflictError(ServerError):
+class StaleWriteError(ServerError):
     """What was to be written has changed since it was read (409)."""
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpu_admission.core.raw import as_dict
 
-from .errors import ClusterError, ConflictError, ForbiddenError, NotServedError
+from .errors import ClusterError, ForbiddenError, NotServedError, StaleWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,7 +68,7 @@ class Elector:
             try:
                 self._try(now)
                 self._problem("")
-            except ConflictError:  # somebody was faster
+            except StaleWriteError:  # somebody was faster
                 self._renewed = None
             except ClusterError as error:
                 self._problem(self._advice(error))
@@ -113,7 +113,7 @@ class Elector:
             return self._connection.read(self._path)
 
     def _write(self, lease: dict[str, Any], *, holder: str, duration: int) -> dict[str, Any]:
-        """Replace the Lease and return it as it was stored. Raises ConflictError where it was changed meanwhile."""
+        """Replace the Lease and return it as it was stored. Raises StaleWriteError where it was changed meanwhile."""
         spec = as_dict(lease.get("spec"))
         stamp = self._now().strftime("%Y-%m-%dT%H:%M:%S.%fZ")
         changes: dict[str, Any] = {"holderIdentity": holder, "leaseDurationSeconds": duration, "renewTime": stamp}

@@ -12,7 +12,7 @@ from gpu_admission.policyfile import crd, loader, object_files
 from gpu_admission.registration import any_policy
 
 from . import policy_status
-from .errors import ClusterError, ConflictError, NotServedError
+from .errors import ClusterError, NotServedError, StaleWriteError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -42,7 +42,7 @@ class State(NamedTuple):
 class PolicyObjects:
     """Takes what a `watch.Reflector` has seen, and keeps a directory like it."""
 
-    def __init__(self, writer: object_files.Writer) -> None:
+    def __init__(self, writer: object_files.ObjectWriter) -> None:
         self._writer = writer
         self._states: dict[str, State] = {}
 
@@ -140,7 +140,7 @@ class StatusWriter:
         path = f"{crd.PATH}/{state.seen.name}/status"
         try:
             self._connection.write("PATCH", path, body, content=_MERGE_PATCH)
-        except (ConflictError, NotServedError):  # changed or deleted meanwhile: the watch brings what is to be done
+        except (StaleWriteError, NotServedError):  # changed or deleted meanwhile: the watch brings what is to be done
             self._done[state.seen.name] = state.seen
         except ClusterError as error:
             self._not_before = self._clock() + RETRY

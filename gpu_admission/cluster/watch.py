@@ -30,14 +30,14 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.8, 30.0  # seconds between two tries
 QUICK = 5.0  # a watch that ends sooner, without an event, counts as a failure: client-go calls it very short
 
 
-class _Metadata(msgspec.Struct):
+class _WatchedMetadata(msgspec.Struct):
     name: str
     version: str = msgspec.field(name="resourceVersion")
     uid: str = ""
 
 
 class _Object(msgspec.Struct):
-    metadata: _Metadata
+    metadata: _WatchedMetadata
 
 
 class _VersionOnly(msgspec.Struct):
@@ -48,7 +48,7 @@ class _Bookmark(msgspec.Struct):
     metadata: _VersionOnly
 
 
-class _Status(msgspec.Struct):
+class _WatchStatus(msgspec.Struct):
     code: int = 0
     message: str = ""
 
@@ -60,7 +60,7 @@ class _Event(msgspec.Struct):
 
 _object = msgspec.json.Decoder(_Object).decode
 _bookmark = msgspec.json.Decoder(_Bookmark).decode
-_status = msgspec.json.Decoder(_Status).decode
+_status = msgspec.json.Decoder(_WatchStatus).decode
 _event = msgspec.json.Decoder(_Event).decode
 
 
@@ -188,7 +188,7 @@ class Reflector:
             self.objects = objects
             self._changed()
 
-    def _error(self, status: _Status) -> ClusterError:
+    def _error(self, status: _WatchStatus) -> ClusterError:
         if status.code == 410:
             return ExpiredError(f"{self._path}: the watch has expired", "")
         return ServerError(f"{self._path}: the watch ended: {status.code} {status.message[:200]}")

@@ -220,7 +220,7 @@ def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes)
         fail_open=options.fail_open,
     )
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
-        "webhooks": lambda: webhook_configurations.configurations(policies, where),
+        "webhooks": lambda: _configurations(options, policies, where),
         "rbac": lambda: webhook_configurations.access(where, options.secret, keeps=not options.cert_manager),
     }
     if options.policy_source == "crd":
@@ -233,6 +233,14 @@ def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes)
             "rbac": lambda: [*own(), *policy_access.access(where)],
         }
     return [obj for part, made in parts.items() if options.only in {None, part} for obj in made()]
+
+
+def _configurations(
+    options: argparse.Namespace, policies: list[Policy], where: webhook_configurations.RegistrationOptions
+) -> list[dict[str, Any]]:
+    if options.policy_source == "crd":
+        return any_policy.configurations(where, every_pod=options.every_pod)
+    return webhook_configurations.configurations(policies, where)
 
 
 def _check(options: argparse.Namespace, policies: list[Policy]) -> None:

@@ -20,26 +20,26 @@ _CHANGED = ("namespaceSelector", "rules", "matchConditions")
 _OPTIONS = webhook_configurations.RegistrationOptions()
 
 
-def _configurations() -> list[dict[str, Any]]:
-    return webhook_configurations.configurations(any_policy.widest(), _OPTIONS)
-
-
 def _patch(kind: str) -> str:
     """Return the JSON patch that turns the base's webhooks of a kind into those for any policy.
 
-    It leaves alone what other overlays set (failurePolicy, caBundle). Raises ValueError where the two are not the same
-    webhooks in the same order.
+    It leaves alone what other overlays set (failurePolicy, caBundle), and adds what the base lacks. Raises ValueError
+    where those are not the last.
     """
     base = webhook_configurations.configurations(exempted.policy("default"), _OPTIONS)
-    before, after = (next(one for one in made if one["kind"] == kind)["webhooks"] for made in (base, _configurations()))
-    if [hook["name"] for hook in before] != [hook["name"] for hook in after]:
+    before, after = (
+        next(one for one in made if one["kind"] == kind)["webhooks"]
+        for made in (base, any_policy.configurations(_OPTIONS))
+    )
+    if [hook["name"] for hook in before] != [hook["name"] for hook in after[: len(before)]]:
         raise ValueError(f"the {kind} for any policy has other webhooks than the base's")
     operations: list[dict[str, Any]] = []
-    for index, hook in enumerate(after):
+    for index, hook in enumerate(after[: len(before)]):
         operations.append({"op": "test", "path": f"/webhooks/{index}/name", "value": hook["name"]})
         operations += [
             {"op": "replace", "path": f"/webhooks/{index}/{field}", "value": hook[field]} for field in _CHANGED
         ]
+    operations += [{"op": "add", "path": "/webhooks/-", "value": hook} for hook in after[len(before) :]]
     return _PATCH + to_yaml([operations])  # type: ignore[list-item]
 
 

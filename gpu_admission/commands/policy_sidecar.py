@@ -62,7 +62,7 @@ class Keeper:
 
     def __init__(self, reflector: Reflector, directory: str, problems: Problems) -> None:
         self._reflector = reflector
-        self._writer = object_files.Writer(directory)
+        self._writer = object_files.ObjectWriter(directory)
         self._problems = problems
         self._published: tuple[object, str] = (None, "")
         self.objects = PolicyObjects(self._writer)
@@ -96,7 +96,7 @@ def main(argv: Sequence[str]) -> int:
         writing = connect(ConnectOptions(request_timeout=TIMEOUT, tries=1))
     except ConnectError as error:
         logs.get().error("policy watch failed", extra=logs.fields({"reason": str(error)}))
-        object_files.Writer(options.directory).write_problem(str(error))
+        object_files.ObjectWriter(options.directory).write_problem(str(error))
         watch.wait(TICK)
         return 1
     failed = _follow(options, watch, watching, writing)

@@ -27,7 +27,7 @@ MOST_BYTES: Final = 16 << 20  # of all policies: they lie in memory, and every r
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
-class Entry:
+class ObjectEntry:
     """An object as the index has it: its ``name``, and whether some version of it ``was_active`` anywhere."""
 
     __slots__ = ("name", "was_active")
@@ -45,7 +45,7 @@ class Index:
 
     __slots__ = ("entries", "problem")
 
-    def __init__(self, entries: tuple[Entry, ...] | None = None, problem: str = "") -> None:
+    def __init__(self, entries: tuple[ObjectEntry, ...] | None = None, problem: str = "") -> None:
         self.entries = entries
         self.problem = problem
 
@@ -66,7 +66,7 @@ def read_index(directory: str) -> Index:
         found = json.loads(read_small_file(index_path(directory), _SMALL_INDEX))
         entries = found["entries"]
         return Index(
-            None if entries is None else tuple(Entry(name, was_active=active) for name, active in entries),
+            None if entries is None else tuple(ObjectEntry(name, was_active=active) for name, active in entries),
             found["problem"],
         )
     except (FileReadError, ValueError, KeyError, TypeError):
@@ -91,7 +91,7 @@ def read_object(directory: str, name: str) -> Any:
         raise ValueError("is nested too deeply") from None
 
 
-class Writer:
+class ObjectWriter:
     """Writes the files of a directory. What an earlier process left there stays until it is replaced."""
 
     def __init__(self, directory: str) -> None:
@@ -121,7 +121,7 @@ class Writer:
                 write_atomically(path_of(self._directory, name), data, mode=0o600)
                 self._files[name] = data
         known = frozenset(active)
-        self._index = Index(tuple(Entry(name, was_active=name in known) for name in sorted(objects)), problem)
+        self._index = Index(tuple(ObjectEntry(name, was_active=name in known) for name in sorted(objects)), problem)
         self._write_index()
         for name in [name for name in self._files if name not in objects]:
             with contextlib.suppress(FileNotFoundError):

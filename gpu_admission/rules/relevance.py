@@ -37,7 +37,10 @@ _ENCODED_STEMS = tuple([stem.encode() for stem in STEMS])
 _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws", "kubernetes"})
 # Words of resource names that say nothing of accelerators.
 _GENERIC = frozenset(
-    {"core", "cores", "count", "max", "mem", "memory", "number", "device", "devices", "percentage", "shared"}
+    {
+        *("core", "cores", "count", "cpu", "device", "devices", "max", "mem", "memory", "number", "percentage"),
+        *("priority", "shared"),  # every pod in a cluster has a priority
+    }
 )
 _PARTITION = resources.MIG_WORD  # names like mig-1g.5gb
 _PARTITIONS = frozenset([_PARTITION, *(f"{_PARTITION}{slices}g" for slices in range(1, 10))])
@@ -136,9 +139,12 @@ class Relevance:
             return
         squashed = "".join(_split(rest.replace("memory", "mem"))).removesuffix("s")
         own = [word for word in _split(rest) if word not in _GENERIC]
-        self.words |= {*own, squashed, f"{squashed}s"} - {""}
+        own = [
+            word for word in own if not word[0].isdigit()
+        ] or own  # 1Gi is an amount; where the rest is right, all are
+        self.words |= {*own, squashed, f"{squashed}s"} - {"", *_GENERIC}
         if not own:
-            self.parts.add(rest)
+            self.parts.add(f"/{rest}")
 
     def _add_reads(self, reads: Reads) -> None:
         variables = {*reads.variables, *reads.completed, *reads.unprefixed}

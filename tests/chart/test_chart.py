@@ -247,7 +247,7 @@ class TestPoliciesAsObjects:
         spec = one(objects, "Deployment")["spec"]["template"]["spec"]
         parsed = complete_parser().parse_args(spec["containers"][0]["args"])
         lease = one(objects, "Lease")["metadata"]
-        assert (lease["namespace"], lease["name"]) == (parsed.namespace, f"{parsed.service_name}-policies")
+        assert (lease["namespace"], lease["name"]) == (parsed.service_namespace, f"{parsed.service_name}-policies")
         assert "policy" not in [volume["name"] for volume in spec["volumes"]]
 
     def test_what_does_not_go_together(self, own, research):

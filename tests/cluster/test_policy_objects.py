@@ -13,7 +13,7 @@ from gpu_admission.cluster.policy_objects import RETRY, PolicyObjects, StatusWri
 from gpu_admission.cluster.watch import Seen
 from gpu_admission.policyfile import object_files
 from gpu_admission.policyfile.crd import LONGEST_MESSAGE, PATH
-from gpu_admission.policyfile.object_files import Writer, read_index, read_object
+from gpu_admission.policyfile.object_files import ObjectWriter, read_index, read_object
 
 NOW = "2026-01-01T00:00:00Z"
 
@@ -30,7 +30,7 @@ def take(objects, *found, problem=""):
 
 @pytest.fixture
 def objects(tmp_path):
-    return PolicyObjects(Writer(str(tmp_path)))
+    return PolicyObjects(ObjectWriter(str(tmp_path)))
 
 
 class TestFiles:
@@ -63,7 +63,7 @@ class TestFiles:
 
     def test_a_problem_leaves_what_is_known(self, objects, tmp_path):
         take(objects, seen("a"))
-        writer = Writer(str(tmp_path))  # a sidecar that was started anew
+        writer = ObjectWriter(str(tmp_path))  # a sidecar that was started anew
         writer.write_problem("the API server is away")
         index = read_index(str(tmp_path))
         assert [entry.name for entry in index.entries] == ["a"]
@@ -72,7 +72,7 @@ class TestFiles:
 
     def test_before_the_first_list_nothing_is_known(self, tmp_path):
         assert read_index(str(tmp_path)).entries is None
-        Writer(str(tmp_path)).write_problem("no route")
+        ObjectWriter(str(tmp_path)).write_problem("no route")
         index = read_index(str(tmp_path))
         assert (index.entries, index.problem) == (None, "no route")
 
@@ -227,7 +227,7 @@ class TestWriting:
     @pytest.fixture
     def objects(self, tmp_path):
         (tmp_path / "files").mkdir()
-        return PolicyObjects(Writer(str(tmp_path / "files")))
+        return PolicyObjects(ObjectWriter(str(tmp_path / "files")))
 
     def test_one_write_a_version(self, writer, objects, api):
         take(objects, seen("a", version=7), seen("b", {"rules": {"GPU999": "deny"}}))

@@ -179,6 +179,14 @@ EXCEPTIONS = {
     "a variable that refers to others (GPU301, GPU308)": lambda pod, _: any(
         "$" in str(each.get("value", "")) for container in containers(pod) for each in container.get("env") or ()
     ),
+    "a claim that the policy knows to be a GPU's": lambda pod, policy: any(
+        policy.claims.templates.match(each.get("resourceClaimTemplateName"))
+        or policy.claims.claims.match(each.get("resourceClaimName"))
+        for each in pod["spec"].get("resourceClaims") or ()
+    ),
+    "a sum over several resources or containers (GPU009)": lambda pod, policy: (
+        bool(policy.limits.get("perPod")) and sum(len(set(amounts(each))) for each in containers(pod)) > 1
+    ),
     "a slip in the domain of a name (GPU302)": lambda pod, policy: any(
         policy.classify(name) is None and resource_rename.meant(name, policy) and not _is_of_a_vendor(name, policy)
         for each in containers(pod)

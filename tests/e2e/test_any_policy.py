@@ -19,8 +19,9 @@ COUNT, PARALLEL = 300, 4
 OWN = Policy("own", {**touching.EVERY_RULE.spec, "resources": {"extra": ["example.com/foo", "acme.io/card"]}})
 CLAIMS = Policy("claims", {"cluster": {"claims": {"templates": ["nic"], "claims": ["c*"]}}})
 DEVICES = Policy("devices", {**touching.EVERY_RULE.spec, "visibleDevices": {"gpuLess": "none", "served": "all"}})
-POLICIES = {**touching.POLICIES, **{each.name: each for each in (OWN, CLAIMS, DEVICES, any_policy.widest())}}
-NEVER = {  # pods of ordinary life, which must not wait for a webhook under any policy
+EXTRA = (OWN, CLAIMS, DEVICES, any_policy.known(), any_policy.widest())
+POLICIES = {**touching.POLICIES, **{each.name: each for each in EXTRA}}
+NEVER = {  # pods that do not even come, whatever the policy
     "plain", "no resources", "cpu and memory", "ordinary variables", "500 labels",
     "5,000 variables", "null everywhere", "null resources", "another runtime", "a large value",
 }  # fmt: skip
@@ -48,6 +49,7 @@ def test_known_pods(api, asked, case):
     if held is None:
         return
     assert not held or any_policy.NAME in held
+    assert ("known" in held) == ("default" in held)  # and so no pod of ordinary life waits while nobody answers
     if case in NEVER:
         assert any_policy.NAME not in held
 

@@ -365,9 +365,7 @@ def test_pods_are_judged_and_repaired_through_the_webhooks_for_any_policy(object
     agree(replicas, denied=True)
     with Balancer(replicas) as balancer:
         url = f"https://127.0.0.1:{balancer.port}"
-        made = webhook_configurations.configurations(
-            any_policy.widest(), options("objects", url, authority.read_bytes())
-        )
+        made = any_policy.configurations(options("objects", url, authority.read_bytes()))
         with registered(objects.api, made):
             good = pod("good", PROBE)
             settled(lambda: "tolerations" in objects.api.create(good, dryRun="All").object.get("spec", {}), 30)
@@ -379,3 +377,12 @@ def test_pods_are_judged_and_repaired_through_the_webhooks_for_any_policy(object
                     apply(objects, "default", mode=mode)
                     creation.wait(30)
             assert creation.failed == []
+            # A rule that only a policy switches on reaches further than the default, by a webhook that never blocks.
+            privileged = pod("bare", {})
+            privileged["spec"]["containers"][0]["securityContext"] = {"privileged": True}
+            assert objects.api.create(privileged, namespace, dryRun="All").status == 201
+            apply(objects, "default", rules={"GPU507": "deny"})
+            settled(lambda: "GPU507" in objects.api.create(privileged, namespace, dryRun="All").message, 30)
+            balancer.close()
+            settled(lambda: objects.api.create(privileged, namespace, dryRun="All").status == 201, 60)
+            assert "failed calling webhook" in objects.api.create(good, namespace, dryRun="All").message

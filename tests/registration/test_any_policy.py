@@ -74,7 +74,7 @@ def names(configurations):
 
 
 def test_it_has_the_webhooks_and_kinds_of_every_policy():
-    made = webhook_configurations.configurations(WIDEST, RegistrationOptions())
+    made = any_policy.configurations(RegistrationOptions())
     for name in loader.shipped():
         own = webhook_configurations.configurations(loader.load(name), RegistrationOptions())
         for wide, narrow in zip(made, own, strict=True):
@@ -86,30 +86,57 @@ def test_it_has_the_webhooks_and_kinds_of_every_policy():
 
 
 def test_nobody_is_exempt_but_the_system_and_ourselves():
-    for one in webhook_configurations.configurations(WIDEST, RegistrationOptions(namespace="gpus")):
+    for one in any_policy.configurations(RegistrationOptions(namespace="gpus")):
         for hook in one["webhooks"]:
             (expression,) = hook["namespaceSelector"]["matchExpressions"]
             assert expression["values"] == ["gpus", "kube-system"]
             assert "not-exempt" not in [condition["name"] for condition in hook["matchConditions"]]
 
 
-def conditions(policy, hook):
-    for one in webhook_configurations.configurations(policy, RegistrationOptions()):
-        for each in one["webhooks"]:
-            if each["name"] == f"{hook}.gpu-admission.io":
-                return {condition["name"]: condition["expression"] for condition in each["matchConditions"]}
-    raise AssertionError(hook)
+def named(configurations, hook):
+    (found,) = [
+        each for one in configurations for each in one["webhooks"] if each["name"] == f"{hook}.gpu-admission.io"
+    ]
+    return found
 
 
-@pytest.mark.parametrize("hook", ["mutate", "pods", "templates", "cronjobs"])
+def conditions(configurations, hook):
+    return {each["name"]: each["expression"] for each in named(configurations, hook)["matchConditions"]}
+
+
+MADE = any_policy.configurations(RegistrationOptions())
+EVERY = any_policy.configurations(RegistrationOptions(), every_pod=True)
+
+
+@pytest.mark.parametrize("hook", ["mutate", "ordinary", "templates", "cronjobs"])
 def test_a_pod_without_gpus_stays_with_the_api_server_unless_every_pod_is_wanted(hook):
-    assert "touches-a-gpu" in conditions(WIDEST, hook)
-    assert "touches-a-gpu" not in conditions(any_policy.widest(every_pod=True), hook)
+    assert "touches-a-gpu" in conditions(MADE, hook)
+    assert "touches-a-gpu" not in conditions(EVERY, hook)
+
+
+@pytest.mark.parametrize("made", [MADE, EVERY], ids=["usual", "every pod"])
+def test_only_what_touches_a_known_gpu_waits_while_nobody_answers(made):
+    closed = {hook["name"] for one in made for hook in one["webhooks"] if hook["failurePolicy"] == "Fail"}
+    assert closed == {"pods.gpu-admission.io", "marks.gpu-admission.io"}
+    own = webhook_configurations.configurations(any_policy.known(), RegistrationOptions())
+    assert conditions(made, "pods") == conditions(own, "pods")
+    ordinary, pods = named(made, "ordinary"), named(made, "pods")
+    assert ordinary["rules"] == pods["rules"]
+    without = conditions(made, "ordinary")["not-touching-a-known-gpu"]
+    assert without == f"!(\n{conditions(made, 'pods')['touches-a-gpu']}\n)"
+
+
+def test_what_the_default_policy_sends_waits():
+    covered(any_policy.known(), lambda policy: declared_reads.by_rules(policy, POD))
+    default = conditions(webhook_configurations.configurations(loader.load("default"), RegistrationOptions()), "pods")
+    assert conditions(MADE, "pods")["touches-a-gpu"] == default["touches-a-gpu"]
 
 
 def test_any_extended_resource_counts_and_no_policy_file_can_say_so():
-    assert "k.contains('/') && !k.contains('kubernetes.io/')" in conditions(WIDEST, "pods")["touches-a-gpu"]
-    assert "k.contains('/') && !k.contains('kubernetes.io/')" not in conditions(ALL_RULES, "pods")["touches-a-gpu"]
+    any_name = "k.contains('/') && !k.contains('kubernetes.io/')"
+    assert any_name in conditions(MADE, "ordinary")["touches-a-gpu"]
+    own = webhook_configurations.configurations(ALL_RULES, RegistrationOptions())
+    assert any_name not in conditions(own, "pods")["touches-a-gpu"]
     assert not resources.is_extended(gpu_names.ANY_EXTENDED)
 
 

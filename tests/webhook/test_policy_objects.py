@@ -6,7 +6,7 @@ import pytest
 from policy_objects import policy
 from reviews import pod, review
 
-from gpu_admission.policyfile.object_files import Writer, content
+from gpu_admission.policyfile.object_files import ObjectWriter, content
 from gpu_admission.webhook.policy_objects import ObjectSources
 from gpu_admission.webhook.policy_store import RETRY, PolicyStore
 from gpu_admission.webhook.review import handler
@@ -20,7 +20,7 @@ class Directory:
 
     def __init__(self, folder, mode="enforce"):
         self.failed, self.removed, self.loaded = [], [], []
-        self._writer = Writer(str(folder))
+        self._writer = ObjectWriter(str(folder))
         self.sources = ObjectSources(str(folder), mode)
         self.store = PolicyStore(
             self.sources,

@@ -55,7 +55,8 @@ RULES: dict[str, Coverage] = {
     "GPU006": Coverage("in-tree"),
     "GPU007": Coverage("webhook", "it says which name was meant; the API server refuses names without a domain"),
     "GPU008": Coverage("webhook", _TEMPLATES),
-    "GPU009": Coverage("partly", "sums over a pod and the size of the largest node (spec.cluster.cards)"),
+    "GPU009": Coverage("partly", "sums over several resources or containers, and the size of the largest node "
+                       "(spec.cluster.cards)"),
     "GPU010": Coverage("webhook", _TEMPLATES),
     "GPU011": Coverage("webhook", _TEMPLATES),
     "GPU012": Coverage("webhook", _TEMPLATES),
