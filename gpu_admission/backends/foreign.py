@@ -88,8 +88,8 @@ def require_vendor(plan: PodPlan, native_request: NativeRequest) -> None:
     if others:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"a card of the vendor {others[0]}, and {plan.backend.title} allocates others here",
-            "keep the claim, or translate it for a backend of that vendor's cards",
+            (f"a card of the vendor {others[0]}", f", and {plan.backend.title} allocates others here"),
+            ("keep the claim", ", or translate it for a backend of that vendor's cards"),
         )
 
 
@@ -118,7 +118,7 @@ def dropped(native_request: NativeRequest, request: GpuShare) -> Iterator[Reject
         yield RejectedRequestError(
             UNTRANSLATABLE,
             f"and of that {listed(remaining)} would be lost, because the rest already defines the amount",
-            "remove what has no effect, or write all of it in the portable names (gpu-admission.io/gpu-mem)",
+            ("remove what has no effect", ", or write all of it in the portable names (gpu-admission.io/gpu-mem)"),
         )
 
 

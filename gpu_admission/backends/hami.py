@@ -145,13 +145,13 @@ class Hami(Backend):
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "memory as an amount and as a percentage, and HAMi uses only one of them",
+                ("memory as an amount and as a percentage", ", and HAMi uses only one of them"),
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
         if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
             yield RejectedRequestError(
                 UNTRANSLATABLE,
-                "in a privileged container, which HAMi ignores: it would see every card of its node",
+                ("in a privileged container", ", which HAMi ignores: it would see every card of its node"),
                 "leave privileged out",
             )
         yield from super().check_container(asked, facts)
@@ -170,7 +170,10 @@ class Hami(Backend):
                     one,
                     RejectedRequestError(
                         UNTRANSLATABLE,
-                        "on a node chosen by nodeName, which bypasses HAMi's scheduler: nothing would be allocated",
+                        (
+                            "on a node chosen by nodeName",
+                            ", which bypasses HAMi's scheduler: nothing would be allocated",
+                        ),
                         "choose the node by nodeSelector kubernetes.io/hostname",
                     ),
                 )

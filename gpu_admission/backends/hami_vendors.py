@@ -154,7 +154,7 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
     if cards is None and vendor.needs_count and native_request.wants_gpu:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
+            (f"and HAMi ignores amounts of {vendor.title} cards without their number", ": the container gets none"),
             f"write the number of cards besides, such as {_example(native_request, vendor)}: 1",
         )
     most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
@@ -186,8 +186,10 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
     if vendor.slices and cards == 1 and value not in vendor.slices:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
-            f"of {vendor.unit // MIB} MiB each",
+            (
+                f"and HAMi's webhook refuses {name}: {value}",
+                f": it is not one of the slice sizes, of {vendor.unit // MIB} MiB each",
+            ),
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
             about=name,
         )
@@ -202,9 +204,11 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
     elif cards > 1 and value <= largest:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
-            "refuses the pod",
-            f"request one card, or leave {name} out to take all of each",
+            (
+                f"{cards} cards with a part of the memory of each",
+                ", and HAMi cuts a slice from one card only: its webhook refuses the pod",
+            ),
+            ("request one card", f", or leave {name} out to take all of each"),
             about=name,
         )
 
@@ -215,14 +219,19 @@ def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError
     if devices and cores:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
-            f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
+            (
+                "devices and cores in one container",
+                f", and HAMi gives whole devices and does not read {_NEURON_CORES}",
+            ),
+            (f"write {_NEURON_DEVICES} for whole devices", f", or {_NEURON_CORES} for cores"),
         )
     elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it only allocates whole ones, "
-            f"of {_CORES_PER_DEVICE} cores",
+            (
+                f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}",
+                f": of several devices it only allocates whole ones, of {_CORES_PER_DEVICE} cores",
+            ),
             f"write {_NEURON_CORES}: {cores + 1}",
             about=_NEURON_CORES,
         )
@@ -235,7 +244,10 @@ def _pairs(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRe
     if amount is not None and amount > 1 and amount % 2:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
+            (
+                f"and {name}: {amount} is an odd number",
+                ": two of them are one module, and HAMi's webhook refuses the pod",
+            ),
             f"write {name}: {amount + 1}",
             about=name,
         )

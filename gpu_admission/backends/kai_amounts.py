@@ -71,7 +71,7 @@ def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = Fa
     return RejectedRequestError(
         UNTRANSLATABLE,
         f"and {name} {allows} than {other} requests ({request})",
-        f"write a larger {name}, or leave it out",
+        (f"write a larger {name}", ", or leave it out"),
         about=name,
     )
 

@@ -59,7 +59,7 @@ def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]
             others = "" if name == CORES or cards is not None else ", or a multiple of 100 for whole GPUs"
             yield RejectedRequestError(
                 PERCENT,
-                f"and {name} requests {value} percent: it has to be {one}{others}",
+                (f"and {name} requests {value} percent", f": it has to be {one}{others}"),
                 f"write {name} as a number from 1 to {most}",
                 about=name,
             )
@@ -98,7 +98,7 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
         return RejectedRequestError(
-            UNTRANSLATABLE, f"{reason}: the pod would stay Pending forever", f"keep {MEMORY}, or {old}"
+            UNTRANSLATABLE, (reason, ": the pod would stay Pending forever"), (f"keep {MEMORY}", f", or {old}")
         )
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
@@ -106,12 +106,14 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return RejectedRequestError(UNTRANSLATABLE, f"{reason}, and the pod would stay Pending forever", advice)
+        return RejectedRequestError(UNTRANSLATABLE, (reason, ", and the pod would stay Pending forever"), advice)
     return RejectedRequestError(
         UNTRANSLATABLE,
-        f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
-        "would stay Pending forever",
-        f"write the memory besides: {MEMORY}: 8Gi, or {RATIO}: 50",
+        (
+            f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}",
+            ", and the pod would stay Pending forever",
+        ),
+        (f"write the memory besides: {MEMORY}: 8Gi", f", or {RATIO}: 50"),
     )
 
 

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from gpu_admission.core.finding import Sentence
     from gpu_admission.core.pointer import Pointer
 
     from .native_request import NativeRequest
@@ -41,7 +42,7 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     makers = sorted(vendors(group))
     if len(makers) > 1:
         why = f"GPUs of {several(makers)} in one container"
-        advice = "request those of one vendor; for each of the others, use a pod of its own"
+        advice: Sentence = ("request those of one vendor", "; for each of the others, use a pod of its own")
     elif {native_request.system for native_request in group} <= _MIXABLE:
         why = "a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.description}, or {second.description}"
@@ -50,8 +51,8 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
         advice = "write all of it in the names of one of the two"
     else:
         why = "the same GPU requested twice, in the names of two systems"
-        advice = f"keep one of the two: {first.description}, or {second.description}"
-    message = f"{first.container.label} requests {first.description} and {second.description}: {why}"
+        advice = ("keep one of the two", f": {first.description}, or {second.description}")
+    message = (f"{first.container.label} requests {first.description} and {second.description}", f": {why}")
     return Rejection(
         second.pointer, message, RejectedRequestError(MIXED, why, advice), (first.evidence, second.evidence)
     )

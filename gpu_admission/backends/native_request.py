@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 
@@ -130,7 +130,7 @@ def require_countable(native_request: NativeRequest) -> None:
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "more GPUs than any node has: it would stay Pending forever",
+                ("more GPUs than any node has", ": it would stay Pending forever"),
                 f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
             )
 

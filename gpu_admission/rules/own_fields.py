@@ -12,7 +12,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.record import record
 
-from . import common, resource_rename
+from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -72,6 +72,8 @@ def find(workload: Workload) -> Iterator[OwnField]:
 
 def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Yield names that nearly are a GPU's."""
+    from . import resource_rename  # noqa: PLC0415 - few kinds have such fields
+
     for field in find(workload):
         near = (
             resource_rename.meant(field.name, policy)
@@ -82,7 +84,7 @@ def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]
             what = f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}"
             yield Problem(
                 field.name_place,
-                f"{what}, a resource that no device plugin is known to offer: the pod would stay Pending forever",
+                (what, ", a resource that no device plugin is known to offer: the pod would stay Pending forever"),
                 f"write {near} instead",
                 fix=(patch.replace(rule, field.name_place, near),),
                 safety="unsafe",
@@ -99,8 +101,10 @@ def fractional(workload: Workload) -> Iterator[Problem]:
         if not amount.is_integer and not amount.is_negative:
             yield Problem(
                 field.place,
-                f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}, "
-                "and Kubernetes only allocates whole GPUs",
+                (
+                    f"{field.label} requests {escape(field.name[:80])}: {format_value(field.raw)}",
+                    ", and Kubernetes only allocates whole GPUs",
+                ),
                 "write a whole number",
             )
 
@@ -165,8 +169,10 @@ def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem
                 move = (patch.remove(rule, at), patch.add(rule, workload.document, (*place, side, _KEY), value))
                 yield Problem(
                     at,
-                    f"{label} has {name}: {format_value(raw)} under resources.{side}, where {workload.kind} knows only "
-                    f'"{_KEY}", and the API server refuses or drops it',
+                    (
+                        f"{label} has {name}: {format_value(raw)} under resources.{side}",
+                        f', where {workload.kind} knows only "{_KEY}", and the API server refuses or drops it',
+                    ),
                     f'write {_KEY}: "{value}" instead',
                     fix=move if name == _WHOLE_GPU and _KEY not in amounts else (),
                     safety="unsafe",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from gpu_admission.core.raw import as_str, escape, format_value
 from gpu_admission.core.record import record
-from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -94,6 +93,8 @@ def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[st
 
 
 def _of_word(field: str, word: str, known: tuple[str, ...]) -> Slip:
+    from gpu_admission.core.typos import nearest  # noqa: PLC0415 - only for a mistake
+
     folded = {valid.lower(): valid for valid in known}
     slip = word.lower().strip()
     long = [valid for valid in folded if len(valid) > _FARTHEST]  # of two letters nothing is far

@@ -159,7 +159,7 @@ def _same_digits(one: str, other: str) -> bool:
 
 def is_offered(name: str, own: Iterable[str] = ()) -> bool:
     """Tell whether any card is known to offer a MIG profile's resource; ``own`` are the policy's own profiles."""
-    found = resources.MIG_NAME.fullmatch(name)
+    found = resources.mig_name(name)
     if found is None:
         return True
     slices, size = int(found[1][:3]), int(found[2][:4])
@@ -172,4 +172,4 @@ def _mig(slices: int, size: int, suffix: str) -> str:
     near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is Thor's alone
     name = f"nvidia.com/mig-{count}g.{near}gb"
     suffixed = name + _MIG_SUFFIXES.get(suffix, suffix)
-    return suffixed if resources.MIG_NAME.fullmatch(suffixed) else name
+    return suffixed if resources.mig_name(suffixed) else name

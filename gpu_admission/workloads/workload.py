@@ -10,9 +10,10 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import ObjectRef
 from gpu_admission.core.raw import as_dict, as_str, escape
 
-from . import claims, discovery, kinds, resources
+from . import discovery, kinds, resources
 from .claim_index import NO_CLAIMS
 from .container import Container
+from .pod_claims import NO_POD_CLAIMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
     from .claim_index import ClaimIndex
-    from .claims import PodClaims
     from .container import GpuRequest, Role
     from .discovery import FoundObject
     from .kinds import PodSpecPath
+    from .pod_claims import PodClaims
 
     Origin = Literal["file", "admission"]
 
@@ -108,8 +109,10 @@ class Pod:
         annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
         self.shared_container = self._shared_container(annotations) if self.annotated else None
-        self.claims: PodClaims = claims.NO_POD_CLAIMS
+        self.claims: PodClaims = NO_POD_CLAIMS
         if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
+            from . import claims  # noqa: PLC0415 - start-up is rationed, and most pods have none
+
             index, space = workload.claim_index, workload.namespace
             self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
         claimed = self.claims.gpu
@@ -125,10 +128,6 @@ class Pod:
     def serves(self, container: Container) -> bool:
         """Tell whether a container is one that will be given a GPU."""
         return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
-
-    def may_serve(self, container: Container) -> bool:
-        """Tell whether a container will be given a GPU, or has a claim of which nobody knows whether it is one's."""
-        return self.serves(container) or self.claims.serve(container) is None
 
     def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
         named = [

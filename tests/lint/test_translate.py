@@ -36,17 +36,6 @@ PORTABLE = WHOLE.replace("nvidia.com/gpu: 2", "gpu-admission.io/gpu-mem: 10Gi")
 TWICE = PORTABLE.replace("10Gi", "10Gi, gpu-admission.io/gpu-count: 2")
 
 
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(text, name="p.yaml"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return write
-
-
 def translated(capsys, *words):
     code = main(["translate", *words])
     shown = capsys.readouterr()

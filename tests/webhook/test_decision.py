@@ -90,9 +90,9 @@ class TestValidate:
     @pytest.mark.parametrize(
         ("container", "warning"),
         [
-            ("train", 'GPU001 container "train" sets nvidia.com/gpu: "1" in requests but not in limits'),
-            ("a, b", 'GPU001 container "a, b" sets nvidia.com/gpu: "1" in requests but not in limits'),
-            ("t" * 63, f'GPU001 container "{"t" * 63}" sets nvidia.com/gpu: "1" in requests but not in limits'),
+            ("train", 'GPU001 container "train" sets nvidia.com/gpu: "1" in requests'),
+            ("a, b", 'GPU001 container "a, b" sets nvidia.com/gpu: "1" in requests'),
+            ("t" * 63, f'GPU001 container "{"t" * 63}" sets nvidia.com/gpu: "1" in requests'),
         ],
     )
     def test_a_warning_has_what_to_write_even_where_that_is_longer_than_a_line(self, container, warning):

@@ -44,8 +44,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
                 yield Problem(
                     source.pointer,
-                    f"{container.label} takes variables from an envFrom with the prefix {format_value(source.prefix)}, "
-                    f"which can set {source.listed} and so lift the limits on its share of the GPU",
+                    (
+                        f"{container.label} takes variables from an envFrom",
+                        (
+                            f" with the prefix {format_value(source.prefix)}, which can set {source.listed} and so "
+                            "lift the limits on its share of the GPU"
+                        ),
+                    ),
                     "list the variables under env instead",
                 )
 
@@ -104,9 +109,11 @@ def _problem(variable: Variable) -> Problem:
     value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
-        f"{variable.container.label} sets {variable.name} ({value}), "
-        "which can lift the limits that keep it to its share of the GPU",
-        f"remove {variable.name}; to use a whole GPU, request a whole one",
+        (
+            f"{variable.container.label} sets {variable.name} ({value})",
+            ", which can lift the limits that keep it to its share of the GPU",
+        ),
+        (f"remove {variable.name}", "; to use a whole GPU, request a whole one"),
     )
 
 

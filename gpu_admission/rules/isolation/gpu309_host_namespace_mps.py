@@ -28,9 +28,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             for field in opened:
                 yield Problem(
                     (*pod.pointer, field),
-                    f"the pod shares its GPU through MPS and sets {field}: true, which opens {_FIELDS[field]} "
-                    "and with that the work of the other clients of the MPS daemon",
-                    f"remove {field}; the device plugin mounts what MPS needs",
+                    (
+                        f"the pod shares its GPU through MPS and sets {field}: true",
+                        f", which opens {_FIELDS[field]} and with that the work of the other clients of the MPS daemon",
+                    ),
+                    (f"remove {field}", "; the device plugin mounts what MPS needs"),
                 )
 
 

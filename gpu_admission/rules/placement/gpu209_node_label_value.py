@@ -33,8 +33,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if near is not None:
                 yield Problem(
                     place,
-                    f"{what} requires {label}: {format_value(value)}, a value that no node is labelled with: "
-                    f"{'the pod would stay Pending forever' if what == _SELECTOR else 'it selects nothing'}",
+                    (
+                        f"{what} requires {label}: {format_value(value)}",
+                        (
+                            ", a value that no node is labelled with: "
+                            f"{'the pod would stay Pending forever' if what == _SELECTOR else 'it selects nothing'}"
+                        ),
+                    ),
                     f'write "{near}"',
                     fix=(patch.replace(ID, place, near),),
                     safety="unsafe",

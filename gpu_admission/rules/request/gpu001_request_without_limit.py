@@ -40,13 +40,13 @@ def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
     why = "and Kubernetes refuses a GPU that has no limit"
     if common.is_of_class(gpu):
-        why = "where a device class's name belongs: Kubernetes takes the pod, and does not place it"
+        why = "where the resource of a device class belongs: Kubernetes accepts the pod, and never schedules it"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but not in limits, {why}",
+        (common.setting(gpu, gpu.request, "requests"), f" but not in limits, {why}"),
         (
-            f"write {gpu.name}: {format_value(gpu.request)} under resources.limits (Kubernetes copies it to "
-            f"requests by itself)"
+            f"write {gpu.name}: {format_value(gpu.request)} under resources.limits",
+            " (Kubernetes copies it to requests by itself)",
         ),
         fix=(patch.add(ID, workload.document, gpu.pointer("limits"), gpu.request),) if room else (),
         safety="safe",

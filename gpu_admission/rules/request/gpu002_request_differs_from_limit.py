@@ -40,8 +40,8 @@ def _problem(gpu: GpuRequest) -> Problem:
         why = "and devices of a class cannot be overcommitted"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but {format_value(gpu.limit)} in limits, {why}",
-        f"leave {gpu.name} out of resources.requests, or write {format_value(gpu.limit)} there as well",
+        (common.setting(gpu, gpu.request, "requests"), f" but {format_value(gpu.limit)} in limits, {why}"),
+        (f"leave {gpu.name} out of resources.requests", f", or write {format_value(gpu.limit)} there as well"),
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
         safety="unsafe",
         evidence=(gpu.limit, gpu.request),

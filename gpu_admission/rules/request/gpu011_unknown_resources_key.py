@@ -6,7 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import escape
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import misspelt_keys
+from gpu_admission.rules import misspelt_keys, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,7 +33,10 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
     fix = (patch.remove(ID, place), patch.add(ID, workload.document, (*parent, near), around[key])) if free else ()
     return Problem(
         place,
-        f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}", and ignores what stands under it',
+        (
+            f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}"',
+            ", and ignores what stands under it",
+        ),
         f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",
@@ -82,6 +85,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    when=triggers.unknown_key,
     check=check,
     fix="unsafe",
     admission_kinds=frozenset({TEMPLATE}),

@@ -8,6 +8,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import triggers
 from gpu_admission.workloads.resource_typos import squashed
 
 TYPE_CHECKING = False
@@ -76,10 +77,11 @@ def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}: KAI does not read "
-        f"it, and the pod gets no "
-        "GPU by it",
-        f"write {word}: {amount} in {there}",
+        (
+            f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}",
+            ": KAI does not read it, and the pod gets no GPU by it",
+        ),
+        (f"write {word}: {amount}", f" in {there}"),
         evidence=(pointers.to_text(place), value),
     )
 
@@ -126,6 +128,7 @@ spec:
     - name: notebook
       image: example.com/notebook:1
 """,
+    when=triggers.named_scheduler,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
     policy={"backend": {"name": "kai"}},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gpu_admission.core import pointer as pointers
@@ -22,8 +21,6 @@ MOST_WARNINGS = 10
 GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
-_CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
-_REST = re.compile(r"; |, or | \(")  # and no comma of a list, of which a part would be another advice
 LONGEST_POINTER = 512
 
 
@@ -60,29 +57,19 @@ def warnings(decision: Decision) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
-    """Return what is wrong and what to write instead, and as much of the why as fits.
+    """Return what is wrong and what to write instead, and of the rest as much as fits.
 
-    Where 120 characters hold no remedy, the API server's own limit counts; where that holds none, the why does: the
-    beginning of a message only says which request it is about.
+    A sentence is said whole, or as far as its rule says that it stands by itself. Where 120 characters hold no remedy,
+    the API server's own limit counts.
     """
-    value = escape(f"{finding.rule} {finding.message}")
-    heads, tails = _cuts(value, _CLAUSE), _cuts(escape(finding.advice), _REST)
+    messages = [escape(f"{finding.rule} {each}") for each in (finding.message, finding.summary)]
+    forms = [f"{message}; {escape(advice)}" for message in messages for advice in (finding.advice, finding.remedy)]
     for longest in (GOOD_WARNING, LONGEST_WARNING):
-        for head in heads:
-            tail = next((each for each in tails if len(head) + 2 + len(each) <= longest), None)
-            if tail:
-                return f"{head}; {tail}"
-    short = next((head for head in heads if len(head) <= LONGEST_WARNING), heads[-1])
+        for form in forms:
+            if len(form) <= longest:
+                return form
+    short = next((message for message in messages if len(message) <= LONGEST_WARNING), messages[-1])
     return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
-
-
-def _cuts(value: str, ends: re.Pattern[str]) -> list[str]:
-    """Return a sentence, and what is left of it where it is cut after a clause: the longest first.
-
-    What is wrong comes first in it, then why. It is not cut within what the author wrote.
-    """
-    places = [found.start() for found in ends.finditer(value)]
-    return [value, *[value[:end] for end in reversed(places) if value.count('"', 0, end) % 2 == 0]]
 
 
 def audit(decision: Decision) -> dict[str, str]:
