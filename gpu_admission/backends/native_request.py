@@ -71,6 +71,14 @@ class NativeRequest:
             return reference.pointer
         return (*self.annotations_at, *list(self.annotations)[:1])
 
+    def place_of(self, name: str | None) -> Pointer | None:
+        """Where one of its resources or annotations stands; None for another name."""
+        if name is None:
+            return None
+        if name in self.gpus:
+            return self.gpus[name].pointer()
+        return (*self.annotations_at, name) if name in self.annotations else None
+
     @property
     def description(self) -> str:
         """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""

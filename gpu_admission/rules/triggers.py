@@ -90,7 +90,7 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
     found = _NODE_NAME if spec.get("nodeName") else 0
     if "resourceClaims" in spec or "claims" in spec or "resources" in spec:
         found |= _CLAIM
-    if spec.get("nodeSelector"):
+    if spec.get("nodeSelector") or "nodeAffinity" in as_dict(spec.get("affinity")):
         found |= _NODE_SELECTOR
     if policy.runtime_class or spec.get("runtimeClassName"):
         found |= _RUNTIME_CLASS

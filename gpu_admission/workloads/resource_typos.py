@@ -26,8 +26,8 @@ QUOTA_SLIPS = ("request.", "limit.", "Requests.", "Limits.", "count/")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
-_MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)gb(.*)$", re.DOTALL)
-LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+gb"  # how such names begin, for RE2
+_MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)g(?:b|ib?)?(.*)$", re.DOTALL)
+LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+g"  # how such names begin, for RE2
 LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
 # Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose

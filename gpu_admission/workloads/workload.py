@@ -330,11 +330,11 @@ def _pod(
     if what == "resources":
         key = extra[0] if extra else "resources"
         index = workload.claim_index
-        known_as = _known_as(workload, path)
+        known_as = _known_as(workload, path, spec)
         only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
         return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
     if what == "flat":
-        known_as = _known_as(workload, path)
+        known_as = _known_as(workload, path, spec)
         main = Container(spec, pointer, "app", policy, whole=False, known_as=known_as, claim_index=workload.claim_index)
         rest = _containers(workload, spec, pointer, extra, policy)
         return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
@@ -344,12 +344,15 @@ def _pod(
     return Pod(spec, pointer, holder, containers, workload, complete=complete, merged=merged)
 
 
-def _known_as(workload: Workload, path: Pointer) -> str:
-    """Return how messages name what is no container and stands for an object's only one: by the object."""
-    if path and path[-1] != "spec":
-        return ""
+def _known_as(workload: Workload, path: Pointer, spec: Mapping[str, Any]) -> str:
+    """Return how messages name what is no container of a list: by the object, or the object's key; by its own name."""
     kind, name = escape(workload.kind[:63]), workload.ref.name
-    return f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
+    known = f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
+    if not path or path[-1] == "spec":
+        return known
+    if as_str(spec.get("name")) or not isinstance(path[-1], str):
+        return ""
+    return f'"{escape(path[-1][:63])}" of {known}'
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:
@@ -381,6 +384,14 @@ def _containers(
             if isinstance(value, dict):
                 whole = "image" in value
                 found.append(
-                    Container(value, (*pointer, *path), "app", policy, whole=whole, claim_index=workload.claim_index)
+                    Container(
+                        value,
+                        (*pointer, *path),
+                        "app",
+                        policy,
+                        whole=whole,
+                        known_as=_known_as(workload, path, value),
+                        claim_index=workload.claim_index,
+                    )
                 )
     return found

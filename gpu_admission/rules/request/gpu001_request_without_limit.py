@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, resource_rename, triggers
+from gpu_admission.rules import common, own_fields, resource_rename, triggers
 from gpu_admission.workloads.container import MISSING
 
 TYPE_CHECKING = False
@@ -33,6 +33,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         amount = gpu.quantity("requests")
         if amount is not None and not amount.is_negative:
             yield _problem(workload, gpu)
+    yield from own_fields.unlimited(ID, workload)
 
 
 def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
