@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.raw import as_str
 from gpu_admission.core.typos import nearest
 
@@ -26,7 +27,7 @@ _BOOLEANS = frozenset(
 # The values of labels that have only these: NVIDIA/k8s-device-plugin internal/lm (nvml.go, mig-strategy.go)
 _VALUES = {
     "nvidia.com/mig.strategy": ("none", "single", "mixed"),
-    "nvidia.com/gpu.sharing-strategy": ("none", "mps", "time-slicing"),
+    "nvidia.com/gpu.sharing-strategy": ("none", *sorted(known.SHARED_BY_COUNT)),
     "nvidia.com/gpu.family": (
         "kepler", "maxwell", "pascal", "volta", "turing", "ampere", "ada-lovelace", "hopper", "blackwell",
     ),
@@ -62,8 +63,8 @@ def meant(label: object, value: str, policy: Policy) -> str | None:
     if label in _KARPENTER:
         plain = "-".join(value.lower().split())
         return plain if plain != value else None
-    known = _ACCELERATORS if label == _GKE else _VALUES.get(as_str(label), ())
-    return _near(value, known)
+    values = _ACCELERATORS if label == _GKE else _VALUES.get(as_str(label), ())
+    return _near(value, values)
 
 
 def _product(value: str, policy: Policy) -> str | None:
