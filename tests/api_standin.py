@@ -10,11 +10,11 @@ import json
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from loopback import QuietHandler, serving
 
 CUT = object()
 
@@ -165,10 +165,7 @@ def token_after(obj):
 
 
 def _handler(api):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
+    class Handler(QuietHandler):
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
@@ -182,12 +179,7 @@ def _handler(api):
             cut = found is CUT
             code, answer, headers = (200, {"items": ["x" * 1000]}, {}) if cut else found
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response_only(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.begin(code, len(data), headers)
             self.wfile.write(data[: len(data) // 2] if cut else data)
             if cut:
                 self.wfile.flush()
@@ -209,25 +201,12 @@ def _handler(api):
 
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 
-        def log_message(self, *args):
-            pass
-
     return Handler
 
 
-@contextmanager
 def standin(api):
-    """Serve on a free port of loopback; yields the URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve on a free port of loopback; a context manager of the URL."""
+    return serving(_handler(api))
 
 
 def kubeconfig(folder, url, *, user=None, **context):

@@ -29,6 +29,9 @@ GOOD = {
     "no spec": None,
     "empty spec": {},
     "nulls": {"schedulerName": None, "runtimeClassName": None, "match": None, "backend": None, "limits": None},
+    "a resource that a class stands for": {
+        "cluster": {"claims": {"extendedResources": {"example.com/card": "gpu.amd.com"}}}
+    },
     "off as kubectl reads it": {"rules": {"GPU001": False}},
     "off as JSON has it": {"rules": {"GPU001": "off"}},
     "settings of a rule": {"rules": {"GPU001": {"action": "warn", "fix": False}, "GPU002": {"action": False}}},
@@ -138,6 +141,9 @@ ONLY_THE_LOADER = {
     "a profile that the card does not have": _card(profile="9g.90gb"),
     "a card that MIG does not cut": _cards({"model": "Own", "memory": "48Gi", "mig": "mixed"}),
     "an unknown key of a rule's settings": {"rules": {"GPU001": {"action": "deny", "fx": False}}},
+    "a resource without a domain that a class stands for": {
+        "cluster": {"claims": {"extendedResources": {"card": "gpu.amd.com"}}}
+    },
     "profiles that do not fit into a card of the table": _card(profiles=[{"name": "1g.10gb", "memory": "81Gi"}]),
 }
 

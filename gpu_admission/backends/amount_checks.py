@@ -26,7 +26,8 @@ def no_memory(native_request: NativeRequest, name: str, example: str) -> Iterato
         yield RejectedRequestError(
             UNTRANSLATABLE,
             "which requests no memory at all",
-            f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
+            (f"leave {name} out where no GPU is needed", f", or write an amount, such as {name}: {example}"),
+            about=name,
         )
 
 
@@ -39,8 +40,9 @@ def zero_is_all(native_request: NativeRequest, name: str, title: str) -> Iterato
     if amount is not None and amount.is_zero:
         yield RejectedRequestError(
             UNIT,
-            f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
-            f"leave {name} out to take whole cards, or write the memory in MiB",
+            (f"and {title} takes {name}: 0 for no limit", ": all of each card, or its own default"),
+            (f"leave {name} out to take whole cards", ", or write the memory in MiB"),
+            about=name,
         )
 
 
@@ -51,18 +53,20 @@ def no_cards(native_request: NativeRequest, name: str) -> Iterator[RejectedReque
         yield RejectedRequestError(
             UNTRANSLATABLE,
             "which requests no GPU at all",
-            f"write {name}: 1; or leave all of it out where no GPU is needed",
+            (f"write {name}: 1", "; or leave all of it out where no GPU is needed"),
+            about=name,
         )
 
 
 def suspicious(
-    native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts
+    native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts, *, slices: tuple[int, ...] = ()
 ) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
-    ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
-    times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
-    the largest card of the policy has is left to GPU105, which knows that for certain.
+    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message
+    does the arithmetic. It is an error where even 1024 times less would be more than any GPU has: then it is no matter
+    of GiB and MiB in the policy. What is more than the largest card of the policy has is left to GPU105, which knows
+    that for certain.
     """
     amount = _amount_of(native_request, name)
     if amount is None or amount.is_zero:
@@ -72,11 +76,13 @@ def suspicious(
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
+        guess = next((each for each in slices if each >= guess), guess)
         yield RejectedRequestError.amount(
             UNIT,
-            f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
-            f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
+            (f"{value} {unit_name(unit)}", f": {name} counts {unit_name(unit)} here; did you mean {guess}?"),
+            (f"write {name}: {guess}", f", or whatever the process needs in {unit_name(unit)}"),
             severity="error" if value * unit > 256 * MOST_MEMORY else None,
+            about=name,
         )
 
 
@@ -107,9 +113,10 @@ def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
 def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestError:
     return RejectedRequestError.amount(
         UNIT,
-        f"{amount_text}: {name} counts bytes; did you mean {meant}?",
-        f"write {name}: {meant}, or whatever the process needs, with its suffix",
+        (amount_text, f": {name} counts bytes; did you mean {meant}?"),
+        (f"write {name}: {meant}", ", or whatever the process needs, with its suffix"),
         severity="error",
+        about=name,
     )
 
 
@@ -123,8 +130,9 @@ def percents(native_request: NativeRequest, *names: str, most: int = 100) -> Ite
         if not 1 <= value <= most:
             yield RejectedRequestError(
                 PERCENT,
-                f"and {name} is {value} percent: a percentage must be from 1 to {most}",
+                (f"and {name} is {value} percent", f": a percentage must be from 1 to {most}"),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 
@@ -165,7 +173,12 @@ def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
     hint = "" if guess is None else f" (was {format_memory(guess)} meant?)"
     return RejectedRequestError.amount(
         EXCEEDS,
-        f"{format_memory(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{format_memory(largest)}: it would stay Pending forever",
+        (
+            f"{format_memory(memory)} on one GPU",
+            (
+                f", and the largest card of this cluster, {model}, has "
+                f"{format_memory(largest)}: it would stay Pending forever"
+            ),
+        ),
         f"request at most {format_memory(largest)} per GPU{hint}",
     )

@@ -26,7 +26,7 @@ def require_plausible(request: GpuShare) -> None:
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
         raise RejectedRequestError(
-            UNTRANSLATABLE, f"which requests {what} at all", "request more than zero, or leave the key out"
+            UNTRANSLATABLE, f"which requests {what} at all", ("request more than zero", ", or leave the key out")
         )
     if request.count > MOST_DEVICES:
         raise RejectedRequestError.amount(
@@ -42,7 +42,7 @@ def require_plausible(request: GpuShare) -> None:
         less = ceil_div(request.memory, 1024)
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(request.memory)} on one GPU, which no GPU has, so it is not translated",
+            (f"{format_memory(request.memory)} on one GPU", ", which no GPU has, so it is not translated"),
             f"check the unit: {format_memory(less)} would be 1024 times less"
             if less <= MOST_MEMORY
             else "write the memory that the process needs, such as 8Gi",
@@ -50,7 +50,7 @@ def require_plausible(request: GpuShare) -> None:
     if request.memory is not None and request.memory < LEAST_MEMORY:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(request.memory)}, too little for any process on a GPU, so it is not translated",
+            (f"{format_memory(request.memory)}, too little for any process on a GPU", ", so it is not translated"),
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
@@ -67,16 +67,18 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
         if facts.largest is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a part of a card, and how much that is depends on the card",
-                "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
-                "cluster.cards",
+                ("a part of a card", ", and how much that is depends on the card"),
+                (
+                    "write the memory itself",
+                    " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards",
+                ),
             )
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
     if request.share:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
-            "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
+            ("write the memory itself", " (gpu-admission.io/gpu-mem: 8Gi)"),
         )
     return request
 
@@ -93,8 +95,11 @@ def require_card(backend: Backend, request: GpuShare, facts: ClusterFacts) -> Gp
         return GpuShare(least, request.count, request.cores)
     raise RejectedRequestError.amount(
         UNTRANSLATABLE,
-        f"a whole card with at least {format_memory(least)}, and {backend.title} is not known to have only such cards",
-        "name the cards in the policy's cluster.cards, or request the memory itself (capacity.requests.memory)",
+        (
+            f"a whole card with at least {format_memory(least)}",
+            f", and {backend.title} is not known to have only such cards",
+        ),
+        ("name the cards in the policy's cluster.cards", ", or request the memory itself (capacity.requests.memory)"),
     )
 
 
@@ -138,8 +143,11 @@ def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedReques
     if request.count > 1:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
-            "request one GPU (gpu-admission.io/gpu-count: 1), or whole GPUs",
+            (
+                f"{request.count} GPUs with a share of memory on each",
+                f", and {backend.title} gives a container one GPU",
+            ),
+            ("request one GPU", " (gpu-admission.io/gpu-count: 1), or whole GPUs"),
         )
 
 
@@ -148,8 +156,8 @@ def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestErr
     if request.cores is not None and not request.whole:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
-            "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
+            (f"{request.percent} percent of a GPU's compute", f", and {backend.title} shares memory only"),
+            ("leave the percentage out", " (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute"),
         )
 
 
@@ -158,9 +166,11 @@ def memory_needed(backend: Backend, request: GpuShare) -> None:
     if request.memory is None and request.limits_cores:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
-            "of one without the other",
-            "add the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+            (
+                f"{request.percent} percent of a GPU's compute and no amount of memory",
+                f", and {backend.title} gives no share of one without the other",
+            ),
+            ("add the memory that the process needs", " (gpu-admission.io/gpu-mem: 8Gi)"),
         )
 
 
@@ -174,8 +184,10 @@ def in_init_containers(
                 one,
                 RejectedRequestError(
                     CONTAINERS,
-                    f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
-                    "that is allocated to others",
+                    (
+                        f"and {backend.title} does not count {one.container.role} containers",
+                        ": it would get no GPU, or one that is allocated to others",
+                    ),
                     "request the GPU in one of spec.containers",
                     severity=severity,
                 ),
@@ -193,8 +205,10 @@ def one_container(
             one,
             RejectedRequestError(
                 CONTAINERS,
-                f'but container "{asked[0].container.name[:63]}" already requests a GPU, and {backend.title} serves '
-                f"one GPU container in a pod{sums}",
+                (
+                    f"but {asked[0].container.label} already requests a GPU",
+                    f", and {backend.title} serves one GPU container in a pod{sums}",
+                ),
                 "move the second GPU container to a pod of its own",
             ),
         )

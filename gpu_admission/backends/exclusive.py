@@ -53,7 +53,7 @@ class Exclusive(Backend):
         if request.limits_cores:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and this cluster only allocates whole GPUs",
+                (f"{request.percent} percent of a GPU's compute", ", and this cluster only allocates whole GPUs"),
                 "leave the percentage of compute out to take a whole GPU",
             )
         vendor = facts.parameters.get("vendor") or "nvidia"
@@ -63,9 +63,14 @@ class Exclusive(Backend):
         if not whole_cards_fit(request, facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory or 0)} of memory, and no node label shows how much memory a card of "
-                "this cluster has",
-                f"request whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+                (
+                    f"{format_memory(request.memory or 0)} of memory",
+                    ", and no node label shows how much memory a card of this cluster has",
+                ),
+                (
+                    "request whole GPUs",
+                    f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+                ),
             )
         return BackendPatch({resource: request.count})
 

@@ -59,7 +59,7 @@ class Gpushare(Backend):
             raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
-                f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
+                (f"write the memory: {_MEMORY}", ", or gpu-admission.io/gpu-mem"),
             )
         return GpuShare(
             memory * unit(facts), 1, None if cores is None else cores * SEVENTHS, consumed=(_MEMORY, _CORES)
@@ -72,16 +72,18 @@ class Gpushare(Backend):
         if request.memory is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, which gpushare cannot express",
-                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                ("a whole GPU", ", which gpushare cannot express"),
+                ("request its memory", f" ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs"),
             )
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
-                f"on a card of {format_memory(facts.largest or 0)}",
+                (
+                    f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up",
+                    f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}",
+                ),
                 f"request at most {format_memory(most * unit(facts))}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
@@ -116,8 +118,10 @@ def pod_sum(
             asked[-1],
             RejectedRequestError(
                 EXCEEDS,
-                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would stay "
-                "Pending forever",
+                (
+                    f"which makes {total} for the pod",
+                    f", and {title} counts {most} on the largest card: it would stay Pending forever",
+                ),
                 f"request at most {most} {unit_name(size)} in the whole pod",
             ),
         )

@@ -79,6 +79,13 @@ class Hami(Backend):
     )
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)
+    card_choices = (
+        "nvidia.com/use-gputype",
+        "nvidia.com/nouse-gputype",
+        "nvidia.com/use-gpuuuid",
+        "nvidia.com/nouse-gpuuuid",
+        "nvidia.com/vgpu-mode",
+    )
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""
@@ -138,13 +145,13 @@ class Hami(Backend):
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "memory as an amount and as a percentage, and HAMi uses only one of them",
+                ("memory as an amount and as a percentage", ", and HAMi uses only one of them"),
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
         if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
             yield RejectedRequestError(
                 UNTRANSLATABLE,
-                "in a privileged container, which HAMi ignores: it would see every card of its node",
+                ("in a privileged container", ", which HAMi ignores: it would see every card of its node"),
                 "leave privileged out",
             )
         yield from super().check_container(asked, facts)
@@ -163,7 +170,10 @@ class Hami(Backend):
                     one,
                     RejectedRequestError(
                         UNTRANSLATABLE,
-                        "on a node chosen by nodeName, which bypasses HAMi's scheduler: nothing would be allocated",
+                        (
+                            "on a node chosen by nodeName",
+                            ", which bypasses HAMi's scheduler: nothing would be allocated",
+                        ),
                         "choose the node by nodeSelector kubernetes.io/hostname",
                     ),
                 )

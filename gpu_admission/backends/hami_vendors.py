@@ -154,7 +154,7 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
     if cards is None and vendor.needs_count and native_request.wants_gpu:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
+            (f"and HAMi ignores amounts of {vendor.title} cards without their number", ": the container gets none"),
             f"write the number of cards besides, such as {_example(native_request, vendor)}: 1",
         )
     most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
@@ -168,6 +168,7 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
                 f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
             yield from _memory(native_request, vendor, name, cards or 1)
@@ -178,16 +179,19 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
     value = native_request.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(native_request.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
-    doubts = list(suspicious(native_request, name, vendor.unit, ClusterFacts()))
+    doubts = list(suspicious(native_request, name, vendor.unit, ClusterFacts(), slices=vendor.slices))
     yield from doubts
     if doubts:
         return
     if vendor.slices and cards == 1 and value not in vendor.slices:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
-            f"of {vendor.unit // MIB} MiB each",
+            (
+                f"and HAMi's webhook refuses {name}: {value}",
+                f": it is not one of the slice sizes, of {vendor.unit // MIB} MiB each",
+            ),
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
+            about=name,
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
@@ -195,13 +199,17 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
+            about=name,
         )
     elif cards > 1 and value <= largest:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
-            "refuses the pod",
-            f"request one card, or leave {name} out to take all of each",
+            (
+                f"{cards} cards with a part of the memory of each",
+                ", and HAMi cuts a slice from one card only: its webhook refuses the pod",
+            ),
+            ("request one card", f", or leave {name} out to take all of each"),
+            about=name,
         )
 
 
@@ -211,15 +219,21 @@ def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError
     if devices and cores:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
-            f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
+            (
+                "devices and cores in one container",
+                f", and HAMi gives whole devices and does not read {_NEURON_CORES}",
+            ),
+            (f"write {_NEURON_DEVICES} for whole devices", f", or {_NEURON_CORES} for cores"),
         )
     elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it only allocates whole ones, "
-            f"of {_CORES_PER_DEVICE} cores",
+            (
+                f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}",
+                f": of several devices it only allocates whole ones, of {_CORES_PER_DEVICE} cores",
+            ),
             f"write {_NEURON_CORES}: {cores + 1}",
+            about=_NEURON_CORES,
         )
 
 
@@ -230,8 +244,12 @@ def _pairs(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRe
     if amount is not None and amount > 1 and amount % 2:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
+            (
+                f"and {name}: {amount} is an odd number",
+                ": two of them are one module, and HAMi's webhook refuses the pod",
+            ),
             f"write {name}: {amount + 1}",
+            about=name,
         )
 
 

@@ -110,8 +110,9 @@ class Kai(Backend):
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
             yield RejectedRequestError.amount(
                 UNIT,
-                f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
-                f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
+                (f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB", f"; did you mean {meant}?"),
+                (f'write {kai_annotations.MEMORY}: "{meant}"', ", or whatever the process needs in MiB"),
+                about=kai_annotations.MEMORY,
             )
         for name, amount in kai_annotations.in_bytes(native_request.annotations).items():
             yield from too_few_bytes(name, amount)
@@ -127,9 +128,11 @@ class Kai(Backend):
             if not whole_cards_fit(request, facts):
                 raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{format_memory(request.memory)}, and KAI counts "
-                    f"{format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    "request less, or a whole GPU (nvidia.com/gpu: 1)",
+                    (
+                        f"{format_memory(request.memory)}",
+                        f", and KAI counts {format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
+                    ),
+                    ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
@@ -155,14 +158,16 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
         for one in shares[1:]:
             yield (
                 one,
                 RejectedRequestError(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" already requests a share, and KAI gives a share '
-                    "to one container of a pod",
+                    (
+                        f"but {shares[0].container.label} already requests a share",
+                        ", and KAI gives a share to one container of a pod",
+                    ),
                     "move the second GPU container to a pod of its own",
                 ),
             )
@@ -172,7 +177,7 @@ class Kai(Backend):
                     one,
                     RejectedRequestError(
                         MIXED,
-                        "beside a share of a GPU in the same pod, and KAI serves a pod with either",
+                        ("beside a share of a GPU in the same pod", ", and KAI serves a pod with either"),
                         "move one of the two to a pod of its own",
                     ),
                 )

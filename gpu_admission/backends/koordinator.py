@@ -111,9 +111,13 @@ def _too_many_bytes(native_request: NativeRequest, facts: ClusterFacts) -> Itera
     if amount is not None and amount.ceil() > MOST_MEMORY * count:
         yield RejectedRequestError.amount(
             UNIT,
-            f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
+            (
+                f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU",
+                f", which no GPU has: {MEMORY} counts bytes",
+            ),
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
+            about=MEMORY,
         )
 
 

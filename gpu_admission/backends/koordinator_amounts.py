@@ -59,8 +59,9 @@ def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]
             others = "" if name == CORES or cards is not None else ", or a multiple of 100 for whole GPUs"
             yield RejectedRequestError(
                 PERCENT,
-                f"and {name} requests {value} percent: it has to be {one}{others}",
+                (f"and {name} requests {value} percent", f": it has to be {one}{others}"),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 
@@ -81,7 +82,8 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, RejectedRequestError(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            reason = f"{reason}: koord-scheduler never places the pod"
+            yield first, RejectedRequestError(UNTRANSLATABLE, reason, advice, about=name)
     yield from _uneven(asked)
 
 
@@ -96,7 +98,7 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
         return RejectedRequestError(
-            UNTRANSLATABLE, f"{reason}: the pod would stay Pending forever", f"keep {MEMORY}, or {old}"
+            UNTRANSLATABLE, (reason, ": the pod would stay Pending forever"), (f"keep {MEMORY}", f", or {old}")
         )
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
@@ -104,12 +106,14 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return RejectedRequestError(UNTRANSLATABLE, f"{reason}, and the pod would stay Pending forever", advice)
+        return RejectedRequestError(UNTRANSLATABLE, (reason, ", and the pod would stay Pending forever"), advice)
     return RejectedRequestError(
         UNTRANSLATABLE,
-        f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
-        "would stay Pending forever",
-        f"write the memory besides: {MEMORY}: 8Gi, or {RATIO}: 50",
+        (
+            f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}",
+            ", and the pod would stay Pending forever",
+        ),
+        (f"write the memory besides: {MEMORY}: 8Gi", f", or {RATIO}: 50"),
     )
 
 
@@ -122,7 +126,7 @@ def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             continue
         memory = "" if not first.memory or first.memory == this.memory else f" ({format_memory(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
+            f"but {sharing[0].container.label} requests another amount of each card{memory}, and "
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.workloads.resources import MIG_NAME
+from gpu_admission.workloads.resources import mig_name
 
-from . import cards as tables
 from . import mig_shares
 from .amount_checks import too_much
 from .base import Backend, BackendDocs
@@ -90,8 +89,8 @@ class Mig(Backend):
         if _single(facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and every GPU of this cluster is cut into partitions",
-                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                ("a whole GPU", ", and every GPU of this cluster is cut into partitions"),
+                ("write the memory that the process needs", " (gpu-admission.io/gpu-mem: 8Gi)"),
             )
         return BackendPatch({"nvidia.com/gpu": request.count})
 
@@ -174,8 +173,8 @@ def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
 def _several(count: int) -> RejectedRequestError:
     return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        f"{count} MIG devices, and a CUDA process sees only one",
-        "request one MIG device, of a larger profile if need be, or a whole GPU",
+        (f"{count} MIG devices", ", and a CUDA process sees only one"),
+        ("request one MIG device, of a larger profile if need be", ", or a whole GPU"),
     )
 
 
@@ -183,7 +182,7 @@ def _unknown_cards() -> RejectedRequestError:
     return RejectedRequestError(
         UNTRANSLATABLE,
         "and the policy does not list the MIG profiles of this cluster",
-        "request a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
+        ("request a profile by its name", " (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards"),
     )
 
 
@@ -193,26 +192,27 @@ def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile
     largest = max(profiles, key=lambda profile: profile.memory)
     return RejectedRequestError.amount(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
-        f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{format_memory(largest.memory)} usable",
-        f"request at most {format_memory(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
+        (
+            f"{request}",
+            (
+                f", and no MIG profile of this cluster has that: the largest, {largest.name}, has "
+                f"{format_memory(largest.memory)} usable"
+            ),
+        ),
+        (f"request at most {format_memory(largest.memory)}", ", or a whole GPU (nvidia.com/gpu: 1)"),
     )
 
 
 def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
-    match = MIG_NAME.match(resource)
-    meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
+    match = mig_name(resource)
+    meant = mig_shares.share_of(profile_name(resource), 1, facts)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
     return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        "a MIG profile that no card of this cluster offers: it would stay Pending forever",
+        ("a MIG profile that no card of this cluster offers", ": it would stay Pending forever"),
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
-
-
-def _nothing() -> MigProfile:
-    return tables.MigProfile("", 0, None)
 
 
 BACKEND = Mig()

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 
@@ -71,6 +71,14 @@ class NativeRequest:
             return reference.pointer
         return (*self.annotations_at, *list(self.annotations)[:1])
 
+    def place_of(self, name: str | None) -> Pointer | None:
+        """Where one of its resources or annotations stands; None for another name."""
+        if name is None:
+            return None
+        if name in self.gpus:
+            return self.gpus[name].pointer()
+        return (*self.annotations_at, name) if name in self.annotations else None
+
     @property
     def description(self) -> str:
         """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
@@ -122,7 +130,7 @@ def require_countable(native_request: NativeRequest) -> None:
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "more GPUs than any node has: it would stay Pending forever",
+                ("more GPUs than any node has", ": it would stay Pending forever"),
                 f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
             )
 

@@ -75,7 +75,7 @@ class Volcano(Backend):
         if memory and number:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "whole cards and memory of one, and the device plugin offers one or the other",
+                ("whole cards and memory of one", ", and the device plugin offers one or the other"),
                 f"write {_MEMORY} or {_NUMBER}",
             )
         if number is not None and not memory:
@@ -100,15 +100,17 @@ class Volcano(Backend):
         if request.memory is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and the device plugin shares cards by memory here",
-                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                ("a whole GPU", ", and the device plugin shares cards by memory here"),
+                ("request its memory", f" ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs"),
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the "
-                "largest card",
+                (
+                    f"{format_memory(request.memory)}",
+                    f", which rounded up to units of {facts.factor} MiB exceeds the largest card",
+                ),
                 f"request less than {format_memory(facts.largest)}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)

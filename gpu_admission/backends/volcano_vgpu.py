@@ -65,6 +65,7 @@ class VolcanoVgpu(Backend):
     )
     preloads = True
     judged_annotations = frozenset({MODE})
+    card_choices = (MODE, "volcano.sh/vgpu-use-gpuuuid", "volcano.sh/vgpu-nouse-gpuuuid")
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores."""
@@ -98,8 +99,10 @@ class VolcanoVgpu(Backend):
             else:
                 raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{format_memory(request.memory)}, which is all of the largest card when rounded up, and other "
-                    "cards are smaller",
+                    (
+                        f"{format_memory(request.memory)}",
+                        ", which is all of the largest card when rounded up, and other cards are smaller",
+                    ),
                     f"request less than {format_memory(facts.largest)}",
                 )
         if request.percent is not None:
@@ -115,6 +118,7 @@ class VolcanoVgpu(Backend):
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
+                about=PERCENTAGE,
             )
         yield from super().check_container(asked, facts)
 
@@ -141,7 +145,10 @@ class VolcanoVgpu(Backend):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
             reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+            yield (
+                asked[0],
+                RejectedRequestError(UNTRANSLATABLE, reason, (f"write {write}", ", or leave it out"), about=MODE),
+            )
 
 
 def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:
@@ -150,8 +157,11 @@ def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:
     if CORES in gpus and not {NUMBER, MEMORY, PERCENTAGE} & gpus.keys():
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            "and neither for a card nor for memory: Volcano allocates nothing for compute alone, and limits nothing",
-            f"write {NUMBER}: 1 besides, with {MEMORY} in MiB or all of the card",
+            (
+                "and neither for a card nor for memory",
+                ": Volcano allocates nothing for compute alone, and limits nothing",
+            ),
+            (f"write {NUMBER}: 1 besides", f", with {MEMORY} in MiB or all of the card"),
         )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 COMPLETE = "_gpu_admission_names"
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h)", re.ASCII)
+_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LONGEST = 86_400.0  # seconds; more is no timeout, and sockets refuse it
 
 
@@ -25,7 +26,8 @@ def add_cluster_flags(parser: argparse.ArgumentParser, *, namespaces: bool = Tru
     group.add_argument("--kubeconfig", metavar="FILE", help="the kubeconfig file [KUBECONFIG, ~/.kube/config]")
     if namespaces:
         which = group.add_mutually_exclusive_group()
-        completes(which.add_argument("-n", "--namespace", metavar="NAME", help="only this namespace [the context's]"))
+        text = "only this namespace [the context's]"
+        completes(which.add_argument("-n", "--namespace", type=_namespace, metavar="NAME", help=text))
         which.add_argument("-A", "--all-namespaces", action="store_true", help="all namespaces")
     group.add_argument(
         "--request-timeout",
@@ -35,6 +37,13 @@ def add_cluster_flags(parser: argparse.ArgumentParser, *, namespaces: bool = Tru
     )
     group.add_argument("--as", dest="as_user", metavar="USER", help="act as this user")
     group.add_argument("--as-group", action="append", default=[], metavar="GROUP", help="and as this group; repeatable")
+
+
+def _namespace(text: str) -> str:
+    """Return a namespace's name, or an empty one. Raises ArgumentTypeError: as a part of a path it must be no more."""
+    if text and not _LABEL.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is not the name of a namespace")
+    return text
 
 
 def completes(action: argparse.Action) -> None:

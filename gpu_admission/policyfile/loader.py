@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.manifests import reader
 from gpu_admission.policy.model import Policy
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -59,6 +58,8 @@ def source(name: str) -> str:
     """
     path = path_of(name)
     if path is None:
+        from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
         raise PolicyError(f"there is no shipped policy {name!r}{did_you_mean(name, shipped())}")
     return content(path).decode()
 

@@ -217,6 +217,13 @@ class ClaimsSection(_Model):
     classes: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="names of DeviceClasses besides those that drivers ship, or shell patterns of names"
     )
+    extended_resources: dict[Annotated[str, BeforeValidator(_resource_name)], Annotated[str, Field(min_length=1)]] = (
+        Field(
+            {},
+            alias="extendedResources",
+            description="resources that DeviceClasses of GPUs stand for (extendedResourceName), each with its class",
+        )
+    )
 
 
 class Cluster(_Model):

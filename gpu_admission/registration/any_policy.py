@@ -10,7 +10,7 @@ and the others by a webhook of their own, ``ordinary``, which is skipped while n
 
 Four settings reach beyond that, and `beyond` names them: ``visibleDevices.everyPod`` concerns pods that have nothing
 to do with GPUs (``every_pod`` sends them all), the tolerations of a policy may have keys that nobody knows,
-``workloads`` names kinds for which the API server must be told to ask, and a resource of ``resources.extra`` may be
+``workloads`` names kinds for which the API server must be told to ask, and a resource that only the policy knows may be
 written where it does nothing.
 """
 
@@ -100,8 +100,13 @@ def beyond(spec: Mapping[str, Any]) -> tuple[str, ...]:
         found.append(
             f"workloads: {', '.join(own)} is judged by its pods only, as no webhook is registered for the kind"
         )
-    if (spec.get("resources") or {}).get("extra"):
-        found.append("resources.extra: seen where they are requested, and not where they are a nodeSelector (GPU008)")
+    named = {
+        "resources.extra": (spec.get("resources") or {}).get("extra"),
+        "cluster.claims.extendedResources": ((spec.get("cluster") or {}).get("claims") or {}).get("extendedResources"),
+    }
+    fields = " and ".join([field for field, names in named.items() if names])
+    if fields:
+        found.append(f"{fields}: seen where they are requested, and not where they are a nodeSelector (GPU008)")
     return tuple(found)
 
 

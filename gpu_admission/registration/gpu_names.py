@@ -10,13 +10,13 @@ import re
 
 from gpu_admission.workloads import resource_typos, resources
 
-from . import typo_patterns
+from . import globs, typo_patterns
 from .cel_literals import any_of, pattern, text, texts
 from .regex_trie import alternatives, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
@@ -31,7 +31,7 @@ SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
 
 def names(policy: Policy) -> list[str]:
     """Return the names that are a GPU's under a policy, but for those that are known by their shape."""
-    return sorted({*resources.known_names(), *policy.extra})
+    return sorted({*resources.known_names(), *policy.own_resources})
 
 
 def shapes() -> str:
@@ -42,11 +42,6 @@ def shapes() -> str:
 def like_mig() -> str:
     """Return an expression for the names that resemble one of a MIG slice (``nvidia/mig-1g-5gb``)."""
     return f"^(?i:{resource_typos.LIKE_MIG})"
-
-
-def shape_domains() -> list[str]:
-    """Return the domains of the names that are known by their shape."""
-    return sorted(set(map(_domain, resources.patterns())))
 
 
 def known(policy: Policy, name: str, *, requested: bool = True) -> str:
@@ -84,9 +79,21 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     if wanted:
         others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]
         alike = re.compile(_any_shape(wanted))
-        exact = [each for each, _ in judged if each not in known and (each in policy.extra or alike.match(each))]
+        exact = [
+            each for each, _ in judged if each not in known and (each in policy.own_resources or alike.match(each))
+        ]
         tests.append(_of_shape(name, wanted, others, exact))
-    return any_of(tests) or "false"
+    return any_of([*tests, *_of_classes(policy, name, holds)]) or "false"
+
+
+def _of_classes(policy: Policy, name: str, holds: Callable[[Resource], bool] | None) -> Iterator[str]:
+    """Yield the condition that ``name`` is the resource of a device class of which the policy has a pattern."""
+    patterns = [each for each in policy.claims.classes.patterns if globs.is_pattern(each)]
+    prefix = resources.CLASS_PREFIX
+    which_may_be = resources.Resource(f"{prefix}*", "any", resources.CLASS_SYSTEM, "device", "exclusive")
+    if patterns and (holds is None or holds(which_may_be)):
+        rest = f"{name}.substring({len(prefix)})"
+        yield f"({name}.startsWith({text(prefix)}) && {rest}.matches({text(globs.expression(patterns))}))"
 
 
 def _of_shape(name: str, wanted: list[str], others: list[str], exact: list[str]) -> str:
@@ -120,11 +127,13 @@ def known_or_near(policy: Policy, name: str) -> str:
 
 
 def resembles(policy: Policy, name: str) -> str:
-    """Return the condition that ``name``, which is no GPU's, nearly is one; slips in its domain are not seen.
+    """Return the condition that ``name``, which is no GPU's, nearly is one.
+
+    Slips in its domain and in names of device classes are not seen: any name may be a class.
 
     Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
     """
-    domains = sorted({each.partition("/")[0] for each in names(policy)})
+    domains = sorted({each.partition("/")[0] for each in names(policy)} - {resources.CLASS_PREFIX.rstrip("/")})
     domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
     return any_of([
         f"{name}.matches({pattern(like_mig())})",
@@ -134,10 +143,11 @@ def resembles(policy: Policy, name: str) -> str:
 
 
 def _respelt(policy: Policy, name: str) -> list[str]:
+    own = texts(sorted(resource_typos.squashed_names(policy.own_resources)))
     return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.squashed_names(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {own})",
         f"{name} == {text(resource_typos.REMOVED)}",
     ]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, per_pod
-from gpu_admission.core.finding import Problem
+from gpu_admission.core.finding import Problem, extended
 from gpu_admission.core.raw import as_dict
 from gpu_admission.workloads.resources import beyond_any_node
 
@@ -110,7 +110,7 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
     for _, plan in of_pods(workload, policy):
         for rejection in plan.rejections:
             if rejection.kind == kind:
-                advice = rejection.advice + _other_policy(policy, rejection)
+                advice = extended(rejection.advice, _other_policy(policy, rejection))
                 evidence = rejection.evidence
                 yield Problem(
                     rejection.pointer, rejection.message, advice, severity=rejection.severity, evidence=evidence

@@ -145,7 +145,7 @@ def test_the_page_tells_everything_of_every_backend():
 def test_every_backend_of_the_schema_is_in_the_registry():
     from gpu_admission.policyfile import schema
 
-    assert [*registry.BY_NAME, "any"] == list(schema.BACKENDS)
+    assert [*registry.NAMES, "any"] == list(schema.BACKENDS)
 
 
 # policy -> who writes what GPU307 refuses to users, an annotation of theirs, and who creates the pods of users there.

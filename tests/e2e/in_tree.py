@@ -15,6 +15,7 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.in_tree import checks, policies, repairs
 from gpu_admission.rules import consequences, resource_rename
+from gpu_admission.workloads import resources
 
 ROOT = "/apis/admissionregistration.k8s.io/v1"
 PLURAL = {
@@ -179,7 +180,15 @@ EXCEPTIONS = {
     "a variable that refers to others (GPU301, GPU308)": lambda pod, _: any(
         "$" in str(each.get("value", "")) for container in containers(pod) for each in container.get("env") or ()
     ),
-    "a slip in the domain of a name (GPU302)": lambda pod, policy: any(
+    "a claim that the policy knows to be a GPU's": lambda pod, policy: any(
+        policy.claims.templates.match(each.get("resourceClaimTemplateName"))
+        or policy.claims.claims.match(each.get("resourceClaimName"))
+        for each in pod["spec"].get("resourceClaims") or ()
+    ),
+    "a sum over several resources or containers (GPU009)": lambda pod, policy: (
+        bool(policy.limits.get("perPod")) and sum(len(set(amounts(each))) for each in containers(pod)) > 1
+    ),
+    "a slip in the domain of a name, or in that of a class (GPU302)": lambda pod, policy: any(
         policy.classify(name) is None and resource_rename.meant(name, policy) and not _is_of_a_vendor(name, policy)
         for each in containers(pod)
         for name in amounts(each)
@@ -188,7 +197,8 @@ EXCEPTIONS = {
 
 
 def _is_of_a_vendor(name, policy):
-    return name.partition("/")[0] in {each.partition("/")[0] for each in gpu_names.names(policy)}
+    known = {each.partition("/")[0] for each in gpu_names.names(policy)}
+    return name.partition("/")[0] in known and not name.startswith(resources.CLASS_PREFIX)
 
 
 def amounts(container):

@@ -152,6 +152,7 @@ def test_nothing_reaches_beyond_in_the_shipped_policies(name):
         ({"tolerations": [{"key": "nvidia.com/gpu"}, {"key": "own"}]}, "tolerations: pods without a GPU that tolerate own"),
         ({"workloads": [{"apiVersion": "a/v1", "kind": "B"}]}, "workloads: B is judged by its pods only"),
         ({"resources": {"extra": ["a/b"]}}, "resources.extra: "),
+        ({"cluster": {"claims": {"extendedResources": {"a/b": "c"}}}}, "cluster.claims.extendedResources: "),
     ],
 )  # fmt: skip
 def test_what_reaches_beyond_is_named(spec, start):

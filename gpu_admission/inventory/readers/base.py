@@ -20,13 +20,11 @@ class Reader:
 
     ``backends`` are the names of those whose records it reads. ``pod_annotations`` are the keys that the backend's
     components write on pods and believe, ``node_annotations`` those on nodes; in both one ``*`` stands for any text.
-    ``pod_wide`` tells that the containers of a pod get their shares on the same card.
     """
 
     backends: tuple[str, ...] = ()
     node_annotations: tuple[str, ...] = ()
     pod_annotations: tuple[str, ...] = ()
-    pod_wide = False
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
         """Return what of a node this backend gives out; ``parameters`` are the policy's, where it is about it."""
@@ -46,6 +44,11 @@ class Reader:
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
         """Put what a pod was given that has no readable record onto the pool, by what it requests."""
         pool.loose.append(pod.holding(count=max(pod.requests.get(pool.resource, 1), 1), note=note))
+
+    def empty(self, pool: Pool, pod: PodView, annotation: str) -> None:
+        """Count what the pod requests, where its record is there and names no card: it has some all the same."""
+        if any([pod.requests.get(name) for name in pool.names]):
+            self.unrecorded(pool, pod, f"its record ({annotation}) names no card")
 
     def finish(self, pool: Pool) -> None:
         """Do what is left to do once every pod was seen."""

@@ -36,7 +36,6 @@ class VolcanoReader(Reader):
     backends = ("volcano",)
     node_annotations = (_UNHEALTHY,)
     pod_annotations = (_INDEX,)
-    pod_wide = True
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
         """Return the node's cards; the scheduler needs both numbers, and so do we."""
@@ -78,7 +77,8 @@ class VolcanoReader(Reader):
 
 def _unhealthy(node: NodeView, pool: Pool) -> set[str]:
     try:
-        return set((text(node.annotations, _UNHEALTHY) or "").split(","))
+        value = text(node.annotations, _UNHEALTHY) or ""
+        return {str(number(each, f"a card in {_UNHEALTHY}")) for each in value.split(",") if value}
     except UnreadableError as error:
         pool.problems.append(f"unreadable: {error}")
         return set()

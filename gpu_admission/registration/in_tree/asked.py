@@ -6,7 +6,7 @@ alone tell what a Pod that is admitted will get.
 
 from __future__ import annotations
 
-from gpu_admission.backends import kai_annotations, per_pod, registry
+from gpu_admission.backends import kai_annotations, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import system_of
 from gpu_admission.registration import gpu_names
@@ -57,21 +57,6 @@ def native(policy: Policy) -> str:
     """Return the condition that ``c`` uses resource names that the policy's backend serves as they stand."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
     return of(policy, lambda resource: system_of(resource) in own)
-
-
-def is_foreign(resource: Resource, policy: Policy) -> bool:
-    """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
-    if per_pod.is_per_pod(policy):
-        return False
-    backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
-    system = system_of(resource)
-    if system in backend.own(facts):
-        return False
-    reader = registry.reader(system)
-    if reader is None:
-        return False
-    named = not facts.sources or reader.name in facts.sources
-    return named and not (system in backend.ignored_systems(facts) and reader.name not in facts.sources)
 
 
 def shares() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, registry
+from gpu_admission.backends.foreign import is_translated
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import tolerations, visible_devices
@@ -52,7 +53,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
 
 def foreign(policy: Policy) -> Iterator[Check]:
     """GPU101: a request by names that the policy's backend does not serve, which nothing here translates."""
-    names = gpu_names.which(policy, "k", lambda resource: asked.is_foreign(resource, policy))
+    names = gpu_names.which(policy, "k", lambda resource: is_translated(resource, policy))
     if names == "false":
         return
     positive = asked.is_positive("c.resources.requests[k]")

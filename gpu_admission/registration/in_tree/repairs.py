@@ -35,6 +35,7 @@ _WITH = {rule: (rule,) for rule in ("GPU001", "GPU101", "GPU201", "GPU202", "GPU
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
+_DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not one of Kubernetes' own
 _FEW_SOURCES = 8  # of variables, whose own order is kept as the engine keeps it
 _MISSPELT = "variables.misspelt[i]"
 _OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
@@ -99,8 +100,7 @@ def _each_container(condition: str, operations: str) -> str:
 
 def _bare(policy: Policy) -> str:
     """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
-    domain = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"
-    unknown = f"k.lowerAscii().contains('gpu') && {domain} && !({gpu_names.resembles(policy, 'k')})"
+    unknown = f"k.lowerAscii().contains('gpu') && {_DOMAIN} && !({gpu_names.resembles(policy, 'k')})"
     name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
     unlimited = "!(k in c.resources.?limits.orValue({}))"
     return f"{_AMOUNTS}.filter(k, {unlimited} && {name} && quantity({_AMOUNTS}[k]).compareTo(quantity('0')) >= 0)"
@@ -215,7 +215,7 @@ def _visible_devices(policy: Policy) -> str:
 
 
 def _node_labels(policy: Policy) -> str:
-    """GPU504: the labels that the policy has for the makers of the cards that are requested."""
+    """GPU504: the labels that the policy has for the vendors of the cards that are requested."""
     pairs = []
     for entry in policy.guardrails.node_selector:
         pair = f"[[{text(entry['key'])}, {text(entry['value'])}]]"
@@ -230,7 +230,7 @@ def _node_labels(policy: Policy) -> str:
 
 
 def _wanted(policy: Policy, vendors: frozenset[str]) -> str:
-    """Return the condition that cards of one of these makers are requested, of any maker where none is named."""
+    """Return the condition that cards of one of these vendors are requested, of any vendor where none is named."""
     wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
     return f"(variables.shares || {wanted})" if "nvidia" in vendors else wanted
 

@@ -52,9 +52,11 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
         fix = (patch.add(ID, workload.document, selector, dict(added)),)
     return Problem(
         selector if isinstance(pod.spec.get("nodeSelector"), dict) else pod.pointer,
-        f"the pod requests a GPU and does not select its node by a label of GPU nodes ({allowed}): it may run on any "
-        "kind of GPU node",
-        f"write {advice} under nodeSelector, or require such a label by node affinity",
+        (
+            "the pod requests a GPU and does not select its node",
+            f" by a label of GPU nodes ({allowed}): it may run on any kind of GPU node",
+        ),
+        (f"write {advice} under nodeSelector", ", or require such a label by node affinity"),
         fix=fix,
         safety="safe",
         evidence=(),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import env_vars, intent, visible_devices
+from gpu_admission.rules import env_vars, intent, triggers, visible_devices
 from gpu_admission.rules.common import asked_vendors
 from gpu_admission.rules.runtime_variables import DEVICE_LISTS
 
@@ -74,7 +74,7 @@ def _unset(
         fix, advice = (), f"{advice}, or correct {meant}"
     return Problem(
         place,
-        f"{container.label} {why} and does not set {visible_devices.NVIDIA}, and {so}",
+        (f"{container.label} {why} and does not set {visible_devices.NVIDIA}", f", and {so}"),
         advice,
         fix=fix,
         safety="safe",
@@ -98,9 +98,11 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
             continue
         yield Problem(
             variable.pointer,
-            f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}, "
-            "which hides it from the container",
-            f"remove {variable.name}: the device plugin sets it to the cards that the container gets",
+            (
+                f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}",
+                ", which hides it from the container",
+            ),
+            (f"remove {variable.name}", ": the device plugin sets it to the cards that the container gets"),
             # Without it, what an envFrom holds would count: that is for the author to say.
             fix=() if container.spec.get("envFrom") else env_vars.removed(ID, variable),
             safety="safe",
@@ -141,6 +143,7 @@ takes it away again, since the pod's own value counts after the device plugin's.
     bad=_HEAD,
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",
     policy={"visibleDevices": {"gpuLess": "void", "served": "leave"}},
+    when=triggers.value_for_runtime,
     check=check,
     fix="safe",
     may_resolve=frozenset({"GPU301", "GPU310"}),

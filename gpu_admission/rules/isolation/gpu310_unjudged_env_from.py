@@ -45,10 +45,14 @@ def _problem(workload: Workload, pod: Pod, container: Container, source: OpenSou
         fix, _ = env_vars.appended(ID, workload, container, values)
     return Problem(
         source.pointer,
-        f"{container.label} takes all variables of {source.label}, "
-        "and whether any of them shows it cards cannot be told from here",
-        "list the variables one by one under env, or give the envFrom a prefix; "
-        f"it can set {source.listed}, unless env does (which wins)",
+        (
+            f"{container.label} takes all variables of {source.label}",
+            ", and whether any of them shows it cards cannot be told from here",
+        ),
+        (
+            "list the variables one by one under env",
+            f", or give the envFrom a prefix; it can set {source.listed}, unless env does (which wins)",
+        ),
         fix=fix,
         safety="safe",
     )

@@ -65,9 +65,11 @@ def _problem(
         fix, _ = env_vars.appended(rule, workload, container, {name: value})
     yield Problem(
         pointer,
-        f"{container.label} {how} and does not set {name}, which the container runtime takes for an old image "
-        "and shows it all cards of the node",
-        f"add {name} with the value {format_value(value)} to its env, or request GPUs under resources.limits",
+        (
+            f"{container.label} {how} and does not set {name}",
+            ", which the container runtime takes for an old image and shows it all cards of the node",
+        ),
+        (f"add {name} with the value {format_value(value)} to its env", ", or request GPUs under resources.limits"),
         fix=fix,
         safety="safe" if kind.severity == "error" else "unsafe",
         severity=kind.severity,

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod
 
 
@@ -28,8 +29,10 @@ def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:
     if most is not None and total > most:
         yield Problem(
             (*pod.pointer, "resourceClaims"),
-            f"the claims and containers of the pod request {total} GPUs together, and this cluster's policy allows "
-            f"{most} per pod",
+            (
+                f"the claims and containers of the pod request {total} GPUs together",
+                f", and this cluster's policy allows {most} per pod",
+            ),
             f"request {most} at most",
             evidence=(total,),
         )

@@ -33,10 +33,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if count and beyond and not common.unfilled(workload, value):
                 yield Problem(
                     variable.pointer,
-                    f"{container.label} sets {variable.name} to {format_value(value)}, but it has {count} "
-                    f"of these cards, "
-                    f"numbered from 0: number {beyond[0]} is not there, and the program sees no card from there on",
-                    f"remove {variable.name}: a container sees only the cards that it requests",
+                    (
+                        f"{container.label} sets {variable.name} to {format_value(value)}",
+                        (
+                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} is not there, "
+                            "and the program sees no card from there on"
+                        ),
+                    ),
+                    (f"remove {variable.name}", ": a container sees only the cards that it requests"),
                     fix=env_vars.removed(ID, variable),
                     safety="unsafe",
                     evidence=(variable.name, value, count),

@@ -52,9 +52,11 @@ def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
         first = plan.asked[0]
         yield Problem(
             first.native_request.pointer,
-            f"{first.container.label} requests {first.native_request.description}, and the pod lacks the {wanted} that "
-            f"{plan.backend.title} requires",
-            f"write the {wanted}, as this policy does to Pods that name none",
+            (
+                f"{first.container.label} requests {first.native_request.description}",
+                f", and the pod lacks the {wanted} that {plan.backend.title} requires",
+            ),
+            (f"write the {wanted}", ", as this policy does to Pods that name none"),
             fix=fix,
             safety="safe",
             evidence=(wanted,),
@@ -69,9 +71,10 @@ def _problem(
     if asked.native:
         return Problem(
             asked.native_request.pointer,
-            f"{asked.container.label} requests {asked.native_request.description}, which {plan.backend.title} "
-            f"serves only where "
-            "the rest is written too",
+            (
+                f"{asked.container.label} requests {asked.native_request.description}",
+                f", which {plan.backend.title} serves only where the rest is written too",
+            ),
             f"write {wanted}",
             fix=fix,
             safety="safe",
@@ -80,12 +83,13 @@ def _problem(
         )
     notes = f" ({'; '.join(backend_patch.notes)})" if backend_patch and backend_patch.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
-    advice = f"{where} {wanted}{backend_plan.quota(workload, pod, asked)}"
+    advice = (f"{where} {wanted}", backend_plan.quota(workload, pod, asked))
     return Problem(
         asked.native_request.pointer,
-        f"{asked.container.label} requests {asked.native_request.description} in names that {plan.backend.title} "
-        f"does not recognise; "
-        f"it expects {wanted}{notes}",
+        (
+            f"{asked.container.label} requests {asked.native_request.description}",
+            f" in names that {plan.backend.title} does not recognise; it expects {wanted}{notes}",
+        ),
         advice,
         fix=fix,
         safety="safe",
