@@ -205,7 +205,9 @@ class Engine:
         if mutation.patch:
             remaining_keys = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
-            repaired = [(view, [rule for rule in rules if rule.id in applied]) for view, rules in as_given]
+            repaired: Judged = [
+                (view, dict.fromkeys(rule for rule in rules if rule.id in applied)) for view, rules in as_given
+            ]
             after += [
                 finding.marked_repaired()
                 for finding in self._judge(repaired, {})
