@@ -48,11 +48,11 @@ demo: $(VENV)/.webhook ## see it work: the webhook on loopback, then the linter
 
 test: check ## everything that must hold, with coverage
 	$(BIN)/coverage erase
-	$(BIN)/pytest -n $(WORKERS) --cov --cov-report= -m 'not slow' tests
-	@# Those that start servers run by themselves: beside a busy neighbour they would measure the neighbour. What a
-	@# paused machine failed may try once more; what is broken fails twice.
-	$(BIN)/pytest -n 0 --cov --cov-append --cov-report= -m slow tests || \
-	  $(BIN)/pytest -n 0 --cov --cov-append --cov-report= -m slow --last-failed --last-failed-no-failures none tests
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal --cov --cov-report= -m 'not slow' tests
+	@# Those that start servers mostly wait: two at a time. What failed beside a busy neighbour, or on a paused machine,
+	@# may try once more alone; what is broken fails twice.
+	$(BIN)/pytest -n 2 --dist loadfile -m slow tests || \
+	  $(BIN)/pytest -n 0 -m slow --last-failed --last-failed-no-failures none tests
 	$(BIN)/coverage report --fail-under=90
 
 check: $(VENV)/.dev ## format, lint, types, import contracts, generated files

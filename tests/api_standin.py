@@ -8,12 +8,13 @@ None to let the request through.
 import base64
 import json
 import threading
+import time
 from collections.abc import Mapping
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import parse_qsl
+
+from loopback import QuietHandler, serving
 
 CUT = object()
 
@@ -22,6 +23,19 @@ class Reply(NamedTuple):
     status: int
     body: object = None
     headers: Mapping = MappingProxyType({})
+
+
+class Stream(NamedTuple):
+    """An answer that is sent piece by piece; then it ends, breaks (``cut``), or stays open for some ``seconds``."""
+
+    pieces: list
+    cut: bool = False
+    seconds: float = 0.0
+
+
+def event(kind, obj):
+    """A line of a watch."""
+    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
 
 
 def status(code, message="", **metadata):
@@ -34,6 +48,7 @@ class ApiStandin:
         self.lists = {}  # path -> [objects]
         self.kinds = []  # (group, version, plural, kind, namespaced)
         self.single = {}  # path -> object
+        self.watches = []  # Streams, one for each watch; an empty one when they are used up
         self.faults = []
         self.always = []  # functions as in faults that stay
         self.requests = []  # (path, query)
@@ -64,6 +79,8 @@ class ApiStandin:
                     return answer
             if method != "GET":
                 return self._write(method, path, query, body)
+            if query.get("watch"):
+                return self.watches.pop(0) if self.watches else Stream([])
             if path in ("/api", "/apis"):
                 return Reply(200, self._discovery(path))
             if path in self.single:
@@ -148,10 +165,7 @@ def token_after(obj):
 
 
 def _handler(api):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1
-
+    class Handler(QuietHandler):
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
@@ -159,41 +173,40 @@ def _handler(api):
             path = path.removeprefix("http://cluster.invalid")  # what a proxy is sent
             api.headers.append(self.headers)
             found = api.handle(self.command, path, dict(parse_qsl(query)), body)
+            if isinstance(found, Stream):
+                self._stream(found)
+                return
             cut = found is CUT
             code, answer, headers = (200, {"items": ["x" * 1000]}, {}) if cut else found
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-            self.send_response_only(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.end_headers()
+            self.begin(code, len(data), headers)
             self.wfile.write(data[: len(data) // 2] if cut else data)
             if cut:
                 self.wfile.flush()
                 self.close_connection = True
 
-        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
+        def _stream(self, stream):
+            self.send_response_only(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in stream.pieces:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            time.sleep(stream.seconds)
+            if stream.cut:
+                self.close_connection = True
+            else:
+                self.wfile.write(b"0\r\n\r\n")
 
-        def log_message(self, *args):
-            pass
+        do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 
     return Handler
 
 
-@contextmanager
 def standin(api):
-    """Serve on a free port of loopback; yields the URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(api))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve on a free port of loopback; a context manager of the URL."""
+    return serving(_handler(api))
 
 
 def kubeconfig(folder, url, *, user=None, **context):

@@ -5,8 +5,8 @@ Driven by the real Kubernetes client, so that what tests see is what a cluster w
 
 import json
 import threading
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from loopback import QuietHandler, serving
 
 ADMISSION = "/apis/admissionregistration.k8s.io/v1"
 
@@ -78,10 +78,7 @@ class FakeKubernetes:
 
 
 def _handler(fake):
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # one segment an answer: no delayed acknowledgement to wait for
-
+    class Handler(QuietHandler):
         def _answer(self):
             length = int(self.headers.get("Content-Length") or 0)
             body = json.loads(self.rfile.read(length)) if length else None
@@ -89,31 +86,14 @@ def _handler(fake):
             fake.query, fake.accept = self.path.partition("?")[2], self.headers.get("Accept")
             code, answer = fake.handle(self.command, self.path.partition("?")[0], body)
             data = json.dumps(answer).encode()
-            self.send_response_only(code)
-            self.send_header("Date", self.date_time_string() if fake.date is None else fake.date)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(data)))
-            self.end_headers()
+            self.begin(code, len(data), {"Date": self.date_time_string() if fake.date is None else fake.date})
             self.wfile.write(data)
 
         do_GET = do_PUT = _answer  # noqa: N815 - the names that http.server looks for
 
-        def log_message(self, *args):
-            pass
-
     return Handler
 
 
-@contextmanager
 def served(fake):
-    """Serve on a free port of loopback; yields the URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(fake))
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    """Serve on a free port of loopback; a context manager of the URL."""
+    return serving(_handler(fake))

@@ -191,18 +191,10 @@ class Server:
         self.stop(signal.SIGINT)
 
 
-class Load:
-    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when told.
+class Clients:
+    """So many threads that each do ``_run`` until ``_stop`` is set; what they count and keep they guard by ``_lock``."""
 
-    ``lost`` is what an API server would count as a failed call.
-    """
-
-    def __init__(self, server, clients=4, body=None):
-        self.answered = 0
-        self.lost = []
-        self.bodies = set()
-        self._server = server
-        self._body = review() if body is None else body
+    def __init__(self, clients):
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
@@ -216,6 +208,24 @@ class Load:
         self._stop.set()
         for thread in self._threads:
             thread.join(20)
+
+    def _run(self):
+        raise NotImplementedError
+
+
+class Load(Clients):
+    """Clients that post reviews without a pause, as the API server does: keep-alive, a new connection when told.
+
+    ``lost`` is what an API server would count as a failed call.
+    """
+
+    def __init__(self, server, clients=4, body=None):
+        self.answered = 0
+        self.lost = []
+        self.bodies = set()
+        self._server = server
+        self._body = review() if body is None else body
+        super().__init__(clients)
 
     def wait(self, more, seconds=20):
         """Until so many more answers have come."""

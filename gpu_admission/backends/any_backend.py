@@ -28,17 +28,17 @@ class AnyBackend(Backend):
     sharing = "whole"
     vendors = tuple(OF_VENDOR)
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a portable request, which nobody here translates."""
-        return portable_names.BACKEND.read(spelling, facts)
+        return portable_names.BACKEND.read(native_request, facts)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield amounts that no backend would take."""
-        yield from portable_names.BACKEND.check_amounts(spelling, facts)
+        yield from portable_names.BACKEND.check_amounts(native_request, facts)
 
 
 BACKEND = AnyBackend()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 For those who do not know the cluster: each pod is judged by the backend whose names it uses, with that backend's
 default parameters. Nothing is translated, and portable names are left for the cluster.""",

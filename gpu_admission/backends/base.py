@@ -5,9 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.record import record
 
 from . import cards
+from .amount_checks import exceeds
 from .checks import require_card, require_known_size
-from .portable import LEAST_MEMORY, BackendPatch, GpuShare, ceil_div, format_memory
-from .rejection import EXCEEDS, RejectedRequestError
+from .portable import BackendPatch, GpuShare
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .components import Component
     from .native_request import NativeRequest
     from .parameter import Parameter
+    from .rejection import RejectedRequestError
 
     Sharing = Literal["whole", "count", "memory"]
 
@@ -87,25 +88,25 @@ class ClusterFacts:
 
 
 class ContainerRequest:
-    """One container's request, read: by whom it is spelled, what it means, and what becomes of it.
+    """One container's request, read: in whose names it is written, what it means, and what becomes of it.
 
-    ``native`` tells that the policy's own backend reads it as it stands; ``emission`` is the translation of
+    ``native`` tells that the policy's own backend reads it as it stands; ``backend_patch`` is the translation of
     one that it does not, or a native request with what it lacks.
     """
 
-    __slots__ = ("emission", "native", "request", "source", "spelling")
+    __slots__ = ("backend_patch", "native", "native_request", "request", "source")
 
-    def __init__(self, spelling: NativeRequest, source: Backend, request: GpuShare, *, native: bool) -> None:
-        self.spelling = spelling
+    def __init__(self, native_request: NativeRequest, source: Backend, request: GpuShare, *, native: bool) -> None:
+        self.native_request = native_request
         self.source = source
         self.request = request
         self.native = native
-        self.emission: BackendPatch | None = None
+        self.backend_patch: BackendPatch | None = None
 
     @property
     def container(self) -> Container:
         """The container that asks."""
-        return self.spelling.container
+        return self.native_request.container
 
 
 @record
@@ -147,10 +148,11 @@ class Backend:
     names it reads as its own; ``ignores`` those it does not serve and does not translate either, because something
     else on the cluster does (``nvidia.com/gpu`` on nodes with NVIDIA's own device plugin). ``excludes`` are systems
     that no node has beside this backend, and ``allows_mixed_vendors`` tells that a pod may request cards of several
-    makers, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
+    vendors, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
     of the node, as ``rules.gpu_markers`` writes them, that the backend's documentation has the pods mount which it
     serves. ``preloads`` tells that it limits a share, or can be set up to, by a library that is loaded into the
-    container's programs. ``judged_annotations`` are those of users whose values the backend judges.
+    container's programs. ``judged_annotations`` are those of users whose values the backend judges, ``card_choices``
+    those by which users choose cards, which no other backend reads.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
@@ -160,17 +162,17 @@ class Backend:
     ``reads_annotations`` tells that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
     reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose names it reads for other backends
     (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
-    ``vendors`` the makers of the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
+    ``vendors`` who makes the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
     ``sample_cards`` what its shipped policy does say, as far as the examples of the docs need it.
     """
 
     name: str
     title: str
-    page: BackendDocs
+    docs: BackendDocs
     scheduler: str | None = None
     sister_schedulers: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
-    leaves: frozenset[str] = frozenset()
+    ignores: frozenset[str] = frozenset()
     excludes: frozenset[str] = frozenset()
     allows_mixed_vendors = False
     whole_cards = False
@@ -192,6 +194,7 @@ class Backend:
     host_paths: frozenset[str] = frozenset()
     preloads = False
     judged_annotations: frozenset[str] = frozenset()
+    card_choices: tuple[str, ...] = ()
 
     def own(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the systems whose names are this backend's own under these parameters."""
@@ -201,10 +204,10 @@ class Backend:
     def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the systems that are left alone under these parameters."""
         del facts
-        return self.leaves
+        return self.ignores
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Return the portable request of what is spelled in this backend's names, and which of them it consumed.
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
+        """Return the portable request of what is written in this backend's names, and which of them it consumed.
 
         A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
         is refused, because a translation would drop it. Raises RejectedRequestError where the request means nothing,
@@ -224,7 +227,7 @@ class Backend:
         del facts
         return frozenset()
 
-    def maker(self, facts: ClusterFacts) -> str:
+    def vendor(self, facts: ClusterFacts) -> str:
         """Return the vendor of the cards that translations request under these parameters."""
         return str(facts.parameters.get("vendor") or "nvidia")
 
@@ -239,9 +242,9 @@ class Backend:
             return GpuShare(None, request.count, request.cores)
         return require_known_size(request, facts)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what is wrong with amounts in this backend's names: units in doubt, percentages out of range."""
-        del spelling, facts
+        del native_request, facts
         yield from ()
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
@@ -263,9 +266,9 @@ class Backend:
         del pod, asked, facts
         yield from ()
 
-    def bind_container(self, emission: BackendPatch, pod: Pod, container: Container) -> None:
+    def bind_container(self, backend_patch: BackendPatch, pod: Pod, container: Container) -> None:
         """Say in a translation for which container it is, where its words stand outside of the container."""
-        del emission, pod, container
+        del backend_patch, pod, container
 
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
@@ -288,24 +291,3 @@ class Backend:
         """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
         del source, asked, pod
         return False
-
-
-def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
-    if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
-        yield too_much(request.memory, facts)
-
-
-def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
-    """Return the refusal of more memory on one GPU than any card of the policy has."""
-    largest = facts.largest or 0
-    model = max(facts.cards, key=lambda card: card.memory).model
-    guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units
-    guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= largest), None)
-    hint = "" if guess is None else f" (was {format_memory(guess)} meant?)"
-    return RejectedRequestError.amount(
-        EXCEEDS,
-        f"{format_memory(memory)} on one GPU, and the largest card of this cluster, {model}, has "
-        f"{format_memory(largest)}: it would stay Pending forever",
-        f"request at most {format_memory(largest)} per GPU{hint}",
-    )

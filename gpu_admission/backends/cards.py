@@ -140,13 +140,13 @@ class MigProfile:
 
 
 class GpuModel:
-    """A model of card: memory in bytes, cards per node (None where unknown), slices, and MIG profiles.
+    """A model of card: memory in bytes, slices, and MIG profiles.
 
     ``mig`` is ``mixed``, ``single``, ``none`` or None (the policy's strategy); ``profile`` the one profile of
     strategy single. ``product`` is what its nodes' label ``nvidia.com/gpu.product`` says without MIG's suffix.
     """
 
-    __slots__ = ("memory", "mig", "model", "per_node", "product", "profile", "profiles", "slices")
+    __slots__ = ("memory", "mig", "model", "product", "profile", "profiles", "slices")
 
     def __init__(
         self, model: str, memory: int, profiles: tuple[MigProfile, ...], value: Mapping[str, Any], slices: int
@@ -155,7 +155,6 @@ class GpuModel:
         self.memory = memory
         self.profiles = profiles
         self.slices = slices
-        self.per_node: int | None = value.get("perNode")
         self.mig: str | None = value.get("mig")
         self.profile: str | None = value.get("profile")
         self.product: str = value.get("product") or model
@@ -199,6 +198,11 @@ def _profiles(rows: Iterable[tuple[int, int, int, int]]) -> tuple[MigProfile, ..
 def models() -> tuple[str, ...]:
     """Return the models of the table."""
     return tuple(_TABLE)
+
+
+def names() -> tuple[str, ...]:
+    """Return the models of the table and their other names."""
+    return (*_TABLE, *_ALIASES)
 
 
 def known(model: str) -> bool:

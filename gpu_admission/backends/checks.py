@@ -6,7 +6,7 @@ from gpu_admission.core.quantity import GIB, MIB
 from gpu_admission.workloads.resources import MOST_DEVICES
 
 from .portable import LEAST_MEMORY, MOST_MEMORY, GpuShare, ceil_div, format_memory
-from .rejection import CONTAINERS, PERCENT, UNIT, UNTRANSLATABLE, RejectedRequestError
+from .rejection import CONTAINERS, PERCENT, UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.finding import Severity
-    from gpu_admission.core.quantity import Quantity
 
     from .base import Backend, ClusterFacts, ContainerRequest
     from .native_request import NativeRequest
@@ -27,7 +26,7 @@ def require_plausible(request: GpuShare) -> None:
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
         raise RejectedRequestError(
-            UNTRANSLATABLE, f"which requests {what} at all", "request more than zero, or leave the key out"
+            UNTRANSLATABLE, f"which requests {what} at all", ("request more than zero", ", or leave the key out")
         )
     if request.count > MOST_DEVICES:
         raise RejectedRequestError.amount(
@@ -43,7 +42,7 @@ def require_plausible(request: GpuShare) -> None:
         less = ceil_div(request.memory, 1024)
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(request.memory)} on one GPU, which no GPU has, so it is not translated",
+            (f"{format_memory(request.memory)} on one GPU", ", which no GPU has, so it is not translated"),
             f"check the unit: {format_memory(less)} would be 1024 times less"
             if less <= MOST_MEMORY
             else "write the memory that the process needs, such as 8Gi",
@@ -51,7 +50,7 @@ def require_plausible(request: GpuShare) -> None:
     if request.memory is not None and request.memory < LEAST_MEMORY:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(request.memory)}, too little for any process on a GPU, so it is not translated",
+            (f"{format_memory(request.memory)}, too little for any process on a GPU", ", so it is not translated"),
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
@@ -68,16 +67,18 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
         if facts.largest is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a part of a card, and how much that is depends on the card",
-                "write the memory itself (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's "
-                "cluster.cards",
+                ("a part of a card", ", and how much that is depends on the card"),
+                (
+                    "write the memory itself",
+                    " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards",
+                ),
             )
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
     if request.share:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
-            "write the memory itself (gpu-admission.io/gpu-mem: 8Gi)",
+            ("write the memory itself", " (gpu-admission.io/gpu-mem: 8Gi)"),
         )
     return request
 
@@ -94,8 +95,11 @@ def require_card(backend: Backend, request: GpuShare, facts: ClusterFacts) -> Gp
         return GpuShare(least, request.count, request.cores)
     raise RejectedRequestError.amount(
         UNTRANSLATABLE,
-        f"a whole card with at least {format_memory(least)}, and {backend.title} is not known to have only such cards",
-        "name the cards in the policy's cluster.cards, or request the memory itself (capacity.requests.memory)",
+        (
+            f"a whole card with at least {format_memory(least)}",
+            f", and {backend.title} is not known to have only such cards",
+        ),
+        ("name the cards in the policy's cluster.cards", ", or request the memory itself (capacity.requests.memory)"),
     )
 
 
@@ -125,10 +129,10 @@ def unit_name(unit: int) -> str:
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_memory(unit)}")
 
 
-def only_count(spelling: NativeRequest, *names: str) -> int:
+def only_count(native_request: NativeRequest, *names: str) -> int:
     """Return how many devices are requested under one of these names (1 where none is named)."""
     for name in names:
-        amount = spelling.amount(name)
+        amount = native_request.amount(name)
         if amount is not None:
             return amount
     return 1
@@ -139,8 +143,11 @@ def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedReques
     if request.count > 1:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.count} GPUs with a share of memory on each, and {backend.title} gives a container one GPU",
-            "request one GPU (gpu-admission.io/gpu-count: 1), or whole GPUs",
+            (
+                f"{request.count} GPUs with a share of memory on each",
+                f", and {backend.title} gives a container one GPU",
+            ),
+            ("request one GPU", " (gpu-admission.io/gpu-count: 1), or whole GPUs"),
         )
 
 
@@ -149,8 +156,8 @@ def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestErr
     if request.cores is not None and not request.whole:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.percent} percent of a GPU's compute, and {backend.title} shares memory only",
-            "leave the percentage out (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute",
+            (f"{request.percent} percent of a GPU's compute", f", and {backend.title} shares memory only"),
+            ("leave the percentage out", " (gpu-admission.io/gpu-core), or use a cluster whose backend limits compute"),
         )
 
 
@@ -159,9 +166,11 @@ def memory_needed(backend: Backend, request: GpuShare) -> None:
     if request.memory is None and request.limits_cores:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.percent} percent of a GPU's compute and no amount of memory, and {backend.title} gives no share "
-            "of one without the other",
-            "add the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+            (
+                f"{request.percent} percent of a GPU's compute and no amount of memory",
+                f", and {backend.title} gives no share of one without the other",
+            ),
+            ("add the memory that the process needs", " (gpu-admission.io/gpu-mem: 8Gi)"),
         )
 
 
@@ -175,8 +184,10 @@ def in_init_containers(
                 one,
                 RejectedRequestError(
                     CONTAINERS,
-                    f"and {backend.title} does not count {one.container.role} containers: it would get no GPU, or one "
-                    "that is allocated to others",
+                    (
+                        f"and {backend.title} does not count {one.container.role} containers",
+                        ": it would get no GPU, or one that is allocated to others",
+                    ),
                     "request the GPU in one of spec.containers",
                     severity=severity,
                 ),
@@ -194,137 +205,10 @@ def one_container(
             one,
             RejectedRequestError(
                 CONTAINERS,
-                f'but container "{asked[0].container.name[:63]}" already requests a GPU, and {backend.title} serves '
-                f"one GPU container in a pod{sums}",
+                (
+                    f"but {asked[0].container.label} already requests a GPU",
+                    f", and {backend.title} serves one GPU container in a pod{sums}",
+                ),
                 "move the second GPU container to a pod of its own",
             ),
         )
-
-
-def no_memory(spelling: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero:
-        yield RejectedRequestError(
-            UNTRANSLATABLE,
-            "which requests no memory at all",
-            f"leave {name} out where no GPU is needed, or write an amount, such as {name}: {example}",
-        )
-
-
-def zero_is_all(spelling: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
-
-    Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
-    """
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero:
-        yield RejectedRequestError(
-            UNIT,
-            f"and {title} takes {name}: 0 for no limit: all of each card, or its own default",
-            f"leave {name} out to take whole cards, or write the memory in MiB",
-        )
-
-
-def no_cards(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where memory or compute is requested on zero cards."""
-    amount = _amount_of(spelling, name)
-    if amount is not None and amount.is_zero and spelling.wants_gpu:
-        yield RejectedRequestError(
-            UNTRANSLATABLE,
-            "which requests no GPU at all",
-            f"write {name}: 1; or leave all of it out where no GPU is needed",
-        )
-
-
-def suspicious(spelling: NativeRequest, name: str, unit: int, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
-
-    ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
-    times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
-    the largest card of the policy has is left to GPU105, which knows that for certain.
-    """
-    amount = _amount_of(spelling, name)
-    if amount is None or amount.is_zero:
-        return
-    value = amount.ceil()
-    if facts.largest is not None and value * unit > facts.largest:
-        return
-    guess = _meant(value, unit, facts)
-    if guess is not None:
-        yield RejectedRequestError.amount(
-            UNIT,
-            f"{value} {unit_name(unit)}: {name} counts {unit_name(unit)} here; did you mean {guess}?",
-            f"write {name}: {guess}, or whatever the process needs in {unit_name(unit)}",
-            severity="error" if value * unit > 256 * MOST_MEMORY else None,
-        )
-
-
-def suspicious_bytes(spelling: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
-    amount = _amount_of(spelling, name)
-    if amount is not None:
-        yield from too_few_bytes(name, amount.ceil())
-
-
-def too_few_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
-    """Yield an error for fewer bytes than any process needs on a GPU."""
-    if 0 < count < LEAST_MEMORY:
-        meant = f"{count}Gi" if count < 1024 else f"{count}Mi" if count < 1024 * 1024 else "8Gi"
-        yield _other_bytes(name, format_memory(count), meant)
-
-
-def too_many_bytes(name: str, count: int) -> Iterator[RejectedRequestError]:
-    """Yield an error for more bytes than any GPU has."""
-    if count > MOST_MEMORY:
-        guesses = [ceil_div(count, 1024**slip) for slip in range(1, 4)]
-        guess = next((guess for guess in guesses if LEAST_MEMORY <= guess <= MOST_MEMORY), 8 * GIB)
-        yield _other_bytes(
-            name, f"{format_memory(count)}, more than any GPU has", format_memory(guess).removeprefix("about ")
-        )
-
-
-def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestError:
-    return RejectedRequestError.amount(
-        UNIT,
-        f"{amount_text}: {name} counts bytes; did you mean {meant}?",
-        f"write {name}: {meant}, or whatever the process needs, with its suffix",
-        severity="error",
-    )
-
-
-def _amount_of(spelling: NativeRequest, name: str) -> Quantity | None:
-    """Return the amount that stands under a name, or None where there is none that can be judged."""
-    gpu = spelling.gpus.get(name)
-    amount = None if gpu is None else gpu.quantity()
-    return None if amount is None or amount.is_negative else amount
-
-
-def percents(spelling: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
-    """Yield a refusal for each percentage that is not from 1 to ``most``."""
-    for name in names:
-        amount = _amount_of(spelling, name)
-        if amount is None:
-            continue
-        value = amount.ceil()
-        if not 1 <= value <= most:
-            yield RejectedRequestError(
-                PERCENT,
-                f"and {name} is {value} percent: a percentage must be from 1 to {most}",
-                f"write {name} as a number from 1 to {most}",
-            )
-
-
-def _meant(value: int, unit: int, facts: ClusterFacts) -> int | None:
-    """Return the amount that was probably meant, or None where the one given is plausible."""
-    most = facts.largest or MOST_MEMORY
-    if value * unit > 4 * most:
-        for divisor in (1024, unit, unit * 1024):
-            guess = ceil_div(value, divisor)
-            if LEAST_MEMORY <= guess * unit <= most:
-                return guess
-        return None if value * unit <= MOST_MEMORY else 8 * GIB // unit
-    if value * unit < LEAST_MEMORY:
-        guess = value * 1024
-        return guess if LEAST_MEMORY <= guess * unit <= most else None
-    return None

@@ -42,21 +42,21 @@ class Dra(Backend):
     sample: Mapping[str, Any] = {"template": "gpu"}
     translates = frozenset({DRA})
     # NVIDIA's device plugin on other nodes, or a DeviceClass with that name
-    leaves = _PLUGIN
+    ignores = _PLUGIN
 
-    def maker(self, facts: ClusterFacts) -> str:
+    def vendor(self, facts: ClusterFacts) -> str:
         """Return whose cards the policy's device class has."""
         return dra_drivers.chosen(facts.parameters).vendor
 
     def adopts(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
-        return frozenset({self.maker(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
+        return frozenset({self.vendor(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read claims whose templates are seen, for another backend."""
         from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
 
-        return dra_reader.read(spelling, facts)
+        return dra_reader.read(native_request, facts)
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
         """Return a foreign request as claims can express it: shares and profiles as such, parts of cards in bytes."""
@@ -75,25 +75,28 @@ class Dra(Backend):
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what the policy's template, or its device class, is not known to give."""
         settings = DraSettings(facts.parameters)
-        system = asked.spelling.system
+        system = asked.native_request.system
         if system in _PLUGIN and settings.driver.vendor != "nvidia":
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"a device of NVIDIA's device plugin, and {settings.device_class} is of {settings.driver.title}",
-                "write what the process needs in the portable names (gpu-admission.io/gpu-mem: 8Gi)",
+                ("a device of NVIDIA's device plugin", f", and {settings.device_class} is of {settings.driver.title}"),
+                ("write what the process needs in the portable names", " (gpu-admission.io/gpu-mem: 8Gi)"),
             )
         elif system in {NVIDIA_SHARED, "mig"} and not settings.per_request:
             what = "a MIG device" if system == "mig" else "a share of a card"
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{what} of NVIDIA's device plugin, and the policy's template does not declare one",
-                "refer to a claim of your own whose template selects it, or leave the request to the device plugin",
+                (f"{what} of NVIDIA's device plugin", ", and the policy's template does not declare one"),
+                (
+                    "refer to a claim of your own whose template selects it",
+                    ", or leave the request to the device plugin",
+                ),
             )
-        elif any(name.endswith(".shared") and "/mig-" in name for name in asked.spelling.gpus):
+        elif any(name.endswith(".shared") and "/mig-" in name for name in asked.native_request.gpus):
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a share of a MIG device, and claims allocate MIG devices whole",
-                "request a MIG device without .shared, or leave the request to the device plugin",
+                ("a share of a MIG device", ", and claims allocate MIG devices whole"),
+                ("request a MIG device without .shared", ", or leave the request to the device plugin"),
             )
         elif asked.request.share and asked.request.memory is None and settings.per_request:
             yield from _unknown_share(settings)
@@ -109,21 +112,21 @@ class Dra(Backend):
             raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "and the policy names no ResourceClaimTemplate that would give it",
-                "refer to a claim of your own (spec.resourceClaims); the policy needs backend.template",
+                ("refer to a claim of your own", " (spec.resourceClaims); the policy needs backend.template"),
             )
         if settings.per_request:
             return _claim_per_request(settings.template, request, settings)
         if request.limits_cores:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and what a claim gives is set by its template",
+                (f"{request.percent} percent of a GPU's compute", ", and what a claim gives is set by its template"),
                 "leave the percentage of compute out",
             )
         if request.count > dra_devices.MOST_CLAIMS:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.count} GPUs, which would be as many claims",
-                f"request {dra_devices.MOST_CLAIMS} at most, or refer to a claim of your own that gives several",
+                (f"{request.count} GPUs", ", which would be as many claims"),
+                (f"request {dra_devices.MOST_CLAIMS} at most", ", or refer to a claim of your own that gives several"),
             )
         base = _claim_name(settings.template)
         names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
@@ -137,7 +140,7 @@ class Dra(Backend):
         settings = DraSettings(facts.parameters)
         if settings.shared:
             yield from dra_shared.check_pod(pod, asked, facts, settings)
-        written = [(one, one.emission.claims) for one in asked if one.emission is not None]
+        written = [(one, one.backend_patch.claims) for one in asked if one.backend_patch is not None]
         names = [name for _, claims in written for name in claims]
         if not names:
             return
@@ -154,7 +157,7 @@ class Dra(Backend):
             yield (
                 last,
                 RejectedRequestError(
-                    UNTRANSLATABLE, reason, "give the pod a shorter name: Kubernetes names claims after it"
+                    UNTRANSLATABLE, reason, ("give the pod a shorter name", ": Kubernetes names claims after it")
                 ),
             )
 
@@ -167,7 +170,7 @@ def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
             "a share of a card, whose size only the cluster it was written for knows",
-            f"write the memory itself (gpu-admission.io/gpu-mem: 8Gi){policy}",
+            ("write the memory itself", f" (gpu-admission.io/gpu-mem: 8Gi){policy}"),
         )
 
 
@@ -210,4 +213,4 @@ def _object(kind: str, metadata: dict[str, Any], spec: dict[str, Any]) -> dict[s
 
 
 BACKEND = Dra()
-BACKEND.page = PAGE
+BACKEND.docs = PAGE

@@ -40,7 +40,7 @@ def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[st
     if request.count > MOST_DEVICES:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.count} GPUs, and Kubernetes allocates at most {MOST_DEVICES} devices to a claim",
+            (f"{request.count} GPUs", f", and Kubernetes allocates at most {MOST_DEVICES} devices to a claim"),
             f"request {MOST_DEVICES} at most",
         )
     exactly = _exactly(request, settings, users)
@@ -167,7 +167,7 @@ def _require_cores(request: GpuShare, settings: DraSettings) -> None:
         advice += "; the policy needs backend.sharing: mps, and the driver its gate MPSSupport"
     raise RejectedRequestError.amount(
         UNTRANSLATABLE,
-        f"{request.percent} percent of a GPU's compute, which claims of {settings.driver.title} do not limit",
+        (f"{request.percent} percent of a GPU's compute", f", which claims of {settings.driver.title} do not limit"),
         advice,
     )
 
@@ -178,9 +178,17 @@ def _all_of_it(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
         what = "a MIG device" if request.profile else "a whole GPU"
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{what}, and NVIDIA's DRA driver shares every device of this cluster without a limit (the policy's "
-            "backend.consumableShares): no claim is allocated one exclusively",
-            "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi), or request GPUs of other nodes",
+            (
+                f"{what}",
+                (
+                    ", and NVIDIA's DRA driver shares every device of this cluster without a limit (the policy's "
+                    "backend.consumableShares): no claim is allocated one exclusively"
+                ),
+            ),
+            (
+                "write the memory that the process needs",
+                " (gpu-admission.io/gpu-mem: 8Gi), or request GPUs of other nodes",
+            ),
         )
     return {"shares": settings.shares_per_device} if settings.shares == "count" else {}
 

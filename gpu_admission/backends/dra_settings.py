@@ -84,7 +84,10 @@ class DraSettings:
         if self.sharing == "mps" and self.shares != "disabled":
             raise RejectedRequestError(
                 UNTRANSLATABLE,
-                "and the policy has NVIDIA's DRA driver run MPS and consumableShares, which that does not do together",
+                (
+                    "and the policy has NVIDIA's DRA driver run MPS and consumableShares",
+                    ", which that does not do together",
+                ),
                 "leave backend.sharing or backend.consumableShares out of the policy",
             )
         if self.shares == "count" and not self.shares_per_device:

@@ -55,12 +55,12 @@ def check_pod(
     users: dict[str, int] = {}
     pods = pods_of(pod)
     for one in asked:
-        for template in one.emission.claims.values() if one.emission is not None else ():
+        for template in one.backend_patch.claims.values() if one.backend_patch is not None else ():
             users[template] = users.get(template, 0) + (pods or 0)
     for one in asked:
-        if one.emission is None or not one.emission.claims:
+        if one.backend_patch is None or not one.backend_patch.claims:
             continue
-        (template,) = one.emission.claims.values()
+        (template,) = one.backend_patch.claims.values()
         refused = _refused(one.request, pods, users[template], facts, settings)
         if refused is not None:
             yield one, refused
@@ -78,7 +78,7 @@ def _refused(
         )
         return RejectedRequestError(
             UNTRANSLATABLE,
-            f"{reason}, and a claim is for at most {_MOST_PODS} pods on one node",
+            (reason, f", and a claim is for at most {_MOST_PODS} pods on one node"),
             "translate it without --claims: each pod then has a claim of its own",
         )
     if users <= 1:
@@ -86,21 +86,23 @@ def _refused(
     if dra_devices.is_exclusive(request, settings):
         return RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"a device of its own, and {users} containers would share one by one claim",
+            ("a device of its own", f", and {users} containers would share one by one claim"),
             "translate it without --claims: each pod then has a claim of its own",
         )
     if request.percent is not None and request.percent * users > 100:
         return RejectedRequestError.amount(
             UNTRANSLATABLE,
             f"{request.percent} percent of the compute for each of {users} containers that share one claim",
-            f"request {100 // users} percent, or translate it without --claims",
+            (f"request {100 // users} percent", ", or translate it without --claims"),
         )
     memory = (request.memory or 0) * users
     if facts.largest is not None and memory > facts.largest:
         return RejectedRequestError.amount(
             EXCEEDS,
-            f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
-            f"this cluster has {format_memory(facts.largest)}",
-            "translate it without --claims, or run fewer pods",
+            (
+                f"{format_memory(memory)} on one GPU for {users} containers that share a claim",
+                f", and the largest card of this cluster has {format_memory(facts.largest)}",
+            ),
+            ("translate it without --claims", ", or run fewer pods"),
         )
     return None

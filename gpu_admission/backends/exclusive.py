@@ -24,14 +24,14 @@ class Exclusive(Backend):
     name = "exclusive"
     title = "a device plugin for whole GPUs"
     reads = frozenset({NVIDIA, "amd", "intel"})
-    leaves = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
+    ignores = frozenset({NVIDIA_SHARED, "mig"})  # NVIDIA's own device plugin offers these beside whole cards
     allows_mixed_vendors = True
     whole_cards = True
     sharing = "whole"
     gpu_is_card = True
     plain = frozenset({NVIDIA, "mig", "amd", "intel"})
     translates = frozenset({NVIDIA})
-    vendors = tuple(OF_VENDOR)  # of any maker
+    vendors = tuple(OF_VENDOR)  # of any vendor
     parameters = (
         Parameter(
             "vendor", "text", "whose GPUs portable requests are given", default="nvidia", choices=tuple(_RESOURCES)
@@ -39,17 +39,21 @@ class Exclusive(Backend):
         Parameter("resource", "resource", "another name of that vendor, such as gpu.intel.com/xe or amd.com/cpx_nps4"),
     )
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
         del facts
-        return GpuShare(None, max(sum(spelling.amount(name) or 0 for name in spelling.gpus), 0), consumed=spelling.gpus)
+        return GpuShare(
+            None,
+            max(sum(native_request.amount(name) or 0 for name in native_request.gpus), 0),
+            consumed=native_request.gpus,
+        )
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request whole cards that have the memory requested: by the node's label where the cards differ."""
         if request.limits_cores:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and this cluster only allocates whole GPUs",
+                (f"{request.percent} percent of a GPU's compute", ", and this cluster only allocates whole GPUs"),
                 "leave the percentage of compute out to take a whole GPU",
             )
         vendor = facts.parameters.get("vendor") or "nvidia"
@@ -59,15 +63,20 @@ class Exclusive(Backend):
         if not whole_cards_fit(request, facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory or 0)} of memory, and no node label shows how much memory a card of "
-                "this cluster has",
-                f"request whole GPUs ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+                (
+                    f"{format_memory(request.memory or 0)} of memory",
+                    ", and no node label shows how much memory a card of this cluster has",
+                ),
+                (
+                    "request whole GPUs",
+                    f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
+                ),
             )
         return BackendPatch({resource: request.count})
 
 
 BACKEND = Exclusive()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where
 the policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU

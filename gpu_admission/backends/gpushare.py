@@ -4,18 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import GIB, MIB
 
+from .amount_checks import no_memory, percents, suspicious
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    in_init_containers,
-    in_units,
-    no_cores,
-    no_memory,
-    one_container,
-    percents,
-    several_gpus,
-    suspicious,
-    unit_name,
-)
+from .checks import in_init_containers, in_units, no_cores, one_container, several_gpus, unit_name
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import Parameter
@@ -41,7 +32,7 @@ class Gpushare(Backend):
     name = "gpushare"
     title = "gpushare"
     reads = frozenset({"gpushare"})
-    leaves = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
+    ignores = frozenset({NVIDIA})  # served on other nodes by NVIDIA's own device plugin
     excludes = frozenset({NVIDIA})
     shares_cards = True
     gpu_is_card = True
@@ -61,14 +52,14 @@ class Gpushare(Backend):
         ),
     )
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read memory in the unit of the device plugin, always of one card."""
-        memory, cores = spelling.amount(_MEMORY), spelling.amount(_CORES)
-        if memory is None or spelling.without(_MEMORY, _CORES):
+        memory, cores = native_request.amount(_MEMORY), native_request.amount(_CORES)
+        if memory is None or native_request.without(_MEMORY, _CORES):
             raise RejectedRequestError(
                 UNTRANSLATABLE,
                 "which means one thing in the open source gpushare and another in Alibaba's own cloud",
-                f"write the memory: {_MEMORY}, or gpu-admission.io/gpu-mem",
+                (f"write the memory: {_MEMORY}", ", or gpu-admission.io/gpu-mem"),
             )
         return GpuShare(
             memory * unit(facts), 1, None if cores is None else cores * SEVENTHS, consumed=(_MEMORY, _CORES)
@@ -81,25 +72,27 @@ class Gpushare(Backend):
         if request.memory is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, which gpushare cannot express",
-                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                ("a whole GPU", ", which gpushare cannot express"),
+                ("request its memory", f" ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs"),
             )
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up, and gpushare counts {most} "
-                f"on a card of {format_memory(facts.largest or 0)}",
+                (
+                    f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up",
+                    f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}",
+                ),
                 f"request at most {format_memory(most * unit(facts))}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, no memory at all, and impossible percentages."""
-        yield from no_memory(spelling, _MEMORY, "8" if unit(facts) == GIB else "8192")
-        yield from suspicious(spelling, _MEMORY, unit(facts), facts)
-        yield from percents(spelling, _CORES)
+        yield from no_memory(native_request, _MEMORY, "8" if unit(facts) == GIB else "8192")
+        yield from suspicious(native_request, _MEMORY, unit(facts), facts)
+        yield from percents(native_request, _CORES)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
@@ -125,8 +118,10 @@ def pod_sum(
             asked[-1],
             RejectedRequestError(
                 EXCEEDS,
-                f"which makes {total} for the pod, and {title} counts {most} on the largest card: it would stay "
-                "Pending forever",
+                (
+                    f"which makes {total} for the pod",
+                    f", and {title} counts {most} on the largest card: it would stay Pending forever",
+                ),
                 f"request at most {most} {unit_name(size)} in the whole pod",
             ),
         )
@@ -147,7 +142,7 @@ def _name(facts: ClusterFacts) -> str:
 
 
 BACKEND = Gpushare()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Memory of one card, counted in GiB (in MiB where the device plugin runs with `--memory-unit=MiB`; set `unit` in the
 policy to the same). Amounts are rounded up to whole units. An extender of the default scheduler chooses the card, so

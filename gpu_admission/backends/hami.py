@@ -6,8 +6,9 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict
 
 from . import hami_annotations, hami_vendors
+from .amount_checks import no_cards, percents, suspicious, zero_is_all
 from .base import Backend, BackendDocs, Marks
-from .checks import in_init_containers, in_units, no_cards, only_count, percents, suspicious, zero_is_all
+from .checks import in_init_containers, in_units, only_count
 from .components import Component
 from .native_request import NVIDIA
 from .parameter import memory_factor
@@ -78,39 +79,55 @@ class Hami(Backend):
     )
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)
+    card_choices = (
+        "nvidia.com/use-gputype",
+        "nvidia.com/nouse-gputype",
+        "nvidia.com/use-gpuuuid",
+        "nvidia.com/nouse-gpuuuid",
+        "nvidia.com/vgpu-mode",
+    )
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""
-        if spelling.system == hami_vendors.NEURON:
+        if native_request.system == hami_vendors.NEURON:
             return GpuShare(
-                None, sum(spelling.amount(name) or 0 for name in spelling.gpus) or 1, share=True, consumed=spelling.gpus
+                None,
+                sum(native_request.amount(name) or 0 for name in native_request.gpus) or 1,
+                share=True,
+                consumed=native_request.gpus,
             )
-        vendor = hami_vendors.of(spelling.system)
+        vendor = hami_vendors.of(native_request.system)
         if vendor is not None:
-            return GpuShare(None, hami_vendors.count(spelling, vendor) or 1, share=True, consumed=spelling.gpus)
-        memory, cores, percentage = spelling.amount(_MEMORY), spelling.amount(_CORES), spelling.amount(_PERCENTAGE)
+            return GpuShare(
+                None, hami_vendors.count(native_request, vendor) or 1, share=True, consumed=native_request.gpus
+            )
+        memory, cores, percentage = (
+            native_request.amount(_MEMORY),
+            native_request.amount(_CORES),
+            native_request.amount(_PERCENTAGE),
+        )
         return GpuShare(
             memory * facts.factor * MIB if memory else None,
-            only_count(spelling, _NUMBER),
+            only_count(native_request, _NUMBER),
             cores * SEVENTHS if cores else None,
             thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
-            lost=_ONLY_HERE if spelling.amount(_PRIORITY) else None,
+            lost=_ONLY_HERE if native_request.amount(_PRIORITY) else None,
             consumed=(_NUMBER, _CORES, _PRIORITY, _MEMORY if memory or percentage is None else _PERCENTAGE),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, zeroes and impossible percentages."""
-        if spelling.system == hami_vendors.NEURON:
-            yield from hami_vendors.check_neuron(spelling)
+        if native_request.system == hami_vendors.NEURON:
+            yield from hami_vendors.check_neuron(native_request)
             return
-        vendor = hami_vendors.of(spelling.system)
+        vendor = hami_vendors.of(native_request.system)
         if vendor is not None:
-            yield from hami_vendors.check_amounts(spelling, vendor)
+            yield from hami_vendors.check_amounts(native_request, vendor)
             return
-        yield from no_cards(spelling, _NUMBER)
-        yield from zero_is_all(spelling, _MEMORY, self.title)
-        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
-        yield from percents(spelling, _CORES, _PERCENTAGE)
+        yield from no_cards(native_request, _NUMBER)
+        yield from zero_is_all(native_request, _MEMORY, self.title)
+        yield from suspicious(native_request, _MEMORY, facts.factor * MIB, facts)
+        yield from percents(native_request, _CORES, _PERCENTAGE)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request memory on each card."""
@@ -124,17 +141,17 @@ class Hami(Backend):
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what HAMi drops in silence: memory said twice, containers that it ignores."""
-        names = asked.spelling.gpus
+        names = asked.native_request.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "memory as an amount and as a percentage, and HAMi uses only one of them",
+                ("memory as an amount and as a percentage", ", and HAMi uses only one of them"),
                 f"write {_MEMORY} or {_PERCENTAGE}",
             )
         if not asked.native and as_dict(asked.container.spec.get("securityContext")).get("privileged") is True:
             yield RejectedRequestError(
                 UNTRANSLATABLE,
-                "in a privileged container, which HAMi ignores: it would see every card of its node",
+                ("in a privileged container", ", which HAMi ignores: it would see every card of its node"),
                 "leave privileged out",
             )
         yield from super().check_container(asked, facts)
@@ -153,14 +170,17 @@ class Hami(Backend):
                     one,
                     RejectedRequestError(
                         UNTRANSLATABLE,
-                        "on a node chosen by nodeName, which bypasses HAMi's scheduler: nothing would be allocated",
+                        (
+                            "on a node chosen by nodeName",
+                            ", which bypasses HAMi's scheduler: nothing would be allocated",
+                        ),
                         "choose the node by nodeSelector kubernetes.io/hostname",
                     ),
                 )
 
 
 BACKEND = Hami()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 HAMi's scheduler allocates shares of cards, and a library inside of the container keeps the process to its memory and
 compute. Memory is counted per card in MiB (times `memoryFactor`). Pods need `schedulerName: hami-scheduler`, which
@@ -210,7 +230,7 @@ The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler a
     ),
     sources=(
         "Project-HAMi/HAMi: docs/config.md",
-        "Project-HAMi/HAMi: pkg/device (one folder a maker), pkg/util/types.go",
+        "Project-HAMi/HAMi: pkg/device (one folder a vendor), pkg/util/types.go",
         "Project-HAMi/HAMi: charts/hami/templates/scheduler/device-configmap.yaml",
     ),
 )

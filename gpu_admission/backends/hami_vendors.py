@@ -1,4 +1,4 @@
-"""The cards of other makers under HAMi: by which names they are requested, in what units, and what HAMi refuses.
+"""The cards of other vendors under HAMi: by which names they are requested, in what units, and what HAMi refuses.
 
 Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
 metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
@@ -12,8 +12,8 @@ import re
 
 from gpu_admission.core.quantity import GIB, MIB
 
+from .amount_checks import suspicious
 from .base import ClusterFacts
-from .checks import suspicious
 from .portable import listed
 from .rejection import PERCENT, UNTRANSLATABLE, RejectedRequestError
 
@@ -29,7 +29,7 @@ PREFIX = "hami-"  # of the systems whose names these are
 
 
 class Vendor:
-    """One maker's names, as expressions for what stands behind the domain.
+    """One vendor's names, as expressions for what stands behind the domain.
 
     ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` what a card has of ``cores``. ``needs_count``
     tells that HAMi ignores amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
@@ -126,7 +126,7 @@ _CHIPS = {
 
 
 def of(system: str) -> Vendor | None:
-    """Return the maker whose cards a system's names request, None where they are no other maker's."""
+    """Return the vendor whose cards a system's names request, None where they are no other vendor's."""
     return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
 
 
@@ -142,23 +142,23 @@ def gathered(gpus: Mapping[str, GpuRequest]) -> dict[str, dict[str, GpuRequest]]
     }
 
 
-def count(spelling: NativeRequest, vendor: Vendor) -> int | None:
+def count(native_request: NativeRequest, vendor: Vendor) -> int | None:
     """Return how many cards are requested; None where no name counts them."""
-    names = [name for name in spelling.gpus if vendor.count.fullmatch(name.partition("/")[2])]
-    return max((spelling.amount(name) or 0 for name in names), default=None)
+    names = [name for name in native_request.gpus if vendor.count.fullmatch(name.partition("/")[2])]
+    return max((native_request.amount(name) or 0 for name in names), default=None)
 
 
-def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
+def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield what HAMi drops or refuses of one container's amounts."""
-    cards = count(spelling, vendor)
-    if cards is None and vendor.needs_count and spelling.wants_gpu:
+    cards = count(native_request, vendor)
+    if cards is None and vendor.needs_count and native_request.wants_gpu:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi ignores amounts of {vendor.title} cards without their number: the container gets none",
-            f"write the number of cards besides, such as {_example(spelling, vendor)}: 1",
+            (f"and HAMi ignores amounts of {vendor.title} cards without their number", ": the container gets none"),
+            f"write the number of cards besides, such as {_example(native_request, vendor)}: 1",
         )
     most = vendor.most * (max(cards or 1, 1) if vendor.multiplies else 1)
-    for name, gpu in spelling.gpus.items():
+    for name, gpu in native_request.gpus.items():
         amount, rest = gpu.quantity(), name.partition("/")[2]
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
@@ -168,26 +168,30 @@ def check_amounts(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedR
                 f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
-            yield from _memory(spelling, vendor, name, cards or 1)
-    yield from _pairs(spelling, vendor)
+            yield from _memory(native_request, vendor, name, cards or 1)
+    yield from _pairs(native_request, vendor)
 
 
-def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequestError]:
-    value = spelling.amount(name) or 0
-    if vendor.unit == GIB and any(letter.isalpha() for letter in str(spelling.gpus[name].limit)):
+def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int) -> Iterator[RejectedRequestError]:
+    value = native_request.amount(name) or 0
+    if vendor.unit == GIB and any(letter.isalpha() for letter in str(native_request.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
-    doubts = list(suspicious(spelling, name, vendor.unit, ClusterFacts()))
+    doubts = list(suspicious(native_request, name, vendor.unit, ClusterFacts(), slices=vendor.slices))
     yield from doubts
     if doubts:
         return
     if vendor.slices and cards == 1 and value not in vendor.slices:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {name}: {value}: it is not one of the slice sizes, "
-            f"of {vendor.unit // MIB} MiB each",
+            (
+                f"and HAMi's webhook refuses {name}: {value}",
+                f": it is not one of the slice sizes, of {vendor.unit // MIB} MiB each",
+            ),
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
+            about=name,
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
@@ -195,48 +199,62 @@ def _memory(spelling: NativeRequest, vendor: Vendor, name: str, cards: int) -> I
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
+            about=name,
         )
     elif cards > 1 and value <= largest:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{cards} cards with a part of the memory of each, and HAMi cuts a slice from one card only: its webhook "
-            "refuses the pod",
-            f"request one card, or leave {name} out to take all of each",
+            (
+                f"{cards} cards with a part of the memory of each",
+                ", and HAMi cuts a slice from one card only: its webhook refuses the pod",
+            ),
+            ("request one card", f", or leave {name} out to take all of each"),
+            about=name,
         )
 
 
-def check_neuron(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
+def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError]:
     """Yield what HAMi's webhook refuses of AWS Neuron's names, or leaves unread."""
-    devices, cores = spelling.amount(_NEURON_DEVICES), spelling.amount(_NEURON_CORES)
+    devices, cores = native_request.amount(_NEURON_DEVICES), native_request.amount(_NEURON_CORES)
     if devices and cores:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"devices and cores in one container, and HAMi gives whole devices and does not read {_NEURON_CORES}",
-            f"write {_NEURON_DEVICES} for whole devices, or {_NEURON_CORES} for cores",
+            (
+                "devices and cores in one container",
+                f", and HAMi gives whole devices and does not read {_NEURON_CORES}",
+            ),
+            (f"write {_NEURON_DEVICES} for whole devices", f", or {_NEURON_CORES} for cores"),
         )
     elif cores and cores > 1 and cores % _CORES_PER_DEVICE:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}: of several devices it only allocates whole ones, "
-            f"of {_CORES_PER_DEVICE} cores",
+            (
+                f"and HAMi's webhook refuses {_NEURON_CORES}: {cores}",
+                f": of several devices it only allocates whole ones, of {_CORES_PER_DEVICE} cores",
+            ),
             f"write {_NEURON_CORES}: {cores + 1}",
+            about=_NEURON_CORES,
         )
 
 
-def _pairs(spelling: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
+def _pairs(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
     """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
     name = "huawei.com/Ascend910C"
-    amount = spelling.amount(name) if vendor.domain == "huawei.com" else None
+    amount = native_request.amount(name) if vendor.domain == "huawei.com" else None
     if amount is not None and amount > 1 and amount % 2:
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            f"and {name}: {amount} is an odd number: two of them are one module, and HAMi's webhook refuses the pod",
+            (
+                f"and {name}: {amount} is an odd number",
+                ": two of them are one module, and HAMi's webhook refuses the pod",
+            ),
             f"write {name}: {amount + 1}",
+            about=name,
         )
 
 
-def _example(spelling: NativeRequest, vendor: Vendor) -> str:
-    name = next(iter(spelling.gpus))
+def _example(native_request: NativeRequest, vendor: Vendor) -> str:
+    name = next(iter(native_request.gpus))
     for end in ("-memory", "-core"):
         if vendor.domain == "huawei.com" and name.endswith(end):
             return name.removesuffix(end)

@@ -7,8 +7,9 @@ from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
 
 from . import kai_amounts, kai_annotations, kai_queues
+from .amount_checks import too_few_bytes, too_many_bytes
 from .base import Backend, BackendDocs, Marks
-from .checks import card_affinity, no_cores, too_few_bytes, too_many_bytes, whole_cards_fit
+from .checks import card_affinity, no_cores, whole_cards_fit
 from .components import Component
 from .native_request import KAI, NVIDIA
 from .parameter import Parameter
@@ -89,30 +90,31 @@ class Kai(Backend):
     preloads = True  # by its plugin hamicore
     judged_annotations = frozenset({kai_annotations.MPS})
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
         del facts
-        if spelling.system != KAI:
+        if native_request.system != KAI:
             return GpuShare(
                 None,
-                sum(spelling.amount(name) or 0 for name in spelling.gpus),
-                share=spelling.system != NVIDIA,
-                consumed=spelling.gpus,
+                sum(native_request.amount(name) or 0 for name in native_request.gpus),
+                share=native_request.system != NVIDIA,
+                consumed=native_request.gpus,
             )
-        return kai_annotations.read(spelling.container.name, spelling.annotations)
+        return kai_annotations.read(native_request.container.name, native_request.annotations)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield memory that is no plausible number of MiB, or of bytes."""
         del facts
-        in_mib = kai_amounts.number(spelling.annotations.get(kai_annotations.MEMORY))
+        in_mib = kai_amounts.number(native_request.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
             meant = in_mib * 1024 if in_mib * MIB < LEAST_MEMORY else ceil_div(in_mib, 1024)
             yield RejectedRequestError.amount(
                 UNIT,
-                f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB; did you mean {meant}?",
-                f'write {kai_annotations.MEMORY}: "{meant}", or whatever the process needs in MiB',
+                (f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB", f"; did you mean {meant}?"),
+                (f'write {kai_annotations.MEMORY}: "{meant}"', ", or whatever the process needs in MiB"),
+                about=kai_annotations.MEMORY,
             )
-        for name, amount in kai_annotations.in_bytes(spelling.annotations).items():
+        for name, amount in kai_annotations.in_bytes(native_request.annotations).items():
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 
@@ -126,9 +128,11 @@ class Kai(Backend):
             if not whole_cards_fit(request, facts):
                 raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{format_memory(request.memory)}, and KAI counts "
-                    f"{format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    "request less, or a whole GPU (nvidia.com/gpu: 1)",
+                    (
+                        f"{format_memory(request.memory)}",
+                        f", and KAI counts {format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
+                    ),
+                    ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
                 )
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
@@ -154,14 +158,16 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
         for one in shares[1:]:
             yield (
                 one,
                 RejectedRequestError(
                     CONTAINERS,
-                    f'but container "{shares[0].container.name[:63]}" already requests a share, and KAI gives a share '
-                    "to one container of a pod",
+                    (
+                        f"but {shares[0].container.label} already requests a share",
+                        ", and KAI gives a share to one container of a pod",
+                    ),
                     "move the second GPU container to a pod of its own",
                 ),
             )
@@ -171,16 +177,16 @@ class Kai(Backend):
                     one,
                     RejectedRequestError(
                         MIXED,
-                        "beside a share of a GPU in the same pod, and KAI serves a pod with either",
+                        ("beside a share of a GPU in the same pod", ", and KAI serves a pod with either"),
                         "move one of the two to a pod of its own",
                     ),
                 )
 
-    def bind_container(self, emission: BackendPatch, pod: Pod, container: Container) -> None:
+    def bind_container(self, backend_patch: BackendPatch, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which KAI takes by itself."""
         first = next((one for one in pod.containers if one.role == "app"), None)
-        if kai_annotations.MEMORY in emission.annotations and (first is None or first.name != container.name):
-            emission.annotations[kai_annotations.CONTAINER] = container.name
+        if kai_annotations.MEMORY in backend_patch.annotations and (first is None or first.name != container.name):
+            backend_patch.annotations[kai_annotations.CONTAINER] = container.name
 
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
         """Add the queue that a pod lacks, as `kai_queues` finds it; raises RejectedRequestError as it does."""
@@ -215,13 +221,13 @@ def _config_maps(asked: ContainerRequest, pod: Pod) -> tuple[str, ...]:
 
 
 def _is_share(one: ContainerRequest) -> bool:
-    if one.emission is not None:
-        return kai_annotations.MEMORY in one.emission.annotations
-    return one.spelling.system == KAI
+    if one.backend_patch is not None:
+        return kai_annotations.MEMORY in one.backend_patch.annotations
+    return one.native_request.system == KAI
 
 
 BACKEND = Kai()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 KAI gives one container of a pod a share of one or more cards, requested by the annotation `gpu-memory` in MiB; from
 release 0.18 on also by one whose key names the container, `nvidia.com/container.<name>.gpu-memory.request`, in bytes

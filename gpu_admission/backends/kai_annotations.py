@@ -113,7 +113,7 @@ def read(container: str, values: Annotations) -> GpuShare:
         raise RejectedRequestError(
             UNTRANSLATABLE,
             f"without an amount of a card: KAI refuses {escape(key[:120])} alone",
-            f'write {MEMORY} in MiB, such as "8192", or {FRACTION}, such as "0.5", besides; or leave it out',
+            (f'write {MEMORY} in MiB, such as "8192"', f', or {FRACTION}, such as "0.5", besides; or leave it out'),
         )
     for key in filter(_is_portion_limit, values):
         _require_portion_limit(container, key, values)
@@ -147,14 +147,14 @@ def _require_portion_limit(served_container: str, key: str, values: Annotations)
     shown_key, container = escape(key[:120]), escape(served_container[:63])
     if FRACTION not in values:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
-        raise RejectedRequestError(UNTRANSLATABLE, reason, advice)
+        raise RejectedRequestError(UNTRANSLATABLE, reason, advice, about=key)
     if named != served_container:
         wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
-        raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}")
+        raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}", about=key)
     if len(as_str(values[key]).partition(".")[2]) > _PLACES:
         reason = f"and {shown_key}: {format_value(values[key])} has more than {_PLACES} digits behind the point"
-        raise RejectedRequestError(PERCENT, reason, "write fewer digits")
+        raise RejectedRequestError(PERCENT, reason, "write fewer digits", about=key)
 
 
 def _consumed(values: Annotations, *amount: str) -> Iterator[str]:
@@ -177,7 +177,7 @@ def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[in
     """
     if MEMORY in values and FRACTION in values:
         raise RejectedRequestError.amount(
-            UNTRANSLATABLE, "memory and a fraction, and KAI uses only one of them", f"keep {MEMORY} or {FRACTION}"
+            UNTRANSLATABLE, ("memory and a fraction", ", and KAI uses only one of them"), f"keep {MEMORY} or {FRACTION}"
         )
     in_mib = None
     if MEMORY in values:
@@ -195,13 +195,16 @@ def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[in
         old = MEMORY if MEMORY in values else FRACTION
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"a share of a card in two ways, and KAI takes no {own[LIMIT][0]} beside {old}",
-            f"leave out {old}, or the limit",
+            ("a share of a card in two ways", f", and KAI takes no {own[LIMIT][0]} beside {old}"),
+            (f"leave out {old}", ", or the limit"),
         )
     if request is not None and in_mib is not None and request != in_mib:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses annotations that differ",
+            (
+                f"{format_memory(in_mib)} and {format_memory(request)} at once",
+                ", and KAI refuses annotations that differ",
+            ),
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand
@@ -229,14 +232,15 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
         listed = " and ".join(f'"{escape(name[:63])}"' for name in names[:2])
         raise RejectedRequestError(
             CONTAINERS,
-            f"for the containers {listed}, and KAI gives a share to one container of a pod",
+            (f"for the containers {listed}", ", and KAI gives a share to one container of a pod"),
             "move the second GPU container to a pod of its own",
         )
     if names and names[0] != container:
         raise RejectedRequestError(
             UNTRANSLATABLE,
-            f'for a container "{escape(names[0][:63])}", and the pod has none of that name',
+            (f'for a container "{escape(names[0][:63])}"', ", and the pod has none of that name"),
             f'name one of spec.containers, such as "{escape(container[:63])}"',
+            about=next(key for key in values if key == CONTAINER or _split(key) is not None),
         )
     found = {}
     for key, value in values.items():
@@ -247,6 +251,7 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
                 UNTRANSLATABLE,
                 f"and KAI knows no annotation {escape(key[:120])}",
                 f"write {_PREFIX}{escape(container[:63])}.{near}",
+                about=key,
             )
         if word:
             found[word] = (key, value)

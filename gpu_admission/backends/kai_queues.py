@@ -32,10 +32,12 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Back
         raise RejectedRequestError(
             QUEUE,
             (
-                f"and the label {kai_annotations.QUEUE} is empty: there is no queue of that name, and KAI never "
-                f"schedules it"
+                (
+                    f"and the label {kai_annotations.QUEUE} is empty",
+                    ": there is no queue of that name, and KAI never schedules it",
+                )
             ),
-            f"write the name of a queue, or leave the label out: KAI then takes {kai_annotations.DEFAULT_QUEUE}",
+            ("write the name of a queue", f", or leave the label out: KAI then takes {kai_annotations.DEFAULT_QUEUE}"),
         )
     old = as_str(labels.get(kai_annotations.OLD_QUEUE))
     if old:
@@ -45,8 +47,10 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Back
         raise RejectedRequestError(
             QUEUE,
             (
-                f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation, where "
-                f"KAI does not look"
+                (
+                    f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation",
+                    ", where KAI does not look",
+                )
             ),
             f"write {kai_annotations.QUEUE}: {escape(misplaced[:63])} among the labels of the pod",
             severity="warning",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from gpu_admission.core.quantity import exact_bytes
 
 from . import koordinator_amounts
+from .amount_checks import no_cards, no_memory, suspicious_bytes
 from .base import Backend, BackendDocs, Marks
-from .checks import card_affinity, memory_needed, no_cards, no_memory, only_count, suspicious_bytes
+from .checks import card_affinity, memory_needed, only_count
 from .components import Component
 from .koordinator_amounts import BOTH, CORES, MEMORY, RATIO, SHARED
 from .native_request import NVIDIA
@@ -47,16 +48,16 @@ class Koordinator(Backend):
     )
     preloads = True  # with the pod label koordinator.sh/gpu-isolation-provider: HAMi-core
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read totals and divide them by the number of cards."""
         del facts
-        if spelling.system == NVIDIA:
-            return GpuShare(None, only_count(spelling, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
-        both, ratio, cores = spelling.amount(BOTH), spelling.amount(RATIO), spelling.amount(CORES)
-        memory = spelling.amount(MEMORY)
+        if native_request.system == NVIDIA:
+            return GpuShare(None, only_count(native_request, "nvidia.com/gpu"), consumed=("nvidia.com/gpu",))
+        both, ratio, cores = native_request.amount(BOTH), native_request.amount(RATIO), native_request.amount(CORES)
+        memory = native_request.amount(MEMORY)
         percent = cores or both
         parts = ratio or both
-        count = spelling.amount(SHARED)
+        count = native_request.amount(SHARED)
         if count is None:
             count = max(ceil_div(parts or percent or 0, 100), 1) if memory is None else 1
         consumed = {SHARED, CORES, MEMORY if memory else RATIO} | ({BOTH} if not (cores or ratio or memory) else set())
@@ -69,13 +70,13 @@ class Koordinator(Backend):
         thousandths = None if whole else ceil_div((parts or 0) * 10, count)
         return GpuShare(None, count, per_gpu, thousandths=thousandths, consumed=consumed)
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield percentages that are neither a part of one card nor whole cards, and impossible amounts of memory."""
-        yield from no_cards(spelling, SHARED)
-        yield from no_memory(spelling, MEMORY, "8Gi")
-        yield from suspicious_bytes(spelling, MEMORY)
-        yield from _too_many_bytes(spelling, facts)
-        yield from koordinator_amounts.percentages(spelling)
+        yield from no_cards(native_request, SHARED)
+        yield from no_memory(native_request, MEMORY, "8Gi")
+        yield from suspicious_bytes(native_request, MEMORY)
+        yield from _too_many_bytes(native_request, facts)
+        yield from koordinator_amounts.percentages(native_request)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request the totals over all cards; whole cards are requested by NVIDIA's name, which Koordinator reads."""
@@ -96,32 +97,38 @@ class Koordinator(Backend):
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
         """Yield what koord-scheduler refuses of the sum of the containers' requests, or shares out unevenly."""
         del pod, facts
-        if any(one.spelling.system != NVIDIA or one.emission is not None for one in asked):
+        if any(one.native_request.system != NVIDIA or one.backend_patch is not None for one in asked):
             yield from koordinator_amounts.refused(asked)
 
 
-def _too_many_bytes(spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+def _too_many_bytes(native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
     """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
-    gpu = spelling.gpus.get(MEMORY)
-    amount = None if gpu is None or facts.largest is not None or not _readable(spelling, MEMORY) else gpu.quantity()
-    count = spelling.amount(SHARED) or 1
+    gpu = native_request.gpus.get(MEMORY)
+    amount = (
+        None if gpu is None or facts.largest is not None or not _readable(native_request, MEMORY) else gpu.quantity()
+    )
+    count = native_request.amount(SHARED) or 1
     if amount is not None and amount.ceil() > MOST_MEMORY * count:
         yield RejectedRequestError.amount(
             UNIT,
-            f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU, which no GPU has: {MEMORY} counts bytes",
+            (
+                f"{format_memory(ceil_div(amount.ceil(), count))} on one GPU",
+                f", which no GPU has: {MEMORY} counts bytes",
+            ),
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
+            about=MEMORY,
         )
 
 
-def _readable(spelling: NativeRequest, name: str) -> bool:
-    gpu = spelling.gpus.get(name)
+def _readable(native_request: NativeRequest, name: str) -> bool:
+    gpu = native_request.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return amount is None or (amount.is_integer and not amount.is_negative)
 
 
 BACKEND = Koordinator()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Koordinator counts memory in bytes and compute in percent, both as totals over the `koordinator.sh/gpu.shared` cards of
 the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need

@@ -44,9 +44,9 @@ _COMBINATIONS = frozenset(
 )
 
 
-def percentages(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
+def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]:
     """Yield percentages of one container that are no share of a card and no whole cards."""
-    amounts = _readable(spelling)
+    amounts = _readable(native_request)
     cards = amounts.get(SHARED)
     most = 100 * max(cards or 1, 1)
     whole_cards = amounts.get(RATIO, amounts.get(BOTH, 0))
@@ -59,8 +59,9 @@ def percentages(spelling: NativeRequest) -> Iterator[RejectedRequestError]:
             others = "" if name == CORES or cards is not None else ", or a multiple of 100 for whole GPUs"
             yield RejectedRequestError(
                 PERCENT,
-                f"and {name} requests {value} percent: it has to be {one}{others}",
+                (f"and {name} requests {value} percent", f": it has to be {one}{others}"),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 
@@ -68,7 +69,7 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
     """Yield what koord-scheduler makes of a pod's containers together that they cannot have meant."""
     total = _of_pod(asked)
     names = frozenset(name for name, value in total.items() if value)
-    if not names or any(one.native and _is_reported(one.spelling) for one in asked):
+    if not names or any(one.native and _is_reported(one.native_request) for one in asked):
         return
     first = asked[0]
     beside = " together with the other containers of the pod" if len(asked) > 1 else ""
@@ -81,22 +82,23 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, RejectedRequestError(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            reason = f"{reason}: koord-scheduler never places the pod"
+            yield first, RejectedRequestError(UNTRANSLATABLE, reason, advice, about=name)
     yield from _uneven(asked)
 
 
-def _is_reported(spelling: NativeRequest) -> bool:
+def _is_reported(native_request: NativeRequest) -> bool:
     """Tell whether a container by itself is refused already: for a percentage, or for nothing at all of something."""
-    return 0 in _readable(spelling).values() or any(percentages(spelling))
+    return 0 in _readable(native_request).values() or any(percentages(native_request))
 
 
 def _combination(first: ContainerRequest, names: frozenset[str], beside: str) -> RejectedRequestError:
-    own = frozenset(_readable(first.spelling))
+    own = frozenset(_readable(first.native_request))
     if MEMORY in names and RATIO in names:
         old = RATIO if RATIO in own else BOTH
         reason = f"and Koordinator takes an amount of memory or a percentage of it{beside}, never both"
         return RejectedRequestError(
-            UNTRANSLATABLE, f"{reason}: the pod would stay Pending forever", f"keep {MEMORY}, or {old}"
+            UNTRANSLATABLE, (reason, ": the pod would stay Pending forever"), (f"keep {MEMORY}", f", or {old}")
         )
     if _WHOLE in names:
         reason = f"and Koordinator gives a pod whole GPUs or shares{beside}, never both"
@@ -104,12 +106,14 @@ def _combination(first: ContainerRequest, names: frozenset[str], beside: str) ->
     if BOTH in names:
         reason = f"and Koordinator takes {BOTH}{beside} alone: it is rewritten in spec.containers only"
         advice = f"write {CORES} and {RATIO} instead of {BOTH}"
-        return RejectedRequestError(UNTRANSLATABLE, f"{reason}, and the pod would stay Pending forever", advice)
+        return RejectedRequestError(UNTRANSLATABLE, (reason, ", and the pod would stay Pending forever"), advice)
     return RejectedRequestError(
         UNTRANSLATABLE,
-        f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}, and the pod "
-        "would stay Pending forever",
-        f"write the memory besides: {MEMORY}: 8Gi, or {RATIO}: 50",
+        (
+            f"and not how much memory{beside}: koord-scheduler has no combination of {listed(sorted(names))}",
+            ", and the pod would stay Pending forever",
+        ),
+        (f"write the memory besides: {MEMORY}: 8Gi", f", or {RATIO}: 50"),
     )
 
 
@@ -122,7 +126,7 @@ def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             continue
         memory = "" if not first.memory or first.memory == this.memory else f" ({format_memory(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
+            f"but {sharing[0].container.label} requests another amount of each card{memory}, and "
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"
@@ -152,9 +156,9 @@ def _of_pod(asked: list[ContainerRequest]) -> Counter[str]:
 
 def _rewritten(one: ContainerRequest) -> Counter[str]:
     """Return a container's amounts as koord-manager leaves them: ``gpu`` as its two halves, and the number of cards."""
-    if one.emission is not None:
+    if one.backend_patch is not None:
         return Counter(_translated(one))
-    amounts = _readable(one.spelling)
+    amounts = _readable(one.native_request)
     if one.container.role != "app":
         return Counter(amounts)
     both = amounts.pop(BOTH, 0)
@@ -167,17 +171,17 @@ def _rewritten(one: ContainerRequest) -> Counter[str]:
 
 
 def _translated(one: ContainerRequest) -> Mapping[str, int]:
-    request, written = one.request, (one.emission.resources if one.emission is not None else {})
+    request, written = one.request, (one.backend_patch.resources if one.backend_patch is not None else {})
     amounts = {SHARED: request.count, MEMORY: (request.memory or 0) * request.count, _WHOLE: request.count}
     amounts[CORES] = (request.percent or 0) * request.count
     return {name: amounts[name] for name in written if name in amounts}
 
 
-def _readable(spelling: NativeRequest) -> dict[str, int]:
+def _readable(native_request: NativeRequest) -> dict[str, int]:
     """Return the amounts that are whole numbers of at least zero; other rules speak of the rest."""
     found = {}
     for name in (*_NAMES, _WHOLE):
-        gpu = spelling.gpus.get(name)
+        gpu = native_request.gpus.get(name)
         amount = None if gpu is None else gpu.quantity()
         if amount is not None and amount.is_integer and not amount.is_negative:
             found[name] = amount.ceil()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.workloads.resources import MIG_NAME
+from gpu_admission.workloads.resources import mig_name
 
-from . import cards as tables
 from . import mig_shares
-from .base import Backend, BackendDocs, too_much
+from .amount_checks import too_much
+from .base import Backend, BackendDocs
 from .checks import memory_needed, only_count
 from .native_request import NVIDIA, NVIDIA_SHARED
 from .parameter import Parameter
@@ -49,15 +49,17 @@ class Mig(Backend):
         """Return the other names of NVIDIA's device plugin: other nodes have them."""
         return frozenset({NVIDIA, NVIDIA_SHARED, "mig"}) - self.own(facts)
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a profile's usable memory and slices: of the cards of the policy, else the least of all cards."""
-        if spelling.system == NVIDIA:
-            return GpuShare(None, only_count(spelling, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",))
-        names = [name for name in spelling.gpus if spelling.amount(name)]
-        count = sum(spelling.amount(name) or 0 for name in names)
+        if native_request.system == NVIDIA:
+            return GpuShare(
+                None, only_count(native_request, "nvidia.com/gpu"), share=True, consumed=("nvidia.com/gpu",)
+            )
+        names = [name for name in native_request.gpus if native_request.amount(name)]
+        count = sum(native_request.amount(name) or 0 for name in names)
         if len(names) != 1:
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
-        return mig_shares.share_of(profile_name(names[0]), count, facts, consumed=spelling.gpus)
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
+        return mig_shares.share_of(profile_name(names[0]), count, facts, consumed=native_request.gpus)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Choose the smallest profile with the memory and the slices."""
@@ -75,16 +77,20 @@ class Mig(Backend):
             return
         if asked.request.count > 1 and not facts.parameters.get("allowSeveral"):
             yield _several(asked.request.count)
-        for name in asked.spelling.gpus:
-            if asked.spelling.system == "mig" and _mixed_cards(facts) and offered(name, _mixed_cards(facts)) is None:
+        for name in asked.native_request.gpus:
+            if (
+                asked.native_request.system == "mig"
+                and _mixed_cards(facts)
+                and offered(name, _mixed_cards(facts)) is None
+            ):
                 yield _not_offered(name, facts)
 
     def _whole(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         if _single(facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and every GPU of this cluster is cut into partitions",
-                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                ("a whole GPU", ", and every GPU of this cluster is cut into partitions"),
+                ("write the memory that the process needs", " (gpu-admission.io/gpu-mem: 8Gi)"),
             )
         return BackendPatch({"nvidia.com/gpu": request.count})
 
@@ -167,8 +173,8 @@ def _usable(profile: MigProfile, request: GpuShare) -> tuple[str, ...]:
 def _several(count: int) -> RejectedRequestError:
     return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        f"{count} MIG devices, and a CUDA process sees only one",
-        "request one MIG device, of a larger profile if need be, or a whole GPU",
+        (f"{count} MIG devices", ", and a CUDA process sees only one"),
+        ("request one MIG device, of a larger profile if need be", ", or a whole GPU"),
     )
 
 
@@ -176,7 +182,7 @@ def _unknown_cards() -> RejectedRequestError:
     return RejectedRequestError(
         UNTRANSLATABLE,
         "and the policy does not list the MIG profiles of this cluster",
-        "request a profile by its name (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards",
+        ("request a profile by its name", " (nvidia.com/mig-1g.10gb: 1); the policy needs cluster.cards"),
     )
 
 
@@ -186,30 +192,31 @@ def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile
     largest = max(profiles, key=lambda profile: profile.memory)
     return RejectedRequestError.amount(
         EXCEEDS if request.memory is not None and request.memory > largest.memory else UNTRANSLATABLE,
-        f"{request}, and no MIG profile of this cluster has that: the largest, {largest.name}, has "
-        f"{format_memory(largest.memory)} usable",
-        f"request at most {format_memory(largest.memory)}, or a whole GPU (nvidia.com/gpu: 1)",
+        (
+            f"{request}",
+            (
+                f", and no MIG profile of this cluster has that: the largest, {largest.name}, has "
+                f"{format_memory(largest.memory)} usable"
+            ),
+        ),
+        (f"request at most {format_memory(largest.memory)}", ", or a whole GPU (nvidia.com/gpu: 1)"),
     )
 
 
 def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
-    match = MIG_NAME.match(resource)
-    meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
+    match = mig_name(resource)
+    meant = mig_shares.share_of(profile_name(resource), 1, facts)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
     return RejectedRequestError.amount(
         UNTRANSLATABLE,
-        "a MIG profile that no card of this cluster offers: it would stay Pending forever",
+        ("a MIG profile that no card of this cluster offers", ": it would stay Pending forever"),
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
 
 
-def _nothing() -> MigProfile:
-    return tables.MigProfile("", 0, None)
-
-
 BACKEND = Mig()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
 the smallest profile whose *usable* memory (not the number in its name) and slices are enough; under `single` every GPU

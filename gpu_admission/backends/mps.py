@@ -6,7 +6,7 @@ from .base import BackendDocs
 from .replicated import Mps
 
 BACKEND = Mps()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`) and limits each process to one share of memory and
 threads by the MPS daemon. A share is the card's memory divided by `replicas`; the policy tells both, and a request

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 
@@ -71,13 +71,21 @@ class NativeRequest:
             return reference.pointer
         return (*self.annotations_at, *list(self.annotations)[:1])
 
+    def place_of(self, name: str | None) -> Pointer | None:
+        """Where one of its resources or annotations stands; None for another name."""
+        if name is None:
+            return None
+        if name in self.gpus:
+            return self.gpus[name].pointer()
+        return (*self.annotations_at, name) if name in self.annotations else None
+
     @property
     def description(self) -> str:
         """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
-        raw_value = [f"{name}: {format_value(gpu.value)}" for name, gpu in self.gpus.items()]
-        raw_value += [f"{name}: {format_value(value)} (annotation)" for name, value in self.annotations.items()]
-        raw_value += [f"the GPU of claim {format_value(reference.name)}" for reference in self.claims]
-        return listed(raw_value)
+        parts = [f"{name}: {format_value(gpu.value)}" for name, gpu in self.gpus.items()]
+        parts += [f"{name}: {format_value(value)} (annotation)" for name, value in self.annotations.items()]
+        parts += [f"the GPU of claim {format_value(reference.name)}" for reference in self.claims]
+        return listed(parts)
 
     @property
     def evidence(self) -> Evidence:
@@ -116,13 +124,13 @@ def _deletes(gpu: GpuRequest) -> bool:
     return gpu.value is None and not gpu.container.spec.get("image")
 
 
-def require_countable(raw_value: NativeRequest) -> None:
+def require_countable(native_request: NativeRequest) -> None:
     """Raise RejectedRequestError where more devices are requested than any node has, else what ``amount`` raises."""
-    for gpu in raw_value.gpus.values():
+    for gpu in native_request.gpus.values():
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "more GPUs than any node has: it would stay Pending forever",
+                ("more GPUs than any node has", ": it would stay Pending forever"),
                 f"request the number of GPUs of one node at most: {gpu.name} counts devices, not memory",
             )
 
@@ -147,10 +155,10 @@ def whole_amount(gpu: GpuRequest) -> int:
     return first.ceil()
 
 
-def of_pod(
+def native_requests(
     pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool, claims: bool = False
 ) -> Iterator[NativeRequest]:
-    """Yield what each container says, one spelling a system.
+    """Yield what each container says, one native request a system.
 
     ``kai`` tells that KAI's words need no other mark, ``claims`` that what claims give is looked at.
     """
@@ -161,10 +169,10 @@ def of_pod(
 
         yield from claimed.of_pod(pod)
     if pod.annotated:
-        raw_value = kai_annotations.asked(pod, metadata, certain=kai)
-        served = kai_annotations.served(pod, raw_value) if raw_value else None
+        annotations = kai_annotations.asked(pod, metadata, certain=kai)
+        served = kai_annotations.served(pod, annotations) if annotations else None
         if served is not None:
-            yield NativeRequest(KAI, served, {}, raw_value, (*metadata_at, "annotations"))
+            yield NativeRequest(KAI, served, {}, annotations, (*metadata_at, "annotations"))
 
 
 def _of_container(container: Container) -> Iterator[NativeRequest]:
@@ -179,12 +187,12 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
     if len(groups) > 1 or not groups.keys() <= _USUAL:
         _gather_hamis(groups, container)
     found = [NativeRequest(system, container, gpus) for system, gpus in groups.items()]
-    asking = [raw_value for raw_value in found if raw_value.wants_gpu]
-    yield from asking or [raw_value for raw_value in found if raw_value.asks_for_zero]
+    asking = [each for each in found if each.wants_gpu]
+    yield from asking or [each for each in found if each.asks_for_zero]
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
-    """Make a system of its own of what is said in HAMi's names about other makers' cards."""
+    """Make a system of its own of what is said in HAMi's names about other vendors' cards."""
     from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():
@@ -201,5 +209,5 @@ def system_of(resource: Resource) -> str:
     if resource.system == "nvidia":
         return {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}.get(resource.name, "kubevirt")
     if resource.system == "hami" and resource.name not in _HAMI:
-        return f"not {resource.system}"  # other makers' cards, and vgpu-manager, which nobody here translates
+        return f"not {resource.system}"  # other vendors' cards, and vgpu-manager, which nobody here translates
     return resource.system

@@ -10,21 +10,26 @@ from functools import lru_cache
 from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.workloads.claim_index import NO_CLAIMS
 
-from . import foreign, known, native_request, registry
+from . import foreign, mixtures, registry
 from .base import ClusterFacts, ContainerRequest
 from .checks import require_plausible
-from .native_request import DRA, KAI, NVIDIA, NVIDIA_SHARED, UnreadableRequestError
+from .native_request import (
+    DRA,
+    KAI,
+    UnreadableRequestError,
+    native_requests,
+    require_countable,
+)
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError
+from .rejection import EXCEEDS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError, Rejection
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.core.finding import Evidence, Severity
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.claim_index import ClaimIndex
@@ -34,45 +39,30 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
     from .rejection import Kind
 
-_MAKERS = frozenset({"nvidia", "amd", "intel"})
-_MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
 _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
-
-
-class Rejection:
-    """A rejected request at its place, with the message about it.
-
-    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
-    """
-
-    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
-
-    def __init__(
-        self,
-        pointer: Pointer,
-        message: str,
-        refused: RejectedRequestError,
-        evidence: Evidence,
-        system: str | None = None,
-    ) -> None:
-        self.pointer = pointer
-        self.evidence = evidence
-        self.kind: Kind = refused.kind
-        self.message = message
-        self.advice = refused.advice
-        self.severity: Severity | None = refused.severity
-        self.system = system
 
 
 class PodPlan:
     """What becomes of one pod.
 
-    ``asked`` are the requests that the backend serves or will serve; ``rejections`` what is wrong with them;
-    ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
-    lacks besides its resources. ``claim_index`` has the device classes that are seen.
+    ``metadata`` are the pod's, and stand at ``metadata_at`` (None: nowhere to be seen). ``asked`` are the requests
+    that the backend serves or will serve; ``rejections`` what is wrong with them; ``unreadable`` tells that an amount
+    is no amount (other rules say so); ``completion`` is what the pod lacks besides its resources. ``claim_index`` has
+    the device classes that are seen.
     """
 
-    __slots__ = ("asked", "backend", "claim_index", "completion", "facts", "rejections", "request_cache", "unreadable")
+    __slots__ = (
+        "asked",
+        "backend",
+        "claim_index",
+        "completion",
+        "facts",
+        "metadata",
+        "metadata_at",
+        "rejections",
+        "request_cache",
+        "unreadable",
+    )
 
     def __init__(
         self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache, claim_index: ClaimIndex = NO_CLAIMS
@@ -81,6 +71,8 @@ class PodPlan:
         self.facts = facts
         self.request_cache = request_cache
         self.claim_index = claim_index
+        self.metadata: Mapping[str, Any] = {}
+        self.metadata_at: Pointer | None = None
         self.asked: list[ContainerRequest] = []
         self.rejections: list[Rejection] = []
         self.unreadable = False
@@ -104,19 +96,34 @@ class PodPlan:
     @property
     def translations(self) -> list[ContainerRequest]:
         """The requests that are to be written anew."""
-        return [one for one in self.asked if one.emission is not None]
+        return [one for one in self.asked if one.backend_patch is not None]
 
-    def refuse(self, raw_value: NativeRequest, refused: RejectedRequestError) -> None:
+    def refuse(self, native_request: NativeRequest, refused: RejectedRequestError) -> None:
         """Note a refusal of one container's request."""
         self.rejections.append(
             Rejection(
-                raw_value.pointer,
-                refused.message(f"{raw_value.container.label} requests {raw_value.description}"),
+                self._place(native_request, refused),
+                refused.message(f"{native_request.container.label} requests {native_request.description}"),
                 refused,
-                raw_value.evidence,
-                raw_value.system,
+                native_request.evidence,
+                native_request.system,
             )
         )
+
+    def _place(self, native_request: NativeRequest, refused: RejectedRequestError) -> Pointer:
+        """Return where the resource or annotation stands that is at fault, else where the request does."""
+        about = refused.about or _of_memory(native_request, refused.kind)
+        place = native_request.place_of(about)
+        if place is None and about is not None and self.metadata_at is not None:
+            place = (*self.metadata_at, "annotations", about)
+            return place if about in as_dict(self.metadata.get("annotations")) else native_request.pointer
+        return place or native_request.pointer
+
+
+def _of_memory(native_request: NativeRequest, kind: Kind) -> str | None:
+    """Return which of several resources counts memory, where an amount of memory is refused."""
+    counted = [name for name, gpu in native_request.gpus.items() if gpu.resource.unit == "memory"]
+    return counted[0] if counted and kind in {EXCEEDS, UNIT} else None
 
 
 @lru_cache(maxsize=64)
@@ -141,19 +148,21 @@ def work_out(
     """
     backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
     plan = PodPlan(backend, facts, request_cache, claim_index)
+    plan.metadata, plan.metadata_at = metadata, metadata_at
     own = backend.own(facts)
     claims = facts.claims and backend.name != DRA
-    found = list(native_request.of_pod(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
+    found = list(native_requests(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
     if not found:
         return plan
-    foreign = [raw_value for raw_value in found if raw_value.system not in own]
-    if len(foreign) > _MOST_TRANSLATED and not facts.per_pod:
-        plan.refuse(foreign[0], _too_many(len(foreign)))
+    others = [native_request for native_request in found if native_request.system not in own]
+    if len(others) > _MOST_TRANSLATED and not facts.per_pod:
+        plan.refuse(others[0], _too_many(len(others)))
         return plan
-    mixed = _refuse_mixtures(plan, found) if len(found) > 1 else ()
-    for raw_value in found:
-        if raw_value.container.pointer not in mixed:
-            _take(plan, raw_value, native=raw_value.system in own)
+    mixed = mixtures.rejections(found) if len(found) > 1 else {}
+    plan.rejections.extend(mixed.values())
+    for native_request in found:
+        if native_request.container.pointer not in mixed:
+            _take(plan, native_request, native=native_request.system in own)
     if plan.asked:
         _judge_together(plan, pod, found)
         owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
@@ -171,145 +180,95 @@ def _too_many(count: int) -> RejectedRequestError:
     )
 
 
-def _take(plan: PodPlan, raw_value: NativeRequest, *, native: bool) -> None:
+def _take(plan: PodPlan, native_request: NativeRequest, *, native: bool) -> None:
     """Read one container's request, and translate it where it is not in the backend's own names."""
-    source = plan.backend if native else foreign.reader(plan, raw_value)
+    source = plan.backend if native else foreign.reader(plan, native_request)
     try:
         if source is None:
-            native_request.require_countable(raw_value)
+            require_countable(native_request)
             return
-        request, doubts = _read(plan, raw_value, source, native=native)
-        asked = ContainerRequest(raw_value, source, request, native=native)
+        request, doubts = _read(plan, native_request, source, native=native)
+        asked = ContainerRequest(native_request, source, request, native=native)
         for doubt in doubts:
             doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
-            plan.refuse(raw_value, doubt)
+            plan.refuse(native_request, doubt)
         if not native:
             if doubts:
                 return
-            foreign.require_maker(plan, raw_value)
+            foreign.require_vendor(plan, native_request)
             asked.request = plan.backend.sized(asked.request, plan.facts)
         refused = list(plan.backend.check_container(asked, plan.facts))
         for one in refused:
-            plan.refuse(raw_value, one)
+            plan.refuse(native_request, one)
         if native:
-            asked.emission = None if refused or doubts else plan.backend.amend(asked, plan.facts)
+            asked.backend_patch = None if refused or doubts else plan.backend.amend(asked, plan.facts)
             plan.asked.append(asked)
         elif not refused:
             require_plausible(asked.request)
-            asked.emission = plan.backend.write(asked.request, plan.facts)
+            asked.backend_patch = plan.backend.write(asked.request, plan.facts)
             plan.asked.append(asked)
     except UnreadableRequestError:
         plan.unreadable = True
     except RejectedRequestError as refused_outright:
-        plan.refuse(raw_value, refused_outright)
+        plan.refuse(native_request, refused_outright)
 
 
 def _read(
-    plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
+    plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
 ) -> tuple[GpuShare, list[RejectedRequestError]]:
     """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
-    request, doubts = _meaning(plan, raw_value, source, native=native)
-    return request, doubts if native else [*doubts, *foreign.dropped(raw_value, request)]
+    request, doubts = _meaning(plan, native_request, source, native=native)
+    return request, doubts if native else [*doubts, *foreign.dropped(native_request, request)]
 
 
 def _meaning(
-    plan: PodPlan, raw_value: NativeRequest, source: Backend, *, native: bool
+    plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
 ) -> tuple[GpuShare, list[RejectedRequestError]]:
-    key = plan.request_cache.key(raw_value, source, native=native)
+    key = plan.request_cache.key(native_request, source, native=native)
     known = plan.request_cache.get(key)
     if known is not None:
         return known, []
     facts = plan.facts if native else plan.facts.elsewhere()
-    native_request.require_countable(raw_value)
-    request = source.read(raw_value, facts)
-    doubts = list(source.check_amounts(raw_value, facts))
+    require_countable(native_request)
+    request = source.read(native_request, facts)
+    doubts = list(source.check_amounts(native_request, facts))
     if not doubts:
         plan.request_cache.keep(key, request)
     return request, doubts
 
 
-def _refuse_mixtures(plan: PodPlan, found: list[NativeRequest]) -> set[Pointer]:
-    """Refuse containers that ask twice, in words that do not go together; return where they stand."""
-    groups: dict[Pointer, list[NativeRequest]] = {}
-    for raw_value in found:
-        groups.setdefault(raw_value.container.pointer, []).append(raw_value)
-    clashing = [group for group in groups.values() if len(group) > 1 and _clash(group)]
-    plan.rejections.extend(map(_mixture, clashing))
-    return {group[0].container.pointer for group in clashing}
-
-
-def _clash(group: list[NativeRequest]) -> bool:
-    translated = [raw_value for raw_value in group if raw_value.system in known.READERS]
-    return (
-        len(translated) > 1
-        or len(_makers(group)) > 1
-        or any(raw_value.system == native_request.PORTABLE for raw_value in group)
-    )
-
-
-def _makers(found: Iterable[NativeRequest]) -> set[str]:
-    return {
-        gpu.resource.vendor for raw_value in found for gpu in raw_value.gpus.values() if not native_request.is_zero(gpu)
-    } & _MAKERS
-
-
-def _makers_to_be(plan: PodPlan) -> set[str]:
-    """Return the maker of the cards that translations will request: the portable names leave that to the policy."""
-    return {plan.backend.maker(plan.facts)} if plan.translations else set()
-
-
-def _mixture(group: list[NativeRequest]) -> Rejection:
-    first, second = group[0], group[1]
-    makers = sorted(_makers(group))
-    if len(makers) > 1:
-        why = f"GPUs of two vendors ({' and '.join(makers)}) in one container"
-        advice = "request one of the two; for both, use two pods"
-    elif {raw_value.system for raw_value in group} <= _MIXABLE:
-        why = "a container is given whole GPUs, shares or MIG devices, never two of them"
-        advice = f"keep {first.description}, or {second.description}"
-    elif _units(first).isdisjoint(_units(second)):
-        why = "one request in the names of two systems, each of which reads only its own"
-        advice = "write all of it in the names of one of the two"
-    else:
-        why = "the same GPU requested twice, in the names of two systems"
-        advice = f"keep one of the two: {first.description}, or {second.description}"
-    message = f"{first.container.label} requests {first.description} and {second.description}: {why}"
-    return Rejection(
-        second.pointer, message, RejectedRequestError(MIXED, why, advice), (first.evidence, second.evidence)
-    )
-
-
-def _units(raw_value: NativeRequest) -> set[str]:
-    """Return what a spelling counts: KAI's annotations count memory, a number of cards by itself all of each."""
-    units = {str(gpu.resource.unit) for gpu in raw_value.gpus.values()} or {"memory"}
-    return units | {"memory"} if units == {"device"} else units
+def _vendors_to_be(plan: PodPlan) -> set[str]:
+    """Return the vendor of the cards that translations will request: the portable names leave that to the policy."""
+    return {plan.backend.vendor(plan.facts)} if plan.translations else set()
 
 
 def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None:
     for one, refused in plan.backend.check_pod(pod, plan.asked, plan.facts):
-        plan.refuse(one.spelling, refused)
+        plan.refuse(one.native_request, refused)
     if len(found) == 1 and len(found[0].gpus) < 2:
         return  # nothing to mix
-    for raw_value in found:
+    for native_request in found:
         other = plan.asked[0].container
-        if raw_value.system in plan.backend.excludes and raw_value.container is not other:
-            reason = (
-                f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
-            )
-            plan.refuse(raw_value, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
-    makers = sorted(_makers(found) | _makers_to_be(plan))
-    if len(makers) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
-        reason = f"in a pod that requests GPUs of two vendors ({' and '.join(makers)}), and no node offers both"
-        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
+        if native_request.system in plan.backend.excludes and native_request.container is not other:
+            reason = f"but {other.label} requests a share by {plan.backend.title}, and no node offers both"
+            plan.refuse(native_request, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
+    vendors = sorted(mixtures.vendors(found) | _vendors_to_be(plan))
+    if len(vendors) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
+        them = "both" if len(vendors) == 2 else "all of them"
+        reason = f"in a pod that requests GPUs of {mixtures.several(vendors)}, and no node offers {them}"
+        advice = "give those of each vendor a pod of its own"
+        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, advice))
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:
     """Let every container request the most demanding one's node: the pod runs on one, and one condition is enough."""
-    asking = [one.emission for one in plan.translations if one.emission is not None and one.emission.affinity]
-    wanted = [expression for emission in asking for expression in emission.affinity]
+    asking = [
+        one.backend_patch for one in plan.translations if one.backend_patch is not None and one.backend_patch.affinity
+    ]
+    wanted = [expression for backend_patch in asking for expression in backend_patch.affinity]
     most = max(wanted, key=lambda expression: int(expression["values"][0]), default=None)
-    for emission in asking:
-        emission.affinity = (most,) if most is not None else ()
+    for backend_patch in asking:
+        backend_patch.affinity = (most,) if most is not None else ()
 
 
 def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: Pointer | None) -> None:
@@ -317,21 +276,21 @@ def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: P
     _agree_on_nodes(plan)
     selected = dict(as_dict(pod.spec.get("nodeSelector")))
     for one in plan.translations:
-        emission = one.emission or BackendPatch()
-        plan.backend.bind_container(emission, pod, one.container)
-        for key, value in emission.node_selector.items():
+        backend_patch = one.backend_patch or BackendPatch()
+        plan.backend.bind_container(backend_patch, pod, one.container)
+        for key, value in backend_patch.node_selector.items():
             if selected.setdefault(key, value) != value:
                 reason = f"which needs a node with {key}: {value}, and the pod chooses {format_value(selected[key])}"
                 plan.refuse(
-                    one.spelling, RejectedRequestError(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector")
+                    one.native_request, RejectedRequestError(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector")
                 )
     if metadata_at is None:
         return
     try:
         plan.completion = plan.backend.complete_pod(pod, labels, plan.facts)
         for one in plan.translations[:1]:
-            (one.emission or BackendPatch()).labels.update(plan.completion.labels)
+            (one.backend_patch or BackendPatch()).labels.update(plan.completion.labels)
     except RejectedRequestError as refused:
         if plan.facts.per_pod:
             refused.severity = "warning"  # which queues a cluster has, and for whom, nobody here knows
-        plan.refuse(plan.asked[0].spelling, refused)
+        plan.refuse(plan.asked[0].native_request, refused)

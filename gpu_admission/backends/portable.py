@@ -144,7 +144,7 @@ class BackendPatch:
         """Whether anything is written outside of the container."""
         return bool(self.annotations or self.labels or self.node_selector or self.affinity or self.claims)
 
-    def words(self) -> str:
+    def description(self) -> str:
         """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
         parts = [f"{name}: {value}" for name, value in self.resources.items()]
         parts += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]

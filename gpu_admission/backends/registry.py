@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from .base import Backend
 
     ALL: tuple[Backend, ...]
-    BY_NAME: dict[str, Backend]
 
 NAMES: tuple[str, ...] = (
     "exclusive",
@@ -62,9 +61,7 @@ def reader(system: str) -> Backend | None:
 
 
 def __getattr__(name: str) -> object:
-    """Give ``ALL`` and ``BY_NAME``, which load every backend (PEP 562)."""
+    """Give ``ALL``, which loads every backend (PEP 562)."""
     if name == "ALL":
         return tuple(named(each) for each in NAMES)
-    if name == "BY_NAME":
-        return {each: named(each) for each in NAMES}
     raise AttributeError(name)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from gpu_admission.core.finding import brief, whole
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Literal
 
-    from gpu_admission.core.finding import Severity
+    from gpu_admission.core.finding import Evidence, Sentence, Severity
+    from gpu_admission.core.pointer import Pointer
 
     Kind = Literal[
         "untranslatable-request",
@@ -34,25 +37,74 @@ class RejectedRequestError(Exception):
 
     ``kind`` is the name of the rule that reports it. ``reason`` is a clause that completes "container x requests y, …";
     where ``is_amount`` is set (by ``amount``) it begins with what the request comes to: "8Gi on one GPU, and …".
-    ``advice`` is what would work.
+    ``advice`` is what would work. Either may be in two parts, of which the first stands by itself (``core.finding``).
+    ``about`` is the resource or annotation that is at fault, where one of several is.
     """
 
     is_amount = False
 
-    def __init__(self, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> None:
-        super().__init__(reason)
+    def __init__(
+        self,
+        kind: Kind,
+        reason: Sentence,
+        advice: Sentence,
+        *,
+        severity: Severity | None = None,
+        about: str | None = None,
+    ) -> None:
+        super().__init__(whole(reason))
         self.kind: Kind = kind
-        self.reason = reason
+        self._reason = reason
         self.advice = advice
         self.severity: Severity | None = severity
+        self.about = about
 
     @classmethod
-    def amount(cls, kind: Kind, reason: str, advice: str, *, severity: Severity | None = None) -> RejectedRequestError:
+    def amount(
+        cls,
+        kind: Kind,
+        reason: Sentence,
+        advice: Sentence,
+        *,
+        severity: Severity | None = None,
+        about: str | None = None,
+    ) -> RejectedRequestError:
         """Return a rejection whose reason begins with what the request comes to."""
-        rejected = cls(kind, reason, advice, severity=severity)
+        rejected = cls(kind, reason, advice, severity=severity, about=about)
         rejected.is_amount = True
         return rejected
 
-    def message(self, subject: str) -> str:
+    @property
+    def reason(self) -> str:
+        """The whole clause."""
+        return whole(self._reason)
+
+    def message(self, subject: str) -> Sentence:
         """Return the sentence about a request: ``subject`` is "container x requests y"."""
-        return f"{subject}, that is {self.reason}" if self.is_amount else f"{subject}, {self.reason}"
+        clause = f"that is {brief(self._reason)}" if self.is_amount else brief(self._reason)
+        return f"{subject}, {clause}", "" if isinstance(self._reason, str) else self._reason[1]
+
+
+class Rejection:
+    """A rejected request at its place, with the message about it.
+
+    ``system`` is the one whose names the request uses, ``evidence`` the raw amounts that were rejected.
+    """
+
+    __slots__ = ("advice", "evidence", "kind", "message", "pointer", "severity", "system")
+
+    def __init__(
+        self,
+        pointer: Pointer,
+        message: Sentence,
+        refused: RejectedRequestError,
+        evidence: Evidence,
+        system: str | None = None,
+    ) -> None:
+        self.pointer = pointer
+        self.evidence = evidence
+        self.kind: Kind = refused.kind
+        self.message = message
+        self.advice = refused.advice
+        self.severity: Severity | None = refused.severity
+        self.system = system

@@ -57,13 +57,19 @@ class Replicated(Backend):
         """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
         return frozenset({NVIDIA, NVIDIA_SHARED, _MIG}) - self.own(facts)
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read a number of shares: their size is known where the policy tells cards and replicas."""
-        if spelling.system == _MIG:
-            count = max((spelling.amount(name) or 0 for name in spelling.gpus if name.endswith(".shared")), default=1)
-            return GpuShare(None, count, share=True, consumed=spelling.gpus)
+        if native_request.system == _MIG:
+            count = max(
+                (native_request.amount(name) or 0 for name in native_request.gpus if name.endswith(".shared")),
+                default=1,
+            )
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
         request = GpuShare(
-            self._share(facts), only_count(spelling, *spelling.gpus), share=True, consumed=[*spelling.gpus][:1]
+            self._share(facts),
+            only_count(native_request, *native_request.gpus),
+            share=True,
+            consumed=[*native_request.gpus][:1],
         )
         if request.memory is not None:
             request.share = False
@@ -79,8 +85,8 @@ class Replicated(Backend):
         if request.whole:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"a whole GPU, and {self.title} allocates shares",
-                "write the memory that the process needs (gpu-admission.io/gpu-mem: 8Gi)",
+                ("a whole GPU", f", and {self.title} allocates shares"),
+                ("write the memory that the process needs", " (gpu-admission.io/gpu-mem: 8Gi)"),
             )
         self._require_cores(request, facts)
         memory_needed(self, request)
@@ -100,18 +106,28 @@ class Replicated(Backend):
     def _several(self, count: int) -> RejectedRequestError:
         return RejectedRequestError.amount(
             SHARED_COUNT,
-            f"{count} shares, and the device plugin of this cluster gives a container one "
-            f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay until "
-            "somebody deletes it",
-            "request 1: several shares of a card are no faster than one",
+            (
+                f"{count} shares",
+                (
+                    ", and the device plugin of this cluster gives a container one "
+                    f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay "
+                    "until somebody deletes it"
+                ),
+            ),
+            ("request 1", ": several shares of a card are no faster than one"),
         )
 
     def _not_several_cards(self, count: int) -> RejectedRequestError:
         return RejectedRequestError.amount(
             SHARED_COUNT,
-            f"{count} GPUs, and {self.title} allocates shares of cards: {count} shares may be on one card, and give no "
-            "more than one does",
-            "request one GPU (gpu-admission.io/gpu-count: 1)",
+            (
+                f"{count} GPUs",
+                (
+                    f", and {self.title} allocates shares of cards: {count} shares may be on one card, and give no "
+                    "more than one does"
+                ),
+            ),
+            ("request one GPU", " (gpu-admission.io/gpu-count: 1)"),
         )
 
     def _require_memory(self, request: GpuShare, facts: ClusterFacts) -> None:
@@ -158,8 +174,8 @@ class TimeSlicing(Replicated):
         if request.memory is not None and not advisory(facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, and time-slicing limits nobody's memory",
-                f"request a share as it is ({resource(facts)}: 1)",
+                (format_memory(request.memory), ", and time-slicing limits nobody's memory"),
+                ("request a share as it is", f" ({resource(facts)}: 1)"),
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
@@ -167,7 +183,7 @@ class TimeSlicing(Replicated):
         if request.cores is not None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{request.percent} percent of a GPU's compute, and time-slicing promises nobody a part of it",
+                (f"{request.percent} percent of a GPU's compute", ", and time-slicing promises nobody a part of it"),
                 "leave the percentage of compute out",
             )
 
@@ -204,15 +220,23 @@ class Mps(Replicated):
         if share is not None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, and a share of a card is {format_memory(share)} here "
-                f"({format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares)",
-                f"request at most {format_memory(share)}, or a GPU of another kind",
+                (
+                    f"{format_memory(request.memory)}",
+                    (
+                        f", and a share of a card is {format_memory(share)} here "
+                        f"({format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares)"
+                    ),
+                ),
+                (f"request at most {format_memory(share)}", ", or a GPU of another kind"),
             )
         if not advisory(facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, and the policy does not define how large a share is",
-                f"request a share as it is ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
+                (format_memory(request.memory), ", and the policy does not define how large a share is"),
+                (
+                    "request a share as it is",
+                    f" ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
+                ),
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:
@@ -222,7 +246,7 @@ class Mps(Replicated):
         share = f"a share has {100 // replicas}" if replicas else "the policy does not define how many a share has"
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            f"{request.percent} percent of a GPU's compute, and {share}",
+            (f"{request.percent} percent of a GPU's compute", f", and {share}"),
             f"request at most {100 // replicas} percent" if replicas else "leave the percentage of compute out",
         )
 

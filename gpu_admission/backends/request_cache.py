@@ -15,8 +15,8 @@ _MOST_KNOWN = 1024  # amounts; a cluster has a few dozen
 class RequestCache:
     """Requests that were read before without a doubt: most pods of a cluster request the same few amounts.
 
-    What a spelling means depends on nothing but the words and the policy. Only sound amounts of a few letters are
-    remembered, and no more of them than a cluster has.
+    What a native request means depends on nothing but its names, its amounts and the policy. Only valid amounts of a
+    few characters are remembered, and no more of them than a cluster has.
     """
 
     __slots__ = ("_known",)
@@ -28,13 +28,13 @@ class RequestCache:
         """Return what a reading depends on, None where it is not to be remembered."""
         if value.annotations or value.claims:
             return None
-        words: list[object] = [native, source.name, value.system]
+        parts: list[object] = [native, source.name, value.system]
         for name, gpu in value.gpus.items():
             limit = gpu.limit
             if not gpu.is_valid or type(limit) is not str or len(limit) > _SHORT:
                 return None
-            words += (name, limit)
-        return tuple(words)
+            parts += (name, limit)
+        return tuple(parts)
 
     def get(self, key: tuple[object, ...] | None) -> GpuShare | None:
         """Return a reading of before."""

@@ -6,7 +6,7 @@ from .base import BackendDocs
 from .replicated import TimeSlicing
 
 BACKEND = TimeSlicing()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`), and processes take turns on it. Nothing limits
 memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and trusts the pod's

@@ -4,17 +4,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 
+from .amount_checks import no_memory, suspicious
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    card_affinity,
-    in_init_containers,
-    in_units,
-    no_cores,
-    no_memory,
-    one_container,
-    several_gpus,
-    suspicious,
-)
+from .checks import card_affinity, in_init_containers, in_units, no_cores, one_container, several_gpus
 from .components import Component
 from .gpushare import pod_sum
 from .native_request import NVIDIA
@@ -77,24 +69,24 @@ class Volcano(Backend):
         """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin offers whole cards."""
         return frozenset() if _number(facts) else frozenset({NVIDIA})
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read memory of one card, or a number of whole ones."""
-        memory, number = spelling.amount(_MEMORY), spelling.amount(_NUMBER)
+        memory, number = native_request.amount(_MEMORY), native_request.amount(_NUMBER)
         if memory and number:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "whole cards and memory of one, and the device plugin offers one or the other",
+                ("whole cards and memory of one", ", and the device plugin offers one or the other"),
                 f"write {_MEMORY} or {_NUMBER}",
             )
         if number is not None and not memory:
             return GpuShare(None, number, consumed=(_MEMORY, _NUMBER))
         return GpuShare((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""
-        if _NUMBER not in spelling.gpus:
-            yield from no_memory(spelling, _MEMORY, str(8192 // facts.factor))
-        yield from suspicious(spelling, _MEMORY, facts.factor * MIB, facts)
+        if _NUMBER not in native_request.gpus:
+            yield from no_memory(native_request, _MEMORY, str(8192 // facts.factor))
+        yield from suspicious(native_request, _MEMORY, facts.factor * MIB, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request memory of one card, or whole cards with that memory, by the plugin's mode."""
@@ -108,15 +100,17 @@ class Volcano(Backend):
         if request.memory is None:
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                "a whole GPU, and the device plugin shares cards by memory here",
-                f"request its memory ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs",
+                ("a whole GPU", ", and the device plugin shares cards by memory here"),
+                ("request its memory", f" ({_MEMORY}), or nvidia.com/gpu: 1 where NVIDIA's own device plugin runs"),
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                f"{format_memory(request.memory)}, which rounded up to units of {facts.factor} MiB exceeds the "
-                "largest card",
+                (
+                    f"{format_memory(request.memory)}",
+                    f", which rounded up to units of {facts.factor} MiB exceeds the largest card",
+                ),
                 f"request less than {format_memory(facts.largest)}",
             )
         return BackendPatch({_MEMORY: units}, notes=notes)
@@ -137,7 +131,7 @@ def _number(facts: ClusterFacts) -> bool:
 
 
 BACKEND = Volcano()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Volcano's own device plugin in its first form. In mode `share` it offers memory of one card in MiB (times
 `gpu-memory-factor`; set `memoryFactor` in the policy to the same), in mode `number` whole cards. Pods need

@@ -6,17 +6,9 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, format_value, is_one_of, is_placeholder
 from gpu_admission.core.typos import nearest
 
+from .amount_checks import no_cards, percents, suspicious, zero_is_all
 from .base import Backend, BackendDocs, Marks
-from .checks import (
-    in_init_containers,
-    in_units,
-    no_cards,
-    only_count,
-    percents,
-    suspicious,
-    whole_cards_fit,
-    zero_is_all,
-)
+from .checks import in_init_containers, in_units, only_count, whole_cards_fit
 from .components import Component
 from .parameter import memory_factor
 from .portable import SEVENTHS, BackendPatch, GpuShare, format_memory, listed
@@ -73,25 +65,26 @@ class VolcanoVgpu(Backend):
     )
     preloads = True
     judged_annotations = frozenset({MODE})
+    card_choices = (MODE, "volcano.sh/vgpu-use-gpuuuid", "volcano.sh/vgpu-nouse-gpuuuid")
 
-    def read(self, spelling: NativeRequest, facts: ClusterFacts) -> GpuShare:
+    def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores."""
-        memory, cores = spelling.amount(MEMORY), spelling.amount(CORES)
-        percentage = spelling.amount(PERCENTAGE)
+        memory, cores = native_request.amount(MEMORY), native_request.amount(CORES)
+        percentage = native_request.amount(PERCENTAGE)
         return GpuShare(
             memory * facts.factor * MIB if memory else None,
-            only_count(spelling, NUMBER),
+            only_count(native_request, NUMBER),
             cores * SEVENTHS if cores else None,
             thousandths=percentage * 10 if percentage and percentage < 100 and not memory else None,
             consumed=(NUMBER, CORES, MEMORY if memory or percentage is None else PERCENTAGE),
         )
 
-    def check_amounts(self, spelling: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
+    def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield doubtful units, zeroes and impossible percentages."""
-        yield from no_cards(spelling, NUMBER)
-        yield from zero_is_all(spelling, MEMORY, self.title)
-        yield from suspicious(spelling, MEMORY, facts.factor * MIB, facts)
-        yield from percents(spelling, CORES, PERCENTAGE)
+        yield from no_cards(native_request, NUMBER)
+        yield from zero_is_all(native_request, MEMORY, self.title)
+        yield from suspicious(native_request, MEMORY, facts.factor * MIB, facts)
+        yield from percents(native_request, CORES, PERCENTAGE)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request memory on each card; all of a card where the amount, rounded up, would exceed it."""
@@ -106,8 +99,10 @@ class VolcanoVgpu(Backend):
             else:
                 raise RejectedRequestError.amount(
                     UNTRANSLATABLE,
-                    f"{format_memory(request.memory)}, which is all of the largest card when rounded up, and other "
-                    "cards are smaller",
+                    (
+                        f"{format_memory(request.memory)}",
+                        ", which is all of the largest card when rounded up, and other cards are smaller",
+                    ),
                     f"request less than {format_memory(facts.largest)}",
                 )
         if request.percent is not None:
@@ -118,11 +113,12 @@ class VolcanoVgpu(Backend):
         """Yield a refusal of memory as a percentage besides what holds for every backend."""
         if asked.native:
             yield from _not_counted(asked)
-        if asked.native and 1 <= (asked.spelling.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
+        if asked.native and 1 <= (asked.native_request.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
             yield RejectedRequestError(
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
+                about=PERCENTAGE,
             )
         yield from super().check_container(asked, facts)
 
@@ -133,7 +129,7 @@ class VolcanoVgpu(Backend):
         volcano-sh/volcano pkg/scheduler/api/devices/nvidia/vgpu/utils.go (resourcereqs).
         """
         del facts
-        gpus = asked.spelling.gpus
+        gpus = asked.native_request.gpus
         if NUMBER in gpus or MEMORY not in gpus or not all(gpu.is_valid for gpu in gpus.values()):
             return None
         return BackendPatch({NUMBER: 1, **{name: gpu.limit for name, gpu in gpus.items()}})
@@ -149,22 +145,28 @@ class VolcanoVgpu(Backend):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
             reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}, or leave it out")
+            yield (
+                asked[0],
+                RejectedRequestError(UNTRANSLATABLE, reason, (f"write {write}", ", or leave it out"), about=MODE),
+            )
 
 
 def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:
     """Yield compute alone: checkVGPUResourcesInPod looks at cards and memory only, so nothing is allocated."""
-    gpus = asked.spelling.gpus
+    gpus = asked.native_request.gpus
     if CORES in gpus and not {NUMBER, MEMORY, PERCENTAGE} & gpus.keys():
         yield RejectedRequestError(
             UNTRANSLATABLE,
-            "and neither for a card nor for memory: Volcano allocates nothing for compute alone, and limits nothing",
-            f"write {NUMBER}: 1 besides, with {MEMORY} in MiB or all of the card",
+            (
+                "and neither for a card nor for memory",
+                ": Volcano allocates nothing for compute alone, and limits nothing",
+            ),
+            (f"write {NUMBER}: 1 besides", f", with {MEMORY} in MiB or all of the card"),
         )
 
 
 BACKEND = VolcanoVgpu()
-BACKEND.page = BackendDocs(
+BACKEND.docs = BackendDocs(
     summary="""\
 Volcano schedules shares of cards, and a library inside of the container (HAMi-core) keeps the process to its memory and
 compute. Memory is counted per card in MiB (times `gpu-memory-factor`; set `memoryFactor` in the policy to the same).

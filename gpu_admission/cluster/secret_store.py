@@ -1,4 +1,4 @@
-"""CertificateSet in a Secret that all replicas share: it decides which of two writers was first.
+"""A certificate set in a Secret that all replicas share: it decides which of two writers was first.
 
 The Secret is created empty by whoever installs us, so that RBAC has to grant nothing but get and
 update on this one name.

@@ -33,16 +33,10 @@ def observe(connection: Connection) -> Observation:
     what everything else depends on.
     """
     look = _Look(connection, discover(connection))
-    nodes, count = [], 0
-    for node in lists.objects(connection, look.discovery.kinds[_NODE]):
-        count += 1
-        found = gpu_node(node)
-        if found is not None:
-            nodes.append(found)
+    nodes = map(gpu_node, lists.objects(connection, look.discovery.kinds[_NODE]))
     queues = {backend: tuple(_leaves(list(look.every(kind)))) for backend, kind in QUEUES.items()}
     return Observation(
-        nodes=tuple(nodes),
-        all_nodes=count,
+        nodes=tuple(node for node in nodes if node is not None),
         namespaces=frozenset(map(_name, look.every(_NAMESPACE))),
         programs=tuple(program for kind in _PROGRAMS for obj in look.every(kind) for program in programs(obj)),
         device_classes=tuple(sorted(map(_name, look.every(_DEVICE_CLASS)))),

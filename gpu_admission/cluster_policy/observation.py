@@ -59,7 +59,6 @@ class Observation(NamedTuple):
     """Everything that a policy is made of; ``problems`` are what could not be looked at, a line each."""
 
     nodes: tuple[GpuNode, ...]
-    all_nodes: int
     namespaces: frozenset[str]
     programs: tuple[Program, ...]
     device_classes: tuple[str, ...]

@@ -49,8 +49,8 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     parser = subparsers.add_parser(
         "completion",
         help="completion for a shell",
-        epilog='To load it: eval "$(gpu-admission completion bash)" (or zsh); gpu-admission completion fish | source.'
-        " For gpu-lint: gpu-lint --completion bash.",
+        epilog='To load it: eval "$(gpu-admission completion bash)" (or zsh); gpu-admission completion fish | source. '
+        "For gpu-lint: gpu-lint --completion bash.",
     )
     parser.add_argument("shell", choices=SHELLS)
 

@@ -40,7 +40,9 @@ def run(options: argparse.Namespace) -> int:
     """Show the webhook, then the linter; return 0 when both did what they should."""
     examples = _examples()
     with tempfile.TemporaryDirectory(prefix="gpu-admission-demo-") as folder:
-        _say("1. The webhook", "A server on loopback with a certificate of its own; reviews go to it over TLS.")
+        _print_heading(
+            "1. The webhook", "A server on loopback with a certificate of its own; reviews go to it over TLS."
+        )
         try:
             with _server(options.policy, folder) as port:
                 for path in sorted(os.listdir(examples)):
@@ -58,7 +60,7 @@ def _examples() -> str:
     raise SystemExit("gpu-admission demo: the examples are missing from this installation")
 
 
-def _say(title: str, text: str) -> None:
+def _print_heading(title: str, text: str) -> None:
     print(f"\n{title}\n{'=' * len(title)}\n{text}")
 
 
@@ -179,19 +181,19 @@ def _lint(examples: str, folder: str, policy: str) -> int:
     work = os.path.join(folder, "manifests")
     shutil.copytree(examples, work)
     lint = [sys.executable, "-m", "gpu_admission.commands.lint", "--policy", policy]
-    _say("2. The linter", "The same rules on the same files, before anything reaches a cluster.")
+    _print_heading("2. The linter", "The same rules on the same files, before anything reaches a cluster.")
     if _shown([*lint, "."], work) != 1:
         return 1
-    _say("3. Repairs", "What is safe to repair, in a copy of the files; every other byte stays as it was.")
+    _print_heading("3. Repairs", "What is safe to repair, in a copy of the files; every other byte stays as it was.")
     if _shown([*lint, "--diff", "."], work) != 1 or _shown([*lint, "--fix", "--quiet", "."], work, quiet=True) != 1:
         return 1
-    _say("4. What is left", "The rest needs its author: only they know what was meant.")
+    _print_heading("4. What is left", "The rest needs its author: only they know what was meant.")
     return 0 if _shown([*lint, "--format", "concise", "."], work) == 1 else 1
 
 
 def _shown(command: list[str], folder: str, *, quiet: bool = False) -> int:
-    words = command[command.index("gpu_admission.commands.lint") + 1 :]
-    print(f"\n$ gpu-lint {' '.join(words)}", flush=True)
+    arguments = command[command.index("gpu_admission.commands.lint") + 1 :]
+    print(f"\n$ gpu-lint {' '.join(arguments)}", flush=True)
     # The child runs elsewhere: a checkout that is not installed must still be found.
     root = os.path.normpath(os.path.join(_HERE, "..", ".."))
     search = os.pathsep.join(part for part in (root, os.environ.get("PYTHONPATH")) if part)

@@ -108,7 +108,7 @@ def command_parser(name: str | None) -> argparse.ArgumentParser:
     return _parser(modules)
 
 
-def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> argparse.ArgumentParser:
+def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> OneLineParser:
     """Return the parser of all commands, with the flags of those whose modules are given."""
     parser = OneLineParser(
         prog=prog,

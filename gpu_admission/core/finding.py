@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     Action = Literal["deny", "warn", "audit", "off"]
     Safety = Literal["safe", "unsafe"]
     Evidence = tuple[Any, ...]
+    Sentence = str | tuple[str, str]  # whole, or what must be read of it and the rest, with the punctuation between
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 ACTIONS: tuple[Action, ...] = ("deny", "warn", "audit", "off")
@@ -23,11 +24,29 @@ ACTION_OF: dict[Severity, Action] = {"error": "deny", "warning": "warn", "info":
 LEVEL_OF: dict[Action, Severity] = {"deny": "error", "warn": "warning", "audit": "info"}
 
 
+def whole(sentence: Sentence) -> str:
+    """Return all of a sentence."""
+    return sentence if isinstance(sentence, str) else "".join(sentence)
+
+
+def brief(sentence: Sentence) -> str:
+    """Return what must be read of a sentence."""
+    return sentence if isinstance(sentence, str) else sentence[0]
+
+
+def extended(sentence: Sentence, more: str) -> Sentence:
+    """Return a sentence with something appended that need not be read."""
+    return (sentence, more) if isinstance(sentence, str) else (sentence[0], sentence[1] + more)
+
+
 class Problem:
     """A fact that a rule states about one place of an object.
 
     ``message`` says in one sentence what is wrong, naming the container, the resource and the value;
-    ``advice`` says in the next what to write instead. ``fix`` holds the operations that repair it, as they
+    ``advice`` says in the next what to write instead. Where one of them is long it is given in two parts, of which the
+    first stands by itself: ``summary`` and ``remedy``, which is all that a warning of ``kubectl`` has room for.
+
+    ``fix`` holds the operations that repair it, as they
     apply to the object that was checked; ``safety`` is None where there is no repair. ``severity`` is
     given only where it differs from the rule's own.
 
@@ -38,13 +57,13 @@ class Problem:
     there (``()`` then: whatever else stands in it, the problem remains the same).
     """
 
-    __slots__ = ("advice", "evidence", "fix", "message", "pointer", "safety", "severity")
+    __slots__ = ("advice", "evidence", "fix", "message", "pointer", "remedy", "safety", "severity", "summary")
 
     def __init__(
         self,
         pointer: Pointer,
-        message: str,
-        advice: str,
+        message: Sentence,
+        advice: Sentence,
         *,
         fix: tuple[Operation, ...] = (),
         safety: Safety | None = None,
@@ -53,8 +72,10 @@ class Problem:
     ) -> None:
         self.pointer = pointer
         self.evidence = evidence
-        self.message = message
-        self.advice = advice
+        self.message = whole(message)
+        self.summary = brief(message)
+        self.advice = whole(advice)
+        self.remedy = brief(advice)
         self.fix = fix
         self.safety: Safety | None = safety if fix else None
         self.severity = severity
@@ -89,8 +110,8 @@ class Finding:
 
     ``severity`` is the level of the policy's action for it (deny is error, warn warning, audit info);
     ``action`` is what admission would do, the policy's mode applied; ``fix`` tells whether the rule can
-    repair it and how safely; ``repaired`` is set only where admission's safe fixes have mended it. ``evidence`` is the
-    problem's own.
+    repair it and how safely; ``repaired`` is set only where admission's safe fixes have mended it. ``evidence``,
+    ``summary`` and ``remedy`` are the problem's own.
     """
 
     __slots__ = (
@@ -103,9 +124,11 @@ class Finding:
         "name",
         "object",
         "pointer",
+        "remedy",
         "repaired",
         "rule",
         "severity",
+        "summary",
     )
 
     def __init__(
@@ -123,6 +146,8 @@ class Finding:
         fix: Safety | None = None,
         repaired: bool = False,
         evidence: Evidence | None = None,
+        summary: str | None = None,
+        remedy: str | None = None,
     ) -> None:
         self.rule = rule
         self.name = name
@@ -136,6 +161,8 @@ class Finding:
         self.fix = fix
         self.repaired = repaired
         self.evidence = evidence
+        self.summary = message if summary is None else summary
+        self.remedy = advice if remedy is None else remedy
 
     def marked_repaired(self) -> Finding:
         """Return the same finding as one that admission repairs."""
@@ -155,6 +182,8 @@ class Finding:
             fix=self.fix,
             repaired=repaired,
             evidence=self.evidence,
+            summary=self.summary,
+            remedy=self.remedy,
         )
 
     def about_template(self, name: str) -> Finding:

@@ -37,13 +37,13 @@ def distance(one: str, other: str, most: int) -> int:
     return min(above[-1], most + 1)
 
 
-def meant(word: str, words: Iterable[str]) -> str | None:
+def meant(word: str, candidates: Iterable[str]) -> str | None:
     """Return the word that somebody's slip was meant to be, whatever its case; None where none is near.
 
     It is the one that only looks alike (``GPUOO1``, ``spot_reads``); else the one with the fewest changes; where all
     need many, the one that shares the most with it.
     """
-    known = {valid.lower(): valid for valid in words}
+    known = {valid.lower(): valid for valid in candidates}
     folded = word.lower()
     alike = folded.translate(_ALIKE)
     for valid, its in known.items():
@@ -57,12 +57,12 @@ def meant(word: str, words: Iterable[str]) -> str | None:
     return None if close is None else known[close]
 
 
-def did_you_mean(word: str, words: Iterable[str]) -> str:
+def did_you_mean(word: str, candidates: Iterable[str]) -> str:
     """Return the clause that ends a message about an unknown word: the valid one that is near, or all if they are few.
 
     It begins with a semicolon, and is empty where there is nothing to say.
     """
-    known = list(words)
+    known = list(candidates)
     close = meant(word, known)
     if close is not None:
         return suggestion(close)
@@ -74,10 +74,10 @@ def suggestion(valid: str) -> str:
     return f"; did you mean {valid!r}?"
 
 
-def nearest(word: str, words: Iterable[str], most: int) -> str | None:
+def nearest(word: str, candidates: Iterable[str], most: int) -> str | None:
     """Return the nearest of some words within ``most`` changes, the first of equals; None where all are farther."""
     best: tuple[int, str] | None = None
-    for candidate in words:
+    for candidate in candidates:
         far = distance(word, candidate, most)
         if far <= most and (best is None or far < best[0]):
             best = (far, candidate)

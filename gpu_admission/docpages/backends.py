@@ -72,11 +72,11 @@ def _overview() -> str:
 
 def _any() -> str:
     backend = any_backend.BACKEND
-    return f"### {backend.name}\n\n{backend.page.summary}\n\n**Install.** {backend.page.install}\n"
+    return f"### {backend.name}\n\n{backend.docs.summary}\n\n**Install.** {backend.docs.install}\n"
 
 
 def _chapter(backend: Backend) -> str:
-    docs = backend.page
+    docs = backend.docs
     rows = [f"| `{words}` | {_arrives(backend, request)} |" for words, request in _SAMPLES]
     refuses = [f"| {what} | {why} |" for what, why in docs.refuses]
     traps = [f"- {trap}" for trap in docs.traps]
@@ -104,14 +104,14 @@ def _arrives(backend: Backend, request: GpuShare) -> str:
     """Return what the backend makes of a request, or why it refuses it."""
     facts = ClusterFacts(backend.sample, backend.sample_cards)
     try:
-        emission = backend.write(request, facts)
+        backend_patch = backend.write(request, facts)
     except RejectedRequestError as refused:
         return f"refused: {refused.reason}"
-    docs = [f"`{name}: {value}`" for name, value in emission.resources.items()]
-    docs += [f'annotation `{name}: "{value}"`' for name, value in emission.annotations.items()]
-    docs += [f"node selector `{name}: {value}`" for name, value in emission.node_selector.items()]
-    docs += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in emission.affinity]
-    docs += [f"claim `{name}` of template `{template}`" for name, template in emission.claims.items()]
+    docs = [f"`{name}: {value}`" for name, value in backend_patch.resources.items()]
+    docs += [f'annotation `{name}: "{value}"`' for name, value in backend_patch.annotations.items()]
+    docs += [f"node selector `{name}: {value}`" for name, value in backend_patch.node_selector.items()]
+    docs += [f"node affinity `{one['key']} {one['operator']} {one['values'][0]}`" for one in backend_patch.affinity]
+    docs += [f"claim `{name}` of template `{template}`" for name, template in backend_patch.claims.items()]
     return ", ".join(docs)
 
 

@@ -13,7 +13,6 @@ from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
 from gpu_admission.workloads.claim_index import NO_CLAIMS
 
-from . import changes
 from .rule import POD, SCOPES, TEMPLATE
 
 TYPE_CHECKING = False
@@ -129,6 +128,8 @@ class Engine:
         What was wrong with the old object is not held against its update. Of Pods, rules that ``compare`` judge
         themselves what became of the old one.
         """
+        from . import changes  # noqa: PLC0415 - updates are admission's, and gpu-lint's start-up is rationed
+
         now, before = (self.read(each, "admission") for each in (new, old))
         comparing: Findings = {}
         compared: list[Finding | None] = []
@@ -205,9 +206,7 @@ class Engine:
         if mutation.patch:
             remaining_keys = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
-            repaired: Judged = [
-                (view, dict.fromkeys(rule for rule in rules if rule.id in applied)) for view, rules in as_given
-            ]
+            repaired = [(view, dict.fromkeys(rule for rule in rules if rule.id in applied)) for view, rules in as_given]
             after += [
                 finding.marked_repaired()
                 for finding in self._judge(repaired, {})
@@ -262,6 +261,8 @@ class Engine:
             ref=workload.ref,
             fix=problem.safety,
             evidence=problem.evidence,
+            summary=problem.summary,
+            remedy=problem.remedy,
         )
 
     def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:

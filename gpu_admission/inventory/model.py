@@ -61,7 +61,7 @@ class Card:
     ``key`` is how the backend's records name it. ``memory`` None is not known, ``slots`` how many containers may share
     it (None: any number). ``shareable`` tells that it is given in parts; one that is not is taken whole by any holder.
     ``problem`` is why its record cannot be read: it counts for nothing then. ``reserved`` tells that something keeps it
-    from whoever wants all of it, though nobody may hold a part yet. ``uuid`` is the maker's name for it, where that is
+    from whoever wants all of it, though nobody may hold a part yet. ``uuid`` is the vendor's name for it, where that is
     known and not the key.
     """
 
@@ -154,7 +154,7 @@ class Pool:
     bytes that it has. ``cards`` are those that are known one by one: all of them where memory is counted; where
     devices are counted, those that several pods share, or none. ``loose`` are holdings whose card nothing tells.
     ``per_card`` is how many shares of a card there are, where they are all alike, and ``physical`` how many cards
-    that is. ``size`` is the bytes of one unit of the resource, and ``word`` what the backend calls the cards' maker,
+    that is. ``size`` is the bytes of one unit of the resource, and ``word`` what the backend calls the cards' vendor,
     where its reader needs them. ``unavailable`` are devices that the node has and does not offer (unhealthy ones).
     """
 

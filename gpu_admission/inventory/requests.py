@@ -79,7 +79,7 @@ class Requests:
         """Return what a pod's containers need; ``kai`` tells that the cluster runs KAI."""
         pods = [pod for view in workloads.read(_typed(raw), self._policy, "admission") for pod in view.pods]
         metadata = as_dict(raw.get("metadata"))
-        found = [each for pod in pods for each in native_request.of_pod(pod, metadata, ("metadata",), kai=kai)]
+        found = [each for pod in pods for each in native_request.native_requests(pod, metadata, ("metadata",), kai=kai)]
         return [self._need(each) for each in found]
 
     def _need(self, written: NativeRequest) -> Need:

@@ -36,7 +36,7 @@ class Baseline:
 
     def knows(self, located: LocatedFinding, source: Input, matched: dict[str, int]) -> bool:
         """Tell whether a finding is a known one, counting in ``matched`` how often each was met."""
-        key = _key(_words(located, _path(source, self.folder)))
+        key = _key(_parts(located, _path(source, self.folder)))
         if matched.get(key, 0) >= self.counts.get(key, 0):
             return False
         matched[key] = matched.get(key, 0) + 1
@@ -55,13 +55,13 @@ def _path(source: Input, folder: str) -> str:
     return printed(os.path.relpath(os.path.realpath(source.path), folder)).replace(os.sep, "/")
 
 
-def _words(located: LocatedFinding, path: str) -> tuple[str, ...]:
+def _parts(located: LocatedFinding, path: str) -> tuple[str, ...]:
     # What was rendered is known by the template's name: the stream that it came in has none.
-    return fingerprints.words(located, located.place.file if located.place.rendered_in else path)
+    return fingerprints.parts(located, located.place.file if located.place.rendered_in else path)
 
 
-def _key(words: Iterable[str]) -> str:
-    return fingerprints.digest(tuple(words))
+def _key(parts: Iterable[str]) -> str:
+    return fingerprints.digest(tuple(parts))
 
 
 def load(path: str) -> Baseline:
@@ -103,14 +103,14 @@ def render(findings: Iterable[tuple[LocatedFinding, Input]], path: str) -> bytes
     folder = _folder(path)
     counts: dict[tuple[str, ...], int] = {}
     for located, source in findings:
-        words = _words(located, _path(source, folder))
-        counts[words] = counts.get(words, 0) + 1
-    entries = [_entry(words, counts[words]) for words in sorted(counts)]
+        parts = _parts(located, _path(source, folder))
+        counts[parts] = counts.get(parts, 0) + 1
+    entries = [_entry(parts, counts[parts]) for parts in sorted(counts)]
     text = json.dumps({"version": VERSION, "findings": entries}, ensure_ascii=False, indent=1)
     return (text + "\n").encode("utf-8", "backslashreplace")
 
 
-def _entry(words: tuple[str, ...], count: int) -> dict[str, Any]:
-    value: dict[str, Any] = dict(zip(_FIELDS, words, strict=True))
+def _entry(parts: tuple[str, ...], count: int) -> dict[str, Any]:
+    value: dict[str, Any] = dict(zip(_FIELDS, parts, strict=True))
     value["namespace"], value["name"] = value["namespace"] or None, value["name"] or None
     return value if count == 1 else {**value, "count": count}

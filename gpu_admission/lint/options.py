@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.reports.formats import FORMATS
 
 from .paths import UsageError
@@ -71,6 +70,8 @@ class Option:
         Raises UsageError.
         """
         if self.kind == "choice" and argument not in self.choices:
+            from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
             raise UsageError(f"{flag}: invalid value {argument!r}{did_you_mean(argument, self.choices)}")
         if self.kind == "number":
             number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 6 else 0
@@ -113,7 +114,7 @@ OPTIONS: tuple[Option, ...] = (
         "--stdin-filename", "word", "file name to report for standard input", INPUTS, metavar="NAME", configurable=False
     ),
     Option("--show-files", "switch", "list what would be read, and stop", INPUTS, configurable=False),
-    Option("--jobs", "number", "number of number of number of processes at most [cores]", INPUTS, metavar="N"),
+    Option("--jobs", "number", "processes at most [cores]", INPUTS, metavar="N"),
     Option("--no-config", "switch", "do not read a configuration file", INPUTS, configurable=False),
     Option("--list-rules", "switch", "list all rules", ANSWERS, configurable=False),
     Option("--explain", "word", "describe one rule", ANSWERS, metavar="RULE", configurable=False),

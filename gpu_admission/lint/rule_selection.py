@@ -28,13 +28,13 @@ def near(word: str, rules: Sequence[Rule]) -> str:
     return did_you_mean(word, [value for rule in rules for value in (rule.id, rule.name)])
 
 
-def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
+def ids(names: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[str]:
     """Return the IDs of all the rules that the words mean.
 
     Raises UsageError for a word that means none, naming the option that it was given to.
     """
     found: frozenset[str] = frozenset()
-    for word in words:
+    for word in names:
         some = meant(word, rules)
         if not some:
             raise UsageError(f"{option}: there is no rule {word!r}{near(word, rules)}")
@@ -42,9 +42,9 @@ def ids(words: Iterable[str], rules: Sequence[Rule], option: str) -> frozenset[s
     return found
 
 
-def named(words: Iterable[str], rules: Sequence[Rule]) -> frozenset[str]:
+def named(names: Iterable[str], rules: Sequence[Rule]) -> frozenset[str]:
     """Return the IDs of the rules that the words name one by one, by ID or name: not by a prefix."""
-    value = {word.lower() for word in words}
+    value = {word.lower() for word in names}
     return frozenset(rule.id for rule in rules if rule.id.lower() in value or rule.name in value)
 
 

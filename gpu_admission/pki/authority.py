@@ -193,8 +193,8 @@ def matches(certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> b
 
 
 def _public_bytes(key: object) -> bytes:
-    encoding, layout = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
-    return key.public_bytes(encoding, layout)  # type: ignore[attr-defined, no-any-return]
+    encoding, public_format = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+    return key.public_bytes(encoding, public_format)  # type: ignore[attr-defined, no-any-return]
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

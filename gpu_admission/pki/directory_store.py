@@ -1,4 +1,4 @@
-"""CertificateSet kept in a directory: the embedded default of ``gpu-admission serve``."""
+"""A certificate set kept in a directory: the embedded default of ``gpu-admission serve``."""
 
 from __future__ import annotations
 

@@ -10,11 +10,11 @@ class PairError(PkiError):
 
 
 class CertificateSetError(PkiError):
-    """StoredSet certificates that is broken: not PEM, a part missing, parts that do not belong together."""
+    """Stored certificates that are broken: not PEM, a part missing, parts that do not belong together."""
 
 
 class ForeignError(PkiError):
-    """StoredSet certificates that somebody else made; it is never overwritten unasked."""
+    """Stored certificates that somebody else made; it is never overwritten unasked."""
 
 
 class StoreError(PkiError):

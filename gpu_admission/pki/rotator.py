@@ -1,4 +1,4 @@
-"""CertificateSidecar certificates alive for years: look, decide, do one thing; again and again.
+"""Keeps certificates alive for years: look, decide, do one thing; again and again.
 
 One process of each replica runs it. Replicas need no leader: whoever writes first has done the step,
 the others find it done.

@@ -67,7 +67,7 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         word = str(place[-1])
-        return f"unknown key {word!r}{did_you_mean(word, schema.words(error['loc'][:-1]))}"
+        return f"unknown key {word!r}{did_you_mean(word, schema.valid_keys(error['loc'][:-1]))}"
     if kind == schema.UNKNOWN_RULE:
         return _unknown_rule(str(place[2]))
     if kind == "missing":
@@ -89,7 +89,7 @@ def _unknown_rule(word: str) -> str:
     named = schema.rule_named(word)
     if named is not None:
         return f"name rules by their ID{suggestion(named.id)}"
-    return f"there is no rule {word!r}{did_you_mean(word, schema.words(('spec', 'rules')))}"
+    return f"there is no rule {word!r}{did_you_mean(word, schema.valid_keys(('spec', 'rules')))}"
 
 
 def facts(document: object) -> list[Mistake]:

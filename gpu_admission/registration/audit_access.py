@@ -46,10 +46,10 @@ def access() -> list[dict[str, Any]]:
 
 
 def _reading() -> list[dict[str, Any]]:
-    """Return what is read: the kinds of the table, quotas, definitions for their shape, and what tells of GPUs."""
+    """Return what is read: the kinds of the table, quotas, claims, definitions for their shape, nodes and devices."""
     groups: dict[str, set[str]] = {
         "": {"limitranges", "nodes", "resourcequotas"},
-        "resource.k8s.io": {"deviceclasses", "resourceclaims", "resourceslices"},
+        "resource.k8s.io": {"deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"},
         "scheduling.koordinator.sh": {"devices"},
     }
     for group, kind, _ in kinds.known():

@@ -98,4 +98,4 @@ def may_lead(path: str, places: frozenset[str]) -> str:
 
 def below(places: Collection[str]) -> str:
     """Return an expression for the spellings of places and of what is below them."""
-    return f"^{host_paths.ROOT_LINKS}{host_paths.any_spelling(places)}"
+    return f"^{host_paths.ROOT_LINKS}{host_paths.pattern_of_any(places)}"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _SEPARATOR = "\x1f"
 
 
-def words(located: LocatedFinding, path: str | None = None) -> tuple[str, ...]:
+def parts(located: LocatedFinding, path: str | None = None) -> tuple[str, ...]:
     """Return what identifies a finding; ``path`` replaces the one from the working directory."""
     finding, place = located.finding, located.place
     ref = finding.object
@@ -42,7 +42,7 @@ def fingerprints(findings: Sequence[LocatedFinding]) -> list[str]:
     seen: dict[tuple[str, ...], int] = {}
     unique = []
     for located in findings:
-        key = words(located)
+        key = parts(located)
         ordinal = seen[key] = seen.get(key, 0) + 1
         unique.append(digest(key if ordinal == 1 else (*key, str(ordinal))))
     return unique

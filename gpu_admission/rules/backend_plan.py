@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.backends import known, per_pod
-from gpu_admission.core.finding import Problem
+from gpu_admission.core.finding import Problem, extended
 from gpu_admission.core.raw import as_dict
 from gpu_admission.workloads.resources import beyond_any_node
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.backends.base import ContainerRequest
-    from gpu_admission.backends.plan import PodPlan, Rejection
-    from gpu_admission.backends.rejection import Kind
+    from gpu_admission.backends.plan import PodPlan
+    from gpu_admission.backends.rejection import Kind, Rejection
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
@@ -110,7 +110,7 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
     for _, plan in of_pods(workload, policy):
         for rejection in plan.rejections:
             if rejection.kind == kind:
-                advice = rejection.advice + _other_policy(policy, rejection)
+                advice = extended(rejection.advice, _other_policy(policy, rejection))
                 evidence = rejection.evidence
                 yield Problem(
                     rejection.pointer, rejection.message, advice, severity=rejection.severity, evidence=evidence
@@ -141,10 +141,10 @@ def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
         return ""
     if _KUEUE not in own and _KUEUE not in as_dict(as_dict(pod.spec.get("metadata")).get("labels")):
         return ""
-    if not asked.spelling.gpus:
+    if not asked.native_request.gpus:
         return "; Kueue counts what is written here, no GPU at all: translate the file"
-    old = ", ".join(asked.spelling.gpus)
-    if asked.emission is not None and not asked.emission.resources:
+    old = ", ".join(asked.native_request.gpus)
+    if asked.backend_patch is not None and not asked.backend_patch.resources:
         return (
             f"; Kueue counts what is written here, {old}, and nothing of what it becomes: where it is to count "
             "this, leave the file as it is (Pods are translated when they are admitted), and give the ClusterQueue a "

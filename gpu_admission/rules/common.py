@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
-MAKERS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
+VENDORS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
 _VOLCANO_JOB = ("batch.volcano.sh", "Job")
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
@@ -28,7 +28,7 @@ def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any
 
 
 def asked_vendors(pod: Pod, policy: Policy) -> frozenset[str]:
-    """Return the makers of the cards that a pod requests; portable requests are served by the policy's backend."""
+    """Return the vendors of the cards that a pod requests; portable requests are served by the policy's backend."""
     if not pod.wants_gpu:
         return frozenset()
     known: frozenset[str] | None = pod.cache.get("vendors")
@@ -42,22 +42,22 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
     if pod.shared_container is not None:
         asked.add("nvidia")
     if pod.claims.gpu:
-        asked |= {_maker(vendor, policy) for vendor in pod.claims.vendors()}
+        asked |= {_resolved(vendor, policy) for vendor in pod.claims.vendors()}
     return frozenset(asked)
 
 
 def vendor_of(resource: Resource, policy: Policy) -> str:
-    """Return the maker of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
-    return _maker(resource.vendor, policy)
+    """Return the vendor of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
+    return _resolved(resource.vendor, policy)
 
 
-def _maker(vendor: str, policy: Policy) -> str:
+def _resolved(vendor: str, policy: Policy) -> str:
     vendor = backend_vendor(policy) if vendor == "any" else vendor
-    return MAKERS.get(vendor, vendor)
+    return VENDORS.get(vendor, vendor)
 
 
 def backend_vendor(policy: Policy) -> str:
-    """Return the maker of the cards that the policy's backend shares."""
+    """Return the vendor of the cards that the policy's backend shares."""
     parameters = policy.backend.parameters
     if not parameters.keys().isdisjoint(("driver", "deviceClass")):
         from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed

@@ -40,14 +40,14 @@ def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
     return max(running, starting)
 
 
-def maker(gpu: GpuRequest, policy: Policy) -> str:
+def vendor(gpu: GpuRequest, policy: Policy) -> str:
     """Return whose cards a request is served with."""
     vendor = gpu.resource.vendor
     return common.backend_vendor(policy) if vendor == "any" else vendor
 
 
 def largest_node(policy: Policy, of: str = "nvidia") -> int:
-    """Return how many cards of a maker the largest node has; 0 where the policy does not say it of every card.
+    """Return how many cards of a vendor the largest node has; 0 where the policy does not say it of every card.
 
     The models of the table are all NVIDIA's; of others only the administrator knows whose they are.
     """

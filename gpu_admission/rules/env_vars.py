@@ -51,11 +51,6 @@ class Variable:
         """The field of the pod that it is taken from, or the empty text."""
         return as_str(as_dict(as_dict(self.entry.get("valueFrom")).get("fieldRef")).get("fieldPath"))
 
-    @property
-    def config_map(self) -> str:
-        """The name of the ConfigMap that it is taken from, or the empty text."""
-        return as_str(as_dict(as_dict(self.entry.get("valueFrom")).get("configMapKeyRef")).get("name"))
-
 
 def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[str, ...] = ()) -> list[Variable]:
     """Return the variables of a container that have one of the names or begin with one of the prefixes."""
@@ -83,7 +78,7 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
 def _value(entry: Mapping[str, Any], known: Mapping[str, str | None], *, open_ended: bool) -> tuple[str | None, str]:
     origin = as_dict(entry.get("valueFrom"))
     if origin:
-        return None, next((words for key, words in _SOURCES.items() if key in origin), "another place")
+        return None, next((source for key, source in _SOURCES.items() if key in origin), "another place")
     raw = entry.get("value")
     if raw is None:
         return "", ""

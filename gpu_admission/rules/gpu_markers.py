@@ -82,7 +82,7 @@ TRUSTED_ANNOTATIONS = MarkerOwners(
         "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
         "gas-container-tiles": "Intel GPU-aware scheduling",
         "gas-ts": "Intel GPU-aware scheduling",
-        # The plugins of these makers read what HAMi, Koordinator or their own schedulers write:
+        # The plugins of these vendors read what HAMi, Koordinator or their own schedulers write:
         "metax-tech.com/gpu-devices-allocated": "MetaX",  # Project-HAMi/HAMi: pkg/device/metax; koordinator
         "mthreads.com/gpu-index": "Moore Threads",  # Project-HAMi/HAMi: pkg/device/mthreads
         "mthreads.com/predicate-*": "Moore Threads",
@@ -169,17 +169,3 @@ DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 # NVIDIA/nvidia-container-toolkit internal/config/image/cuda_image.go: each mount of /dev/null at a path that begins so
 # names a card (device list strategy volume-mounts); compared without a slash, and as /var/run.
 DEVICE_LIST_MOUNT = "/run/nvidia-container-devices"
-
-# Annotations and labels that mark a pod, as exact keys and as what such keys begin with.
-ANNOTATION_KEYS: tuple[str, ...] = (*KAI_REQUESTS, *(key for key in TRUSTED_ANNOTATIONS if "*" not in key))
-ANNOTATION_PREFIXES: tuple[str, ...] = (
-    *dict.fromkeys(key.partition("*")[0] for key in TRUSTED_ANNOTATIONS if "*" in key),
-    *NRI_CDI_DOMAINS,
-    *NRI_DEVICE_DOMAINS,
-    *CRIO_DEVICES,
-)
-LABEL_KEYS: tuple[str, ...] = (
-    *(key for key in TRUSTED_LABELS if "*" not in key),
-    *(key for key, _, _ in OPT_OUT_LABELS),
-)
-LABEL_PREFIXES: tuple[str, ...] = tuple(key.partition("*")[0] for key in TRUSTED_LABELS if "*" in key)

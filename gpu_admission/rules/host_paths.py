@@ -1,6 +1,6 @@
 """Host paths and mount paths, compared as the node will resolve them.
 
-``normal`` sees through these spellings, and through nothing else; the expressions that ``spellings`` and
+``normal`` sees through these spellings, and through nothing else; the expressions that ``pattern`` and
 ``ROOT_LINKS`` give (RE2) match the same ones, so that a condition calls for whatever the rules would find:
 
 - a relative path (the kubelet and the container runtimes take it from the root), doubled slashes, ``.`` and a trailing
@@ -167,16 +167,16 @@ def completes(beginning: str) -> str | None:
     return None
 
 
-def spellings(place: str) -> str:
+def pattern(place: str) -> str:
     """Return an expression (RE2) for the ways to write a place of the tables or a path below it, but for ``..``.
 
     It is to be anchored at the start, behind ``ROOT_LINKS``; ``place`` is written as in the tables.
     """
-    return any_spelling([place])
+    return pattern_of_any([place])
 
 
-def any_spelling(places: Collection[str]) -> str:
-    """Return the expression of ``spellings`` for any of several places: what they have in common stands there once."""
+def pattern_of_any(places: Collection[str]) -> str:
+    """Return the expression of ``pattern`` for any of several places: what they have in common stands there once."""
     by_first: dict[str, list[str]] = {}
     for place in sorted(places):
         first, rest = _written(place)
@@ -202,7 +202,7 @@ def _written(place: str) -> tuple[str, str]:
 
 def folders(paths: Collection[str]) -> str:
     """Return an expression (RE2) for whole paths that are one of these normal ones, the root of the node among them."""
-    below = any_spelling([path for path in paths if path != "/"]).replace(_END, "")
+    below = pattern_of_any([path for path in paths if path != "/"]).replace(_END, "")
     return rf"{ROOT_LINKS}(\.?|({below}|{_ROOT})(/+\.?)*)$"
 
 

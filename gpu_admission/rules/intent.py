@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import escape
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.raw import as_dict, escape
 from gpu_admission.workloads import resources
 
-from . import misplaced_resources, resource_rename, visible_devices
+from . import common, misplaced_resources, misspelt_keys, resource_rename, visible_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,15 +21,16 @@ CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
 _MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
 WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
-# Network cards under a GPU maker's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
+# Network cards under a GPU vendor's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
 OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
     """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
 
-    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
-    a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
+    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's
+    or has yet to be filled in, a resource where Kubernetes does not look for it or below a misspelt key, or an
+    annotation that no backend reads or can make sense of.
     """
     if (
         pod.claims.idle
@@ -37,7 +39,8 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     ):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
+        unknown = policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name)
+        if unknown or common.unfilled(workload, name):
             return f"the request for {escape(name[:80])}"
     if container is pod.shared_container:
         return ANNOTATION
@@ -68,21 +71,25 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):
         found[container.pointer] = "the request whose name is misspelt"
+    for container, place, _ in misspelt_keys.find(workload, policy):
+        keys = as_dict(pointers.resolve(workload.document, place))
+        if any(misspelt_keys.has_gpu(side, policy) for side in (keys, *keys.values())):
+            found[container.pointer] = f'the key "{escape(str(place[-1])[:80])}"'
     return found
 
 
 def may_be_blinded(
-    workload: Workload, pod: Pod, container: Container, policy: Policy, maker: str | None = None
+    workload: Workload, pod: Pod, container: Container, policy: Policy, vendor: str | None = None
 ) -> bool:
     """Tell whether a container can be told to see no card without taking away one that it is given, or means to have.
 
-    It is asked of one maker's cards, or of everybody's.
+    It is asked of one vendor's cards, or of everybody's.
 
     What a claim gives does not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
     the policy's backend does not read gives nothing.
     """
-    given = visible_devices.makers(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_MAKER}
-    if given and (maker is None or visible_devices.is_given(frozenset(given), maker)):
+    given = visible_devices.vendors(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_VENDOR}
+    if given and (vendor is None or visible_devices.is_given(frozenset(given), vendor)):
         return False
     return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
 

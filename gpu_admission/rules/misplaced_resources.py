@@ -130,9 +130,9 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
 def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
     """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
 
-    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own alone.
+    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own and of a few.
     """
-    known = workload.group in kinds.BUILT_IN_GROUPS
+    known = workload.group in kinds.BUILT_IN_GROUPS or (workload.group, workload.kind) in kinds.NO_RESOURCES
     for depth in range(len(workload.pointer), len(pod.pointer)):
         place = pod.pointer[:depth]
         if not known and place != pod.holder:
@@ -165,11 +165,11 @@ def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResour
     if pod.may_want_gpu:
         return
     for field in ("annotations", "labels"):
-        raw_value = as_dict(pod.metadata.get(field))
-        values = {name: raw_value[name] for name in _PORTABLE if isinstance(raw_value.get(name), str)}
+        entries = as_dict(pod.metadata.get(field))
+        values = {name: entries[name] for name in _PORTABLE if isinstance(entries.get(name), str)}
         if values:
             place = (*pod.metadata_pointer, field)
-            emptied = place if len(values) == len(raw_value) else None
+            emptied = place if len(values) == len(entries) else None
             yield MisplacedResources(place, values, f"among the {field}", target, emptied=emptied)
 
 

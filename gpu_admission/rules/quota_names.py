@@ -50,7 +50,7 @@ def of_queues(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if near is not None:
             value = f"{workload.kind} counts {escape(name[:80])}, which no device plugin is known to offer"
             yield Problem(
-                (*workload.pointer, *place), f"the {value}: it limits and lends nothing", f"write {near} instead"
+                (*workload.pointer, *place), (f"the {value}", ": it limits and lends nothing"), f"write {near} instead"
             )
 
 

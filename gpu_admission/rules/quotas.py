@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.backends import known as facts
 from gpu_admission.backends import per_pod
+from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import format_value
+from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.workloads import resources
 
 from . import quota_names
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
 
 # Group and kind -> where lists of a ResourceQuota's ``hard`` stand.
 PLACES: dict[tuple[str, str], Pointer] = {
@@ -28,6 +30,16 @@ PLACES: dict[tuple[str, str], Pointer] = {
     ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
 }
 _PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES})
+
+
+def listed(
+    workload: Workload, places: Mapping[tuple[str, str], Pointer] = PLACES
+) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+    """Yield the mappings that stand where a table has a place for the kind of an object, with their pointers."""
+    pattern = places.get((workload.group, workload.kind))
+    if pattern is not None:
+        for path, found in pointers.expand(workload.object, pattern):
+            yield (*workload.pointer, *path), as_dict(found)
 
 
 def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
@@ -43,7 +55,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
     for key, resource in known.items():
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", format_value(hard[key])
-            message = f"the quota {key}: {amount} limits nothing: Kubernetes counts a GPU only as {counted}"
+            message = (f"the quota {key}: {amount} limits nothing", f": Kubernetes counts a GPU only as {counted}")
             there = f"leave {key} out: {counted} stands there already"
             advice = there if counted in hard else f"write {counted}: {amount} instead"
             read_elsewhere = unknown and key != resource.name and resource.vendor == "nvidia"  # by HAMi's scheduler
@@ -64,9 +76,8 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
         except quantity.QuantityError:
             continue
         if not amount.is_integer and not amount.is_negative:
-            message = (
-                f"the quota {key}: {format_value(raw)} is not a whole number, and Kubernetes only allocates whole GPUs"
-            )
+            what = f"the quota {key}: {format_value(raw)} is not a whole number"
+            message = (what, ", and Kubernetes only allocates whole GPUs")
             yield Problem((*place, key), message, f"write a whole number, say {amount.ceil()}", severity="warning")
 
 
@@ -77,9 +88,10 @@ def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterat
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:
             yield Problem(
                 (*place, key),
-                f"the quota {key}: {format_value(hard[key])} limits nothing: no Pod is created under that "
-                f"name, because "
-                f"admission translates the request for {sharer}",
-                "give the quota to the names that Pods arrive with (docs/backends.md lists them)",
+                (
+                    f"the quota {key}: {format_value(hard[key])} limits nothing",
+                    f": no Pod is created under that name, because admission translates the request for {sharer}",
+                ),
+                ("give the quota to the names that Pods arrive with", " (docs/backends.md lists them)"),
                 severity="warning",
             )

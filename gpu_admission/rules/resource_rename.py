@@ -54,12 +54,12 @@ def unknown_requests(workload: Workload, policy: Policy) -> Iterator[GpuRequest]
 
 def meant(name: str, policy: Policy) -> str | None:
     """Return the GPU resource that a name outside of containers nearly is; None where it is right, or far from any."""
-    from gpu_admission.workloads import resource_typos as spelling  # noqa: PLC0415 - as above
+    from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - as above
 
     known = policy.classify(name) is not None
     if name in _STANDARD or name.startswith("hugepages-") or (known and _is_offered(name, policy)):
         return None
-    near = spelling.meant(name, policy.extra, policy.backend.name)
+    near = resource_typos.meant(name, policy.own_resources, policy.backend.name)
     return None if near == name else near
 
 
@@ -78,9 +78,9 @@ def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
 
 
 def _meant(name: str, raw: object, policy: Policy) -> str | None:
-    from gpu_admission.workloads import resource_typos as spelling  # noqa: PLC0415 - only unknown names pay for its index
+    from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - only unknown names pay for its index
 
-    near = spelling.meant(name, policy.extra, policy.backend.name)
+    near = resource_typos.meant(name, policy.own_resources, policy.backend.name)
     if near is None or "/" in name or not as_str(raw).endswith(_SUFFIXES):
         return near
     resource = resources.classify(near)  # 8Gi is an amount of bytes, and most backends count MiB or GiB
@@ -89,10 +89,10 @@ def _meant(name: str, raw: object, policy: Policy) -> str | None:
 
 @lru_cache(maxsize=1024)  # a few profiles, in every pod
 def _is_offered(name: str, policy: Policy) -> bool:
-    from gpu_admission.workloads import resource_typos as spelling  # noqa: PLC0415 - as above
+    from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - as above
 
     own = {as_str(profile.get("name")) for card in policy.cards for _, profile in iter_dicts(card.get("profiles"))}
-    return name in policy.extra or spelling.is_offered(name, own)
+    return name in policy.own_resources or resource_typos.is_offered(name, own)
 
 
 def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:

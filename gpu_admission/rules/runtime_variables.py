@@ -22,7 +22,7 @@ SPACES = " \t\n\v\f\r"
 class DeviceList:
     """A variable in which a container runtime reads the list of devices to hand to the container.
 
-    ``maker`` is whose devices they are. ``blind`` is the value that shows none. ``no_device`` are the only values
+    ``vendor`` is whose devices they are. ``blind`` is the value that shows none. ``no_device`` are the only values
     that are known to show none; ``void_wins`` tells that the runtime reads the list as NVIDIA's toolkit does: spaces
     do not count, and ``void`` anywhere in it shows none. ``family`` tells that the runtime obeys every variable
     whose name begins so. ``by_plugin`` tells that the device plugin hands out devices by this variable, so that a
@@ -30,7 +30,7 @@ class DeviceList:
     """
 
     name: str
-    maker: str
+    vendor: str
     blind: str = "none"
     no_device: tuple[str, ...] = _NO_DEVICE
     void_wins: bool = False
@@ -108,7 +108,7 @@ class Legacy:
     """
 
     name: str
-    maker: str
+    vendor: str
     lists: tuple[str, ...]
     unless: tuple[str, ...]
     severity: Severity
@@ -168,8 +168,8 @@ ISOLATION_PREFIXES: tuple[str, ...] = (
     MPS_PREFIX,  # NVIDIA Multi-Process Service: the pipe of another daemon, one's own limits
 )
 
-# variable -> whose cards it selects among those in the container, by numbers from 0 on. The makers' programming guides:
-# CUDA (environment variables), ROCm (GPU isolation), CANN, MUSA and CNRT.
+# variable -> whose cards it selects among those in the container, by numbers from 0 on. The vendors' programming
+# guides: CUDA (environment variables), ROCm (GPU isolation), CANN, MUSA and CNRT.
 CARD_SELECTORS: dict[str, str] = {
     "CUDA_VISIBLE_DEVICES": "nvidia",
     "HIP_VISIBLE_DEVICES": "amd",

@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from .runtime_variables import DeviceList
 
 NVIDIA = "NVIDIA_VISIBLE_DEVICES"
-ANY_MAKER = "any"  # of a resource that only the policy knows, or in portable names that nothing translates
+ANY_VENDOR = "any"  # of a resource that only the policy knows, or in portable names that nothing translates
 _ON = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go's strconv.ParseBool takes for true
 _NOBODY: frozenset[str] = frozenset()
 # Whose runtime may be given cards by an annotation that the scheduler writes, in a manifest's names: owner of the
-# annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> maker. The device plugins of NVIDIA and of its sharing systems
+# annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> vendor. The device plugins of NVIDIA and of its sharing systems
 # set their variable themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
 SET_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
 
 
-def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
+def vendors(workload: Workload, pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     """Return whose cards a container will be given: by its resources, or by annotation where the backend reads it.
 
     An annotation counts only where the policy's backend reads it and finds nothing wrong with it: anybody can write
@@ -47,29 +47,29 @@ def makers(workload: Workload, pod: Pod, container: Container, policy: Policy) -
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
     """Return whose cards a container's resources request, worked out once: many rules want to know."""
-    found: frozenset[str] | None = container.cache.get("makers")
+    found: frozenset[str] | None = container.cache.get("vendors")
     if found is None:
-        found = container.cache["makers"] = frozenset([maker(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
+        found = container.cache["vendors"] = frozenset([vendor(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
     return found
 
 
-def maker(gpu: GpuRequest, policy: Policy) -> str:
+def vendor(gpu: GpuRequest, policy: Policy) -> str:
     """Return who makes the card that a request stands for."""
-    return maker_of(gpu.resource, policy)
+    return vendor_of(gpu.resource, policy)
 
 
-def maker_of(resource: Resource, policy: Policy) -> str:
+def vendor_of(resource: Resource, policy: Policy) -> str:
     """Return who makes the card that a resource stands for; Intel's Gaudi has a runtime of its own."""
     if resource.system == "extra":
-        return common.MAKERS.get(resource.vendor, ANY_MAKER)
+        return common.VENDORS.get(resource.vendor, ANY_VENDOR)
     if resource.system == "habana":
         return "habana"
     return common.backend_vendor(policy) if resource.vendor == "any" else resource.vendor
 
 
 def is_given(asked: frozenset[str], who: str) -> bool:
-    """Tell whether cards of a maker are among those that a container is given."""
-    return who in asked or ANY_MAKER in asked
+    """Tell whether cards of a vendor are among those that a container is given."""
+    return who in asked or ANY_VENDOR in asked
 
 
 def sound_share(
@@ -134,10 +134,15 @@ def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -
             return False
         return not is_licensed(workload, pod, variable, policy)
     if variable.name == NVIDIA:
-        served = is_given(makers(workload, pod, variable.container, policy), "nvidia")
+        served = is_given(vendors(workload, pod, variable.container, policy), "nvidia")
         if variable.value == wanted(policy, served=served):
             return False
     return not known.shows_none(variable.value)
+
+
+def is_unfilled(workload: Workload, value: str | None) -> bool:
+    """Tell whether a variable's value has yet to be filled in, by others than Kubernetes, which reads ``$(A)``."""
+    return value is not None and "$(" not in value and common.unfilled(workload, value)
 
 
 def wanted(policy: Policy, *, served: bool) -> str | None:
@@ -172,13 +177,13 @@ def blinded(container: Container) -> bool:
 
 
 def _is_schedulers(workload: Workload, pod: Pod, variable: Variable, known: DeviceList, policy: Policy) -> bool:
-    """Tell whether the value is an annotation that the maker's own scheduler writes (users may not: GPU307)."""
+    """Tell whether the value is an annotation that the vendor's own scheduler writes (users may not: GPU307)."""
     start, _, rest = variable.field_path.partition("['")
     key, _, _ = rest.partition("']")
     owner = gpu_markers.TRUSTED_ANNOTATIONS.of(key) if start == "metadata.annotations" else None
-    if owner is None or SET_BY_ANNOTATION.get(owner) != known.maker:
+    if owner is None or SET_BY_ANNOTATION.get(owner) != known.vendor:
         return False
-    return is_given(makers(workload, pod, variable.container, policy), known.maker)
+    return is_given(vendors(workload, pod, variable.container, policy), known.vendor)
 
 
 def is_on(variable: Variable) -> bool:

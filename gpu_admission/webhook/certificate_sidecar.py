@@ -81,18 +81,18 @@ class CertificateSidecar:
 
 def _command(settings: ServerSettings, directory: str) -> list[str]:
     """Return the command line of a sidecar that leaves what it has to say, or to serve, in ``directory``."""
-    words = [sys.executable, "-m", PROGRAM, "--directory", directory]
-    words += ["--service", settings.service_name, "--namespace", settings.service_namespace]
-    words += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
+    command = [sys.executable, "-m", PROGRAM, "--directory", directory]
+    command += ["--service", settings.service_name, "--namespace", settings.service_namespace]
+    command += ["--log-format", settings.log_format, "--interval", str(settings.keeper_interval)]
     for name in settings.san:
-        words += ["--san", name]
+        command += ["--san", name]
     for name in settings.webhook_configuration:
-        words += ["--webhook-configuration", name]
+        command += ["--webhook-configuration", name]
     if settings.secret:
-        words += ["--secret", settings.secret]
+        command += ["--secret", settings.secret]
     if settings.tls_cert:
-        words += ["--observe", settings.tls_cert]
-    return words
+        command += ["--observe", settings.tls_cert]
+    return command
 
 
 class SupervisedProcess:

@@ -41,7 +41,6 @@ class LogWriter:
 
     def __init__(self, fd: int, notice: Callable[[int], str], capacity: int = CAPACITY) -> None:
         self.dropped: Callable[[int], None] = _ignore
-        self._fd = fd
         self._notice = notice
         self._capacity = capacity
         self._send = nonblocking_sender(fd)

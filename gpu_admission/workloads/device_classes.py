@@ -29,7 +29,7 @@ STANDARD_DOMAIN = "resource.kubernetes.io"
 
 
 class Driver:
-    """A DRA driver: the maker of its devices (empty where they are no GPUs), and what it publishes of them.
+    """A DRA driver: the vendor of its devices (empty where they are no GPUs), and what it publishes of them.
 
     ``attributes`` and ``capacity`` are names under the driver's own domain, which is its name; ``versions`` are the
     attributes that are semantic versions. ``sharer`` is the sharing system (a backend's name) whose library limits what
@@ -64,7 +64,7 @@ class Driver:
 class ClassFacts:
     """What is known of a device class: its driver, and whose GPUs it gives.
 
-    ``vendor`` is the maker of the cards (``any`` where only the policy says that they are GPUs), ``sharing`` says
+    ``vendor`` is whose cards they are (``any`` where only the policy says that they are GPUs), ``sharing`` says
     whether a device is a whole card or a partition of one, ``extended`` the resource name that the class stands for.
     """
 
@@ -114,7 +114,14 @@ _INTEL = Driver(  # intel/intel-resource-drivers-for-kubernetes: cmd/kubelet-gpu
     "memory millicores",
 )
 _GAUDI = Driver("gaudi.intel.com", "intel", "model serial healthy pciRoot")  # the same: cmd/kubelet-gaudi-plugin
-_HAMI = Driver("hami-core-gpu.project-hami.io", "nvidia", sharer="hami")  # Project-HAMi/HAMi-DRA: charts/hami-dra
+_HAMI = Driver(  # Project-HAMi/k8s-dra-driver: cmd/hami-kubelet-plugin/hami_core.go
+    "hami-core-gpu.project-hami.io",
+    "nvidia",
+    "type uuid minor productName brand architecture cudaComputeCapability driverVersion cudaDriverVersion pcieBusID",
+    "cores memory",
+    versions="driverVersion cudaDriverVersion cudaComputeCapability",
+    sharer="hami",
+)
 
 _DRIVERS: dict[str, Driver] = {
     driver.name: driver

@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .formatting_style import Layout
+    from .formatting_style import FormattingStyle
 
 # What needs no quotes in any place, flow or block, as a key or a value.
 _SAFE = re.compile(r"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=%$~^*()-]|:(?=[A-Za-z0-9_./-])| (?=[A-Za-z0-9_./]))*")
@@ -55,53 +55,51 @@ def double_quoted(text: str) -> str:
     return '"' + _ESCAPED.sub(lambda match: _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}", text) + '"'
 
 
-def flow(value: Any, layout: Layout) -> str:
+def flow(value: Any, style: FormattingStyle) -> str:
     """Return a value on one line: YAML flow, or JSON."""
-    quotes = layout.quotes
+    quotes = style.quotes
     if isinstance(value, dict):
-        pairs = [
-            f"{scalar(key, quotes, layout.needed)}:{layout.space}{flow(item, layout)}" for key, item in value.items()
-        ]
-        return "{" + f",{layout.space}".join(pairs) + "}"
+        pairs = [f"{scalar(key, quotes, style.needed)}:{style.space}{flow(item, style)}" for key, item in value.items()]
+        return "{" + f",{style.space}".join(pairs) + "}"
     if isinstance(value, list):
-        return "[" + f",{layout.space}".join(flow(item, layout) for item in value) + "]"
-    return scalar(value, quotes, layout.needed)
+        return "[" + f",{style.space}".join(flow(item, style) for item in value) + "]"
+    return scalar(value, quotes, style.needed)
 
 
-def spread(value: Any, layout: Layout, indent: str) -> str:
+def spread(value: Any, style: FormattingStyle, indent: str) -> str:
     """Return a value as JSON over several lines; the lines behind the first begin with `indent` or more."""
     if not isinstance(value, dict | list) or not value:
-        return flow(value, layout)
-    inner = indent + layout.unit
+        return flow(value, style)
+    inner = indent + style.unit
     if isinstance(value, dict):
-        items = [f"{double_quoted(key)}:{layout.space}{spread(item, layout, inner)}" for key, item in value.items()]
+        items = [f"{double_quoted(key)}:{style.space}{spread(item, style, inner)}" for key, item in value.items()]
         brackets = "{}"
     else:
-        items = [spread(item, layout, inner) for item in value]
+        items = [spread(item, style, inner) for item in value]
         brackets = "[]"
-    lines = f",{layout.newline}".join(inner + item for item in items)
-    return f"{brackets[0]}{layout.newline}{lines}{layout.newline}{indent}{brackets[1]}"
+    lines = f",{style.newline}".join(inner + item for item in items)
+    return f"{brackets[0]}{style.newline}{lines}{style.newline}{indent}{brackets[1]}"
 
 
-def block(value: Any, layout: Layout) -> list[str]:
+def block(value: Any, style: FormattingStyle) -> list[str]:
     """Return a collection that is not empty as the lines of a YAML block whose first column is 0."""
     if isinstance(value, dict):
-        return [line for key, item in value.items() for line in pair(key, item, layout)]
-    return [line for item in value for line in list_item(item, layout)]
+        return [line for key, item in value.items() for line in pair(key, item, style)]
+    return [line for item in value for line in list_item(item, style)]
 
 
-def pair(key: str, value: Any, layout: Layout) -> list[str]:
+def pair(key: str, value: Any, style: FormattingStyle) -> list[str]:
     """Return a pair as the lines of a block."""
-    head = f"{scalar(key, needed=layout.needed)}:"
+    head = f"{scalar(key, needed=style.needed)}:"
     if not isinstance(value, dict | list) or not value:
-        return [f"{head} {scalar(value, needed=layout.needed)}"]
-    indent = layout.unit if isinstance(value, dict) else layout.list_indent
-    return [head, *(indent + line for line in block(value, layout))]
+        return [f"{head} {scalar(value, needed=style.needed)}"]
+    indent = style.unit if isinstance(value, dict) else style.list_indent
+    return [head, *(indent + line for line in block(value, style))]
 
 
-def list_item(value: Any, layout: Layout) -> list[str]:
+def list_item(value: Any, style: FormattingStyle) -> list[str]:
     """Return a list item as the lines of a block."""
     if not isinstance(value, dict | list) or not value:
-        return [f"- {scalar(value, needed=layout.needed)}"]
-    first, *others = block(value, layout)
+        return [f"- {scalar(value, needed=style.needed)}"]
+    first, *others = block(value, style)
     return [f"- {first}", *(f"  {line}" for line in others)]

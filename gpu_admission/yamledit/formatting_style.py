@@ -16,7 +16,7 @@ _SPACED = re.compile(r'":[ \t]|[]}"0-9el],[ \t]')
 _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
-class Layout:
+class FormattingStyle:
     """The habits of one document.
 
     `unit` indents a map below its key, `list_indent` a list below its key (often not at all); `space` follows

@@ -13,7 +13,7 @@ from gpu_admission.core.record import record
 from gpu_admission.manifests.yaml_nodes import Alias, Mapping, Scalar, Sequence, walk
 
 from . import emit
-from .formatting_style import Layout
+from .formatting_style import FormattingStyle
 from .source_text import UNUSUAL, EditRefusedError, Slot, SourceText
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ class Planner:
     def __init__(self, text: str, root: YamlNode, *, is_json: bool) -> None:
         self._source = SourceText(text)
         self._root = root
-        self._layout = Layout(text, root, is_json=is_json)
+        self._style = FormattingStyle(text, root, is_json=is_json)
 
     def plan(self, op: str, path: Pointer, value: Any) -> list[Splice]:
         """Return the splices that carry out an operation."""
@@ -118,59 +118,65 @@ class Planner:
         """Return a value that begins on the line of its key or dash."""
         if not isinstance(value, dict | list) or not value:
             return self._scalar(slot.node, value)
-        first, *others = emit.block(value, self._layout)
+        first, *others = emit.block(value, self._style)
         return first + self._lines(others, " " * (self._source.column(slot.holder.start) + 2))
 
     def _scalar(self, old: YamlNode, value: Any) -> str:
         """Return a scalar, a string in the quotes of the string that it replaces."""
-        style = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
-        return emit.scalar(value, style if style in {'"', "'"} else self._layout.quotes, self._layout.needed)
+        quotes = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
+        return emit.scalar(value, quotes if quotes in {'"', "'"} else self._style.quotes, self._style.needed)
 
     def _spread_or_flow(self, index: int, value: Any) -> str:
         """Return a value between brackets, over lines where it is JSON that is written over lines."""
-        if not self._layout.is_json or "\n" not in self._source.text:
-            return emit.flow(value, self._layout)
+        if not self._style.is_json or "\n" not in self._source.text:
+            return emit.flow(value, self._style)
         line = self._source.text[self._source.line_start(index) : index]
-        return emit.spread(value, self._layout, line[: len(line) - len(line.lstrip(" \t"))])
+        return emit.spread(value, self._style, line[: len(line) - len(line.lstrip(" \t"))])
+
+    def _beside(self, index: int, value: Any) -> str:
+        """Return a value for a child beside the one at an index: on one line, where that one shares its line."""
+        if self._source.indentation(index) is None:
+            return emit.flow(value, self._style)
+        return self._spread_or_flow(index, value)
 
     def _lines_below(self, slot: Slot, value: Any) -> str:
         assert slot.pair is not None  # noqa: S101 - for mypy; only values of keys go below
-        indent = self._layout.unit if isinstance(value, dict) else self._layout.list_indent
+        indent = self._style.unit if isinstance(value, dict) else self._style.list_indent
         indent = " " * self._source.column(slot.pair.key.start) + indent
-        return self._lines(emit.block(value, self._layout), indent)
+        return self._lines(emit.block(value, self._style), indent)
 
     def _lines(self, lines: list[str], indent: str) -> str:
         """Return lines, each begun by a line break, so that they can follow a last line that has none."""
-        return "".join(f"{self._layout.newline}{indent}{line}" for line in lines)
+        return "".join(f"{self._style.newline}{indent}{line}" for line in lines)
 
     # Children -----------------------------------------------------------------------------------------------------
 
     def _insert_pair(self, mapping: Mapping, key: str, value: Any) -> list[Splice]:
         source, last = self._source, len(mapping.pairs) - 1
         if mapping.flow:
-            name = emit.scalar(key, self._layout.quotes, self._layout.needed)
+            name = emit.scalar(key, self._style.quotes, self._style.needed)
             start = source.child_start(mapping, last)
             return self._append_to_flow(
                 start,
                 source.child_end(mapping, last),
-                f"{name}:{self._layout.space}{self._spread_or_flow(start, value)}",
+                f"{name}:{self._style.space}{self._beside(start, value)}",
             )
         indent = " " * source.column(mapping.pairs[0].key.start)
         below = source.below(source.child_end(mapping, last), len(indent))
-        return [Splice(below, below, self._lines(emit.pair(key, value, self._layout), indent))]
+        return [Splice(below, below, self._lines(emit.pair(key, value, self._style), indent))]
 
     def _insert_item(self, sequence: Sequence, at: int, value: Any) -> list[Splice]:
         source, last = self._source, len(sequence.items) - 1
         if sequence.flow and at > last:
             start = source.child_start(sequence, last)
-            return self._append_to_flow(start, source.child_end(sequence, last), self._spread_or_flow(start, value))
+            return self._append_to_flow(start, source.child_end(sequence, last), self._beside(start, value))
         start = source.child_start(sequence, at) if at <= last else 0
         if sequence.flow:
-            text = self._spread_or_flow(start, value)
+            text = self._beside(start, value)
             return [Splice(start, start, f"{text},{self._separation(start)}")]
-        lines, indent = emit.list_item(value, self._layout), " " * source.column(sequence.start)
+        lines, indent = emit.list_item(value, self._style), " " * source.column(sequence.start)
         if at == 0:
-            return [Splice(start, start, f"{self._layout.newline}{indent}".join([*lines, ""]))]
+            return [Splice(start, start, f"{self._style.newline}{indent}".join([*lines, ""]))]
         end = source.child_end(sequence, at - 1)
         below = source.below(end, len(indent)) if at > last else source.line_end(end)
         return [Splice(below, below, self._lines(lines, indent))]
@@ -182,14 +188,14 @@ class Planner:
         if self._source.text[end:line_end].lstrip().startswith("#"):
             return [
                 Splice(end, end, ","),
-                Splice(line_end, line_end, f"{self._layout.newline}{separation.strip(chr(10))}{text}"),
+                Splice(line_end, line_end, f"{self._style.newline}{separation.strip(chr(10))}{text}"),
             ]
         return [Splice(end, end, f",{separation}{text}")]
 
     def _separation(self, start: int) -> str:
         """Return what stands between a comma and a flow child at this place: a new line, if it has its own."""
         indentation = self._source.indentation(start)
-        return self._layout.space if indentation is None else self._layout.newline + indentation
+        return self._style.space if indentation is None else self._style.newline + indentation
 
     # Removing -----------------------------------------------------------------------------------------------------
 
@@ -218,11 +224,11 @@ class Planner:
         nothing: dict[str, Any] | list[Any] = {} if isinstance(holder, Mapping) else []
         start, end = self._source.child_start(holder, 0), self._source.child_end(holder, 0)
         if not slots:
-            return [Splice(holder.start, self._source.content_end(holder), emit.flow(nothing, self._layout))]
+            return [Splice(holder.start, self._source.content_end(holder), emit.flow(nothing, self._style))]
         if holder.flow or self._source.indentation(start) is None:
             return self._replace(slots[-1], nothing)
         behind = self._source.behind_indicator(slots[-1])
-        return [Splice(behind, behind, f" {emit.flow(nothing, self._layout)}"), self._whole_lines(start, end)]
+        return [Splice(behind, behind, f" {emit.flow(nothing, self._style)}"), self._whole_lines(start, end)]
 
     def _whole_lines(self, start: int, end: int) -> Splice:
         line_break = self._source.text.find("\n", end)

@@ -1,13 +1,12 @@
 """Metrics of an audit: what pods take of each node's GPUs, in the format that Prometheus reads."""
 
 import re
-import threading
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import audit_objects
 import pytest
 from audit_objects import NAILED, managed, spec
 from inventory.clusters import ALL, GIB, KAI, collected, node, pod
+from loopback import QuietHandler, serving
 
 from gpu_admission.audit import gpus, metrics
 from gpu_admission.audit.result import AuditResult
@@ -128,23 +127,17 @@ def gateway():
     """What stands in for a Pushgateway: ``(url, what was put, the next status)``."""
     put, answer = [], [200]
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_PUT(self):
+    class Handler(QuietHandler):
+        def _answer(self):
             put.append((self.path, self.rfile.read(int(self.headers["Content-Length"])).decode()))
-            self.send_response(answer[0])
-            self.end_headers()
-            self.wfile.write(b"pushed metrics are invalid" if answer[0] >= 400 else b"")
+            body = b"pushed metrics are invalid" if answer[0] >= 400 else b""
+            self.begin(answer[0], len(body))
+            self.wfile.write(body)
 
-        def log_message(self, *args):
-            pass
+        do_PUT = _answer  # noqa: N815 - the name that http.server looks for
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_address[1]}", put, answer
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Handler) as url:
+        yield url, put, answer
 
 
 @pytest.fixture

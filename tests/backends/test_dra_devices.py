@@ -265,7 +265,7 @@ class TestPods:
             ("gpu.intel.com/millicores", "intel", False),
         ],
     )
-    def test_whole_cards_of_the_classs_maker_are_translated_on_request(self, name, driver, moves):
+    def test_whole_cards_of_the_classs_vendor_are_translated_on_request(self, name, driver, moves):
         before = pod({name: 2})
         after, _ = admitted(policy(sources=("exclusive",), driver=driver), before)
         assert (after != before) is moves
@@ -331,7 +331,7 @@ def returned(asked, parameters):
     index.enter([{"apiVersion": "resource.k8s.io/v1", "kind": "DeviceClass", **own}, made, claimed])
     (view,) = Engine((), Policy("test", {"translateFrom": ()}), index).read(claimed)
     (seen,) = view.pods
-    (one,) = native_request.of_pod(seen, {}, (), kai=False, claims=True)
+    (one,) = native_request.native_requests(seen, {}, (), kai=False, claims=True)
     try:
         return dra_reader.read(one, ClusterFacts())
     except RejectedRequestError as error:

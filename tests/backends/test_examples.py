@@ -134,8 +134,8 @@ def test_the_page_tells_everything_of_every_backend():
     page = docs.GENERATED["docs/backends.md"]()
     for backend in registry.ALL:
         assert f"### {backend.name}\n" in page
-        assert all(what in page and why in page for what, why in backend.page.refuses)
-        assert all(trap in page for trap in backend.page.traps)
+        assert all(what in page and why in page for what, why in backend.docs.refuses)
+        assert all(trap in page for trap in backend.docs.traps)
     assert '| `gpu-mem: 8Gi` | annotation `gpu-memory: "8192"` |' in page
     assert "| `A30-24` | 24 | 1g.6gb 5.81 (4), 2g.12gb 11.4 (2), 4g.24gb 22.8 (1) |" in page
     assert "| `RTX-PRO-6000-96` | 96 | 1g.24gb 23.62 (4), 2g.48gb 47.37 (2), 4g.96gb 95 (1) |" in page
@@ -145,7 +145,7 @@ def test_the_page_tells_everything_of_every_backend():
 def test_every_backend_of_the_schema_is_in_the_registry():
     from gpu_admission.policyfile import schema
 
-    assert [*registry.BY_NAME, "any"] == list(schema.BACKENDS)
+    assert [*registry.NAMES, "any"] == list(schema.BACKENDS)
 
 
 # policy -> who writes what GPU307 refuses to users, an annotation of theirs, and who creates the pods of users there.

@@ -1,4 +1,4 @@
-"""HAMi's words for the cards of other makers, and the values of its annotations."""
+"""HAMi's words for the cards of other vendors, and the values of its annotations."""
 
 import pytest
 from backends.sharing import admitted, container, found, messages, pod, policy, resources

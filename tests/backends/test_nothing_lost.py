@@ -59,7 +59,7 @@ def translated(made, policy):
     (view,) = workload.read(made, policy)
     for _, plan in backend_plan.of_pods(view, policy):
         if plan.translatable and plan.translations:
-            return [one.source.read(one.spelling, plan.facts.elsewhere()) for one in plan.translations]
+            return [one.source.read(one.native_request, plan.facts.elsewhere()) for one in plan.translations]
     return None
 
 
@@ -150,8 +150,8 @@ def test_a_reader_that_reports_nothing_translates_nothing(monkeypatch):
     reader = registry.reader("portable")
     read = reader.read
 
-    def forgetful(spelling, facts):
-        request = read(spelling, facts)
+    def forgetful(native_request, facts):
+        request = read(native_request, facts)
         request.consumed = frozenset()
         return request
 

@@ -33,7 +33,6 @@ def program(image, kind="DaemonSet", namespace="system", name="d"):
 def observed(*nodes, runs=(), namespaces=("kube-system", "default"), queues=None, classes=(), problems=(), webhooks=()):
     return Observation(
         nodes=tuple(filter(None, map(gpu_node, nodes))),
-        all_nodes=len(nodes),
         namespaces=frozenset(namespaces),
         programs=tuple(each for obj in runs for each in programs(obj)),
         device_classes=tuple(classes),

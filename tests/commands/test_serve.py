@@ -10,14 +10,13 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 from pathlib import Path
 
 import pytest
 from fake_kubernetes import ADMISSION, FakeKubernetes, served
 from serve_process import Served, UnderGunicorn, argv, environment, run
-from webhook_server import pair, review, until
+from webhook_server import Clients, pair, review, until
 
 from gpu_admission.commands import cert_sidecar
 from gpu_admission.pki.rotator import Event
@@ -97,24 +96,13 @@ def only_serves(server, state):
     return True
 
 
-class Handshakes:
+class Handshakes(Clients):
     """Clients that make a new connection for each request and trust what ca.crt holds at that moment."""
 
     def __init__(self, server, clients=3):
         self.made, self.failed = 0, []
         self._server = server
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(20)
+        super().__init__(clients)
 
     def wait(self, more):
         target = self.made + more

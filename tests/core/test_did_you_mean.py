@@ -8,7 +8,7 @@ import gpu_admission
 from gpu_admission.core.typos import did_you_mean, suggestion
 
 # Amounts and keys that are computed, not words that were looked for.
-OF_AMOUNTS = {"backends/kai.py", "backends/checks.py", "rules/placement/gpu208_toleration_key_typo.py"}
+OF_AMOUNTS = {"backends/kai.py", "backends/amount_checks.py", "rules/placement/gpu208_toleration_key_typo.py"}
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,10 @@ class Cluster:
         """The path of the administrator's kubeconfig."""
         return self._kubeconfig("admin")
 
+    def kubeconfig_of(self, user):
+        """The path of the kubeconfig of one of TOKENS' users."""
+        return self._kubeconfig(user)
+
     def kubectl(self, *args, stdin=None, user="admin", check=True):
         """Run the real kubectl; the finished process, with texts."""
         config = self.kubeconfig if user == "admin" else self._kubeconfig(user)

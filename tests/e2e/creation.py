@@ -1,33 +1,20 @@
 """Pods that are created without a pause, while something happens to the webhook."""
 
-import threading
 import time
 
 from e2e.webhooks import PROBE, pod
-from webhook_server import until
+from webhook_server import Clients, until
 
 GPU = "nvidia.com/gpu"
 
 
-class Creation:
+class Creation(Clients):
     """Creates GPU pods without a pause; ``failed`` holds what the API server refused or left unrepaired."""
 
     def __init__(self, api, namespace, clients=4):
         self.made, self.failed = 0, []
         self._api, self._namespace = api, namespace
-        self._stop = threading.Event()
-        self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(clients)]
-
-    def __enter__(self):
-        for thread in self._threads:
-            thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(20)
+        super().__init__(clients)
 
     def wait(self, more, seconds=60):
         target = self.made + more

@@ -1,6 +1,7 @@
 """Conditions and rules on a real API server, both ways: whoever a rule speaks of is shown to it, and nobody else.
 
-``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` request more pods, and others.
+``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` request more pods, and others; ``CONDITIONS_FOLDER`` names a folder of
+manifests whose pods are compared too.
 """
 
 import concurrent.futures
@@ -11,6 +12,7 @@ import random
 import hostile_pods
 import pytest
 import touching
+from e2e import folder_pods
 from e2e.conditions import Asked
 
 from gpu_admission.rules import gpu_markers
@@ -60,10 +62,8 @@ def _had_a_mark(old, judge):
     return bool(judge.names_a_gpu(old) or judge.says(old)[0] or touching.wider(old))
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_new_pods(api, asked, judges, seed):
-    rng = random.Random(seed)
-    pods = [hostile_pods.named(hostile_pods.pod(rng)) for _ in range(COUNT)]
+def compared(api, asked, judges, pods):
+    """Where conditions and rules differ on new pods, how many were judged, and for how many somebody was called."""
     found, judged, called_for = [], 0, 0
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         answers = pool.map(lambda obj: api.create(obj, dryRun="All"), pods)
@@ -74,9 +74,25 @@ def test_new_pods(api, asked, judges, seed):
             called = set(asked.of(answer))
             called_for += "every-rule" in called
             found += disagreements(answer.object, None, called, judges)
+    return found, judged, called_for
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_new_pods(api, asked, judges, seed):
+    rng = random.Random(seed)
+    pods = [hostile_pods.named(hostile_pods.pod(rng)) for _ in range(COUNT)]
+    found, judged, called_for = compared(api, asked, judges, pods)
     assert not found, "\n".join(found)
     assert judged > COUNT / 2
     assert judged / 10 < called_for < judged
+
+
+@pytest.mark.skipif("CONDITIONS_FOLDER" not in os.environ, reason="CONDITIONS_FOLDER names no folder of manifests")
+def test_pods_of_a_folder(api, asked, judges):
+    pods = [hostile_pods.named(pod) for _, pod in folder_pods.pods(os.environ["CONDITIONS_FOLDER"])]
+    found, judged, _ = compared(api, asked, judges, pods)
+    assert not found, "\n".join(found)
+    assert judged > 0
 
 
 def changes(rng):

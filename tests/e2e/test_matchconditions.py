@@ -262,12 +262,12 @@ class TestWhileTheWebhookIsUp:
         loud = [name for name, switch in gpu_markers.SWITCHES.items() if switch.severity != "info"]
         for name in (*gpu_markers.DEVICE_LISTS, *loud):
             assert ask(env(name))[1], name
-        for path in gpu_markers.DEVICE_PATHS:
-            for spelling in (
-                path.replace("*", "x"),
-                "/var" + path.replace("*", "x") if path.startswith("/run") else path.replace("*", ""),
+        for pattern in gpu_markers.DEVICE_PATHS:
+            for path in (
+                pattern.replace("*", "x"),
+                "/var" + pattern.replace("*", "x") if pattern.startswith("/run") else pattern.replace("*", ""),
             ):
-                assert ask(host_path(spelling))[1], spelling
+                assert ask(host_path(path))[1], path
         for key in (*gpu_markers.KAI_REQUESTS, *gpu_markers.TRUSTED_ANNOTATIONS):
             assert ask(with_metadata(annotations={key.replace("*", "x"): "x"}))[1], key
         for key in (*gpu_markers.TRUSTED_LABELS, *(key for key, _, _ in gpu_markers.OPT_OUT_LABELS)):

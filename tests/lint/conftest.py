@@ -100,3 +100,15 @@ def run(tmp_path, monkeypatch, capsys):
         return code, list(yaml.safe_load_all(shown.out)), shown.err
 
     return translated
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    """Writes a file into a folder of its own, the current one; returns its name."""
+    monkeypatch.chdir(tmp_path)
+
+    def write(text, name="p.yaml"):
+        (tmp_path / name).write_text(text)
+        return name
+
+    return write

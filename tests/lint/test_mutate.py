@@ -23,17 +23,6 @@ spec:
 DENIED = BAD.replace("nvidia.com/gpu: 1", "nvidia.com/gpu: 0.5").replace("requests", "limits")
 
 
-@pytest.fixture
-def file(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-
-    def write(text, name="p.yaml"):
-        (tmp_path / name).write_text(text)
-        return name
-
-    return write
-
-
 def test_the_authors_bytes_are_kept_around_the_repairs(file, capsys):
     assert main(["mutate", file(BAD)]) == 0
     shown = capsys.readouterr().out

@@ -44,7 +44,7 @@ def test_a_toleration_near_a_taint(taint):
 def test_a_name_near_a_resource(name):
     """The pattern for two slips is only necessary: whatever the rule takes for a typo, the pattern must match."""
     half = re.compile(gpu_names.half_right(policies.ALL_ON))
-    spellings = resource_typos.respellings()
+    squashed_names = resource_typos.squashed_names()
     missed = [
         key
         for key in edits(name)
@@ -52,7 +52,7 @@ def test_a_name_near_a_resource(name):
         and re.search(gpu_names.SHAPE, key)
         and resource_typos.meant(key) is not None
         and not half.search(key)
-        and resource_typos.squashed(key) not in spellings
+        and resource_typos.squashed(key) not in squashed_names
         and not re.search(gpu_names.like_mig(), key)
     ]
     assert missed == []

@@ -1,5 +1,6 @@
 import pytest
-from rule_table import LIMITS, REQUESTS, Case, Expected, check, one
+
+from rules.table import LIMITS, REQUESTS, Found, Row, one, verify
 
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
@@ -15,71 +16,66 @@ FRACTIONS = [
 ]  # fmt: skip
 
 CASES = [
-    Case(
-        "too large to be told", one({"limits": {GPU: "1Ei"}}), (Expected(LIMIT, "error", "too large for Kubernetes"),)
-    ),
-    *(Case(f"whole: {raw!r}", one({"limits": {GPU: raw}})) for raw in WHOLE),
-    *(
-        Case(f"fraction: {raw!r}", one({"limits": {GPU: raw}}), (Expected(LIMIT, "error", "whole"),))
-        for raw in FRACTIONS
-    ),
-    Case(
+    Row("too large to be told", one({"limits": {GPU: "1Ei"}}), (Found(LIMIT, "error", "too large for Kubernetes"),)),
+    *(Row(f"whole: {raw!r}", one({"limits": {GPU: raw}})) for raw in WHOLE),
+    *(Row(f"fraction: {raw!r}", one({"limits": {GPU: raw}}), (Found(LIMIT, "error", "whole"),)) for raw in FRACTIONS),
+    Row(
         "both sides alike are one mistake",
         one({"limits": {GPU: 0.5}, "requests": {GPU: "500m"}}),
-        (Expected(LIMIT, "error", ["nvidia.com/gpu: 0.5 in limits", "nvidia.com/gpu: 1"]),),
+        (Found(LIMIT, "error", ["nvidia.com/gpu: 0.5 in limits", "nvidia.com/gpu: 1"]),),
     ),
-    Case(
+    Row(
         "two different fractions are two",
         one({"limits": {GPU: 0.5}, "requests": {GPU: 0.25}}),
-        (Expected(LIMIT, "error", "0.5"), Expected(REQUEST, "error", "0.25")),
+        (Found(LIMIT, "error", "0.5"), Found(REQUEST, "error", "0.25")),
     ),
-    Case("requests only", one({"requests": {GPU: 0.5}}), (Expected(REQUEST, "error", "0.5 in requests"),)),
-    Case("a fraction beside a whole limit differs from it: GPU002", one({"limits": {GPU: 1}, "requests": {GPU: 0.5}})),
-    Case("beside an unreadable limit", one({"limits": {GPU: "x"}, "requests": {GPU: 0.5}}), (Expected(REQUEST),)),
-    Case("negative is GPU004's", one({"limits": {GPU: "-0.5"}})),
-    Case("a placeholder", one({"limits": {GPU: "$GPUS"}})),
-    Case("bytes of memory are whole", one({"limits": {"gpu-admission.io/gpu-mem": "0.5Gi"}})),
-    Case(
+    Row("requests only", one({"requests": {GPU: 0.5}}), (Found(REQUEST, "error", "0.5 in requests"),)),
+    Row("a fraction beside a whole limit differs from it: GPU002", one({"limits": {GPU: 1}, "requests": {GPU: 0.5}})),
+    Row("beside an unreadable limit", one({"limits": {GPU: "x"}, "requests": {GPU: 0.5}}), (Found(REQUEST),)),
+    Row("negative is GPU004's", one({"limits": {GPU: "-0.5"}})),
+    Row("a placeholder", one({"limits": {GPU: "$GPUS"}})),
+    Row("bytes of memory are whole", one({"limits": {"gpu-admission.io/gpu-mem": "0.5Gi"}})),
+    Row(
         "half a byte is not",
         one({"limits": {"gpu-admission.io/gpu-mem": 0.5}}),
-        (Expected(LIMITS + "gpu-admission.io~1gpu-mem", "error", ["only accepts whole numbers", "8Gi"]),),
+        (Found(LIMITS + "gpu-admission.io~1gpu-mem", "error", ["only accepts whole numbers", "8Gi"]),),
     ),
-    Case(
+    Row(
         "memory in units",
         one({"limits": {"nvidia.com/gpumem": 0.5}}),
-        (Expected(LIMITS + "nvidia.com~1gpumem", "error", "write nvidia.com/gpumem as a whole number"),),
+        (Found(LIMITS + "nvidia.com~1gpumem", "error", "write nvidia.com/gpumem as a whole number"),),
     ),
-    Case(
+    Row(
         "without sharing",
         one({"limits": {GPU: 0.5}}),
-        (Expected(LIMIT, "error", "shares no GPU"),),
+        (Found(LIMIT, "error", "shares no GPU"),),
         policy={"backend": {"name": "exclusive"}},
     ),
     *(
-        Case(
+        Row(
             f"shared by memory: {backend}",
             one({"limits": {GPU: 0.5}}),
-            (Expected(LIMIT, "error", "request memory instead: gpu-admission.io/gpu-mem: 8Gi"),),
+            (Found(LIMIT, "error", "request memory instead: gpu-admission.io/gpu-mem: 8Gi"),),
             policy={"backend": {"name": backend}},
         )
         for backend in ("mig", "gpushare", "volcano", "volcano-vgpu", "hami", "kai", "koordinator", "dra")
     ),
-    Case(
+    Row(
         "shared by count",
         one({"limits": {GPU: 0.5}}),
-        (Expected(LIMIT, "error", "write nvidia.com/gpu: 1, which in this cluster is a share"),),
+        (Found(LIMIT, "error", "write nvidia.com/gpu: 1, which in this cluster is a share"),),
         policy={"backend": {"name": "time-slicing"}},
     ),
-    Case(
+    Row(
         "shared by count, renamed",
         one({"limits": {GPU: 0.5}}),
-        (Expected(LIMIT, "error", "write nvidia.com/gpu.shared: 1"),),
+        (Found(LIMIT, "error", "write nvidia.com/gpu.shared: 1"),),
         policy={"backend": {"name": "mps", "renameByDefault": True}},
     ),
-    Case(
+    Row(
         "another vendor's card is not shared by an NVIDIA backend",
         one({"limits": {"amd.com/gpu": 0.5}}),
-        (Expected(LIMITS + "amd.com~1gpu", "error", "write a whole number, say amd.com/gpu: 1"),),
+        (Found(LIMITS + "amd.com~1gpu", "error", "write a whole number, say amd.com/gpu: 1"),),
         policy={"backend": {"name": "hami"}},
     ),
 ]
@@ -87,4 +83,4 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_table(case):
-    check("GPU003", case)
+    verify("GPU003", case)

@@ -1,5 +1,6 @@
 import pytest
-from rule_table import LIMITS, REQUESTS, Case, Expected, check, container, one
+
+from rules.table import LIMITS, REQUESTS, Found, Row, one, requesting, verify
 
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
@@ -69,91 +70,91 @@ def token(name):
 
 CASES = [
     *(
-        Case(
+        Row(
             f"{name!r} means {known}",
             one({"limits": {name: 1}}),
-            (Expected(LIMITS + token(name), severity, f"write {known} instead"),),
-            one({"limits": {known: 1}}),
+            (Found(LIMITS + token(name), severity, f"write {known} instead", fix="unsafe"),),
+            fixed=one({"limits": {known: 1}}),
         )
         for name, known, severity in MISSPELT
     ),
-    *(Case(f"not changed: {name[:40]!r}", one({"limits": {name: 1}})) for name in NOT_MISSPELT),
-    Case(
+    *(Row(f"not changed: {name[:40]!r}", one({"limits": {name: 1}})) for name in NOT_MISSPELT),
+    Row(
         "both sides are one mistake",
         one({"limits": {"gpu": 1, "cpu": 1}, "requests": {"gpu": 1}}),
-        (Expected(LIMITS + "gpu", "error", ['container "train" requests gpu: 1', "without a domain"]),),
-        one({"limits": {GPU: 1, "cpu": 1}, "requests": {GPU: 1}}),
+        (Found(LIMITS + "gpu", "error", ['container "train" requests gpu: 1', "without a domain"], fix="unsafe"),),
+        fixed=one({"limits": {GPU: 1, "cpu": 1}, "requests": {GPU: 1}}),
     ),
-    Case(
+    Row(
         "requests only",
         one({"requests": {"gpu": 1}}),
-        (Expected(REQUESTS + "gpu", "error"),),
-        one({"requests": {GPU: 1}}),
+        (Found(REQUESTS + "gpu", "error", fix="unsafe"),),
+        fixed=one({"requests": {GPU: 1}}),
     ),
-    Case(
+    Row(
         "the right name stands beside it",
         one({"limits": {"nvidia.com/gpus": 1, GPU: 1}}),
-        (Expected(LIMITS + "nvidia.com~1gpus", "warning", "no device plugin is known to offer"),),
+        (Found(LIMITS + "nvidia.com~1gpus", "warning", "no device plugin is known to offer"),),
     ),
-    Case(
+    Row(
         "an unknown MIG profile",
         one({"limits": {"nvidia.com/mig-1g.7gb": 2}}),
-        (Expected(LIMITS + "nvidia.com~1mig-1g.7gb", "warning", "a MIG profile that no known card has"),),
-        one({"limits": {"nvidia.com/mig-1g.6gb": 2}}),
+        (Found(LIMITS + "nvidia.com~1mig-1g.7gb", "warning", "a MIG profile that no known card has", fix="unsafe"),),
+        fixed=one({"limits": {"nvidia.com/mig-1g.6gb": 2}}),
     ),
-    Case(
+    Row(
         "a profile of the policy's own card",
         one({"limits": {"nvidia.com/mig-1g.7gb": 2}}),
         policy={"cluster": {"cards": [{"model": "X", "profiles": [{"name": "1g.7gb", "memory": "6Gi"}]}]}},
     ),
-    Case(
+    Row(
         "a name that the policy knows",
         one({"limits": {"nvidia.com/gpus": 1}}),
         policy={"resources": {"extra": ["nvidia.com/gpus"]}},
     ),
-    Case(
+    Row(
         "a name near one that only the policy knows",
         one({"limits": {"example.com/gpux": 1}}),
-        (Expected(LIMITS + "example.com~1gpux", "warning", "write example.com/gpu instead"),),
-        one({"limits": {"example.com/gpu": 1}}),
+        (Found(LIMITS + "example.com~1gpux", "warning", "write example.com/gpu instead", fix="unsafe"),),
+        fixed=one({"limits": {"example.com/gpu": 1}}),
         policy={"resources": {"extra": ["example.com/gpu"]}},
     ),
-    Case(
+    Row(
         "memory without a domain: the unit is the author's secret",
         one({"limits": {"gpu-mem": 8}}),
-        (Expected(LIMITS + "gpu-mem", "error", ["gpu-admission.io/gpu-mem", "an amount of bytes, say 8Gi"]),),
+        (Found(LIMITS + "gpu-mem", "error", ["gpu-admission.io/gpu-mem", "an amount of bytes, say 8Gi"]),),
     ),
-    Case(
+    Row(
         "memory without a domain, with a unit",
         one({"limits": {"gpu-mem": "8Gi"}}),
-        (Expected(LIMITS + "gpu-mem", "error"),),
-        one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+        (Found(LIMITS + "gpu-mem", "error", fix="unsafe"),),
+        fixed=one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
     ),
-    Case(
+    Row(
         "memory without a domain, and a backend of that name",
         one({"limits": {"gpu-mem": 8}}),
-        (Expected(LIMITS + "gpu-mem", "error"),),
-        one({"limits": {"aliyun.com/gpu-mem": 8}}),
+        (Found(LIMITS + "gpu-mem", "error", fix="unsafe"),),
+        fixed=one({"limits": {"aliyun.com/gpu-mem": 8}}),
         policy={"backend": {"name": "gpushare"}},
     ),
     *(
-        Case(
+        Row(
             f"memory with a unit is an amount of bytes, which {name} does not count",
             one({"limits": {"gpu-mem": "8Gi"}}),
-            (Expected(LIMITS + "gpu-mem", "error", "write gpu-admission.io/gpu-mem instead"),),
-            one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+            (Found(LIMITS + "gpu-mem", "error", "write gpu-admission.io/gpu-mem instead", fix="unsafe"),),
+            fixed=one({"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
             policy={"backend": {"name": name}},
         )
         for name in ("gpushare", "hami", "koordinator")
     ),
-    Case(
-        "memory without a domain, and a backend that has the name for several makers' cards",
+    Row(
+        "memory without a domain, and a backend that has the name for several vendors' cards",
         one({"limits": {"gpu-mem": 8192}}),
-        (Expected(LIMITS + "gpu-mem", "error", "write nvidia.com/gpumem instead"),),
-        one({"limits": {"nvidia.com/gpumem": 8192}}),
+        (Found(LIMITS + "gpu-mem", "error", "write nvidia.com/gpumem instead", fix="unsafe"),),
+        fixed=one({"limits": {"nvidia.com/gpumem": 8192}}),
         policy={"backend": {"name": "hami"}},
     ),
-    Case(
+    Row(
         "a kind that defines gpu for itself",
         {
             "apiVersion": "nvidia.com/v1alpha1",
@@ -161,44 +162,51 @@ CASES = [
             "spec": {"services": {"Worker": {"resources": {"limits": {"gpu": "1"}, "requests": {"gpu": "1"}}}}},
         },
     ),
-    Case(
+    Row(
         "another custom kind, with a container of Kubernetes' own shape",
         {
             "apiVersion": "example.com/v1",
             "kind": "Train",
-            "spec": {"podSpec": {"containers": [container({"limits": {"gpu": "1"}})]}},
+            "spec": {"podSpec": {"containers": [requesting({"limits": {"gpu": "1"}})]}},
         },
-        (Expected("/spec/podSpec/containers/0/resources/limits/gpu", "error"),),
-        {
+        (Found("/spec/podSpec/containers/0/resources/limits/gpu", "error", fix="unsafe"),),
+        fixed={
             "apiVersion": "example.com/v1",
             "kind": "Train",
-            "spec": {"podSpec": {"containers": [container({"limits": {GPU: "1"}})]}},
+            "spec": {"podSpec": {"containers": [requesting({"limits": {GPU: "1"}})]}},
         },
     ),
-    Case(
+    Row(
         "resources without a container, in a kind of the table",
         {
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
             "spec": {"predictor": {"model": {"resources": {"limits": {"gpu": "1"}}}}},
         },
-        (Expected("/spec/predictor/model/resources/limits/gpu", "error", '"model" requests gpu'),),
-        {
+        (Found("/spec/predictor/model/resources/limits/gpu", "error", '"model" requests gpu', fix="unsafe"),),
+        fixed={
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
             "spec": {"predictor": {"model": {"resources": {"limits": {GPU: "1"}}}}},
         },
     ),
-    Case(
+    Row(
         "control characters do not reach the terminal",
         one({"limits": {"nvidia.com/\x1b[31mgpu": 1}}),
     ),
     *(
-        Case(
+        Row(
             f"an amount that Kubernetes refuses: {resources}",
             one(resources),
-            (Expected((LIMITS if "limits" in resources else REQUESTS) + "nvidia.com~1gpus", "error", "refuses"),),
-            one({side: {GPU: next(iter(amounts.values()))} for side, amounts in resources.items()}),
+            (
+                Found(
+                    (LIMITS if "limits" in resources else REQUESTS) + "nvidia.com~1gpus",
+                    "error",
+                    "refuses",
+                    fix="unsafe",
+                ),
+            ),
+            fixed=one({side: {GPU: next(iter(amounts.values()))} for side, amounts in resources.items()}),
         )
         for resources in (
             {"limits": {"nvidia.com/gpus": "500m"}},
@@ -208,23 +216,23 @@ CASES = [
             {"requests": {"nvidia.com/gpus": 1}},
         )
     ),
-    Case(
+    Row(
         "amounts that are equal once Kubernetes has rounded them",
         one({"limits": {"nvidia.com/gpus": 1}, "requests": {"nvidia.com/gpus": "0.9999"}}),
-        (Expected(LIMITS + "nvidia.com~1gpus", "warning"),),
-        one({"limits": {GPU: 1}, "requests": {GPU: "0.9999"}}),
+        (Found(LIMITS + "nvidia.com~1gpus", "warning", fix="unsafe"),),
+        fixed=one({"limits": {GPU: 1}, "requests": {GPU: "0.9999"}}),
     ),
-    Case(
+    Row(
         "an amount that has yet to be filled in",
         one({"limits": {"nvidia.com/gpus": "$GPUS"}}),
-        (Expected(LIMITS + "nvidia.com~1gpus", "warning"),),
-        one({"limits": {GPU: "$GPUS"}}),
+        (Found(LIMITS + "nvidia.com~1gpus", "warning", fix="unsafe"),),
+        fixed=one({"limits": {GPU: "$GPUS"}}),
     ),
-    Case(
+    Row(
         "a Pod at admission",
         one({"limits": {"gpu": 1}}),
-        (Expected(LIMITS + "gpu", "error"),),
-        one({"limits": {GPU: 1}}),
+        (Found(LIMITS + "gpu", "error", fix="unsafe"),),
+        fixed=one({"limits": {GPU: 1}}),
         origin="admission",
     ),
 ]
@@ -232,4 +240,4 @@ CASES = [
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_table(case):
-    check("GPU007", case)
+    verify("GPU007", case)

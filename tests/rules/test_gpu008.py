@@ -1,12 +1,13 @@
 import pytest
-from rule_table import LIMITS, REQUESTS, Case, Expected, check, container, one, pod
+
+from rules.table import LIMITS, REQUESTS, Found, Row, one, pod, requesting, verify
 
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
 
 HERE = "/spec/containers/0/"
 GOOD = one({"limits": {GPU: 1}})
-MANY = [container({}, name="a"), container({}, name="b")]
+MANY = [requesting({}, name="a"), requesting({}, name="b")]
 DEPLOYMENT = {"apiVersion": "apps/v1", "kind": "Deployment"}
 
 
@@ -15,183 +16,188 @@ def deployment(spec):
 
 
 def annotated(field, said, resources=None):
-    made = pod(container(resources or {}))
+    made = pod(requesting(resources or {}))
     return {**made, "metadata": {**made["metadata"], field: said}}
 
 
 CASES = [
-    Case("in its place", one({"limits": {GPU: 1}, "requests": {GPU: 1}})),
-    Case(
+    Row("in its place", one({"limits": {GPU: 1}, "requests": {GPU: 1}})),
+    Row(
         "straight under resources",
         one({GPU: 1}),
         (
-            Expected(
+            Found(
                 HERE + "resources/nvidia.com~1gpu",
                 "error",
                 ['container "train" has nvidia.com/gpu: 1 straight under resources', "resources.limits of"],
+                fix="unsafe",
             ),
         ),
-        GOOD,
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "beside limits that stayed empty",
         one({"limits": None, GPU: 1}),
-        (Expected(HERE + "resources/nvidia.com~1gpu"),),
-        GOOD,
+        (Found(HERE + "resources/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "beside limits that hold something",
         one({"limits": {"cpu": 1}, GPU: 1}),
-        (Expected(HERE + "resources/nvidia.com~1gpu"),),
-        one({"limits": {"cpu": 1, GPU: 1}}),
+        (Found(HERE + "resources/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=one({"limits": {"cpu": 1, GPU: 1}}),
     ),
-    Case(
+    Row(
         "beside the same in its place",
         one({"limits": {GPU: 1}, GPU: 1}),
-        (Expected(HERE + "resources/nvidia.com~1gpu"),),
-        GOOD,
+        (Found(HERE + "resources/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "beside another amount: which one was meant?",
         one({"limits": {GPU: 2}, GPU: 1}),
-        (Expected(HERE + "resources/nvidia.com~1gpu"),),
+        (Found(HERE + "resources/nvidia.com~1gpu"),),
     ),
-    Case(
+    Row(
         "limits beside resources",
         pod({"name": "train", "image": "example.com/train:1", "resources": None, "limits": {GPU: 1}}),
-        (Expected(HERE + "limits/nvidia.com~1gpu", "error", "under its own limits"),),
-        GOOD,
+        (Found(HERE + "limits/nvidia.com~1gpu", "error", "under its own limits", fix="unsafe"),),
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "limits and requests without resources",
         pod({"name": "train", "image": "example.com/train:1", "limits": {GPU: 1}, "requests": {GPU: 1}}),
-        (Expected(HERE + "limits/nvidia.com~1gpu"), Expected(HERE + "requests/nvidia.com~1gpu")),
-        GOOD,
+        (Found(HERE + "limits/nvidia.com~1gpu", fix="unsafe"), Found(HERE + "requests/nvidia.com~1gpu", fix="unsafe")),
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "unequal limits and requests without resources: the limit moves, the rest is the author's",
         pod({"name": "train", "image": "example.com/train:1", "limits": {GPU: 1}, "requests": {GPU: 2}}),
-        (Expected(HERE + "limits/nvidia.com~1gpu"), Expected(HERE + "requests/nvidia.com~1gpu")),
-        pod({"name": "train", "image": "example.com/train:1", "requests": {GPU: 2}, "resources": {"limits": {GPU: 1}}}),
+        (Found(HERE + "limits/nvidia.com~1gpu", fix="unsafe"), Found(HERE + "requests/nvidia.com~1gpu", fix="unsafe")),
+        fixed=pod(
+            {"name": "train", "image": "example.com/train:1", "requests": {GPU: 2}, "resources": {"limits": {GPU: 1}}}
+        ),
     ),
-    Case(
+    Row(
         "requests only, without resources",
         pod({"name": "train", "image": "example.com/train:1", "requests": {GPU: 1, "cpu": 1}}),
-        (Expected(HERE + "requests/nvidia.com~1gpu", "error", "resources.limits of"),),
-        pod(
+        (Found(HERE + "requests/nvidia.com~1gpu", "error", "resources.limits of", fix="unsafe"),),
+        fixed=pod(
             {"name": "train", "image": "example.com/train:1", "requests": {"cpu": 1}, "resources": {"limits": {GPU: 1}}}
         ),
     ),
-    Case(
+    Row(
         "beside the container's name",
         pod({"name": "train", "image": "example.com/train:1", GPU: 1}),
-        (Expected(HERE + "nvidia.com~1gpu", "error", "beside its name"),),
-        GOOD,
+        (Found(HERE + "nvidia.com~1gpu", "error", "beside its name", fix="unsafe"),),
+        fixed=GOOD,
     ),
-    Case(
+    Row(
         "requests within limits",
         one({"limits": {GPU: 1, "requests": {GPU: 1}}}),
-        (Expected(HERE + "resources/limits/requests/nvidia.com~1gpu", "error", "under limits.requests"),),
-        GOOD,
+        (Found(HERE + "resources/limits/requests/nvidia.com~1gpu", "error", "under limits.requests", fix="unsafe"),),
+        fixed=GOOD,
+        storable=False,
     ),
-    Case(
+    Row(
         "a list for a mapping",
         one({"limits": [{"cpu": 1}, {GPU: 1}]}),
-        (Expected(HERE + "resources/limits/1/nvidia.com~1gpu", "error", "in a list under limits"),),
-        one({"limits": {"cpu": 1, GPU: 1}}),
+        (Found(HERE + "resources/limits/1/nvidia.com~1gpu", "error", "in a list under limits", fix="unsafe"),),
+        fixed=one({"limits": {"cpu": 1, GPU: 1}}),
     ),
-    Case(
+    Row(
         "a list that says two things",
         one({"limits": [{GPU: 2}, {GPU: 1}]}),
-        (Expected(HERE + "resources/limits/0/nvidia.com~1gpu"), Expected(HERE + "resources/limits/1/nvidia.com~1gpu")),
+        (Found(HERE + "resources/limits/0/nvidia.com~1gpu"), Found(HERE + "resources/limits/1/nvidia.com~1gpu")),
     ),
-    Case(
+    Row(
         "the resources of the whole pod",
-        deployment({"containers": [container({})], "resources": {"limits": {GPU: 1}}}),
+        deployment({"containers": [requesting({})], "resources": {"limits": {GPU: 1}}}),
         (
-            Expected(
+            Found(
                 "/spec/template/spec/resources/limits/nvidia.com~1gpu",
                 "error",
                 ["the pod has", "of the whole pod", 'limits of container "train"'],
+                fix="unsafe",
             ),
         ),
-        deployment({"containers": [container({"limits": {GPU: 1}})]}),
+        fixed=deployment({"containers": [requesting({"limits": {GPU: 1}})]}),
     ),
-    Case(
+    Row(
         "the resources of the whole pod hold more",
-        deployment({"containers": [container({})], "resources": {"limits": {"cpu": 4, GPU: 1}}}),
-        (Expected("/spec/template/spec/resources/limits/nvidia.com~1gpu"),),
-        deployment({"containers": [container({"limits": {GPU: 1}})], "resources": {"limits": {"cpu": 4}}}),
+        deployment({"containers": [requesting({})], "resources": {"limits": {"cpu": 4, GPU: 1}}}),
+        (Found("/spec/template/spec/resources/limits/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=deployment({"containers": [requesting({"limits": {GPU: 1}})], "resources": {"limits": {"cpu": 4}}}),
     ),
-    Case(
+    Row(
         "the resources of the whole pod, in a template that shows no images",
         deployment({"containers": [{"name": "train"}], "resources": {"requests": {GPU: 1}}}),
-        (Expected("/spec/template/spec/resources/requests/nvidia.com~1gpu"),),
-        deployment({"containers": [{"name": "train", "resources": {"limits": {GPU: 1}}}]}),
+        (Found("/spec/template/spec/resources/requests/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=deployment({"containers": [{"name": "train", "resources": {"limits": {GPU: 1}}}]}),
     ),
-    Case(
+    Row(
         "in the pod's spec, of two containers",
         pod(*MANY, **{GPU: 1}),
-        (Expected("/spec/nvidia.com~1gpu", "error", "resources.limits of the container that needs it"),),
+        (Found("/spec/nvidia.com~1gpu", "error", "resources.limits of the container that needs it"),),
     ),
-    Case(
+    Row(
         "under limits of the pod's spec",
-        pod(container({}), limits={GPU: 1}),
-        (Expected("/spec/limits/nvidia.com~1gpu"),),
-        GOOD,
+        pod(requesting({}), limits={GPU: 1}),
+        (Found("/spec/limits/nvidia.com~1gpu", fix="unsafe"),),
+        fixed=GOOD,
     ),
     *(
-        Case(
+        Row(
             f"a portable name among the {field}",
             annotated(field, {"gpu-admission.io/gpu-mem": "8Gi", "owner": "me"}),
-            (Expected(f"/metadata/{field}/gpu-admission.io~1gpu-mem", "error", f"among the {field}"),),
-            annotated(field, {"owner": "me"}, {"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
+            (Found(f"/metadata/{field}/gpu-admission.io~1gpu-mem", "error", f"among the {field}", fix="unsafe"),),
+            fixed=annotated(field, {"owner": "me"}, {"limits": {"gpu-admission.io/gpu-mem": "8Gi"}}),
         )
         for field in ("annotations", "labels")
     ),
-    Case("a label called like a resource", annotated("labels", {GPU: "1", "aliyun.com/gpu-mem": "8"})),
-    Case(
+    Row("a label called like a resource", annotated("labels", {GPU: "1", "aliyun.com/gpu-mem": "8"})),
+    Row(
         "an annotation that repeats what a container requests",
         annotated("annotations", {"gpu-admission.io/gpu-mem": "8Gi"}, {"limits": {GPU: 1}}),
     ),
-    Case(
+    Row(
         "a number in the nodeSelector",
-        pod(container({}), nodeSelector={GPU: 1, "zone": "a"}),
-        (Expected("/spec/nodeSelector/nvidia.com~1gpu", "error", "in the nodeSelector"),),
-        pod(container({"limits": {GPU: 1}}), nodeSelector={"zone": "a"}),
+        pod(requesting({}), nodeSelector={GPU: 1, "zone": "a"}),
+        (Found("/spec/nodeSelector/nvidia.com~1gpu", "error", "in the nodeSelector", fix="unsafe"),),
+        fixed=pod(requesting({"limits": {GPU: 1}}), nodeSelector={"zone": "a"}),
     ),
-    Case(
+    Row(
         "a count as text in the nodeSelector may be a label",
-        pod(container({}), nodeSelector={GPU: "1"}),
-        (Expected("/spec/nodeSelector/nvidia.com~1gpu", "warning"),),
-        one({"limits": {GPU: "1"}}),
+        pod(requesting({}), nodeSelector={GPU: "1"}),
+        (Found("/spec/nodeSelector/nvidia.com~1gpu", "warning", fix="unsafe"),),
+        fixed=one({"limits": {GPU: "1"}}),
     ),
-    Case(
-        "a count in the nodeSelector of a pod that asks", pod(container({"limits": {GPU: 1}}), nodeSelector={GPU: "1"})
+    Row(
+        "a count in the nodeSelector of a pod that asks", pod(requesting({"limits": {GPU: 1}}), nodeSelector={GPU: "1"})
     ),
-    Case(
+    Row(
         "a count in the nodeSelector of a pod with a resource claim",
-        pod(container({}), nodeSelector={GPU: 1}, resourceClaims=[{"name": "gpu", "resourceClaimName": "c"}]),
+        pod(requesting({}), nodeSelector={GPU: 1}, resourceClaims=[{"name": "gpu", "resourceClaimName": "c"}]),
     ),
-    Case(
+    Row(
         "a count in the nodeSelector of a pod that requests such a card by another name",
-        pod(container({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
+        pod(requesting({"limits": {"volcano.sh/vgpu-number": 1}}), nodeSelector={GPU: "1"}),
     ),
-    Case(
+    Row(
         "a count in the nodeSelector of a pod that requests another vendor's card",
-        pod(container({"limits": {"amd.com/gpu": 1}}), nodeSelector={GPU: "1"}),
-        (Expected("/spec/nodeSelector/nvidia.com~1gpu", "warning"),),
-        pod(container({"limits": {"amd.com/gpu": 1, GPU: "1"}})),
+        pod(requesting({"limits": {"amd.com/gpu": 1}}), nodeSelector={GPU: "1"}),
+        (Found("/spec/nodeSelector/nvidia.com~1gpu", "warning", fix="unsafe"),),
+        fixed=pod(requesting({"limits": {"amd.com/gpu": 1, GPU: "1"}})),
     ),
-    Case(
+    Row(
         "a Pod inside another object at admission: nothing has been dropped from it yet",
         {
             "apiVersion": "kubeflow.org/v1",
             "kind": "Experiment",
             "spec": {"trialTemplate": {"trialSpec": one({GPU: 1})}},
         },
-        (Expected("/spec/trialTemplate/trialSpec/spec/containers/0/resources/nvidia.com~1gpu"),),
-        {
+        (Found("/spec/trialTemplate/trialSpec/spec/containers/0/resources/nvidia.com~1gpu", fix="unsafe"),),
+        fixed={
             "apiVersion": "kubeflow.org/v1",
             "kind": "Experiment",
             "spec": {"trialTemplate": {"trialSpec": one({"limits": {GPU: 1}})}},
@@ -199,7 +205,7 @@ CASES = [
         origin="admission",
     ),
     *(
-        Case(f"a label: {name}: {value}", pod(container({}), nodeSelector={name: value}))
+        Row(f"a label: {name}: {value}", pod(requesting({}), nodeSelector={name: value}))
         for name, value in [
             (GPU, "true"),
             (GPU, "present"),
@@ -211,13 +217,13 @@ CASES = [
             ("accelerator", "1"),
         ]
     ),
-    Case(
+    Row(
         "a label or annotation of the pod",
         {**GOOD, "metadata": {"name": "p", "labels": {GPU: "1"}, "annotations": {GPU: "1"}}},
     ),
-    Case("a placeholder", one({GPU: "$N"})),
-    Case("a Pod at admission: unknown fields never arrive", one({GPU: 1}), origin="admission"),
-    Case(
+    Row("a placeholder", one({GPU: "$N"})),
+    Row("a Pod at admission: unknown fields never arrive", one({GPU: 1}), origin="admission"),
+    Row(
         "an unknown kind may have limits of its own in its containers",
         {
             "apiVersion": "example.com/v1",
@@ -225,15 +231,18 @@ CASES = [
             "spec": {"containers": [{"name": "a", "image": "b", "limits": {GPU: 1}}], "resources": {GPU: 1}},
         },
     ),
-    Case(
+    Row(
         "every stray of a container, and each resource",
         one({GPU: 1, "nvidia.com/gpumem": 4000}),
-        (Expected(HERE + "resources/nvidia.com~1gpu"), Expected(HERE + "resources/nvidia.com~1gpumem")),
-        one({"limits": {GPU: 1, "nvidia.com/gpumem": 4000}}),
+        (
+            Found(HERE + "resources/nvidia.com~1gpu", fix="unsafe"),
+            Found(HERE + "resources/nvidia.com~1gpumem", fix="unsafe"),
+        ),
+        fixed=one({"limits": {GPU: 1, "nvidia.com/gpumem": 4000}}),
     ),
 ]
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_table(case):
-    check("GPU008", case)
+    verify("GPU008", case)

@@ -123,7 +123,7 @@ ROWS = [
         (),
         {**VGPU, "resources": {"extra": ["nvidia.com/gpu"]}},
     ),
-    Row("GPUs of another maker", pod(limits({"amd.com/gpu": 1})), (), VGPU),
+    Row("GPUs of another vendor", pod(limits({"amd.com/gpu": 1})), (), VGPU),
     Row("zero of a foreign resource", pod(limits({"aliyun.com/gpu-mem": 0})), (), VGPU),
     Row("no GPU", pod(container()), (), VGPU),
     Row("a placeholder", pod(limits({MEM: "${MEMORY}"})), (), VGPU),

@@ -52,12 +52,12 @@ ROWS = [
         mixed("nvidia.com/gpu.shared", "never two of them"),
     ),
     Row(
-        "two makers in a container",
+        "two vendors in a container",
         pod(limits({"nvidia.com/gpu": 1, "amd.com/gpu": 1})),
         mixed("amd.com/gpu", "two vendors (amd and nvidia)"),
     ),
     Row(
-        "two makers in a pod, one of them shared",
+        "two vendors in a pod, one of them shared",
         pod(
             limits({MEM: "8Gi"}),
             limits({"amd.com/gpu": 1}, name="b"),
@@ -68,7 +68,7 @@ ROWS = [
     ),
     *(
         Row(
-            f"two makers in a pod, one of them in the portable names: {name}",
+            f"two vendors in a pod, one of them in the portable names: {name}",
             pod(limits({"amd.com/gpu": 1}), limits({MEM: "8Gi"}, name="b")),
             mixed(MEM, "two vendors (amd and nvidia)", index=1),
             {"backend": {"name": name}},
@@ -94,8 +94,10 @@ ROWS = [
         {"backend": {"name": "hami"}},
     ),
     Row("zero of the other", pod(limits({"nvidia.com/gpu": 1, "amd.com/gpu": 0}))),
-    Row("two makers in two containers, whole", pod(container("a", gpu=1), limits({"amd.com/gpu": 1}, name="b"))),
-    Row("a helper resource of the same maker", pod(limits({"gpu.intel.com/i915": 1, "gpu.intel.com/millicores": 100}))),
+    Row("two vendors in two containers, whole", pod(container("a", gpu=1), limits({"amd.com/gpu": 1}, name="b"))),
+    Row(
+        "a helper resource of the same vendor", pod(limits({"gpu.intel.com/i915": 1, "gpu.intel.com/millicores": 100}))
+    ),
 ]
 
 

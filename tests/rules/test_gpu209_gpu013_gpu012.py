@@ -1,13 +1,14 @@
 """GPU012, GPU013 and GPU209 on inputs that are right, or that nobody can judge."""
 
 import pytest
-from rule_table import container, engine, one, pod
+
+from rules.table import engine, one, pod, requesting
 
 GPU = "nvidia.com/gpu"
 
 
 def variable(value, count=1, name="CUDA_VISIBLE_DEVICES", **more):
-    return container({"limits": {GPU: count}}, env=[{"name": name, "value": value}], **more)
+    return requesting({"limits": {GPU: count}}, env=[{"name": name, "value": value}], **more)
 
 
 @pytest.mark.parametrize("value", ["", "0", "-1", "all", "none", "GPU-8f", "MIG-1", "0,GPU-8f", "$(CARD)", "0 1", "٣"])
@@ -67,7 +68,7 @@ def test_a_privileged_container_sees_every_card():
     ],
 )
 def test_values_of_labels_that_are_right_or_nobodys(label, value):
-    assert engine("GPU209").validate(pod(container({"limits": {GPU: 1}}), nodeSelector={label: value})) == []
+    assert engine("GPU209").validate(pod(requesting({"limits": {GPU: 1}}), nodeSelector={label: value})) == []
 
 
 @pytest.mark.parametrize("spec", [None, [], {"metrics": None}, {"metrics": [None, 1, {"resource": [GPU]}]}])

@@ -181,7 +181,7 @@ LEGACIES = [
     legacy("with a requirement that nobody can tell", CUDA, {"name": REQUIRE, "valueFrom": MAP_REF}),
     legacy("from elsewhere", {"name": "CUDA_VERSION", "valueFrom": MAP_REF}, key="valueFrom"),
     legacy("by a reference", *env(A="9.0"), {"name": "CUDA_VERSION", "value": "$(A)"}, at=1),
-    legacy("on a container that another maker serves", CUDA, gpu={"amd.com/gpu": 1}),
+    legacy("on a container that another vendor serves", CUDA, gpu={"amd.com/gpu": 1}),
     legacy("on a container with a claim", CUDA, resources={"claims": [{"name": "c"}]}),
     legacy("another requirement is no matter", CUDA, *env(NVIDIA_REQUIRE_DRIVER="x")),
     Row("a requirement", pod(container(env=[CUDA, *env((REQUIRE, "cuda>=9.0"))]))),

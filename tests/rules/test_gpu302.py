@@ -146,7 +146,7 @@ ROWS = [
         pod(container(), container("log", env=VOID), annotations={"gpu-memory": "x"}),
     ),
     Row(
-        "a container that another maker serves is not served",
+        "a container that another vendor serves is not served",
         pod(container(gpu=1), container("log", gpu={"amd.com/gpu": 1})),
         (lacks("/spec/containers/1"),),
         POLICY,
@@ -191,10 +191,10 @@ HIDDEN = [
     *(
         Row(
             f"{each.name}={value!r} on a container with such a card",
-            pod(container(gpu={PLUGINS[each.maker]: 1}, env=env(A="1", **{each.name: value}))),
+            pod(container(gpu={PLUGINS[each.vendor]: 1}, env=env(A="1", **{each.name: value}))),
             (hides("/spec/containers/0/env/1/value", each.name),),
             {},
-            pod(container(gpu={PLUGINS[each.maker]: 1}, env=env(A="1"))),
+            pod(container(gpu={PLUGINS[each.vendor]: 1}, env=env(A="1"))),
         )
         for each in gpu_markers.DEVICE_LISTS.values()
         if each.by_plugin

@@ -131,7 +131,7 @@ HOST_PATHS = st.lists(st.sampled_from([*PARTS, ".", "", "snap", "microk8s", "dev
 
 @given(HOST_PATHS.map("/".join).map("/".__add__))
 def test_its_expressions_match_what_it_finds_and_no_more(path):
-    sockets = "|".join(host_paths.spellings(place) for place in gpu_markers.SOCKET_PATHS)
+    sockets = "|".join(host_paths.pattern(place) for place in gpu_markers.SOCKET_PATHS)
     matched = re.match(f"{host_paths.above()}|{host_paths.ROOT_LINKS}({sockets})", path)
     devices = host_paths.within(host_paths.normal(path), gpu_markers.DEVICE_PATHS)
     if not devices:

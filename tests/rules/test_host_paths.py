@@ -111,7 +111,7 @@ def spelled(draw):
 def test_every_spelling_is_seen_through_and_an_expression_can_match_it(drawn):
     place, path = drawn
     assert host_paths.inside(host_paths.normal(path), place)
-    assert re.match(host_paths.ROOT_LINKS + host_paths.spellings(place), path)
+    assert re.match(host_paths.ROOT_LINKS + host_paths.pattern(place), path)
     assert place not in gpu_markers.DEVICE_PATHS or CALLS_FOR_DEVICES(path)
 
 
@@ -121,7 +121,7 @@ PARTS = ["dev", "nvidia0", "proc", "1", "self", "root", "cwd", "task", "var", "r
 @given(st.lists(st.sampled_from([*PARTS, "nvidia", "char", "kfd", "etc", "x"]), max_size=9), st.booleans())
 def test_what_an_expression_does_not_match_is_no_place_of_the_tables(parts, absolute):
     path = "/" * absolute + "/".join(parts)
-    found = [place for place in TABLE if re.match(host_paths.ROOT_LINKS + host_paths.spellings(place), path)]
+    found = [place for place in TABLE if re.match(host_paths.ROOT_LINKS + host_paths.pattern(place), path)]
     assert found == [place for place in TABLE if host_paths.inside(host_paths.normal(path), place)]
 
 

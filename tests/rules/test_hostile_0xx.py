@@ -4,12 +4,12 @@ import copy
 import itertools
 
 import pytest
-from rule_table import container, one, pod
 
 from gpu_admission import rules
 from gpu_admission.core import patch, pointer
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
+from rules.table import one, pod, requesting
 
 GPU = "nvidia.com/gpu"
 IDS = frozenset(rule.id for rule in rules.ALL if rule.id.startswith("GPU0"))
@@ -60,9 +60,9 @@ def shapes():
         yield {
             "apiVersion": "v1",
             "kind": "Pod",
-            "spec": {"containers": {"train": container({"limits": {GPU: value}})}},
+            "spec": {"containers": {"train": requesting({"limits": {GPU: value}})}},
         }
-        yield pod(container({"limits": {GPU: 1}}, name="\x1b[31m"), resources=value, nodeSelector=value, limits=value)
+        yield pod(requesting({"limits": {GPU: 1}}, name="\x1b[31m"), resources=value, nodeSelector=value, limits=value)
         yield pod(
             {"name": "a", "image": "b", "limits": value, "requests": {GPU: value}, "resources": value, GPU: value}
         )
@@ -81,7 +81,7 @@ def shapes():
     for key in ODD_KEYS:
         yield one({"limits": {key: 1, GPU: 1}, "requests": {key: 1}, key: {GPU: 1}})
         yield pod({"name": key, "image": key, key: {"limits": {GPU: 1}}, "resources": {"requests": {GPU: 1}}})
-        yield pod(container({"limits": {GPU: 0.5}}, name=key), **{"nodeSelector": {key: "1"}, key: 1})
+        yield pod(requesting({"limits": {GPU: 0.5}}, name=key), **{"nodeSelector": {key: "1"}, key: 1})
         yield {"apiVersion": "v1", "kind": "ResourceQuota", "spec": {"hard": {key: 1, "limits." + key: 1}}}
         yield {"apiVersion": "v1", "kind": "LimitRange", "spec": {"limits": [{"type": "Pod", "max": {key: 1}}]}}
 

@@ -4,12 +4,12 @@ What it accepts has no finding of severity error; what it refuses has at least o
 """
 
 import pytest
-from rule_table import container, pod
 
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.workloads import resources
+from rules.table import pod, requesting
 
 IDS = frozenset(rule.id for rule in rules.ALL if rule.id.startswith("GPU0"))
 ENGINE = Engine(rules.ALL, Policy("verdicts").selecting(IDS))
@@ -35,7 +35,7 @@ REFUSED = [
 
 
 def errors(given):
-    return {finding.rule for finding in ENGINE.validate(pod(container(given))) if finding.severity == "error"}
+    return {finding.rule for finding in ENGINE.validate(pod(requesting(given))) if finding.severity == "error"}
 
 
 @pytest.mark.parametrize("name", NAMES)

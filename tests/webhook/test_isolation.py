@@ -1,7 +1,7 @@
 """Ways to cards that were not requested, through the front door: each is denied, or blinded by a repair.
 
 ``fixtures/attack`` holds reviews as the API server sends them. Each is tried as it stands and in every role, in an
-ephemeral container, in a template, and with every maker's variables.
+ephemeral container, in a template, and with every vendor's variables.
 """
 
 import base64
@@ -173,7 +173,7 @@ class TestOldImages:
         assert NAME not in values(left, "containers", 1)
 
 
-class TestOtherMakersLists:
+class TestOtherVendorsLists:
     @pytest.mark.parametrize("name", [*gpu_markers.DEVICE_LISTS, *(f"{family}X" for family in FAMILIES)])
     @pytest.mark.parametrize("value", ["all", "0", "void,0,1", "none,0"])
     def test_a_value_that_may_show_a_card_is_denied(self, name, value):
@@ -199,7 +199,7 @@ class TestEveryPod:
         assert not ask(made, "validate", EVERY_POD)["allowed"]
 
     @pytest.mark.parametrize("gpu", ["amd.com/gpu", "habana.ai/gaudi", "google.com/tpu", "gpu.intel.com/i915"])
-    def test_another_makers_card_does_not_count_either(self, gpu):
+    def test_another_vendors_card_does_not_count_either(self, gpu):
         made = pod({"limits": {gpu: "1"}, "requests": {gpu: "1"}})
         assert values(admitted(made, EVERY_POD), "containers")[NAME] == "void"
         assert not ask(made, "validate", EVERY_POD)["allowed"]

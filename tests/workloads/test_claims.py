@@ -80,8 +80,9 @@ class TestWhose:
         assert made.claims.claims[0].gpu is gpu
         assert made.wants_gpu is bool(gpu)
         assert made.may_want_gpu is (gpu is not False)
-        assert (made.serves(first), made.may_serve(first)) == (bool(gpu), gpu is not False)
-        assert not made.may_serve(other)
+        assert made.serves(first) is bool(gpu)
+        assert made.claims.serve(first) is gpu
+        assert not made.serves(other)
 
     def test_the_policy_knows_classes(self):
         made = view(self.MADE, template(exactly(device_class="large-a")), policy=stated(classes=["large-*"]))

@@ -20,13 +20,11 @@ class Reader:
 
     ``backends`` are the names of those whose records it reads. ``pod_annotations`` are the keys that the backend's
     components write on pods and believe, ``node_annotations`` those on nodes; in both one ``*`` stands for any text.
-    ``pod_wide`` tells that the containers of a pod get their shares on the same card.
     """
 
     backends: tuple[str, ...] = ()
     node_annotations: tuple[str, ...] = ()
     pod_annotations: tuple[str, ...] = ()
-    pod_wide = False
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
         """Return what of a node this backend gives out; ``parameters`` are the policy's, where it is about it."""

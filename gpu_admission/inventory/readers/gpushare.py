@@ -38,7 +38,6 @@ class GpushareReader(Reader):
 
     backends = ("gpushare",)
     pod_annotations = (_INDEX, _ALLOCATION)
-    pod_wide = True
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
         """Return the node's shared memory; without a number of cards (the plugin just started) it has none yet."""

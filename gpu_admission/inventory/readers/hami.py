@@ -1,13 +1,13 @@
 """HAMi: the device plugins register cards on the node, the scheduler writes shares on pods.
 
 Sources: Project-HAMi/HAMi pkg/device/devices.go (both formats of the register, the shares), pkg/device (a folder a
-maker: the annotations' names), pkg/device-plugin/nvidiadevice/nvinternal/plugin/register.go (what is registered).
+vendor: the annotations' names), pkg/device-plugin/nvidiadevice/nvinternal/plugin/register.go (what is registered).
 
 On nodes the annotations ``hami.io/node-nvidia-register``, ``hami.io/node-amd-register``, ``hami.io/node-dcu-register``,
 ``hami.io/node-register-<chip>`` and so on. Their value is JSON, ``[{"id", "index", "count", "devmem", "devcore",
-"type", "numa", "mode", "health"}]`` (zeroes and false are left out), or with older plugins and of some makers text,
+"type", "numa", "mode", "health"}]`` (zeroes and false are left out), or with older plugins and of some vendors text,
 ``id,count,devmem,devcore,type,numa,health[,index,mode]:``. Memory is in MiB and scaled already. On pods
-``hami.io/vgpu-devices-allocated``, ``hami.io/<maker>-devices-allocated``: ``UUID,type,MiB,cores:;…``. Makers whose
+``hami.io/vgpu-devices-allocated``, ``hami.io/<vendor>-devices-allocated``: ``UUID,type,MiB,cores:;…``. Vendors whose
 cards HAMi derives from the node's capacity (Cambricon, Kunlunxin's whole cards, MetaX, Moore Threads, Enflame, Neuron)
 register nothing: their devices are counted by resource.
 """
@@ -36,9 +36,9 @@ _SHARES = "-devices-allocated"
 _POD = "hami.io/"
 _NUMBER, _MEMORY = "nvidia.com/gpu", "nvidia.com/gpumem"
 _NVIDIA = frozenset({_NUMBER, _MEMORY, "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
-# how the register's word for a maker begins -> the domain of the names by which its cards are requested, and the word
+# how the register's word for a vendor begins -> the domain of the names by which its cards are requested, and the word
 # on pods, where it is another. Chips of Ascend and Iluvatar are registered one by one, under their own names.
-_MAKERS = {
+_VENDORS = {
     "nvidia": ("nvidia.com/", "vgpu"),
     "amd": ("amd.com/", ""),
     "dcu": ("hygon.com/", ""),
@@ -54,7 +54,7 @@ _TEXT_FIELDS = {7, 9}
 
 
 class HamiReader(Reader):
-    """Cards by UUID, with memory, compute and slots, one pool a maker."""
+    """Cards by UUID, with memory, compute and slots, one pool a vendor."""
 
     backends = ("hami",)
     node_annotations = ("hami.io/node-*-register", "hami.io/node-register-*")
@@ -89,7 +89,7 @@ class HamiReader(Reader):
 
 
 def _word(key: str) -> str:
-    """Return which maker's cards a node's annotation registers; empty for other annotations."""
+    """Return which vendor's cards a node's annotation registers; empty for other annotations."""
     if not key.startswith(_NODE) or len(key) > 128:
         return ""
     rest = key[len(_NODE) :]
@@ -98,15 +98,15 @@ def _word(key: str) -> str:
     return rest.removesuffix(f"-{_REGISTER}") if rest.endswith(f"-{_REGISTER}") else ""
 
 
-def _maker(word: str) -> tuple[str, str]:
-    """Return the domain of a maker's names and the word for it on pods."""
-    domain, on_pods = next((value for start, value in _MAKERS.items() if word.startswith(start)), ("", ""))
+def _vendor(word: str) -> tuple[str, str]:
+    """Return the domain of a vendor's names and the word for it on pods."""
+    domain, on_pods = next((value for start, value in _VENDORS.items() if word.startswith(start)), ("", ""))
     return domain, (on_pods or word).lower()
 
 
 def _key(pool: Pool, pod: PodView) -> str | None:
-    """Return the annotation of a pod that says what it has of a pool's maker."""
-    _, wanted = _maker(pool.word)
+    """Return the annotation of a pod that says what it has of a pool's vendor."""
+    _, wanted = _vendor(pool.word)
     for key in pod.annotations:
         if key.startswith(_POD) and key.endswith(_SHARES) and key[len(_POD) : -len(_SHARES)].lower() == wanted:
             return key
@@ -114,10 +114,10 @@ def _key(pool: Pool, pod: PodView) -> str | None:
 
 
 def _names(node: NodeView, word: str) -> frozenset[str]:
-    """Return the resources of a maker: those with the chip's name where it has one, else all of the domain."""
+    """Return the resources of a vendor: those with the chip's name where it has one, else all of the domain."""
     if word == "nvidia":
         return _NVIDIA
-    domain, _ = _maker(word)
+    domain, _ = _vendor(word)
     offered = [name for name in node.allocatable if domain and name.startswith(domain)]
     return frozenset([name for name in offered if word in name] or offered)
 

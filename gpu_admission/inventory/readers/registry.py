@@ -26,4 +26,3 @@ ALL: tuple[Reader, ...] = (
     COUNTED,
     DRA,
 )
-BY_BACKEND: dict[str, Reader] = {name: reader for reader in ALL for name in reader.backends}

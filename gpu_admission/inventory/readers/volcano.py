@@ -36,7 +36,6 @@ class VolcanoReader(Reader):
     backends = ("volcano",)
     node_annotations = (_UNHEALTHY,)
     pod_annotations = (_INDEX,)
-    pod_wide = True
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
         """Return the node's cards; the scheduler needs both numbers, and so do we."""

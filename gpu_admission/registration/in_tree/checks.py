@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.rules import ALL
 
-from . import isolation, metadata, placement, volumes
+from . import guardrails, isolation, metadata, placement, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .check import Check
 
-_MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
+_CHECK_BUILDERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     placement.zero,
     placement.too_many,
     placement.foreign,
@@ -37,15 +37,18 @@ _MAKERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     metadata.spoofed,
     isolation.limits_lifted,
     isolation.host_namespaces,
-    placement.class_allowed,
-    placement.namespace_allowed,
+    guardrails.host_requests,
+    guardrails.node_targeting,
+    guardrails.class_allowed,
+    guardrails.namespace_allowed,
+    guardrails.node_in_hand,
 )
 _ORDER = {rule.id: number for number, rule in enumerate(ALL)}
 
 
 def of(policy: Policy) -> list[Check]:
     """Return the checks that can be made in-tree under a policy, in the order of the rules."""
-    found = [check for make in _MAKERS for check in make(policy)]
+    found = [check for build in _CHECK_BUILDERS for check in build(policy)]
     return sorted(found, key=lambda check: _ORDER[check.rule.id])
 
 

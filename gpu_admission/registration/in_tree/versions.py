@@ -14,11 +14,11 @@ _MATCH_CONDITIONS: Version = (1, 29)  # beta and on by default since 1.28, but w
 _CONFIGURATIONS: Version = (1, 16)
 
 
-def parse(raw_value: str) -> Version:
+def parse(text: str) -> Version:
     """Return major and minor of a version (``1.30``, ``v1.29.4-gke.100``). Raises ValueError where it is none."""
-    found = _SHAPE.fullmatch(raw_value)
+    found = _SHAPE.fullmatch(text)
     if found is None:
-        raise ValueError(f"{raw_value[:40]!r} is not a version of Kubernetes; write, for example, 1.30")
+        raise ValueError(f"{text[:40]!r} is not a version of Kubernetes; write, for example, 1.30")
     return int(found[1]), int(found[2])
 
 

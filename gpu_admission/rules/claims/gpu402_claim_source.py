@@ -46,7 +46,7 @@ def _sources(workload: Workload, claim: PodClaim) -> Iterator[Problem]:
     elif len(given) > 1:
         yield Problem(
             (*claim.pointer, _CLAIM),
-            f"{who} names both a ResourceClaim and a ResourceClaimTemplate, and Kubernetes takes one of them",
+            (f"{who} names both a ResourceClaim and a ResourceClaimTemplate", ", and Kubernetes takes one of them"),
             f"keep {_TEMPLATE} for a device of each pod's own, {_CLAIM} for one that pods share",
             evidence=(claim.raw.get(_CLAIM), claim.raw.get(_TEMPLATE)),
         )
@@ -55,9 +55,11 @@ def _sources(workload: Workload, claim: PodClaim) -> Iterator[Problem]:
     elif not common.unfilled(workload, claim.raw[given[0]]) and not subjects.is_subdomain(as_str(claim.raw[given[0]])):
         yield Problem(
             (*claim.pointer, given[0]),
-            f"{who} is made from {format_value(claim.raw[given[0]])}, which is not a valid name of an object",
-            "write the object's name: lower-case letters, digits, dashes and dots, without its namespace (it is looked "
-            "up in the pod's)",
+            (f"{who} is made from {format_value(claim.raw[given[0]])}", ", which is not a valid name of an object"),
+            (
+                "write the object's name: lower-case letters, digits, dashes and dots, without its namespace",
+                " (it is looked up in the pod's)",
+            ),
         )
 
 
@@ -70,8 +72,11 @@ def _old(claim: PodClaim, who: str, old: Mapping[str, Any], *, free: bool) -> Pr
     field = next(iter(names), _TEMPLATE)
     return Problem(
         (*claim.pointer, "source"),
-        f"{who} has its source under source:, the form of before Kubernetes 1.31, which is ignored now",
-        f"write {field}: {format_value(names.get(field, '…'))} beside name, without source:",
+        (
+            f"{who} names its source under source:",
+            ", as before Kubernetes 1.31: API servers ignore that field now and refuse the pod",
+        ),
+        (f"write {field}: {format_value(names.get(field, '…'))}", " beside name, without source:"),
         fix=fix,
         safety="safe",
     )

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU403"
@@ -43,8 +43,11 @@ def _of_container(workload: Workload, pod: Pod, container: Container, names: lis
         elif reference.gpu is not False and (reference.request in requests or "" in requests):
             yield Problem(
                 (*reference.pointer, "name"),
-                f'{container.label} uses the claim "{escape(reference.name[:63])}" twice, which Kubernetes refuses',
-                "name it once, or once for each of its requests (request: NAME)",
+                (
+                    f'{container.label} uses the claim "{escape(reference.name[:63])}" twice',
+                    ", which Kubernetes refuses",
+                ),
+                ("name it once", ", or once for each of its requests (request: NAME)"),
                 evidence=(reference.name, reference.request),
             )
         requests.add(reference.request)
@@ -60,7 +63,7 @@ def _unknown(container: Container, reference: ClaimReference, names: list[str]) 
     fix = (patch.replace(ID, place, near),) if near else ()
     return Problem(
         place if reference.name else reference.pointer,
-        f"{container.label} uses {found}, and spec.resourceClaims of the pod {has}: Kubernetes refuses the pod",
+        (f"{container.label} uses {found}", f", and spec.resourceClaims of the pod {has}: Kubernetes refuses the pod"),
         instead if names else "add the claim to spec.resourceClaims: {name: …, resourceClaimTemplateName: …}",
         fix=fix,
         safety="unsafe",

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, ClaimSpec
+    from gpu_admission.workloads.claims import ClaimSpec
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU404"
@@ -44,8 +45,13 @@ def _problem(container: Container, reference: ClaimReference, spec: ClaimSpec) -
     )
     return Problem(
         place,
-        f'{container.label} uses the request "{escape(reference.request[:63])}" of the {spec.kind} '
-        f'"{escape(spec.name[:63])}", which has only {subjects.quoted(names)}: the pod would not start',
+        (
+            (
+                f'{container.label} uses the request "{escape(reference.request[:63])}" of the {spec.kind} '
+                f'"{escape(spec.name[:63])}"'
+            ),
+            f", which has only {subjects.quoted(names)}: the pod would not start",
+        ),
         f'write "{near}"' if near else "write the name of one of its requests, or leave request out for all of them",
         fix=(patch.replace(ID, place, near),) if near else (),
         safety="unsafe",

@@ -52,23 +52,28 @@ def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> I
         return
     here = (*place, "count")
     if mode == ALL_DEVICES:
-        what = f"count: {format_value(count)} with allocationMode: All, which takes all: Kubernetes refuses the claim"
-        yield Problem(here, what, "leave count out, or write allocationMode: ExactCount", evidence=(mode, count))
-    elif isinstance(count, bool) or not isinstance(count, int):
-        what = f"count: {format_value(count)} is not a whole number, and Kubernetes could not read the claim"
+        what, why = f"count: {format_value(count)} with allocationMode: All", ", which requests every matching device"
+        message = (what, f"{why}: Kubernetes refuses the claim")
         yield Problem(
-            here, what, "write a whole number without quotes, say 1 (a share of a device is requested by capacity)"
+            here, message, ("leave count out", ", or write allocationMode: ExactCount"), evidence=(mode, count)
+        )
+    elif isinstance(count, bool) or not isinstance(count, int):
+        what = f"count: {format_value(count)} is not a whole number, and Kubernetes refuses the claim"
+        yield Problem(
+            here,
+            what,
+            ("write a whole number without quotes, say 1", " (a share of a device is requested by capacity)"),
         )
     elif count < 0:
         yield Problem(
-            here, f"count: {count} is negative, and Kubernetes refuses the claim", "write how many devices, say 1"
+            here, (f"count: {count} is negative", ", and Kubernetes refuses the claim"), "write how many devices, say 1"
         )
     elif count == 0:
         what = "count: 0 is read as 1: the claim takes a device"
-        yield Problem(here, what, "write 1, or leave the request out", severity="warning")
+        yield Problem(here, what, ("write 1", ", or leave the request out"), severity="warning")
     elif count > MOST_DEVICES:
         what = f"count: {format_value(count)} is more than Kubernetes allocates to a claim ({MOST_DEVICES} devices)"
-        yield Problem(here, f"{what}: the pod would stay Pending forever", f"request {MOST_DEVICES} at most")
+        yield Problem(here, (what, ": the pod would stay Pending forever"), f"request {MOST_DEVICES} at most")
 
 
 def _together(workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
@@ -77,9 +82,11 @@ def _together(workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
     if total > MOST_DEVICES:
         yield Problem(
             subjects.place(workload, spec, "devices", "requests"),
-            f"the requests of the claim come to {total} devices, and Kubernetes allocates {MOST_DEVICES} to a claim at "
-            "most: the pod would stay Pending forever",
-            "request fewer, or make several claims of it",
+            (
+                f"the requests of the claim come to {total} devices",
+                f", and Kubernetes allocates {MOST_DEVICES} to a claim at most: the pod would stay Pending forever",
+            ),
+            ("request fewer", ", or make several claims of it"),
             evidence=(total,),
         )
 

@@ -29,7 +29,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                 what = (
                     f'the request "{escape(request.name[:63])}" names no device class, and Kubernetes refuses the claim'
                 )
-                yield Problem(place, what, "write deviceClassName: gpu.nvidia.com, or your driver's")
+                yield Problem(place, what, ("write deviceClassName: gpu.nvidia.com", ", or your driver's"))
             continue
         raw = request.raw["deviceClassName"]
         if not common.unfilled(workload, raw):
@@ -46,19 +46,20 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
     fix = (patch.replace(ID, place, near),) if near else ()
     if not subjects.is_subdomain(name):
         resource = class_typos.of_resource(name)
-        what = f"{format_value(raw)} is not a valid name of a device class, and Kubernetes refuses the claim"
+        what = (f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim")
         if resource is not None:
-            what = (
-                f"{format_value(raw)} is a resource, and the name of a device class has no slash: Kubernetes refuses it"
-            )
+            why = ", not the name of a device class: Kubernetes refuses the claim"
+            what = (f"{format_value(raw)} is the name of a resource", why)
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:
         yield Problem(
             place,
-            f"the device class {format_value(raw)} is not known, and nearly is that of a driver: where there is no "
-            "such class, the pod stays Pending forever",
-            f"write {near} (a class of your own goes into the policy, under cluster.claims.classes)",
+            (
+                f"the device class {format_value(raw)} is not known",
+                ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
+            ),
+            (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
             fix=fix,
             safety="unsafe",
             severity="warning",

@@ -32,9 +32,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                     continue
                 yield Problem(
                     reference.pointer,
-                    f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well: two GPUs '
-                    "are reserved for it",
-                    "keep one of the two",
+                    (
+                        f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well',
+                        ": two GPUs are reserved for it",
+                    ),
+                    ("remove one of the two", ": the limit, or the claim"),
                     severity=None if reference.gpu else "info",
                     evidence=(gpu.value, claim.raw),
                 )

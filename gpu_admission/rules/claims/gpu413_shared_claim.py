@@ -31,9 +31,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
         if several:
             yield Problem(
                 (*claim.pointer, "resourceClaimName") if "resourceClaimName" in claim.raw else claim.pointer,
-                f'the one ResourceClaim "{escape(claim.source_name[:63])}" is shared by {several}: all of them use the '
-                "same device, on the one node that has it",
-                "name a template by resourceClaimTemplateName, so that each pod is given a claim of its own",
+                (
+                    f'the one ResourceClaim "{escape(claim.source_name[:63])}" is shared by {several}',
+                    ": all of them use the same device, on the one node that has it",
+                ),
+                ("name a template by resourceClaimTemplateName", ", so that each pod is given a claim of its own"),
                 evidence=(several, claim.source_name),
             )
 

@@ -46,8 +46,10 @@ def _problem(claim: PodClaim, near: str, domain: str) -> Problem:
     there = "resourceClaimTemplateName" in claim.raw
     return Problem(
         place if there else claim.pointer,
-        f'the claim "{escape(claim.name[:63])}" is made from the template "{escape(claim.source_name[:63])}", which is '
-        f'not the one that the ComputeDomain "{escape(domain[:63])}" makes for its channels',
+        (
+            f'the claim "{escape(claim.name[:63])}" is made from the template "{escape(claim.source_name[:63])}"',
+            f', which is not the one that the ComputeDomain "{escape(domain[:63])}" makes for its channels',
+        ),
         f"write {escape(near[:63])}",
         fix=(patch.replace(ID, place, near),) if there else (),
         safety="unsafe",

@@ -29,9 +29,11 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     where = f' in the namespace "{escape(workload.namespace[:63])}"' if workload.namespace else ""
     yield Problem(
         (*workload.pointer, "metadata", "name"),
-        f'a second {workload.kind} "{escape(name[:63])}"{where} in this input, with another content: what claims '
-        "request cannot be changed, so Kubernetes keeps the first and refuses this one",
-        "give it another name, or leave one of them out",
+        (
+            f'a second {workload.kind} "{escape(name[:63])}"{where} in this input, with another content',
+            ": what claims request cannot be changed, so Kubernetes keeps the first and refuses this one",
+        ),
+        ("give it another name", ", or leave one of them out"),
     )
 
 

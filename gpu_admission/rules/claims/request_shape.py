@@ -40,7 +40,7 @@ def problems(rule: str, workload: Workload, spec: ClaimSpec) -> Iterator[Problem
         return
     if len(requests) > _MOST_REQUESTS:
         what = f"the claim has {len(requests)} requests, and Kubernetes takes {_MOST_REQUESTS} at most"
-        yield Problem((*here, "requests"), what, "request several devices by count, or make several claims of it")
+        yield Problem((*here, "requests"), what, ("request several devices by count", ", or make several claims of it"))
         return
     yield from _requests(rule, workload, requests, (*here, "requests"))
     names = frozenset(spec.names())
@@ -82,14 +82,19 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     name = escape(as_str(request.get("name"))[:63])
     if len(given) > 1:
         what = f'the request "{name}" has both exactly and firstAvailable, and v1 takes one of them'
-        yield Problem((*place, "firstAvailable"), what, "keep exactly, or put its content first under firstAvailable")
+        yield Problem(
+            (*place, "firstAvailable"), what, ("keep exactly", ", or put its content first under firstAvailable")
+        )
     elif given and bare:
         what = f'the request "{name}" has {bare[0]} beside {given[0]}, which v1 does not know there'
-        yield Problem((*place, bare[0]), what, f"move it under {given[0]}, or leave it out")
+        yield Problem((*place, bare[0]), what, (f"move it under {given[0]}", ", or leave it out"))
     elif bare:
-        what = f'the request "{name}" has {bare[0]} bare, the form of v1beta1, and v1 requires exactly: around it'
+        shape = (
+            f'the request "{name}" has {bare[0]} without exactly: around it',
+            ", as in v1beta1: resource.k8s.io/v1 refuses it",
+        )
         first = (*place, bare[0])
-        yield Problem(first, what, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")
+        yield Problem(first, shape, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")
     elif not given:
         what = f'the request "{name}" has neither exactly nor firstAvailable, and names no device class'
         yield Problem(place, what, "write exactly: {deviceClassName: …}")
@@ -119,7 +124,9 @@ def _alternatives(alternatives: list[Any], place: Pointer) -> Iterator[Problem]:
             yield Problem((*place, index, "exactly"), what, "write {name: …, deviceClassName: …, count: …}")
         if "adminAccess" in each:
             what = "an alternative has adminAccess, which Kubernetes takes under exactly only"
-            yield Problem((*place, index, "adminAccess"), what, "leave it out, or ask for it in a request of its own")
+            yield Problem(
+                (*place, index, "adminAccess"), what, ("leave it out", ", or ask for it in a request of its own")
+            )
         if not subjects.is_label(name) or name in seen:
             what = "an alternative has no valid name of its own"
             yield Problem((*place, index), what, "write name: with lower-case letters, digits and dashes, each once")
@@ -133,7 +140,7 @@ def _capacity(workload: Workload, exactly: Mapping[str, Any], place: Pointer) ->
     here = (*place, "capacity")
     if not isinstance(capacity, dict) or (capacity and "requests" not in capacity):
         yield Problem(
-            here, "capacity has no requests, so it requests nothing", "write capacity: {requests: {memory: 8Gi}}"
+            here, ("capacity has no requests", ", so it requests nothing"), "write capacity: {requests: {memory: 8Gi}}"
         )
         return
     for name, raw in as_dict(capacity.get("requests")).items():

@@ -57,10 +57,14 @@ def _memory(workload: Workload, pod: Pod, found: HostRequest) -> Iterator[Proble
 def _unequal(found: HostRequest, beside: str, side: str, value: object, fix: tuple[patch.Operation, ...]) -> Problem:
     return Problem(
         found.side_pointer,
-        f"{found.label} has a GPU, requests memory: {format_value(found.request)} and {beside}: what it "
-        f"uses beyond its "
-        "request is not reserved, and it may be killed when its node runs short of memory",
-        f"set resources.{side}.memory to {format_value(value)}, or both to what it needs",
+        (
+            f"{found.label} has a GPU, requests memory: {format_value(found.request)}",
+            (
+                f" and {beside}: what it uses beyond its request is not reserved, and it may be killed when its node "
+                "runs short of memory"
+            ),
+        ),
+        (f"set resources.{side}.memory to {format_value(value)}", ", or both to what it needs"),
         fix=fix,
         safety="unsafe",
         evidence=("memory", found.limit, found.request),
@@ -74,7 +78,7 @@ def _cpu(found: HostRequest) -> Problem:
     raw = found.limit if found.request is MISSING else found.request
     return Problem(
         found.side_pointer,
-        f"{found.label} has a GPU and requests cpu: {format_value(raw)}, so it {consequence}",
+        (f"{found.label} has a GPU and requests cpu: {format_value(raw)}", f", so it {consequence}"),
         "set resources.requests.cpu to what it needs",
         evidence=("cpu", found.limit, found.request),
     )
@@ -83,7 +87,7 @@ def _cpu(found: HostRequest) -> Problem:
 def _missing(found: HostRequest, what: str, consequence: str) -> Problem:
     return Problem(
         found.existing_pointer,
-        f"{found.label} has a GPU and does not set {what}, so it {consequence}",
+        (f"{found.label} has a GPU and does not set {what}", f", so it {consequence}"),
         f"set resources.{'limits.memory' if found.name == 'memory' else 'requests.cpu'} to what it needs",
         evidence=(found.name,),
     )

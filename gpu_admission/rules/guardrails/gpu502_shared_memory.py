@@ -47,9 +47,14 @@ def _problems(workload: Workload, pod: Pod, container: Container, policy: Policy
         size = policy.guardrails.shared_memory_size
         yield Problem(
             container.pointer,
-            f"{container.label} {reason} but mounts nothing at /dev/shm, which then holds 64 MiB: NCCL and data "
-            "loaders that share more fail",
-            f"mount an emptyDir volume with medium: Memory{f' and sizeLimit: {size}' if size else ''} at /dev/shm",
+            (
+                f"{container.label} {reason} but mounts nothing at /dev/shm",
+                ", which then holds 64 MiB: NCCL and data loaders that share more fail",
+            ),
+            (
+                "mount an emptyDir volume with medium: Memory",
+                f"{f' and sizeLimit: {size}' if size else ''} at /dev/shm",
+            ),
             fix=fix,
             safety="safe" if size is not None and len(pod.containers) == 1 else "unsafe",
             evidence=(reason,),
@@ -57,9 +62,10 @@ def _problems(workload: Workload, pod: Pod, container: Container, policy: Policy
     elif mounted.on_disk:
         yield Problem(
             mounted.pointer,
-            f"{container.label} {reason} but mounts {mounted.on_disk} (volume "
-            f"{format_value(mounted.volume)}) at /dev/shm: "
-            "what its processes share goes through a disk",
+            (
+                f"{container.label} {reason} but mounts {mounted.on_disk}",
+                f" (volume {format_value(mounted.volume)}) at /dev/shm: what its processes share goes through a disk",
+            ),
             "mount an emptyDir volume with medium: Memory there",
             fix=mounted.repair(ID, workload.document),
             safety="unsafe",

@@ -50,17 +50,19 @@ def _missing(
         "activeDeadlineSeconds of each job or pod spec" if not fields.deadline else f"{where}.activeDeadlineSeconds"
     )
     advice = {
-        "deadline": f"set {inside} to the longest time that it may run",
-        "ttl": f"set {where}.{fields.ttl}",
-        "any": f"set {inside} to the longest time that it may run, or {where}.{fields.ttl}",
+        "deadline": (f"set {inside}", " to the longest time that it may run"),
+        "ttl": (f"set {where}.{fields.ttl}", ""),
+        "any": (f"set {inside}", f" to the longest time that it may run, or {where}.{fields.ttl}"),
     }[wanted]
     lacks = {"deadline": "no deadline", "ttl": "no time to live after its end", "any": "no time limit"}[wanted]
     repairable = around is not None and fields.deadline and wanted != "ttl" and seconds is not None
     path = (*place, time_limits.DEADLINE)
     return Problem(
         place if around else (*workload.pointer, "spec"),
-        f"this {workload.kind} requests GPUs and has {lacks}: "
-        + ("a hung one keeps its GPUs forever" if wanted != "ttl" else "it is kept forever when it has ended"),
+        (
+            f"this {workload.kind} requests GPUs and has {lacks}",
+            ": a hung one keeps its GPUs forever" if wanted != "ttl" else ": it is kept forever when it has ended",
+        ),
         advice,
         fix=(patch.add(ID, workload.document, path, seconds),) if repairable else (),
         safety="unsafe",
@@ -78,9 +80,10 @@ def _too_long(workload: Workload, policy: Policy, found: list[tuple[Pointer, Any
     if seconds > longest:
         yield Problem(
             place,
-            f"this {workload.kind} requests GPUs for up to {format_value(seconds)} seconds, and this "
-            f"cluster's policy allows "
-            f"{longest}",
+            (
+                f"this {workload.kind} requests GPUs for up to {format_value(seconds)} seconds",
+                f", and this cluster's policy allows {longest}",
+            ),
             f"set activeDeadlineSeconds to {longest} or less",
         )
 

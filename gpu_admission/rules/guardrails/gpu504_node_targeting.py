@@ -52,9 +52,11 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
         fix = (patch.add(ID, workload.document, selector, dict(added)),)
     return Problem(
         selector if isinstance(pod.spec.get("nodeSelector"), dict) else pod.pointer,
-        f"the pod requests a GPU and does not select its node by a label of GPU nodes ({allowed}): it may run on any "
-        "kind of GPU node",
-        f"write {advice} under nodeSelector, or require such a label by node affinity",
+        (
+            "the pod requests a GPU and does not select its node",
+            f" by a label of GPU nodes ({allowed}): it may run on any kind of GPU node",
+        ),
+        (f"write {advice} under nodeSelector", ", or require such a label by node affinity"),
         fix=fix,
         safety="safe",
         evidence=(),
@@ -62,7 +64,7 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
 
 
 def _added(pod: Pod, policy: Policy) -> dict[str, str]:
-    """Return the labels that the policy has for the makers of the cards that a pod requests, all of which must hold."""
+    """Return the labels that the policy has for the vendors of the cards a pod requests, all of which must hold."""
     vendors = common.asked_vendors(pod, policy)
     found = policy.guardrails.node_selector
     return {each["key"]: each["value"] for each in found if not each.get("vendors") or vendors & {*each["vendors"]}}
@@ -95,7 +97,7 @@ and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every
 says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known
 ones of GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
 
-The fix adds the labels that the policy names (`guardrails.nodes.add`), for the makers that it names, to pods that
+The fix adds the labels that the policy names (`guardrails.nodes.add`), for the vendors that it names, to pods that
 select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",

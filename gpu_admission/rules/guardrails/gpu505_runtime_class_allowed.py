@@ -33,9 +33,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             names = ", ".join(dict.fromkeys([*filter(None, [policy.runtime_class]), *allowed.patterns]))
             yield Problem(
                 (*pod.pointer, "runtimeClassName"),
-                f"the pod requests a GPU and sets runtimeClassName to {format_value(given)}, which this "
-                f"cluster's policy does "
-                "not allow for GPU pods",
+                (
+                    f"the pod requests a GPU and sets runtimeClassName to {format_value(given)}",
+                    ", which this cluster's policy does not allow for GPU pods",
+                ),
                 f"use one of: {names}; or remove runtimeClassName" if names else "remove runtimeClassName",
             )
 

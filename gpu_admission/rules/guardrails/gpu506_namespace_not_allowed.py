@@ -31,9 +31,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         if pod.wants_gpu:
             yield Problem(
                 pod.metadata_pointer if first is None else first.pointer(),
-                f"{'the pod' if first is None else first.container.label} requests a GPU in the namespace "
-                f"{format_value(namespace)}, where this cluster's policy allows none",
-                f"create it in a namespace for GPUs ({names}), or ask the administrator to add this one",
+                (
+                    (
+                        f"{'the pod' if first is None else first.container.label} requests a GPU in the namespace "
+                        f"{format_value(namespace)}"
+                    ),
+                    ", where this cluster's policy allows none",
+                ),
+                ("create it in a namespace for GPUs", f" ({names}), or ask the administrator to add this one"),
                 evidence=(namespace,),
             )
 

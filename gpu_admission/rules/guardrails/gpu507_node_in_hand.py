@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 ID = "GPU507"
 _INSTEAD = (
-    "request a GPU under resources.limits if the pod needs one; else leave it out, or have the administrator exempt "
-    "the namespace"
+    "request a GPU under resources.limits if the pod needs one",
+    "; else leave it out, or have the administrator exempt the namespace",
 )
 
 
@@ -38,15 +38,18 @@ def _problems(workload: Workload, pod: Pod) -> Iterator[Problem]:
     for container in pod.containers:
         for place, what in privileges.of_container(container):
             yield Problem(
-                place, f"{container.label} {what} and so can use every GPU of its node, but requests none", _INSTEAD
+                place,
+                (f"{container.label} {what}", " and so can use every GPU of its node, but requests none"),
+                _INSTEAD,
             )
     for found in mounts.of_pod(workload, pod):
         if found.other:
             yield Problem(
                 found.pointer,
-                f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node, and "
-                f"with it {found.other}: "
-                "its containers can reach GPUs, and the pod requests none",
+                (
+                    f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node",
+                    f", and with it {found.other}: its containers can reach GPUs, and the pod requests none",
+                ),
                 _INSTEAD,
             )
 

@@ -32,37 +32,50 @@ _NAUGHTS = ("", "none", "void")  # how people write that a container shall see n
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find variables of a container runtime that show cards, or more than cards, beside the device plugin."""
     for pod, container in workload.containers():
-        asked = visible_devices.makers(workload, pod, container, policy)
+        asked = visible_devices.vendors(workload, pod, container, policy)
         for variable in env_vars.variables(container, _WANTED, DEVICE_LIST_FAMILIES):
             known = device_list(variable.name)
             if known is not None and visible_devices.may_show(workload, pod, variable, policy):
-                yield _device_list(pod, variable, known, asked, policy)
+                unfilled = visible_devices.is_unfilled(workload, variable.value)
+                yield _unfilled(variable) if unfilled else _device_list(pod, variable, known, asked, policy)
             elif variable.name in SWITCHES and visible_devices.is_on(variable):
-                yield _switch(variable, served=bool(asked))
+                unfilled = visible_devices.is_unfilled(workload, variable.value)
+                yield _unfilled(variable) if unfilled else _switch(variable, served=bool(asked))
         for source in env_vars.open_sources(container, NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
             yield _source(workload, pod, container, source, policy)
         yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
 
 
+def _unfilled(variable: Variable) -> Problem:
+    """Warn of a value that somebody else fills in, and leave it to its author: it may show cards, or none."""
+    return Problem(
+        variable.pointer,
+        f"{variable.container.label} sets {variable.name} to {format_value(variable.value)}, which has yet to be "
+        "filled in and can show it cards of the node that it was not given",
+        f"request GPUs under resources.limits instead of filling in {variable.name}",
+        severity="warning",
+    )
+
+
 def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:
     name, container = variable.name, variable.container
     if variable.value is None:
-        raw_value = f"takes {name} from {variable.source}, which can show it any card of the node"
+        summary, why = f"takes {name} from {variable.source}", ", which can show it any card of the node"
     else:
-        raw_value = (
-            f"sets {name} to {format_value(variable.value)}, which shows it cards of the node that it was not given"
-        )
-    served = pod.serves(container) or visible_devices.is_given(asked, known.maker)
-    fix, advice = env_vars.removed(ID, variable), "request GPUs under resources.limits"
+        summary = f"sets {name} to {format_value(variable.value)}"
+        why = ", which shows it cards of the node that it was not given"
+    served = pod.serves(container) or visible_devices.is_given(asked, known.vendor)
+    fix, advice, instead = env_vars.removed(ID, variable), "request GPUs under resources.limits", ""
     if served or not pod.complete:
-        advice = f"remove {name}: the device plugin sets it to the cards that the container gets"
+        advice, instead = f"remove {name}", ": the device plugin sets it to the cards that the container gets"
     elif known.family:
-        advice += f" instead of setting {name}"
+        instead = f" instead of setting {name}"
     else:
         value = visible_devices.blinding(known, policy)
-        advice += f", or set {name} to {format_value(value)} to show none"
+        instead = f", or set {name} to {format_value(value)} to show none"
         fix = _blinded(variable, value)
-    return Problem(variable.pointer, f"{container.label} {raw_value}", advice, fix=fix, safety="unsafe")
+    message = (f"{container.label} {summary}", why)
+    return Problem(variable.pointer, message, (advice, instead), fix=fix, safety="unsafe")
 
 
 def _switch(variable: Variable, *, served: bool) -> Problem:
@@ -73,8 +86,8 @@ def _switch(variable: Variable, *, served: bool) -> Problem:
     value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
-        f"{variable.container.label} sets {variable.name} ({value}), which opens {switch.opens}",
-        f"remove {variable.name}: what a GPU pod may reach is set up by the cluster's administrator",
+        (f"{variable.container.label} sets {variable.name} ({value})", f", which opens {switch.opens}"),
+        (f"remove {variable.name}", ": what a GPU pod may reach is set up by the cluster's administrator"),
         severity=severity,
     )
 
@@ -89,9 +102,14 @@ def _source(workload: Workload, pod: Pod, container: Container, source: OpenSour
         fix, _ = env_vars.appended(ID, workload, container, values)
     return Problem(
         source.pointer,
-        f"{container.label} takes variables from an envFrom with the prefix {format_value(source.prefix)}, "
-        "which can complete to a variable that shows it cards that it did not request",
-        f"list the variables under env instead, or set {source.listed} there too (env wins over envFrom)",
+        (
+            f"{container.label} takes variables from an envFrom",
+            (
+                f" with the prefix {format_value(source.prefix)}, which can complete to a variable that shows it cards "
+                "that it did not request"
+            ),
+        ),
+        ("list the variables under env instead", f", or set {source.listed} there too (env wins over envFrom)"),
         fix=fix,
         safety="safe",
         severity=min(severities, key=SEVERITIES.index),

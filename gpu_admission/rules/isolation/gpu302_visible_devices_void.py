@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import env_vars, intent, visible_devices
+from gpu_admission.rules import env_vars, intent, triggers, visible_devices
 from gpu_admission.rules.common import asked_vendors
 from gpu_admission.rules.runtime_variables import DEVICE_LISTS
 
@@ -39,7 +39,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         on_served = visible_devices.wanted(policy, served=True)
         on_others = visible_devices.wanted(policy, served=False) if blinds else None
         for container in pod.containers:
-            asked = visible_devices.makers(workload, pod, container, policy)
+            asked = visible_devices.vendors(workload, pod, container, policy)
             if asked and not BY_PLUGIN.isdisjoint(container.env_names):
                 yield from _hidden(container, asked, policy)
             served = visible_devices.is_given(asked, "nvidia")
@@ -74,7 +74,7 @@ def _unset(
         fix, advice = (), f"{advice}, or correct {meant}"
     return Problem(
         place,
-        f"{container.label} {why} and does not set {visible_devices.NVIDIA}, and {so}",
+        (f"{container.label} {why} and does not set {visible_devices.NVIDIA}", f", and {so}"),
         advice,
         fix=fix,
         safety="safe",
@@ -87,7 +87,7 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
     """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
     if any(gpu.name in PASSED_THROUGH for gpu in container.gpus):
         return
-    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].maker in asked]
+    lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].vendor in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
         if (
@@ -98,9 +98,11 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
             continue
         yield Problem(
             variable.pointer,
-            f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}, "
-            "which hides it from the container",
-            f"remove {variable.name}: the device plugin sets it to the cards that the container gets",
+            (
+                f"{container.label} requests a GPU and sets {variable.name} to {format_value(variable.value)}",
+                ", which hides it from the container",
+            ),
+            (f"remove {variable.name}", ": the device plugin sets it to the cards that the container gets"),
             # Without it, what an envFrom holds would count: that is for the author to say.
             fix=() if container.spec.get("envFrom") else env_vars.removed(ID, variable),
             safety="safe",
@@ -141,6 +143,7 @@ takes it away again, since the pod's own value counts after the device plugin's.
     bad=_HEAD,
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",
     policy={"visibleDevices": {"gpuLess": "void", "served": "leave"}},
+    when=triggers.value_for_runtime,
     check=check,
     fix="safe",
     may_resolve=frozenset({"GPU301", "GPU310"}),

@@ -27,9 +27,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             for place, what in privileges.of_container(container):
                 yield Problem(
                     place,
-                    f"{container.label} {what} in a pod with a GPU, so it can use every card of the node",
-                    "remove it: a GPU that is requested under resources.limits needs no privileges (RDMA needs the "
-                    "capability IPC_LOCK, debuggers SYS_PTRACE)",
+                    (f"{container.label} {what} in a pod with a GPU", ", so it can use every card of the node"),
+                    (
+                        "remove it",
+                        (
+                            ": a GPU that is requested under resources.limits needs no privileges (RDMA needs the "
+                            "capability IPC_LOCK, debuggers SYS_PTRACE)"
+                        ),
+                    ),
                     severity=severity,
                 )
 

@@ -28,10 +28,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             severity: Severity = "error" if found.devices or pod.wants_gpu else "info"
             yield Problem(
                 found.pointer,
-                f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node, "
-                f"and with it {found.devices or found.other}, so its containers can reach cards that they did not "
-                "request",
-                "remove the volume: a GPU that is requested under resources.limits brings its devices along"
+                (
+                    f"volume {format_value(found.volume)} mounts {format_value(found.given)} of the node",
+                    (
+                        f", and with it {found.devices or found.other}, so its containers can reach cards that they "
+                        "did not request"
+                    ),
+                ),
+                ("remove the volume", ": a GPU that is requested under resources.limits brings its devices along")
                 if found.devices
                 else "mount only what is needed, such as one folder of its own for data",
                 severity=severity,

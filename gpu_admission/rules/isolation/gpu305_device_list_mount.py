@@ -38,10 +38,14 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                 if source is not None:
                     yield Problem(
                         (*container.pointer, "volumeMounts", index, "mountPath"),
-                        f"{container.label} mounts {source} at {format_value(given)}, which NVIDIA's "
-                        f"container toolkit reads "
-                        "as a request for a card if the source is /dev/null or a link to it",
-                        "remove the mount and request GPUs under resources.limits",
+                        (
+                            f"{container.label} mounts {source} at {format_value(given)}",
+                            (
+                                ", which NVIDIA's container toolkit reads as a request for a card if the source is "
+                                "/dev/null or a link to it"
+                            ),
+                        ),
+                        ("remove the mount", " and request GPUs under resources.limits"),
                     )
 
 

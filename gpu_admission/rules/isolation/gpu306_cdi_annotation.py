@@ -43,8 +43,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _problem(place: Pointer, key: str, value: object, what: str) -> Problem:
     return Problem(
         (*place, "annotations", key),
-        f"the annotation {format_value(key)}: {format_value(value)} makes the container runtime inject {what}",
-        "remove the annotation and request devices under resources.limits, or by a resource claim",
+        (f"the annotation {format_value(key)}: {format_value(value)}", f" makes the container runtime inject {what}"),
+        ("remove the annotation", " and request devices under resources.limits, or by a resource claim"),
     )
 
 

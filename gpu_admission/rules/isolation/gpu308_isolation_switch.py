@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.device_classes import ClassFacts
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
@@ -43,8 +44,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
                 yield Problem(
                     source.pointer,
-                    f"{container.label} takes variables from an envFrom with the prefix {format_value(source.prefix)}, "
-                    f"which can set {source.listed} and so lift the limits on its share of the GPU",
+                    (
+                        f"{container.label} takes variables from an envFrom",
+                        (
+                            f" with the prefix {format_value(source.prefix)}, which can set {source.listed} and so "
+                            "lift the limits on its share of the GPU"
+                        ),
+                    ),
                     "list the variables under env instead",
                 )
 
@@ -54,15 +60,29 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
 
     A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
     """
-    own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.maker(gpu, policy) == "nvidia"]
+    own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.vendor(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
     if container is pod.shared_container:
         found.add("kai")
     found |= {each.driver.sharer for each in _classes(pod, container) if each.driver is not None and each.driver.sharer}
     name = per_pod.backend_name(pod, policy)
-    if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
+    divided = any(not is_whole(gpu.resource, name, policy) for gpu in own)
+    if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (divided or found):
         found.add(name)
     return frozenset(found)
+
+
+def is_whole(resource: Resource, backend: str, policy: Policy) -> bool:
+    """Tell whether a resource of NVIDIA's is a card or partition of its own under a backend that shares cards."""
+    from gpu_admission.backends import foreign  # noqa: PLC0415 - a run without shared GPUs never pays for it
+
+    if resource.sharing == "partition":
+        return True
+    return (
+        resource.name == "nvidia.com/gpu"
+        and backend in known.GPU_IS_CARD
+        and not foreign.is_translated(resource, policy)
+    )
 
 
 def _classes(pod: Pod, container: Container) -> Iterator[ClassFacts]:
@@ -89,9 +109,11 @@ def _problem(variable: Variable) -> Problem:
     value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
-        f"{variable.container.label} sets {variable.name} ({value}), "
-        "which can lift the limits that keep it to its share of the GPU",
-        f"remove {variable.name}; to use a whole GPU, request a whole one",
+        (
+            f"{variable.container.label} sets {variable.name} ({value})",
+            ", which can lift the limits that keep it to its share of the GPU",
+        ),
+        (f"remove {variable.name}", "; to use a whole GPU, request a whole one"),
     )
 
 
@@ -121,7 +143,7 @@ HAMi, Volcano's vGPU and cGPU keep a container to its share of a card by a libra
 library obeys variables: `CUDA_DISABLE_CONTROL` keeps it out, `CUDA_DEVICE_MEMORY_LIMIT` and `CUDA_DEVICE_SM_LIMIT`
 are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` leads to another MPS daemon. A
 pod that sets them takes memory that the scheduler gave to others, who then fail for want of it. On whole cards
-and on other makers' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
+and on other vendors' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
 by a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: that very
 reference is allowed under KAI's policy.""",
     references=(

@@ -45,10 +45,14 @@ def _problem(workload: Workload, pod: Pod, container: Container, source: OpenSou
         fix, _ = env_vars.appended(ID, workload, container, values)
     return Problem(
         source.pointer,
-        f"{container.label} takes all variables of {source.label}, "
-        "and whether any of them shows it cards cannot be told from here",
-        "list the variables one by one under env, or give the envFrom a prefix; "
-        f"it can set {source.listed}, unless env does (which wins)",
+        (
+            f"{container.label} takes all variables of {source.label}",
+            ", and whether any of them shows it cards cannot be told from here",
+        ),
+        (
+            "list the variables one by one under env",
+            f", or give the envFrom a prefix; it can set {source.listed}, unless env does (which wins)",
+        ),
         fix=fix,
         safety="safe",
     )
@@ -79,7 +83,7 @@ RULE = Rule(
     summary="variables from elsewhere that could show a container cards",
     rationale="""\
 A ConfigMap can hold `NVIDIA_VISIBLE_DEVICES: all` as well as any other variable, and a pod that takes all of it with
-`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other maker's list and for the
+`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other vendor's list and for the
 switches of NVIDIA's toolkit. Nearly every envFrom is harmless, so this rule is off by default; a strict policy that
 wants every container to say which cards it sees switches it on. A container without a GPU is then repaired: `env`
 wins over `envFrom`, so each of these variables is set there to what shows nothing.""",

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 def problems(
     rule: str, workload: Workload, pod: Pod, container: Container, asked: frozenset[str], policy: Policy
 ) -> Iterator[Problem]:
-    """Yield where a container that is given no card of a maker makes its runtime show it all of them.
+    """Yield where a container that is given no card of a vendor makes its runtime show it all of them.
 
-    ``asked`` are the makers whose cards the container is given.
+    ``asked`` are the vendors whose cards the container is given.
     """
     if not pod.complete:
         return
@@ -33,7 +33,7 @@ def problems(
         return  # nothing sets any of them
     found: dict[str, Variable] | None = None
     for each in LEGACY.values():
-        if visible_devices.is_given(asked, each.maker) or not container.env_names.isdisjoint(each.lists):
+        if visible_devices.is_given(asked, each.vendor) or not container.env_names.isdisjoint(each.lists):
             continue
         if found is None:
             found = {one.name: one for one in env_vars.variables(container, LEGACY_VARIABLES)}
@@ -61,13 +61,15 @@ def _problem(
     name = kind.lists[0]
     value = visible_devices.blinding(DEVICE_LISTS[name], policy)
     fix: tuple[Operation, ...] = ()
-    if intent.may_be_blinded(workload, pod, container, policy, kind.maker):
+    if intent.may_be_blinded(workload, pod, container, policy, kind.vendor):
         fix, _ = env_vars.appended(rule, workload, container, {name: value})
     yield Problem(
         pointer,
-        f"{container.label} {how} and does not set {name}, which the container runtime takes for an old image "
-        "and shows it all cards of the node",
-        f"add {name} with the value {format_value(value)} to its env, or request GPUs under resources.limits",
+        (
+            f"{container.label} {how} and does not set {name}",
+            ", which the container runtime takes for an old image and shows it all cards of the node",
+        ),
+        (f"add {name} with the value {format_value(value)} to its env", ", or request GPUs under resources.limits"),
         fix=fix,
         safety="safe" if kind.severity == "error" else "unsafe",
         severity=kind.severity,

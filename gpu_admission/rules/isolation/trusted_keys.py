@@ -63,17 +63,24 @@ def written(place: Pointer, value: object, system: str) -> Problem:
     """Return the problem of a key that only a scheduler writes."""
     return Problem(
         place,
-        f"the {_what(place)}: {format_value(value)} is written by the scheduler of {system} "
-        "to say which card a pod gets, and is believed whoever wrote it",
-        f"remove it: {system} sets it by itself when the pod is scheduled",
+        (
+            f"the {_what(place)}: {format_value(value)} is written by the scheduler of {system}",
+            " to say which card a pod gets, and is believed whoever wrote it",
+        ),
+        ("remove it", f": {system} sets it by itself when the pod is scheduled"),
     )
 
 
 def _rewritten(place: Pointer, value: object, system: str, *, removed: bool) -> Problem:
     return Problem(
         place,
-        f"this update {'removes' if removed else 'changes'} the {_what(place)}, in which the scheduler of {system} "
-        f"keeps the GPU that this pod has ({format_value(value)}), so its share could be given to another pod as well",
+        (
+            f"this update {'removes' if removed else 'changes'} the {_what(place)}",
+            (
+                f", in which the scheduler of {system} keeps the GPU that this pod has ({format_value(value)}), so its "
+                "share could be given to another pod as well"
+            ),
+        ),
         f"leave it as {system} wrote it until the pod has ended",
     )
 
@@ -82,8 +89,10 @@ def opted_out(place: Pointer, value: str, system: str) -> Problem:
     """Return the problem of a label or an annotation that opts out."""
     return Problem(
         place,
-        f"the {str(place[-2])[:-1]} {place[-1]}: {value} hides the pod from the webhook of {system}, "
-        "so it runs without the limits on shared GPUs",
+        (
+            f"the {str(place[-2])[:-1]} {place[-1]}: {value} hides the pod from the webhook of {system}",
+            ", so it runs without the limits on shared GPUs",
+        ),
         f"remove the {str(place[-2])[:-1]}",
     )
 
@@ -91,9 +100,14 @@ def opted_out(place: Pointer, value: str, system: str) -> Problem:
 def _asked_anew(place: Pointer) -> Problem:
     return Problem(
         place,
-        f"this update changes the {_what(place)}, which says how much of a GPU the pod has, while the pod runs: its "
-        "scheduler counts by it, and would give to others what the pod still uses",
-        "leave it as it is until the pod has ended, and request another amount in a new pod",
+        (
+            f"this update changes the {_what(place)}",
+            (
+                ", which says how much of a GPU the pod has, while the pod runs: its scheduler counts by it, and would "
+                "give to others what the pod still uses"
+            ),
+        ),
+        ("leave it as it is until the pod has ended", ", and request another amount in a new pod"),
     )
 
 

@@ -7,6 +7,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
+from gpu_admission.policy.model import KEEP_SCHEDULER
 from gpu_admission.rules import backend_plan, common, triggers
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU202"
-KEEP = "keepExplicitScheduler"  # of a policy's spec, set by the linter: an author's default-scheduler is no safe repair
 _UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
 
 
@@ -49,12 +49,14 @@ def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Pol
     # At admission the API server has written the default; in a file its author has.
     explicit = workload.origin == "file" and bool(pod.spec.get("schedulerName")) and not common.dumped(workload)
     found = "schedulerName is set to default-scheduler explicitly" if explicit else "schedulerName is not set"
-    kept = explicit and bool(policy.spec.get(KEEP))
+    kept = explicit and bool(policy.spec.get(KEEP_SCHEDULER))
     return Problem(
-        place if "schedulerName" in pod.spec else plan.asked[0].spelling.pointer,
-        f"{_asks(plan)}, and {found}: {wanted} allocates those GPUs, the default scheduler does not know "
-        "which are in use",
-        f"write schedulerName: {wanted} into the pod's spec",
+        place if "schedulerName" in pod.spec else plan.asked[0].native_request.pointer,
+        (
+            f"{_asks(plan)}, and {found}",
+            f": {wanted} allocates those GPUs, the default scheduler does not know which are in use",
+        ),
+        (f"write schedulerName: {wanted}", " into the pod's spec"),
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="unsafe" if kept or per_pod.is_per_pod(policy) else "safe",
         severity="info",
@@ -72,10 +74,11 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
     )
     return Problem(
         place,
-        f"{_asks(plan)}, and schedulerName is {format_value(value)}, {where}",
-        f"write schedulerName: {wanted}, or leave it out"
-        if place == own
-        else f"write schedulerName: {wanted} into the pods' templates, which go before the Job's own",
+        (f"{_asks(plan)}, and schedulerName is {format_value(value)}", f", {where}"),
+        (
+            f"write schedulerName: {wanted}",
+            ", or leave it out" if place == own else " into the pods' templates, which go before the Job's own",
+        ),
         fix=fix if _overwrites(policy, value) and not common.serverless(workload) else (),
         safety="safe",
         severity="warning" if unknown else "error",
@@ -84,7 +87,7 @@ def _chosen(workload: Workload, pod: Pod, plan: PodPlan, names: tuple[Pointer, s
 
 def _asks(plan: PodPlan) -> str:
     first = next((one for one in plan.asked if one.native), plan.asked[0])
-    return f"{first.container.label} requests {first.spelling.description}"
+    return f"{first.container.label} requests {first.native_request.description}"
 
 
 RULE = Rule(

@@ -28,10 +28,17 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             continue
         yield Problem(
             (*pod.pointer, "nodeName"),
-            f"the pod requests a GPU and sets nodeName to {format_value(node)}, "
-            "which bypasses the scheduler that counts free GPUs",
-            "remove nodeName and choose the node with "
-            f"nodeSelector: {{kubernetes.io/hostname: {format_value(node)}}} or a nodeAffinity",
+            (
+                f"the pod requests a GPU and sets nodeName to {format_value(node)}",
+                ", which bypasses the scheduler that counts free GPUs",
+            ),
+            (
+                "remove nodeName",
+                (
+                    f" and choose the node with nodeSelector: {{kubernetes.io/hostname: {format_value(node)}}} or a "
+                    "nodeAffinity"
+                ),
+            ),
         )
 
 

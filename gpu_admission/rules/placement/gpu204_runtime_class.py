@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import visible_devices
+from gpu_admission.rules import triggers, visible_devices
 from gpu_admission.rules.common import asked_vendors, serverless
 from gpu_admission.rules.gpu_markers import NVIDIA_RUNTIME_CLASSES
 
@@ -51,7 +51,10 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
     place = (*pod.pointer, "runtimeClassName")
     return Problem(
         pod.pointer,
-        f"the pod requests a GPU but sets no runtimeClassName, and GPUs of this cluster need {format_value(wanted)}",
+        (
+            "the pod requests a GPU but sets no runtimeClassName",
+            f", and GPUs of this cluster need {format_value(wanted)}",
+        ),
         f"write runtimeClassName: {wanted}",
         fix=(patch.add(ID, workload.document, place, wanted),),
         safety="safe",
@@ -62,10 +65,14 @@ def _missing(workload: Workload, pod: Pod, wanted: str) -> Problem:
 def _idle(pod: Pod, given: str) -> Problem:
     return Problem(
         (*pod.pointer, "runtimeClassName"),
-        f"the pod sets runtimeClassName to {format_value(given)} but requests no GPU, "
-        "and under that class an image that sets NVIDIA_VISIBLE_DEVICES sees every card of the node",
-        "request a GPU under resources.limits, or remove runtimeClassName, "
-        "or set NVIDIA_VISIBLE_DEVICES to void in every container",
+        (
+            f"the pod sets runtimeClassName to {format_value(given)} but requests no GPU",
+            ", and under that class an image that sets NVIDIA_VISIBLE_DEVICES sees every card of the node",
+        ),
+        (
+            "request a GPU under resources.limits",
+            ", or remove runtimeClassName, or set NVIDIA_VISIBLE_DEVICES to void in every container",
+        ),
     )
 
 
@@ -103,6 +110,7 @@ its image says, and CUDA images say `all`: it works on cards that were given to 
     bad=f"{_HEAD}{_CONTAINERS}",
     good=f"{_HEAD}  runtimeClassName: nvidia\n{_CONTAINERS}",
     policy={"runtimeClassName": "nvidia"},
+    when=triggers.runtime_class,
     check=check,
     reads=Reads(runtime_classes=NVIDIA_RUNTIME_CLASSES),
     fix="safe",

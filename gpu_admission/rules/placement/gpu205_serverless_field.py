@@ -55,13 +55,18 @@ def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     field_text = f"{field}: {format_value(value)}" if isinstance(value, str) else field
     why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
-        message, advice = f"{field_text} is allowed by no feature flag of Knative's, and {why}", f"remove {field}"
+        message, advice = (
+            (f"{field_text} is allowed by no feature flag of Knative's", f", and {why}"),
+            f"remove {field}",
+        )
+        more = ""
     else:
-        message = f"{field_text} needs Knative's feature flag {flag}, and {why} without"
-        advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving, or remove {field}'
+        message = (f"{field_text} needs Knative's feature flag {flag}", f", and {why} without")
+        advice = f'set {flag}: enabled in the ConfigMap "config-features" of knative-serving'
+        more = f", or remove {field}"
     if platform == "KServe":
-        advice += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'
-    return Problem((*pod.pointer, field), message, advice, evidence=())
+        more += ', or annotate the object with serving.kserve.io/deploymentMode: "RawDeployment"'
+    return Problem((*pod.pointer, field), message, (advice, more), evidence=())
 
 
 _HEAD = """\

@@ -29,9 +29,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if key in keys:
                 yield Problem(
                     (*pod.pointer, "tolerations", index, "key"),
-                    f"the pod tolerates the taint {format_value(key)} of GPU nodes but requests no GPU, "
-                    "so it can take the place of pods that need one",
-                    "remove the toleration, or request the GPU under resources.limits",
+                    (
+                        f"the pod tolerates the taint {format_value(key)} of GPU nodes but requests no GPU",
+                        ", so it can take the place of pods that need one",
+                    ),
+                    ("remove the toleration", ", or request the GPU under resources.limits"),
                 )
 
 

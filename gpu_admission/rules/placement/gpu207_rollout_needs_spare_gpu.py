@@ -33,9 +33,14 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     if any(pod.complete and _takes_one(pod) for pod in workload.pods):
         yield Problem(
             _place(workload, spec),
-            f"a rollout of this Deployment (maxSurge {format_value(surge)}) starts a further GPU pod "
-            "before it stops an old one, and hangs where no GPU is free",
-            "set strategy.rollingUpdate to {maxSurge: 0, maxUnavailable: 1}, or strategy.type to Recreate",
+            (
+                (
+                    f"a rollout of this Deployment (maxSurge {format_value(surge)}) starts a further GPU pod "
+                    "before it stops an old one"
+                ),
+                ", and hangs where no GPU is free",
+            ),
+            ("set strategy.rollingUpdate to {maxSurge: 0, maxUnavailable: 1}", ", or strategy.type to Recreate"),
             evidence=(surge,),
         )
 

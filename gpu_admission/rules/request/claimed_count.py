@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod
 
 
@@ -28,8 +29,10 @@ def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:
     if most is not None and total > most:
         yield Problem(
             (*pod.pointer, "resourceClaims"),
-            f"the claims and containers of the pod request {total} GPUs together, and this cluster's policy allows "
-            f"{most} per pod",
+            (
+                f"the claims and containers of the pod request {total} GPUs together",
+                f", and this cluster's policy allows {most} per pod",
+            ),
             f"request {most} at most",
             evidence=(total,),
         )
@@ -42,7 +45,7 @@ def _of_container(pod: Pod, container: Container, policy: Policy) -> Iterator[Pr
         if not count or reference.claim is None:
             continue
         asks = f'{container.label} is given {count} GPUs by the claim "{escape(reference.name[:63])}"'
-        largest = device_count.largest_node(policy, _maker(reference.claim))
+        largest = device_count.largest_node(policy, _vendor(reference.claim))
         if most is not None and count > most:
             message, advice = (
                 f"{asks}, and this cluster's policy allows {most} per container",
@@ -79,7 +82,7 @@ def _count(claim: PodClaim, requests: Iterable[DeviceRequest]) -> int:
     return sum(count for count in counts if count > 0)
 
 
-def _maker(claim: PodClaim) -> str:
+def _vendor(claim: PodClaim) -> str:
     return next((facts.vendor for facts in claim.classes if facts.is_gpu), "")
 
 

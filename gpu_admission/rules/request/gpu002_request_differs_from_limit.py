@@ -6,7 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, triggers
+from gpu_admission.rules import common, own_fields, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             continue
         if limit.is_integer and request != limit:
             yield _problem(gpu)
+    yield from own_fields.unequal(ID, workload)
 
 
 def _problem(gpu: GpuRequest) -> Problem:
@@ -39,8 +40,8 @@ def _problem(gpu: GpuRequest) -> Problem:
         why = "and devices of a class cannot be overcommitted"
     return Problem(
         gpu.pointer("requests"),
-        f"{common.setting(gpu, gpu.request, 'requests')} but {format_value(gpu.limit)} in limits, {why}",
-        f"leave {gpu.name} out of resources.requests, or write {format_value(gpu.limit)} there as well",
+        (common.setting(gpu, gpu.request, "requests"), f" but {format_value(gpu.limit)} in limits, {why}"),
+        (f"leave {gpu.name} out of resources.requests", f", or write {format_value(gpu.limit)} there as well"),
         fix=(patch.replace(ID, gpu.pointer("requests"), gpu.limit),),
         safety="unsafe",
         evidence=(gpu.limit, gpu.request),

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Literal
 
+    from gpu_admission.core.finding import Sentence
     from gpu_admission.core.quantity import Quantity
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
@@ -45,7 +46,7 @@ def _comparable(limit: Quantity | None) -> bool:
 
 def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Policy) -> Problem:
     raw = gpu.limit if side == "limits" else gpu.request
-    return Problem(gpu.pointer(side), f"{common.setting(gpu, raw, side)}, {_reason(gpu, side)}", _advice(gpu, policy))
+    return Problem(gpu.pointer(side), (common.setting(gpu, raw, side), f", {_reason(gpu, side)}"), _advice(gpu, policy))
 
 
 def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
@@ -57,7 +58,7 @@ def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
     return "and Kubernetes only accepts whole numbers for it"
 
 
-def _advice(gpu: GpuRequest, policy: Policy) -> str:
+def _advice(gpu: GpuRequest, policy: Policy) -> Sentence:
     """Say what to write instead: whole units, or the share of a card that this cluster offers."""
     backend = policy.backend
     if gpu.resource.unit != "device":
@@ -66,13 +67,13 @@ def _advice(gpu: GpuRequest, policy: Policy) -> str:
     if gpu.resource.vendor not in {"nvidia", "any"}:
         return whole
     if backend.name in known.SHARED_BY_MEMORY:
-        return f"{whole}; to share one GPU, request memory instead: {PORTABLE_MEMORY}: 8Gi"
+        return whole, f"; to share one GPU, request memory instead: {PORTABLE_MEMORY}: 8Gi"
     if backend.name in known.SHARED_BY_COUNT:
         shared = "nvidia.com/gpu.shared" if backend.parameters.get("renameByDefault") else "nvidia.com/gpu"
-        return f"write {shared}: 1, which in this cluster is a share of a GPU already ({backend.name})"
+        return f"write {shared}: 1", f", which in this cluster is a share of a GPU already ({backend.name})"
     if per_pod.is_per_pod(policy):
-        return f"{whole}; to share one GPU, request memory in the names of your cluster's sharing system"
-    return f"{whole}; the policy in force shares no GPU between containers"
+        return whole, "; to share one GPU, request memory in the names of your cluster's sharing system"
+    return whole, "; the policy in force shares no GPU between containers"
 
 
 RULE = Rule(

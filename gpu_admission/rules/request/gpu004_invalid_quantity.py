@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Literal
 
+    from gpu_admission.core.finding import Sentence
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
     from gpu_admission.workloads.workload import Workload
@@ -39,7 +40,7 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], raw: Any) -> 
     advice = f"write a plain whole number, say {gpu.name}: {1 if gpu.resource.unit == 'device' else 8}"
     if gpu.name == PORTABLE_MEMORY:
         advice = f"write an amount of bytes, say {gpu.name}: 8Gi"
-    message = f"{common.setting(gpu, raw, side)}, and an amount cannot be negative"
+    message: Sentence = (common.setting(gpu, raw, side), ", and an amount cannot be negative")
     try:
         quantity.parse(raw)
     except quantity.QuantityError as error:

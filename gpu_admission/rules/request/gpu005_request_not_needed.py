@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common
+from gpu_admission.rules import common, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             place = gpu.pointer("requests")
             yield Problem(
                 place,
-                f"{common.setting(gpu, gpu.request, 'requests')}, which only repeats the limit",
-                f"leave {gpu.name} out of resources.requests: Kubernetes copies it there from the limit",
+                (common.setting(gpu, gpu.request, "requests"), ", which only repeats the limit"),
+                (f"leave {gpu.name} out of resources.requests", ": Kubernetes copies it there from the limit"),
                 fix=(patch.remove(ID, place[:-1] if nothing_left else place),),
                 safety="safe",
             )
@@ -111,6 +111,7 @@ spec:
               nvidia.com/gpu: "2"
 """,
     scope="request",
+    when=triggers.request_beside_limit,
     check=check,
     fix="safe",
     admission_kinds=frozenset({TEMPLATE}),

@@ -30,10 +30,10 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
         yield Problem(
             gpu.pointer("limits"),
             (
-                f"{common.asking(gpu, gpu.limit)}, {value}; under the NVIDIA runtime it may still see every GPU "
-                f"of the node"
+                common.asking(gpu, gpu.limit),
+                f", {value}; under the NVIDIA runtime it may still see every GPU of the node",
             ),
-            f"leave {gpu.name} out where no GPU is needed (and set NVIDIA_VISIBLE_DEVICES to void), or request 1",
+            (f"leave {gpu.name} out where no GPU is needed", " (and set NVIDIA_VISIBLE_DEVICES to void), or request 1"),
         )
 
 

@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from gpu_admission.core.finding import Sentence
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Workload
@@ -41,12 +42,15 @@ def _uncounted(workload: Workload, container: Container, name: str) -> bool:
 
 def _problem(workload: Workload, container: Container, name: str, near: str, *, uncounted: bool) -> Problem:
     side = "limits" if name in container.limits else "requests"
-    wrong, instead = _words(name, near)
+    wrong, instead = _description(name, near)
     if uncounted and not resources.is_refused(name):
         wrong = "a resource that no device plugin is known to offer, in an amount that Kubernetes refuses"
     return Problem(
         (*container.resources_pointer, side, name),
-        f"{container.label} requests {escape(name[:80])}: {format_value(container.resources[side][name])}, {wrong}",
+        (
+            f"{container.label} requests {escape(name[:80])}: {format_value(container.resources[side][name])}",
+            f", {wrong}",
+        ),
         instead,
         fix=tuple(resource_rename.rename(ID, workload, container, name, near)),
         evidence=(container.limits.get(name), container.requests.get(name)),
@@ -55,7 +59,7 @@ def _problem(workload: Workload, container: Container, name: str, near: str, *, 
     )
 
 
-def _words(name: str, near: str) -> tuple[str, str]:
+def _description(name: str, near: str) -> tuple[str, Sentence]:
     """Return what is wrong with a name, and what to write instead."""
     instead = f"write {near} instead"
     if near == resources.PORTABLE_MEMORY:
@@ -66,10 +70,10 @@ def _words(name: str, near: str) -> tuple[str, str]:
         return "a device class that no known driver ships: without such a class the pod stays Pending forever", instead
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
-    instead += " (a cluster that does offer the other name lists it in its policy, under resources.extra)"
-    if resources.MIG_NAME.fullmatch(name):
-        return "a MIG profile that no known card has: the pod would stay Pending forever", instead
-    return "a resource that no device plugin is known to offer: the pod would stay Pending forever", instead
+    offered = (instead, " (a cluster that does offer the other name lists it in its policy, under resources.extra)")
+    if resources.mig_name(name):
+        return "a MIG profile that no known card has: the pod would stay Pending forever", offered
+    return "a resource that no device plugin is known to offer: the pod would stay Pending forever", offered
 
 
 RULE = Rule(

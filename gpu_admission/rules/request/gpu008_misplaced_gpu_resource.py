@@ -28,8 +28,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if not common.unfilled(workload, value):
                 yield Problem(
                     (*stray.place, name),
-                    f"{_who(stray)} has {name}: {format_value(value)} {stray.where}, "
-                    "where Kubernetes does not take it for a request",
+                    (
+                        f"{_who(stray)} has {name}: {format_value(value)} {stray.where}",
+                        ", where Kubernetes does not take it for a request",
+                    ),
                     f"write {name}: {format_value(value)} under {_target(stray)}",
                     fix=fix,
                     safety="unsafe",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, device_count
+from gpu_admission.rules import common, device_count, triggers
 
 from . import claimed_count
 
@@ -44,17 +44,19 @@ def _container(gpu: GpuRequest, policy: Policy) -> Problem | None:
     place, wants_gpu = gpu.pointer(), common.asking(gpu, gpu.value)
     if most is not None and count > most:
         return Problem(
-            place, f"{wants_gpu}, and this cluster's policy allows {most} per container", f"request {most} at most"
+            place,
+            (wants_gpu, f", and this cluster's policy allows {most} per container"),
+            f"request {most} at most",
         )
     if counts and count not in counts:
         allowed = ", ".join(map(str, sorted(counts)))
         return Problem(
-            place, f"{wants_gpu}, and this cluster's policy allows only {allowed}", f"request one of {allowed}"
+            place, (wants_gpu, f", and this cluster's policy allows only {allowed}"), f"request one of {allowed}"
         )
-    largest = device_count.largest_node(policy, device_count.maker(gpu, policy))
+    largest = device_count.largest_node(policy, device_count.vendor(gpu, policy))
     if largest and device_count.takes_cards(gpu, policy) and count > largest:
-        message = f"{wants_gpu}, and the largest node has {largest}: the pod would stay Pending forever"
-        return Problem(place, message, f"request {largest} at most, and spread the work over several pods")
+        message = (f"{wants_gpu}, and the largest node has {largest}", ": the pod would stay Pending forever")
+        return Problem(place, message, (f"request {largest} at most", ", and spread the work over several pods"))
     return None
 
 
@@ -66,22 +68,22 @@ def _pod(pod: Pod, devices: list[GpuRequest], policy: Policy) -> Problem | None:
             f"the containers of the pod request {total} GPUs together, and this cluster's policy allows {most} per pod"
         )
         return Problem(last.pointer(), message, f"request {most} at most", evidence=(total,))
-    makers = dict.fromkeys(device_count.maker(gpu, policy) for gpu in devices)
-    return next((each for maker in makers if (each := _beyond_node(pod, devices, maker, policy)) is not None), None)
+    vendors = dict.fromkeys(device_count.vendor(gpu, policy) for gpu in devices)
+    return next((each for vendor in vendors if (each := _beyond_node(pod, devices, vendor, policy)) is not None), None)
 
 
-def _beyond_node(pod: Pod, devices: list[GpuRequest], maker: str, policy: Policy) -> Problem | None:
-    """Return the problem of a pod that needs more cards of one maker than any node has."""
+def _beyond_node(pod: Pod, devices: list[GpuRequest], vendor: str, policy: Policy) -> Problem | None:
+    """Return the problem of a pod that needs more cards of one vendor than any node has."""
     cards = [
-        gpu for gpu in devices if device_count.maker(gpu, policy) == maker and device_count.takes_cards(gpu, policy)
+        gpu for gpu in devices if device_count.vendor(gpu, policy) == vendor and device_count.takes_cards(gpu, policy)
     ]
-    whole, largest = device_count.needed(pod, set(cards).__contains__), device_count.largest_node(policy, maker)
+    whole, largest = device_count.needed(pod, set(cards).__contains__), device_count.largest_node(policy, vendor)
     if not largest or whole <= largest:
         return None
     message = f"the containers of the pod request {whole} GPUs together, and the largest node has {largest}"
     return Problem(
         cards[-1].pointer(),
-        f"{message}: it would stay Pending forever",
+        (message, ": it would stay Pending forever"),
         f"request {largest} at most",
         evidence=(whole,),
     )
@@ -130,6 +132,7 @@ spec:
           nvidia.com/gpu: 8
 """,
     scope="request",
+    when=triggers.limits,
     check=check,
     policy={"limits": {"perContainer": 8, "perPod": 16, "counts": [1, 2, 4, 8]}},
 )

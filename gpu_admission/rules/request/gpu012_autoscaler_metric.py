@@ -6,7 +6,7 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import resource_rename
+from gpu_admission.rules import resource_rename, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,10 +29,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if name and (policy.classify(name) is not None or resource_rename.meant(name, policy) is not None):
                 yield Problem(
                     (*workload.pointer, *path, field, "name"),
-                    f"the autoscaler scales on the resource metric {escape(name[:80])}, but Kubernetes measures "
-                    "only cpu and memory so, and it will never scale",
-                    "use a Pods, Object or External metric of an exporter (DCGM_FI_DEV_GPU_UTIL by an adapter for "
-                    "custom metrics), or KEDA",
+                    (
+                        f"the autoscaler scales on the resource metric {escape(name[:80])}",
+                        ", but Kubernetes measures only cpu and memory so, and it will never scale",
+                    ),
+                    (
+                        "use a Pods, Object or External metric of an exporter",
+                        " (DCGM_FI_DEV_GPU_UTIL by an adapter for custom metrics), or KEDA",
+                    ),
                 )
 
 
@@ -74,6 +78,7 @@ its size. What a GPU does is measured by an exporter and reaches an autoscaler a
         target: {{type: AverageValue, averageValue: "80"}}
 """,
     scope="object",
+    when=triggers.no_workload,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
 )

@@ -33,19 +33,23 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             if count and beyond and not common.unfilled(workload, value):
                 yield Problem(
                     variable.pointer,
-                    f"{container.label} sets {variable.name} to {format_value(value)}, but it has {count} "
-                    f"of these cards, "
-                    f"numbered from 0: number {beyond[0]} is not there, and the program sees no card from there on",
-                    f"remove {variable.name}: a container sees only the cards that it requests",
+                    (
+                        f"{container.label} sets {variable.name} to {format_value(value)}",
+                        (
+                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} is not there, "
+                            "and the program sees no card from there on"
+                        ),
+                    ),
+                    (f"remove {variable.name}", ": a container sees only the cards that it requests"),
                     fix=env_vars.removed(ID, variable),
                     safety="unsafe",
                     evidence=(variable.name, value, count),
                 )
 
 
-def _cards(container: Container, maker: str, policy: Policy) -> int:
-    """Return how many devices of a maker a container requests; 0 where that is not certain."""
-    devices = [gpu for gpu in container.gpus if device_count.maker(gpu, policy) == maker and gpu.wants_gpu]
+def _cards(container: Container, vendor: str, policy: Policy) -> int:
+    """Return how many devices of a vendor a container requests; 0 where that is not certain."""
+    devices = [gpu for gpu in container.gpus if device_count.vendor(gpu, policy) == vendor and gpu.wants_gpu]
     counted = [gpu for gpu in devices if gpu.resource.unit == "device"]
     return sum(device_count.count(gpu) for gpu in counted) if all(gpu.is_valid for gpu in counted) else 0
 

@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
+    from gpu_admission.core.finding import Sentence
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
 _FIELDS = ("default", "defaultRequest", "max", "min")
-_INSTEAD = "leave {name} out of the LimitRange and cap it by a ResourceQuota: requests.{name}"
 
 
 def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
@@ -33,8 +33,8 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
             value = f"the LimitRange's {field} {escape(name[:80])}: {format_value(item[field][name])}"
             yield Problem(
                 (*place, field, name),
-                f"{value} names a resource that no device plugin is known to offer",
-                f"leave it out (was {near} meant? A ResourceQuota caps that: requests.{near})",
+                (value, " names a resource that no device plugin is known to offer"),
+                ("leave it out", f" (was {near} meant? A ResourceQuota caps that: requests.{near})"),
             )
             continue
         if policy.classify(name) is None:
@@ -45,18 +45,20 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
         found = _of_containers(name, given) if item.get("type") == "Container" else _of_pods(item, given)
         if found is not None:
             field, consequence = found
-            message = f"the LimitRange's {field} {name}: {format_value(given[field])} {consequence}"
-            yield Problem((*place, field, name), message, _INSTEAD.format(name=name))
+            message = (f"the LimitRange's {field} {name}: {format_value(given[field])}", f" {consequence}")
+            yield Problem((*place, field, name), message, _instead(name))
         elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
-            message = (
-                f"the LimitRange's default {name}: {format_value(given['default'])} goes to every container that asks"
-            )
+            default = f"the LimitRange's default {name}: {format_value(given['default'])}"
             yield Problem(
                 (*place, "default", name),
-                f"{message} for none, sidecars and init containers as well",
-                _INSTEAD.format(name=name),
+                (default, " goes to every container that asks for none, sidecars and init containers as well"),
+                _instead(name),
                 severity="warning",
             )
+
+
+def _instead(name: str) -> Sentence:
+    return f"leave {name} out of the LimitRange", f" and cap it by a ResourceQuota: requests.{name}"
 
 
 def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -35,7 +35,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for each container: all of them can be written, or none is."""
     fixes = [writer.translation(asked) for asked in plan.translations]
-    if any(asked.spelling.claims for asked in plan.translations):
+    if any(asked.native_request.claims for asked in plan.translations):
         # Entries of the pod go with the last container that uses them: all of it is one repair.
         once = writer.together(fixes, plan.translations) if all(fixes) else ()
         yield _problem(workload, pod, plan, plan.translations[0], once)
@@ -46,50 +46,54 @@ def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> 
 
 def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
     """Yield a problem for what a pod in the backend's own names lacks besides."""
-    words = plan.completion.words()
+    wanted = plan.completion.description()
     fix = writer.completion(plan.completion)
     if fix:
         first = plan.asked[0]
         yield Problem(
-            first.spelling.pointer,
-            f"{first.container.label} requests {first.spelling.description}, and the pod lacks the {words} that "
-            f"{plan.backend.title} requires",
-            f"write the {words}, as this policy does to Pods that name none",
+            first.native_request.pointer,
+            (
+                f"{first.container.label} requests {first.native_request.description}",
+                f", and the pod lacks the {wanted} that {plan.backend.title} requires",
+            ),
+            (f"write the {wanted}", ", as this policy does to Pods that name none"),
             fix=fix,
             safety="safe",
-            evidence=(words,),
+            evidence=(wanted,),
         )
 
 
 def _problem(
     workload: Workload, pod: Pod, plan: PodPlan, asked: ContainerRequest, fix: tuple[Operation, ...]
 ) -> Problem:
-    emission = asked.emission
-    words = emission.words() if emission else ""
+    backend_patch = asked.backend_patch
+    wanted = backend_patch.description() if backend_patch else ""
     if asked.native:
         return Problem(
-            asked.spelling.pointer,
-            f"{asked.container.label} requests {asked.spelling.description}, which {plan.backend.title} "
-            f"serves only where "
-            "the rest is written too",
-            f"write {words}",
+            asked.native_request.pointer,
+            (
+                f"{asked.container.label} requests {asked.native_request.description}",
+                f", which {plan.backend.title} serves only where the rest is written too",
+            ),
+            f"write {wanted}",
             fix=fix,
             safety="safe",
             severity="warning",
-            evidence=asked.spelling.evidence,
+            evidence=asked.native_request.evidence,
         )
-    notes = f" ({'; '.join(emission.notes)})" if emission and emission.notes else ""
+    notes = f" ({'; '.join(backend_patch.notes)})" if backend_patch and backend_patch.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
-    advice = f"{where} {words}{backend_plan.quota(workload, pod, asked)}"
+    advice = (f"{where} {wanted}", backend_plan.quota(workload, pod, asked))
     return Problem(
-        asked.spelling.pointer,
-        f"{asked.container.label} requests {asked.spelling.description} in names that {plan.backend.title} "
-        f"does not recognise; "
-        f"it expects {words}{notes}",
+        asked.native_request.pointer,
+        (
+            f"{asked.container.label} requests {asked.native_request.description}",
+            f" in names that {plan.backend.title} does not recognise; it expects {wanted}{notes}",
+        ),
         advice,
         fix=fix,
         safety="safe",
-        evidence=asked.spelling.evidence,
+        evidence=asked.native_request.evidence,
     )
 
 

@@ -18,7 +18,7 @@ ID = "GPU103"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find whole cards beside shares, two systems, and two makers in one container or pod."""
+    """Find whole cards beside shares, two systems, and two vendors in one container or pod."""
     yield from backend_plan.refusals(workload, policy, MIXED)
 
 

@@ -8,6 +8,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import triggers
 from gpu_admission.workloads.resource_typos import squashed
 
 TYPE_CHECKING = False
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU110"
-_SCHEDULER = "kai-scheduler"
+_SCHEDULER, _QUEUE = "kai-scheduler", "kai.scheduler/queue"
 _WORDS = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "gpu-fraction-container-name")
-_BY_SPELLING = {squashed(word): word for word in _WORDS}
+_BY_SQUASHED = {squashed(word): word for word in _WORDS}
 _DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # of others' keys nothing is said
 _LONGEST = 100
 
@@ -31,12 +32,17 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if workload.origin != "file":
         return
     kai = policy.backend.name in known.READS_ANNOTATIONS
-    pods = [pod for pod in workload.pods if kai or pod.spec.get("schedulerName") == _SCHEDULER]
+    pods = [pod for pod in workload.pods if kai or _is_for_kai(pod)]
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
     if pods and all(pod.metadata_pointer != own and pod.shared_container is None for pod in pods):
         yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
+
+
+def _is_for_kai(pod: Pod) -> bool:
+    """Tell whether a pod says that it is KAI's: by its scheduler, or by the queue that nobody else reads."""
+    return pod.spec.get("schedulerName") == _SCHEDULER or _QUEUE in as_dict(pod.metadata.get("labels"))
 
 
 def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
@@ -55,10 +61,10 @@ def _meant(key: object) -> str | None:
     domain, slash, rest = key_text.rpartition("/")
     if len(key_text) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
-    spelling = squashed(rest)
+    squashed_name = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
         return None  # gpu-memory.limit and its kin
-    return _BY_SPELLING.get(spelling) or _BY_SPELLING.get(nearest(spelling, _BY_SPELLING, 1) or "")
+    return _BY_SQUASHED.get(squashed_name) or _BY_SQUASHED.get(nearest(squashed_name, _BY_SQUASHED, 1) or "")
 
 
 def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
@@ -71,10 +77,11 @@ def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
         place,
-        f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}: KAI does not read "
-        f"it, and the pod gets no "
-        "GPU by it",
-        f"write {word}: {amount} in {there}",
+        (
+            f"{str(place[-2])[:-1]} {key_text}: {format_value(value)} in {here} {problem}",
+            ": KAI does not read it, and the pod gets no GPU by it",
+        ),
+        (f"write {word}: {amount}", f" in {there}"),
         evidence=(pointers.to_text(place), value),
     )
 
@@ -121,6 +128,7 @@ spec:
     - name: notebook
       image: example.com/notebook:1
 """,
+    when=triggers.named_scheduler,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
     policy={"backend": {"name": "kai"}},

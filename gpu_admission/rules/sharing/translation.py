@@ -50,18 +50,18 @@ class Writer:
 
     def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
         """Return the operations for one container; none where a place that they need is not to be seen."""
-        emission = asked.emission
-        removes = {"annotated": bool(asked.spelling.annotations), "claimed": bool(asked.spelling.claims)}
-        if emission is None or not self._reaches(emission, **removes):
+        backend_patch = asked.backend_patch
+        removes = {"annotated": bool(asked.native_request.annotations), "claimed": bool(asked.native_request.claims)}
+        if backend_patch is None or not self._reaches(backend_patch, **removes):
             return ()
-        claims = self._named(emission)
+        claims = self._named(backend_patch)
         operations = [
-            *self._resources(asked, emission, claims),
-            *self._forget_annotations(asked, emission),
-            *self._pod_level(emission),
+            *self._resources(asked, backend_patch, claims),
+            *self._forget_annotations(asked, backend_patch),
+            *self._pod_level(backend_patch),
         ]
-        operations += self._append((*self._pod.pointer, "resourceClaims"), list(self._entries(emission, claims)))
-        return self._with_affinity(operations, emission)
+        operations += self._append((*self._pod.pointer, "resourceClaims"), list(self._entries(backend_patch, claims)))
+        return self._with_affinity(operations, backend_patch)
 
     def together(
         self, fixes: Sequence[tuple[Operation, ...]], translations: Sequence[ContainerRequest]
@@ -77,7 +77,7 @@ class Writer:
         return tuple(once)
 
     def _unclaimed(self, translations: Sequence[ContainerRequest]) -> Iterator[Operation]:
-        taken = {one.pointer: one.name for each in translations for one in each.spelling.claims}
+        taken = {one.pointer: one.name for each in translations for one in each.native_request.claims}
         used = [one for container in self._pod.containers for one in self._pod.claims.of(container)]
         dropped = set(taken.values()) - {one.name for one in used if one.pointer not in taken}
         entries = self._pod.spec.get("resourceClaims")
@@ -87,12 +87,16 @@ class Writer:
             return
         yield from (patch.remove(self._rule, place) for place in reversed(gone))
 
-    def completion(self, emission: BackendPatch) -> tuple[Operation, ...]:
+    def completion(self, backend_patch: BackendPatch) -> tuple[Operation, ...]:
         """Return the operations for what a pod lacks besides its resources; none where they cannot be written."""
-        return self._with_affinity(list(self._pod_level(emission)), emission) if self._reaches(emission) else ()
+        return (
+            self._with_affinity(list(self._pod_level(backend_patch)), backend_patch)
+            if self._reaches(backend_patch)
+            else ()
+        )
 
-    def _with_affinity(self, operations: list[Operation], emission: BackendPatch) -> tuple[Operation, ...]:
-        affinity = [self._affinity(expression) for expression in emission.affinity]
+    def _with_affinity(self, operations: list[Operation], backend_patch: BackendPatch) -> tuple[Operation, ...]:
+        affinity = [self._affinity(expression) for expression in backend_patch.affinity]
         if None in affinity or not self._all_apply(operations):
             return ()
         return tuple(chain(operations, *[each or () for each in affinity]))
@@ -111,34 +115,36 @@ class Writer:
         there = around.get(str(last))
         return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
 
-    def _reaches(self, emission: BackendPatch, *, annotated: bool = False, claimed: bool = False) -> bool:
+    def _reaches(self, backend_patch: BackendPatch, *, annotated: bool = False, claimed: bool = False) -> bool:
         """Tell whether every place outside of the container that has to change stands in the object."""
-        on_metadata = emission.annotations or emission.labels or annotated
-        on_spec = emission.node_selector or emission.affinity or emission.claims or claimed
+        on_metadata = backend_patch.annotations or backend_patch.labels or annotated
+        on_spec = backend_patch.node_selector or backend_patch.affinity or backend_patch.claims or claimed
         placeable = self._pod.complete and not common.serverless(self._workload)
         return not (on_metadata and self._metadata is None) and not (on_spec and not placeable)
 
-    def _pod_level(self, emission: BackendPatch) -> Iterator[Operation]:
+    def _pod_level(self, backend_patch: BackendPatch) -> Iterator[Operation]:
         """Yield the operations on the pod's metadata and its node selector."""
         if self._metadata is not None:
-            raw_value = {"annotations": emission.annotations, "labels": emission.labels}
-            yield from self._merge(self._metadata, {key: dict(value) for key, value in raw_value.items() if value})
-        if emission.node_selector:
-            yield from self._merge((*self._pod.pointer, "nodeSelector"), emission.node_selector)
+            metadata = {"annotations": backend_patch.annotations, "labels": backend_patch.labels}
+            yield from self._merge(self._metadata, {key: dict(value) for key, value in metadata.items() if value})
+        if backend_patch.node_selector:
+            yield from self._merge((*self._pod.pointer, "nodeSelector"), backend_patch.node_selector)
 
     def _resources(
-        self, asked: ContainerRequest, emission: BackendPatch, claims: Mapping[str, str]
+        self, asked: ContainerRequest, backend_patch: BackendPatch, claims: Mapping[str, str]
     ) -> Iterator[Operation]:
         container = asked.container
         base = container.resources_pointer
-        wanted = {side: dict(emission.resources) if side == "limits" or self._both_sides else {} for side in _SIDES}
+        wanted = {
+            side: dict(backend_patch.resources) if side == "limits" or self._both_sides else {} for side in _SIDES
+        }
         remaining = set(container.resources)
         for side in _SIDES:
             current = as_dict(container.resources.get(side))
-            if current and not wanted[side] and all(name in asked.spelling.gpus for name in current):
+            if current and not wanted[side] and all(name in asked.native_request.gpus for name in current):
                 remaining.discard(side)
         used = asked.container.resources.get("claims")
-        if asked.spelling.claims and isinstance(used, list) and len(used) == len(asked.spelling.claims):
+        if asked.native_request.claims and isinstance(used, list) and len(used) == len(asked.native_request.claims):
             remaining.discard("claims")
         if not remaining and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
@@ -151,26 +157,26 @@ class Writer:
         if "claims" in container.resources and "claims" not in remaining:
             yield patch.remove(self._rule, (*base, "claims"))
         else:
-            yield from (patch.remove(self._rule, one.pointer) for one in reversed(asked.spelling.claims))
+            yield from (patch.remove(self._rule, one.pointer) for one in reversed(asked.native_request.claims))
         tree: dict[str, Any] = {side: values for side, values in wanted.items() if values}
         yield from self._merge(base, tree)
         yield from self._append((*base, "claims"), [{"name": name} for name in claims])
 
     def _forget(self, asked: ContainerRequest, side: Pointer, wanted: Mapping[str, Any]) -> Iterator[Operation]:
         current = as_dict(asked.container.resources.get(str(side[-1])))
-        for name in asked.spelling.gpus:
+        for name in asked.native_request.gpus:
             if name in current and name not in wanted:
                 yield patch.remove(self._rule, (*side, name))
 
-    def _forget_annotations(self, asked: ContainerRequest, emission: BackendPatch) -> Iterator[Operation]:
-        old = [name for name in asked.spelling.annotations if name not in emission.annotations]
+    def _forget_annotations(self, asked: ContainerRequest, backend_patch: BackendPatch) -> Iterator[Operation]:
+        old = [name for name in asked.native_request.annotations if name not in backend_patch.annotations]
         if not old:
             return
-        place = asked.spelling.annotations_at
+        place = asked.native_request.annotations_at
         current = as_dict(pointers.resolve(self._document, place))
-        if len(old) == len(current) and not emission.annotations:
+        if len(old) == len(current) and not backend_patch.annotations:
             around = as_dict(pointers.resolve(self._document, place[:-1]))
-            alone = len(around) == 1 and not emission.labels and place[-2:-1] == ("metadata",)
+            alone = len(around) == 1 and not backend_patch.labels and place[-2:-1] == ("metadata",)
             yield patch.remove(self._rule, place[:-1] if alone else place)  # no `metadata: {}` is left
             return
         for name in old:
@@ -221,11 +227,11 @@ class Writer:
         elif items:
             yield patch.add(self._rule, self._document, place, items)
 
-    def _named(self, emission: BackendPatch) -> dict[str, str]:
+    def _named(self, backend_patch: BackendPatch) -> dict[str, str]:
         """Return the claims under names that the pod does not use yet; a shared one has one name in the whole pod."""
         named: dict[str, str] = {}
-        for wanted, template in emission.claims.items():
-            shared = self._shared_name(template) if emission.shared else ""
+        for wanted, template in backend_patch.claims.items():
+            shared = self._shared_name(template) if backend_patch.shared else ""
             if shared in self._shared:
                 named[self._shared[shared]] = template
                 continue
@@ -240,10 +246,10 @@ class Writer:
                 self._shared[shared] = name
         return named
 
-    def _entries(self, emission: BackendPatch, claims: Mapping[str, str]) -> Iterator[dict[str, str]]:
+    def _entries(self, backend_patch: BackendPatch, claims: Mapping[str, str]) -> Iterator[dict[str, str]]:
         """Yield the entries of the pod for claims; a shared one that is there already needs none."""
         for name, template in claims.items():
-            if not emission.shared:
+            if not backend_patch.shared:
                 yield {"name": name, "resourceClaimTemplateName": template}
             elif name not in self._present:
                 yield {"name": name, "resourceClaimName": self._shared_name(template)}
@@ -270,10 +276,10 @@ def _is_tree(value: object) -> bool:
     return isinstance(value, dict | list)
 
 
-def _implies(raw_value: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+def _implies(expression: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     """Tell whether an expression on the same key requests as much already."""
-    if raw_value.get("key") != wanted["key"] or raw_value.get("operator") != wanted["operator"]:
+    if expression.get("key") != wanted["key"] or expression.get("operator") != wanted["operator"]:
         return False
-    values = raw_value.get("values")
+    values = expression.get("values")
     first = values[0] if isinstance(values, list) and len(values) == 1 else None
     return isinstance(first, str) and first.isdigit() and len(first) < 19 and int(first) >= int(wanted["values"][0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from gpu_admission.core import pointer as pointers
@@ -22,8 +21,6 @@ MOST_WARNINGS = 10
 GOOD_WARNING = 120
 LONGEST_WARNING = 256
 MOST_DENIED = 20
-_CLAUSE = re.compile(r"[,;] |: (?=[a-z])")  # and no colon before a value
-_REST = re.compile(r"; |, or | \(")  # and no comma of a list, of which a part would be another advice
 LONGEST_POINTER = 512
 
 
@@ -51,7 +48,7 @@ def _sentence(finding: Finding) -> str:
 
 
 def warnings(decision: Decision) -> list[str]:
-    """Return the warnings: at most ten, each on one line, within 120 characters where it can be."""
+    """Return the warnings: at most ten, each on one line, within 120 characters where the advice fits too."""
     texts = list(dict.fromkeys(_warning(finding) for finding, action in decision.findings if action == "warn"))
     if len(texts) > MOST_WARNINGS:
         more = len(texts) - MOST_WARNINGS + 1
@@ -60,26 +57,19 @@ def warnings(decision: Decision) -> list[str]:
 
 
 def _warning(finding: Finding) -> str:
-    """Return what is wrong and what to write instead, and as much of the why as fits; no remedy where none does."""
-    value = escape(f"{finding.rule} {finding.message}")
-    advice = escape(finding.advice)
-    heads = _cuts(value, _CLAUSE)
-    for head in heads:
-        room = GOOD_WARNING - len(head) - 2
-        tail = next((each for each in _cuts(advice, _REST) if len(each) <= room), None)
-        if tail:
-            return f"{head}; {tail}"
-    short = next((head for head in heads if len(head) <= GOOD_WARNING), heads[-1])
-    return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
+    """Return what is wrong and what to write instead, and of the rest as much as fits.
 
-
-def _cuts(value: str, ends: re.Pattern[str]) -> list[str]:
-    """Return a sentence, and what is left of it where it is cut after a clause: the longest first.
-
-    What is wrong comes first in it, then why. It is not cut within what the author wrote.
+    A sentence is said whole, or as far as its rule says that it stands by itself. Where 120 characters hold no remedy,
+    the API server's own limit counts.
     """
-    places = [found.start() for found in ends.finditer(value)]
-    return [value, *[value[:end] for end in reversed(places) if value.count('"', 0, end) % 2 == 0]]
+    messages = [escape(f"{finding.rule} {each}") for each in (finding.message, finding.summary)]
+    forms = [f"{message}; {escape(advice)}" for message in messages for advice in (finding.advice, finding.remedy)]
+    for longest in (GOOD_WARNING, LONGEST_WARNING):
+        for form in forms:
+            if len(form) <= longest:
+                return form
+    short = next((message for message in messages if len(message) <= LONGEST_WARNING), messages[-1])
+    return short if len(short) <= LONGEST_WARNING else f"{short[: LONGEST_WARNING - 1]}…"
 
 
 def audit(decision: Decision) -> dict[str, str]:
