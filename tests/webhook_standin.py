@@ -18,6 +18,10 @@ class StandinPolicy(NamedTuple):
     refuse: tuple[str, ...] = ()
     slow: float = 0.2
 
+    def under(self, mode):
+        """Return itself: a stand-in's answers know no mode."""
+        return self
+
 
 def load(source):
     if not source.endswith(".json"):
