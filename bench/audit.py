@@ -29,7 +29,8 @@ KINDS = (
 TIMES = "2026-11-01T00:00:00Z"
 
 
-def _spec(number: int, *, gpu: bool) -> dict:
+def pod_spec(number: int, *, gpu: bool) -> dict:
+    """Return the spec of a workload's pods; ``VOLUME`` stands for what a controller numbers."""
     limits = {"cpu": "4", "memory": "16Gi", **({"nvidia.com/gpu": "1"} if gpu else {})}
     variables = [{"name": f"SETTING_{each}", "value": f"value of setting {each}"} for each in range(12)]
     mounts = [
@@ -116,7 +117,8 @@ def _managed(spec: dict) -> list:
     ]
 
 
-def _owner(kind: str, name: str, uid: str) -> list:
+def owner(kind: str, name: str, uid: str) -> list:
+    """Return ownerReferences with a controller."""
     return [
         {
             "apiVersion": "apps/v1",
@@ -140,7 +142,7 @@ class Cluster:
 
     def _template(self, number: int) -> tuple[str, str]:
         """The JSON of a workload's pod spec, and of the managedFields of its pods."""
-        spec = _spec(number, gpu=(number * 7919) % 1000 < self._gpu_share * 1000)
+        spec = pod_spec(number, gpu=(number * 7919) % 1000 < self._gpu_share * 1000)
         return json.dumps(spec), json.dumps(_managed(spec))
 
     def item(self, plural: str, index: int) -> str:
@@ -150,12 +152,12 @@ class Cluster:
         spec, managed = self.template(number)
         metadata = {"namespace": namespace, "creationTimestamp": TIMES, "resourceVersion": "1", "labels": {"app": name}}
         if plural == "pods":
-            owner = _owner("ReplicaSet", f"{name}-1", f"set-{number}")
+            above = owner("ReplicaSet", f"{name}-1", f"set-{number}")
             metadata |= {
                 "name": f"{name}-1-{index:06}",
                 "generateName": f"{name}-1-",
                 "uid": f"pod-{index}",
-                "ownerReferences": owner,
+                "ownerReferences": above,
             }
             status = {
                 "phase": "Running",
@@ -185,7 +187,7 @@ class Cluster:
             metadata |= {
                 "name": f"{name}-1",
                 "uid": f"set-{number}",
-                "ownerReferences": _owner("Deployment", name, f"dep-{number}"),
+                "ownerReferences": owner("Deployment", name, f"dep-{number}"),
             }
         else:
             metadata |= {"name": name, "uid": f"dep-{number}"}

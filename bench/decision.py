@@ -149,6 +149,30 @@ def decisions(policy: Policy, rounds: int) -> dict[str, float]:
     return spent
 
 
+def claims(policy: Policy, rounds: int) -> None:
+    """Print what a decision about a pod costs that has its GPU by a claim, as a multiple of one by nvidia.com/gpu."""
+    spec = {**policy.spec, "cluster": {**policy.spec.get("cluster", {}), "claims": {"templates": ["gpu"]}}}
+    decide = Decider(partial(_always, Policy(policy.name, spec)))
+    print(f"\n{'a claim, against nvidia.com/gpu':34}{'µs':>8}{'x':>8}{'calls':>7}{'x':>7}")
+    for label in ("GPU pod, mutated", "GPU pod, fine", "GPU pod, fine, validated"):
+        body, endpoint = BODIES[label]
+        acts = [partial(decide, each, endpoint) for each in (_claiming(body), body)]
+        seconds, counted = least(acts, rounds), [calls(act) for act in acts]
+        ratios = seconds[0] / seconds[1], counted[0] / counted[1]
+        print(f"{label:34}{seconds[0] * 1e6:8.0f}{ratios[0]:8.2f}{counted[0]:7}{ratios[1]:7.2f}")
+
+
+def _claiming(body: bytes) -> bytes:
+    """The review of the same pod with a claim in place of the resource."""
+    sent = json.loads(body)
+    spec = sent["request"]["object"]["spec"]
+    spec["resourceClaims"] = [{"name": "gpu", "resourceClaimTemplateName": "gpu"}]
+    for each in spec["containers"]:
+        amounts = {name: value for name, value in each["resources"]["limits"].items() if name not in GPU}
+        each["resources"] = {"limits": amounts, "requests": amounts, "claims": [{"name": "gpu"}]}
+    return json.dumps(sent).encode()
+
+
 def least(acts: Sequence[Callable[[], object]], rounds: int) -> list[float]:
     """The least costs of some acts, taken in turn."""
     return [min(costs) for costs in zip(*([cost(act, 1) for act in acts] for _ in range(rounds)), strict=True)]
@@ -162,7 +186,7 @@ def stages(policy: Policy, rounds: int) -> None:
     unit = cost(lambda: json.loads(body), rounds)
     looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
     mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
-    whole = cost(lambda: engine.left(engine.mutate(pod, "admission")), rounds)
+    whole = cost(lambda: engine.remaining(engine.mutate(pod, "admission")), rounds)
     said = admission_review.encode_body(allowed=True)
     rows = {
         "json.loads": unit,
@@ -241,6 +265,7 @@ def main() -> int:
     spent = decisions(policy, options.rounds)
     further = (spent[f"{MANY} containers with GPUs"] - spent["GPU pod, fine"]) / (MANY - 1)
     print(f"each further container {further * 1e6:.0f} µs, its share of the body's parsing included")
+    claims(policy, options.rounds)
     stages(policy, options.rounds)
     each_rule(policy, options.rounds)
     translation(options.rounds)

@@ -224,6 +224,15 @@ def run(what: str, config: str) -> tuple[float, float, str]:
     return found
 
 
+def report(title: str, config: str) -> None:
+    """Run both clients and print what they cost."""
+    listing, inspecting = run("list", config), run("inspect", config)
+    print(f"{title}, {listing[2]} ({inspecting[2]})")
+    print(f"  list and decode: {listing[0]:6.2f} s CPU, {listing[1]:4.0f} MiB")
+    ratio = inspecting[0] / listing[0]
+    print(f"  inspect:         {inspecting[0]:6.2f} s CPU, {inspecting[1]:4.0f} MiB, {ratio:.2f} times the CPU")
+
+
 def main() -> int:
     """Print what each size costs."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
@@ -250,13 +259,9 @@ def main() -> int:
                     },
                     file,
                 )
-            listing, inspecting = run("list", config), run("inspect", config)
+            report(f"{nodes} nodes, {pods} pods", config)
         server.terminate()
         server.join()
-        print(f"{nodes} nodes, {pods} pods, {listing[2]} ({inspecting[2]})")
-        print(f"  list and decode: {listing[0]:6.2f} s CPU, {listing[1]:4.0f} MiB")
-        ratio = inspecting[0] / listing[0]
-        print(f"  inspect:         {inspecting[0]:6.2f} s CPU, {inspecting[1]:4.0f} MiB, {ratio:.2f} times the CPU")
     return 0
 
 

@@ -7,7 +7,6 @@ raises an error of its own.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import stat
@@ -116,6 +115,8 @@ def _check_unchanged(path: str | os.PathLike[str], target: str, expected: bytes)
 def _like(descriptor: int, before: os.stat_result | None, mode: int | None) -> None:
     """Give a new file the owner and permissions of the one that it replaces."""
     if before is not None:
+        import contextlib  # noqa: PLC0415 - gpu-lint's start-up is rationed
+
         with contextlib.suppress(OSError):  # only root gives files away
             os.fchown(descriptor, before.st_uid, before.st_gid)
         mode = before.st_mode & 0o7777 if mode is None else mode
@@ -124,5 +125,7 @@ def _like(descriptor: int, before: os.stat_result | None, mode: int | None) -> N
 
 
 def _discard(path: str) -> None:
+    import contextlib  # noqa: PLC0415 - gpu-lint's start-up is rationed, and most runs write no file
+
     with contextlib.suppress(OSError):
         os.unlink(path)

@@ -8,6 +8,7 @@ None to let the request through.
 import base64
 import json
 import threading
+import time
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NamedTuple
@@ -24,6 +25,19 @@ class Reply(NamedTuple):
     headers: Mapping = MappingProxyType({})
 
 
+class Stream(NamedTuple):
+    """An answer that is sent piece by piece; then it ends, breaks (``cut``), or stays open for some ``seconds``."""
+
+    pieces: list
+    cut: bool = False
+    seconds: float = 0.0
+
+
+def event(kind, obj):
+    """A line of a watch."""
+    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
+
+
 def status(code, message="", **metadata):
     body = {"kind": "Status", "apiVersion": "v1", "metadata": metadata, "message": message, "code": code}
     return Reply(code, body)
@@ -34,6 +48,7 @@ class ApiStandin:
         self.lists = {}  # path -> [objects]
         self.kinds = []  # (group, version, plural, kind, namespaced)
         self.single = {}  # path -> object
+        self.watches = []  # Streams, one for each watch; an empty one when they are used up
         self.faults = []
         self.always = []  # functions as in faults that stay
         self.requests = []  # (path, query)
@@ -64,6 +79,8 @@ class ApiStandin:
                     return answer
             if method != "GET":
                 return self._write(method, path, query, body)
+            if query.get("watch"):
+                return self.watches.pop(0) if self.watches else Stream([])
             if path in ("/api", "/apis"):
                 return Reply(200, self._discovery(path))
             if path in self.single:
@@ -156,6 +173,9 @@ def _handler(api):
             path = path.removeprefix("http://cluster.invalid")  # what a proxy is sent
             api.headers.append(self.headers)
             found = api.handle(self.command, path, dict(parse_qsl(query)), body)
+            if isinstance(found, Stream):
+                self._stream(found)
+                return
             cut = found is CUT
             code, answer, headers = (200, {"items": ["x" * 1000]}, {}) if cut else found
             data = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
@@ -164,6 +184,20 @@ def _handler(api):
             if cut:
                 self.wfile.flush()
                 self.close_connection = True
+
+        def _stream(self, stream):
+            self.send_response_only(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            for piece in stream.pieces:
+                self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+                self.wfile.flush()
+            time.sleep(stream.seconds)
+            if stream.cut:
+                self.close_connection = True
+            else:
+                self.wfile.write(b"0\r\n\r\n")
 
         do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names that http.server looks for
 

@@ -103,18 +103,50 @@ def pod(rng, chance=0.15):
     return made
 
 
+def host_amounts(rng):
+    """Memory and CPU, or one of them, or none."""
+    given = {"memory": rng.choice(("1Gi", "1024Mi", "2Gi", "0")), "cpu": rng.choice(("1", "500m", "0"))}
+    return {name: amount for name, amount in given.items() if rng.random() < 0.7}
+
+
+SELECTORS = (
+    {"nvidia.com/gpu": "1"},
+    {"nvidia.com/gpu.present": "true"},
+    {"pool": "cpu"},
+    {"kubernetes.io/arch": "amd64"},
+)
+
+
+def affinity(rng):
+    """Node affinity that requires labels, of GPU nodes or others, in one term or two."""
+    terms = []
+    for _ in range(rng.choice((1, 1, 2))):
+        operator = rng.choice(("In", "NotIn", "Exists", "DoesNotExist", "Gt"))
+        key = rng.choice(("nvidia.com/gpu.memory", "pool", "kubernetes.io/hostname"))
+        values = {"In": ["1"], "NotIn": ["1"], "Gt": ["1"]}.get(operator)
+        expression = {"key": key, "operator": operator, **({"values": values} if values else {})}
+        name = {"matchFields": [{"key": "metadata.name", "operator": "In", "values": ["n"]}]}
+        terms.append(name if rng.random() < 0.2 else {"matchExpressions": [expression]})
+    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
+    return {"nodeAffinity": required}
+
+
 PLACEMENT = {
     "tolerations": (2, lambda rng: [toleration(rng) for _ in range(rng.choice((1, 2)))]),
     "schedulerName": (1, lambda rng: rng.choice(SCHEDULERS)),
     "nodeName": (0.5, lambda _: "n"),
     "runtimeClassName": (1, lambda rng: rng.choice(("nvidia", "gvisor", "amd"))),
-    "nodeSelector": (0.5, lambda rng: rng.choice(({"nvidia.com/gpu": "1"}, {"nvidia.com/gpu.present": "true"}))),
+    "nodeSelector": (0.5, lambda rng: rng.choice(SELECTORS)),
+    "affinity": (0.5, affinity),
 }
 
 
 def _dress(rng, container, chance):
     if rng.random() < 0.6:
         container["resources"] = requested(rng)
+        if rng.random() < 0.4:
+            container["resources"].setdefault("limits", {}).update(host_amounts(rng))
+            container["resources"].setdefault("requests", {}).update(host_amounts(rng))
     if rng.random() < 0.35:
         container["env"] = [*container.get("env", ()), *variables(rng)]
     if rng.random() < chance / 3:
@@ -142,6 +174,8 @@ def portable(rng):
                 amounts[resources.PORTABLE_CORES] = rng.choice(("30", "100", "101", "0", "1"))
         elif roll < 0.75:
             amounts["nvidia.com/gpu"] = rng.choice(("1", "2", "16"))
+        elif roll < 0.8:
+            amounts[resources.PORTABLE_COUNT] = rng.choice(("1", "2", "8", "9", "0", "1k"))
         if rng.random() < 0.05:
             amounts[rng.choice(NAMES)] = "1"
         if amounts:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from webhook_server import ROOT, Server, free_port
 
+SIDECARS = ("gpu_admission.commands.cert_sidecar", "gpu_admission.commands.policy_sidecar")
 COMMAND = [sys.executable, "-m", "gpu_admission.commands.main"]
 
 
@@ -52,10 +53,13 @@ class Served(Server):
         return ssl.create_default_context(cafile=self.ca) if self.ca else super().context()
 
     def workers(self):
-        return [pid for pid in super().workers() if "gpu_admission.commands.cert_sidecar" not in argv(pid)]
+        return [pid for pid in super().workers() if not any(name in argv(pid) for name in SIDECARS)]
 
     def keepers(self):
-        return [pid for pid in super().workers() if "gpu_admission.commands.cert_sidecar" in argv(pid)]
+        return [pid for pid in super().workers() if SIDECARS[0] in argv(pid)]
+
+    def watchers(self):
+        return [pid for pid in super().workers() if SIDECARS[1] in argv(pid)]
 
 
 class UnderGunicorn(Served):

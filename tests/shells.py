@@ -15,17 +15,50 @@ def check_syntax(shell, script):
     assert done.returncode == 0, done.stderr.decode()
 
 
-def completed(script, *words):
+def completed(script, *words, env=None):
     """Return what bash offers where the last of the words is being written."""
     if shutil.which("bash") is None:
         pytest.skip("bash is not installed")
     function = "_shtab_" + words[0].replace("-", "_")
     line = " ".join(f"'{word}'" for word in words)
     script += f"""
-COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; COMPREPLY=()
+COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; COMPREPLY=(); COMP_LINE='{" ".join(words)}'; COMP_POINT=${{#COMP_LINE}}
 {function} {words[0]} '{words[-1]}' '{words[-2]}'
 printf '%s\\n' "${{COMPREPLY[@]}}"
 """
-    done = subprocess.run(["bash", "--norc"], input=script.encode(), check=True, capture_output=True)
+    done = subprocess.run(["bash", "--norc"], input=script.encode(), check=True, capture_output=True, env=env)
     assert done.stderr == b""
     return set(done.stdout.decode().split())
+
+
+def completed_by_fish(script, *words, env=None):
+    """Return what fish offers where the last of the words is being written."""
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    script += f"\ncomplete --do-complete '{' '.join(words)}'\n"
+    done = subprocess.run(["fish", "--no-config"], input=script.encode(), check=True, capture_output=True, env=env)
+    assert done.stderr == b""
+    return {line.partition("\t")[0] for line in done.stdout.decode().splitlines()}
+
+
+def completed_by_zsh(script, folder, *words, env=None):
+    """Return what zsh has made of a line after a tab, in a terminal of its own; the last word must have one end."""
+    if shutil.which("zsh") is None:
+        pytest.skip("zsh is not installed")
+    (folder / "_completion").write_text(script)
+    (folder / "drive").write_text(ZSH.format(folder=folder, line=" ".join(words)))
+    done = subprocess.run(["zsh", "-f", folder / "drive"], check=True, capture_output=True, env=env, timeout=120)
+    return done.stdout.decode().partition("[[")[2].partition("]]")[0]
+
+
+# A zsh in a pseudo-terminal; ^X prints the line as it stands then.
+ZSH = """
+zmodload zsh/zpty
+zpty inner 'TERM=dumb zsh -f -i'
+zpty -w inner 'PS1=; autoload -U compinit; compinit -u -d {folder}/dump; eval "$(<{folder}/_completion)"; \
+  show() {{ print -r -- "[""[$BUFFER]""]"; exit }}; zle -N show; bindkey "^X" show; print read""y'
+zpty -r inner found '*ready*'
+zpty -w -n inner $'{line}\\t\\030'
+zpty -r inner found '*\\[\\[*\\]\\]*'
+print -r -- "$found"
+"""

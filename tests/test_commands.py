@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 import sys
 
 import pytest
@@ -46,10 +47,32 @@ class TestParser:
         said = capsys.readouterr().out
         assert all(name in said for name in commands.COMMANDS)
 
-    @pytest.mark.parametrize("argv", [[], ["odd"], ["policy"], ["policy", "odd"], ["review", "--odd"]])
-    def test_wrong_usage_is_2(self, argv, capsys):
+    @pytest.mark.parametrize(
+        ("argv", "message"),
+        [
+            ([], "gpu-admission: a command is missing"),
+            (["odd"], "gpu-admission: there is no command 'odd'"),
+            (["audti"], "gpu-admission: there is no command 'audti'; did you mean 'audit'?"),
+            (["a\x1b[31m"], r"gpu-admission: there is no command 'a\x1b[31m'"),
+            (["--context", "x", "audit"], "a command comes before its flags: gpu-admission COMMAND --context …"),
+            (["policy"], "gpu-admission policy: the following arguments are required"),
+            (["policy", "odd"], "invalid choice: 'odd' (choose from "),
+            (["review", "--odd"], "unrecognized arguments: --odd"),
+            (["audit", "-n", "a/b"], "argument -n/--namespace: 'a/b' is not the name of a namespace"),
+            (["inspect", "--request-timeout", "2x"], "'2x' is not a duration; expected a number with a unit"),
+        ],
+    )
+    def test_wrong_usage_is_2_and_one_line_that_says_where_to_read_on(self, argv, message, capsys):
         assert usage(*argv) == 2
-        assert "usage: gpu-admission" in capsys.readouterr().err
+        (line,) = capsys.readouterr().err.splitlines()
+        assert message in line
+        assert re.search(r"\(see gpu-admission( \w+)* --help\)$", line)
+
+    @pytest.mark.parametrize("argv", [[], ["--context", "x"], ["--cluster"]])
+    def test_policy_check_without_a_file_says_what_to_write(self, argv, capsys):
+        assert main(["policy", "check", *argv]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert line.startswith("gpu-admission policy check: name the policy file to check, as in gpu-admission policy")
 
     def test_a_missing_extra_is_named(self, monkeypatch, capsys):
         def absent(_name):

@@ -1,126 +1,65 @@
-"""How many GPUs each node offers and how many are taken, as Kubernetes' own scheduler counts: by resource.
+"""How many GPUs each node has and how many are taken, by card: one that two pods share is one, and not two.
 
-A pod's request of a resource is the larger of what its containers and sidecars take together, and of what any init
-container takes beside the sidecars started before it (k8s.io/component-helpers: resource/helpers.go, PodRequests).
+What `inspect` reads of the sharing backends' own records, as numbers for metrics. A pod whose card nothing tells (bound
+by nodeName, or its record is unreadable) counts as one that has a card of its own, so that ``free`` is never too much.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import msgspec
-
-from gpu_admission.core import quantity
-from gpu_admission.core.raw import as_dict
-from gpu_admission.workloads import resources
+from gpu_admission.inventory.model import SHARES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
-    from .listed import Listed
+    from gpu_admission.inventory.model import Inventory, Pool
 
 STATES = ("allocatable", "allocated", "free")
-
-
-class _Requests(msgspec.Struct):
-    requests: Any = None
-
-
-class _Container(msgspec.Struct, rename="camel"):
-    resources: _Requests | None = None
-    restart_policy: Any = None
-
-
-class _Spec(msgspec.Struct, rename="camel"):
-    node_name: str | None = None
-    containers: list[_Container] | None = None
-    init_containers: list[_Container] | None = None
-
-
-_decode_spec = msgspec.json.Decoder(_Spec).decode
+CARDS, MEMORY, REPLICAS = "gpus", "gpu_memory_bytes", "gpu_shares"
 
 
 class GpuCount(NamedTuple):
-    """The GPUs of a node by one resource's name."""
+    """The GPUs of a node by one resource's name; ``measure`` is what is counted: cards, bytes, or shares of cards."""
 
+    measure: str
     node: str
     resource: str
     allocatable: int
     allocated: int
-
-    @property
-    def free(self) -> int:
-        """What is left for pods; nothing where more is taken than there is."""
-        return max(self.allocatable - self.allocated, 0)
+    free: int
 
 
-class GpuTally:
-    """Counts pods and nodes as they are listed, in any order."""
-
-    def __init__(self) -> None:
-        self._allocatable: dict[str, dict[str, int]] = {}
-        self._allocated: dict[tuple[str, str], int] = {}
-
-    def add_node(self, node: Mapping[str, Any]) -> None:
-        """Count what a Node offers."""
-        name = as_dict(node.get("metadata")).get("name")
-        amounts = _gpus(as_dict(as_dict(node.get("status")).get("allocatable")))
-        if amounts and isinstance(name, str):
-            self._allocatable[name] = amounts
-
-    def add_pod(self, listed: Listed) -> None:
-        """Count what a Pod takes that is bound to a node and has not ended."""
-        try:
-            spec = _decode_spec(listed.spec)
-        except (ValueError, RecursionError):
-            return
-        if spec.node_name and not listed.has_ended("Pod"):
-            for name, amount in pod_requests(spec).items():
-                key = (spec.node_name, name)
-                self._allocated[key] = self._allocated.get(key, 0) + amount
-
-    def counts(self) -> Iterator[GpuCount]:
-        """Yield what each node has, sorted."""
-        for node, amounts in sorted(self._allocatable.items()):
-            for name, amount in sorted(amounts.items()):
-                yield GpuCount(node, name, amount, self._allocated.get((node, name), 0))
+def counts(inventory: Inventory) -> list[GpuCount]:
+    """Return what each node has, sorted; of pools that give out the same resource, the sum."""
+    found: dict[tuple[str, str, str], GpuCount] = {}
+    for node, pool in inventory.pools():
+        for measure, *amounts in _measures(pool):
+            key = (measure, node.name, pool.resource)
+            before = found.get(key, GpuCount(*key, 0, 0, 0))
+            found[key] = GpuCount(*key, *[one + more for one, more in zip(before[3:], amounts, strict=True)])
+    return [found[key] for key in sorted(found)]
 
 
-def pod_requests(spec: _Spec) -> dict[str, int]:
-    """Return what a pod takes of each accelerator's resource."""
-    running: dict[str, int] = {}
-    largest: dict[str, int] = {}
-    for container in spec.init_containers or ():
-        own = _of(container)
-        if container.restart_policy == "Always":
-            running = _sum(running, own)
-            own = {}
-        largest = _most(largest, _sum(running, own))
-    for container in spec.containers or ():
-        running = _sum(running, _of(container))
-    return _most(largest, running)
+def _measures(pool: Pool) -> Iterator[tuple[str, int, int, int]]:
+    """Yield what is counted of a pool, each with what there is, what is taken and what is free."""
+    if pool.measure == "memory":
+        yield MEMORY, pool.total, pool.allocated, pool.free
+        if pool.cards:
+            yield _cards(pool)
+    elif pool.unit == SHARES:
+        yield REPLICAS, pool.total, pool.allocated, pool.free
+        if pool.physical:
+            # NVIDIA's plugin puts a share onto the card with the fewest: k8s-device-plugin internal/rm/allocate.go,
+            # distributedAlloc. A card is taken by its first share.
+            taken = min(pool.allocated, pool.physical)
+            yield CARDS, pool.physical, taken, pool.physical - taken
+    else:
+        yield CARDS, pool.total, pool.allocated, pool.free
 
 
-def _of(container: _Container) -> dict[str, int]:
-    return _gpus(as_dict(container.resources.requests)) if container.resources is not None else {}
-
-
-def _gpus(amounts: Mapping[str, Any]) -> dict[str, int]:
-    found = {}
-    for name, raw in amounts.items():
-        if resources.classify(name) is not None:
-            try:
-                amount = quantity.parse(raw).ceil()
-            except quantity.QuantityError:
-                continue
-            if 0 <= amount < 1 << 62:
-                found[name] = amount
-    return found
-
-
-def _sum(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {name: one.get(name, 0) + other.get(name, 0) for name in {**one, **other}}
-
-
-def _most(one: dict[str, int], other: dict[str, int]) -> dict[str, int]:
-    return {name: max(one.get(name, 0), other.get(name, 0)) for name in {**one, **other}}
+def _cards(pool: Pool) -> tuple[str, int, int, int]:
+    usable = [card for card in pool.cards if card.usable]
+    unknown = sum([each.count for each in pool.loose])
+    free = max(sum([card.is_free for card in usable]) - unknown, 0)
+    return CARDS, len(usable), len(usable) - free, free

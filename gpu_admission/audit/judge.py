@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
-from gpu_admission.rules import gpu_markers
 from gpu_admission.rules.relevance import Relevance
 from gpu_admission.webhook.review import decide
 
 from . import listed as listed_objects
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gpu_admission.cluster.discovery import ServedKind
     from gpu_admission.core.finding import Finding
 
@@ -80,6 +81,7 @@ class Judge:
         return found
 
     def _judge(self, listed: Listed, item: bytes, kind: ServedKind) -> tuple[Judged, ...] | None:
+        item = listed.judged(item)
         if not self._relevance.may_matter(item):
             return ()
         obj = listed_objects.document(listed, item, kind)
@@ -101,7 +103,7 @@ class Judge:
 def _likeness(listed: Listed) -> bytes:
     """Return a digest that is the same for pods of which no rule could tell one from the other."""
     metadata, spec = listed.metadata, bytes(listed.spec)
-    own_node = b'"f:nodeName"' in bytes(metadata.managed_fields)
+    own_node = listed.author_names_the_node()
     for field in _NUMBERED[own_node:]:
         spec = _without(spec, field)
     at = spec.find(_TOKEN_VOLUME)
@@ -110,21 +112,23 @@ def _likeness(listed: Listed) -> bytes:
     digest = blake2b(spec, digest_size=16)
     own_names = b'"fieldPath":"metadata.' in spec  # in variables, of which paths can be made
     numbered = frozenset() if own_names else _NUMBERED_LABELS
+    # What a scheduler wrote (the card that a pod has) is taken away before anything is judged.
+    written = listed_objects.schedulers_marks(listed, bound=False)
     rest = (
         metadata.namespace,
         metadata.name if own_names else "",
         metadata.generate_name,
-        [each for each in (metadata.labels or {}).items() if each[0] not in numbered],
-        [each for each in (metadata.annotations or {}).items() if each[0] not in numbered],
+        _others(metadata.labels, numbered, written.get("labels", ())),
+        _others(metadata.annotations, numbered, written.get("annotations", ())),
         [(owner.api_version, owner.kind) for owner in metadata.owner_references or ()],
         own_node,
     )
     digest.update(repr(rest).encode("utf-8", "surrogatepass"))
-    if listed_objects.marks(metadata.annotations, gpu_markers.TRUSTED_ANNOTATIONS) or listed_objects.marks(
-        metadata.labels, gpu_markers.TRUSTED_LABELS
-    ):
-        digest.update(bytes(metadata.managed_fields))  # which tells whether the scheduler wrote them
     return digest.digest()
+
+
+def _others(given: dict[str, str] | None, numbered: frozenset[str], written: Sequence[str]) -> list[tuple[str, str]]:
+    return [each for each in (given or {}).items() if each[0] not in numbered and each[0] not in written]
 
 
 def _without(spec: bytes, field: bytes) -> bytes:

@@ -1,7 +1,7 @@
 """Which kinds an audit lists: those that hold pods, of which the cluster serves some.
 
-They are those of the table (`workloads/kinds.py`), those that the policy names, the quotas that the webhook judges
-too, and custom kinds of which nobody has told us, where their schema can hold a pod.
+They are those of the table (`workloads/kinds.py`), those that the policy names, the quotas and the claims that the
+webhook judges too, and custom kinds of which nobody has told us, where their schema can hold a pod.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from gpu_admission.cluster.discovery import ServedKind
 from gpu_admission.cluster.errors import ForbiddenError, NotServedError, ServerError
 from gpu_admission.core.raw import as_dict, iter_dicts
 from gpu_admission.workloads import kinds
+from gpu_admission.workloads.claim_index import CLAIM, DEVICE_CLASS, GROUP, TEMPLATE
 from gpu_admission.workloads.crd_shape import may_hold_pods
 
 if TYPE_CHECKING:
@@ -28,7 +29,13 @@ _CRDS = ServedKind(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
 _CRDS_A_PAGE = 20  # a schema takes up to a megabyte
-_QUOTAS = (("", "ResourceQuota"), ("", "LimitRange"))
+_WITHOUT_PODS = (
+    ("", "ResourceQuota"),
+    ("", "LimitRange"),
+    (GROUP, CLAIM),
+    (GROUP, TEMPLATE),
+    (GROUP, DEVICE_CLASS),
+)
 _POD = ("", "Pod")
 
 
@@ -64,7 +71,7 @@ class AuditedKind(NamedTuple):
 def planned(discovery: Discovery, policy: Policy, by_shape: set[tuple[str, str]]) -> list[AuditedKind]:
     """Return the kinds to list, Pods last: their owners are known by then."""
     wanted: dict[tuple[str, str], AuditedKind] = {}
-    for key in [*((group, kind) for group, kind, _ in kinds.known()), *_QUOTAS]:
+    for key in [*((group, kind) for group, kind, _ in kinds.known()), *_WITHOUT_PODS]:
         if key in discovery.kinds:
             wanted[key] = AuditedKind(discovery.kinds[key], registered=key != ("", "PodTemplate"))
     for key in sorted(by_shape - wanted.keys()):

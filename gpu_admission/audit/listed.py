@@ -55,15 +55,15 @@ class _Condition(msgspec.Struct):
 
 class _Status(msgspec.Struct):
     phase: Any = None
-    conditions: Any = None
+    conditions: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
 
 class Listed(msgspec.Struct):
-    """An object of a list; ``spec`` are its bytes."""
+    """An object of a list; ``spec`` and ``status`` are their bytes."""
 
     metadata: Metadata
     spec: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
-    status: Any = None
+    status: msgspec.Raw = msgspec.field(default_factory=msgspec.Raw)
 
     @property
     def controller(self) -> OwnerReference | None:
@@ -73,16 +73,38 @@ class Listed(msgspec.Struct):
 
     def has_ended(self, kind: str) -> bool:
         """Tell whether it has run to its end, so that no pod will come of it any more."""
-        status = as_dict(self.status)
+        if kind != "Pod" and not kind.endswith(_ENDING_KINDS):
+            return False
+        try:
+            status = _decode_status(self.status)
+            conditions = _decode(status.conditions) if kind != "Pod" and bytes(status.conditions) else None
+        except (ValueError, RecursionError):
+            return False
         if kind == "Pod":
-            return as_str(status.get("phase")) in _TERMINAL
-        return kind.endswith(_ENDING_KINDS) and any(
+            return as_str(status.phase) in _TERMINAL
+        return any(
             condition.get("status") == "True" and as_str(condition.get("type")) in _ENDED
-            for _, condition in iter_dicts(status.get("conditions"))
+            for _, condition in iter_dicts(conditions)
         )
 
+    def judged(self, item: bytes) -> bytes:
+        """Return the object's JSON without its status and without notes on who wrote what: what rules read.
 
+        Half of a pod's bytes are these. A part that cannot be told from another stays, for it does no harm.
+        """
+        for part in (bytes(self.metadata.managed_fields), bytes(self.status)):
+            if len(part) > _WORTH_IT and item.count(part) == 1:
+                item = item.replace(part, b"null")
+        return item
+
+    def author_names_the_node(self) -> bool:
+        """Tell whether the author may have named the node: the scheduler's binding leaves no entry."""
+        return b'"f:nodeName"' in bytes(self.metadata.managed_fields)
+
+
+_WORTH_IT = 64  # bytes; shorter ones are soon like one another
 _decode_listed = msgspec.json.Decoder(Listed).decode
+_decode_status = msgspec.json.Decoder(_Status).decode
 _decode = msgspec.json.Decoder().decode
 
 
@@ -95,18 +117,16 @@ def read(item: bytes) -> Listed | None:
 
 
 def document(listed: Listed, item: bytes, kind: ServedKind) -> dict[str, Any] | None:
-    """Return the object as its author sent it; None where it is not one. Its status is left out."""
+    """Return the object as its author sent it, of its JSON or what `Listed.judged` leaves; None if it is not one."""
     try:
         found = _decode(item)
     except (ValueError, RecursionError):
         return None
     found = {"apiVersion": kind.api_version, "kind": kind.kind, **found}
     found.pop("status", None)
-    metadata = found["metadata"]
-    authors = author_entries(listed) if kind.kind == "Pod" and not kind.group else []
-    metadata.pop("managedFields", None)
+    found["metadata"].pop("managedFields", None)
     if (kind.group, kind.kind) == ("", "Pod"):
-        _unbind(found, listed, authors)
+        _unbind(found, listed)
     return found
 
 
@@ -120,21 +140,32 @@ def author_entries(listed: Listed) -> list[dict[str, Any]]:
     return [dict(each) for each in fields if "f:containers" in as_dict(each.get("f:spec"))]
 
 
-def _unbind(pod: dict[str, Any], listed: Listed, authors: list[dict[str, Any]]) -> None:
+def _unbind(pod: dict[str, Any], listed: Listed) -> None:
     """Take from a Pod what the scheduler wrote."""
     spec = pod.get("spec")
     bound = bool(as_dict(spec).get("nodeName"))
-    if isinstance(spec, dict) and bound and not any("f:nodeName" in as_dict(each.get("f:spec")) for each in authors):
+    own_node = listed.author_names_the_node() and any(
+        "f:nodeName" in as_dict(each.get("f:spec")) for each in author_entries(listed)
+    )
+    if isinstance(spec, dict) and bound and not own_node:
         spec.pop("nodeName")
-    for field, owners in (("annotations", gpu_markers.TRUSTED_ANNOTATIONS), ("labels", gpu_markers.TRUSTED_LABELS)):
+    for field, keys in schedulers_marks(listed, bound=bound).items():
         given = pod["metadata"].get(field) or {}
-        for key in marks(getattr(listed.metadata, field), owners):
-            if not (authors or bound):
-                continue  # nothing tells who wrote it, and no scheduler has seen it
-            if not any(f"f:{key}" in as_dict(as_dict(each.get("f:metadata")).get(f"f:{field}")) for each in authors):
-                given.pop(key, None)
+        for key in keys:
+            given.pop(key, None)
 
 
-def marks(given: dict[str, str] | None, owners: gpu_markers.MarkerOwners) -> list[str]:
-    """Return the keys that only a scheduler writes."""
-    return [key for key in given or () if owners.of(key)]
+def schedulers_marks(listed: Listed, *, bound: bool) -> dict[str, list[str]]:
+    """Return the annotations and labels that a scheduler wrote, and not the author.
+
+    Where nothing tells who wrote them, they are a scheduler's on a pod that has a node.
+    """
+    found = {}
+    for field, owners in (("annotations", gpu_markers.TRUSTED_ANNOTATIONS), ("labels", gpu_markers.TRUSTED_LABELS)):
+        keys = [key for key in getattr(listed.metadata, field) or () if owners.of(key)]
+        if keys:
+            authors = author_entries(listed)
+            own = [as_dict(as_dict(each.get("f:metadata")).get(f"f:{field}")) for each in authors]
+            if authors or bound:
+                found[field] = [key for key in keys if not any(f"f:{key}" in each for each in own)]
+    return found

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .gpus import STATES
+from .gpus import CARDS, MEMORY, REPLICAS, STATES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from .gpus import GpuCount
     from .result import AuditResult
 
 JOB = "gpu-admission-audit"
+_GPUS = {
+    CARDS: "GPUs of each node by resource: a card is allocated if anybody holds any of it.",
+    MEMORY: "Memory of GPUs that are shared by memory, in bytes.",
+    REPLICAS: "Shares of GPUs that are shared by time-slicing or MPS.",
+}
 
 
 def exposition(result: AuditResult, gpus: Iterable[GpuCount], seconds: int) -> str:
@@ -32,12 +37,16 @@ def exposition(result: AuditResult, gpus: Iterable[GpuCount], seconds: int) -> s
         ("gpu_admission_audit_timestamp_seconds", "When the audit ran.", seconds),
     ):
         lines += [*_head(name, text), _sample(name, value)]
-    lines += _head("gpu_admission_gpus", "Accelerators of each node by resource, as Kubernetes' scheduler counts them.")
-    for count in gpus:
-        for state in STATES:
-            labels = {"node": count.node, "resource": count.resource, "state": state}
-            lines.append(_sample("gpu_admission_gpus", getattr(count, state), **labels))
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in [*lines, *_of_gpus(list(gpus))])
+
+
+def _of_gpus(gpus: list[GpuCount]) -> Iterator[str]:
+    for measure, text in _GPUS.items():
+        yield from _head(f"gpu_admission_{measure}", text)
+        for count in [each for each in gpus if each.measure == measure]:
+            for state in STATES:
+                labels = {"node": count.node, "resource": count.resource, "state": state}
+                yield _sample(f"gpu_admission_{measure}", getattr(count, state), **labels)
 
 
 def _head(name: str, text: str) -> list[str]:

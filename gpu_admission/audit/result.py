@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 from gpu_admission.core.finding import SEVERITIES
@@ -132,6 +133,10 @@ class AuditResult:
         """Return the rows, sorted."""
         rows = [row for row in self._rows.values() if not only_denied or row.consequence == DENY]
         return sorted(rows, key=Row.sort_key)
+
+    def first(self, consequence: str, most: int) -> list[Row]:
+        """Return the first rows of a consequence, as they were found."""
+        return list(islice((row for row in self._rows.values() if row.consequence == consequence), most))
 
     def owners(self, consequence: str) -> int:
         """Return how many owners this is the gravest consequence for."""

@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from gpu_admission.cluster.connection import Connection
+    from gpu_admission.cluster.gpu_inventory import GpuCollection
     from gpu_admission.policy.model import Policy
 
-    from .gpus import GpuTally
     from .kinds import AuditedKind
     from .listed import Listed, OwnerReference
 
@@ -55,16 +55,16 @@ def audit(
     namespace: str | None = None,
     since: str = "",
     progress: Progress | None = None,
-    tally: GpuTally | None = None,
+    gpus: GpuCollection | None = None,
 ) -> AuditResult:
     """Judge everything in a namespace, or in all, under a policy.
 
-    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``); ``tally`` counts the GPUs of
-    nodes and pods on the way. Raises ConnectError,
+    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``); ``gpus`` gets what an
+    inventory needs on the way. Raises ConnectError,
     CredentialsError, ForbiddenError and ServerError where the cluster cannot be looked at at all; what fails later is
     among the result's errors, and the rest is still judged.
     """
-    return Audit(connection, policy, namespace, since, progress or _ignore, tally).run()
+    return Audit(connection, policy, namespace, since, progress or _ignore, gpus).run()
 
 
 class Audit:
@@ -77,9 +77,9 @@ class Audit:
         namespace: str | None,
         since: str,
         progress: Progress,
-        tally: GpuTally | None = None,
+        gpus: GpuCollection | None = None,
     ) -> None:
-        self._tally = tally
+        self._gpus = gpus
         self._connection = connection
         self._policy = policy
         self._namespace = namespace
@@ -104,9 +104,12 @@ class Audit:
             plan = [kind for kind in plan if kind.served.namespaced]
         self._planned = {(kind.served.group, kind.served.kind) for kind in plan}
         for kind in plan:
+            if kind is plan[-1]:  # pods, which come last here and there
+                self._begin_gpus()
             if not self._list(kind):
                 break
-        self._count_nodes()
+        if self._gpus is not None:
+            self.result.errors += [AuditProblem("GPUs", line) for line in self._gpus.incomplete]
         refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
         if len(refused) == len([kind for kind in plan if not kind.by_shape]):
             where = place(self._namespace)
@@ -116,15 +119,15 @@ class Audit:
             )
         return self.result
 
-    def _count_nodes(self) -> None:
-        node = self.result.served.get(("", "Node"))
-        if self._tally is None or node is None:
+    def _begin_gpus(self) -> None:
+        """List nodes and what else has to be known of GPUs before the first pod."""
+        if self._gpus is None:
             return
         try:
-            for each in lists.objects(self._connection, node):
-                self._tally.add_node(each)
+            self._gpus.list_before_pods(self.result.served)
         except ClusterError as error:
-            self.result.errors.append(AuditProblem(str(node), f"{error}; GPUs are not counted"))
+            self._gpus = None
+            self.result.errors.append(AuditProblem("nodes", f"{error}; GPUs are not counted"))
 
     def _list(self, kind: AuditedKind) -> bool:
         """Judge every object of a kind; tell whether there is use in going on."""
@@ -162,8 +165,8 @@ class Audit:
         result.kinds[str(served)] = result.kinds.get(str(served), 0) + 1
         if not is_pod:
             self._owners.note(listed)
-        elif self._tally is not None:
-            self._tally.add_pod(listed)
+        elif self._gpus is not None:
+            self._gpus.add_pod(lists.decode(item, served))
         namespace = listed.metadata.namespace
         if namespace:
             result.namespaces.add(namespace)

@@ -16,37 +16,35 @@ if TYPE_CHECKING:
 
     from .result import AuditResult, Row
 
-_HEAD = ("NAMESPACE", "OWNER", "PODS", "ADMISSION", "RULE", "FINDING")
+HEAD = ("NAMESPACE", "OWNER", "PODS", "ADMISSION", "RULE", "FINDING")
 _SEVERITY = {DENY: "error", WARN: "warning", REPAIR: "info", AUDIT: "info"}
-_WIDEST = 48  # of any column but the last, on a terminal
 _ADVICE_RULES = 30
 _PLAIN = Style()
 
 
-def render(result: AuditResult, style: Style = _PLAIN, *, only_denied: bool = False, width: int | None = None) -> str:
-    """Return the table, what to do about each rule, and the totals; ``width`` is that of a terminal."""
+def render(result: AuditResult, style: Style = _PLAIN, *, only_denied: bool = False) -> str:
+    """Return the table, what to do about each rule, and the totals, for a file or a pipe."""
     rows = result.rows(only_denied=only_denied)
-    lines = _table(rows, style, width) if rows else []
-    lines += _advice(rows, style)
+    lines = _table(rows, style) if rows else []
+    lines += advice(rows, style)
     lines += summary(result, style)
     return "".join(f"{line}\n" for line in lines)
 
 
-def _table(rows: Sequence[Row], style: Style, width: int | None) -> list[str]:
-    cells = [_cells(row) for row in rows]
-    widths = [max(len(line[column]) for line in [_HEAD, *cells]) for column in range(len(_HEAD) - 1)]
-    if width is not None:
-        widths = [min(each, _WIDEST) for each in widths]
-    lines = [style.bold(_line(_HEAD, widths, width))]
-    for row, line in zip(rows, cells, strict=True):
-        text = _line(line, widths, width)
+def _table(rows: Sequence[Row], style: Style) -> list[str]:
+    body = [cells(row) for row in rows]
+    widths = [max(len(line[column]) for line in [HEAD, *body]) for column in range(len(HEAD) - 1)]
+    lines = [style.bold(_line(HEAD, widths))]
+    for row, line in zip(rows, body, strict=True):
+        text = _line(line, widths)
         start = sum(widths[:3]) + 2 * 3
         end = start + widths[3]
         lines.append(text[:start] + style.severity(_SEVERITY[row.consequence], text[start:end]) + text[end:])
     return [*lines, ""]
 
 
-def _cells(row: Row) -> tuple[str, ...]:
+def cells(row: Row) -> tuple[str, ...]:
+    """Return what stands below `HEAD`; nothing in it is obeyed by a terminal."""
     finding = row.findings[0]
     more = len(row.findings) - 1
     text = f"{finding.message}{f' (and {more} more)' if more else ''}"
@@ -60,19 +58,11 @@ def _cells(row: Row) -> tuple[str, ...]:
     )
 
 
-def _line(cells: Sequence[str], widths: Sequence[int], width: int | None) -> str:
-    shown = [_cut(cell, size).ljust(size) for cell, size in zip(cells, widths, strict=False)]
-    last = cells[-1]
-    if width is not None:
-        last = _cut(last, max(width - sum(widths) - 2 * len(widths), 20))
-    return "  ".join([*shown, last])
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join([*[cell.ljust(size) for cell, size in zip(cells, widths, strict=False)], cells[-1]])
 
 
-def _cut(text: str, size: int) -> str:
-    return text if len(text) <= size else f"{text[: size - 1]}…"
-
-
-def _advice(rows: Sequence[Row], style: Style) -> list[str]:
+def advice(rows: Sequence[Row], style: Style) -> list[str]:
     """Return what to write instead, rule by rule, as the first finding of each has it."""
     first = {row.rule: row.findings[0] for row in reversed(rows)}
     lines = [f"  {style.bold(rule)}  {escape(first[rule].advice)}" for rule in sorted(first)[:_ADVICE_RULES]]

@@ -27,6 +27,7 @@ def no_memory(native_request: NativeRequest, name: str, example: str) -> Iterato
             UNTRANSLATABLE,
             "which requests no memory at all",
             (f"leave {name} out where no GPU is needed", f", or write an amount, such as {name}: {example}"),
+            about=name,
         )
 
 
@@ -41,6 +42,7 @@ def zero_is_all(native_request: NativeRequest, name: str, title: str) -> Iterato
             UNIT,
             (f"and {title} takes {name}: 0 for no limit", ": all of each card, or its own default"),
             (f"leave {name} out to take whole cards", ", or write the memory in MiB"),
+            about=name,
         )
 
 
@@ -52,17 +54,19 @@ def no_cards(native_request: NativeRequest, name: str) -> Iterator[RejectedReque
             UNTRANSLATABLE,
             "which requests no GPU at all",
             (f"write {name}: 1", "; or leave all of it out where no GPU is needed"),
+            about=name,
         )
 
 
 def suspicious(
-    native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts
+    native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts, *, slices: tuple[int, ...] = ()
 ) -> Iterator[RejectedRequestError]:
     """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
 
-    ``unit`` is how many bytes the resource counts. The message does the arithmetic. It is an error where even 1024
-    times less would be more than any GPU has: then it is no matter of GiB and MiB in the policy. What is more than
-    the largest card of the policy has is left to GPU105, which knows that for certain.
+    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message
+    does the arithmetic. It is an error where even 1024 times less would be more than any GPU has: then it is no matter
+    of GiB and MiB in the policy. What is more than the largest card of the policy has is left to GPU105, which knows
+    that for certain.
     """
     amount = _amount_of(native_request, name)
     if amount is None or amount.is_zero:
@@ -72,11 +76,13 @@ def suspicious(
         return
     guess = _meant(value, unit, facts)
     if guess is not None:
+        guess = next((each for each in slices if each >= guess), guess)
         yield RejectedRequestError.amount(
             UNIT,
             (f"{value} {unit_name(unit)}", f": {name} counts {unit_name(unit)} here; did you mean {guess}?"),
             (f"write {name}: {guess}", f", or whatever the process needs in {unit_name(unit)}"),
             severity="error" if value * unit > 256 * MOST_MEMORY else None,
+            about=name,
         )
 
 
@@ -110,6 +116,7 @@ def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestErro
         (amount_text, f": {name} counts bytes; did you mean {meant}?"),
         (f"write {name}: {meant}", ", or whatever the process needs, with its suffix"),
         severity="error",
+        about=name,
     )
 
 
@@ -125,6 +132,7 @@ def percents(native_request: NativeRequest, *names: str, most: int = 100) -> Ite
                 PERCENT,
                 (f"and {name} is {value} percent", f": a percentage must be from 1 to {most}"),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 

@@ -151,7 +151,8 @@ class Backend:
     vendors, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
     of the node, as ``rules.gpu_markers`` writes them, that the backend's documentation has the pods mount which it
     serves. ``preloads`` tells that it limits a share, or can be set up to, by a library that is loaded into the
-    container's programs. ``judged_annotations`` are those of users whose values the backend judges.
+    container's programs. ``judged_annotations`` are those of users whose values the backend judges, ``card_choices``
+    those by which users choose cards, which no other backend reads.
 
     ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
     ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
@@ -193,6 +194,7 @@ class Backend:
     host_paths: frozenset[str] = frozenset()
     preloads = False
     judged_annotations: frozenset[str] = frozenset()
+    card_choices: tuple[str, ...] = ()
 
     def own(self, facts: ClusterFacts) -> frozenset[str]:
         """Return the systems whose names are this backend's own under these parameters."""

@@ -200,6 +200,11 @@ def models() -> tuple[str, ...]:
     return tuple(_TABLE)
 
 
+def names() -> tuple[str, ...]:
+    """Return the models of the table and their other names."""
+    return (*_TABLE, *_ALIASES)
+
+
 def known(model: str) -> bool:
     """Tell whether a model, or another name of it, is in the table."""
     return _ALIASES.get(model, model) in _TABLE

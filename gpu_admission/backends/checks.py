@@ -206,7 +206,7 @@ def one_container(
             RejectedRequestError(
                 CONTAINERS,
                 (
-                    f'but container "{asked[0].container.name[:63]}" already requests a GPU',
+                    f"but {asked[0].container.label} already requests a GPU",
                     f", and {backend.title} serves one GPU container in a pod{sums}",
                 ),
                 "move the second GPU container to a pod of its own",

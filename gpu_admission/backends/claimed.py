@@ -8,8 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, Role
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod
 
     # By claim, request (ANY: whatever they use of it) and role: two are enough to find another one.

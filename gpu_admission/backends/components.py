@@ -27,7 +27,8 @@ class Component:
     so nothing narrower than the namespace covers them); ``accounts`` (``NAMESPACE:NAME``) the service accounts that
     write on pods of users, or create its pods themselves, and never one that creates pods of users. ``images`` are
     repositories, ``/*`` for all below one; ``elsewhere`` namespaces in which people run it beside other things, and
-    which therefore are not exempt. ``source`` is where all that was read.
+    which therefore are not exempt. ``operands`` are the service accounts of the DaemonSets that its operator makes, by
+    which their templates are known: the operator fills in namespace and images. ``source`` is where all that was read.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Component:
     accounts: tuple[str, ...] = ()
     images: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
+    operands: tuple[str, ...] = ()
 
     @property
     def users(self) -> tuple[str, ...]:
@@ -48,13 +50,32 @@ OF_VENDOR: dict[str, tuple[Component, ...]] = {
     "nvidia": (
         Component(
             "NVIDIA GPU Operator",
-            source="NVIDIA/gpu-operator: deployments/gpu-operator/values.yaml, bundle (OpenShift)",
+            source="NVIDIA/gpu-operator: deployments/gpu-operator/values.yaml, bundle (OpenShift), assets",
             namespaces=("gpu-operator", "nvidia-gpu-operator"),
             images=(
                 "nvcr.io/nvidia/gpu-operator",
                 "nvcr.io/nvidia/driver",
                 "nvcr.io/nvidia/k8s/container-toolkit",
                 "nvcr.io/nvidia/cloud-native/*",
+            ),
+            operands=(
+                "nvidia-cc-manager",
+                "nvidia-container-toolkit",
+                "nvidia-dcgm",
+                "nvidia-dcgm-exporter",
+                "nvidia-device-plugin",
+                "nvidia-driver",
+                "nvidia-gpu-feature-discovery",
+                "nvidia-kata-manager",
+                "nvidia-kata-sandbox-device-plugin",
+                "nvidia-mig-manager",
+                "nvidia-node-status-exporter",
+                "nvidia-operator-validator",
+                "nvidia-sandbox-device-plugin",
+                "nvidia-sandbox-validator",
+                "nvidia-vfio-manager",
+                "nvidia-vgpu-device-manager",
+                "nvidia-vgpu-manager",
             ),
         ),
         Component(

@@ -5,14 +5,18 @@ from __future__ import annotations
 from gpu_admission.core.raw import format_value
 from gpu_admission.workloads.resources import CLASS_SYSTEM
 
-from . import registry
-from .native_request import DRA, NVIDIA, is_zero
+from . import per_pod, registry
+from .base import ClusterFacts
+from .native_request import DRA, NVIDIA, is_zero, system_of
 from .portable import listed
 from .rejection import UNTRANSLATABLE, RejectedRequestError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
 
     from .base import Backend
     from .native_request import NativeRequest
@@ -37,6 +41,21 @@ def reader(plan: PodPlan, native_request: NativeRequest) -> Backend | None:
     if plan.facts.sources and found.name not in plan.facts.sources:
         return None
     return found
+
+
+def is_translated(resource: Resource, policy: Policy) -> bool:
+    """Tell whether the policy's backend would have a resource replaced by its own, whatever else a pod says."""
+    if per_pod.is_per_pod(policy):
+        return False
+    backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
+    system = system_of(resource)
+    if system in backend.own(facts):
+        return False
+    found = registry.reader(system)
+    if found is None:
+        return False
+    named = not facts.sources or found.name in facts.sources
+    return named and not (system in backend.ignored_systems(facts) and found.name not in facts.sources)
 
 
 def _is_of_class(plan: PodPlan, native_request: NativeRequest) -> bool:

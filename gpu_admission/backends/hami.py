@@ -79,6 +79,13 @@ class Hami(Backend):
     )
     preloads = True
     judged_annotations = frozenset(hami_annotations.VALUES)
+    card_choices = (
+        "nvidia.com/use-gputype",
+        "nvidia.com/nouse-gputype",
+        "nvidia.com/use-gpuuuid",
+        "nvidia.com/nouse-gpuuuid",
+        "nvidia.com/vgpu-mode",
+    )
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""

@@ -57,4 +57,4 @@ def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[Container
         near = nearest(wrong.strip().lower(), values, 3) if isinstance(wrong, str) else None
         write = f"{key}: {near}" if near else f"one of {listed(list(values))}"
         reason = f"and the annotation {key}: {format_value(value)} is not one that HAMi recognises: {then}"
-        yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}", severity=severity)
+        yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, f"write {write}", severity=severity, about=key)

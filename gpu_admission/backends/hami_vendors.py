@@ -168,6 +168,7 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
                 f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
                 + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
             yield from _memory(native_request, vendor, name, cards or 1)
@@ -178,7 +179,7 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
     value = native_request.amount(name) or 0
     if vendor.unit == GIB and any(letter.isalpha() for letter in str(native_request.gpus[name].limit)):
         return  # MetaX: an amount with a suffix is one of bytes
-    doubts = list(suspicious(native_request, name, vendor.unit, ClusterFacts()))
+    doubts = list(suspicious(native_request, name, vendor.unit, ClusterFacts(), slices=vendor.slices))
     yield from doubts
     if doubts:
         return
@@ -190,6 +191,7 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
                 f": it is not one of the slice sizes, of {vendor.unit // MIB} MiB each",
             ),
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
+            about=name,
         )
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
@@ -197,6 +199,7 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
             UNTRANSLATABLE,
             f"and the card of {name} has {capacity} MiB: HAMi's webhook refuses more",
             f"write {name}: {capacity} at most",
+            about=name,
         )
     elif cards > 1 and value <= largest:
         yield RejectedRequestError.amount(
@@ -206,6 +209,7 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
                 ", and HAMi cuts a slice from one card only: its webhook refuses the pod",
             ),
             ("request one card", f", or leave {name} out to take all of each"),
+            about=name,
         )
 
 
@@ -229,6 +233,7 @@ def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError
                 f": of several devices it only allocates whole ones, of {_CORES_PER_DEVICE} cores",
             ),
             f"write {_NEURON_CORES}: {cores + 1}",
+            about=_NEURON_CORES,
         )
 
 
@@ -244,6 +249,7 @@ def _pairs(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRe
                 ": two of them are one module, and HAMi's webhook refuses the pod",
             ),
             f"write {name}: {amount + 1}",
+            about=name,
         )
 
 

@@ -112,6 +112,7 @@ class Kai(Backend):
                 UNIT,
                 (f"{in_mib} MiB: {kai_annotations.MEMORY} counts MiB", f"; did you mean {meant}?"),
                 (f'write {kai_annotations.MEMORY}: "{meant}"', ", or whatever the process needs in MiB"),
+                about=kai_annotations.MEMORY,
             )
         for name, amount in kai_annotations.in_bytes(native_request.annotations).items():
             yield from too_few_bytes(name, amount)
@@ -157,14 +158,14 @@ class Kai(Backend):
                 f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
                 f"{kai_annotations.FRACTION} for a share"
             )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice)
+            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
         for one in shares[1:]:
             yield (
                 one,
                 RejectedRequestError(
                     CONTAINERS,
                     (
-                        f'but container "{shares[0].container.name[:63]}" already requests a share',
+                        f"but {shares[0].container.label} already requests a share",
                         ", and KAI gives a share to one container of a pod",
                     ),
                     "move the second GPU container to a pod of its own",

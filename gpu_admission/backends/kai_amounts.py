@@ -34,9 +34,10 @@ def in_bytes(name: str, value: object) -> int:
 
 
 def in_mib(value: object) -> int:
-    """Return the number of MiB that somebody meant who wrote another thing: ``8Gi``, or 8192 without its quotes."""
-    if isinstance(value, int) and LEAST_MEMORY <= value * MIB <= MOST_MEMORY:
-        return value
+    """Return the number of MiB that somebody meant, who wrote ``8Gi`` perhaps, or 8192 without its quotes."""
+    plain = value if isinstance(value, int) else number(value)
+    if plain is not None and LEAST_MEMORY <= plain * MIB <= MOST_MEMORY:
+        return plain
     meant = parsed(value) or 0
     return ceil_div(meant, MIB) if LEAST_MEMORY <= meant <= MOST_MEMORY else 8192
 
@@ -71,6 +72,7 @@ def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = Fa
         UNTRANSLATABLE,
         f"and {name} {allows} than {other} requests ({request})",
         (f"write a larger {name}", ", or leave it out"),
+        about=name,
     )
 
 
@@ -79,5 +81,5 @@ def unreadable(
 ) -> RejectedRequestError:
     """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
     return RejectedRequestError(
-        kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}"
+        kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}", about=name
     )

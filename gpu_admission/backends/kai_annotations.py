@@ -147,14 +147,14 @@ def _require_portion_limit(served_container: str, key: str, values: Annotations)
     shown_key, container = escape(key[:120]), escape(served_container[:63])
     if FRACTION not in values:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
-        raise RejectedRequestError(UNTRANSLATABLE, reason, advice)
+        raise RejectedRequestError(UNTRANSLATABLE, reason, advice, about=key)
     if named != served_container:
         wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
-        raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}")
+        raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}", about=key)
     if len(as_str(values[key]).partition(".")[2]) > _PLACES:
         reason = f"and {shown_key}: {format_value(values[key])} has more than {_PLACES} digits behind the point"
-        raise RejectedRequestError(PERCENT, reason, "write fewer digits")
+        raise RejectedRequestError(PERCENT, reason, "write fewer digits", about=key)
 
 
 def _consumed(values: Annotations, *amount: str) -> Iterator[str]:
@@ -239,6 +239,7 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
             UNTRANSLATABLE,
             (f'for a container "{escape(names[0][:63])}"', ", and the pod has none of that name"),
             f'name one of spec.containers, such as "{escape(container[:63])}"',
+            about=next(key for key in values if key == CONTAINER or _split(key) is not None),
         )
     found = {}
     for key, value in values.items():
@@ -249,6 +250,7 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
                 UNTRANSLATABLE,
                 f"and KAI knows no annotation {escape(key[:120])}",
                 f"write {_PREFIX}{escape(container[:63])}.{near}",
+                about=key,
             )
         if word:
             found[word] = (key, value)

@@ -117,6 +117,7 @@ def _too_many_bytes(native_request: NativeRequest, facts: ClusterFacts) -> Itera
             ),
             f"write the memory that the process needs, such as {MEMORY}: 8Gi",
             severity="error",
+            about=MEMORY,
         )
 
 

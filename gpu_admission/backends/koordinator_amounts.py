@@ -61,6 +61,7 @@ def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]
                 PERCENT,
                 (f"and {name} requests {value} percent", f": it has to be {one}{others}"),
                 f"write {name} as a number from 1 to {most}",
+                about=name,
             )
 
 
@@ -81,7 +82,8 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             reason = f"and {name}: {total[name]}{beside} cannot be divided by {SHARED}: {cards}"
             down = total[name] // cards * cards or cards
             advice = f"write a multiple of {cards}, such as {name}: {down}"
-            yield first, RejectedRequestError(UNTRANSLATABLE, f"{reason}: koord-scheduler never places the pod", advice)
+            reason = f"{reason}: koord-scheduler never places the pod"
+            yield first, RejectedRequestError(UNTRANSLATABLE, reason, advice, about=name)
     yield from _uneven(asked)
 
 
@@ -124,7 +126,7 @@ def _uneven(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
             continue
         memory = "" if not first.memory or first.memory == this.memory else f" ({format_memory(first.memory)})"
         reason = (
-            f'but container "{sharing[0].container.name[:63]}" requests another amount of each card{memory}, and '
+            f"but {sharing[0].container.label} requests another amount of each card{memory}, and "
             "Koordinator divides the sum of the pod evenly over its cards and shows every container all of them"
         )
         advice = "write the same amounts in both containers, or move one of them to a pod of its own"

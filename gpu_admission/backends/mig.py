@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.workloads.resources import MIG_NAME
+from gpu_admission.workloads.resources import mig_name
 
-from . import cards as tables
 from . import mig_shares
 from .amount_checks import too_much
 from .base import Backend, BackendDocs
@@ -205,8 +204,8 @@ def _none_fits(request: GpuShare, facts: ClusterFacts, profiles: list[MigProfile
 
 
 def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
-    match = MIG_NAME.match(resource)
-    meant = GpuShare((tables.lowest(profile_name(resource)) or _nothing()).memory)
+    match = mig_name(resource)
+    meant = mig_shares.share_of(profile_name(resource), 1, facts)
     near = smallest(meant, _mixed_cards(facts)) if match and meant.memory else None
     names = sorted({profile.resource for card in _mixed_cards(facts) for profile in card.profiles})
     return RejectedRequestError.amount(
@@ -214,10 +213,6 @@ def _not_offered(resource: str, facts: ClusterFacts) -> RejectedRequestError:
         ("a MIG profile that no card of this cluster offers", ": it would stay Pending forever"),
         f"write {near.resource}: 1" if near else f"write one of {', '.join(names[:8])}",
     )
-
-
-def _nothing() -> MigProfile:
-    return tables.MigProfile("", 0, None)
 
 
 BACKEND = Mig()

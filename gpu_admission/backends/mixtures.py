@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from . import known
 from .native_request import NVIDIA, NVIDIA_SHARED, PORTABLE, is_zero
+from .portable import listed
 from .rejection import MIXED, RejectedRequestError, Rejection
 
 TYPE_CHECKING = False
@@ -38,10 +39,10 @@ def _clash(group: list[NativeRequest]) -> bool:
 
 def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
-    several = sorted(vendors(group))
-    if len(several) > 1:
-        why = f"GPUs of two vendors ({' and '.join(several)}) in one container"
-        advice: Sentence = ("request one of the two", "; for both, use two pods")
+    makers = sorted(vendors(group))
+    if len(makers) > 1:
+        why = f"GPUs of {several(makers)} in one container"
+        advice: Sentence = ("request those of one vendor", "; for each of the others, use a pod of its own")
     elif {native_request.system for native_request in group} <= _MIXABLE:
         why = "a container is given whole GPUs, shares or MIG devices, never two of them"
         advice = f"keep {first.description}, or {second.description}"
@@ -55,6 +56,11 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     return Rejection(
         second.pointer, message, RejectedRequestError(MIXED, why, advice), (first.evidence, second.evidence)
     )
+
+
+def several(vendors: list[str]) -> str:
+    """Return vendors as a message lists them."""
+    return f"{'two' if len(vendors) == 2 else len(vendors)} vendors ({listed(vendors)})"
 
 
 def _units(native_request: NativeRequest) -> set[str]:

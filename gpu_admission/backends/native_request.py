@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.claims import ClaimReference
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod
 
@@ -70,6 +70,14 @@ class NativeRequest:
         for reference in self.claims:
             return reference.pointer
         return (*self.annotations_at, *list(self.annotations)[:1])
+
+    def place_of(self, name: str | None) -> Pointer | None:
+        """Where one of its resources or annotations stands; None for another name."""
+        if name is None:
+            return None
+        if name in self.gpus:
+            return self.gpus[name].pointer()
+        return (*self.annotations_at, name) if name in self.annotations else None
 
     @property
     def description(self) -> str:

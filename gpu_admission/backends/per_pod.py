@@ -6,6 +6,8 @@ the backend whose resource names or annotations it uses, with that backend's def
 
 from __future__ import annotations
 
+from gpu_admission.core.raw import as_str
+
 from . import known
 
 TYPE_CHECKING = False
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 PER_POD = "any"
 _WHOLE = "exclusive"
 _PORTABLE = "portable"
+# Schedulers that say whose whole cards a pod requests: Volcano's and Koordinator's place pods of any system.
+BY_SCHEDULER = {"hami-scheduler": "hami", "kai-scheduler": "kai"}
 
 
 def is_per_pod(policy: Policy) -> bool:
@@ -27,7 +31,8 @@ def backend_name(pod: Pod, policy: Policy) -> str:
     """Return the name of the backend that a pod is judged by: the policy's, or that of the names that it uses.
 
     Of several systems in one pod the first counts; the others are refused as a mixture, or left alone. Whole GPUs and
-    MIG devices belong to no sharing system, and what is only requested in the portable names to none that is known.
+    MIG devices belong to no sharing system unless the pod names the scheduler of one that requests whole cards so, and
+    what is only requested in the portable names to none that is known.
     """
     if not is_per_pod(policy):
         return policy.backend.name
@@ -47,4 +52,6 @@ def _resolved(pod: Pod) -> str:
 
         if kai_annotations.asked(pod, pod.metadata, certain=False):
             return kai_annotations.SYSTEM
-    return PER_POD if _PORTABLE in systems else _WHOLE
+    if _PORTABLE in systems:
+        return PER_POD
+    return BY_SCHEDULER.get(as_str(pod.spec.get("schedulerName")), _WHOLE) if systems else _WHOLE

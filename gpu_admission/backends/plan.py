@@ -22,7 +22,7 @@ from .native_request import (
 )
 from .per_pod import backend_name, is_per_pod
 from .portable import BackendPatch, GpuShare
-from .rejection import MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError, Rejection
+from .rejection import EXCEEDS, MIXED, QUEUE, UNIT, UNTRANSLATABLE, RejectedRequestError, Rejection
 from .request_cache import RequestCache
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
     from .base import Backend
     from .native_request import NativeRequest
+    from .rejection import Kind
 
 _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
 
@@ -44,12 +45,24 @@ _MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and 
 class PodPlan:
     """What becomes of one pod.
 
-    ``asked`` are the requests that the backend serves or will serve; ``rejections`` what is wrong with them;
-    ``unreadable`` tells that an amount is no amount (other rules say so); ``completion`` is what the pod
-    lacks besides its resources. ``claim_index`` has the device classes that are seen.
+    ``metadata`` are the pod's, and stand at ``metadata_at`` (None: nowhere to be seen). ``asked`` are the requests
+    that the backend serves or will serve; ``rejections`` what is wrong with them; ``unreadable`` tells that an amount
+    is no amount (other rules say so); ``completion`` is what the pod lacks besides its resources. ``claim_index`` has
+    the device classes that are seen.
     """
 
-    __slots__ = ("asked", "backend", "claim_index", "completion", "facts", "rejections", "request_cache", "unreadable")
+    __slots__ = (
+        "asked",
+        "backend",
+        "claim_index",
+        "completion",
+        "facts",
+        "metadata",
+        "metadata_at",
+        "rejections",
+        "request_cache",
+        "unreadable",
+    )
 
     def __init__(
         self, backend: Backend, facts: ClusterFacts, request_cache: RequestCache, claim_index: ClaimIndex = NO_CLAIMS
@@ -58,6 +71,8 @@ class PodPlan:
         self.facts = facts
         self.request_cache = request_cache
         self.claim_index = claim_index
+        self.metadata: Mapping[str, Any] = {}
+        self.metadata_at: Pointer | None = None
         self.asked: list[ContainerRequest] = []
         self.rejections: list[Rejection] = []
         self.unreadable = False
@@ -87,13 +102,28 @@ class PodPlan:
         """Note a refusal of one container's request."""
         self.rejections.append(
             Rejection(
-                native_request.pointer,
+                self._place(native_request, refused),
                 refused.message(f"{native_request.container.label} requests {native_request.description}"),
                 refused,
                 native_request.evidence,
                 native_request.system,
             )
         )
+
+    def _place(self, native_request: NativeRequest, refused: RejectedRequestError) -> Pointer:
+        """Return where the resource or annotation stands that is at fault, else where the request does."""
+        about = refused.about or _of_memory(native_request, refused.kind)
+        place = native_request.place_of(about)
+        if place is None and about is not None and self.metadata_at is not None:
+            place = (*self.metadata_at, "annotations", about)
+            return place if about in as_dict(self.metadata.get("annotations")) else native_request.pointer
+        return place or native_request.pointer
+
+
+def _of_memory(native_request: NativeRequest, kind: Kind) -> str | None:
+    """Return which of several resources counts memory, where an amount of memory is refused."""
+    counted = [name for name, gpu in native_request.gpus.items() if gpu.resource.unit == "memory"]
+    return counted[0] if counted and kind in {EXCEEDS, UNIT} else None
 
 
 @lru_cache(maxsize=64)
@@ -118,6 +148,7 @@ def work_out(
     """
     backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
     plan = PodPlan(backend, facts, request_cache, claim_index)
+    plan.metadata, plan.metadata_at = metadata, metadata_at
     own = backend.own(facts)
     claims = facts.claims and backend.name != DRA
     found = list(native_requests(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
@@ -219,14 +250,14 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
     for native_request in found:
         other = plan.asked[0].container
         if native_request.system in plan.backend.excludes and native_request.container is not other:
-            reason = (
-                f'but container "{other.name[:63]}" requests a share by {plan.backend.title}, and no node offers both'
-            )
+            reason = f"but {other.label} requests a share by {plan.backend.title}, and no node offers both"
             plan.refuse(native_request, RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
     vendors = sorted(mixtures.vendors(found) | _vendors_to_be(plan))
     if len(vendors) > 1 and not plan.backend.allows_mixed_vendors and not any(v.kind == MIXED for v in plan.rejections):
-        reason = f"in a pod that requests GPUs of two vendors ({' and '.join(vendors)}), and no node offers both"
-        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own"))
+        them = "both" if len(vendors) == 2 else "all of them"
+        reason = f"in a pod that requests GPUs of {mixtures.several(vendors)}, and no node offers {them}"
+        advice = "give those of each vendor a pod of its own"
+        plan.refuse(found[-1], RejectedRequestError(MIXED, reason, advice))
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:

@@ -38,23 +38,39 @@ class RejectedRequestError(Exception):
     ``kind`` is the name of the rule that reports it. ``reason`` is a clause that completes "container x requests y, …";
     where ``is_amount`` is set (by ``amount``) it begins with what the request comes to: "8Gi on one GPU, and …".
     ``advice`` is what would work. Either may be in two parts, of which the first stands by itself (``core.finding``).
+    ``about`` is the resource or annotation that is at fault, where one of several is.
     """
 
     is_amount = False
 
-    def __init__(self, kind: Kind, reason: Sentence, advice: Sentence, *, severity: Severity | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind,
+        reason: Sentence,
+        advice: Sentence,
+        *,
+        severity: Severity | None = None,
+        about: str | None = None,
+    ) -> None:
         super().__init__(whole(reason))
         self.kind: Kind = kind
         self._reason = reason
         self.advice = advice
         self.severity: Severity | None = severity
+        self.about = about
 
     @classmethod
     def amount(
-        cls, kind: Kind, reason: Sentence, advice: Sentence, *, severity: Severity | None = None
+        cls,
+        kind: Kind,
+        reason: Sentence,
+        advice: Sentence,
+        *,
+        severity: Severity | None = None,
+        about: str | None = None,
     ) -> RejectedRequestError:
         """Return a rejection whose reason begins with what the request comes to."""
-        rejected = cls(kind, reason, advice, severity=severity)
+        rejected = cls(kind, reason, advice, severity=severity, about=about)
         rejected.is_amount = True
         return rejected
 

@@ -65,6 +65,7 @@ class VolcanoVgpu(Backend):
     )
     preloads = True
     judged_annotations = frozenset({MODE})
+    card_choices = (MODE, "volcano.sh/vgpu-use-gpuuuid", "volcano.sh/vgpu-nouse-gpuuuid")
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores."""
@@ -117,6 +118,7 @@ class VolcanoVgpu(Backend):
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
                 f"write the memory in MiB: {MEMORY}",
+                about=PERCENTAGE,
             )
         yield from super().check_container(asked, facts)
 
@@ -143,7 +145,10 @@ class VolcanoVgpu(Backend):
             near = nearest(mode, MODES, 3) if isinstance(mode, str) else None
             write = f"{MODE}: {near}" if near else f"one of {listed(list(MODES))}"
             reason = f"and the annotation {MODE}: {format_value(mode)} is not a mode of sharing: no node has it"
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, (f"write {write}", ", or leave it out"))
+            yield (
+                asked[0],
+                RejectedRequestError(UNTRANSLATABLE, reason, (f"write {write}", ", or leave it out"), about=MODE),
+            )
 
 
 def _not_counted(asked: ContainerRequest) -> Iterator[RejectedRequestError]:

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import kubeconfig
-from .connection import READ_TIMEOUT, Connection, short
+from .connection import READ_TIMEOUT, TRIES, Connection, short
 from .errors import ConnectError
 
 if TYPE_CHECKING:
@@ -18,13 +18,17 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class ConnectOptions(NamedTuple):
-    """What kubectl's flags of the same names say; ``request_timeout`` in seconds, None for the default."""
+    """What kubectl's flags of the same names say; ``request_timeout`` in seconds, None for the default.
+
+    ``tries`` is how often a request is sent that fails.
+    """
 
     context: str | None = None
     kubeconfig: str | None = None
     request_timeout: float | None = None
     as_user: str | None = None
     as_groups: tuple[str, ...] = ()
+    tries: int = TRIES
 
 
 def connect(options: ConnectOptions | None = None) -> Connection:
@@ -92,7 +96,12 @@ def _connection(
         raise ConnectError(f"{name}: the connection cannot be set up: {short(error)}: check the kubeconfig") from None
     timeout = options.request_timeout or READ_TIMEOUT
     return Connection(
-        api_client, name=name, namespace=namespace, timeout=timeout, headers=tuple(_impersonation(*impersonated))
+        api_client,
+        name=name,
+        namespace=namespace,
+        timeout=timeout,
+        tries=options.tries,
+        headers=tuple(_impersonation(*impersonated)),
     )
 
 

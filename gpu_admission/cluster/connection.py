@@ -21,10 +21,12 @@ from .errors import (
     ForbiddenError,
     NotServedError,
     ServerError,
+    StaleWriteError,
 )
+from .streams import lines
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     Headers = Mapping[str, str]
 
@@ -51,7 +53,7 @@ class Connection:
 
     ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request
     (impersonation). ``on_wait`` is told, in a line, whenever a request is about to be tried again after a second or
-    more; ``sleep`` waits.
+    more; ``sleep`` waits. ``tries`` is how often a request is sent that fails.
     """
 
     def __init__(
@@ -62,6 +64,7 @@ class Connection:
         namespace: str = "default",
         headers: Sequence[tuple[str, str]] = (),
         timeout: float = READ_TIMEOUT,
+        tries: int = TRIES,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self.name = name
@@ -70,6 +73,7 @@ class Connection:
         self._api_client = api_client
         self._headers = tuple(headers)
         self._timeout = timeout
+        self._tries = tries
         self._sleep = sleep
         self._was_reached = False
 
@@ -106,6 +110,30 @@ class Connection:
         headers = {"Accept": JSON, "Content-Type": content}
         return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
 
+    def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """Replace an object by PUT and return it as it was stored. Raises as `get` does, and StaleWriteError."""
+        found = _status_object(self.write("PUT", path, body))
+        if not found:
+            raise ServerError(f"{path}: the answer is not a Kubernetes object: is {self.name} an API server?")
+        return found
+
+    def stream(self, path: str, query: Mapping[str, str] | None = None, *, silence: float) -> Iterator[bytes]:
+        """Yield the lines of an answer that has no end of its own, such as a watch's, as they come. It is sent once.
+
+        Raises as `get` does; ServerError also where nothing comes for ``silence`` seconds, the connection breaks, or a
+        line is longer than `streams.LONGEST_LINE`.
+        """
+        try:
+            response = self._open("GET", path, query, {"Accept": JSON}, None, silence)
+        except _BrokenError as error:
+            raise ServerError(f"{path}: {error}") from None
+        try:
+            if response.status != 200:
+                raise _fault(Reply(response.status, response.headers, response.read()), "GET", path, self.name)
+            yield from lines(response, path)
+        finally:
+            response.close()
+
     def _until_answered(
         self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
     ) -> bytes:
@@ -122,13 +150,13 @@ class Connection:
                     return reply.data
                 fault = _fault(reply, method, path, self.name)
                 wait = _retry_after(reply.headers)
-                if reply.status not in _TRANSIENT and reply.status != 429:
+                if (reply.status not in _TRANSIENT and reply.status != 429) or self._tries == 1:
                     raise fault
                 if reply.status == 429:
                     wait, failures = wait or 1.0, failures - 1  # being asked to wait is no failure
             failures += 1
             wait = min(wait, LONGEST_WAIT) or 0.5 * 2.0 ** (failures - 1)
-            if failures >= TRIES or waited + wait > PATIENCE:
+            if failures >= self._tries or waited + wait > PATIENCE:
                 raise fault
             waited += wait
             self._wait(wait, fault)
@@ -142,25 +170,44 @@ class Connection:
         self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
     ) -> Reply:
         """Send one request. Raises ConnectError where there is no use in another, _BrokenError where there is."""
+        response = self._open(method, path, query, headers, body)
+        return Reply(response.status, response.headers, response.data)
+
+    def _open(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str] | None,
+        headers: dict[str, str],
+        body: bytes | None,
+        silence: float | None = None,
+    ) -> Any:
+        """Send one request and return urllib3's response: read, or yet to be read where ``silence`` bounds its pauses.
+
+        Raises as `_request` does.
+        """
         import urllib3  # noqa: PLC0415 - comes with the Kubernetes client
 
         configuration = self._api_client.configuration
         url = f"{configuration.host}{path}{'?' + urlencode(query) if query else ''}"
-        sent = urllib3.HTTPHeaderDict({**headers, "Accept-Encoding": "gzip", "User-Agent": "gpu-admission"})
+        sent = urllib3.HTTPHeaderDict(
+            {**headers, "Accept-Encoding": "gzip" if silence is None else "identity", "User-Agent": "gpu-admission"}
+        )
         for name, value in self._headers:  # one of them may come several times
             sent.add(name, value)
         for setting in configuration.auth_settings().values():  # read anew: tokens expire
             if setting.get("in") == "header" and setting.get("value"):
                 sent[setting["key"]] = setting["value"]
-        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=self._timeout)
+        timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=silence or self._timeout)
         try:
             response = self._api_client.rest_client.pool_manager.request(
-                method, url, headers=sent, body=body, timeout=timeout, retries=False, redirect=False
-            )
+                method, url, headers=sent, body=body, timeout=timeout, retries=False, redirect=False,
+                preload_content=silence is None,
+            )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise self._failure(error, configuration.host) from None
         self._was_reached = True
-        return Reply(response.status, response.headers, response.data)
+        return response
 
     def _failure(self, error: Exception, host: str) -> Exception:
         detail = short(error)
@@ -210,6 +257,7 @@ _REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
     ),
     403: (ForbiddenError, "{path}: RBAC does not allow to {verb} it"),
     404: (NotServedError, "{path}: does not exist"),
+    409: (StaleWriteError, "{path}: has changed meanwhile"),
     429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
 }
 _VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}

@@ -7,6 +7,7 @@ A group whose own server is away is named and the rest still found.
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import quote
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
@@ -37,9 +38,9 @@ class ServedKind(NamedTuple):
     def path(self, namespace: str | None = None) -> str:
         """Return the path of its list, of one namespace or of all; a cluster's own kind has one list only."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
-        return (
-            f"{root}/namespaces/{namespace}/{self.plural}" if namespace and self.namespaced else f"{root}/{self.plural}"
-        )
+        if not namespace or not self.namespaced:
+            return f"{root}/{self.plural}"
+        return f"{root}/namespaces/{quote(namespace, safe='')}/{self.plural}"  # a kubeconfig may hold anything
 
     def __str__(self) -> str:
         return f"{self.plural}.{self.group}" if self.group else self.plural

@@ -27,6 +27,10 @@ class ServerError(ClusterError):
     """The API server failed, or kept refusing, for as long as it was asked."""
 
 
+class StaleWriteError(ServerError):
+    """What was to be written has changed since it was read (409)."""
+
+
 class ExpiredError(ClusterError):
     """A list cannot be continued from its token (410).
 

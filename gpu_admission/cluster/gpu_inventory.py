@@ -50,40 +50,48 @@ def collect(
     What may not be listed, or fails for good, is among the inventory's ``incomplete``, and the rest is there. Raises
     ConnectError, CredentialsError, ForbiddenError and ServerError where nodes cannot be listed at all.
     """
-    return _Collection(connection, policy, names, progress or _ignore).run()
+    collection = GpuCollection(connection, policy, names, progress)
+    found = discover(connection)
+    collection.incomplete += found.problems
+    collection.list_before_pods(found.kinds)
+    collection.list_pods()
+    return collection.finish()
 
 
-class _Collection:
+class GpuCollection:
+    """An inventory on its way: `list_before_pods`, then the pods by `list_pods` or one by one, then `finish`."""
+
     def __init__(
-        self, connection: Connection, policy: Policy | None, names: Collection[str], progress: Progress
+        self,
+        connection: Connection,
+        policy: Policy | None = None,
+        names: Collection[str] = (),
+        progress: Progress | None = None,
     ) -> None:
         self._connection = connection
         self._names = tuple(dict.fromkeys(names))
-        self._progress = progress
+        self._progress = progress or _ignore
         self._collector = Collector(policy)
-        self._incomplete: list[str] = []
+        self.incomplete: list[str] = []
+        self.add_pod = self._collector.add_pod
 
-    def run(self) -> Inventory:
+    def list_before_pods(self, kinds: Mapping[tuple[str, str], ServedKind]) -> None:
+        """List what has to be known before the first pod. Raises as `collect` does."""
         collector = self._collector
-        found = discover(self._connection)
-        self._incomplete += found.problems
         before = [
             _Step(_DRA, "DeviceClass", collector.add_class, "which classes give GPUs"),
             _Step(_DRA, "ResourceSlice", collector.add_slice, "devices of dynamic resource allocation"),
             _Step(koordinator.GROUP, "Device", collector.add_device, "Koordinator's cards"),
         ]
-        listed = self._list_all(before, found.kinds)
+        listed = self._list_all(before, kinds)
         self._list_nodes()
         if listed:  # without the devices nothing can be said of who holds them
-            self._list_all(
-                [_Step(_DRA, "ResourceClaim", collector.add_claim, "who holds devices by claims")], found.kinds
-            )
-        self._list_pods()
-        return self._finished()
+            self._list_all([_Step(_DRA, "ResourceClaim", collector.add_claim, "who holds devices by claims")], kinds)
 
-    def _finished(self) -> Inventory:
+    def finish(self) -> Inventory:
+        """Return the inventory."""
         inventory = self._collector.finish()
-        inventory.incomplete[:0] = self._incomplete
+        inventory.incomplete[:0] = self.incomplete
         if self._names:
             inventory.nodes = [node for node in inventory.nodes if node.name in self._names]
             inventory.waiting = []
@@ -102,9 +110,10 @@ class _Collection:
             try:
                 self._collector.add_node(self._connection.read(f"{_NODES.path()}/{quote(name, safe='')}"))
             except NotServedError:
-                self._incomplete.append(f"node {name}: there is no node of that name")
+                self.incomplete.append(f"node {name}: there is no node of that name")
 
-    def _list_pods(self) -> None:
+    def list_pods(self) -> None:
+        """List the pods: those of the nodes that are named, or all."""
         queries: list[dict[str, str] | None] = [{"fieldSelector": f"spec.nodeName={name}"} for name in self._names]
         for query in queries or [None]:
             self._attempt(_PODS, self._collector.add_pod, "who holds the GPUs", query)
@@ -117,8 +126,8 @@ class _Collection:
             pass  # its definition was removed meanwhile, and with it all objects
         except (ForbiddenError, ServerError) as error:
             line = f"{error} ({lost} is not known)"
-            if line not in self._incomplete:
-                self._incomplete.append(line)
+            if line not in self.incomplete:
+                self.incomplete.append(line)
             return False
         return True
 
@@ -129,7 +138,7 @@ class _Collection:
                 try:
                     add(lists.decode(item, kind))
                 except (msgspec.DecodeError, RecursionError):
-                    self._incomplete.append(f"{kind}: an object that cannot be read was passed over")
+                    self.incomplete.append(f"{kind}: an object that cannot be read was passed over")
             seen += len(page.items)
             self._progress(str(kind), seen, page.remaining)
 

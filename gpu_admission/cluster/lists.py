@@ -35,6 +35,7 @@ _Key = tuple[str, str]
 class _ListMetadata(msgspec.Struct):
     token: str | None = msgspec.field(default=None, name="continue")
     remaining: int | None = msgspec.field(default=None, name="remainingItemCount")
+    version: str | None = msgspec.field(default=None, name="resourceVersion")
 
 
 class _List(msgspec.Struct):
@@ -73,6 +74,16 @@ def pages(
     yield from _Listing(connection, path, dict(query or {}), limit).pages()
 
 
+def snapshot(connection: Connection, path: str) -> tuple[list[bytes], str]:
+    """Return the JSON of every object of the list at a path, and the resourceVersion from which to watch it.
+
+    Raises as `pages` does. Where the list expired on the way, its pages are of several versions: to watch from that of
+    the first is to see again what came in between.
+    """
+    listing = _Listing(connection, path, {}, LIMIT)
+    return [item for page in listing.pages() for item in page.items], listing.version
+
+
 def objects(
     connection: Connection, kind: ServedKind, namespace: str | None = None, query: Mapping[str, str] | None = None
 ) -> Iterator[dict[str, Any]]:
@@ -109,6 +120,7 @@ class _Listing:
         self._limit = limit
         self._last: _Key | None = None  # the last object that was passed on
         self._restarts = 0
+        self.version = ""  # of the first page
 
     def pages(self) -> Iterator[Page]:
         token = ""
@@ -120,6 +132,7 @@ class _Listing:
                 token, passed_over = error.token, not error.token and self._last is not None
                 self._count_restart()
                 continue
+            self.version = self.version or found.metadata.version or ""
             items = [bytes(item) for item in found.items or ()]
             self._adapt(items)
             token = found.metadata.token or ""

@@ -5,16 +5,17 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import sys
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from gpu_admission.audit import documents, policy_reports, publish, table
-from gpu_admission.audit.gpus import GpuTally
+from gpu_admission.audit.gpus import counts
 from gpu_admission.audit.metrics import JOB, exposition
 from gpu_admission.audit.run import audit
 from gpu_admission.cluster.errors import ClusterError
+from gpu_admission.cluster.gpu_inventory import GpuCollection
 from gpu_admission.core.finding import SEVERITIES
 from gpu_admission.core.raw import escape
 from gpu_admission.lint.paths import UsageError
@@ -22,7 +23,7 @@ from gpu_admission.lint.report_sinks import colour
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
 
-from . import push
+from . import audit_progress, push
 from .cluster_flags import add_cluster_flags, connection_of, duration, namespace_of
 from .cluster_progress import ProgressLine
 
@@ -87,20 +88,20 @@ def run(options: argparse.Namespace) -> int:
         _check(options)
         policy = loader.load(options.policy)
         connection = connection_of(options)
-        with ProgressLine(connection) as progress:
+        with ProgressLine(connection) as line:
             namespace = namespace_of(options, connection)
-            tally = GpuTally() if options.metrics or options.push else None
+            gpus = GpuCollection(connection, policy) if options.metrics or options.push else None
             result = audit(
                 connection,
                 policy,
                 namespace=namespace,
                 since=options.since or "",
-                progress=progress.shown,
-                tally=tally,
+                progress=partial(audit_progress.show, line),
+                gpus=gpus,
             )
-        _write(options.output, _rendered(options, result, connection))
-        if tally is not None:
-            _measure(options, exposition(result, tally.counts(), int(time.time())))
+        _report(options, result, connection)
+        if gpus is not None:
+            _measure(options, exposition(result, counts(gpus.finish()), int(time.time())))
     except (loader.PolicyError, ClusterError, UsageError, push.PushError) as error:
         print(f"gpu-admission audit: {error}", file=sys.stderr)
         return 2
@@ -127,13 +128,20 @@ def _check(options: argparse.Namespace) -> None:
         raise UsageError("--metrics and --push cannot be combined with --since: they count everything")
 
 
+def _report(options: argparse.Namespace, result: AuditResult, connection: Connection) -> None:
+    if options.format == "table" and options.output is None and sys.stdout.isatty():
+        from . import audit_terminal, terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only
+
+        audit_terminal.show(result, terminal.console(options.color), only_denied=options.only_denied)
+    else:
+        _write(options.output, _rendered(options, result, connection))
+
+
 def _rendered(options: argparse.Namespace, result: AuditResult, connection: Connection) -> str:
     only_denied = options.only_denied
     if options.format == "table":
-        to_terminal = options.output is None and sys.stdout.isatty()
         style = colour("never" if options.output and options.color == "auto" else options.color, sys.stdout)
-        width = shutil.get_terminal_size().columns if to_terminal else None
-        return table.render(result, style, only_denied=only_denied, width=width)
+        return table.render(result, style, only_denied=only_denied)
     if options.format == "policyreport":
         return _reports(options, result, connection)
     render = {

@@ -6,13 +6,10 @@ It alone pays for the Kubernetes client. Workers see what it does as files, and 
 from __future__ import annotations
 
 import argparse
-import os
 import random
 import shutil
 import signal
 import sys
-import threading
-import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,34 +24,15 @@ from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
 from gpu_admission.webhook import logs
 
+from .parent_watch import ParentWatch
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gpu_admission.cluster.api import KubernetesApi
     from gpu_admission.pki.certificate_set import CertificateStore
 
-LOOK = 1.0  # seconds between looks at whether the server still lives
 TOLERATED = timedelta(minutes=5)  # between two clocks; certificates are backdated by an hour
-
-
-class ParentWatch(threading.Event):
-    """Set by SIGTERM, or when the server that started us is gone, which makes us ``orphaned``."""
-
-    def __init__(self, parent: int) -> None:
-        super().__init__()
-        self._parent = parent
-        self.orphaned = False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait; True when it is time to end."""
-        end = float("inf") if timeout is None else time.monotonic() + timeout
-        while not super().wait(max(0.0, min(LOOK, end - time.monotonic()))):
-            if os.getppid() != self._parent:
-                self.orphaned = True
-                return True
-            if time.monotonic() >= end:
-                return False
-        return True
 
 
 class ServerClock:

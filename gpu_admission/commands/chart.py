@@ -8,7 +8,7 @@ import os
 import re
 
 from gpu_admission import __version__
-from gpu_admission.policyfile import loader
+from gpu_admission.policyfile import crd, loader
 from gpu_admission.registration import chart_values
 
 from . import exempted
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 FOLDER = "deploy/chart"
+_OBJECTS = f"{FOLDER}/files/policy-objects"
+_ANY_POLICY = {f"{_OBJECTS}/webhooks.json": False, f"{_OBJECTS}/every-pod.json": True}
 _MONITORING = ("alerts.yaml", "dashboard.json")
 _PRERELEASE = re.compile(r"(\d+\.\d+\.\d+)\.?(a|b|rc|dev)(\d+)")
 # matchConditions with optional fields (?.) compile from Kubernetes 1.29 on.
@@ -50,12 +52,10 @@ def _chart() -> str:
 def _shared() -> tuple[dict[str, dict[str, Any]], dict[str, str]]:
     """Return the webhooks of each shipped policy, and the lines that their expressions consist of."""
     lines: dict[str, str] = {}
-    hooks = {name: chart_values.share_lines(chart_values.webhooks(_policy(name)), lines) for name in loader.shipped()}
+    made = {name: chart_values.webhooks(exempted.policy(name)) for name in loader.shipped()}
+    made |= {path: chart_values.any_webhooks(every_pod=every_pod) for path, every_pod in _ANY_POLICY.items()}
+    hooks = {name: chart_values.share_lines(each, lines) for name, each in made.items()}
     return hooks, dict(sorted(lines.items()))
-
-
-def _policy(name: str) -> Any:
-    return loader.parse(exempted.text(name).encode(), f"policies/{name}.yaml")
 
 
 def _json(data: Any) -> str:
@@ -72,6 +72,9 @@ def _monitoring(name: str) -> str:
 FILES: dict[str, Callable[[], str]] = {
     f"{FOLDER}/Chart.yaml": _chart,
     f"{FOLDER}/files/rbac.json": lambda: _json(chart_values.rights()),
+    f"{_OBJECTS}/access.json": lambda: _json(chart_values.policy_rights()),
+    f"{_OBJECTS}/crd.json": lambda: _json(crd.definition()),
+    **{path: lambda path=path: _json(_shared()[0][path]) for path in _ANY_POLICY},  # type: ignore[misc]
     f"{FOLDER}/files/audit-rbac.json": lambda: _json(chart_values.audit_rights()),
     f"{FOLDER}/files/expressions.json": lambda: _json(_shared()[1]),
     **{f"{FOLDER}/files/{name}": functools.partial(_monitoring, name) for name in _MONITORING},

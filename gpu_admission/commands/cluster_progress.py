@@ -1,7 +1,8 @@
-"""A line on the terminal that tells how far a long look at a cluster has come, and why it waits."""
+"""Lines on the terminal that tell how far a long look at a cluster has come, and why it waits."""
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -9,14 +10,15 @@ from gpu_admission.core.raw import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Self
 
-    from gpu_admission.audit.result import AuditResult
     from gpu_admission.cluster.connection import Connection
 
+_UNKNOWN_WIDTH = 80
 _PATIENCE = 1.0  # seconds before the first line
 _PACE = 0.1  # seconds between two
-_WIDEST = 118
+_SHARE = 20  # of the time that making the lines takes, at least so much passes between two
 
 
 class ProgressLine:
@@ -25,7 +27,7 @@ class ProgressLine:
     def __init__(self, connection: Connection) -> None:
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._due = time.monotonic() + _PATIENCE
-        self._drawn = False
+        self._drawn = 0  # lines
         connection.on_wait = self._wait
 
     def __enter__(self) -> Self:
@@ -33,19 +35,20 @@ class ProgressLine:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Take the line away."""
+        """Take the lines away."""
         self._clear()
 
-    def shown(self, what: str, result: AuditResult, remaining: int) -> None:
-        """Tell what is being listed."""
-        coming = f", {remaining:,} to come" if remaining else ""
-        self.draw(f"{what}: {result.objects:,} objects{coming}; findings on {result.count:,} so far")
-
-    def draw(self, line: str) -> None:
-        """Show a line in place of the last one, not more often than anybody reads."""
-        if self._terminal and time.monotonic() >= self._due:
-            self._drawn, self._due = True, time.monotonic() + _PACE
-            print(f"\r{line[:_WIDEST]}\x1b[K", end="", file=sys.stderr, flush=True)
+    def update(self, lines: Callable[[], Iterable[str]]) -> None:
+        """Show lines in place of the last ones, not more often than anybody reads; they are made only then."""
+        started = time.monotonic()
+        if not self._terminal or started < self._due:
+            return
+        fitted = _fitted(lines())
+        self._clear()
+        self._drawn = len(fitted)
+        print("\n".join(fitted), end="", file=sys.stderr, flush=True)
+        now = time.monotonic()
+        self._due = now + max(_PACE, _SHARE * (now - started))
 
     def _wait(self, text: str) -> None:
         self._clear()
@@ -53,5 +56,21 @@ class ProgressLine:
 
     def _clear(self) -> None:
         if self._drawn:
-            self._drawn = False
-            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+            up = f"\x1b[{self._drawn - 1}A" if self._drawn > 1 else ""
+            self._drawn = 0
+            print(f"\r{up}\x1b[J", end="", file=sys.stderr, flush=True)
+
+
+def _fitted(lines: Iterable[str]) -> list[str]:
+    """Cut lines to the terminal's width: one that goes over its end takes two lines to take away."""
+    from rich.cells import set_cell_size  # noqa: PLC0415 - for a terminal only
+
+    width = _width() - 1
+    return [set_cell_size(line, width).rstrip() for line in lines]
+
+
+def _width() -> int:
+    try:
+        return max(os.get_terminal_size(sys.stderr.fileno()).columns, 2)
+    except (OSError, ValueError):
+        return _UNKNOWN_WIDTH

@@ -10,13 +10,47 @@ if TYPE_CHECKING:
 
 SHELLS = ("bash", "zsh", "fish")
 
+# Contexts, namespaces and nodes are what `kubectl_plugin.completions` returns for the line so far: a word a line, and
+# at last one that begins with a colon, for kubectl.
+PREAMBLES = {
+    # bash takes a word apart at colons and equals signs, and wants what is behind the last.
+    "bash": """
+_gpu_admission_names() {
+  local line="${COMP_LINE:0:COMP_POINT}" current words word
+  read -ra words <<< "$line"
+  [[ "$line" == *" " ]] && words+=("")
+  current="${words[${#words[@]}-1]}"
+  current="${current%"${current##*[:=]}"}"
+  kubectl_complete-gpu_admission "${words[@]:1}" 2>/dev/null | while IFS= read -r word; do
+    [[ "$word" == :* ]] || printf '%s\\n' "${word#"$current"}"
+  done
+}
+""",
+    "zsh": """
+_gpu_admission_names() {
+  local -a line found
+  line=("${(@Q)${(z)LBUFFER}}")
+  [[ "$LBUFFER" == *[[:space:]] ]] && line+=("")
+  found=("${(@f)$(kubectl_complete-gpu_admission "${(@)line[2,-1]}" 2>/dev/null)}")
+  compadd -- "${(@)found:#(:*|)}"
+}
+""",
+    "fish": """
+function _gpu_admission_names
+  set -l line (commandline -opc) (commandline -ct)
+  kubectl_complete-gpu_admission $line[2..-1] 2>/dev/null | string match -v ':*'
+end
+""",
+}
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add ``completion``; `run` takes what it parses."""
     parser = subparsers.add_parser(
         "completion",
         help="completion for a shell",
-        epilog="To load it: source <(gpu-admission completion bash). For gpu-lint: gpu-lint --completion bash.",
+        epilog='To load it: eval "$(gpu-admission completion bash)" (or zsh); gpu-admission completion fish | source. '
+        "For gpu-lint: gpu-lint --completion bash.",
     )
     parser.add_argument("shell", choices=SHELLS)
 
@@ -27,5 +61,5 @@ def run(options: argparse.Namespace) -> int:
 
     from .main import complete_parser  # noqa: PLC0415 - which imports this module
 
-    sys.stdout.write(shtab.complete(complete_parser(), options.shell) + "\n")
+    sys.stdout.write(shtab.complete(complete_parser(), options.shell, preamble=PREAMBLES[options.shell]) + "\n")
     return 0

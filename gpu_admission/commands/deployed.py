@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gpu_admission.policyfile import loader
 from gpu_admission.registration import audit_access, webhook_configurations
 
 from . import exempted
@@ -17,7 +16,7 @@ _HEADER = "# Written by make docs from policies/default.yaml. For another policy
 
 def _webhooks() -> str:
     objects = webhook_configurations.configurations(
-        loader.parse(exempted.text("default").encode(), "policies/default.yaml"),
+        exempted.policy("default"),
         webhook_configurations.RegistrationOptions(),
     )
     return _HEADER.format("--only webhooks") + to_yaml(objects)

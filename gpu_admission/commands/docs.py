@@ -3,41 +3,64 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import os
+import pkgutil
 import sys
 
 from gpu_admission import rules
-from gpu_admission.docpages import backends, known_backends, rule_catalogue
+from gpu_admission.docpages import backends, known_backends, rule_catalogue, rule_headers
 from gpu_admission.policyfile import schema
 
-from . import chart, deployed, exempted, versions
+from . import chart, deployed, exempted, objects, versions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from gpu_admission.engine.rule import Rule
 
 
 def _schema() -> str:
     return json.dumps(schema.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
+def rule_modules() -> dict[str, Rule]:
+    """Return the rules by the paths of their modules below ``rules``, whatever the catalogue says."""
+    found: dict[str, Rule] = {}
+    for folder in rules.FOLDERS:
+        package = importlib.import_module(f"{rules.__name__}.{folder}")
+        for module in pkgutil.iter_modules(package.__path__):
+            if module.name.startswith("gpu"):
+                found[f"{folder}.{module.name}"] = importlib.import_module(f"{package.__name__}.{module.name}").RULE
+    return found
+
+
+_CATALOGUE = "gpu_admission/rules/catalogue.py"
 _KNOWN = "gpu_admission/backends/known.py"
+_IMPORTED = frozenset({_CATALOGUE, _KNOWN})
 GENERATED: dict[str, Callable[[], str]] = {
     "policies/RULES.md": lambda: rule_catalogue.render(rules.ALL),
     "policies/policy.schema.json": _schema,
     "docs/backends.md": backends.page,
     _KNOWN: known_backends.page,
+    _CATALOGUE: lambda: rule_headers.page(rule_modules()),
     **exempted.FILES,
     **deployed.FILES,
     **chart.FILES,
+    **objects.FILES,
     **versions.FILES,
 }
 
 
 def stale(root: str) -> list[str]:
-    """Return the generated files under a checkout that differ from what would be generated now."""
-    return [path for path, text in GENERATED.items() if _content(os.path.join(root, path)) != text()]
+    """Return the generated files under a checkout that differ from what would be generated now.
+
+    Where modules are among them, only those: what is made of them would be wrong, or could not be made.
+    """
+    imported = [path for path in _IMPORTED if _content(os.path.join(root, path)) != GENERATED[path]()]
+    return imported or [path for path, text in GENERATED.items() if _content(os.path.join(root, path)) != text()]
 
 
 def _content(path: str) -> str | None:
@@ -58,12 +81,11 @@ def main(argv: Sequence[str]) -> int:
         for path in found:
             print(f"{path} is stale: run make docs", file=sys.stderr)
         return 1 if found else 0
-    if _KNOWN in found:
-        # What rules and conditions are made of was read when they were imported: begin anew with it.
-        _write(_KNOWN, GENERATED[_KNOWN]())
-        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *argv])  # noqa: S606 - this program itself
     for path in found:
         _write(path, GENERATED[path]())
+    if not _IMPORTED.isdisjoint(found):
+        # What rules and conditions are made of was read when they were imported: begin anew with it.
+        os.execv(sys.executable, [sys.executable, "-m", __spec__.name, *argv])  # noqa: S606 - this program itself
     return 0
 
 

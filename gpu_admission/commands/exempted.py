@@ -14,6 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from gpu_admission.policy.model import Policy
+
 
 def text(name: str) -> str:
     """Return the text of a shipped policy as it should be."""
@@ -22,6 +24,11 @@ def text(name: str) -> str:
         backend = copy.copy(backend)
         backend.components = tuple(part for each in registry.ALL for part in each.components)
     return exempted_components.written(loader.source(name), backend)
+
+
+def policy(name: str) -> Policy:
+    """Return a shipped policy as its text should be."""
+    return loader.parse(text(name).encode(), f"policies/{name}.yaml")
 
 
 FILES: dict[str, Callable[[], str]] = {f"policies/{name}.yaml": partial(text, name) for name in loader.shipped()}

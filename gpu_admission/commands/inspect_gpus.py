@@ -16,7 +16,7 @@ from gpu_admission.inventory import html_page, plain_text, report, tables
 from gpu_admission.policyfile import loader
 from gpu_admission.safe_files import explain, write_atomically
 
-from .cluster_flags import add_cluster_flags, connection_of
+from .cluster_flags import add_cluster_flags, completes, connection_of
 from .cluster_progress import ProgressLine
 
 TYPE_CHECKING = False
@@ -38,7 +38,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "allocated and to whom, what is free, which pods wait and why, and who holds GPUs that nobody counts.",
         epilog="Exit code: 0, or 2 where something could not be read (the rest is shown).",
     )
-    parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)")
+    completes(parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)"))
     parser.add_argument("-f", "--format", choices=FORMATS, default="table", help="[table]")
     parser.add_argument("-o", "--output", metavar="FILE", help="write there instead of standard output")
     parser.add_argument(
@@ -61,9 +61,7 @@ def run(options: argparse.Namespace) -> int:
                 connection,
                 policy,
                 options.nodes,
-                lambda what, seen, coming: line.draw(
-                    f"{what}: {seen:,} objects" + (f", {coming:,} to come" if coming else "")
-                ),
+                lambda what, seen, coming: line.update(lambda: [_progress(what, seen, coming)]),
             )
         _select(inventory, options.namespace)
         _write(options, inventory, connection)
@@ -73,6 +71,10 @@ def run(options: argparse.Namespace) -> int:
     for problem in inventory.incomplete:
         print(f"gpu-admission inspect: {escape(problem)}", file=sys.stderr)
     return 2 if inventory.incomplete else 0
+
+
+def _progress(what: str, seen: int, coming: int) -> str:
+    return f"{what}: {seen:,} objects{f', {coming:,} to come' if coming else ''}"
 
 
 class OutputError(Exception):
@@ -95,9 +97,9 @@ def _select(inventory: Inventory, namespace: str | None) -> None:
 def _write(options: argparse.Namespace, inventory: Inventory, connection: Connection) -> None:
     is_table = options.format in {"table", "wide"}
     if is_table and not options.output and sys.stdout.isatty():
-        from . import inspect_terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only
+        from . import inspect_terminal, terminal  # noqa: PLC0415 - rich takes a tenth of a second, for a terminal only
 
-        inspect_terminal.show(tables.tables(inventory, wide=options.format == "wide"))
+        inspect_terminal.show(tables.tables(inventory, wide=options.format == "wide"), terminal.console())
         return
     data = _rendered(options.format, inventory, connection.name).encode("utf-8", "backslashreplace")
     if not options.output:

@@ -1,15 +1,16 @@
-"""The tables of ``inspect`` on a terminal: fitted to its width, coloured by what calls for a look."""
+"""The tables of ``inspect`` on a terminal: the same cells as in a file, coloured by what calls for a look."""
 
 from __future__ import annotations
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Console
-from rich.table import Table as RichTable
 from rich.text import Text
+
+from . import terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from rich.console import Console
 
     from gpu_admission.inventory.tables import Table
 
@@ -24,18 +25,13 @@ _STYLES = (
 )
 
 
-def show(tables: Iterable[Table], console: Console | None = None) -> None:
-    """Print tables; what comes from the cluster is text and never markup."""
-    console = console or Console(highlight=False, emoji=False)
+def show(tables: Iterable[Table], console: Console) -> None:
+    """Print tables."""
     shown = False
     for table in tables:
         shown = True
-        made = RichTable(box=SIMPLE_HEAD, title=Text(table.title) if table.title else None, title_justify="left")
-        for column in table.columns:
-            made.add_column(Text(column), overflow="fold")
-        for row in table.rows:
-            made.add_row(*[_styled(cell) for cell in row])
-        console.print(made)
+        rows = [[_styled(cell) for cell in row] for row in table.rows]
+        console.print(terminal.table(table.columns, rows, title=table.title))
         for line in table.footer:
             console.print(Text(line))
     if not shown:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import argparse
 import sys
 
-from .main import complete_parser, main
+from . import cluster_names
+from .main import COMMANDS, command_parser, main
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "kubectl gpu-admission"
 FILES, NO_FILES = ":0", ":4"  # cobra's ShellCompDirectiveDefault and ShellCompDirectiveNoFileComp
-_NAMESPACE_TIMEOUT = 2.0  # seconds that a key press may take
 
 
 def entry() -> None:
@@ -35,13 +35,18 @@ def complete_entry() -> None:
 def completions(words: Sequence[str]) -> list[str]:
     """Return what may stand in the place of the last word, and the directive."""
     *before, current = words or [""]
-    line = _Line(complete_parser())
+    line = _Line(command_parser(next((word for word in before if word in COMMANDS), None)))
     for word in before:
         line.read(word)
+    prefix = ""
+    if current.startswith("-") and "=" in current:  # --context=VALUE is one word
+        name, _, current = current.partition("=")
+        line.read(name)
+        prefix = f"{name}="
     found = line.offered(current)
     if found is None:
         return [FILES]
-    return [*sorted(word for word in found if word.startswith(current)), NO_FILES]
+    return [*(f"{prefix}{word}" for word in sorted(set(found)) if word.startswith(current)), NO_FILES]
 
 
 class _Line:
@@ -51,6 +56,7 @@ class _Line:
         self._parser = parser
         self._pending: argparse.Action | None = None  # an option that waits for its value
         self._given: dict[str, str] = {}
+        self._arguments: list[str] = []
 
     def read(self, word: str) -> None:
         """Take in a finished word."""
@@ -68,6 +74,8 @@ class _Line:
             commands = self._commands()
             if commands is not None and word in commands.choices:
                 self._parser = commands.choices[word]
+            else:
+                self._arguments.append(word)
 
     def offered(self, current: str) -> Iterable[str] | None:
         """Return the words that may come now; None where files may."""
@@ -78,8 +86,11 @@ class _Line:
         commands = self._commands()
         if commands is not None:
             return list(commands.choices)
-        chosen = [action.choices for action in self._parser._actions if not action.option_strings and action.choices]  # noqa: SLF001
-        return [str(word) for words in chosen for word in words] or None
+        arguments = [action for action in self._parser._actions if not action.option_strings]  # noqa: SLF001
+        if any(action.dest == "nodes" for action in arguments):
+            return [name for name in cluster_names.listed("nodes", self._given) if name not in self._arguments]
+        words = [str(word) for action in arguments for word in action.choices or ()]
+        return words if words or not arguments else None
 
     def _options(self) -> dict[str, argparse.Action]:
         return self._parser._option_string_actions  # noqa: SLF001 - argparse lists its options nowhere else
@@ -92,33 +103,8 @@ class _Line:
         if action.choices is not None:
             return [str(choice) for choice in action.choices]
         if action.dest == "context":
-            return _contexts(self._given.get("kubeconfig"))
+            return cluster_names.contexts(self._given.get("kubeconfig"))
         if action.dest == "namespace":
-            return _namespaces(self._given)
+            return cluster_names.listed("namespaces", self._given)
         metavar = str(action.metavar or "")
         return None if "FILE" in metavar or "DIR" in metavar or "PATH" in metavar else ()
-
-
-def _contexts(path: str | None) -> list[str]:
-    from gpu_admission.cluster import kubeconfig  # noqa: PLC0415 - where it is requested
-    from gpu_admission.cluster.errors import ConnectError  # noqa: PLC0415
-
-    try:
-        return kubeconfig.names(kubeconfig.paths(path))
-    except ConnectError:
-        return []
-
-
-def _namespaces(given: dict[str, str]) -> list[str]:
-    """Ask the cluster for its namespaces; none where it does not answer at once."""
-    from gpu_admission.cluster import lists  # noqa: PLC0415 - where it is requested
-    from gpu_admission.cluster.connect import ConnectOptions, connect  # noqa: PLC0415
-    from gpu_admission.cluster.discovery import ServedKind  # noqa: PLC0415
-    from gpu_admission.cluster.errors import ClusterError  # noqa: PLC0415
-
-    kind = ServedKind("", "v1", "namespaces", "Namespace", namespaced=False)
-    options = ConnectOptions(given.get("context"), given.get("kubeconfig"), _NAMESPACE_TIMEOUT, given.get("as_user"))
-    try:
-        return [str(each["metadata"]["name"]) for each in lists.objects(connect(options), kind)]
-    except (ClusterError, KeyError, ImportError):
-        return []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 import os
 import sys
@@ -39,8 +38,10 @@ def _leave(code: int) -> NoReturn:
     if "multiprocessing" in sys.modules:  # which has processes of its own to see off
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError, AttributeError):
+        try:  # contextlib is a part of start-up that nothing else needs
             stream.flush()
+        except (OSError, ValueError, AttributeError):
+            continue
     os._exit(code)
 
 

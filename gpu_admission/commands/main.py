@@ -5,14 +5,17 @@ A command's module is imported only when the command is called: most need librar
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 
 from gpu_admission import __version__
+from gpu_admission.core.typos import did_you_mean
+
+from .one_line_parser import OneLineParser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
@@ -44,6 +47,7 @@ EXTRAS = {
     "prometheus_client": "webhook",
     "uvloop": "webhook",
     "kubernetes": "cluster",
+    "rich": "cluster",
     "shtab": "completion",
 }
 # Commands that need one extra, whichever of its libraries is missed first.
@@ -56,7 +60,9 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     try:
         module = importlib.import_module(COMMANDS[asked][0]) if asked in COMMANDS else None
         modules = {asked: module} if asked and module else {}
-        options = _parser(modules, prog).parse_args(argv)
+        parser = _parser(modules, prog)
+        _check_command(parser, argv)
+        options = parser.parse_args(argv)
         return int(module.run(options)) if module is not None else 2
     except ModuleNotFoundError as error:
         return _missing(asked or "", error)
@@ -65,6 +71,18 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
     except BrokenPipeError:
         sys.stderr.close()  # or the interpreter complains of the same pipe once more at its end
         return 141
+
+
+def _check_command(parser: OneLineParser, argv: Sequence[str]) -> None:
+    """End with one line where no command, or an unknown one, comes first."""
+    first = argv[0] if argv else ""
+    if first in COMMANDS or first in {"-h", "--help", "--version"}:
+        return
+    if first.startswith("-"):
+        parser.error(f"a command comes before its flags: {parser.prog} COMMAND {first} …")
+    parser.error(
+        f"there is no command {first!r}{did_you_mean(first, list(COMMANDS))}" if first else "a command is missing"
+    )
 
 
 def complete_parser() -> argparse.ArgumentParser:
@@ -79,9 +97,20 @@ def complete_parser() -> argparse.ArgumentParser:
     return _parser(modules)
 
 
-def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> argparse.ArgumentParser:
+def command_parser(name: str | None) -> argparse.ArgumentParser:
+    """Return the parser with the flags of one command, where its libraries are installed."""
+    try:
+        modules = {name: importlib.import_module(COMMANDS[name][0])} if name else {}
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRAS:
+            raise
+        modules = {}
+    return _parser(modules)
+
+
+def _parser(modules: Mapping[str, ModuleType], prog: str = PROGRAM) -> OneLineParser:
     """Return the parser of all commands, with the flags of those whose modules are given."""
-    parser = argparse.ArgumentParser(
+    parser = OneLineParser(
         prog=prog,
         description="GPU resource rules for Kubernetes: the admission webhook and its tools. See also gpu-lint.",
     )

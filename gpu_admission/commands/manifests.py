@@ -9,7 +9,7 @@ import yaml
 
 from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import chart_values, webhook_configurations
+from gpu_admission.registration import any_policy, chart_values, policy_access, webhook_configurations
 from gpu_admission.registration.in_tree import coverage, versions
 from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -17,6 +17,7 @@ from gpu_admission.safe_files import FileReadError, read_small_file
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from typing import Any
 
     from gpu_admission.policy.model import Policy
@@ -40,6 +41,12 @@ _OF_THE_WEBHOOK: dict[str, object] = {
     "only": None,
 }
 _VALUES_DECIDE = {**_OF_THE_WEBHOOK, "name": "gpu-admission", "fail_open": False}
+_NOT_WITH_CRD = {
+    "--policy": "the webhooks are for whatever policies there will be",
+    "--values": "set the chart's policies.source to crd",
+    "--in-tree": "the API server evaluates policies that are known",
+    "--route": "objects come and go, and share the paths without a name",
+}
 # What the API server takes as names: of a Service or namespace, and of everything else here.
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _SUBDOMAIN = re.compile(rf"(?!.{{254}}){_LABEL.pattern}(\.{_LABEL.pattern})*")
@@ -57,6 +64,15 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         metavar="NAME|FILE",
         help="the policy; repeatable, in the order in which the server has them [default]",
     )
+    manifests.add_argument(
+        "--policy-source",
+        choices=["files", "crd"],
+        default="files",
+        help="crd: the policies are GPUPolicy objects; their definition, and webhooks that any policy will do with",
+    )
+    manifests.add_argument(
+        "--every-pod", action="store_true", help="with crd: send all pods, for policies with visibleDevices.everyPod"
+    )
     manifests.add_argument("--name", default="gpu-admission", help="name of the configurations [gpu-admission]")
     manifests.add_argument("--service", default="gpu-admission", help="the Service [gpu-admission]")
     manifests.add_argument("--namespace", default="gpu-admission", help="its namespace [gpu-admission]")
@@ -67,7 +83,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--cert-manager", metavar="NS/CERTIFICATE", help="have cert-manager fill the CA in")
     manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
-    manifests.add_argument("--only", choices=["webhooks", "rbac"], help="only these objects")
+    manifests.add_argument("--only", choices=["webhooks", "rbac", "crd"], help="only these objects")
     manifests.add_argument(
         "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"
     )
@@ -88,7 +104,7 @@ def run(options: argparse.Namespace) -> int:
     """Print the objects; return 2 where an option, the policy or the CA is of no use."""
     try:
         version = _version(options.kubernetes_version)
-        policies = [loader.load(name) for name in options.policy or ["default"]]
+        policies = _policies(options)
         _check(options, policies)
         if options.values:
             sys.stdout.write(_values(options, policies, version))
@@ -103,6 +119,24 @@ def run(options: argparse.Namespace) -> int:
         return 2
     sys.stdout.write("".join(f"# {line}\n" for line in notes) + to_yaml(objects))
     return 0
+
+
+def _policies(options: argparse.Namespace) -> list[Policy]:
+    """Return the policies that the webhooks are for. Raises PolicyError, ValueError for what crd rules out."""
+    if options.policy_source == "files":
+        unused = ["--every-pod"] * options.every_pod + ["--only crd"] * (options.only == "crd")
+        if unused:
+            raise ValueError(f"{unused[0]} needs --policy-source crd: policies that are files say what they see")
+        return [loader.load(name) for name in options.policy or ["default"]]
+    given = {
+        "--policy": options.policy,
+        "--values": options.values,
+        "--in-tree": options.in_tree,
+        "--route": options.route,
+    }
+    for flag in [flag for flag, value in given.items() if value]:
+        raise ValueError(f"{flag} cannot be combined with --policy-source crd: {_NOT_WITH_CRD[flag]}")
+    return [any_policy.widest(every_pod=options.every_pod)]
 
 
 def _values(options: argparse.Namespace, policies: list[Policy], version: versions.Version) -> str:
@@ -185,10 +219,28 @@ def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes)
         annotations=annotations,
         fail_open=options.fail_open,
     )
-    objects = [] if options.only == "rbac" else webhook_configurations.configurations(policies, where)
-    if options.only != "webhooks":
-        objects += webhook_configurations.access(where, options.secret, keeps=not options.cert_manager)
-    return objects
+    parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
+        "webhooks": lambda: _configurations(options, policies, where),
+        "rbac": lambda: webhook_configurations.access(where, options.secret, keeps=not options.cert_manager),
+    }
+    if options.policy_source == "crd":
+        from gpu_admission.policyfile import crd  # noqa: PLC0415 - 100 ms of pydantic
+
+        own = parts["rbac"]
+        parts = {
+            "crd": lambda: [crd.definition()],
+            **parts,
+            "rbac": lambda: [*own(), *policy_access.access(where)],
+        }
+    return [obj for part, made in parts.items() if options.only in {None, part} for obj in made()]
+
+
+def _configurations(
+    options: argparse.Namespace, policies: list[Policy], where: webhook_configurations.RegistrationOptions
+) -> list[dict[str, Any]]:
+    if options.policy_source == "crd":
+        return any_policy.configurations(where, every_pod=options.every_pod)
+    return webhook_configurations.configurations(policies, where)
 
 
 def _check(options: argparse.Namespace, policies: list[Policy]) -> None:

@@ -25,7 +25,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     show = actions.add_parser("show", help="print a shipped policy: the starting point of one's own")
     show.add_argument("name", metavar="NAME")
     check = actions.add_parser("check", help="check policy files, and what has drifted between them and a cluster")
-    check.add_argument("files", metavar="FILE", nargs="+")
+    check.add_argument("files", metavar="FILE", nargs="*", help="the policy files; at least one")
     check.add_argument(
         "--cluster",
         action="store_true",
@@ -62,6 +62,13 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
+    if not options.files:
+        print(
+            "gpu-admission policy check: name the policy file to check, as in gpu-admission policy check policy.yaml"
+            " --cluster (gpu-admission policy init writes one of what a cluster shows)",
+            file=sys.stderr,
+        )
+        return 2
     worst = 0
     policies = []
     for path in options.files:

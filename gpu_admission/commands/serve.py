@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 FLAGS = (
     ("--bind", "HOST:PORT", "where reviews are answered [0.0.0.0:8443]"),
     ("--health-bind", "HOST:PORT", "serve /healthz, /readyz and /metrics there too, in plain HTTP"),
+    ("--policy-source", "SOURCE", "files (--policy), or crd: the cluster's GPUPolicy objects [files]"),
+    ("--mode", "MODE", "enforce, warn or audit: a ceiling on the mode of every policy [enforce]"),
     ("--tls-cert", "FILE", "serving certificate, PEM, leaf first; followed when it changes"),
     ("--tls-key", "FILE", "its key"),
     ("--self-signed", "DIR", "make and keep an own CA and certificate there; the default, in the state directory"),
@@ -64,7 +66,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal says otherwise; 2 when the settings, a port or what they name cannot be used."""
     # Only now: gunicorn and Flask are not there without the extra, and take a moment to import.
-    from gpu_admission.webhook.certificate_sidecar import CertificateSidecar, is_wanted  # noqa: PLC0415
+    from gpu_admission.webhook import certificate_sidecar, policy_sidecar  # noqa: PLC0415
     from gpu_admission.webhook.server.server import serve  # noqa: PLC0415
     from gpu_admission.webhook.server.settings import SettingsError  # noqa: PLC0415
 
@@ -74,11 +76,17 @@ def run(args: argparse.Namespace) -> int:
     except SettingsError as error:
         print(f"gpu-admission serve: {error}", file=sys.stderr)
         return 2
-    if not is_wanted(settings):
-        return serve(settings)
-    with CertificateSidecar(settings) as sidecar:
-        sidecar.begin()
-        return serve(sidecar.settings, keeper=sidecar.process)
+    with contextlib.ExitStack() as stack:
+        keeper = watcher = None
+        if certificate_sidecar.is_wanted(settings):
+            certificates = stack.enter_context(certificate_sidecar.CertificateSidecar(settings))
+            keeper, settings = certificates.process, certificates.settings
+            certificates.begin()
+        if policy_sidecar.is_wanted(settings):
+            policies = stack.enter_context(policy_sidecar.PolicySidecar(settings))
+            watcher, settings = policies.process, policies.settings
+            policies.begin()
+        return serve(settings, keeper=keeper, watcher=watcher)
 
 
 def _settings(args: argparse.Namespace) -> ServerSettings:

@@ -17,9 +17,11 @@ _EMPTY: dict[str, Any] = {}
 
 # $GPUS ${GPUS:-1} $(params.gpus) | {{ .Values.gpus }} {% … %} | #{GPUS}# | ((gpus)) | [[ gpus ]] | <number>
 # | {gpus} %GPUS% @GPUS@ __GPUS__ | GPU_COUNT | ?* *
-_PLACEHOLDER = re.compile(
-    r"\$[A-Za-z_{(]|\{[{%]|#\{[A-Za-z_][^{}]*\}|\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|<[^<>]+>|^(\{[A-Za-z_][^{}]*\}|%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
+_PLACEHOLDER = (
+    r"\$[A-Za-z_{(]|\{[{%]|#\{[A-Za-z_][^{}]*\}|\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|<[^<>]+>"
+    r"|^(\{[A-Za-z_][^{}]*\}|%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
 )
+_MARKS = frozenset("${#([<%@_*")  # of which none of these can do without one: the pattern is compiled when one is met
 
 
 def as_dict(value: object) -> Mapping[str, Any]:
@@ -53,7 +55,7 @@ def is_placeholder(value: object) -> bool:
     fill it in any more. Without quotes ``{gpus}`` is a mapping to YAML, and ``[[ gpus ]]`` a list in a list.
     """
     if isinstance(value, str):
-        return len(value) < 4096 and _PLACEHOLDER.search(value) is not None
+        return len(value) < 4096 and not _MARKS.isdisjoint(value) and re.search(_PLACEHOLDER, value) is not None
     if isinstance(value, dict):
         return len(value) == 1 and all(isinstance(key, str) and item is None for key, item in value.items())
     inner = value[0] if isinstance(value, list) and len(value) == 1 else None

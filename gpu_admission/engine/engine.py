@@ -13,7 +13,6 @@ from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
 from gpu_admission.workloads.claim_index import NO_CLAIMS
 
-from . import changes
 from .rule import POD, SCOPES, TEMPLATE
 
 TYPE_CHECKING = False
@@ -129,6 +128,8 @@ class Engine:
         What was wrong with the old object is not held against its update. Of Pods, rules that ``compare`` judge
         themselves what became of the old one.
         """
+        from . import changes  # noqa: PLC0415 - updates are admission's, and gpu-lint's start-up is rationed
+
         now, before = (self.read(each, "admission") for each in (new, old))
         comparing: Findings = {}
         compared: list[Finding | None] = []
@@ -166,7 +167,13 @@ class Engine:
         rest: what one makes of an object may wake an earlier one (what was ``nvidia.com/gpus`` is counted once it
         is ``nvidia.com/gpu``).
         """
-        state = self._state(document, (), origin)
+        return self._mutated(
+            self._state(document, (), origin), origin, unsafe=unsafe, consent=consent, admitted=admitted
+        )
+
+    def _mutated(
+        self, state: Mutation, origin: Origin, *, unsafe: bool = False, consent: bool = False, admitted: bool = False
+    ) -> Mutation:
         repairing = self._repairing(unsafe=unsafe, consent=consent, admitted=admitted)
         turns = [(rule,) for rule in repairing] if unsafe else [repairing]
         for _ in range(_PASSES if unsafe else 1):
@@ -192,17 +199,18 @@ class Engine:
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
         """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
-        mutation = self.mutate(document, origin, admitted=True)
+        given = self._state(document, (), origin)
+        as_given = given.judged
+        mutation = self._mutated(given, origin, admitted=True)
         after = self.remaining(mutation)
         if mutation.patch:
             remaining_keys = {(finding.rule, finding.pointer) for finding in after}
             applied = set(mutation.applied)
+            repaired = [(view, dict.fromkeys(rule for rule in rules if rule.id in applied)) for view, rules in as_given]
             after += [
                 finding.marked_repaired()
-                for finding in self.validate(document, origin)
-                if finding.fix == "safe"
-                and finding.rule in applied
-                and (finding.rule, finding.pointer) not in remaining_keys
+                for finding in self._judge(repaired, {})
+                if finding.fix == "safe" and (finding.rule, finding.pointer) not in remaining_keys
             ]
             after.sort()
         return Review(mutation, after)

@@ -70,6 +70,9 @@ class Rule:
     policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that
     the examples need.
 
+    ``module`` is for rules of the catalogue only (``header``): the module that holds the rest of the fields, which is
+    imported when one of them is read.
+
     Raises RuleError where a field is missing or malformed.
     """
 
@@ -93,6 +96,7 @@ class Rule:
     may_resolve: frozenset[str] | None = None
     default: Action | None = None
     policy: Mapping[str, Any] = NO_POLICY
+    module: str = ""
 
     def __post_init__(self) -> None:
         wrong = [field for field in ("summary", "rationale", "references", "bad", "good") if not getattr(self, field)]
@@ -117,6 +121,46 @@ class Rule:
 
     def __repr__(self) -> str:
         return f"<{self.id} {self.name}>"
+
+    if not TYPE_CHECKING:  # it would hide misspelt fields from type checkers
+
+        def __getattr__(self, field: str) -> Any:
+            """Load the module of a rule of which only the header is there; called where a field is not set."""
+            if field not in FIELDS:
+                raise AttributeError(f"a rule has no field {field!r}")
+            load(self)
+            return object.__getattribute__(self, field)
+
+
+FIELDS: tuple[str, ...] = vars(Rule)["__slots__"]
+# What is known of a rule without its module: enough to choose the rules that judge an object, and to report findings.
+HEADER = ("id", "name", "severity", "default", "fix", "admission_kinds", "scope", "when", "may_resolve")
+
+
+def header(module: str, *values: Any) -> Rule:
+    """Return a rule of which the fields of ``HEADER`` are given, in that order; the rest is loaded when it is read."""
+    rule = Rule.__new__(Rule)
+    for field, value in zip(("module", *HEADER), (module, *values), strict=True):
+        setattr(rule, field, value)
+    return rule
+
+
+def load(rule: Rule) -> None:
+    """Import the rest of a rule's fields from its module, where that has not been done.
+
+    Raises RuleError where the module states other fields than the header: the rule would be judged by the wrong ones.
+    """
+    try:
+        object.__getattribute__(rule, "check")
+    except AttributeError:
+        whole: Rule = __import__(rule.module, fromlist=["RULE"]).RULE
+        differing = [field for field in HEADER if getattr(whole, field) != getattr(rule, field)]
+        if differing:
+            message = f"rule {rule.id}: {', '.join(differing)} differ from {rule.module}: run make docs"
+            raise RuleError(message) from None
+        for field in FIELDS:
+            if field != "module":
+                setattr(rule, field, getattr(whole, field))
 
 
 # Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.

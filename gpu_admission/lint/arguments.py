@@ -7,8 +7,6 @@ option. What is read here follows the same conventions: ``--name VALUE``, ``--na
 
 from __future__ import annotations
 
-from gpu_admission.core.typos import did_you_mean
-
 from .options import OPTIONS
 from .paths import UsageError
 
@@ -80,4 +78,6 @@ _BY_FLAG = {flag: option for option in OPTIONS for flag in option.flags}
 def _known(flag: str) -> Option:
     if flag in _BY_FLAG:
         return _BY_FLAG[flag]
+    from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
     raise UsageError(f"unknown option {flag!r}{did_you_mean(flag, _BY_FLAG) if flag.startswith('--') else ''}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from gpu_admission.core.record import record
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.safe_files import FileReadError, read_small_file
 
 from .options import OPTIONS, split
@@ -125,6 +124,8 @@ def _values(settings: Mapping[str, Any], folder: str, where: Callable[[str], str
         elif key in known:
             values[known[key].dest] = _value(known[key], value, folder, where(key))
         else:
+            from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
             raise UsageError(f"{where(key)}: unknown option {key!r}{did_you_mean(key, [*known, _BY_PATH])}")
     return values
 

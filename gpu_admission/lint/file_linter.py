@@ -9,7 +9,9 @@ from gpu_admission.manifests import reader
 from gpu_admission.manifests.text import MAX_BYTES
 from gpu_admission.policy.model import level
 from gpu_admission.reports.report import RANK, Diagnostic, LocatedFinding, Location
+from gpu_admission.rules import stems
 from gpu_admission.workloads import structure
+from gpu_admission.workloads.claim_index import EXTENDED_NAME
 
 from . import run_index
 from .suppressions import Suppressions
@@ -42,8 +44,8 @@ class LintOptions:
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "consent", "folder", "inputs", "lowest", "mode", "parse_all",
-        "policy", "reason", "unsafe",
+        "as_admitted", "asked", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
+        "mode", "parse_all", "policy", "reason", "unsafe",
     )  # fmt: skip
 
     def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
@@ -55,6 +57,7 @@ class LintOptions:
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
         self.folder = ""
         self.inputs: Sequence[Input] = ()  # of the whole run: claims are looked for in all of them
+        self.class_resources: tuple[bytes, ...] = ()  # names that device classes of the run stand for, once known
         self.mode = "judge"
         self.parse_all = False
         self.unsafe = False
@@ -71,11 +74,15 @@ class LintOptions:
 
 
 class FileResult:
-    """What became of one input. ``repaired`` counts findings by rule, ``diff`` is the patch that would do it."""
+    """What became of one input. ``repaired`` counts findings by rule, ``diff`` is the patch that would do it.
+
+    ``is_parsed`` is False where the input names nothing that a rule in force reads; ``names_resources`` tells that
+    device classes in it may stand for resource names, which other inputs use.
+    """
 
     __slots__ = (
-        "content", "diff", "documents", "errors", "findings", "hidden", "matched", "name", "notices", "objects",
-        "repaired", "skipped", "suppressed",
+        "content", "diff", "documents", "errors", "findings", "hidden", "is_parsed", "matched", "name",
+        "names_resources", "notices", "objects", "repaired", "skipped", "suppressed",
     )  # fmt: skip
 
     def __init__(self, name: str) -> None:
@@ -92,6 +99,8 @@ class FileResult:
         self.hidden = 0
         self.diff = ""
         self.content: bytes | None = None
+        self.is_parsed = True
+        self.names_resources = False
 
 
 class FileLinter:
@@ -110,9 +119,12 @@ class FileLinter:
 
         One that names nothing a rule in force reads is not parsed: nothing is said of it.
         """
-        reading = reader.read(data, source.name) if self._may_matter(data) else reader.Reading(source.name, None)
+        matters = self._may_matter(data)
+        reading = reader.read(data, source.name) if matters else reader.Reading(source.name, None)
         judged = FileContext(self, source, reading)
         outcome = FileResult(source.name)
+        outcome.is_parsed = matters
+        outcome.names_resources = matters and EXTENDED_NAME in data
         outcome.documents = len(reading.documents)
         outcome.errors = [
             Diagnostic(_spot(source, error.line, error.column), error.message) for error in reading.errors
@@ -130,11 +142,13 @@ class FileLinter:
     def _may_matter(self, data: bytes) -> bool:
         if self.settings.parse_all or len(data) > MAX_BYTES:
             return True
+        if self.settings.class_resources and any([name in data for name in self.settings.class_resources]):
+            return True
         if self._relevance is None:
-            from gpu_admission.rules import relevance  # noqa: PLC0415 - only where files are judged
-
-            if relevance.holds_stem(data):
+            if stems.holds_stem(data):
                 return True
+            from gpu_admission.rules import relevance  # noqa: PLC0415 - not for who lints files about GPUs only
+
             self._relevance = relevance.Relevance(self.engine.rules, self.settings.policy)
         return self._relevance.may_matter(data)
 

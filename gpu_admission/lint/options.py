@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.reports.formats import FORMATS
 
 from .paths import UsageError
@@ -71,6 +70,8 @@ class Option:
         Raises UsageError.
         """
         if self.kind == "choice" and argument not in self.choices:
+            from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
             raise UsageError(f"{flag}: invalid value {argument!r}{did_you_mean(argument, self.choices)}")
         if self.kind == "number":
             number = int(argument) if argument.isascii() and argument.isdigit() and len(argument) < 6 else 0

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 
+from gpu_admission import rules
+
 from . import file_linter as judging
 from .inputs import UnreadableInputError
 
@@ -70,6 +72,7 @@ def _bug(error: Exception) -> str:
 
 def _in_parallel(inputs: Sequence[Input], settings: LintOptions, jobs: int) -> Iterator[FileResult]:
     chunks = _chunks(inputs, jobs)
+    rules.load_all()  # once, for all processes that are forked from this one
     with _executor(settings, jobs) as executor:
         futures = [executor.submit(_chunk, chunk) for chunk in chunks]
         try:

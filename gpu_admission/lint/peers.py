@@ -1,26 +1,58 @@
 """Manifests that install a device plugin, a driver or a scheduler: what they do by trade is no mistake of theirs.
 
 At admission their namespace tells them apart; a file that names none is known by who owns the pods and by the images,
-all of them. Only the linter goes by that: anybody may write any image's name into a pod.
+all of them. The template of an operator, whose namespace and images are yet to be filled in, is known by its service
+account. Only the linter goes by that: anybody may write any image's name into a pod, and what names a namespace that
+cannot be never gets as far as admission.
 """
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+import re
+
+from gpu_admission.core.raw import as_dict, as_str, is_placeholder, iter_dicts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gpu_admission.backends.components import Component
     from gpu_admission.workloads.workload import Workload
+
+_NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")  # all that the API server takes (RFC 1123)
+_KUSTOMIZES = "system"  # what stands there in the layout of kubebuilder, for kustomize to put another in its place
+_NO_IMAGE = re.compile(r"\s")  # in no reference to an image
 
 
 def installs(workload: Workload) -> bool:
-    """Tell whether an object is a DaemonSet (or a Pod that one owns) of nothing but one component's images."""
+    """Tell whether an object is a DaemonSet (or a Pod that one owns) of nothing but one component's images.
+
+    Or the template of one that an operator of such a component fills in.
+    """
     if not _is_daemon(workload):
         return False
     from gpu_admission.backends import components, registry  # noqa: PLC0415 - every backend, for DaemonSets with findings
 
+    namespace, parts = workload.ref.namespace, tuple(components.every(registry.ALL))
+    filled_in = namespace is None or _NAMESPACE.fullmatch(namespace) is not None
     images = [as_str(container.spec.get("image")) for _, container in workload.containers()]
-    return components.recognised(images, workload.ref.namespace, components.every(registry.ALL)) is not None
+    given = [image for image in images if not (_NO_IMAGE.search(image) or is_placeholder(image))]
+    own = namespace if filled_in and namespace != _KUSTOMIZES else None
+    if len(given) == len(images):
+        return components.recognised(images, own, parts) is not None
+    return not filled_in and _is_operand(workload, given, parts)
+
+
+def _is_operand(workload: Workload, images: Sequence[str], parts: Sequence[Component]) -> bool:
+    """Tell whether all pods run under service accounts of one operator's, and what images are named are its own."""
+    from gpu_admission.backends import components  # noqa: PLC0415 - as above
+
+    accounts = {as_str(pod.spec.get("serviceAccountName")) for pod in workload.pods}
+    return any(
+        accounts <= set(part.operands) and (not images or components.recognised(images, None, (part,)) is not None)
+        for part in parts
+        if part.operands
+    )
 
 
 def _is_daemon(workload: Workload) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.reports import formats
 from gpu_admission.reports.formats import FOR_PEOPLE, FORMATS
 from gpu_admission.reports.style import Style
@@ -29,6 +28,8 @@ class ReportSink:
         if equals and head in FORMATS:
             self.format, self.path = head, path
         elif equals and head.isalpha() and head.islower():
+            from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
             raise UsageError(
                 f"--output: unknown format {head!r}{did_you_mean(head, FORMATS)} (a file is named ./{value})"
             )

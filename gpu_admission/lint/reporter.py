@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 
-from gpu_admission.reports.concise import diagnostic
 from gpu_admission.reports.formats import FOR_PEOPLE
 
 from . import report_sinks
@@ -12,7 +11,9 @@ from .paths import printed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from gpu_admission.reports.report import Report
+    from collections.abc import Sequence
+
+    from gpu_admission.reports.report import Diagnostic, Report
     from gpu_admission.reports.style import Style
 
     from .options import LintArguments
@@ -36,17 +37,21 @@ class Reporter:
     def diagnostics(self) -> None:
         """Say what could not be read, what was skipped, and what else is worth knowing."""
         style = report_sinks.colour(self._options.color, sys.stderr)
-        for error in self._report.errors:
-            report_sinks.print_error(diagnostic(error, "error", style))
+        self._lines(self._report.errors, "error", style)
         if self._options.quiet:
             return
-        for skipped in self._report.skipped[:_MOST_SKIPPED]:
-            report_sinks.print_error(diagnostic(skipped, "skipped", style))
+        self._lines(self._report.skipped[:_MOST_SKIPPED], "skipped", style)
         more = len(self._report.skipped) - _MOST_SKIPPED
         if more > 0:
             self.notice(f"{more} more files skipped as templates (--format json names them all)")
-        for notice in self._report.notices:
-            report_sinks.print_error(diagnostic(notice, "notice", style))
+        self._lines(self._report.notices, "notice", style)
+
+    @staticmethod
+    def _lines(diagnostics: Sequence[Diagnostic], level: str, style: Style) -> None:
+        for each in diagnostics:
+            from gpu_admission.reports.concise import diagnostic  # noqa: PLC0415 - most runs have none
+
+            report_sinks.print_error(diagnostic(each, level, style))
 
     def reports(self, *, aside: bool) -> None:
         """Print the report (``aside``: to standard error, because what was repaired is on standard output)."""

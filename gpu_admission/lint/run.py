@@ -7,10 +7,9 @@ import sys
 
 from gpu_admission import __version__, rules
 from gpu_admission.manifests import yaml_events
-from gpu_admission.policy.model import Policy
+from gpu_admission.policy.model import KEEP_SCHEDULER, Policy
 from gpu_admission.policyfile import loader
 from gpu_admission.reports.report import RANK, Report
-from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
 
 from . import config, inputs, parallel, report_sinks
 from .arguments import Arguments
@@ -21,7 +20,7 @@ from .reporter import Reporter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from .file_linter import FileResult
     from .inputs import FoundInput, Input
@@ -102,7 +101,7 @@ class Run:
         self.settings = self._settings()
         self.repaired: dict[str, int] = {}
         self.changed = 0
-        self.diffs: list[str] = []
+        self.diffs: dict[str, str] = {}  # by input, in their order
         self.known: dict[str, int] = {}
 
     def show_files(self) -> int:
@@ -121,8 +120,7 @@ class Run:
 
             outcomes = progress.shown(outcomes, len(self.found.inputs))
         try:
-            for outcome in outcomes:
-                self._take(outcome)
+            self._judge(outcomes)
             self._broken()
             self.report.sort()
             if self.options.write_baseline:
@@ -132,11 +130,29 @@ class Run:
             abandon_output()
         return self._status()
 
+    def _judge(self, outcomes: Iterator[FileResult]) -> None:
+        """Take the outcomes of all inputs; judge those again that were passed over before a name in them was known."""
+        passed_over: list[Input] = []
+        names_resources = False
+        for source, outcome in zip(self.found.inputs, outcomes, strict=True):
+            self.report.files.append(outcome.name)
+            self._take(outcome)
+            names_resources |= outcome.names_resources
+            if not outcome.is_parsed and source.path is not None:
+                passed_over.append(source)
+        if names_resources and passed_over:
+            from . import run_index  # noqa: PLC0415 - only where device classes stand for resource names
+
+            names = run_index.of(self.found.inputs).resources()
+            self.settings.class_resources = tuple([name.encode() for name in names])
+            for outcome in parallel.run(passed_over, self.settings, self.options.jobs) if names else ():
+                self._take(outcome)
+
     def _policy(self) -> Policy:
         options = self.options
         policy = loader.load(options.policy)
         if not options.as_admitted:
-            policy = Policy(policy.name, {**policy.spec, KEEP: True})
+            policy = Policy(policy.name, {**policy.spec, KEEP_SCHEDULER: True})
         if not options.select and not options.ignore:
             return policy
         from . import rule_selection  # noqa: PLC0415 - only for who selects
@@ -195,7 +211,6 @@ class Run:
 
     def _take(self, outcome: FileResult) -> None:
         report = self.report
-        report.files.append(outcome.name)
         report.findings += outcome.findings
         report.suppressed += outcome.suppressed
         report.errors += outcome.errors
@@ -206,7 +221,7 @@ class Run:
         report.hidden += outcome.hidden
         self.known.update(outcome.matched)
         if outcome.diff:
-            self.diffs.append(outcome.diff)
+            self.diffs[outcome.name] = outcome.diff
         if outcome.repaired:
             self.changed += 1
         for rule, count in outcome.repaired.items():
@@ -236,7 +251,8 @@ class Run:
         reporter.diagnostics()
         repairing = self.settings.mode != "judge"
         if options.diff:
-            report_sinks.write("".join(self.diffs).encode("utf-8", "surrogateescape"))
+            diffs = [self.diffs[source.name] for source in self.found.inputs if source.name in self.diffs]
+            report_sinks.write("".join(diffs).encode("utf-8", "surrogateescape"))
         elif not options.write_baseline:
             reporter.reports(aside=repairing and any(source.path is None for source in self.found.inputs))
         reporter.files()

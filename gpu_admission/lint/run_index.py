@@ -7,6 +7,7 @@ claims. Standard input, which cannot be read twice, is looked through while it i
 from __future__ import annotations
 
 from gpu_admission.manifests import reader
+from gpu_admission.workloads import claim_users
 from gpu_admission.workloads.claim_index import MARKS, ClaimIndex
 
 from .inputs import UnreadableInputError
@@ -20,12 +21,26 @@ if TYPE_CHECKING:
 
 
 def of(inputs: Sequence[Input]) -> ClaimIndex:
-    """Return the index of a run over these inputs."""
-    return ClaimIndex(lambda: _documents(inputs))
+    """Return the index of a run over these inputs.
+
+    Who names the ResourceClaims of standard input and of files beside it is not counted, and so counts as unknown.
+    """
+    alone = len(inputs) == 1 and inputs[0].path is None
+    mixed = not alone and any([source.path is None for source in inputs])
+    return ClaimIndex(lambda: _documents(inputs, MARKS), None if alone else lambda: _users(() if mixed else inputs))
 
 
-def _documents(inputs: Sequence[Input]) -> Iterator[tuple[int, Any]]:
-    """Yield the documents that may hold claims, each with its size; what cannot be read is told where it is judged."""
+def _users(inputs: Sequence[Input]) -> Iterator[Any]:
+    """Yield the documents in which pods may name ResourceClaims."""
+    for _, document in _documents(inputs, (claim_users.MARK,)):
+        yield document
+
+
+def _documents(inputs: Sequence[Input], marks: tuple[bytes, ...]) -> Iterator[tuple[int, Any]]:
+    """Yield the documents of inputs that have one of some marks, each with its size.
+
+    What cannot be read is reported where it is judged.
+    """
     for source in inputs:
         if source.path is None:
             continue
@@ -33,6 +48,6 @@ def _documents(inputs: Sequence[Input]) -> Iterator[tuple[int, Any]]:
             data = source.read()
         except UnreadableInputError:
             continue
-        if any([mark in data for mark in MARKS]):
+        if any([mark in data for mark in marks]):
             for document in reader.read(data, source.name).documents:
                 yield document.end - document.start, document.object

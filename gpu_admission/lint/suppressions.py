@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.typos import suggestion
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -89,6 +88,8 @@ class Suppressions:
         for prefix, key, value in carriers(document.object, policy, ANNOTATION):
             place = document.position((*prefix, "metadata", "annotations", key))
             if key != ANNOTATION:
+                from gpu_admission.core.typos import suggestion  # noqa: PLC0415 - only for a mistake
+
                 self.notices.append((place.line, place.column, f"silences nothing{suggestion(ANNOTATION)}"))
                 continue
             if not isinstance(value, str):

@@ -7,7 +7,7 @@ import sys
 from gpu_admission import rules
 from gpu_admission.backends import dra, dra_shared, registry
 from gpu_admission.backends.base import ClusterFacts
-from gpu_admission.core.raw import as_str, escape, format_value
+from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _RULES = ("GPU002", "GPU003", "GPU004", "GPU202")  # amounts that nobody can read, and the scheduler
 _SCHEDULERS = frozenset(backend.scheduler for backend in registry.ALL if backend.scheduler)
 _TEMPLATE = "Create it in each namespace that uses GPUs."
+_USUAL_MODE = "hami-core"  # of sharing, in HAMi's annotation and Volcano's
 _MOST_NAMED = 8  # claims in a message
 _SOURCES = ("portable", *registry.NAMES)
 
@@ -185,7 +186,19 @@ class _Translation(mutate.File):
                 if plan.translatable and plan.translations:
                     self._found.note(workload, pod, plan.translations)
                     self._mention(plan.backend.scheduler, as_str(pod.spec.get("schedulerName")))
+                    self._mention_choices(workload, pod, plan.translations)
         return operations
+
+    def _mention_choices(self, workload: Workload, pod: Pod, translations: Sequence[ContainerRequest]) -> None:
+        """Say which annotations chose cards, and choose none any more."""
+        annotations = as_dict(pod.metadata.get("annotations"))
+        for source in dict.fromkeys(one.source for one in translations):
+            for key in source.card_choices:
+                if key in annotations and annotations[key] != _USUAL_MODE:
+                    what = f"annotation {key}: {format_value(annotations[key])} stays"
+                    why = f"only {source.title} chooses cards by it: say it in the target's own way, or remove it"
+                    named = f"{workload.kind} {escape((workload.ref.name or '')[:63])}".rstrip()
+                    print(f"{printed(self._source.name)}: {named}: {what}: {why}", file=sys.stderr)
 
     def _mention_unseen(self, workload: Workload) -> None:
         """Say which claims stay because nobody knows what they give: it may be a GPU."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from .exemptions import NamePatterns
+from gpu_admission.workloads.resources import CLASS_PREFIX
+
+from .exemptions import NamePatterns, is_pattern
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,9 +17,11 @@ class ClaimFacts:
 
     ``templates`` are ResourceClaimTemplates, ``claims`` are ResourceClaims, ``classes`` are DeviceClasses. What the
     policy's backend ``dra`` writes and names is among them: those are the ``parameters`` of that backend.
+    ``extended`` are the resources that a class stands for (``extendedResourceName``), each with the class;
+    ``resources`` are all names of resources that the policy's classes have, but for classes that are patterns.
     """
 
-    __slots__ = ("claims", "classes", "templates")
+    __slots__ = ("claims", "classes", "extended", "resources", "templates")
 
     def __init__(self, spec: Mapping[str, Any] | None = None, parameters: Mapping[str, Any] | None = None) -> None:
         spec, parameters = spec or {}, parameters or {}
@@ -26,4 +30,7 @@ class ClaimFacts:
         classes = [name for key in ("deviceClass", "migDeviceClass") if (name := parameters.get(key))]
         self.templates = NamePatterns([*(spec.get("templates") or ()), *own])
         self.claims = NamePatterns(spec.get("claims") or ())
-        self.classes = NamePatterns([*(spec.get("classes") or ()), *classes])
+        self.extended: dict[str, str] = dict(spec.get("extendedResources") or {})
+        self.classes = NamePatterns([*(spec.get("classes") or ()), *classes, *self.extended.values()])
+        plain = [name for name in self.classes.patterns if not is_pattern(name)]
+        self.resources: tuple[str, ...] = (*self.extended, *[f"{CLASS_PREFIX}{name}" for name in plain])

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 LAST = sys.maxunicode
 ANY: Ranges = ((0, LAST),)
 _SPECIAL = frozenset("*?[")
-_TOKEN = re.compile(r"(?P<stars>\*+)|(?P<one>\?)|(?P<set>\[!?+\]?+[^\]]*\])|(?P<plain>[^*?[]+|\[)", re.DOTALL)
+_TOKEN = r"(?P<stars>\*+)|(?P<one>\?)|(?P<set>\[!?+\]?+[^\]]*\])|(?P<plain>[^*?[]+|\[)"
 
 
 def is_pattern(text: str) -> bool:
@@ -36,7 +36,7 @@ def is_pattern(text: str) -> bool:
 def segments(pattern: str) -> list[Segment]:
     """Return what a pattern says between its asterisks: one segment more than it has runs of asterisks."""
     found: list[list[Piece]] = [[]]
-    for token in _TOKEN.finditer(pattern):
+    for token in re.finditer(_TOKEN, pattern, re.DOTALL):
         kind, text = token.lastgroup, token[0]
         if kind == "stars":
             found.append([])

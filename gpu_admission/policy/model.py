@@ -10,9 +10,7 @@ from gpu_admission.core.finding import ACTION_OF, ACTIONS, LEVEL_OF, SEVERITIES
 from gpu_admission.core.record import record
 from gpu_admission.workloads import resources
 
-from .claim_facts import ClaimFacts
 from .exemptions import Exemptions, NamePatterns
-from .guardrails import Guardrails
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Action, Severity
     from gpu_admission.engine.rule import Rule
     from gpu_admission.workloads.resources import Resource
+
+    from .claim_facts import ClaimFacts
+    from .guardrails import Guardrails
 
     Mode = Literal["enforce", "warn", "audit"]
 
@@ -55,6 +56,9 @@ class Setting:
 
 _UNSET = Setting()
 
+KEEP_SCHEDULER = "keepExplicitScheduler"
+"""Of a policy's spec, set by the linter alone: replacing an explicit default-scheduler is not a safe fix there."""
+
 
 class Policy:
     """A policy, ready for use and never changed afterwards.
@@ -64,13 +68,14 @@ class Policy:
     """
 
     __slots__ = (
+        "_claims",
         "_classified",
+        "_extended",
+        "_guardrails",
         "backend",
         "cards",
-        "claims",
         "exempt",
         "extra",
-        "guardrails",
         "limits",
         "match",
         "mode",
@@ -103,14 +108,38 @@ class Policy:
         self.limits: Mapping[str, Any] = spec.get("limits") or {}
         cluster = spec.get("cluster") or {}
         self.cards: tuple[Mapping[str, Any], ...] = tuple(cluster.get("cards") or ())
-        of_claims = self.backend.parameters if self.backend.name == "dra" else None
-        self.claims = ClaimFacts(cluster.get("claims"), of_claims)
         self.exempt = Exemptions(spec.get("exempt"))
-        self.guardrails = Guardrails(spec.get("guardrails"))
         self.match = NamePatterns((spec.get("match") or {}).get("namespaces") or ())
         self.workloads: tuple[Mapping[str, Any], ...] = tuple(spec.get("workloads") or ())
         self.selected = selected
         self._classified: dict[str, Resource | None] = {}
+        self._claims: ClaimFacts | None = None
+        self._extended: Mapping[str, str] = (cluster.get("claims") or {}).get("extendedResources") or {}
+        self._guardrails: Guardrails | None = None
+
+    @property
+    def claims(self) -> ClaimFacts:
+        """Which resource claims give GPUs; read when the first claim is met."""
+        if self._claims is None:
+            from .claim_facts import ClaimFacts  # noqa: PLC0415 - gpu-lint's start-up is rationed
+
+            of_claims = self.backend.parameters if self.backend.name == "dra" else None
+            self._claims = ClaimFacts((self.spec.get("cluster") or {}).get("claims"), of_claims)
+        return self._claims
+
+    @property
+    def guardrails(self) -> Guardrails:
+        """The settings of the guardrails; read when the first of those rules runs."""
+        if self._guardrails is None:
+            from .guardrails import Guardrails  # noqa: PLC0415 - as above
+
+            self._guardrails = Guardrails(self.spec.get("guardrails"))
+        return self._guardrails
+
+    def under(self, mode: Mode) -> Policy:
+        """Return the same policy with its mode no higher than this one."""
+        lower = list(_CEILING).index(mode) > list(_CEILING).index(self.mode)
+        return Policy(self.name, {**self.spec, "mode": mode}, selected=self.selected) if lower else self
 
     def selecting(self, rules: frozenset[str]) -> Policy:
         """Return the same policy with only these rules in force; one that is off gets its own severity's action."""
@@ -163,11 +192,21 @@ class Policy:
         return known  # type: ignore[return-value]  # the miss was replaced above
 
     def _of_class(self, name: str) -> Resource | None:
-        """Return what the resource of a device class is that only the policy says to be a GPU's."""
-        class_name = name.removeprefix(resources.CLASS_PREFIX)
-        if class_name == name or not self.claims.classes.match(class_name):
+        """Return what the resource of a device class is that the policy says to be a GPU's."""
+        prefixed = name.startswith(resources.CLASS_PREFIX)
+        if not prefixed and name not in self._extended:
             return None
-        return resources.Resource(name, "any", resources.CLASS_SYSTEM, "device", "exclusive")
+        class_name = name.removeprefix(resources.CLASS_PREFIX) if prefixed else self._extended[name]
+        if not self.claims.classes.match(class_name):
+            return None
+        known = resources.classify(f"{resources.CLASS_PREFIX}{class_name}")
+        vendor, sharing = (known.vendor, known.sharing) if known is not None else ("any", "exclusive")
+        return resources.Resource(name, vendor, resources.CLASS_SYSTEM, "device", sharing)
+
+    @property
+    def own_resources(self) -> tuple[str, ...]:
+        """The names that only the policy says to be a GPU's: ``resources.extra``, and those of its device classes."""
+        return (*self.extra, *self.claims.resources)
 
 
 def _setting(value: Any) -> Setting:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core.typos import did_you_mean
 from gpu_admission.manifests import reader
 from gpu_admission.policy.model import Policy
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -59,6 +58,8 @@ def source(name: str) -> str:
     """
     path = path_of(name)
     if path is None:
+        from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+
         raise PolicyError(f"there is no shipped policy {name!r}{did_you_mean(name, shipped())}")
     return content(path).decode()
 
@@ -122,18 +123,42 @@ def _policy(document: Any) -> Policy:
     return Policy(document["metadata"]["name"], document.get("spec"))
 
 
-def _check(document: Document, name: str) -> None:
-    """Raise PolicyError with every mistake of a policy document, at the line of each."""
+def check_object(obj: Any) -> list[str]:
+    """Return what is wrong with a GPUPolicy object of an API server, each with the field; nothing where it is valid.
+
+    An object has no lines, so that a place in it is told by its fields alone.
+    """
+    if not isinstance(obj, dict):
+        return ["the object: expected a mapping"]
+    mistakes = _mistakes(obj)
+    lines = [f"{_field(place) or 'the object'}: {message}" for place, message in mistakes[:_MOST_ERRORS]]
+    return lines + [f"and {len(mistakes) - _MOST_ERRORS} more"] * (len(mistakes) > _MOST_ERRORS)
+
+
+def from_object(obj: Any) -> Policy:
+    """Return the policy of a GPUPolicy object. Raises PolicyError, one line a mistake."""
+    mistakes = check_object(obj)
+    if mistakes:
+        raise PolicyError("\n".join(mistakes))
+    return _policy(obj)
+
+
+def _mistakes(obj: Any) -> list[tuple[Pointer, str]]:
+    """Return every mistake of a policy document, each with its place."""
     import pydantic  # noqa: PLC0415 - 100 ms that only a policy of the user's own is worth
 
     from . import diagnostics, schema  # noqa: PLC0415
 
     try:
-        schema.PolicyFile.model_validate(document.object)
+        schema.PolicyFile.model_validate(obj)
     except pydantic.ValidationError as error:
-        mistakes = diagnostics.explain(error.errors(include_url=False), document.object)
-    else:
-        mistakes = diagnostics.facts(document.object)
+        return diagnostics.explain(error.errors(include_url=False), obj)
+    return diagnostics.facts(obj)
+
+
+def _check(document: Document, name: str) -> None:
+    """Raise PolicyError with every mistake of a policy document, at the line of each."""
+    mistakes = _mistakes(document.object)
     if mistakes:
         lines = [_line(document, name, place, message) for place, message in mistakes[:_MOST_ERRORS]]
         if len(mistakes) > _MOST_ERRORS:
@@ -143,5 +168,8 @@ def _check(document: Document, name: str) -> None:
 
 def _line(document: Document, name: str, place: Pointer, message: str) -> str:
     position = document.position(place)
-    where = pointers.to_text(place).strip("/").replace("/", ".") or "the file"
-    return f"{name}:{position.line}:{position.column}: {where}: {message}"
+    return f"{name}:{position.line}:{position.column}: {_field(place) or 'the file'}: {message}"
+
+
+def _field(place: Pointer) -> str:
+    return pointers.to_text(place).strip("/").replace("/", ".")

@@ -84,8 +84,8 @@ def _pod_spec_path(value: str) -> str:
 class RuleSetting(_Model):
     """What happens on a finding of a rule, and whether admission may apply the rule's fix."""
 
-    action: Action | None = None
-    fix: bool = True
+    action: Action | None = Field(None, description="what follows from a finding; default: by the rule's severity")
+    fix: bool = Field(True, description="whether admission may apply the rule's safe fix")
 
 
 _KINDS: dict[str, Any] = {
@@ -112,7 +112,7 @@ def _field(parameter: Parameter) -> Any:
 
 def _backend(backend: SharingBackend) -> type[BaseModel]:
     """Return the model of one backend: its name and its parameters, which are facts of its class."""
-    fields: dict[str, Any] = {"name": (Literal[backend.name], ...)}
+    fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="which one; docs/backends.md"))}
     fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
     title = "".join(part.capitalize() for part in backend.name.split("-"))
     return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
@@ -130,7 +130,9 @@ else:
 class Resources(_Model):
     """Resource names that are GPUs on this cluster only."""
 
-    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = []
+    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = Field(
+        [], description="names of extended resources, such as example.com/gpu"
+    )
 
 
 class Toleration(_Model):
@@ -168,9 +170,13 @@ class VisibleDevices(_Model):
 class Limits(_Model):
     """How many GPUs are allowed."""
 
-    per_container: Annotated[int, Field(ge=0)] | None = Field(None, alias="perContainer")
-    per_pod: Annotated[int, Field(ge=0)] | None = Field(None, alias="perPod")
-    counts: list[Annotated[int, Field(ge=0)]] | None = None
+    per_container: Annotated[int, Field(ge=0)] | None = Field(
+        None, alias="perContainer", description="most GPUs of one container"
+    )
+    per_pod: Annotated[int, Field(ge=0)] | None = Field(None, alias="perPod", description="most GPUs of one pod")
+    counts: list[Annotated[int, Field(ge=0)]] | None = Field(
+        None, description="the only numbers of GPUs that a container may request"
+    )
 
 
 class Profile(_Model):
@@ -211,12 +217,19 @@ class ClaimsSection(_Model):
     classes: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="names of DeviceClasses besides those that drivers ship, or shell patterns of names"
     )
+    extended_resources: dict[Annotated[str, BeforeValidator(_resource_name)], Annotated[str, Field(min_length=1)]] = (
+        Field(
+            {},
+            alias="extendedResources",
+            description="resources that DeviceClasses of GPUs stand for (extendedResourceName), each with its class",
+        )
+    )
 
 
 class Cluster(_Model):
     """Facts about the cluster; a rule that needs one that is missing stays silent."""
 
-    cards: list[CardEntry] = []
+    cards: list[CardEntry] = Field([], description="models of cards that the nodes have")
     claims: ClaimsSection | None = None
 
 
@@ -231,8 +244,8 @@ class Match(_Model):
 class Exempt(_Model):
     """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
-    namespaces: list[str] = []
-    users: list[str] = []
+    namespaces: list[str] = Field([], description="namespaces in which nobody is judged")
+    users: list[str] = Field([], description="users, as the API server knows them: system:serviceaccount:NS:NAME")
 
 
 class WorkloadEntry(_Model):
@@ -248,38 +261,64 @@ class Spec(_Model):
 
     mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
     match: Match | None = None
-    backend: Backend | None = None
-    rules: dict[Annotated[str, BeforeValidator(_rule_id)], Action | RuleSetting] = {}
+    backend: Backend | None = Field(
+        None, description="how GPUs are shared in the cluster, and the parameters of that; default: exclusive"
+    )
+    rules: dict[Annotated[str, BeforeValidator(_rule_id)], Action | RuleSetting] = Field(
+        {}, description="what follows from a finding, by the rule's ID; what is left out follows from its severity"
+    )
     resources: Resources = Resources()
-    tolerations: list[Toleration] = []
+    tolerations: list[Toleration] = Field([], description="what GPU201 adds to pods that request a GPU")
     scheduler_name: str | None = Field(None, alias="schedulerName", description="default: the backend's")
     overwrite_scheduler_name: bool = Field(
         False, alias="overwriteSchedulerName", description="replace a scheduler that the author chose"
     )
-    runtime_class_name: str | None = Field(None, alias="runtimeClassName")
+    runtime_class_name: str | None = Field(
+        None, alias="runtimeClassName", description="what GPU204 sets on pods that request a GPU; default: nothing"
+    )
     visible_devices: VisibleDevices | None = Field(None, alias="visibleDevices")
     limits: Limits | None = None
     cluster: Cluster | None = None
     guardrails: GuardrailsSection | None = None
     exempt: Exempt | None = None
-    workloads: list[WorkloadEntry] = []
+    workloads: list[WorkloadEntry] = Field([], description="further custom kinds that hold pod specs")
 
 
-class PolicyMetadata(_Model):
+POLICY_NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+# What an API server adds to an object that was read from it: none of it means anything here.
+_WRITTEN_BY_SERVER = (
+    "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generation", "managedFields",
+    "ownerReferences", "resourceVersion", "selfLink", "uid",
+)  # fmt: skip
+
+
+class _Metadata(_Model):
     """The policy's name, which metrics and ``/mutate/NAME`` use."""
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+    name: Annotated[str, Field(pattern=POLICY_NAME)]
     labels: dict[str, JsonValue] | None = None
     annotations: dict[str, JsonValue] | None = None
 
 
+if TYPE_CHECKING:
+    PolicyMetadata = _Metadata
+else:
+    PolicyMetadata = create_model(
+        "PolicyMetadata",
+        __base__=_Metadata,
+        __doc__=_Metadata.__doc__,
+        **{name: (JsonValue, Field(None, description="written by the API server")) for name in _WRITTEN_BY_SERVER},
+    )
+
+
 class PolicyFile(_Model):
-    """A policy file."""
+    """A policy file, or a GPUPolicy object as an API server returns it."""
 
     api_version: Literal["gpu-admission.io/v1alpha1"] = Field(alias="apiVersion")
     kind: Literal["GPUPolicy"]
     metadata: PolicyMetadata
     spec: Spec = Spec()
+    status: JsonValue = Field(None, description="written by the webhook's replicas, and of no meaning in a file")
 
 
 def schema() -> dict[str, Any]:

@@ -46,8 +46,12 @@ def access() -> list[dict[str, Any]]:
 
 
 def _reading() -> list[dict[str, Any]]:
-    """Return what is read: the kinds of the table, quotas, nodes for their GPUs, and definitions for their shape."""
-    groups: dict[str, set[str]] = {"": {"limitranges", "nodes", "resourcequotas"}}
+    """Return what is read: the kinds of the table, quotas, claims, definitions for their shape, nodes and devices."""
+    groups: dict[str, set[str]] = {
+        "": {"limitranges", "nodes", "resourcequotas"},
+        "resource.k8s.io": {"deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"},
+        "scheduling.koordinator.sh": {"devices"},
+    }
     for group, kind, _ in kinds.known():
         groups.setdefault(group, set()).add(plural(kind))
     groups["apiextensions.k8s.io"] = {"customresourcedefinitions"}

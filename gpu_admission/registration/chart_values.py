@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import audit_access, webhook_configurations
+from . import any_policy, audit_access, policy_access, webhook_configurations
 from .webhook_configurations import RegistrationOptions
 
 TYPE_CHECKING = False
@@ -28,8 +28,14 @@ def webhooks(policies: Policy | Sequence[Policy]) -> dict[str, list[dict[str, An
 
     Raises ValueError as `webhook_configurations.configurations` does.
     """
-    options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
-    made = webhook_configurations.configurations(policies, options)
+    return _by_kind(webhook_configurations.configurations(policies, _options()))
+
+
+def _options() -> RegistrationOptions:
+    return RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
+
+
+def _by_kind(made: Iterable[Mapping[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     return {one["kind"].removesuffix("WebhookConfiguration").lower(): one["webhooks"] for one in made}
 
 
@@ -43,11 +49,20 @@ def audit_rights() -> list[dict[str, Any]]:
 
 def rights() -> dict[str, list[dict[str, Any]]]:
     """Return the RBAC objects by what the server does with its certificate: it ``keeps`` it, or only ``reads``."""
-    options = RegistrationOptions(name=NAME, service=NAME, namespace=NAMESPACE)
     return {
-        way: webhook_configurations.access(options, SECRET, keeps=keeps)
+        way: webhook_configurations.access(_options(), SECRET, keeps=keeps)
         for way, keeps in (("keeps", True), ("reads", False))
     }
+
+
+def policy_rights() -> list[dict[str, Any]]:
+    """Return the RBAC and the Lease of policies that are objects, under the release's names."""
+    return policy_access.access(_options())
+
+
+def any_webhooks(*, every_pod: bool) -> dict[str, list[dict[str, Any]]]:
+    """Return the webhooks for policies that are objects, as `webhooks` does."""
+    return _by_kind(any_policy.configurations(_options(), every_pod=every_pod))
 
 
 def digest(texts: Iterable[str]) -> str:

@@ -1,6 +1,9 @@
-"""Conditions on the resource claims of a pod: those that the policy says are a GPU's, and in templates all of them."""
+"""Conditions on claims: a pod's that the policy says are a GPU's, in templates all of them, and claims themselves."""
 
 from __future__ import annotations
+
+from gpu_admission.rules import ALL, triggers
+from gpu_admission.workloads import device_classes
 
 from . import globs
 from .cel_literals import any_of, text, texts
@@ -28,6 +31,31 @@ def of_template(spec: str, containers: str) -> str:
         f"{spec}.?resourceClaims.orValue([]).size() > 0",
         found(containers, "c", "c.?resources.?claims.orValue([]).size() > 0"),
     ])  # fmt: skip
+
+
+def judged(policy: Policy) -> bool:
+    """Tell whether any rule on claims, templates of claims and device classes is in force."""
+    return any(rule.when is triggers.claim_object and policy.is_enabled(rule) for rule in ALL)
+
+
+def of_object(policy: Policy) -> str:
+    """Return the condition that a claim, a template of claims or a class may be a GPU's.
+
+    It may be unless its classes are all known to be those of other devices: a class that nobody knows may be the
+    misspelt name of one that gives GPUs, which is what rules say of it. This is ``rules.claims.subjects.spec_of`` in
+    CEL, in the form of each version: requests have their class under ``exactly``, in a list of alternatives, or bare.
+    """
+    own = policy.claims.classes
+    known = (name for name in device_classes.known_names() if name not in device_classes.gpu_names())
+    others = texts(sorted(name for name in known if not own.match(name)))
+    requests = "object.?spec.?spec.?devices.?requests.orValue(object.?spec.?devices.?requests.orValue([]))"
+    alternatives = f"r.?firstAvailable.orValue([]).exists(a, !(a.?deviceClassName.orValue('') in {others}))"
+    single = f"!(r.?exactly.?deviceClassName.orValue(r.?deviceClassName.orValue('')) in {others})"
+    requested = f"r, r.?firstAvailable.orValue([]).size() > 0 ? {alternatives} : {single}"
+    return (
+        f"(request.kind.kind == 'DeviceClass' ? !(object.?metadata.?name.orValue('') in {others}) :\n"
+        f"[{requests}].exists(l, l.size() == 0 || l.exists({requested})))"
+    )
 
 
 def _is(name: str, patterns: NamePatterns) -> str:

@@ -6,19 +6,23 @@ that of the name, whether the name resembles a GPU's or not.
 
 from __future__ import annotations
 
+import re
+
 from gpu_admission.workloads import resource_typos, resources
 
-from . import typo_patterns
+from . import globs, typo_patterns
 from .cel_literals import any_of, pattern, text, texts
 from .regex_trie import alternatives, quoted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
+# In ``resources.extra``: any extended resource. No policy file may say so; it is for policies that are not known yet.
+ANY_EXTENDED = "*/*"
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
 # What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
 # but only we can tell the author what was meant.
@@ -27,7 +31,7 @@ SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
 
 def names(policy: Policy) -> list[str]:
     """Return the names that are a GPU's under a policy, but for those that are known by their shape."""
-    return sorted({*resources.known_names(), *policy.extra})
+    return sorted({*resources.known_names(), *policy.own_resources})
 
 
 def shapes() -> str:
@@ -40,23 +44,30 @@ def like_mig() -> str:
     return f"^(?i:{resource_typos.LIKE_MIG})"
 
 
-def known(policy: Policy, name: str) -> str:
+def known(policy: Policy, name: str, *, requested: bool = True) -> str:
     """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
 
-    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others.
+    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others. Where
+    any extended resource may be a GPU's, any name that has the form of one is, if it is ``requested``: labels have it
+    as well.
     """
-    return any_of([which(policy, name), f"{name}.matches({pattern(like_mig())})"])
+    extended = f"({name}.contains('/') && !{name}.contains('kubernetes.io/'))"
+    return any_of([
+        *[extended] * (requested and ANY_EXTENDED in policy.extra),
+        which(policy, name),
+        f"{name}.matches({pattern(like_mig())})",
+    ])  # fmt: skip
 
 
 def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = None) -> str:
     """Return the condition that ``name`` is a GPU resource of which something holds, as ``Policy.classify`` tells it.
 
     The condition is ``false`` where it holds of none. Of names that are known by their shape the first one that
-    matches counts: a shape before it, of which the same does not hold, is left out.
+    matches counts: a shape before it, of which the same does not hold, is left out. A name that is known itself counts
+    as that, whatever shape it has.
     """
     judged = [(each, policy.classify(each)) for each in names(policy)]
     known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
-    own = [each for each in policy.extra if each not in known]
     wanted: list[str] = []
     before: list[str] = []
     for shape, found in resources.shapes():
@@ -67,18 +78,32 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     tests = [f"{name} in {texts(known)}"] * bool(known)
     if wanted:
         others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]
-        tests.append(_of_shape(name, wanted, others, own))
-    return any_of(tests) or "false"
+        alike = re.compile(_any_shape(wanted))
+        exact = [
+            each for each, _ in judged if each not in known and (each in policy.own_resources or alike.match(each))
+        ]
+        tests.append(_of_shape(name, wanted, others, exact))
+    return any_of([*tests, *_of_classes(policy, name, holds)]) or "false"
 
 
-def _of_shape(name: str, wanted: list[str], others: list[str], own: list[str]) -> str:
+def _of_classes(policy: Policy, name: str, holds: Callable[[Resource], bool] | None) -> Iterator[str]:
+    """Yield the condition that ``name`` is the resource of a device class of which the policy has a pattern."""
+    patterns = [each for each in policy.claims.classes.patterns if globs.is_pattern(each)]
+    prefix = resources.CLASS_PREFIX
+    which_may_be = resources.Resource(f"{prefix}*", "any", resources.CLASS_SYSTEM, "device", "exclusive")
+    if patterns and (holds is None or holds(which_may_be)):
+        rest = f"{name}.substring({len(prefix)})"
+        yield f"({name}.startsWith({text(prefix)}) && {rest}.matches({text(globs.expression(patterns))}))"
+
+
+def _of_shape(name: str, wanted: list[str], others: list[str], exact: list[str]) -> str:
     domain = f"{name}.substring(0, {name}.indexOf('/'))"
     tests = [
         f"{name}.contains('/')",
         f"{domain} in {texts(sorted(set(map(_domain, wanted))))}",
         f"{name}.matches({pattern(_any_shape(wanted))})",
         *[f"!{name}.matches({pattern(_any_shape(others))})"] * bool(others),
-        *[f"!({name} in {texts(own)})"] * bool(own),
+        *[f"!({name} in {texts(exact)})"] * bool(exact),
     ]
     return f"({' && '.join(tests)})"
 
@@ -102,11 +127,13 @@ def known_or_near(policy: Policy, name: str) -> str:
 
 
 def resembles(policy: Policy, name: str) -> str:
-    """Return the condition that ``name``, which is no GPU's, nearly is one; slips in its domain are not seen.
+    """Return the condition that ``name``, which is no GPU's, nearly is one.
+
+    Slips in its domain and in names of device classes are not seen: any name may be a class.
 
     Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
     """
-    domains = sorted({each.partition("/")[0] for each in names(policy)})
+    domains = sorted({each.partition("/")[0] for each in names(policy)} - {resources.CLASS_PREFIX.rstrip("/")})
     domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
     return any_of([
         f"{name}.matches({pattern(like_mig())})",
@@ -116,10 +143,11 @@ def resembles(policy: Policy, name: str) -> str:
 
 
 def _respelt(policy: Policy, name: str) -> list[str]:
+    own = texts(sorted(resource_typos.squashed_names(policy.own_resources)))
     return [
         f"!({name}.startsWith('hugepages-') || {name}.matches({pattern(SHAPE)}))",
         _any_prefix(name),
-        f"{squashed(name)}.exists(q, {without_s('q')} in {texts(sorted(resource_typos.squashed_names(policy.extra)))})",
+        f"{squashed(name)}.exists(q, {without_s('q')} in {own})",
         f"{name} == {text(resource_typos.REMOVED)}",
     ]
 

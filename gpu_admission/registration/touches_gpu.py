@@ -115,7 +115,7 @@ def _spec(policy: Policy, reads: Reads, spec: str, sight: str) -> Iterator[str]:
             f"{spec}.?nodeSelector.orValue({{}})",
             "k",
             "true",
-            group([gpu_names.known(policy, "k")]),
+            group([gpu_names.known(policy, "k", requested=False)]),
             container_conditions.MOST_AMOUNTS,
         )
 

@@ -14,7 +14,7 @@ from gpu_admission.policy.model import Policy
 from gpu_admission.rules import BY_ID, time_limits
 from gpu_admission.workloads import kinds
 
-from . import globs, match_conditions
+from . import claim_conditions, globs, match_conditions
 from .cel_literals import any_of
 
 TYPE_CHECKING = False
@@ -28,6 +28,9 @@ _NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # the API server sets it: a us
 _READS_CPU, _READS_DEADLINES = "GPU501", "GPU503"
 _TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
 _CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
+
+
+_CHANGED_SPEC = "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"
 
 
 class RegistrationOptions:
@@ -119,7 +122,7 @@ def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Itera
     custom = _webhook("custom", options, policies, "validate", "Ignore", 3, list(_custom(policies)))
     custom["matchConditions"] += [
         _own_word(),
-        _condition("changed", "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?spec"),
+        _condition("changed", _CHANGED_SPEC),
     ]
     yield custom
     quotas = _webhook(
@@ -127,6 +130,24 @@ def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Itera
     )
     quotas["matchConditions"] += [_condition("names-a-gpu", _any(map(match_conditions.quota, policies)))]
     yield quotas
+    judging = [policy for policy in policies if claim_conditions.judged(policy)]
+    if judging:
+        yield _claims(policies, judging, options)
+
+
+def _claims(policies: Sequence[Policy], judging: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
+    """Return the webhook on claims, their templates and device classes, in whatever version they are written.
+
+    Claims that Kubernetes makes from templates have an owner, and are not sent: their template was.
+    """
+    rules = [_rule(["resource.k8s.io"], ["resourceclaims", "resourceclaimtemplates", "deviceclasses"])]
+    claims = _webhook("claims", options, policies, "validate", "Ignore", 3, rules)
+    claims["matchConditions"] += [
+        _own_word(),
+        _condition("may-be-a-gpu", _any(map(claim_conditions.of_object, judging))),
+        _condition("changed", _CHANGED_SPEC),
+    ]
+    return claims
 
 
 def _pod_subresources(policies: Sequence[Policy]) -> list[str]:

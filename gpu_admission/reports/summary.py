@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 def tail(report: Report, style: Style, *, diagnostics: bool, quiet: bool) -> list[str]:
     """Return the lines after the findings."""
-    from .concise import diagnostic  # noqa: PLC0415 - the two belong together, and one must come first
-
     lines = []
     if diagnostics:
+        from .concise import diagnostic  # noqa: PLC0415 - the two belong together, and one must come first
+
         lines += [diagnostic(value, "error", style) for value in report.errors]
         lines += [diagnostic(value, "skipped", style) for value in report.skipped]
         lines += [diagnostic(value, "notice", style) for value in report.notices]

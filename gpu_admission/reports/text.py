@@ -5,7 +5,6 @@ from __future__ import annotations
 from gpu_admission.core.raw import escape
 
 from . import summary
-from .concise import headline
 from .style import Style
 
 TYPE_CHECKING = False
@@ -35,6 +34,8 @@ def _block(located: LocatedFinding, style: Style) -> list[str]:
     gutter = " " * len(number)
     bar = style.faint("|")
     shown, before, length = excerpt(place)
+    from .concise import headline  # noqa: PLC0415 - only where there are findings
+
     lines = [headline(located, style)]
     if shown:
         mark = style.severity(finding.severity, "^" * length)

@@ -1,158 +1,46 @@
-"""The rules, one module each, in the order in which they are judged and their fixes applied."""
+"""The rules, one module each, in the order of their IDs, in which they are judged and their fixes applied.
+
+``ALL`` holds their headers, which ``make docs`` writes into ``catalogue.py`` from the modules. A rule's module is
+imported when the rule first has something to judge, or when a text of it is read: on most objects most rules have
+nothing to judge, and loading them all takes longer than anything else that the linter does with a small file.
+"""
 
 from __future__ import annotations
 
-from .claims import (
-    gpu401_misplaced_claim,
-    gpu402_claim_source,
-    gpu403_unknown_claim,
-    gpu404_unknown_claim_request,
-    gpu405_unused_claim,
-    gpu406_claim_shape,
-    gpu407_device_count,
-    gpu408_claim_version,
-    gpu409_device_class,
-    gpu410_device_selector,
-    gpu411_driver_configuration,
-    gpu412_claim_beside_gpu,
-    gpu413_shared_claim,
-    gpu414_admin_access,
-    gpu415_compute_domain_channel,
-    gpu416_class_quota,
-    gpu417_duplicate_claim,
-)
-from .guardrails import (
-    gpu501_memory_and_cpu_request,
-    gpu502_shared_memory,
-    gpu503_job_time_limit,
-    gpu504_node_targeting,
-    gpu505_runtime_class_allowed,
-    gpu506_namespace_not_allowed,
-    gpu507_node_in_hand,
-)
-from .isolation import (
-    gpu301_visible_devices,
-    gpu302_visible_devices_void,
-    gpu303_privileged_gpu,
-    gpu304_device_host_path,
-    gpu305_device_list_mount,
-    gpu306_cdi_annotation,
-    gpu307_spoofed_annotation,
-    gpu308_isolation_switch,
-    gpu309_host_namespace_mps,
-    gpu310_unjudged_env_from,
-)
-from .placement import (
-    gpu201_missing_toleration,
-    gpu202_scheduler_name,
-    gpu203_node_name,
-    gpu204_runtime_class,
-    gpu205_serverless_field,
-    gpu206_toleration_without_gpu,
-    gpu207_rollout_needs_spare_gpu,
-    gpu208_toleration_key_typo,
-    gpu209_node_label_value,
-)
-from .request import (
-    gpu001_request_without_limit,
-    gpu002_request_differs_from_limit,
-    gpu003_fractional_count,
-    gpu004_invalid_quantity,
-    gpu005_request_not_needed,
-    gpu006_zero_gpus,
-    gpu007_unknown_gpu_resource,
-    gpu008_misplaced_gpu_resource,
-    gpu009_too_many_gpus,
-    gpu010_quota_item,
-    gpu011_unknown_resources_key,
-    gpu012_autoscaler_metric,
-    gpu013_hidden_device,
-)
-from .sharing import (
-    gpu101_portable_request,
-    gpu102_untranslatable_request,
-    gpu103_mixed_sharing,
-    gpu104_shared_count,
-    gpu105_memory_exceeds_card,
-    gpu106_suspicious_unit,
-    gpu107_backend_container_limit,
-    gpu108_percent_out_of_range,
-    gpu109_missing_queue,
-    gpu110_unread_annotation,
-)
+from gpu_admission.engine.rule import Trigger, header, load
+
+from . import catalogue, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
 
-# 0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 4xx claims, 5xx guardrails
-ALL: tuple[Rule, ...] = (
-    gpu001_request_without_limit.RULE,
-    gpu002_request_differs_from_limit.RULE,
-    gpu003_fractional_count.RULE,
-    gpu004_invalid_quantity.RULE,
-    gpu005_request_not_needed.RULE,
-    gpu006_zero_gpus.RULE,
-    gpu007_unknown_gpu_resource.RULE,
-    gpu008_misplaced_gpu_resource.RULE,
-    gpu009_too_many_gpus.RULE,
-    gpu010_quota_item.RULE,
-    gpu011_unknown_resources_key.RULE,
-    gpu012_autoscaler_metric.RULE,
-    gpu013_hidden_device.RULE,
-    gpu101_portable_request.RULE,
-    gpu102_untranslatable_request.RULE,
-    gpu103_mixed_sharing.RULE,
-    gpu104_shared_count.RULE,
-    gpu105_memory_exceeds_card.RULE,
-    gpu106_suspicious_unit.RULE,
-    gpu107_backend_container_limit.RULE,
-    gpu108_percent_out_of_range.RULE,
-    gpu109_missing_queue.RULE,
-    gpu110_unread_annotation.RULE,
-    gpu201_missing_toleration.RULE,
-    gpu202_scheduler_name.RULE,
-    gpu203_node_name.RULE,
-    gpu204_runtime_class.RULE,
-    gpu205_serverless_field.RULE,
-    gpu206_toleration_without_gpu.RULE,
-    gpu207_rollout_needs_spare_gpu.RULE,
-    gpu208_toleration_key_typo.RULE,
-    gpu209_node_label_value.RULE,
-    gpu301_visible_devices.RULE,
-    gpu302_visible_devices_void.RULE,
-    gpu303_privileged_gpu.RULE,
-    gpu304_device_host_path.RULE,
-    gpu305_device_list_mount.RULE,
-    gpu306_cdi_annotation.RULE,
-    gpu307_spoofed_annotation.RULE,
-    gpu308_isolation_switch.RULE,
-    gpu309_host_namespace_mps.RULE,
-    gpu310_unjudged_env_from.RULE,
-    gpu401_misplaced_claim.RULE,
-    gpu402_claim_source.RULE,
-    gpu403_unknown_claim.RULE,
-    gpu404_unknown_claim_request.RULE,
-    gpu405_unused_claim.RULE,
-    gpu406_claim_shape.RULE,
-    gpu407_device_count.RULE,
-    gpu408_claim_version.RULE,
-    gpu409_device_class.RULE,
-    gpu410_device_selector.RULE,
-    gpu411_driver_configuration.RULE,
-    gpu412_claim_beside_gpu.RULE,
-    gpu413_shared_claim.RULE,
-    gpu414_admin_access.RULE,
-    gpu415_compute_domain_channel.RULE,
-    gpu416_class_quota.RULE,
-    gpu417_duplicate_claim.RULE,
-    gpu501_memory_and_cpu_request.RULE,
-    gpu502_shared_memory.RULE,
-    gpu503_job_time_limit.RULE,
-    gpu504_node_targeting.RULE,
-    gpu505_runtime_class_allowed.RULE,
-    gpu506_namespace_not_allowed.RULE,
-    gpu507_node_in_hand.RULE,
-)
+FOLDERS = ("request", "sharing", "placement", "isolation", "claims", "guardrails")
+"""0xx the request itself, 1xx sharing, 2xx placement, 3xx isolation, 4xx claims, 5xx guardrails."""
 
+
+def module_of(rule_id: str, name: str) -> str:
+    """Return where a rule stands below this package: ``request.gpu001_request_without_limit``."""
+    return f"{FOLDERS[int(rule_id[3])]}.{rule_id.lower()}_{name.replace('-', '_')}"
+
+
+TRIGGERS: dict[str | None, Trigger] = {
+    name: value for name, value in vars(triggers).items() if isinstance(value, Trigger)
+}
+# A trigger that the catalogue has and the module of triggers has not: the rule's module is asked, and refuses it.
+ALL: tuple[Rule, ...] = tuple(
+    [
+        header(f"{__name__}.{module_of(rule_id, name)}", rule_id, name, *others, TRIGGERS.get(when), may_resolve)
+        for rule_id, name, *others, when, may_resolve in catalogue.HEADERS
+    ]
+)
 BY_ID: dict[str, Rule] = {rule.id: rule for rule in ALL}
+
+
+def load_all() -> None:
+    """Import the modules of all rules, which is what answers reviews does before the first of them.
+
+    Raises RuleError where the catalogue is stale.
+    """
+    for rule in ALL:
+        load(rule)

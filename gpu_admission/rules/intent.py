@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import escape
+from gpu_admission.core import pointer as pointers
+from gpu_admission.core.raw import as_dict, escape
 from gpu_admission.workloads import resources
 
-from . import misplaced_resources, resource_rename, visible_devices
+from . import common, misplaced_resources, misspelt_keys, resource_rename, visible_devices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,9 @@ OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
     """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
 
-    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's,
-    a resource where Kubernetes does not look for it, or an annotation that no backend reads or can make sense of.
+    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's
+    or has yet to be filled in, a resource where Kubernetes does not look for it or below a misspelt key, or an
+    annotation that no backend reads or can make sense of.
     """
     if (
         pod.claims.idle
@@ -37,7 +39,8 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     ):
         return CLAIM
     for name in (*container.limits, *container.requests):
-        if policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name):
+        unknown = policy.classify(name) is None and resources.is_extended(name) and _may_be_a_gpus(name)
+        if unknown or common.unfilled(workload, name):
             return f"the request for {escape(name[:80])}"
     if container is pod.shared_container:
         return ANNOTATION
@@ -68,6 +71,10 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
         )
     for container, _, _ in resource_rename.misspelt(workload, policy):
         found[container.pointer] = "the request whose name is misspelt"
+    for container, place, _ in misspelt_keys.find(workload, policy):
+        keys = as_dict(pointers.resolve(workload.document, place))
+        if any(misspelt_keys.has_gpu(side, policy) for side in (keys, *keys.values())):
+            found[container.pointer] = f'the key "{escape(str(place[-1])[:80])}"'
     return found
 
 

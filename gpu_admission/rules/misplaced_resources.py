@@ -130,9 +130,9 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
 def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
     """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
 
-    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own alone.
+    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own and of a few.
     """
-    known = workload.group in kinds.BUILT_IN_GROUPS
+    known = workload.group in kinds.BUILT_IN_GROUPS or (workload.group, workload.kind) in kinds.NO_RESOURCES
     for depth in range(len(workload.pointer), len(pod.pointer)):
         place = pod.pointer[:depth]
         if not known and place != pod.holder:

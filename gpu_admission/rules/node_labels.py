@@ -23,7 +23,26 @@ _BOOLEANS = frozenset(
         "feature.node.kubernetes.io/pci-1002.present",
     }
 )
+# The values of labels that have only these: NVIDIA/k8s-device-plugin internal/lm (nvml.go, mig-strategy.go)
+_VALUES = {
+    "nvidia.com/mig.strategy": ("none", "single", "mixed"),
+    "nvidia.com/gpu.sharing-strategy": ("none", "mps", "time-slicing"),
+    "nvidia.com/gpu.family": (
+        "kepler", "maxwell", "pascal", "volta", "turing", "ampere", "ada-lovelace", "hopper", "blackwell",
+    ),
+}  # fmt: skip
+# aws/karpenter-provider-aws pkg/providers/instancetype/types.go writes EC2's names in lower case, joined by dashes.
+_KARPENTER = frozenset({"karpenter.k8s.aws/instance-gpu-name", "karpenter.k8s.aws/instance-gpu-manufacturer"})
 _PRODUCT = "nvidia.com/gpu.product"
+# As the driver names cards and gpu-feature-discovery writes them; only case, and GB cut short, is compared with these.
+_PRODUCTS = (
+    "Tesla-T4", "Tesla-V100-SXM2-16GB", "Tesla-V100-SXM2-32GB", "Tesla-P100-PCIE-16GB", "NVIDIA-A100-SXM4-40GB",
+    "NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-PCIE-40GB", "NVIDIA-A100-80GB-PCIe", "NVIDIA-A10", "NVIDIA-A10G",
+    "NVIDIA-A30", "NVIDIA-A40", "NVIDIA-L4", "NVIDIA-L40", "NVIDIA-L40S", "NVIDIA-H100-80GB-HBM3", "NVIDIA-H100-PCIe",
+    "NVIDIA-H100-NVL", "NVIDIA-H200", "NVIDIA-B200", "NVIDIA-GeForce-RTX-3090", "NVIDIA-GeForce-RTX-4090",
+)  # fmt: skip
+_BY_PRODUCT = {each.lower(): each for each in _PRODUCTS}
+_SHARED = "-SHARED"  # what gpu-feature-discovery adds where cards are shared, and -MIG-<profile> where they are cut
 _GKE = "cloud.google.com/gke-accelerator"
 # https://cloud.google.com/kubernetes-engine/docs/concepts/gpus
 _ACCELERATORS = (
@@ -39,10 +58,25 @@ def meant(label: object, value: str, policy: Policy) -> str | None:
     if label in _BOOLEANS:
         return None if value in {"true", "false"} or value.lower() not in {*_TRUE, "false"} else _boolean(value)
     if label == _PRODUCT:
-        dashed = "-".join(value.split())  # gpu-feature-discovery writes the product's name so
-        products = {as_str(card.get("product")) for card in policy.cards} - {""}
-        return dashed if dashed != value else _near(value, tuple(products))
-    return _near(value, _ACCELERATORS) if label == _GKE else None
+        return _product(value, policy)
+    if label in _KARPENTER:
+        plain = "-".join(value.lower().split())
+        return plain if plain != value else None
+    known = _ACCELERATORS if label == _GKE else _VALUES.get(as_str(label), ())
+    return _near(value, known)
+
+
+def _product(value: str, policy: Policy) -> str | None:
+    products = {as_str(card.get("product")) for card in policy.cards} - {""}
+    if value in products:
+        return None
+    dashed = "-".join(value.split())  # gpu-feature-discovery writes the product's name so
+    head, shared, _ = dashed.partition(_SHARED)
+    head, mig, profile = head.partition("-MIG-")
+    word = head.lower()
+    right = _BY_PRODUCT.get(word) or _BY_PRODUCT.get(f"{word}b", head)
+    found = f"{right}{mig}{profile}{shared}"
+    return found if found != value else _near(value, tuple(products))
 
 
 def _boolean(value: str) -> str:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.exemptions import NamePatterns
     from gpu_admission.workloads.workload import Pod
 
-_SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
+SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
 
 
 def is_selected(pod: Pod, labels: NamePatterns) -> bool:
@@ -33,4 +33,4 @@ def _of_term(term: Mapping[str, Any], labels: NamePatterns) -> bool:
     if any(as_str(field.get("operator")) == "In" for _, field in iter_dicts(term.get("matchFields"))):
         return True  # the node's name, as pods of a DaemonSet have it
     found = [each for _, each in iter_dicts(term.get("matchExpressions"))]
-    return any(as_str(each.get("operator")) in _SELECTING and labels.match(as_str(each.get("key"))) for each in found)
+    return any(as_str(each.get("operator")) in SELECTING and labels.match(as_str(each.get("key"))) for each in found)

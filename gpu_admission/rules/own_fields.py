@@ -1,4 +1,4 @@
-"""GPUs that a custom kind requests in a field of its own, not in a container's resources (for GPU003, GPU007, GPU008).
+"""GPUs that a custom kind requests in a field of its own, not in a container's resources: for GPU001 to 003, 007, 008.
 
 Spark's driver and executor have ``gpu: {name, quantity}`` (kubeflow/spark-operator api/v1beta2, GPUSpec), services of
 NVIDIA Dynamo ``resources.limits.gpu`` (ai-dynamo/dynamo deploy/operator/api, Resources), where no other key is known.
@@ -12,7 +12,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.record import record
 
-from . import common, resource_rename
+from . import common
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.core.pointer import Pointer
+    from gpu_admission.core.quantity import Quantity
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
@@ -71,6 +72,8 @@ def find(workload: Workload) -> Iterator[OwnField]:
 
 def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Yield names that nearly are a GPU's."""
+    from . import resource_rename  # noqa: PLC0415 - few kinds have such fields
+
     for field in find(workload):
         near = (
             resource_rename.meant(field.name, policy)
@@ -104,6 +107,53 @@ def fractional(workload: Workload) -> Iterator[Problem]:
                 ),
                 "write a whole number",
             )
+
+
+def unlimited(rule: str, workload: Workload) -> Iterator[Problem]:
+    """Yield amounts in requests without a limit: Dynamo's operator copies each side to the container as it stands."""
+    for place, label, given in _dynamo(workload):
+        limits, requests = as_dict(given.get("limits")), as_dict(given.get("requests"))
+        amount = _readable(workload, requests.get(_KEY))
+        if amount is None or amount.is_negative or _KEY in limits:
+            continue
+        raw = requests[_KEY]
+        yield Problem(
+            (*place, "requests", _KEY),
+            f"{label} sets {_KEY}: {format_value(raw)} in requests but not in limits, and Kubernetes refuses a GPU "
+            "that has no limit",
+            f"write {_KEY}: {format_value(raw)} under resources.limits",
+            fix=(patch.add(rule, workload.document, (*place, "limits", _KEY), raw),),
+            safety="safe",
+        )
+
+
+def unequal(rule: str, workload: Workload) -> Iterator[Problem]:
+    """Yield requests that are not the same amount as the limit."""
+    for place, label, given in _dynamo(workload):
+        raw = tuple(as_dict(given.get(side)).get(_KEY) for side in _SIDES)
+        limit, request = (_readable(workload, each) for each in raw)
+        if limit is None or request is None or not limit.is_integer or limit == request:
+            continue
+        if limit.is_negative or request.is_negative:
+            continue
+        yield Problem(
+            (*place, "requests", _KEY),
+            f"{label} sets {_KEY}: {format_value(raw[1])} in requests but {format_value(raw[0])} in limits, and "
+            "Kubernetes refuses a GPU whose request differs from its limit",
+            f"leave {_KEY} out of resources.requests, or write {format_value(raw[0])} there as well",
+            fix=(patch.replace(rule, (*place, "requests", _KEY), raw[0]),),
+            safety="unsafe",
+            evidence=raw,
+        )
+
+
+def _readable(workload: Workload, raw: object) -> Quantity | None:
+    if raw is None or common.unfilled(workload, raw):
+        return None
+    try:
+        return quantity.parse(raw)
+    except quantity.QuantityError:
+        return None
 
 
 def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from gpu_admission.backends import known as facts
 from gpu_admission.backends import per_pod
+from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import format_value
+from gpu_admission.core.raw import as_dict, format_value
 from gpu_admission.workloads import resources
 
 from . import quota_names
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.workload import Workload
 
 # Group and kind -> where lists of a ResourceQuota's ``hard`` stand.
 PLACES: dict[tuple[str, str], Pointer] = {
@@ -28,6 +30,16 @@ PLACES: dict[tuple[str, str], Pointer] = {
     ("capsule.clastix.io", "Tenant"): ("spec", "resourceQuotas", "items", "*", "hard"),
 }
 _PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES})
+
+
+def listed(
+    workload: Workload, places: Mapping[tuple[str, str], Pointer] = PLACES
+) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+    """Yield the mappings that stand where a table has a place for the kind of an object, with their pointers."""
+    pattern = places.get((workload.group, workload.kind))
+    if pattern is not None:
+        for path, found in pointers.expand(workload.object, pattern):
+            yield (*workload.pointer, *path), as_dict(found)
 
 
 def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:

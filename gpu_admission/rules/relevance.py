@@ -20,6 +20,7 @@ from gpu_admission.backends import known
 from gpu_admission.workloads import resources
 
 from . import visible_devices
+from .stems import STEMS
 from .tolerations import TAINT_KEYS
 
 TYPE_CHECKING = False
@@ -30,14 +31,14 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
-# Parts that most of what is read has in common: they are looked for first, and cover what holds them.
-STEMS = ("gpu", "nvidia", "cuda", "_visible_devices")
-_ENCODED_STEMS = tuple([stem.encode() for stem in STEMS])
 # Second-level domains that ordinary manifests are full of: with them the whole domain is looked for.
 _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws", "kubernetes"})
 # Words of resource names that say nothing of accelerators.
 _GENERIC = frozenset(
-    {"core", "cores", "count", "max", "mem", "memory", "number", "device", "devices", "percentage", "shared"}
+    {
+        *("core", "cores", "count", "cpu", "device", "devices", "max", "mem", "memory", "number", "percentage"),
+        *("priority", "shared"),  # every pod in a cluster has a priority
+    }
 )
 _PARTITION = resources.MIG_WORD  # names like mig-1g.5gb
 _PARTITIONS = frozenset([_PARTITION, *(f"{_PARTITION}{slices}g" for slices in range(1, 10))])
@@ -65,12 +66,6 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SLICE, _LONGEST_WORD = 1 << 18, 512
 
 
-def holds_stem(data: bytes) -> bool:
-    """Tell whether a file holds what most rules read, without working out the rest."""
-    lower = data.lower()
-    return any([stem in lower for stem in _ENCODED_STEMS])
-
-
 class Relevance:
     """What the rules in force under a policy read of files.
 
@@ -86,7 +81,7 @@ class Relevance:
         self.parts: set[str] = set()
         self.words: set[str] = {*_CLAIMS, *_PARTITIONS}
         self.groups: set[frozenset[str]] = set()
-        for name in (*resources.known_names(), *policy.extra, *_taints(policy)):
+        for name in (*resources.known_names(), *policy.own_resources, *_taints(policy)):
             self._add_name(name.lower())
         for group in [group for rule in is_enabled for group in UNDECLARED.get(rule.id, ())]:
             self._add_group(group)
@@ -136,9 +131,12 @@ class Relevance:
             return
         squashed = "".join(_split(rest.replace("memory", "mem"))).removesuffix("s")
         own = [word for word in _split(rest) if word not in _GENERIC]
-        self.words |= {*own, squashed, f"{squashed}s"} - {""}
+        own = [
+            word for word in own if not word[0].isdigit()
+        ] or own  # 1Gi is an amount; where the rest is right, all are
+        self.words |= {*own, squashed, f"{squashed}s"} - {"", *_GENERIC}
         if not own:
-            self.parts.add(rest)
+            self.parts.add(f"/{rest}")
 
     def _add_reads(self, reads: Reads) -> None:
         variables = {*reads.variables, *reads.completed, *reads.unprefixed}

@@ -59,7 +59,7 @@ def meant(name: str, policy: Policy) -> str | None:
     known = policy.classify(name) is not None
     if name in _STANDARD or name.startswith("hugepages-") or (known and _is_offered(name, policy)):
         return None
-    near = resource_typos.meant(name, policy.extra, policy.backend.name)
+    near = resource_typos.meant(name, policy.own_resources, policy.backend.name)
     return None if near == name else near
 
 
@@ -80,7 +80,7 @@ def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
 def _meant(name: str, raw: object, policy: Policy) -> str | None:
     from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - only unknown names pay for its index
 
-    near = resource_typos.meant(name, policy.extra, policy.backend.name)
+    near = resource_typos.meant(name, policy.own_resources, policy.backend.name)
     if near is None or "/" in name or not as_str(raw).endswith(_SUFFIXES):
         return near
     resource = resources.classify(near)  # 8Gi is an amount of bytes, and most backends count MiB or GiB
@@ -92,7 +92,7 @@ def _is_offered(name: str, policy: Policy) -> bool:
     from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - as above
 
     own = {as_str(profile.get("name")) for card in policy.cards for _, profile in iter_dicts(card.get("profiles"))}
-    return name in policy.extra or resource_typos.is_offered(name, own)
+    return name in policy.own_resources or resource_typos.is_offered(name, own)
 
 
 def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:

@@ -1,10 +1,9 @@
-"""Tolerations of a GPU taint that Kubernetes refuses for another field than the key (for GPU208)."""
+"""Tolerations that Kubernetes refuses for another field than the key, or for what the key holds (for GPU208)."""
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import as_str, format_value
+from gpu_admission.core.raw import as_str, escape, format_value
 from gpu_admission.core.record import record
-from gpu_admission.core.typos import nearest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ OPERATORS = ("Exists", "Equal", "Lt", "Gt")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
 _OPERATORS_TAKEN = (None, "", *OPERATORS)  # tuples: a raw value may be such that no set can look for it
 _EFFECTS_TAKEN = (None, "", *EFFECTS)
+_NO_KEY = (None, "")
 _LONGEST = 32
 _FARTHEST = 2
 
@@ -38,7 +38,7 @@ def is_sound(toleration: Mapping[str, Any]) -> bool:
     operator = toleration.get("operator")
     if operator not in _OPERATORS_TAKEN or toleration.get("effect") not in _EFFECTS_TAKEN:
         return False
-    return not (operator == "Exists" and toleration.get("value"))
+    return not toleration.get("value") if operator == "Exists" else bool(toleration.get("key"))
 
 
 def taint_in_key(key: str) -> tuple[str, str, str]:
@@ -48,13 +48,13 @@ def taint_in_key(key: str) -> tuple[str, str, str]:
     return bare, value, effect
 
 
-def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Slip]:
-    """Yield what is wrong with a toleration of one of these taints."""
+def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Iterator[Slip]:
+    """Yield what is wrong with a toleration of one of these taints; of any taint where they are None."""
     key = as_str(toleration.get("key"))
     bare, held, its_effect = taint_in_key(key)
-    if not bare or bare not in taints:
+    if taints is not None and (not bare or bare not in taints):
         return
-    if bare != key:
+    if bare and bare != key:
         yield _of_key(toleration, bare, held, its_effect)
         return
     operator = toleration.get("operator")
@@ -62,11 +62,19 @@ def find(toleration: Mapping[str, Any], taints: Collection[str]) -> Iterator[Sli
         yield _of_word("operator", operator, OPERATORS)
     elif operator == "Exists" and toleration.get("value"):
         given = format_value(toleration["value"])
+        what = f"the toleration of {escape(bare[:80])}" if bare else "the toleration"
         yield Slip(
             "value",
-            f"the toleration of {bare} has operator Exists and value: {given}, which Kubernetes refuses together",
+            f"{what} has operator Exists and value: {given}, which Kubernetes refuses together",
             f"leave the value out to tolerate any, or write operator: Equal to tolerate {given} only",
             {"value": None},
+        )
+    elif toleration.get("key") in _NO_KEY and operator != "Exists":
+        yield Slip(
+            "operator" if "operator" in toleration else "",
+            "the toleration has no key, which Kubernetes takes with operator: Exists only",
+            "write the key of the taint, or operator: Exists alone to tolerate every taint",
+            {},
         )
     effect = toleration.get("effect")
     if isinstance(effect, str) and effect and effect not in EFFECTS:
@@ -85,6 +93,8 @@ def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[st
 
 
 def _of_word(field: str, word: str, known: tuple[str, ...]) -> Slip:
+    from gpu_admission.core.typos import nearest  # noqa: PLC0415 - only for a mistake
+
     folded = {valid.lower(): valid for valid in known}
     slip = word.lower().strip()
     long = [valid for valid in folded if len(valid) > _FARTHEST]  # of two letters nothing is far

@@ -1,13 +1,14 @@
-"""Occasions: what an object must have for certain rules to find anything in it, looked up once for all of them.
+"""Triggers: what an object must have for certain rules to find anything in it, looked up once for all of them.
 
 Most pods give most rules nothing to say, and asking each of them costs more than anything else in a review. So one
-survey of a pod notes what is out of the ordinary in it, and the rules name what they need of that. An occasion is
+survey of a pod notes what is out of the ordinary in it, and the rules name what they need of that. A trigger is
 cheap and necessary: where it does not hold, no rule that names it has a finding (a test compares both ways on
 random objects); where it holds, the rules themselves look.
 """
 
 from __future__ import annotations
 
+from gpu_admission.backends import known
 from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.engine.rule import Trigger
 from gpu_admission.workloads import kinds
@@ -25,10 +26,17 @@ if TYPE_CHECKING:
 
 (
     _AMOUNT, _NAME, _VARIABLE, _PRIVILEGE, _LIST_MOUNT, _HOST_PATH, _HOST_NAMESPACE, _NODE_NAME, _TAINT, _MARK,
-    _SELECTOR, _NODE_SELECTOR, _CLAIM,
-) = (1 << place for place in range(13))  # fmt: skip
+    _SELECTOR, _NODE_SELECTOR, _CLAIM, _BOTH_SIDES, _KEY, _RUNTIME_CLASS, _SCHEDULER, _SEVERAL,
+) = (1 << place for place in range(18))  # fmt: skip
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
+_RESOURCES_FIELDS = frozenset({"claims", "limits", "requests"})
+_CONTAINER_FIELDS = frozenset(  # kubernetes/api: core/v1/types.go, Container and EphemeralContainer
+    ("name", "image", "command", "args", "workingDir", "ports", "envFrom", "env", "resources", "resizePolicy",
+     "restartPolicy", "restartPolicyRules", "volumeMounts", "volumeDevices", "livenessProbe", "readinessProbe",
+     "startupProbe", "lifecycle", "terminationMessagePath", "terminationMessagePolicy", "imagePullPolicy",
+     "securityContext", "stdin", "stdinOnce", "tty", "targetContainerName")
+)  # fmt: skip
 _VARIABLES = runtime_variables.NAMES
 _PREFIXES = runtime_variables.PREFIXES
 _SELECTORS = frozenset(runtime_variables.CARD_SELECTORS)
@@ -48,15 +56,28 @@ _BEGINNINGS = frozenset(
         for key in keys
     ]
 )
-_KINDS: dict[str, int] = {"serving.knative.dev": 1, "serving.kserve.io": 1, "resource.k8s.io": 2}
+_SERVERLESS, _CLAIM_OBJECT, _NO_POD, _LIMITS = 1, 2, 4, 8
+_KINDS: dict[str, int] = {
+    "serving.knative.dev": _SERVERLESS | _NO_POD,
+    "serving.kserve.io": _SERVERLESS | _NO_POD,
+    "resource.k8s.io": _CLAIM_OBJECT | _NO_POD,
+    "apps": 0,
+    "batch": 0,
+}
+_ORDINARY = "nvidia.com/gpu"
 _CLAIM_FIELDS = frozenset({"claims", "resourceClaims"})
 
 
 def _survey(workload: Workload, policy: Policy) -> int:
     """Return all that is out of the ordinary in an object's pods."""
     found = _AMOUNT | _NAME if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS else 0
+    values = policy.visible_devices
+    if values.get("everyPod") or values.get("served", "leave") != "leave":
+        found |= _SEVERAL
     for pod in workload.pods:
         found |= _of_spec(pod.spec, policy) | _of_metadata(pod.metadata)
+        if len(pod.containers) != 1 or len(pod.gpus) != 1 or pod.gpus[0].name != _ORDINARY:
+            found |= _SEVERAL
         for container in pod.containers:
             noted = container.cache.get("survey")
             if noted is None:
@@ -69,8 +90,12 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
     found = _NODE_NAME if spec.get("nodeName") else 0
     if "resourceClaims" in spec or "claims" in spec or "resources" in spec:
         found |= _CLAIM
-    if spec.get("nodeSelector"):
+    if spec.get("nodeSelector") or "nodeAffinity" in as_dict(spec.get("affinity")):
         found |= _NODE_SELECTOR
+    if policy.runtime_class or spec.get("runtimeClassName"):
+        found |= _RUNTIME_CLASS
+    if spec.get("schedulerName") or policy.backend.name in known.READS_ANNOTATIONS:
+        found |= _SCHEDULER
     if spec.get("hostPID") or spec.get("hostIPC"):
         found |= _HOST_NAMESPACE
     volumes = spec.get("volumes")
@@ -102,10 +127,14 @@ def _of_resources(container: Container) -> int:
     resources = container.resources
     if len(resources) > 2 or not _CLAIM_FIELDS.isdisjoint(resources):
         found |= _CLAIM
-    known = len(container.gpus)
-    if known and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
+    if not _RESOURCES_FIELDS.issuperset(resources):
+        found |= _KEY
+    count = len(container.gpus)
+    if count and any([gpu.resource.sharing == "partition" for gpu in container.gpus]):
         found |= _NAME  # not every card offers a profile
-    if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != known:
+    if count and any([gpu.name in container.requests for gpu in container.gpus]):
+        found |= _BOTH_SIDES
+    if len((container.limits.keys() | container.requests.keys()) - _STANDARD) != count:
         found |= _NAME
         if "claims" in container.limits or "claims" in container.requests:
             found |= _CLAIM
@@ -119,8 +148,8 @@ def _of_container(container: Container) -> int:
         found = _VARIABLE
     if not _SELECTORS.isdisjoint(names):
         found |= _SELECTOR
-    if not _CLAIM_FIELDS.isdisjoint(spec):
-        found |= _CLAIM
+    if not _CONTAINER_FIELDS.issuperset(spec):
+        found |= _KEY if _CLAIM_FIELDS.isdisjoint(spec) else _KEY | _CLAIM
     context = spec.get("securityContext")
     if isinstance(context, dict) and (context.get("privileged") or context.get("capabilities")):
         found |= _PRIVILEGE
@@ -161,8 +190,11 @@ def _backend(workload: Workload, policy: Policy) -> int:
     return found
 
 
-def _kind(workload: Workload, _policy: Policy) -> int:
-    return _KINDS.get(workload.group, 0)
+def _kind(workload: Workload, policy: Policy) -> int:
+    found = _KINDS.get(workload.group, _NO_POD)
+    if workload.kind == "Pod" and not workload.group:
+        found = 0
+    return found | _LIMITS if policy.limits or policy.cards else found
 
 
 amount_in_doubt = Trigger(_survey, _AMOUNT)
@@ -199,9 +231,23 @@ backend_refuses = Trigger(_backend, _REFUSAL)
 """The policy's backend finds something wrong with a request."""
 backend_writes = Trigger(_backend, _WRITING)
 """The policy's backend would have something written differently, or besides."""
-serverless = Trigger(_kind, 1)
+serverless = Trigger(_kind, _SERVERLESS)
 """The kind is one that Knative may run."""
-claim_object = Trigger(_kind, 2)
+claim_object = Trigger(_kind, _CLAIM_OBJECT)
 """The kind is one of resource.k8s.io: a claim, a template of claims, a class of devices."""
+no_workload = Trigger(_kind, _NO_POD)
+"""The object is neither a Pod nor of the groups of Kubernetes' own workloads: a quota, an autoscaler, a queue, …"""
+limits = Trigger(_kind, _LIMITS)
+"""The policy limits how many GPUs may be requested, or tells how many a node has."""
+request_beside_limit = Trigger(_survey, _BOTH_SIDES)
+"""A container has a GPU among its requests."""
+unknown_key = Trigger(_survey, _KEY)
+"""A container, or its resources, has a field that Kubernetes does not know there."""
+runtime_class = Trigger(_survey, _RUNTIME_CLASS)
+"""A pod names its runtime class, or the policy wants one."""
+named_scheduler = Trigger(_survey, _SCHEDULER)
+"""A pod names its scheduler, or the policy's backend reads annotations."""
+value_for_runtime = Trigger(_survey, _SEVERAL | _VARIABLE | _AMOUNT | _NAME | _CLAIM)
+"""Anything but pods of one container with nvidia.com/gpu and no variable, where the policy wants no value on those."""
 pod_claim = Trigger(_survey, _CLAIM)
 """A pod has resource claims, or uses some, or writes them where Kubernetes does not look for them."""

@@ -140,6 +140,11 @@ def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -
     return not known.shows_none(variable.value)
 
 
+def is_unfilled(workload: Workload, value: str | None) -> bool:
+    """Tell whether a variable's value has yet to be filled in, by others than Kubernetes, which reads ``$(A)``."""
+    return value is not None and "$(" not in value and common.unfilled(workload, value)
+
+
 def wanted(policy: Policy, *, served: bool) -> str | None:
     """Return the value that the policy wants on a container that is given NVIDIA's cards, or on one that is not."""
     value = as_str(policy.visible_devices.get("served" if served else "gpuLess"))

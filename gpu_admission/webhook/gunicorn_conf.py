@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING, Any
 from gpu_admission.webhook.server.server import gunicorn_options, prepare
 from gpu_admission.webhook.server.settings import ServerSettings, SettingsError
 
-from .certificate_sidecar import CertificateSidecar, is_wanted
+from . import certificate_sidecar, policy_sidecar
+from .certificate_sidecar import CertificateSidecar
+from .policy_sidecar import PolicySidecar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gunicorn.arbiter import Arbiter
 
@@ -33,27 +35,34 @@ def _settings() -> ServerSettings:
 
 
 def _load(settings: ServerSettings) -> tuple[AppState, dict[str, Any]]:
-    """Load everything, and return it with what gunicorn must be told; a sidecar is started once gunicorn starts."""
-    sidecar = CertificateSidecar(settings) if is_wanted(settings) else None
-    if sidecar is not None:
+    """Load everything, and return it with what gunicorn must be told; sidecars are started once gunicorn starts."""
+    sidecars: list[CertificateSidecar | PolicySidecar] = []
+    keeper = watcher = None
+    if certificate_sidecar.is_wanted(settings):
+        sidecars.append(CertificateSidecar(settings))
+        keeper, settings = sidecars[-1].process, sidecars[-1].settings
+    if policy_sidecar.is_wanted(settings):
+        sidecars.append(PolicySidecar(settings))
+        watcher, settings = sidecars[-1].process, sidecars[-1].settings
+    for sidecar in sidecars:
         atexit.register(sidecar.close)
-        settings = sidecar.settings
-    service = prepare(settings, keeper=None if sidecar is None else sidecar.process)
+    service = prepare(settings, keeper=keeper, watcher=watcher)
     if service is None:
         raise SystemExit(2)
     options = gunicorn_options(settings, service)
-    if sidecar is not None:
-        options["on_starting"] = _after(sidecar, service, options["on_starting"])
+    if sidecars:
+        options["on_starting"] = _after(sidecars, service, options["on_starting"])
     return service, options
 
 
 def _after(
-    sidecar: CertificateSidecar, service: AppState, on_starting: Callable[[Arbiter], None]
+    sidecars: Sequence[CertificateSidecar | PolicySidecar], service: AppState, on_starting: Callable[[Arbiter], None]
 ) -> Callable[[Arbiter], None]:
-    """Return the hook that has the workers find the first certificate when they begin, all of them."""
+    """Return the hook that has the workers find the first certificate and policies when they begin, all of them."""
 
     def start(arbiter: Arbiter) -> None:
-        sidecar.begin()
+        for sidecar in sidecars:
+            sidecar.begin()
         service.refresh()
         on_starting(arbiter)
 

@@ -6,16 +6,36 @@ import time
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from gpu_admission.webhook.review.types import PolicyError
+from gpu_admission.policyfile.loader import PolicyError
 
 from .file_watch import fingerprint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Protocol
 
-    from gpu_admission.webhook.review.types import Load, Policy
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.webhook.review.types import Load
 
     from .file_watch import Fingerprint
+
+    class Sources(Protocol):
+        """Where policies come from."""
+
+        def look(self) -> Sequence[str]:
+            """Name the sources that there are now, the default policy's first."""
+
+        def mark(self, source: str) -> Fingerprint:
+            """Tell what changes when a source does."""
+
+        def load(self, source: str) -> Policy:
+            """Load a source; raises PolicyError."""
+
+        def required(self) -> Sequence[str]:
+            """Name the sources without which the server is not ready."""
+
+        def vacant(self) -> Policy | None:
+            """Return what judges while no policy is there; None where that is a reason not to judge."""
 
     Loaded = Callable[[str, float], None]
     Failed = Callable[[str, str], None]
@@ -24,7 +44,28 @@ if TYPE_CHECKING:
 RETRY = 10  # looks after which a source that was refused is tried again, though it looks the same
 
 
-def _ignore(_: str, __: object) -> None: ...
+def _ignore(*_: object) -> None: ...
+
+
+class FileSources:
+    """Shipped policies by name and files by path, all of them required."""
+
+    def __init__(self, sources: Sequence[str], load: Load) -> None:
+        self._sources = tuple(sources)
+        self.load = load
+
+    def look(self) -> Sequence[str]:
+        """Name them, as they were given."""
+        return self._sources
+
+    def mark(self, source: str) -> Fingerprint:
+        """Tell the file's identity and age; that of a shipped policy's name never changes."""
+        return fingerprint((source,))
+
+    required = look
+
+    def vacant(self) -> None:
+        """Judge nothing without a policy."""
 
 
 class PolicyStore:
@@ -33,27 +74,29 @@ class PolicyStore:
     What was refused is tried again now and then: a file may become readable, or another policy give up its name,
     and nothing shows in the file itself.
 
-    ``loaded(name, unix_seconds)`` and ``failed(source, message)`` are told of every change.
+    ``loaded(name, unix_seconds)``, ``failed(source, message)`` and ``removed(name)`` are told of every change.
     """
 
     def __init__(
         self,
-        sources: Sequence[str],
-        load: Load,
+        sources: Sources,
         *,
         loaded: Loaded = _ignore,
         failed: Failed = _ignore,
+        removed: Callable[[str], None] = _ignore,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._sources = tuple(sources)
-        self._load = load
+        self._origin = sources
+        self._sources: tuple[str, ...] = ()
         self._loaded = loaded
         self._failed = failed
+        self._removed = removed
         self._clock = clock
         self._seen: dict[str, Fingerprint] = {}
         self._refused: dict[str, tuple[Fingerprint, str]] = {}
         self._looks = 0
         self._by_source: dict[str, Policy] = {}
+        self._default: Policy | None = None
         self._current: Mapping[str, Policy] = MappingProxyType({})
         self._times: dict[str, float] = {}
 
@@ -69,13 +112,13 @@ class PolicyStore:
 
     @property
     def default(self) -> Policy | None:
-        """The first source's policy, None while it has never loaded."""
-        return self._by_source.get(self._sources[0])
+        """The first policy, None while it has never loaded; what judges without a policy where that may be."""
+        return self._default
 
     @property
     def missing(self) -> tuple[str, ...]:
-        """Sources of which no version has ever loaded."""
-        return tuple(source for source in self._sources if source not in self._by_source)
+        """Required sources of which no version has ever loaded."""
+        return tuple(source for source in self._origin.required() if source not in self._by_source)
 
     def get(self, name: str | None) -> Policy | None:
         """Return the policy of that name, or the default one."""
@@ -86,17 +129,28 @@ class PolicyStore:
         changed = False
         self._looks += 1
         retrying = self._looks % RETRY == 0
+        listed = tuple(self._origin.look())
+        if listed != self._sources:
+            changed = self._arrange(listed)
         for source in self._sources:
             # Taken before the file is read: a write in between shows at the next look.
-            mark = fingerprint((source,))
+            mark = self._origin.mark(source)
             if self._seen.get(source) != mark or (retrying and source in self._refused):
                 self._seen[source] = mark
                 changed |= self._take(source)
+        self._default = self._choose_default()
         return changed
+
+    def _choose_default(self) -> Policy | None:
+        """Return the first policy, as every review asks for it. Where some may be missing, none if one is required."""
+        vacant = self._origin.vacant()
+        if vacant is None:
+            return self._by_source.get(self._sources[0]) if self._sources else None
+        return None if self.missing else next(iter(self._current.values()), vacant)
 
     def _take(self, source: str) -> bool:
         try:
-            policy = self._load(source)
+            policy = self._origin.load(source)
             self._refuse_namesake(source, policy)
         except PolicyError as error:
             return self._refuse(source, str(error))
@@ -104,12 +158,28 @@ class PolicyStore:
             return self._refuse(source, f"the loader failed: {type(error).__name__}")
         self._refused.pop(source, None)
         self._by_source[source] = policy
-        ordered = (self._by_source[known] for known in self._sources if known in self._by_source)
-        self._current = MappingProxyType({each.name: each for each in ordered})
-        self._times = {name: when for name, when in self._times.items() if name in self._current}
+        self._order()
         self._times[policy.name] = self._clock()
         self._loaded(policy.name, self._times[policy.name])
         return True
+
+    def _arrange(self, sources: tuple[str, ...]) -> bool:
+        """Take over which sources there are, and forget the policies of those that are gone; True where any is."""
+        gone = [source for source in self._sources if source not in sources]
+        self._sources = sources
+        lost = [self._by_source.pop(source) for source in gone if source in self._by_source]
+        for source in gone:
+            self._seen.pop(source, None)
+            self._refused.pop(source, None)
+        self._order()
+        for policy in lost:
+            self._removed(policy.name)
+        return bool(lost)
+
+    def _order(self) -> None:
+        ordered = (self._by_source[known] for known in self._sources if known in self._by_source)
+        self._current = MappingProxyType({each.name: each for each in ordered})
+        self._times = {name: when for name, when in self._times.items() if name in self._current}
 
     def _refuse(self, source: str, message: str) -> bool:
         refused = self._seen[source], message

@@ -12,9 +12,10 @@ from . import discovery, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import Any
 
+    from .claim_users import ClaimUsers
     from .claims import ClaimSpec
     from .resources import Resource
 
@@ -34,6 +35,7 @@ KINDS: dict[tuple[str, str], str] = {
 }
 # One of these stands in every file that the index has to read.
 MARKS = (b"resource.k8s.io", b"resource.nvidia.com", b"resource.kubernetes.io/admin-access")
+EXTENDED_NAME = b"extendedResourceName"  # stands in every file with a class that stands for a resource name
 MOST_OBJECTS, MOST_BYTES = 20_000, 64 << 20  # what is kept of a run; the rest counts as not seen
 _CLUSTER_WIDE = frozenset({DEVICE_CLASS, "Namespace"})
 
@@ -64,12 +66,14 @@ class ClaimIndex:
     """What is seen of claims in one run: the documents judged now first, then those of the whole run.
 
     ``run`` yields the parsed documents of the run that may hold claims, each with the bytes that it took; it is asked
-    once, at the first look-up that the present documents do not answer.
+    once, at the first look-up that the present documents do not answer. ``users`` yields the documents of the run in
+    which pods may name ResourceClaims; without it those of the present input are all.
     """
 
     __slots__ = (
         "_channels",
         "_extended",
+        "_extended_of_run",
         "_found",
         "_found_here",
         "_here",
@@ -79,10 +83,14 @@ class ClaimIndex:
         "_present",
         "_run",
         "_table",
+        "_users",
+        "_users_source",
     )
 
-    def __init__(self, run: Source | None = None) -> None:
+    def __init__(self, run: Source | None = None, users: Callable[[], Iterable[Any]] | None = None) -> None:
         self._run = run
+        self._users_source = users
+        self._users: ClaimUsers | None = None
         self._table: Table | None = None
         self._present: Sequence[Any] = ()
         self._here: Table | None = None
@@ -91,6 +99,7 @@ class ClaimIndex:
         self._found_here: dict[Key, Entry | None] = {}
         self._channels: dict[str, dict[str, str]] = {}
         self._extended: dict[str, Entry] | None = None  # of the present input
+        self._extended_of_run: dict[str, Entry | None] | None = None
         self._ids_here: frozenset[int] = frozenset()
         self._of_kind: dict[str, list[Entry]] = {}  # of the run
 
@@ -101,6 +110,8 @@ class ClaimIndex:
         self._found_here = {}
         self._channels = {}
         self._extended = None
+        if self._users_source is None:
+            self._users = None
 
     def find(self, kind: str, name: str, namespace: str = "") -> Entry | None:
         """Return the object of a kind and name that a namespace would have; None where none is seen, or several are.
@@ -127,6 +138,14 @@ class ClaimIndex:
         found = self.find(kind, name, namespace)
         return None if found is None else found.spec
 
+    def pods_naming(self, name: str, namespace: str = "") -> int | None:
+        """Return how many pods that are seen name a ResourceClaim, and may run at once; None where nobody knows."""
+        if self._users is None:
+            from .claim_users import ClaimUsers  # noqa: PLC0415 - only for claims that pods could share
+
+            self._users = ClaimUsers(self._present if self._users_source is None else self._users_source())
+        return self._users.pods(name, namespace)
+
     def first_here(self, kind: str, name: str, namespace: str = "") -> Entry | None:
         """Return the first object of a kind, name and just that namespace in the present input."""
         if not self._present:
@@ -142,25 +161,36 @@ class ClaimIndex:
     def resource(self, name: str) -> Resource | None:
         """Return what a resource name stands for by the device classes that are seen; None where that is no GPU.
 
-        A class may stand for any name (``extendedResourceName``): of those the present input counts.
+        A class may stand for any name (``extendedResourceName``). Of several classes in one input that stand for a name
+        the last counts, as the newest does for the scheduler; where only other inputs have them, they must all be of
+        the same device, because nobody knows in which order they are created.
         """
         from . import device_classes  # noqa: PLC0415 - only where names are met that nobody knows
 
         class_name = name.removeprefix(device_classes.EXTENDED_PREFIX)
-        if class_name != name:
-            found = self.find(DEVICE_CLASS, class_name)
-        elif not self._present:
-            return None
-        else:
-            if self._extended is None:
-                self._extended = {
-                    extended: each
-                    for each in _all(self._of_input(), DEVICE_CLASS)
-                    if (extended := as_str(as_dict(each.object.get("spec")).get("extendedResourceName")))
-                }
-            found = self._extended.get(name)
+        found = self.find(DEVICE_CLASS, class_name) if class_name != name else self._standing_for(name)
         facts = None if found is None else device_classes.of_object(found.object)
         return None if facts is None else device_classes.resource(facts, name)
+
+    def resources(self) -> list[str]:
+        """Return the names that device classes of GPUs in the run stand for."""
+        return [name for name, _ in _extended(self._of_run()) if self.resource(name) is not None]
+
+    def _standing_for(self, name: str) -> Entry | None:
+        """Return a DeviceClass whose ``extendedResourceName`` is a name."""
+        if self._present:
+            if self._extended is None:
+                self._extended = dict(_extended(self._of_input()))
+            if name in self._extended:
+                return self._extended[name]
+        if self._run is None:
+            return None
+        if self._extended_of_run is None:
+            found: dict[str, list[Entry]] = {}
+            for extended, each in _extended(self._of_run()):
+                found.setdefault(extended, []).append(each)
+            self._extended_of_run = {extended: _agreed(entries) for extended, entries in found.items()}
+        return self._extended_of_run.get(name)
 
     def channels(self, namespace: str = "") -> dict[str, str]:
         """Return the templates that ComputeDomains make, each with the name of its ComputeDomain."""
@@ -222,6 +252,23 @@ def _channel(obj: dict[str, Any]) -> str:
     """Return the name of the template that a ComputeDomain makes; empty where it names none."""
     channel = as_dict(as_dict(obj.get("spec")).get("channel"))
     return as_str(as_dict(channel.get("resourceClaimTemplate")).get("name"))
+
+
+def _extended(table: Table) -> Iterator[tuple[str, Entry]]:
+    """Yield the resource names that device classes stand for."""
+    for each in _all(table, DEVICE_CLASS):
+        extended = as_str(as_dict(each.object.get("spec")).get("extendedResourceName"))
+        if extended:
+            yield extended, each
+
+
+def _agreed(classes: Sequence[Entry]) -> Entry | None:
+    """Return one of the classes where all of them give the same devices, as far as is known; None where they do not."""
+    from . import device_classes  # noqa: PLC0415 - as above
+
+    facts = [device_classes.of_object(each.object) for each in classes]
+    known = {None if each is None else (each.is_gpu, each.vendor, each.sharing) for each in facts}
+    return classes[0] if len(known) == 1 else None
 
 
 def _all(table: Table, kind: str) -> list[Entry]:

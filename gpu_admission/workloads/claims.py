@@ -2,7 +2,7 @@
 
 ``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every version that was ever served, leniently; rules
 say what is wrong with their shape. ``of_pod`` reads a pod's ``spec.resourceClaims`` and what its containers use of it.
-Whether a claim is a GPU's is told by the template, claim or class seen in the same input, then by the policy
+Whether a claim is a GPU's is decided by the template, claim or class among the inputs, then by the policy
 (``cluster.claims``), then by the table of known classes; None means that nobody knows.
 """
 
@@ -12,6 +12,7 @@ from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
 from . import device_classes
 from .claim_index import CLAIM, DEVICE_CLASS, NO_CLAIMS, TEMPLATE
+from .pod_claims import ClaimReference, PodClaims
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,19 +133,27 @@ class PodClaim:
     ``classes`` are the facts of the classes of its requests that are known.
     """
 
-    __slots__ = ("classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
+    __slots__ = ("_index", "_space", "classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
 
     def __init__(self, raw: Mapping[str, Any], pointer: Pointer, policy: Policy, index: ClaimIndex, space: str) -> None:
         self.raw = raw
         self.pointer = pointer
         self.name = as_str(raw.get("name"))
-        old = as_dict(raw.get("source"))  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
-        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(raw.get(field) or old.get(field)))]
+        old = raw.get("source")  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
+        given = raw if old is None else {**as_dict(old), **{key: raw[key] for key in raw if raw[key] is not None}}
+        named = [(kind, name) for field, kind in _SOURCES if (name := as_str(given.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
+        self._index, self._space = index, space
         self.spec = index.claim(self.source, self.source_name, space) if self.source else None
-        requests = self.spec.all_requests() if self.spec is not None else ()
-        self.classes = _known([each.class_name for each in requests], policy, index)
+        self.classes: tuple[ClassFacts, ...] = ()
+        if self.spec is not None:
+            self.classes = _known([each.class_name for each in self.spec.all_requests()], policy, index)
         self.gpu = self._is_gpu(policy, index)
+
+    @property
+    def pods(self) -> int | None:
+        """How many pods share the claim: 1 where a template makes one for each, None where nobody knows."""
+        return 1 if self.source == TEMPLATE else self._index.pods_naming(self.source_name, self._space)
 
     @property
     def uses_mps(self) -> bool:
@@ -163,56 +172,6 @@ class PodClaim:
             return _any_gpu(self.spec.all_requests(), policy, index)
         stated = policy.claims.templates if self.source == TEMPLATE else policy.claims.claims
         return True if self.source and stated.match(self.source_name) else None
-
-
-class ClaimReference:
-    """An entry of a container's ``resources.claims``: ``claim`` is the pod's claim that it names, None for none.
-
-    ``gpu`` tells whether the container is given a GPU by it (a ``request`` narrows it down), None where nobody knows.
-    """
-
-    __slots__ = ("claim", "gpu", "name", "pointer", "request")
-
-    def __init__(self, name: str, request: str, pointer: Pointer, claim: PodClaim | None, *, gpu: bool | None) -> None:
-        self.name = name
-        self.request = request
-        self.pointer = pointer
-        self.claim = claim
-        self.gpu = gpu
-
-
-class PodClaims:
-    """The claims of a pod, and what each of its containers uses of them.
-
-    ``references`` are those of a container, by the container's pointer. ``gpu`` tells whether any claim is a GPU's,
-    ``unknown`` whether there is one of which nobody knows, ``idle`` whether a GPU's is used by no container.
-    """
-
-    __slots__ = ("claims", "gpu", "idle", "references", "unknown")
-
-    def __init__(self, claims: tuple[PodClaim, ...], references: dict[Pointer, tuple[ClaimReference, ...]]) -> None:
-        self.claims = claims
-        self.references = references
-        self.gpu = any([claim.gpu for claim in claims])
-        self.unknown = any([claim.gpu is None for claim in claims])
-        used = {each.name for uses in references.values() for each in uses} if self.gpu else ()
-        self.idle = self.gpu and any([claim.gpu is True and claim.name not in used for claim in claims])
-
-    def of(self, container: Container) -> tuple[ClaimReference, ...]:
-        """Return what a container uses of the claims."""
-        return self.references.get(container.pointer, ())
-
-    def serve(self, container: Container) -> bool | None:
-        """Tell whether a claim gives a container a GPU; None where that is unknown."""
-        known = [reference.gpu for reference in self.of(container)]
-        return True if True in known else None if None in known else False
-
-    def vendors(self) -> frozenset[str]:
-        """Return the vendors of the cards that the claims give; ``any`` where only the policy knows of them."""
-        found = {facts.vendor for claim in self.claims if claim.gpu for facts in claim.classes if facts.is_gpu}
-        if any([claim.gpu and not any([facts.is_gpu for facts in claim.classes]) for claim in self.claims]):
-            found.add(device_classes.ANY_VENDOR)
-        return frozenset(found)
 
 
 def _of_request(claim: PodClaim, request: str, policy: Policy, index: ClaimIndex) -> bool | None:
@@ -263,9 +222,6 @@ def of_pod(
                 found.append(ClaimReference(name, request, (*place, at), named, gpu=gpu))
             references[container.pointer] = tuple(found)
     return PodClaims(claims, references)
-
-
-NO_POD_CLAIMS = PodClaims((), {})
 
 
 def class_facts(name: str, policy: Policy, index: ClaimIndex = NO_CLAIMS) -> ClassFacts | None:

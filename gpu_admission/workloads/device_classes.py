@@ -114,7 +114,14 @@ _INTEL = Driver(  # intel/intel-resource-drivers-for-kubernetes: cmd/kubelet-gpu
     "memory millicores",
 )
 _GAUDI = Driver("gaudi.intel.com", "intel", "model serial healthy pciRoot")  # the same: cmd/kubelet-gaudi-plugin
-_HAMI = Driver("hami-core-gpu.project-hami.io", "nvidia", sharer="hami")  # Project-HAMi/HAMi-DRA: charts/hami-dra
+_HAMI = Driver(  # Project-HAMi/k8s-dra-driver: cmd/hami-kubelet-plugin/hami_core.go
+    "hami-core-gpu.project-hami.io",
+    "nvidia",
+    "type uuid minor productName brand architecture cudaComputeCapability driverVersion cudaDriverVersion pcieBusID",
+    "cores memory",
+    versions="driverVersion cudaDriverVersion cudaComputeCapability",
+    sharer="hami",
+)
 
 _DRIVERS: dict[str, Driver] = {
     driver.name: driver

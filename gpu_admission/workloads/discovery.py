@@ -61,7 +61,7 @@ def by_shape(obj: dict[str, Any], classify: Callable[[str], Resource | None]) ->
     """Yield the places of an object of unknown kind that have the shape of a pod spec or of GPU resources.
 
     A pod spec is a mapping whose ``containers`` are mappings with ``name`` and ``image``; failing that, a
-    mapping counts whose ``resources`` hold a known GPU resource in limits or requests.
+    mapping counts whose ``resources`` hold a GPU resource, or what looks like one, in limits or requests.
     """
     waiting: list[tuple[Pointer, Any]] = [
         ((key,), value) for key, value in reversed(obj.items()) if key not in {"metadata", "status"}
@@ -88,12 +88,16 @@ def _is_pod_spec(value: dict[str, Any]) -> bool:
     return all(isinstance(c, dict) and as_str(c.get("name")) and as_str(c.get("image")) for c in containers)
 
 
+def _looks_like_one(name: str) -> bool:
+    return "gpu" in name or "nvidia" in name
+
+
 def _has_gpu_resources(value: dict[str, Any], classify: Callable[[str], Resource | None]) -> bool:
     resources = value.get("resources")
     if not isinstance(resources, dict):
         return False
     return any(
-        isinstance(name, str) and "/" in name and classify(name) is not None
+        isinstance(name, str) and "/" in name and (classify(name) is not None or _looks_like_one(name.lower()))
         for side in ("limits", "requests")
         if isinstance(resources.get(side), dict)
         for name in resources[side]

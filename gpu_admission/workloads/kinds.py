@@ -53,6 +53,7 @@ _ARGO_KEYS = ("container", "script", "containerSet/containers*", "sidecars*")
 _ARGO = (
     PodSpecPath("/spec/templates/*", "containers", _ARGO_KEYS),
     PodSpecPath("/spec/templateDefaults", "containers", _ARGO_KEYS),
+    PodSpecPath("/spec", "containers"),  # tolerations, nodeSelector and volumes of all pods
 )
 _TEKTON = tuple(PodSpecPath(f"/spec/{part}/*", "resources", ("computeResources",)) for part in ("steps", "sidecars"))
 _SERVERS = (
@@ -96,6 +97,20 @@ _MODEL_SERVING = {
 }
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
+# Kinds of others that have no field `resources` around their pod templates either, by the types of their APIs.
+NO_RESOURCES: frozenset[tuple[str, str]] = frozenset(
+    {
+        *(
+            ("kubeflow.org", kind)
+            for kind in ("PyTorchJob", "TFJob", "MPIJob", "XGBoostJob", "PaddleJob", "MXJob", "JAXJob")
+        ),
+        ("batch.volcano.sh", "Job"),
+        ("jobset.x-k8s.io", "JobSet"),
+        ("leaderworkerset.x-k8s.io", "LeaderWorkerSet"),
+        ("argoproj.io", "Rollout"),
+        ("apps.kruise.io", "CloneSet"),
+    }
+)
 
 _BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
     "": {

@@ -21,15 +21,19 @@ def most_pods(workload: Workload) -> int | None:
     It is known of Pods, Deployments, StatefulSets, ReplicaSets, ReplicationControllers and Jobs, as they stand: an
     autoscaler may want more. A DaemonSet has as many as there are nodes, and so has whatever else is not listed.
     """
-    spec = as_dict(workload.object.get("spec"))
-    kind = (workload.group, workload.kind)
-    if workload.is_pod:
+    return 1 if workload.is_pod else most_pods_of(workload.group, workload.kind, workload.object)
+
+
+def most_pods_of(group: str, kind: str, obj: Mapping[str, Any]) -> int | None:
+    """Return the same of an object as it was read."""
+    spec = as_dict(obj.get("spec"))
+    if (group, kind) == ("", "Pod"):
         return 1
-    if kind == ("batch", "Job"):
+    if (group, kind) == ("batch", "Job"):
         return _whole(spec.get("parallelism"))
-    if kind in _REPLICATED:
+    if (group, kind) in _REPLICATED:
         return _whole(spec.get("replicas"))
-    return _of_deployment(spec) if kind == ("apps", "Deployment") else None
+    return _of_deployment(spec) if (group, kind) == ("apps", "Deployment") else None
 
 
 def _of_deployment(spec: Mapping[str, Any]) -> int | None:

@@ -26,8 +26,8 @@ QUOTA_SLIPS = ("request.", "limit.", "Requests.", "Limits.", "count/")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
-_MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)gb(.*)$", re.DOTALL)
-LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+gb"  # how such names begin, for RE2
+_MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)g(?:b|ib?)?(.*)$", re.DOTALL)
+LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+g"  # how such names begin, for RE2
 LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
 # Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose
@@ -159,7 +159,7 @@ def _same_digits(one: str, other: str) -> bool:
 
 def is_offered(name: str, own: Iterable[str] = ()) -> bool:
     """Tell whether any card is known to offer a MIG profile's resource; ``own`` are the policy's own profiles."""
-    found = resources.MIG_NAME.fullmatch(name)
+    found = resources.mig_name(name)
     if found is None:
         return True
     slices, size = int(found[1][:3]), int(found[2][:4])
@@ -172,4 +172,4 @@ def _mig(slices: int, size: int, suffix: str) -> str:
     near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is Thor's alone
     name = f"nvidia.com/mig-{count}g.{near}gb"
     suffixed = name + _MIG_SUFFIXES.get(suffix, suffix)
-    return suffixed if resources.MIG_NAME.fullmatch(suffixed) else name
+    return suffixed if resources.mig_name(suffixed) else name

@@ -179,7 +179,6 @@ _KNOWN: dict[str, Resource] = {
 
 # The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
 _MIG = r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?"
-MIG_NAME = re.compile(_MIG, re.ASCII)
 MIG_WORD = "mig"  # which begins what such a name says behind its domain
 
 _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
@@ -276,8 +275,19 @@ def extra(name: str) -> Resource:
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
 
 
-_QUALIFIED_PART = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?", re.ASCII)
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*", re.ASCII)
+def mig_name(name: str) -> re.Match[str] | None:
+    """Return the match of a MIG resource's name: its slices, its memory and its suffixes; None of any other."""
+    return re.fullmatch(_MIG, name, re.ASCII)
+
+
+_QUALIFIED_PART = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_SUBDOMAIN = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+
+
+def _is_qualified(domain: str, rest: str) -> bool:
+    if len(domain) > 253 or re.fullmatch(_SUBDOMAIN, domain, re.ASCII) is None:
+        return False
+    return re.fullmatch(_QUALIFIED_PART, rest, re.ASCII) is not None
 
 
 def is_extended(name: str) -> bool:
@@ -290,8 +300,7 @@ def is_extended(name: str) -> bool:
     domain, slash, rest = name.partition("/")
     if not slash or "kubernetes.io/" in name or name.startswith("requests."):
         return False
-    prefixed = f"requests.{domain}"
-    return len(prefixed) <= 253 and bool(_SUBDOMAIN.fullmatch(prefixed)) and bool(_QUALIFIED_PART.fullmatch(rest))
+    return _is_qualified(f"requests.{domain}", rest)
 
 
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
@@ -308,5 +317,5 @@ def is_refused(name: str) -> bool:
     if not slash:
         return name not in _STANDARD and not name.startswith("hugepages-")
     if "kubernetes.io/" in name:
-        return len(domain) > 253 or not (_SUBDOMAIN.fullmatch(domain) and _QUALIFIED_PART.fullmatch(rest))
+        return not _is_qualified(domain, rest)
     return not is_extended(name)

@@ -12,13 +12,15 @@ from . import discovery, kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from gpu_admission.core.pointer import Pointer
 
 _OF_MAPPINGS = ("containers", "initContainers", "ephemeralContainers", "volumes", "tolerations")
 _TEXTS_OF_TOLERATIONS = ("key", "operator", "value", "effect")
+_TEXTS_OF_PODS = ("nodeName", "runtimeClassName", "schedulerName", "serviceAccountName")
+_TEXTS_OF_CONTAINERS = ("name", "image", "restartPolicy")
 _NAMES = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean"}
 
 
@@ -73,6 +75,7 @@ def _pod_spec(spec: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
         return
     for field in _OF_MAPPINGS:
         yield from _list_of_mappings(spec.get(field), (*here, field))
+    yield from _texts(spec, _TEXTS_OF_PODS, here)
     yield from _mapping_of_texts(spec.get("nodeSelector"), (*here, "nodeSelector"))
     for index, toleration in iter_dicts(spec.get("tolerations")):
         yield from _texts(toleration, _TEXTS_OF_TOLERATIONS, (*here, "tolerations", index))
@@ -84,6 +87,11 @@ def _pod_spec(spec: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
 
 
 def _container(container: dict[str, Any], here: Pointer) -> Iterator[tuple[Pointer, str]]:
+    yield from _texts(container, _TEXTS_OF_CONTAINERS, here)
+    for field in ("command", "args"):
+        words = container.get(field)
+        if isinstance(words, list) and not is_placeholder(words):
+            yield from _texts(dict(enumerate(words)), range(len(words)), (*here, field))
     for field in ("env", "envFrom", "volumeMounts"):
         yield from _list_of_mappings(container.get(field), (*here, field))
     for index, variable in iter_dicts(container.get("env")):
@@ -117,7 +125,7 @@ def _mapping_of_texts(value: Any, here: Pointer) -> Iterator[tuple[Pointer, str]
         yield from _texts(value, [key for key in value if not key.startswith("(")], here)
 
 
-def _texts(around: dict[str, Any], fields: Iterable[str], here: Pointer) -> Iterator[tuple[Pointer, str]]:
+def _texts(around: Mapping[Any, Any], fields: Iterable[str | int], here: Pointer) -> Iterator[tuple[Pointer, str]]:
     """Yield values that Kubernetes decodes into texts and that are none: ``true`` and ``8`` want quotes."""
     for field in fields:
         value = around.get(field)

@@ -10,9 +10,10 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import ObjectRef
 from gpu_admission.core.raw import as_dict, as_str, escape
 
-from . import claims, discovery, kinds, resources
+from . import discovery, kinds, resources
 from .claim_index import NO_CLAIMS
 from .container import Container
+from .pod_claims import NO_POD_CLAIMS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,10 +25,10 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
     from .claim_index import ClaimIndex
-    from .claims import PodClaims
     from .container import GpuRequest, Role
     from .discovery import FoundObject
     from .kinds import PodSpecPath
+    from .pod_claims import PodClaims
 
     Origin = Literal["file", "admission"]
 
@@ -108,8 +109,10 @@ class Pod:
         annotations = as_dict(self.metadata.get("annotations"))
         self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
         self.shared_container = self._shared_container(annotations) if self.annotated else None
-        self.claims: PodClaims = claims.NO_POD_CLAIMS
+        self.claims: PodClaims = NO_POD_CLAIMS
         if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
+            from . import claims  # noqa: PLC0415 - start-up is rationed, and most pods have none
+
             index, space = workload.claim_index, workload.namespace
             self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
         claimed = self.claims.gpu
@@ -327,11 +330,11 @@ def _pod(
     if what == "resources":
         key = extra[0] if extra else "resources"
         index = workload.claim_index
-        known_as = _known_as(workload, path)
+        known_as = _known_as(workload, path, spec)
         only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
         return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
     if what == "flat":
-        known_as = _known_as(workload, path)
+        known_as = _known_as(workload, path, spec)
         main = Container(spec, pointer, "app", policy, whole=False, known_as=known_as, claim_index=workload.claim_index)
         rest = _containers(workload, spec, pointer, extra, policy)
         return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
@@ -341,12 +344,15 @@ def _pod(
     return Pod(spec, pointer, holder, containers, workload, complete=complete, merged=merged)
 
 
-def _known_as(workload: Workload, path: Pointer) -> str:
-    """Return how messages name what is no container and stands for an object's only one: by the object."""
-    if path and path[-1] != "spec":
-        return ""
+def _known_as(workload: Workload, path: Pointer, spec: Mapping[str, Any]) -> str:
+    """Return how messages name what is no container of a list: by the object, or the object's key; by its own name."""
     kind, name = escape(workload.kind[:63]), workload.ref.name
-    return f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
+    known = f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
+    if not path or path[-1] == "spec":
+        return known
+    if as_str(spec.get("name")) or not isinstance(path[-1], str):
+        return ""
+    return f'"{escape(path[-1][:63])}" of {known}'
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:
@@ -378,6 +384,14 @@ def _containers(
             if isinstance(value, dict):
                 whole = "image" in value
                 found.append(
-                    Container(value, (*pointer, *path), "app", policy, whole=whole, claim_index=workload.claim_index)
+                    Container(
+                        value,
+                        (*pointer, *path),
+                        "app",
+                        policy,
+                        whole=whole,
+                        known_as=_known_as(workload, path, value),
+                        claim_index=workload.claim_index,
+                    )
                 )
     return found

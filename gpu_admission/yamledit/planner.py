@@ -133,6 +133,12 @@ class Planner:
         line = self._source.text[self._source.line_start(index) : index]
         return emit.spread(value, self._style, line[: len(line) - len(line.lstrip(" \t"))])
 
+    def _beside(self, index: int, value: Any) -> str:
+        """Return a value for a child beside the one at an index: on one line, where that one shares its line."""
+        if self._source.indentation(index) is None:
+            return emit.flow(value, self._style)
+        return self._spread_or_flow(index, value)
+
     def _lines_below(self, slot: Slot, value: Any) -> str:
         assert slot.pair is not None  # noqa: S101 - for mypy; only values of keys go below
         indent = self._style.unit if isinstance(value, dict) else self._style.list_indent
@@ -153,7 +159,7 @@ class Planner:
             return self._append_to_flow(
                 start,
                 source.child_end(mapping, last),
-                f"{name}:{self._style.space}{self._spread_or_flow(start, value)}",
+                f"{name}:{self._style.space}{self._beside(start, value)}",
             )
         indent = " " * source.column(mapping.pairs[0].key.start)
         below = source.below(source.child_end(mapping, last), len(indent))
@@ -163,10 +169,10 @@ class Planner:
         source, last = self._source, len(sequence.items) - 1
         if sequence.flow and at > last:
             start = source.child_start(sequence, last)
-            return self._append_to_flow(start, source.child_end(sequence, last), self._spread_or_flow(start, value))
+            return self._append_to_flow(start, source.child_end(sequence, last), self._beside(start, value))
         start = source.child_start(sequence, at) if at <= last else 0
         if sequence.flow:
-            text = self._spread_or_flow(start, value)
+            text = self._beside(start, value)
             return [Splice(start, start, f"{text},{self._separation(start)}")]
         lines, indent = emit.list_item(value, self._style), " " * source.column(sequence.start)
         if at == 0:

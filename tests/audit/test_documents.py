@@ -94,12 +94,8 @@ def test_the_table_has_a_line_a_row_and_says_what_to_do(result):
     assert "\x1b" not in text  # nothing in a cluster writes to the terminal
 
 
-def test_the_table_fits_a_terminal_and_has_colours_there(result):
-    text = table.render(result, Style(colour=True), width=100)
-    assert "\x1b[1;31mdeny" in text
-    plain = table.render(result, width=100).splitlines()
-    assert all(len(line) <= 130 for line in plain[:5])
-    assert "…" in plain[1]
+def test_colours_where_they_are_wanted(result):
+    assert "\x1b[1;31mdeny" in table.render(result, Style(colour=True))
 
 
 def test_nothing_found_is_said():

@@ -120,6 +120,29 @@ def test_marks_of_a_scheduler_make_who_wrote_them_count():
     assert likeness(one) != likeness(other)
 
 
+@pytest.mark.parametrize("key", ["hami.io/vgpu-devices-allocated", "ALIYUN_COM_GPU_MEM_IDX"])
+def test_cards_that_a_scheduler_chose_make_no_difference(key):
+    """Or every pod of a cluster with a sharing backend would be judged anew."""
+    one, other = (pod("p", spec(), annotations={key: value}, managedFields=managed()) for value in ("0", "1"))
+    assert likeness(one) == likeness(other)
+    judge = Judge(ALL_ON)
+    assert sorted(found(judge, one)) == directly(judge, one)
+
+
+def test_what_no_rule_reads_is_cut_off_and_nothing_else():
+    long = [{"manager": "kubelet", "fieldsV1": {"f:status": {}}, "time": "2026-11-26T00:00:00Z", "operation": "Update"}]
+    one = pod("p", spec(args=[json.dumps(long)]), managedFields=long)
+    item = wire(one)
+    cut = listed_objects.read(item).judged(item)
+    assert json.loads(cut) == {**one, "metadata": {**one["metadata"], "managedFields": None}}
+    twice = pod("p", spec(), managedFields=long, labels={"a": "b"})
+    twice["spec"]["odd"] = long  # the very same bytes: which of them are the notes cannot be told
+    item = wire(twice)
+    assert listed_objects.read(item).judged(item) == item
+    short = wire(pod("p", spec(), managedFields=[]))
+    assert listed_objects.read(short).judged(short) == short
+
+
 def test_a_name_in_a_variable_tells_two_pods_apart():
     env = [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.labels['pod-template-hash']"}}}]
     one = pod("p", spec(env=env), labels={"pod-template-hash": "1"})

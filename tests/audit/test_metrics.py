@@ -1,102 +1,120 @@
 """Metrics of an audit: what pods take of each node's GPUs, in the format that Prometheus reads."""
 
-import json
 import re
 
+import audit_objects
 import pytest
-from audit_objects import NAILED, managed, pod, spec
+from audit_objects import NAILED, managed, spec
+from inventory.clusters import ALL, GIB, KAI, collected, node, pod
 from loopback import QuietHandler, serving
 
-from gpu_admission.audit import gpus, listed, metrics
+from gpu_admission.audit import gpus, metrics
 from gpu_admission.audit.result import AuditResult
 from gpu_admission.commands import push
 from gpu_admission.commands.main import main
+from gpu_admission.inventory.model import Inventory, Node, Pool
+from gpu_admission.registration import audit_access
 
 GPU = "nvidia.com/gpu"
 
 
-def container(amount, name=GPU, **rest):
-    return {"name": "c", "resources": {"requests": {name: amount, "cpu": "4"}, "limits": {name: amount}}, **rest}
+def counted(cluster, measure=gpus.CARDS, policy=None):
+    """What is counted of a cluster, by node and resource."""
+    return {each[1:3]: each[3:] for each in gpus.counts(collected(cluster, policy)) if each.measure == measure}
 
 
-def read(obj):
-    found = listed.read(json.dumps(obj).encode())
-    assert found is not None
-    return found
+def of(name, *pods, **rest):
+    """One node and pods on it; each pod is (resources, annotations)."""
+    made = [pod(f"p{number}", "n1", limits, annotations=marks) for number, (limits, marks) in enumerate(pods)]
+    return {"nodes": [node("n1", **rest)], "pods": made}
 
 
-def bound(*containers, init=(), node="n1", phase="Running"):
-    return read(pod("p", {"nodeName": node, "containers": list(containers), "initContainers": list(init)}, phase=phase))
+MEM, COUNT = "aliyun.com/gpu-mem", "aliyun.com/gpu-count"
+SLICED = {
+    "nvidia.com/gpu.replicas": "10",
+    "nvidia.com/gpu.sharing-strategy": "time-slicing",
+    "nvidia.com/gpu.count": "2",
+}
 
 
-def node(name="n1", **allocatable):
-    return {"metadata": {"name": name}, "status": {"allocatable": {"cpu": "8", **allocatable}}}
-
-
-def counted(*pods, nodes=({GPU: "8"},)):
-    tally = gpus.GpuTally()
-    for each in pods:
-        tally.add_pod(each)
-    for number, amounts in enumerate(nodes, 1):
-        tally.add_node(node(f"n{number}", **amounts))
-    return [tuple(each) for each in tally.counts()]
-
-
-SIDECAR = {"restartPolicy": "Always"}
+def on(card, amount=6):
+    return {MEM: str(amount)}, {"ALIYUN_COM_GPU_MEM_IDX": str(card)}
 
 
 @pytest.mark.parametrize(
-    ("containers", "init", "taken"),
+    ("pods", "taken"),
     [
-        ([container("1")], [], 1),
-        ([container("1"), container(2)], [], 3),
-        ([container("1")], [container("4")], 4),
-        ([container("3")], [container("2"), container("1")], 3),
-        ([container("1")], [container("1", **SIDECAR)], 2),
-        ([container("1")], [container("1", **SIDECAR), container("3")], 4),
-        ([container("1")], [container("3"), container("1", **SIDECAR)], 3),
-        ([{"name": "c"}], [], 0),
+        ([], 0),
+        ([on(0)], 1),
+        ([on(0), on(0, 4)], 1),
+        ([on(0), on(1)], 2),
+        ([on(0, 30), on(0, 30)], 1),  # more than it has is still one card
+        ([on(-1)], 1),  # a card that nothing tells is one
+        ([on(9)], 1),
+        ([on("x")], 1),
+        ([on(0), on(-1), on(-1), on(-1), on(-1)], 4),
     ],
 )
-def test_what_a_pod_takes_is_what_the_scheduler_reserves(containers, init, taken):
-    assert counted(bound(*containers, init=init)) == [("n1", GPU, 8, taken)]
+def test_a_card_that_several_share_is_one(pods, taken):
+    cluster = of("n1", *pods, resources={MEM: "60", COUNT: "4"})
+    assert counted(cluster) == {("n1", MEM): (4, taken, 4 - taken)}
 
 
-def test_only_pods_that_hold_something_count():
-    pods = [
-        bound(container("1")),
-        bound(container("1"), phase="Succeeded"),
-        bound(container("1"), node=""),
-        bound(container("1"), node="gone"),
-        bound(container("8", "example.com/other")),
-    ]
-    assert counted(*pods) == [("n1", GPU, 8, 1)]
+def test_memory_is_counted_in_bytes():
+    cluster = of("n1", on(0), on(0, 4), on(-1, 2), resources={MEM: "60", COUNT: "4"})
+    assert counted(cluster, gpus.MEMORY) == {("n1", MEM): (60 * GIB, 12 * GIB, 48 * GIB)}
 
 
-def test_nodes_and_names_of_every_sort():
-    found = counted(
-        bound(container("40", "aliyun.com/gpu-mem"), node="n1"),
-        bound(container("2", "amd.com/gpu"), node="n2"),
-        nodes=({"aliyun.com/gpu-mem": "640"}, {"amd.com/gpu": 1}, {}),
-    )
-    assert found == [("n1", "aliyun.com/gpu-mem", 640, 40), ("n2", "amd.com/gpu", 1, 2)]
-    assert gpus.GpuCount("n", GPU, 1, 2).free == 0
+@pytest.mark.parametrize(("shares", "taken"), [([], 0), ([1], 1), ([1, 1], 2), ([1, 1, 1], 2), ([20], 2)])
+def test_shares_of_cards_are_counted_beside_the_cards(shares, taken):
+    cluster = of("n1", *[({GPU: str(each)}, None) for each in shares], resources={GPU: "20"}, labels=SLICED)
+    assert counted(cluster) == {("n1", GPU): (2, taken, 2 - taken)}
+    assert counted(cluster, gpus.REPLICAS) == {("n1", GPU): (20, sum(shares), 20 - sum(shares))}
 
 
-@pytest.mark.parametrize(
-    "body", [None, [], {"containers": 7}, {"containers": [7]}, {"nodeName": "n1", "containers": [{"resources": {"requests": []}}]},
-             {"nodeName": "n1", "containers": [{"resources": {"requests": {GPU: "x", "amd.com/gpu": None}}}]},
-             {"nodeName": "n1", "containers": [{"resources": {"requests": {GPU: "1e99"}}}]}],
-)  # fmt: skip
-def test_specs_of_any_shape_take_nothing(body):
-    obj = pod("p", {})
-    obj["spec"] = body
-    assert counted(read(obj)) == [("n1", GPU, 8, 0)]
+def test_how_many_cards_have_shares_is_not_guessed():
+    labels = {key: value for key, value in SLICED.items() if key != "nvidia.com/gpu.count"}
+    cluster = of("n1", ({GPU: "3"}, None), resources={GPU: "20"}, labels=labels)
+    assert counted(cluster) == {}
+    assert counted(cluster, gpus.REPLICAS) == {("n1", GPU): (20, 3, 17)}
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_every_backend(name):
+    """A card is counted once whoever shares it: no more are taken than there are, and none is lost."""
+    inventory = collected(ALL[name])
+    found = counted(ALL[name])
+    assert found
+    for at, pool in inventory.pools():
+        allocatable, allocated, free = found[at.name, pool.resource]
+        assert allocatable == allocated + free or pool.unavailable
+        if pool.measure == "memory":
+            assert allocatable == sum(card.usable for card in pool.cards)
+            assert allocated >= sum(card.taken for card in pool.cards if card.usable)
+            assert free == sum(card.is_free for card in pool.cards) or pool.loose
+
+
+def test_kai_s_shares_of_one_card_are_one():
+    """Two pods have parts of one card, a third has two whole ones."""
+    (pool,) = [pool for _, pool in collected(KAI).pools()]
+    assert [len(card.holdings) for card in pool.cards] == [2]
+    assert counted(KAI) == {("kai-1", GPU): (4, 3, 1)}
+
+
+def test_pools_of_one_resource_are_one_sample():
+    """Prometheus refuses all of a text in which one sample is there twice."""
+    one = Node("n1")
+    one.pools = [Pool("mig", GPU, "count", 2), Pool("exclusive", GPU, "count", 3)]
+    text = metrics.exposition(RESULT, gpus.counts(Inventory([one])), 0)
+    assert text.count("gpu_admission_gpus{") == len(gpus.STATES)
+    assert 'gpu_admission_gpus{node="n1",resource="nvidia.com/gpu",state="free"} 5' in text
+
+
+RESULT = AuditResult(cluster="c", policy="p", mode="enforce", namespace=None)
 
 
 def test_the_text_is_one_that_prometheus_reads():
-    result = AuditResult(cluster="c", policy="p", mode="enforce", namespace=None)
-    text = metrics.exposition(result, [gpus.GpuCount('a"\\\nb', GPU, 8, 3)], 1_795_000_000)
+    text = metrics.exposition(RESULT, [gpus.GpuCount(gpus.CARDS, 'a"\\\nb', GPU, 8, 3, 5)], 1_795_000_000)
     sample = re.compile(r'[a-z_]+(\{([a-z]+="(\\.|[^"\\\n])*",?)+\})? \d+')
     for line in text.splitlines():
         assert line.startswith("# ") or sample.fullmatch(line), line
@@ -124,10 +142,10 @@ def gateway():
 
 @pytest.fixture
 def filled(api):
-    api.serve("", "v1", "nodes", "Node", namespaced=False, objects=[node(**{GPU: "8"})])
+    api.serve("", "v1", "nodes", "Node", namespaced=False, objects=[node("n1", {GPU: "8"})])
     api.lists["/api/v1/pods"] += [
-        pod("nailed", NAILED | {"nodeName": "n1"}, managedFields=managed("nodeName")),
-        pod("b", spec(gpus=0)),
+        audit_objects.pod("nailed", NAILED | {"nodeName": "n1"}, managedFields=managed("nodeName")),
+        audit_objects.pod("b", spec(gpus=0)),
     ]
     for each in api.lists["/api/v1/pods"]:
         for one in each["spec"]["containers"]:
@@ -161,6 +179,42 @@ def test_a_gateway_that_refuses_is_one_line_and_2(filled, config, gateway, capsy
 def test_a_gateway_that_is_away(filled, config, capsys):
     assert main(["audit", "--kubeconfig", config, "-A", "--push", "http://127.0.0.1:9"]) == 2
     assert "cannot be reached" in capsys.readouterr().err
+
+
+def test_what_may_not_be_read_is_an_error_and_what_it_does_not_touch_is_counted(filled, config, tmp_path, capsys):
+    from api_standin import status
+
+    filled.serve("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", namespaced=False)
+    filled.always = [lambda path, _: status(403) if path.endswith("/deviceclasses") else None]
+    path = tmp_path / "m"
+    assert main(["audit", "--kubeconfig", config, "-A", "--fail-on", "never", "--metrics", str(path)]) == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "deviceclasses: RBAC does not allow to read it: str (which classes give GPUs is not known)" in err
+    assert 'gpu_admission_gpus{node="n1",resource="nvidia.com/gpu",state="allocated"} 1' in path.read_text()
+    assert "gpu_admission_audit_problems 1" in path.read_text()
+
+
+def test_the_account_of_the_audit_may_read_all_that_is_listed(filled, config, tmp_path):
+    for group, version, plural, kind in (
+        ("resource.k8s.io", "v1", "deviceclasses", "DeviceClass"),
+        ("resource.k8s.io", "v1", "resourceslices", "ResourceSlice"),
+        ("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim"),
+        ("scheduling.koordinator.sh", "v1alpha1", "devices", "Device"),
+    ):
+        filled.serve(group, version, plural, kind)
+    assert main(["audit", "--kubeconfig", config, "-A", "--fail-on", "never", "--metrics", str(tmp_path / "m")]) == 0
+    readable = {
+        (group, name)
+        for each in audit_access.access()
+        for rule in each.get("rules", ())
+        for group in rule["apiGroups"]
+        for name in rule["resources"]
+    }
+    listed = {(root.split("/")[2] if root.startswith("/apis/") else "", name)
+              for root, _, name in (path.rpartition("/") for path, query in filled.requests if "limit" in query)}  # fmt: skip
+    assert ("scheduling.koordinator.sh", "devices") in listed
+    assert listed <= readable
 
 
 def test_nodes_that_may_not_be_read_are_an_error(filled, config, tmp_path, capsys):

@@ -350,3 +350,31 @@ def test_progress_is_told_page_by_page(connection, api):
     audit(connection, DEFAULT, progress=lambda what, result, remaining: told.append((what, result.count, remaining)))
     assert told[0] == ("deployments.apps", 2, 0)  # the first finding after the first of many pages
     assert ("pods", 2, 700) in told
+
+
+def test_claims_are_judged_and_those_that_a_template_makes_are_not(connection, api):
+    """As the webhook judges them: a class that nearly is known; a claim made for a pod is the template's business."""
+    api.serve("resource.k8s.io", "v1", "resourceclaims", "ResourceClaim")
+    api.serve("resource.k8s.io", "v1", "resourceclaimtemplates", "ResourceClaimTemplate")
+
+    def made(kind, name, device_class, owner=None):
+        request = {"name": "gpu", "exactly": {"deviceClassName": device_class}}
+        inner = {"devices": {"requests": [request]}}
+        body = {"spec": inner} if kind == "ResourceClaimTemplate" else inner
+        return {"apiVersion": "resource.k8s.io/v1", "kind": kind, "metadata": metadata(name, owner=owner), "spec": body}
+
+    user = pod("p", spec())
+    api.lists[PODS].append(user)
+    paths = "/apis/resource.k8s.io/v1/resourceclaim"
+    api.lists[f"{paths}templates"] += [
+        made("ResourceClaimTemplate", "near", "nvidia.gpu.com"),
+        made("ResourceClaimTemplate", "right", "gpu.nvidia.com"),
+    ]
+    api.lists[f"{paths}s"] += [
+        made("ResourceClaim", "own", "nvidia.gpu.com"),
+        made("ResourceClaim", "p-gpu-x", "nvidia.gpu.com", owner=user),
+    ]
+    assert [each[:3] for each in of_rule(audit(connection, DEFAULT), "GPU409")] == [
+        ("ResourceClaim/own", "GPU409", "warn"),
+        ("ResourceClaimTemplate/near", "GPU409", "warn"),
+    ]

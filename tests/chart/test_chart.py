@@ -200,6 +200,61 @@ class TestInTree:
         assert {each["kind"] for each in objects} == {"ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"}
 
 
+class TestPoliciesAsObjects:
+    """``policies.source: crd``: what is rendered is what ``gpu-admission manifests --policy-source crd`` makes."""
+
+    @pytest.mark.parametrize("every_pod", [False, True])
+    def test_definition_webhooks_and_rights(self, every_pod, capsys):
+        words = ["--every-pod"] if every_pod else []
+        assert main(["manifests", "--policy-source", "crd", "--name", "x-gpu-admission", "--service",
+                     "x-gpu-admission", "--namespace", "gpus", "--secret", "x-gpu-admission-tls", *words]) == 0  # fmt: skip
+        wanted = list(yaml.safe_load_all(capsys.readouterr().out))
+        value = f"policies.source=crd,policies.everyPod={str(every_pod).lower()}"
+        found = template("--set", value, release="x", namespace="gpus")
+        key = lambda each: (each["kind"], each["metadata"]["name"])  # noqa: E731
+        found = {key(each): each for each in found}
+        for each in wanted:
+            other = found[key(each)]
+            for one_of_them in (each, other):
+                one_of_them["metadata"].pop("labels")
+                one_of_them["metadata"].pop("annotations", None)
+            assert other == each, key(each)
+        assert not [kind for kind, _ in found if kind == "ConfigMap"]
+
+    def test_the_definition_stays_unless_that_is_not_wanted(self):
+        keep = {"helm.sh/resource-policy": "keep"}
+        for values, annotations in (("", keep), (",policies.crd.keep=false", None)):
+            objects = template("--set", f"policies.source=crd{values}")
+            assert one(objects, "CustomResourceDefinition")["metadata"].get("annotations") == annotations
+        objects = template("--set", "policies.source=crd,policies.crd.install=false")
+        assert "CustomResourceDefinition" not in [each["kind"] for each in objects]
+        assert "CustomResourceDefinition" not in [each["kind"] for each in template()]
+
+    @pytest.mark.parametrize(
+        ("stage", "mode"), [("audit", "audit"), ("warn", "warn"), ("repair", "warn"), ("enforce", None)]
+    )
+    def test_the_stage_is_a_ceiling_on_the_mode_of_all_policies(self, stage, mode):
+        args = one(template("--set", f"policies.source=crd,stage={stage}"), "Deployment")["spec"]["template"]["spec"]
+        given = [arg for arg in args["containers"][0]["args"] if arg.startswith("--mode")]
+        assert given == ([f"--mode={mode}"] if mode else [])
+
+    @pytest.mark.parametrize("certificates", ["self-signed", "cert-manager"])
+    def test_the_lease_is_where_the_server_looks_for_it(self, certificates):
+        from gpu_admission.commands.main import complete_parser
+
+        values = f"policies.source=crd,certificates.source={certificates}"
+        objects = template("--set", values, release="x", namespace="gpus")
+        spec = one(objects, "Deployment")["spec"]["template"]["spec"]
+        parsed = complete_parser().parse_args(spec["containers"][0]["args"])
+        lease = one(objects, "Lease")["metadata"]
+        assert (lease["namespace"], lease["name"]) == (parsed.service_namespace, f"{parsed.service_name}-policies")
+        assert "policy" not in [volume["name"] for volume in spec["volumes"]]
+
+    def test_what_does_not_go_together(self, own, research):
+        crd = ("--set", "policies.source=crd")
+        assert "policy.files and policies.source crd exclude each other" in refused(*crd, "-f", own(research))
+
+
 class TestContradictions:
     @pytest.mark.parametrize(
         ("values", "sentence"),
@@ -225,6 +280,9 @@ class TestContradictions:
             ),
             ("server.ports.health=10250", "server.ports: webhook and health are both 10250"),
             ("test.namespace=kube-system", "test.namespace: kube-system is exempt from the webhook"),
+            ("policies.source=crd,policy.name=mig", "gpu-admission policy show mig | kubectl apply -f -"),
+            ("policies.source=crd,audit.enabled=true", "audit.enabled needs policies.source files"),
+            ("policies.everyPod=true", "policies.everyPod: is only for policies.source crd"),
             ("test.namespace=gpu-admission", "test.namespace: gpu-admission is exempt from the webhook"),
         ],
     )
@@ -239,6 +297,7 @@ class TestContradictions:
         [
             ("stage=enforced", "stage"),
             ("replicas=0", "replicas"),
+            ("policies.source=etcd", "source"),
             ("replicas=many", "replicas"),
             ("certificates.source=vault", "source"),
             ("certificate.source=secret", "certificate"),

@@ -44,6 +44,7 @@ def by_name(objects):
         ("self-signed", ()),
         ("cert-manager", ("--set", "certificates.source=cert-manager")),
         ("audit-first", ("--set", "stage=audit")),
+        ("policy-objects", ("--set", "policies.source=crd,policies.crd.keep=false")),
         ("audit", ("--set", "audit.enabled=true")),
     ],
 )

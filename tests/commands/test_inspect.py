@@ -8,7 +8,6 @@ from api_standin import CUT, ApiStandin, Reply, kubeconfig, standin, status
 from inventory.clusters import DRA, GPUSHARE, KOORDINATOR, pod
 
 from gpu_admission.cluster import connection as connections
-from gpu_admission.commands import inspect_terminal
 from gpu_admission.commands.main import main
 
 pytest.importorskip("kubernetes")
@@ -191,18 +190,3 @@ def test_a_policy_tells_the_units(inspect, tmp_path):
     )
     _, out, _ = inspect(serving(GPUSHARE), "-p", str(policy))
     assert "GPU Memory(MiB)" in out
-
-
-def test_on_a_terminal_the_tables_have_the_same_cells():
-    from inventory.clusters import collected
-    from rich.console import Console
-
-    from gpu_admission.inventory import tables
-
-    console = Console(width=160, record=True, force_terminal=True, file=__import__("io").StringIO())
-    inspect_terminal.show(tables.tables(collected(GPUSHARE), wide=True), console)
-    text = console.export_text()
-    assert all(cell in text for cell in ("cn-1", "3/15", "7/15", "10/30", "12/45 (26%)"))
-    empty = Console(width=80, record=True, file=__import__("io").StringIO())
-    inspect_terminal.show([], empty)
-    assert "No node offers a GPU" in empty.export_text()

@@ -182,3 +182,43 @@ class TestOldVersions:
         _, objects, errors = manifests("--kubernetes-version", "1.29", "--only", "webhooks")
         assert errors == ""
         assert all("matchConditions" in hook for each in objects for hook in each["webhooks"])
+
+
+class TestPoliciesAsObjects:
+    """``--policy-source crd``: the definition, webhooks for any policy, and the rights to follow and to report."""
+
+    def test_everything_that_they_need(self, manifests):
+        code, objects, _ = manifests("--policy-source", "crd", "--namespace", "gpus", "--service", "s")
+        assert code == 0
+        assert kinds(objects) == [
+            "CustomResourceDefinition", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration",
+            "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding",
+            "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding", "Lease",
+        ]  # fmt: skip
+        assert (objects[-1]["metadata"]["namespace"], objects[-1]["metadata"]["name"]) == ("gpus", "s-policies")
+        parts = {part: manifests("--policy-source", "crd", "--only", part)[1] for part in ("crd", "webhooks", "rbac")}
+        assert [len(part) for part in parts.values()] == [1, 2, 9]
+
+    def test_every_pod(self, manifests):
+        words = ("--policy-source", "crd", "--only", "webhooks")
+        for more, sent in (((), False), (("--every-pod",), True)):
+            mutating = manifests(*words, *more)[1][0]
+            names = [each["name"] for each in mutating["webhooks"][0]["matchConditions"]]
+            assert ("touches-a-gpu" not in names) == sent
+
+    @pytest.mark.parametrize(
+        ("words", "sentence"),
+        [
+            (("--policy-source", "crd", "-p", "mig"), "--policy cannot be combined with --policy-source crd: the webhooks"),
+            (("--policy-source", "crd", "--values"), "--values cannot be combined with --policy-source crd: set the chart"),
+            (("--policy-source", "crd", "--in-tree"), "--in-tree cannot be combined with --policy-source crd: the API"),
+            (("--policy-source", "crd", "--route", "a"), "--route cannot be combined with --policy-source crd: objects"),
+            (("--every-pod",), "--every-pod needs --policy-source crd"),
+            (("--only", "crd"), "--only crd needs --policy-source crd"),
+        ],
+    )  # fmt: skip
+    def test_what_does_not_go_together(self, manifests, words, sentence):
+        code, _, error = manifests(*words)
+        assert code == 2
+        assert sentence in error
+        assert error.count("\n") == 1

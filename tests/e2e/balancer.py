@@ -19,6 +19,7 @@ class Balancer:
         self._turn = itertools.count()
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
+        self._connections = []
         self._threads = [threading.Thread(target=work, daemon=True) for work in (self._look, self._accept)]
 
     def __enter__(self):
@@ -27,10 +28,19 @@ class Balancer:
         return self
 
     def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        """Be gone: whoever connects from now on is refused, and what is open breaks."""
+        if self._stop.is_set():
+            return
         self._stop.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        for connection in self._connections:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
         for thread in self._threads:
             thread.join(10)
 
@@ -54,6 +64,7 @@ class Balancer:
                 client.close()  # what a connection to a dead address comes to
                 continue
             server.settimeout(None)
+            self._connections += (client, server)
             for sock in (client, server):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             for pair in ((client, server), (server, client)):

@@ -66,8 +66,8 @@ class Cluster:
 
     def _start(self):
         self._write_keys()
-        store = self._start_etcd()
-        self._run("kube-apiserver", **self._apiserver_flags(store))
+        self.store = self._start_etcd()
+        self._run("kube-apiserver", **self._apiserver_flags(self.store))
         self._until(self._answers)
         self.api = self.client("admin")
 
@@ -75,8 +75,11 @@ class Cluster:
         return self._certificate.exists() and self._healthy(f"https://127.0.0.1:{self.port}/readyz")
 
     @contextlib.contextmanager
-    def without_api_server(self, how):
-        """Have no API server for a while: it is ended by this signal, and started again with what etcd holds."""
+    def without_api_server(self, how, seconds=60):
+        """Have no API server for a while: it is ended by this signal, and started again with what etcd holds.
+
+        ``seconds`` is how long it may take to read that.
+        """
         process = self._processes.pop("kube-apiserver")
         process.send_signal(how)
         try:
@@ -84,7 +87,7 @@ class Cluster:
             yield
         finally:
             self._launch("kube-apiserver")
-            self._until(self._answers)
+            self._until(self._answers, seconds)
 
     def client(self, user):
         """A client of one of TOKENS' users."""
@@ -95,6 +98,10 @@ class Cluster:
     def kubeconfig(self):
         """The path of the administrator's kubeconfig."""
         return self._kubeconfig("admin")
+
+    def kubeconfig_of(self, user):
+        """The path of the kubeconfig of one of TOKENS' users."""
+        return self._kubeconfig(user)
 
     def kubectl(self, *args, stdin=None, user="admin", check=True):
         """Run the real kubectl; the finished process, with texts."""

@@ -3,9 +3,12 @@
 import itertools
 
 import pytest
+from e2e import leftovers
 from e2e.cluster import Cluster, missing
 from e2e.objects import space
 from e2e.webhook import Server
+
+STARTED = pytest.StashKey()  # the shared cluster's client, and what was there when it started
 
 
 @pytest.fixture(scope="session")
@@ -16,10 +19,19 @@ def cluster(request, tmp_path_factory):
         pytest.skip(why_not)
     folder = tmp_path_factory.mktemp("cluster")
     with Cluster(folder) as running:
+        request.config.stash[STARTED] = running.api, leftovers.objects(running.api)
         yield running
         if request.session.testsfailed:
             print(f"\nthe control plane's logs are in {folder}:\n{running.logs()}")
         running.api.close()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _restored(request):
+    """The shared cluster as it started, for the next file."""
+    yield
+    if STARTED in request.config.stash:
+        leftovers.restore(*request.config.stash[STARTED])
 
 
 @pytest.fixture(scope="session")

@@ -1,18 +1,22 @@
 """Nodes with GPUs as DRA drivers publish them: no kubelet is needed for the scheduler to allocate devices.
 
 Device classes, attributes, capacities and counters are those of kubernetes-sigs/dra-driver-nvidia-gpu
-(cmd/gpu-kubelet-plugin: deviceinfo.go, consumable_shares.go, partitions.go; deployments/helm) and of
-Project-HAMi/k8s-dra-driver (cmd/hami-kubelet-plugin/hami_core.go).
+(cmd/gpu-kubelet-plugin: deviceinfo.go, consumable_shares.go, partitions.go; deployments/helm), of
+Project-HAMi/k8s-dra-driver (cmd/hami-kubelet-plugin/hami_core.go), ROCm/k8s-gpu-dra-driver
+(cmd/gpu-kubeletplugin/deviceinfo.go, helm-charts-k8s) and intel/intel-resource-drivers-for-kubernetes
+(cmd/kubelet-gpu-plugin/node_state.go, deployments/gpu).
 """
 
 GPU = "nvidia.com/gpu"
 TAINT = {"key": GPU, "value": "present", "effect": "NoSchedule"}
 GI = 2**30
 NVIDIA, HAMI = "gpu.nvidia.com", "hami-core-gpu.project-hami.io"
+AMD, INTEL = "gpu.amd.com", "gpu.intel.com"
 
 
-def device_class(name, driver, kind, extended=None):
-    selector = f"device.driver == '{driver}' && device.attributes['{driver}'].type == '{kind}'"
+def device_class(name, driver, kind=None, extended=None):
+    selector = f"device.driver == '{driver}'"
+    selector += f" && device.attributes['{driver}'].type == '{kind}'" if kind else ""
     spec = {"selectors": [{"cel": {"expression": selector}}]}
     if extended:
         spec["extendedResourceName"] = extended
@@ -31,6 +35,9 @@ CLASSES = (
     device_class("gpu.nvidia.com", NVIDIA, "gpu", GPU),
     device_class("mig.nvidia.com", NVIDIA, "mig"),
     device_class(HAMI, HAMI, "hami-gpu"),
+    device_class(AMD, AMD),
+    device_class(INTEL, INTEL),
+    device_class("gpu-vfio.intel.com", INTEL),
 )
 
 
@@ -58,13 +65,78 @@ def card(minor, memory=80 * GI, shares="disabled"):
     return made
 
 
+def amd_card(index, memory=192 * GI):
+    """A whole card of AMD's driver, which nobody shares."""
+    return {
+        "name": f"gpu-{index}-{128 + index}",
+        "attributes": {
+            "type": {"string": "amdgpu"},
+            "pciAddr": {"string": f"0000:{index:02}:00.0"},
+            "cardIndex": {"int": index},
+            "renderIndex": {"int": 128 + index},
+            "deviceID": {"string": str(7_000_000 + index)},
+            "family": {"string": "AI"},
+            "productName": {"string": "AMD_Instinct_MI300X_OAM"},
+            "driverVersion": {"version": "6.12.12"},
+            "driverSrcVersion": {"string": "A1B2C3"},
+            "partitionProfile": {"string": "spx_nps1"},
+            "resource.kubernetes.io/pcieRoot": {"string": f"pci0000:{index:02}"},
+        },
+        "capacity": {name: {"value": str(value)} for name, value in
+                     {"memory": memory, "computeUnits": 304, "simdUnits": 1216}.items()},
+    }  # fmt: skip
+
+
+def amd_partition(index, memory=24 * GI):
+    """A partition of a card, of the same class as whole cards."""
+    made = amd_card(index, memory)
+    left_out = ("pciAddr", "deviceID")
+    own = {name: value for name, value in made["attributes"].items() if name not in left_out}
+    parent = {"parentPciAddr": {"string": "0000:00:00.0"}, "parentDeviceID": {"string": "7000000"}}
+    kind = {"type": {"string": "amdgpu-partition"}, "partitionProfile": {"string": "cpx_nps4"}}
+    return {**made, "attributes": {**own, **parent, **kind}}
+
+
+def intel_card(index, memory=48 * GI):
+    """A card of Intel's driver: its memory in MiB, its compute as millicores, neither shared."""
+    return {
+        "name": f"0000-{index:02}-00-0-0xe20b",
+        "attributes": {
+            "model": {"string": "Arc Pro B60"},
+            "family": {"string": "Arc"},
+            "driver": {"string": "xe"},
+            "sriov": {"bool": True},
+            "type": {"string": "gpu"},
+            "pciId": {"string": "0xe20b"},
+            "pciAddress": {"string": f"0000:{index:02}:00.0"},
+            "health": {"string": "Healthy"},
+            "pciRoot": {"string": f"{index:02}"},
+            "resource.kubernetes.io/pcieRoot": {"string": f"pci0000:{index:02}"},
+            "resource.kubernetes.io/pciBusID": {"string": f"0000:{index:02}:00.0"},
+        },
+        "capacity": {"memory": {"value": f"{memory >> 20}Mi"}, "millicores": {"value": "1k"}},
+    }
+
+
 def hami_card(minor, memory=80 * GI):
     """A card of HAMi's driver: memory in bytes, cores in percent, all of both where nothing is asked."""
     cores = {"default": "100", "validRange": {"min": "0", "max": "100", "step": "1"}}
     bytes_ = {"default": str(memory), "validRange": {"min": "1Mi", "max": str(memory), "step": "1Mi"}}
     return {
         "name": f"hami-gpu-{minor}",
-        "attributes": {"type": {"string": "hami-gpu"}, "uuid": {"string": f"GPU-{minor}"}},
+        "attributes": {
+            "type": {"string": "hami-gpu"},
+            "uuid": {"string": f"GPU-{minor}"},
+            "minor": {"int": minor},
+            "productName": {"string": "NVIDIA A100-SXM4-80GB"},
+            "brand": {"string": "Nvidia"},
+            "architecture": {"string": "Ampere"},
+            "cudaComputeCapability": {"version": "8.0.0"},
+            "driverVersion": {"version": "570.86.15"},
+            "cudaDriverVersion": {"version": "12.8.0"},
+            "pcieBusID": {"string": f"0000:{minor:02}:00.0"},
+            "resource.kubernetes.io/pcieRoot": {"string": f"pci0000:{minor:02}"},
+        },
         "allowMultipleAllocations": True,
         "capacity": {
             "cores": {"value": "100", "requestPolicy": cores},

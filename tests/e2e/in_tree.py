@@ -12,8 +12,10 @@ from gpu_admission import rules
 from gpu_admission.backends import hami_vendors
 from gpu_admission.core.finding import ACTION_OF
 from gpu_admission.engine.engine import Engine
+from gpu_admission.registration import gpu_names
 from gpu_admission.registration.in_tree import checks, policies, repairs
-from gpu_admission.rules import consequences
+from gpu_admission.rules import consequences, resource_rename
+from gpu_admission.workloads import resources
 
 ROOT = "/apis/admissionregistration.k8s.io/v1"
 PLURAL = {
@@ -124,9 +126,8 @@ class Expected:
         """Status, object, rules by action, and rules that repaired."""
         mutation = self._engine.mutate(as_sent(pod), "admission")
         found = defaultdict(set)
-        answer = self._api.create(
-            {**mutation.object, "metadata": {**pod["metadata"], "namespace": EXEMPT}}, EXEMPT, dryRun="All"
-        )
+        made = {**mutation.object, "metadata": {**mutation.object["metadata"], "namespace": EXEMPT}}
+        answer = self._api.create(made, EXEMPT, dryRun="All")
         if answer.status != 201:
             return Outcome(answer.status, None, found, mutation.applied)
         made = answer.object
@@ -177,9 +178,27 @@ EXCEPTIONS = {
         and any(hami_vendors.gathered(dict.fromkeys(amounts(each))) for each in containers(pod))
     ),
     "a variable that refers to others (GPU301, GPU308)": lambda pod, _: any(
-        "$" in each.get("value", "") for container in containers(pod) for each in container.get("env") or ()
+        "$" in str(each.get("value", "")) for container in containers(pod) for each in container.get("env") or ()
+    ),
+    "a claim that the policy knows to be a GPU's": lambda pod, policy: any(
+        policy.claims.templates.match(each.get("resourceClaimTemplateName"))
+        or policy.claims.claims.match(each.get("resourceClaimName"))
+        for each in pod["spec"].get("resourceClaims") or ()
+    ),
+    "a sum over several resources or containers (GPU009)": lambda pod, policy: (
+        bool(policy.limits.get("perPod")) and sum(len(set(amounts(each))) for each in containers(pod)) > 1
+    ),
+    "a slip in the domain of a name, or in that of a class (GPU302)": lambda pod, policy: any(
+        policy.classify(name) is None and resource_rename.meant(name, policy) and not _is_of_a_vendor(name, policy)
+        for each in containers(pod)
+        for name in amounts(each)
     ),
 }
+
+
+def _is_of_a_vendor(name, policy):
+    known = {each.partition("/")[0] for each in gpu_names.names(policy)}
+    return name.partition("/")[0] in known and not name.startswith(resources.CLASS_PREFIX)
 
 
 def amounts(container):

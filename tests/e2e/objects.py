@@ -1,7 +1,8 @@
 """What tests make in the cluster that all of them share, and how it goes again.
 
-All files of a run share one cluster, in any order: what one of them leaves, the others find. A pod that requests
-GPUs is bound to the first node that has some, by a scheduler that may be started only then.
+The tests of a file share a cluster, and so do all files of a run, in any order: what a file leaves goes when it ends
+(`leftovers`), what a test leaves the next ones find. A pod that requests GPUs is bound to the first node that has some,
+by a scheduler that may be started only then.
 """
 
 import contextlib
@@ -49,7 +50,7 @@ def definition(group, kind):
 
 
 def define(api, group, kind):
-    """Have a custom kind served; several files need the same one, so it stays."""
+    """Have a custom kind served, for all tests of the file."""
     made = api.create(definition(group, kind), None)
     assert made.status in {201, 409}, made
     settled(lambda: api.get(f"/apis/{group}/v1/{plural(kind)}").status == 200)

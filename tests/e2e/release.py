@@ -68,6 +68,12 @@ class Release:
     def uninstall(self, *words):
         return self.helm("uninstall", RELEASE, *words)
 
+    def forget_test(self):
+        """Delete what ``helm test`` made: Helm keeps a test that failed for whoever looks into it, whatever comes."""
+        for namespace in (NAMESPACE, "default"):
+            words = ("delete", "pods,serviceaccounts,roles,rolebindings", "-n", namespace, "--ignore-not-found")
+            self.cluster.kubectl(*words, "--field-selector", f"metadata.name={NAME}-test")
+
     def get(self, what):
         found = self.cluster.api.get(PATHS[what])
         return found.object if found.status == 200 else None

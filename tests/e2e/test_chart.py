@@ -113,6 +113,7 @@ def running(cluster, folder, tmp_path):
             yield release, made
     finally:
         release.uninstall("--ignore-not-found")
+        release.forget_test()
 
 
 def test_upgrade_and_rollback_under_load_lose_no_pod(running, api, namespace):

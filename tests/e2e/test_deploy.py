@@ -13,7 +13,7 @@ from gpu_admission.registration import webhook_configurations
 
 pytestmark = pytest.mark.e2e
 
-OVERLAYS = ("self-signed", "cert-manager", "audit-first")
+OVERLAYS = ("self-signed", "cert-manager", "audit-first", "policy-objects")
 NAMESPACE = "gpu-admission"
 
 

@@ -9,7 +9,23 @@ import time
 import pytest
 import yaml
 from backends.sharing import DRA_PARAMETERS
-from e2e.dra_nodes import CLASSES, GI, GPU, HAMI, card, hami_card, partitioned, profile_class, publish, remove
+from e2e.dra_nodes import (
+    AMD,
+    CLASSES,
+    GI,
+    GPU,
+    HAMI,
+    INTEL,
+    amd_card,
+    amd_partition,
+    card,
+    hami_card,
+    intel_card,
+    partitioned,
+    profile_class,
+    publish,
+    remove,
+)
 
 from gpu_admission.backends import dra
 from gpu_admission.backends.base import ClusterFacts
@@ -216,6 +232,56 @@ def test_hamis_driver_is_asked_for_memory_and_cores(node, given):
     taken = given(asked, asked, {MEM: "30Gi", CORE: "40"}, fits=(True, False, True), policy={"deviceClass": HAMI})
     assert [len(each) for each in taken] == [1, 0, 1], "the second would take 120 percent of the cores"
     assert taken[0][0][1] == {"memory": "30Gi", "cores": "60"}
+
+
+def test_hamis_driver_has_claims_share_a_card_until_its_memory_is_used(node, given):
+    node([hami_card(0), hami_card(1, memory=24 * GI)], driver=HAMI)
+    asked = {MEM: "30Gi", CORE: "30"}
+    taken = given(asked, asked, asked, fits=(True, True, False), policy={"deviceClass": HAMI})
+    assert [[name for name, _ in each] for each in taken] == [["hami-gpu-0"], ["hami-gpu-0"], []]
+
+
+def test_hamis_driver_gives_a_whole_card_to_one(node, given):
+    node([hami_card(0)], driver=HAMI)
+    taken = given({COUNT: "1"}, {MEM: "1Gi", CORE: "1"}, fits=(True, False), policy={"deviceClass": HAMI})
+    assert [len(each) for each in taken] == [1, 0]
+    assert taken[0][0][1] == {"memory": str(80 * GI), "cores": "100"}
+
+
+def test_shares_of_two_cards_of_hamis_are_of_two_cards(node, given):
+    node([hami_card(0), hami_card(1)], driver=HAMI)
+    asked = {MEM: "30Gi", COUNT: "2"}
+    taken = given(asked, fits=(True,), policy={"deviceClass": HAMI})
+    assert [name for name, _ in taken[0]] == ["hami-gpu-0", "hami-gpu-1"]
+
+
+AMD_POLICY, INTEL_POLICY = {"deviceClass": AMD}, {"driver": "intel"}
+
+
+@pytest.mark.parametrize(("cards", "driver", "policy"), [
+    ([amd_card(0, 64 * GI), amd_card(1)], AMD, AMD_POLICY),
+    ([intel_card(0, 24 * GI), intel_card(1, 128 * GI)], INTEL, INTEL_POLICY),
+], ids=["AMD", "Intel"])  # fmt: skip
+def test_cards_that_are_not_shared_are_given_whole_if_they_have_the_memory(node, given, cards, driver, policy):
+    """The scheduler compares what the driver publishes, in its own unit, with what is asked."""
+    node(cards, driver=driver)
+    taken = given({MEM: "100Gi"}, {MEM: "100Gi"}, {MEM: "8Gi"}, fits=(True, False, True), policy=policy)
+    assert taken == [[(cards[1]["name"], None)], [], [(cards[0]["name"], None)]]
+
+
+@pytest.mark.parametrize(("make", "driver", "policy"), [(amd_card, AMD, AMD_POLICY), (intel_card, INTEL, INTEL_POLICY)],
+                         ids=["AMD", "Intel"])  # fmt: skip
+def test_whole_cards_of_other_vendors_are_counted(node, given, make, driver, policy):
+    node([make(number) for number in range(3)], driver=driver)
+    taken = given({COUNT: "2"}, {COUNT: "2"}, {COUNT: "1"}, fits=(True, False, True), policy=policy)
+    assert [len(each) for each in taken] == [2, 0, 1]
+
+
+def test_a_whole_card_of_amd_is_not_a_partition_of_one(node, given):
+    node([amd_partition(0), amd_partition(1), amd_card(2)], driver=AMD)
+    taken = given({COUNT: "1"}, {COUNT: "1"}, {MEM: "16Gi"}, fits=(True, False, True), policy=AMD_POLICY)
+    assert [[name for name, _ in each] for each in taken] == [["gpu-2-130"], [], [taken[2][0][0]]]
+    assert taken[2][0][0] in {"gpu-0-128", "gpu-1-129"}
 
 
 def test_a_pod_that_does_not_tolerate_the_nodes_taint_waits(node, given):

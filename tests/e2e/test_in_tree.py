@@ -32,7 +32,8 @@ from e2e.in_tree import (
 import policies as known_policies
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
-from gpu_admission.registration.in_tree import translation
+from gpu_admission.policy.model import Policy
+from gpu_admission.registration.in_tree import formulas
 from gpu_admission.rules import gpu_markers
 
 pytestmark = pytest.mark.e2e
@@ -82,6 +83,38 @@ def compared(in_force, pods):
     return found, count
 
 
+def check_translations(in_force):
+    """What is translated in-tree becomes what the engine makes of it; what is not is refused."""
+    expected, rng = Expected(in_force.api, in_force.policy, sharing=True), random.Random(7)
+    found, translated = [], 0
+    for _ in range(COUNT):
+        made = hostile_pods.named(gpu_pods.portable(rng))
+        made["metadata"].pop("namespace", None)
+        answer, wanted = in_force.create(made), expected.of(made)
+        if answer.status == 403 and "GPU101" in rules_in([answer.message]):
+            continue
+        translated += "GPU101" in wanted.applied and answer.status in {201, 403}
+        if answer.status == 201 and wanted.status != 422 and not wanted.refused:
+            found += [f"{disagreement(answer, wanted)}: {made}"] * (disagreement(answer, wanted) is not None)
+    assert not found, "\n".join(found)
+    assert (translated > 0) == (formulas.of(in_force.policy) is not None)
+
+
+CARDS = {"cards": [{"model": "A100-80", "perNode": 4}]}
+WITH_CARDS = [
+    Policy(f"{name}-cards", {"backend": {"name": name}, "cluster": CARDS})
+    for name in ("gpushare", "hami", "kai", "koordinator", "mig", "volcano-vgpu")
+]
+WITH_A_QUEUE = Policy("kai-queue", {"backend": {"name": "kai", "queue": "research"}})
+
+
+class TestParametersOfBackends:
+    @pytest.mark.parametrize("policy", [*WITH_CARDS, WITH_A_QUEUE], ids=lambda policy: policy.name)
+    def test_translations(self, api, policy):
+        with InTree(api, policy) as running:
+            check_translations(running)
+
+
 class TestParity:
     def test_examples_of_all_rules(self, in_force):
         found, count = compared(in_force, copy.deepcopy(EXAMPLES))
@@ -101,20 +134,7 @@ class TestParity:
         assert count > 0
 
     def test_translations(self, in_force):
-        """What is translated in-tree becomes what the engine makes of it; what is not is refused."""
-        expected, rng = Expected(in_force.api, in_force.policy, sharing=True), random.Random(7)
-        found, translated = [], 0
-        for _ in range(COUNT):
-            made = hostile_pods.named(gpu_pods.portable(rng))
-            made["metadata"].pop("namespace", None)
-            answer, wanted = in_force.create(made), expected.of(made)
-            if answer.status == 403 and "GPU101" in rules_in([answer.message]):
-                continue
-            translated += "GPU101" in wanted.applied
-            if answer.status == 201 and wanted.status != 422 and not wanted.refused:
-                found += [f"{disagreement(answer, wanted)}: {made}"] * (disagreement(answer, wanted) is not None)
-        assert not found, "\n".join(found)
-        assert (translated > 0) == (translation.formula(in_force.policy) is not None)
+        check_translations(in_force)
 
     def test_nothing_that_would_be_translated_is_admitted_as_it_is(self, in_force):
         engine = Engine(rules.ALL, in_force.policy)

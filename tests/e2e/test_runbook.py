@@ -89,7 +89,7 @@ def test_the_probe(installed, shell):
 
 
 def test_what_is_collected(installed, shell, tmp_path):
-    shell(commands("## Collect before"), check=False)  # there are no pods here, and no kubelet to request logs
+    shell(commands("## Collect diagnostics"), check=False)  # there are no pods here, and no kubelet to request logs
     hooks = yaml.safe_load((tmp_path / "hooks.yaml").read_text())
     assert {item["kind"] for item in hooks["items"]} == set(PATHS)
     seen = (tmp_path / "apiserver.txt").read_text()

@@ -2,6 +2,7 @@
 
 import json
 import string
+from fnmatch import fnmatchcase
 
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from inventory.clusters import ALL, GIB, MIB, collected, device, node, pod, pool
 from gpu_admission.commands import inspect_gpus
 from gpu_admission.commands.inspect_gpus import FORMATS
 from gpu_admission.inventory import html_page, plain_text, report, tables
+from gpu_admission.inventory.readers import registry
 
 pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
 
@@ -106,6 +108,103 @@ def test_any_json_in_place_of_any_part_of_an_object(value, kind, data):
     else:
         place[0] = value
     shown(collected({**cluster, kind: [chosen, *cluster[kind]]}))
+
+
+def records(cluster):
+    """Where a cluster's components have written: kind, number of the object, annotation."""
+    patterns = {
+        "nodes": {each for reader in registry.ALL for each in reader.node_annotations},
+        "pods": {each for reader in registry.ALL for each in reader.pod_annotations},
+    }
+    for kind, keys in patterns.items():
+        for number, obj in enumerate(cluster.get(kind, ())):
+            for key in obj["metadata"]["annotations"]:
+                if any(fnmatchcase(key, each) for each in keys):
+                    yield kind, number, key
+
+
+RECORDS = [(name, *place) for name, cluster in ALL.items() for place in records(cluster)]
+WRONG = (
+    "-1",
+    "-5,-5,-5,-5",
+    "{",
+    "[null]",
+    '{"gpu": [{"minor": -1}]}',
+    '{"0": {"0": -3}}',
+    MEGABYTE,
+    DEEP,
+    "\x00",
+    7,
+    None,
+    {},
+)
+
+
+# Values that components write: no card was found yet, and the name of a card, which is only shown.
+TAKEN = {
+    ("ALIYUN_COM_GPU_MEM_IDX", "-1"),
+    *(("run.ai/reserve_for_gpu_index", value) for value in WRONG if isinstance(value, str)),
+}
+
+
+def others(inventory, name, *, but=""):
+    """What is known of a pool's cards by others than one pod, and of all other nodes."""
+    return {
+        (node.name, pool.resource, card.key, held.label, held.memory, held.cores)
+        for node, pool in inventory.pools()
+        for card in pool.cards
+        for held in card.holdings
+        if but not in held.pods and (but or node.name != name)
+    }
+
+
+@pytest.mark.parametrize(("name", "kind", "number", "key"), RECORDS)
+def test_what_one_record_does_not_say_leaves_all_others(name, kind, number, key):
+    """Of every backend, every record that its components write, in turn."""
+    as_written = collected(ALL[name])
+    for value in WRONG:
+        cluster = json.loads(json.dumps(ALL[name]))
+        changed = cluster[kind][number]
+        changed["metadata"]["annotations"][key] = value
+        inventory = collected(cluster)
+        at, who = changed["metadata"]["name"], ""
+        if kind == "pods":
+            at, who = changed["spec"]["nodeName"], at
+        assert others(inventory, at, but=who) == others(as_written, at, but=who), value
+        assert [(each.name, len(each.pools)) for each in inventory.nodes if each.name != at] == [
+            (each.name, len(each.pools)) for each in as_written.nodes if each.name != at
+        ]
+        if isinstance(value, str) and (key, value) not in TAKEN:
+            text = plain_text.written(tables.tables(inventory, wide=True))
+            assert "unreadable" in text or "names no card" in text, value
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "value"),
+    [
+        ("hami", "hami.io/vgpu-devices-allocated", ";"),
+        ("hami", "hami.io/vgpu-devices-allocated", ":;"),
+        ("volcano-vgpu", "volcano.sh/vgpu-ids-new", ""),
+        ("volcano-vgpu", "volcano.sh/vgpu-ids-new", ";;"),
+        ("koordinator", "scheduling.koordinator.sh/device-allocated", "{}"),
+        ("koordinator", "scheduling.koordinator.sh/device-allocated", '{"rdma": [{"minor": 0}]}'),
+    ],
+)
+def test_a_record_that_names_no_card_takes_nothing_from_what_is_requested(name, key, value):
+    """Whoever empties the annotation has the GPU all the same."""
+    cluster = json.loads(json.dumps(ALL[name]))
+    changed = next(each for each in cluster["pods"] if key in each["metadata"]["annotations"])
+    changed["metadata"]["annotations"][key] = value
+    inventory = collected(cluster)
+    held = [each for _, pool in inventory.pools() for each in pool.loose if changed["metadata"]["name"] in each.pods]
+    assert len(held) == 1
+    assert "names no card" in held[0].note
+    assert any(each.name == changed["metadata"]["name"] for each in inventory.uncounted)
+
+
+def test_every_backend_that_keeps_records_is_tried():
+    tried = {reader for reader in registry.ALL if reader.node_annotations or reader.pod_annotations}
+    assert {registry.BY_BACKEND[name] for name, *_ in RECORDS} == tried
 
 
 def test_one_card_that_cannot_be_read_leaves_the_others():

@@ -67,6 +67,38 @@ def test_annotations_choose_kai(spec):
     assert found(obj) == []
 
 
+@pytest.mark.parametrize(("scheduler", "name"), [("hami-scheduler", "hami"), ("kai-scheduler", "kai")])
+def test_schedulers_that_allocate_whole_cards_choose_their_backend(scheduler, name):
+    obj = pod({"nvidia.com/gpu": 1}, schedulerName=scheduler)
+    assert chosen(obj) == name
+    assert found(obj) == []
+    assert chosen(pod({}, schedulerName=scheduler)) == "exclusive"
+    assert chosen(pod(SYSTEMS["volcano"], schedulerName=scheduler)) == "volcano"
+    assert chosen(pod({"nvidia.com/gpu": 1}, schedulerName="volcano")) == "exclusive"
+
+
+@pytest.mark.parametrize(
+    ("spec", "limits", "rules"),
+    [
+        (
+            {"schedulerName": "kai-scheduler", "metadata": {"annotations": {"mps": "true"}}},
+            {"nvidia.com/gpu": 1},
+            ["GPU102"],
+        ),
+        (
+            {"schedulerName": "hami-scheduler", "metadata": {"annotations": {"nvidia.com/vgpu-mode": "mog"}}},
+            {"nvidia.com/gpu": 1},
+            ["GPU102"],
+        ),
+        ({"schedulerName": "hami-scheduler"}, {"hygon.com/dcunum": 1, "hygon.com/dcumem": "4Gi"}, ["GPU106"]),
+        ({"schedulerName": "hami-scheduler"}, {"mthreads.com/vgpu": 1, "mthreads.com/sgpu-core": 17}, ["GPU108"]),
+        ({}, {"mthreads.com/vgpu": 1, "mthreads.com/sgpu-core": 17}, []),
+    ],
+)
+def test_what_such_a_scheduler_refuses_is_found(spec, limits, rules):
+    assert found(pod(limits, **spec)) == rules
+
+
 def test_an_annotation_that_anybody_may_use_chooses_nothing():
     assert chosen(pod({}, metadata={"annotations": {"gpu-memory": "8192"}})) == "exclusive"
 

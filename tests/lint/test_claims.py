@@ -3,6 +3,7 @@
 import pytest
 from lint.conftest import Lint
 
+from gpu_admission.commands.main import main
 from gpu_admission.lint import parallel, run_index
 
 TEMPLATE = """\
@@ -52,7 +53,7 @@ def test_any_number_of_jobs_says_the_same(lint, monkeypatch):
 def test_a_run_without_claims_reads_nothing_twice(lint, monkeypatch):
     reads = []
     read = run_index._documents
-    monkeypatch.setattr(run_index, "_documents", lambda inputs: reads.append(inputs) or read(inputs))
+    monkeypatch.setattr(run_index, "_documents", lambda inputs, marks: reads.append(inputs) or read(inputs, marks))
     for number in range(5):
         lint.write(f"{number}.yaml")
     lint(".")
@@ -60,6 +61,107 @@ def test_a_run_without_claims_reads_nothing_twice(lint, monkeypatch):
     lint.write("pod.yaml", POD % "one")
     lint(".")
     assert len(reads) == 1
+
+
+CLASS = """\
+apiVersion: resource.k8s.io/v1
+kind: DeviceClass
+metadata: {name: %s}
+spec:
+  extendedResourceName: %s
+  selectors: [{cel: {expression: 'device.driver == "%s"'}}]
+"""
+NAMED = """\
+apiVersion: v1
+kind: Pod
+metadata: {name: p}
+spec:
+  containers:
+    - {name: c, image: x, resources: {limits: {%s: 500m}}}
+"""
+
+
+class TestAResourceThatAClassOfAnotherFileStandsFor:
+    """A name that only the DeviceClass, in another file, tells to be a GPU's: no rule reads it otherwise."""
+
+    @pytest.mark.parametrize("order", ["class first", "class last"])
+    def test_it_is_a_gpu_wherever_the_class_stands(self, lint, order):
+        pod, shape = ("b.yaml", "a.yaml") if order == "class first" else ("a.yaml", "b.yaml")
+        lint.write(pod, NAMED % "example.com/card")
+        lint.write("other.yaml", NAMED % "example.com/other")
+        lint.write(shape, CLASS % ("fast", "example.com/card", "gpu.nvidia.com"))
+        report = lint.json(".")
+        assert report.rules == ["GPU003"]
+        assert [each["file"] for each in report.json["findings"]] == [pod]
+        assert report.json["summary"]["files"] == 3
+        assert lint.json(pod).rules == []
+
+    @pytest.mark.parametrize("command", ["mutate", "translate"])
+    def test_by_the_other_commands_too(self, lint, command, capfd):
+        lint.write("a.yaml", NAMED.replace("500m", "1").replace("limits", "requests") % "example.com/card")
+        lint.write("b.yaml", CLASS % ("fast", "example.com/card", "gpu.nvidia.com"))
+        wanted = {"mutate": [], "translate": ["--to", "hami"]}[command]
+        main([command, *wanted, "a.yaml", "b.yaml"])
+        out = capfd.readouterr()
+        assert "limits: {" + ("example.com/card" if command == "mutate" else "nvidia.com/gpu") in out.out, out
+
+    @pytest.mark.parametrize(("first", "second", "rules"), [
+        ("gpu.nvidia.com", "gpu.nvidia.com", ["GPU003"]),
+        ("gpu.nvidia.com", "dra.net", []),
+        ("dra.net", "gpu.nvidia.com", []),
+        ("gpu.nvidia.com", "gpu.amd.com", []),
+    ])  # fmt: skip
+    def test_classes_that_do_not_agree_tell_nothing(self, lint, first, second, rules):
+        lint.write("pod.yaml", NAMED % "example.com/card")
+        lint.write("a.yaml", CLASS % ("one", "example.com/card", first))
+        lint.write("z.yaml", CLASS % ("two", "example.com/card", second))
+        assert lint.json(".").rules == rules
+
+    def test_the_class_of_the_same_file_counts_first(self, lint):
+        lint.write(
+            "pod.yaml", NAMED % "example.com/card" + "---\n" + CLASS % ("one", "example.com/card", "gpu.amd.com")
+        )
+        lint.write("z.yaml", CLASS % ("two", "example.com/card", "dra.net"))
+        assert lint.json(".").rules == ["GPU003"]
+
+    def test_any_number_of_jobs_says_the_same(self, lint, monkeypatch):
+        monkeypatch.setattr(parallel, "ENOUGH", 1)
+        for number in range(8):
+            lint.write(f"{number}.yaml", NAMED % f"example.com/card{number}")
+            lint.write(f"c/{number}.yaml", CLASS % (f"c{number}", f"example.com/card{number}", "gpu.nvidia.com"))
+        one, two = lint(".", "-f", "json", "--jobs", "1"), lint(".", "-f", "json", "--jobs", "2")
+        assert one.out == two.out
+        assert one.out.count('"GPU003"') == 8
+
+    def test_what_is_repaired_is_written_and_shown_in_the_order_of_the_files(self, lint):
+        for name in ("a", "c"):
+            lint.write(f"{name}.yaml", NAMED.replace("500m", "1").replace("limits", "requests") % "example.com/card")
+        lint.write("b.yaml")
+        lint.write("z.yaml", CLASS % ("fast", "example.com/card", "gpu.nvidia.com"))
+        diff = lint(".", "--diff").out
+        assert [line for line in diff.splitlines() if line.startswith("+++")] == [
+            f"+++ b/{each}.yaml" for each in "abc"
+        ]
+        lint(".", "--fix")
+        assert "limits" in lint.read("a.yaml")
+        assert "limits" in lint.read("c.yaml")
+
+    @pytest.mark.parametrize("name", ["'[]'", "{a: b}", "7", "null", "nvidia.com/gpu", "x" * 5000])
+    def test_names_of_any_kind(self, lint, name):
+        lint.write("pod.yaml", NAMED % "example.com/card")
+        lint.write("class.yaml", CLASS % ("one", name, "gpu.nvidia.com"))
+        assert lint(".").code == 0
+
+    def test_many_classes_and_pods_take_linear_time_and_one_reading_more(self, lint, monkeypatch):
+        reads = []
+        read = run_index._documents
+        monkeypatch.setattr(run_index, "_documents", lambda inputs, marks: reads.append(inputs) or read(inputs, marks))
+        names = [f"example.com/card{number}" for number in range(500)]
+        lint.write("z.yaml", "---\n".join(CLASS % (f"c{at}", name, "gpu.nvidia.com") for at, name in enumerate(names)))
+        for number in range(30):
+            lint.write(f"{number}.yaml", "---\n".join(NAMED % name for name in names[number::30]))
+        assert lint.json(".", "--jobs", "1").rules == ["GPU003"] * 500
+        assert len(reads) <= 3
 
 
 def test_standard_input(lint):

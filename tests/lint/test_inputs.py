@@ -180,10 +180,15 @@ UNRECOGNISED = {
     "no apiVersion": POD.partition("\n")[2],
     "neither": POD.partition("metadata")[1] + POD.partition("metadata")[2],
     "rendered": "# Source: c/t/v.yaml\ngpu: 1\n",
+    "other case": POD.replace("apiVersion", "apiversion").replace("kind", "Kind"),
+    "a PodSpec alone": "containers: [{name: c, image: gpu}]\ntolerations: []\n",
+    "a PodSpec's fields beside a kind": "kind: Pod\ncontainers: [{name: c, image: gpu}]\n",
 }
 OTHER = {
     "a chart": "apiVersion: v2\nname: gpu\nversion: 1.0.0\n",
     "values": "kind: DaemonSet\nimage: gpu\nresources: {limits: {nvidia.com/gpu: 1}}\n",
+    "values with containers": "containers: [{name: c, image: gpu}]\nreplicaCount: 1\n",
+    "containers of something else": "containers: [{name: gpu}]\n",
     "a list": "- gpu\n",
     "a string": "gpu\n",
     "compose": "services: {gpu: {image: x}}\n",
@@ -200,7 +205,8 @@ def test_what_lacks_its_type_is_reported(lint, name):
     (error,) = result.json["errors"]
     assert "Kubernetes cannot tell what it is" in error["message"]
     assert error["line"] >= 1
-    assert ("(apiVersionis in a comment)" in error["message"]) is (name == "glued")
+    assert ("(apiVersion is in a comment)" in error["message"]) is (name == "glued")
+    assert ("(write apiVersion and kind, not apiversion and Kind)" in error["message"]) is (name == "other case")
 
 
 @pytest.mark.parametrize("name", OTHER)
@@ -220,6 +226,10 @@ NO_TEXTS = [
     "  nodeSelector: []",
     "  initContainers: [{name: i, image: i, env: [{name: A, value: 1}]}]",
     "  initContainers: [{name: i, image: i, env: [{name: true}]}]",
+    "  initContainers: [{name: n, image: i}]",
+    "  initContainers: [{name: i, image: i, args: [--gpus, 8]}]",
+    "  initContainers: [{name: i, image: i, command: [yes]}]",
+    "  schedulerName: 1",
 ]
 
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from gpu_admission.backends import components
+
 DAEMON = """\
 apiVersion: apps/v1
 kind: DaemonSet
@@ -99,6 +101,48 @@ def test_every_container_has_to_be_the_components(lint):
 )
 def test_a_namespace_that_is_named_has_to_be_the_components(lint, image, namespace, known):
     assert ("GPU301" not in found(lint, daemon(image, namespace))) is known
+
+
+@pytest.mark.parametrize(
+    "namespace", ['"FILLED BY THE OPERATOR"', '"{{ .Release.Namespace }}"', "${NAMESPACE}", "Gpu_Operator", "system"]
+)
+def test_a_namespace_that_cannot_be_is_yet_to_be_filled_in(lint, namespace):
+    assert found(lint, daemon(PLUGIN, namespace)) == []
+    assert "GPU301" in found(lint, daemon("example.com/mine:1", namespace))
+
+
+UNFILLED = '"FILLED BY THE OPERATOR"'
+
+
+def operand(account="nvidia-device-plugin", namespace=UNFILLED, image=UNFILLED, more=""):
+    return daemon(image, namespace, more).replace(
+        "      containers:", f"      serviceAccountName: {account}\n      containers:"
+    )
+
+
+@pytest.mark.parametrize("account", components.OF_VENDOR["nvidia"][0].operands)
+def test_the_template_of_an_operator_is_known_by_its_account(lint, account):
+    assert found(lint, operand(account), "--min-severity", "info") == []
+
+
+@pytest.mark.parametrize(
+    ("what", "text"),
+    [
+        ("another account", operand("default")),
+        ("no account", daemon(UNFILLED, UNFILLED)),
+        ("a namespace that can be", operand(namespace="research")),
+        ("no namespace", operand(namespace="")),
+        ("kustomize's namespace", operand(namespace="system")),
+        ("an image of somebody else's beside", operand(more=SECOND.format(image="example.com/mine:1"))),
+        ("another kind", operand().replace("DaemonSet", "Deployment")),
+    ],
+)
+def test_other_templates_are_judged(lint, what, text):
+    assert "GPU301" in found(lint, text), what
+
+
+def test_a_template_may_name_images_of_its_own(lint):
+    assert found(lint, operand(more=SECOND.format(image="nvcr.io/nvidia/cloud-native/k8s-mig-manager:v1"))) == []
 
 
 def test_mistakes_in_a_request_are_found_all_the_same(lint):

@@ -150,6 +150,32 @@ def test_a_scheduler_that_the_target_does_not_use_is_told(file, capsys):
     assert "p.yaml: schedulerName: volcano stays" in err
 
 
+CHOSEN = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: serve}
+spec:
+  template:
+    metadata: {annotations: {nvidia.com/use-gputype: A100, nvidia.com/vgpu-mode: hami-core}}
+    spec:
+      containers:
+        - {name: serve, image: example.com/serve:1, resources: {limits: {nvidia.com/gpu: 1, nvidia.com/gpumem: 8000}}}
+"""
+
+
+@pytest.mark.parametrize("target", ["kai", "volcano-vgpu", "koordinator", "gpushare"])
+def test_a_choice_of_cards_that_the_target_does_not_read_is_told(file, capsys, target):
+    code, out, err = translated(capsys, "--to", target, file(CHOSEN))
+    assert code == 0
+    assert "nvidia.com/use-gputype: A100" in out
+    assert 'p.yaml: Deployment serve: annotation nvidia.com/use-gputype: "A100" stays: only HAMi' in err
+    assert "vgpu-mode" not in err
+
+
+def test_nothing_is_told_of_it_where_nothing_is_translated(file, capsys):
+    assert translated(capsys, "--to", "hami", file(CHOSEN))[2] == ""
+
+
 def test_claims_come_with_their_templates(file, capsys):
     code, out, _ = translated(capsys, "--to", "dra", file(PORTABLE), file(TWICE, "t.yaml"))
     assert code == 0

@@ -20,6 +20,123 @@ from lint.claim_manifests import (
 from gpu_admission.commands.main import main
 
 
+def claim(*requests, name="own", namespace=None, **devices):
+    """A ResourceClaim, which pods name themselves."""
+    made = template(*requests, name=name, **devices)
+    space = {"namespace": namespace} if namespace else {}
+    return {**made, "kind": "ResourceClaim", "metadata": {"name": name, **space}, "spec": made["spec"]["spec"]}
+
+
+def naming(claimed="own", namespace=None, name="p"):
+    """A pod whose one container uses a ResourceClaim."""
+    made = pod("gpu")
+    made["metadata"] = {"name": name, **({"namespace": namespace} if namespace else {})}
+    made["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimName": claimed}]
+    return made
+
+
+def workload(kind, claimed="own", group="apps", **spec):
+    inner = naming(claimed)["spec"]
+    template = {"metadata": {"labels": {"a": "b"}}, "spec": inner}
+    return {
+        "apiVersion": f"{group}/v1",
+        "kind": kind,
+        "metadata": {"name": "w"},
+        "spec": {"template": template, **spec},
+    }
+
+
+class TestFromAResourceClaim:
+    """One that a single pod names is that pod's own, like one that a template makes."""
+
+    @pytest.mark.parametrize("used", [
+        naming(),
+        workload("Job", group="batch"),
+        workload("StatefulSet", replicas=1),
+        workload("Deployment", strategy={"type": "Recreate"}),
+    ], ids=lambda used: used["kind"])  # fmt: skip
+    def test_a_single_pod(self, run, used):
+        code, documents, err = run([claim(request(capacity={"memory": "8Gi"})), used], "--to", "hami")
+        assert (code, err) == (0, "")
+        spec = documents[1]["spec"]
+        inner = spec if used["kind"] == "Pod" else spec["template"]["spec"]
+        assert inner["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}
+        assert "resourceClaims" not in inner
+
+    @pytest.mark.parametrize(("others", "says"), [
+        ([naming(name="q")], "2 pods use"),
+        ([workload("StatefulSet", replicas=3)], "4 pods use"),
+        ([workload("DaemonSet")], "several pods may use"),
+        ([workload("TrainJob", group="example.com")], "several pods may use"),
+        ([{"apiVersion": "v1", "kind": "List", "items": [naming(name="q"), naming(name="r")]}], "3 pods use"),
+    ])  # fmt: skip
+    def test_several_pods(self, run, others, says):
+        made = claim(request(capacity={"memory": "8Gi"}))
+        code, documents, err = run([made, naming(), *others], "--to", "hami")
+        assert code == 1
+        assert documents[1] == naming()
+        assert says in err
+        assert "no other backend has pods share a request" in err
+
+    @pytest.mark.parametrize("used", [
+        workload("Deployment"), workload("Deployment", replicas=2), workload("DaemonSet"),
+        workload("Job", group="batch", parallelism=2), workload("Job", group="batch", parallelism="x"),
+    ])  # fmt: skip
+    def test_a_workload_of_several(self, run, used):
+        code, documents, err = run([claim(request()), used], "--to", "exclusive")
+        assert code == 1
+        assert documents[1] == used
+        assert "they share its devices" in err
+
+    def test_pods_of_other_namespaces_have_other_claims(self, run):
+        given = [claim(request(), namespace="a"), naming(namespace="a"), naming(namespace="b")]
+        code, documents, err = run(given, "--to", "exclusive")
+        assert limits([documents[1]]) == {"nvidia.com/gpu": 1}
+        assert code == 0
+        assert 'claims of "own" stay' in err
+
+    def test_a_pod_without_a_namespace_may_be_of_any(self, run):
+        given = [claim(request(), namespace="a"), naming(namespace="a"), naming(name="q")]
+        code, _, err = run(given, "--to", "exclusive")
+        assert code == 1
+        assert "2 pods use" in err
+
+    def test_the_other_pod_may_stand_in_another_file(self, tmp_path, capsys):
+        for name, obj in {"c": claim(request()), "p": naming(), "q": naming(name="q")}.items():
+            (tmp_path / f"{name}.json").write_text(json.dumps(obj))
+        one, both = [tmp_path / "c.json", tmp_path / "p.json"], [tmp_path]
+        assert main(["translate", "--to", "exclusive", *map(str, one)]) == 0
+        assert "nvidia.com/gpu" in capsys.readouterr().out
+        assert main(["translate", "--to", "exclusive", *map(str, both)]) == 1
+        assert capsys.readouterr().err.count("2 pods use") == 2
+
+
+class TestAlternatives:
+    """firstAvailable is carried where whichever is chosen means the same."""
+
+    @pytest.mark.parametrize(("each", "target", "arrives"), [
+        ([{"deviceClassName": CLASS}], "exclusive", {"nvidia.com/gpu": 1}),
+        ([{"deviceClassName": CLASS, "count": 2}, {"deviceClassName": "fast", "count": 2}], "exclusive",
+         {"nvidia.com/gpu": 2}),
+        ([{"deviceClassName": CLASS, "capacity": {"requests": {"memory": "8Gi"}}},
+          {"deviceClassName": "fast", "capacity": {"requests": {f"{CLASS}/memory": "8192Mi"}}}], "hami",
+         {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}),
+        ([{"deviceClassName": CLASS, "selectors": [{"cel": {"expression": f"device.attributes['{CLASS}'].type == 'gpu'"}}]},
+          {"deviceClassName": CLASS}], "koordinator", {"nvidia.com/gpu": 1}),
+    ])  # fmt: skip
+    def test_that_mean_the_same(self, run, each, target, arrives):
+        made = template({"name": "gpu", "firstAvailable": [{"name": f"x{at}", **one} for at, one in enumerate(each)]})
+        code, documents, err = run([device_class("fast"), made, pod("gpu")], "--to", target)
+        assert (code, err) == (0, "")
+        assert limits(documents) == arrives
+
+    def test_a_constraint_on_one_device_ties_nothing(self, run):
+        tied = template(request(), constraints=[{"matchAttribute": "resource.kubernetes.io/pcieRoot"}])
+        code, documents, err = run([tied, pod("gpu")], "--to", "exclusive")
+        assert (code, err) == (0, "")
+        assert limits(documents) == {"nvidia.com/gpu": 1}
+
+
 class TestFromClaims:
     @pytest.mark.parametrize(
         ("asked", "target", "arrives"),

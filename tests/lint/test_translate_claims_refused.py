@@ -12,9 +12,35 @@ from lint.claim_manifests import (
     template,
 )
 
-ALTERNATIVES = {"name": "gpu", "firstAvailable": [{"name": "x", "deviceClassName": CLASS}]}
+PCIE = "resource.kubernetes.io/pcieRoot"
+MPS = {"apiVersion": "resource.nvidia.com/v1beta1", "kind": "GpuConfig", "sharing": {"strategy": "MPS"}}
+
+
+def alternatives(*each, name="gpu", **devices):
+    return template(
+        {"name": name, "firstAvailable": [{"name": f"x{at}", **one} for at, one in enumerate(each)]}, **devices
+    )
+
+
+WHOLE = {"deviceClassName": CLASS}
 REFUSED = {
-    "alternatives": (template(ALTERNATIVES), "firstAvailable"),
+    "alternatives of two vendors": (alternatives(WHOLE, {"deviceClassName": "gpu.amd.com"}), "firstAvailable"),
+    "alternatives of two sizes": (
+        alternatives({**WHOLE, "selectors": [{"cel": {"expression": least("40Gi")}}]}, WHOLE),
+        "alternatives (firstAvailable) give different devices",
+    ),
+    "two devices or one": (alternatives({**WHOLE, "count": 2}, WHOLE), "firstAvailable"),
+    "one that is shared, or one that is not": (
+        alternatives(WHOLE, WHOLE, config=[{"requests": ["gpu/x1"], "opaque": {"driver": CLASS, "parameters": MPS}}]),
+        "firstAvailable",
+    ),
+    "an alternative for all devices": (alternatives(WHOLE, {**WHOLE, "allocationMode": "All"}), "allocationMode: All"),
+    "an alternative of a class that nobody knows": (alternatives(WHOLE, {"deviceClassName": "x"}), '"x"'),
+    "nine alternatives": (alternatives(*[WHOLE] * 9), "9 alternatives"),
+    "alternatives whose devices match": (
+        alternatives({**WHOLE, "count": 2}, {**WHOLE, "count": 2}, constraints=[{"matchAttribute": PCIE}]),
+        "pcieRoot",
+    ),
     "all devices": (template(request(allocationMode="All")), "allocationMode: All"),
     "adminAccess": (template(request(adminAccess=True)), "adminAccess"),
     "tolerations": (template(request(tolerations=[{"operator": "Exists"}])), "tolerations"),
@@ -75,15 +101,16 @@ class TestRefused:
         assert says in line
         assert len(line) < 700
 
-    def test_a_claim_that_is_shared_by_name(self, run):
-        claim = {**template(request()), "kind": "ResourceClaim"}
-        claim["spec"] = claim["spec"]["spec"]
-        shared = pod(containers=[{"name": "a", "image": "i", "resources": {"claims": [{"name": "gpu"}]}}])
-        shared["spec"]["resourceClaims"] = [{"name": "gpu", "resourceClaimName": "gpu"}]
-        code, documents, err = run([claim, shared], "--to", "hami")
+    def test_devices_that_belong_to_those_of_another_container(self, run):
+        """A constraint of the claim ties what two containers use: none of them can be carried without the other."""
+        tied = template(request("a"), request("b"), constraints=[{"requests": ["a", "b"], "matchAttribute": PCIE}])
+        containers = [
+            {"name": each, "image": "i", "resources": {"claims": [{"name": "gpu", "request": each}]}} for each in "ab"
+        ]
+        code, documents, err = run([tied, pod("gpu", containers=containers)], "--to", "exclusive")
         assert code == 1
-        assert documents[1] == shared
-        assert "everybody who names it shares" in err
+        assert documents[1] == pod("gpu", containers=containers)
+        assert err.count("pcieRoot") == 2
 
     def test_a_device_that_two_containers_use_at_once(self, run):
         two = [{"name": name, "image": "i", "resources": {"claims": [{"name": "gpu"}]}} for name in "ab"]

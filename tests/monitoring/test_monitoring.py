@@ -17,7 +17,7 @@ from webhook_server import ROOT, free_port, review, until
 
 from gpu_admission import rules
 from gpu_admission.audit import metrics
-from gpu_admission.audit.gpus import GpuCount
+from gpu_admission.audit.gpus import CARDS, MEMORY, REPLICAS, GpuCount
 from gpu_admission.audit.judge import Judged
 from gpu_admission.audit.owners import Owner
 from gpu_admission.audit.result import AuditResult
@@ -103,7 +103,8 @@ def audited():
         }
     )[0]
     result.add(Owner("v1", "Pod", "team", "p"), "Pod", [Judged(finding, "deny")], registered=True)
-    return metrics.exposition(result, [GpuCount("n", "nvidia.com/gpu", 8, 1)], int(time.time()))
+    counts = [GpuCount(measure, "n", "nvidia.com/gpu", 8, 1, 7) for measure in (CARDS, MEMORY, REPLICAS)]
+    return metrics.exposition(result, counts, int(time.time()))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """In-tree policies: what of the rules they hold, and how they are written."""
 
 import functools
+import random
 import re
 
 import pytest
@@ -8,8 +9,10 @@ import touching
 
 import policies as known_policies
 from gpu_admission import rules
+from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
-from gpu_admission.registration.in_tree import checks, coverage, policies, repairs, translation, versions
+from gpu_admission.registration.in_tree import checks, coverage, formulas, policies, repairs, versions
+from gpu_admission.workloads.resources import PORTABLE_COUNT, PORTABLE_MEMORY
 
 ALL = [*known_policies.ALL, touching.EVERY_RULE]
 NEWEST = versions.NEWEST
@@ -210,42 +213,89 @@ class TestVersions:
                 assert not [each for each in newer if each in expression]
 
 
+GIB = 1 << 30
+DEVICES = {"counts": "nvidia.com/gpu", "devices": 8}
+SEVERAL = {"several": True, "init": True}
+MIG_STEPS = (
+    (9728 << 20, {"nvidia.com/mig-1g.10gb": "1"}),
+    (19968 << 20, {"nvidia.com/mig-1g.20gb": "1"}),
+    (40192 << 20, {"nvidia.com/mig-3g.40gb": "1"}),
+    (78 * GIB, {"nvidia.com/mig-7g.80gb": "1"}),
+)
+FORMULAS = {
+    "default": {**DEVICES, **SEVERAL},
+    "gpushare": {"most": 512 * GIB, "memory": "aliyun.com/gpu-mem", "unit": GIB},
+    "hami": {"most": 512 * GIB, "memory": "nvidia.com/gpumem", "unit": 1 << 20, "count": "nvidia.com/gpu", "counted": True, "cards": 8, "cores": "nvidia.com/gpucores", **DEVICES, **SEVERAL},
+    "kai": {"most": 512 * GIB, "memory": "gpu-memory", "unit": 1 << 20, "count": "gpu-fraction-num-devices", "cards": 8, "annotated": True, "container": "gpu-fraction-container-name", **DEVICES, "init": True},
+    "koordinator": {"most": 512 * GIB, "memory": "koordinator.sh/gpu-memory", "total": True, "count": "koordinator.sh/gpu.shared", "counted": True, "cards": 8, "cores": "koordinator.sh/gpu-core", **DEVICES, **SEVERAL},
+    "mig": {"most": 78 * GIB, "steps": MIG_STEPS, **DEVICES, **SEVERAL},
+    "mps": {"most": 20 * GIB, "steps": ((20 * GIB, {"nvidia.com/gpu": "1"}),), **SEVERAL},
+    "time-slicing": {"most": 512 * GIB, "steps": ((512 * GIB, {"nvidia.com/gpu": "1"}),), **SEVERAL},
+    "volcano": {"most": 512 * GIB, "memory": "volcano.sh/gpu-memory", "unit": 1 << 20},
+    "volcano-vgpu": {"most": 512 * GIB, "memory": "volcano.sh/vgpu-memory", "unit": 1 << 20, "count": "volcano.sh/vgpu-number", "counted": True, "cards": 8, "cores": "volcano.sh/vgpu-cores", "counts": "volcano.sh/vgpu-number", "whole": "volcano.sh/vgpu-number", "devices": 8, "several": True},
+}  # fmt: skip
+
+
 class TestFormulas:
-    def test_they_are_what_the_backends_make_of_requests(self):
-        found = {name: translation.formula(policy) for name, policy in POLICIES.items()}
-        known = {
-            name: (each.memory, each.unit, each.count, each.cores, each.whole) for name, each in found.items() if each
-        }
-        assert known == {
-            "gpushare": ("aliyun.com/gpu-mem", 1 << 30, None, None, None),
-            "hami": ("nvidia.com/gpumem", 1 << 20, "nvidia.com/gpu", "nvidia.com/gpucores", None),
-            "volcano": ("volcano.sh/gpu-memory", 1 << 20, None, None, None),
-            "volcano-vgpu": (
-                "volcano.sh/vgpu-memory", 1 << 20, "volcano.sh/vgpu-number", "volcano.sh/vgpu-cores", "volcano.sh/vgpu-number",
-            ),
-        }  # fmt: skip
+    @pytest.mark.parametrize("name", FORMULAS)
+    def test_they_are_what_the_backends_make_of_requests(self, name):
+        assert formulas.of(POLICIES[name]) == formulas.Formula(**FORMULAS[name])
+
+    @pytest.mark.parametrize("name", ["any", "dra"])
+    def test_there_is_none_for_what_one_container_does_not_tell(self, name):
+        assert formulas.of(POLICIES[name]) is None
 
     def test_parameters_of_the_backend_count(self):
-        found = translation.formula(Policy("p", {"backend": {"name": "volcano-vgpu", "memoryFactor": 10}}))
+        found = formulas.of(Policy("p", {"backend": {"name": "volcano-vgpu", "memoryFactor": 10}}))
         assert found.unit == 10 << 20
-        assert translation.formula(Policy("p", {"backend": {"name": "gpushare", "unit": "MiB"}})).unit == 1 << 20
+        assert formulas.of(Policy("p", {"backend": {"name": "gpushare", "unit": "MiB"}})).unit == 1 << 20
+
+    def test_a_queue_is_a_label_of_every_pod(self):
+        found = formulas.of(Policy("p", {"backend": {"name": "kai", "queue": "research"}}))
+        assert found.label == ("kai.scheduler/queue", "research")
 
     @pytest.mark.parametrize(
-        "spec",
-        [
-            {"cluster": {"cards": [{"model": "A100-80"}]}},
-            {"rules": {"GPU101": {"fix": False}}},
-            {"rules": {"GPU101": "off"}},
-            {"translateFrom": ["hami"]},
-        ],
+        ("name", "most"), [("gpushare", 80), ("hami", 80), ("koordinator", 80), ("mig", 78), ("kai", 79)]
     )
-    def test_none_is_exported_where_more_than_the_amount_counts(self, spec):
-        assert translation.formula(Policy("p", {"backend": {"name": "hami"}, **spec})) is None
+    def test_what_no_card_holds_is_beyond_it(self, name, most):
+        """KAI gives a whole card for 80Gi, which is another formula."""
+        policy = Policy("p", {"backend": {"name": name}, "cluster": {"cards": [{"model": "A100-80", "perNode": 4}]}})
+        assert formulas.of(policy).most == most * GIB
 
-    def test_what_is_translated_stays_so(self):
-        """The bounds are amounts that every backend translates, and so is what lies between."""
-        for policy in ALL:
-            found = translation.formula(policy)
-            if found is not None:
-                assert translation.LEAST % found.unit == 0 or found.unit > translation.LEAST
-                assert translation.MOST // found.unit < 2**31  # HAMi drops more
+    @pytest.mark.parametrize(
+        "spec", [{"rules": {"GPU101": {"fix": False}}}, {"rules": {"GPU101": "off"}}, {"translateFrom": ["hami"]}]
+    )
+    def test_there_is_none_where_nothing_is_translated(self, spec):
+        assert formulas.of(Policy("p", {"backend": {"name": "hami"}, **spec})) is None
+
+    @pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.name)
+    def test_every_amount_between_follows_it(self, policy):
+        """The formula is found from a few amounts; these are others, and what CEL works out of them is the same."""
+        found, rng = formulas.of(policy), random.Random(5)
+        if found is None or not found.of_memory:
+            return
+        engine = Engine(rules.ALL, policy)
+        for _ in range(60):
+            memory = rng.randrange(formulas.LEAST, found.most + 1)
+            count = rng.randrange(1, found.cards + 1)
+            request = {PORTABLE_MEMORY: memory, **({PORTABLE_COUNT: count} if count > 1 else {})}
+            assert made_of(engine, request) == computed(found, memory, count), request
+
+
+def made_of(engine, request):
+    """The amounts and annotations that the engine makes of a request."""
+    amounts = {name: str(amount) for name, amount in request.items()}
+    container = {"name": "c", "image": "i", "resources": {"limits": amounts, "requests": dict(amounts)}}
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
+    after = engine.mutate(pod, "admission").object
+    limits = after["spec"]["containers"][0].get("resources", {}).get("limits", {})
+    return {**{name: str(amount) for name, amount in limits.items()}, **after["metadata"].get("annotations", {})}
+
+
+def computed(found, memory, count):
+    """What a formula says of a request, worked out as CEL does."""
+    if found.steps:
+        return next(amounts for most, amounts in found.steps if memory <= most)
+    amount = memory * count if found.total else memory
+    of_cards = {found.count: str(count)} if found.count and (found.counted or count > 1) else {}
+    return {found.memory: formulas.written(amount, found.unit), **of_cards}

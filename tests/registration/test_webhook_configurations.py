@@ -7,11 +7,12 @@ import pytest
 import touching
 import yaml
 
+from gpu_admission import rules
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import gpu_names, match_conditions, webhook_configurations
+from gpu_admission.registration import claim_conditions, gpu_names, match_conditions, webhook_configurations
 from gpu_admission.registration.regex_trie import END, alternatives, quoted
-from gpu_admission.rules import gpu_markers
+from gpu_admission.rules import gpu_markers, triggers
 from gpu_admission.workloads import resources
 
 SHIPPED = loader.shipped()
@@ -71,7 +72,7 @@ class TestEveryShippedPolicy:
     def test_patterns_compile_and_know_every_name(self, policy):
         loaded = loader.load(policy)
         shapes, near = re.compile(gpu_names.shapes()), re.compile(gpu_names.half_right(loaded))
-        assert {*resources.known_names(), *loaded.extra} == set(gpu_names.names(loaded))
+        assert {*resources.known_names(), *loaded.own_resources} == set(gpu_names.names(loaded))
         for name in ("nvidia.com/mig-1g.5gb", "amd.com/cpx_nps4", "huawei.com/Ascend910B-memory"):
             assert shapes.search(name), name
         assert re.search(gpu_names.like_mig(), "nvidia/mig-1g-5gb")
@@ -153,8 +154,8 @@ class TestThePolicyShapesThem:
         """The engine looks at nothing that they do, so no webhook is told of it."""
         name = "request.?userInfo.?username.orValue('')"
         said = self.exempting(Policy("p", {"exempt": {"users": ["b", "a:*", "", "b"]}}))
-        assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 7
-        assert self.exempting(Policy("p", {"exempt": {"users": ["it's"]}})) == [[rf"!({name} in ['it\'s'])"]] * 7
+        assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 8
+        assert self.exempting(Policy("p", {"exempt": {"users": ["it's"]}})) == [[rf"!({name} in ['it\'s'])"]] * 8
 
     def test_namespaces_that_are_exempt_by_a_pattern(self):
         policy = Policy("p", {"exempt": {"namespaces": ["plain", "gpu-?"]}})
@@ -167,7 +168,7 @@ class TestThePolicyShapesThem:
 
     @pytest.mark.parametrize("exempt", [{}, {"users": [], "namespaces": []}, {"namespaces": ["plain"]}])
     def test_nobody_is_exempt(self, exempt):
-        assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 7
+        assert self.exempting(Policy("p", {"exempt": exempt})) == [[]] * 8
 
     def test_more_exemptions_than_a_condition_can_hold_are_refused(self):
         users = [f"system:serviceaccount:team-{number}:*" for number in range(50_000)]
@@ -175,7 +176,7 @@ class TestThePolicyShapesThem:
             hooks(Policy("p", {"exempt": {"users": users}}))
         with pytest.raises(ValueError, match=r"spec\.exempt has 50002 entries"):
             hooks(Policy("p", {"exempt": {"namespaces": [f"team-{number}" for number in range(50_000)]}}))
-        assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 7
+        assert len(hooks(Policy("p", {"exempt": {"users": users[:500]}}))) == 8
 
     def test_every_pod(self):
         pods = hooks(Policy("p", {"visibleDevices": {"everyPod": True}}))
@@ -199,10 +200,34 @@ class TestThePolicyShapesThem:
         assert "marks.gpu-admission.io" not in {hook["name"] for hook in hooks(off)}
         assert "marks.gpu-admission.io" in {hook["name"] for hook in hooks(Policy("p", {"rules": {"GPU306": "off"}}))}
 
+    def test_claims_are_judged_where_a_rule_on_them_is_in_force(self):
+        def claims(*policies):
+            return [each for each in configured_hooks(*policies) if each["name"].startswith("claims.")]
+
+        rules_on_claims = [rule.id for rule in rules.ALL if rule.when is triggers.claim_object]
+        none = Policy("p", {"rules": dict.fromkeys(rules_on_claims, "off")})
+        assert claims(none) == []
+        assert len(claims(none, Policy("q"))) == 1
+        (hook,) = claims(Policy("p"))
+        assert hook["failurePolicy"] == "Ignore"
+        (rule,) = hook["rules"]
+        assert rule["apiVersions"] == ["*"]
+        assert set(rule["resources"]) == {"resourceclaims", "resourceclaimtemplates", "deviceclasses"}
+
+    def test_a_class_that_the_policy_calls_a_gpu_is_not_among_the_others(self):
+        def others(spec):
+            return claim_conditions.of_object(Policy("p", spec))
+
+        assert "'dra.net'" in others({})
+        assert "'dra.net'" not in others({"cluster": {"claims": {"classes": ["dra.*"]}}})
+        assert "gpu.nvidia.com" not in others({})
+
     def test_workloads(self):
         entry = {"apiVersion": "example.com/v1", "kind": "Policy", "podSpecs": ["/spec/template/spec"]}
-        rules = hooks(Policy("p", {"workloads": [entry]}))[-2]["rules"]
-        assert {"example.com": ["policies"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in rules}.items()
+        (custom,) = (
+            each["rules"] for each in hooks(Policy("p", {"workloads": [entry]})) if each["name"].startswith("custom")
+        )
+        assert {"example.com": ["policies"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in custom}.items()
 
 
 @pytest.mark.parametrize(
@@ -333,8 +358,9 @@ class TestSeveralPolicies:
 
     def test_workloads_of_all(self):
         entry = {"apiVersion": "example.com/v1", "kind": "Train", "podSpecs": ["/spec"]}
-        rules = configured_hooks(self.TEAMS, Policy("w", {"workloads": [entry]}))[-2]["rules"]
-        assert {"example.com": ["trains"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in rules}.items()
+        made = configured_hooks(self.TEAMS, Policy("w", {"workloads": [entry]}))
+        (custom,) = (each["rules"] for each in made if each["name"].startswith("custom"))
+        assert {"example.com": ["trains"]}.items() <= {r["apiGroups"][0]: r["resources"] for r in custom}.items()
 
     def test_every_pod_of_one_is_every_pod(self):
         pods = configured_hooks(self.TEAMS, Policy("e", {"visibleDevices": {"everyPod": True}}))[0]

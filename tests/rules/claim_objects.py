@@ -17,9 +17,10 @@ def selected(expression, device_class="gpu.nvidia.com"):
     return claim(exactly(device_class=device_class, selectors=[{"cel": {"expression": expression}}]))
 
 
-def configured(parameters, driver="gpu.nvidia.com", **fields):
+def configured(parameters, driver="gpu.nvidia.com", device_class="gpu.nvidia.com", **fields):
     return claim(
-        exactly(**fields), config=[{"requests": ["gpu"], "opaque": {"driver": driver, "parameters": parameters}}]
+        exactly(device_class=device_class, **fields),
+        config=[{"requests": ["gpu"], "opaque": {"driver": driver, "parameters": parameters}}],
     )
 
 

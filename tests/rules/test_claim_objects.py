@@ -310,6 +310,10 @@ REFUSED_PARAMETERS = {
 }  # fmt: skip
 
 
+AMD = {"apiVersion": "gpu.resource.amd.com/v1alpha1", "kind": "GpuConfig"}
+HAMI = "hami-core-gpu.project-hami.io"
+
+
 class TestConfiguration:
     def test_gates_are_a_note(self):
         assert found(configured(SHARING)) == [GATE]
@@ -322,6 +326,33 @@ class TestConfiguration:
         made = configured(parameters)
         assert [each for each in found(made) if each != GATE] == [("GPU411", f"{PARAMETERS}/{place}", "error")]
         assert words in wording(made)
+
+    @pytest.mark.parametrize("driver", ["gpu.nvidia.com", HAMI])
+    @pytest.mark.parametrize("place", REFUSED_PARAMETERS)
+    def test_hamis_driver_reads_the_same(self, driver, place):
+        parameters, _ = REFUSED_PARAMETERS[place]
+        made = configured(parameters, driver=driver, device_class=driver)
+        assert ("GPU411", f"{PARAMETERS}/{place}", "error") in found(made)
+
+    @pytest.mark.parametrize(("parameters", "place", "words"), [
+        (AMD, None, ""),
+        ({**AMD, "apiVersion": "gpu.resource.amd.com/v1"}, "apiVersion", "write gpu.resource.amd.com/v1alpha1"),
+        ({**AMD, "apiVersion": "resource.nvidia.com/v1beta1"}, "apiVersion", "gpu.resource.amd.com/v1alpha1"),
+        ({**AMD, "kind": "GpuConf"}, "kind", "write GpuConfig"),
+        ({**AMD, "sharing": {"strategy": "TimeSlicing"}}, "sharing", "leave it out"),
+        ({"kind": "GpuConfig"}, "", "gpu.resource.amd.com/v1alpha1"),
+    ])  # fmt: skip
+    def test_amd(self, parameters, place, words):
+        made = configured(parameters, driver="gpu.amd.com", device_class="gpu.amd.com")
+        expected = [] if place is None else [("GPU411", f"{PARAMETERS}/{place}".rstrip("/"), "error")]
+        assert found(made) == expected
+        assert words in wording(made)
+
+    @pytest.mark.parametrize("driver", ["gpu.intel.com", "gaudi.intel.com"])
+    def test_drivers_that_read_no_configuration(self, driver):
+        made = configured(SHARING, driver=driver, device_class=driver)
+        assert found(made) == [("GPU411", f"{CONFIG}/opaque/driver", "warning")]
+        assert "reads no configuration" in wording(made)
 
     def test_mig_has_no_intervals(self):
         sharing = {"strategy": "TimeSlicing", "timeSlicingConfig": {"interval": "Long"}}

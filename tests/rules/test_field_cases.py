@@ -1,8 +1,8 @@
 """Manifests from the field, and what is right for each: ``fixtures/cases`` holds both.
 
 ``found`` are findings that must be there (rule and pointer), ``silent`` beginnings of rules that must say nothing,
-``says`` what a message or advice must hold, ``policy`` a shipped policy, ``fixed`` what stands at a pointer once all
-fixes are applied (null: nothing).
+``absent`` beginnings of findings (rule and pointer) that must not be there, ``says`` what a message or advice must
+hold, ``policy`` a shipped policy, ``fixed`` what stands at a pointer once all fixes are applied (null: nothing).
 """
 
 import json
@@ -34,6 +34,8 @@ def test_the_case_gives_what_is_right(name):
     found = engine.validate(manifest)
     assert set(want["found"]) <= {f"{each.rule} {pointer.to_text(each.pointer)}" for each in found}
     assert not [each for each in found if each.rule.startswith(tuple(want.get("silent", ())))]
+    absent = tuple(want.get("absent", ()))
+    assert not [each for each in found if f"{each.rule} {pointer.to_text(each.pointer)}".startswith(absent)]
     told = "\n".join(f"{each.message}; {each.advice}" for each in found)
     assert all(fragment in told for fragment in want.get("says", ()))
     assert '"spec" ' not in told  # messages name the object

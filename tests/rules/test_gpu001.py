@@ -125,7 +125,14 @@ CASES = [
             "kind": "TrainJob",
             "spec": {"trainer": {"resourcesPerNode": {"requests": {GPU: 2}}}},
         },
-        (Found("/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu", "error", '"trainer" sets', fix="safe"),),
+        (
+            Found(
+                "/spec/trainer/resourcesPerNode/requests/nvidia.com~1gpu",
+                "error",
+                '"trainer" of the TrainJob sets',
+                fix="safe",
+            ),
+        ),
         fixed={
             "apiVersion": "trainer.kubeflow.org/v1alpha1",
             "kind": "TrainJob",

@@ -21,7 +21,7 @@ def refused(name, *words):
 ROWS = [
     Row("several GPUs", pod(limits({MEM: "8Gi", COUNT: 2})), refused(MEM, "2 GPUs", "gpu-count: 1"), GPUSHARE),
     Row("nothing at all", pod(limits({MEM: 0})), refused(MEM, "requests no memory at all"), VGPU),
-    Row("memory on no GPU", pod(limits({MEM: "8Gi", COUNT: 0})), refused(MEM, "requests no GPU at all"), VGPU),
+    Row("memory on no GPU", pod(limits({MEM: "8Gi", COUNT: 0})), refused(COUNT, "requests no GPU at all"), VGPU),
     Row("zero GPUs", pod(limits({COUNT: 0})), refused(COUNT, "requests no GPU at all"), VGPU),
     Row("a tebibyte and more", pod(limits({MEM: "8Ti"})), refused(MEM, "which no GPU has", "8Gi would be"), VGPU),
     Row("more than int64", pod(limits({MEM: "1e1000000"})), refused(MEM, "which no GPU has"), VGPU),

@@ -140,7 +140,7 @@ UNITS = [
     Row(
         "a suffix where MiB are counted",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": "16Gi"})),
-        (at("nvidia.com/gpu", "counts MiB here; did you mean 16384?"),),
+        (at("nvidia.com/gpumem", "counts MiB here; did you mean 16384?"),),
         HAMI,
     ),
     Row("bytes without a suffix", pod(limits({MEM: 8})), (at(MEM, "8 bytes", "did you mean 8Gi?"),), VGPU),
@@ -148,13 +148,13 @@ UNITS = [
     Row(
         "Koordinator's bytes without a suffix",
         pod(limits({"koordinator.sh/gpu.shared": 1, "koordinator.sh/gpu-memory": 8})),
-        (at("koordinator.sh/gpu.shared", "counts bytes; did you mean 8Gi?"),),
+        (at("koordinator.sh/gpu-memory", "counts bytes; did you mean 8Gi?"),),
         {"backend": {"name": "koordinator"}},
     ),
     Row(
         "a zero that is all",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem": 0})),
-        (at("nvidia.com/gpu", "HAMi takes nvidia.com/gpumem: 0 for no limit", severity="warning"),),
+        (at("nvidia.com/gpumem", "HAMi takes nvidia.com/gpumem: 0 for no limit", severity="warning"),),
         HAMI,
     ),
     Row("no GPU and none of its memory", pod(limits({"nvidia.com/gpu": 0, "nvidia.com/gpumem": 0})), (), HAMI),
@@ -230,29 +230,29 @@ CONTAINERS = [
     Row("whole GPUs in two containers", pod(container("a", gpu=2), container("b", gpu=2))),
 ]
 PERCENT = [
-    Row("portable", pod(limits({MEM: "8Gi", CORE: 101})), (at(MEM, "101 percent", "1 to 100"),), VGPU),
+    Row("portable", pod(limits({MEM: "8Gi", CORE: 101})), (at(CORE, "101 percent", "1 to 100"),), VGPU),
     Row(
         "cores",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 150})),
-        (at("nvidia.com/gpu", "nvidia.com/gpucores is 150 percent"),),
+        (at("nvidia.com/gpucores", "nvidia.com/gpucores is 150 percent"),),
         HAMI,
     ),
     Row(
         "zero cores",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpucores": 0})),
-        (at("nvidia.com/gpu", "0 percent"),),
+        (at("nvidia.com/gpucores", "0 percent"),),
         HAMI,
     ),
     Row(
         "part of the memory",
         pod(limits({"nvidia.com/gpu": 1, "nvidia.com/gpumem-percentage": 101})),
-        (at("nvidia.com/gpu", "101 percent"),),
+        (at("nvidia.com/gpumem-percentage", "101 percent"),),
         HAMI,
     ),
     Row(
         "Volcano",
         pod(limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-cores": 200})),
-        (at("volcano.sh/vgpu-number", "200 percent"),),
+        (at("volcano.sh/vgpu-cores", "200 percent"),),
         VGPU,
     ),
     Row(
@@ -265,7 +265,7 @@ PERCENT = [
     Row(
         "foreign words",
         pod(limits({"volcano.sh/vgpu-number": 1, "volcano.sh/vgpu-cores": 200})),
-        (at("volcano.sh/vgpu-number", "200 percent"),),
+        (at("volcano.sh/vgpu-cores", "200 percent"),),
         HAMI,
     ),
     Row("all of it", pod(limits({MEM: "8Gi", CORE: 100})), (), VGPU),

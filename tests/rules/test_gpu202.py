@@ -121,10 +121,9 @@ def test_an_unset_scheduler_is_set(document, place):
 def test_the_default_scheduler_is_named_in_a_file():
     from gpu_admission import rules
     from gpu_admission.engine.engine import Engine
-    from gpu_admission.policy.model import Policy
-    from gpu_admission.rules.placement.gpu202_scheduler_name import KEEP
+    from gpu_admission.policy.model import KEEP_SCHEDULER, Policy
 
-    engine = Engine(rules.ALL, Policy("t", {**VGPU, KEEP: True}).selecting(frozenset({"GPU202"})))
+    engine = Engine(rules.ALL, Policy("t", {**VGPU, KEEP_SCHEDULER: True}).selecting(frozenset({"GPU202"})))
     document = pod(vgpu(), schedulerName="default-scheduler")
     (finding,) = engine.validate(document)
     assert (finding.severity, finding.fix) == ("info", "unsafe")

@@ -119,7 +119,23 @@ REFERENCES = [
     Row("a reference to void", pod(container(env=[*env(A="void"), {"name": NAME, "value": "$(A)"}]))),
     idle("a later variable is not known yet", {"name": NAME, "value": "$(A)"}, *env(A="void"), at=0, words=("$(A)",)),
     idle("escaped it is a text", *env(A="void"), {"name": NAME, "value": "$$(A)"}, words=("$(A)",)),
-    idle("a dollar alone", {"name": NAME, "value": "$A"}, words=('"$A"',)),
+    idle("a dollar alone", {"name": NAME, "value": "$1"}, words=('"$1"',)),
+    *(
+        Row(
+            f"{value} has yet to be filled in",
+            pod(container(env=env((name, value)))),
+            (Found("/spec/containers/0/env/0/value", "warning", (name, value, "yet to be filled in")),),
+        )
+        for name, value in (
+            (NAME, "$A"),
+            (NAME, "${GPUS}"),
+            (NAME, "{{ gpus }}"),
+            (NAME, "#{GPUS}#"),
+            (NAME, "((gpus))"),
+            ("HABANA_VISIBLE_DEVICES", "[[ gpus ]]"),
+            ("NVIDIA_MIG_CONFIG_DEVICES", "<devices>"),
+        )
+    ),
     idle("an open bracket", *env(A="void"), {"name": NAME, "value": "$(A"}, words=('"$(A"',)),
     idle("a dollar at the end", {"name": NAME, "value": "0$"}, words=('"0$"',)),
     idle(

@@ -93,11 +93,26 @@ ROWS = [
             lifts("CUDA_DISABLE_CONTROL"),
             {"backend": {"name": name}},
         )
-        for name in ("hami", "mps", "time-slicing", "volcano-vgpu", "kai")
+        for name in ("hami", "mps", "time-slicing", "volcano-vgpu")
     ),
     *(
         Row(f"not shared: {name}", sharing(1, env=DISABLE), (), {"backend": {"name": name}})
-        for name in ("exclusive", "mig", "dra")
+        for name in ("exclusive", "mig", "dra", "kai", "koordinator", "gpushare", "volcano")
+    ),
+    *(
+        Row(
+            f"a MIG device is not shared: {name}",
+            sharing({"nvidia.com/mig-1g.5gb": 1}, env=DISABLE),
+            (),
+            {"backend": {"name": name}},
+        )
+        for name in ("hami", "mps", "time-slicing", "kai", "koordinator")
+    ),
+    Row(
+        "a card that HAMi's scheduler allocates, under no backend's policy",
+        pod(container(gpu=1, env=DISABLE), schedulerName="hami-scheduler"),
+        lifts("CUDA_DISABLE_CONTROL"),
+        {"backend": {"name": "any"}},
     ),
     Row(
         "not shared: another vendor's card", sharing({"amd.com/gpu": 1}, env=DISABLE), (), {"backend": {"name": "hami"}}

@@ -50,6 +50,7 @@ ROWS = [
         (opens("hostIPC"),),
         {"backend": {"name": "mps", "replicas": 4, "hostIPC": "deny"}},
     ),
+    Row("there is no MPS on MIG devices", pod(container(gpu={"nvidia.com/mig-1g.5gb": 1}), hostIPC=True), (), MPS),
     Row("no MPS", pod(container(gpu=1), hostIPC=True, hostPID=True)),
     Row("no GPU under MPS", pod(container(), hostIPC=True), (), MPS),
     Row("hostNetwork is no matter", pod(container(gpu=1), hostNetwork=True), (), MPS),

@@ -8,7 +8,7 @@ import pytest
 import webhook_standin
 from webhook_server import review
 
-from gpu_admission.webhook.policy_store import PolicyStore
+from gpu_admission.webhook.policy_store import FileSources, PolicyStore
 from gpu_admission.webhook.review.types import Response
 from gpu_admission.webhook.server.app import PAGES_WAITING, Pages, Reviews, deadline, review_target
 from gpu_admission.webhook.server.http_request import RequestHead
@@ -65,7 +65,7 @@ def noted():
 @pytest.fixture
 def make(noted):
     def build(decide=None, sources=("default",), **settings):
-        policies = PolicyStore(sources, webhook_standin.load)
+        policies = PolicyStore(FileSources(sources, webhook_standin.load))
         policies.refresh()
         made = ServerSettings(http=True, **settings)
         return Reviews(decide or webhook_standin.decider(policies), policies, wsgi, made, pool, noted)

@@ -6,7 +6,7 @@ import pytest
 
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
-from gpu_admission.webhook.policy_store import PolicyStore
+from gpu_admission.webhook.policy_store import FileSources, PolicyStore
 from gpu_admission.webhook.review import handler
 from gpu_admission.webhook.review.handler import Decider
 
@@ -40,7 +40,7 @@ def ask(decider, namespace, obj=None, endpoint="validate", name=None, user="alic
 def served(*policies):
     """A decider as the server makes it, over a set of loaded policies."""
     by_name = {each.name: each for each in policies}
-    loaded = PolicyStore([each.name for each in policies], lambda name: by_name[name])
+    loaded = PolicyStore(FileSources([each.name for each in policies], lambda name: by_name[name]))
     loaded.refresh()
     return handler.ENGINE.decider(loaded)
 
@@ -104,7 +104,7 @@ def test_while_the_first_has_never_loaded_nothing_is_let_through():
             raise loader.PolicyError("broken")
         return REST
 
-    loaded = PolicyStore(["teams", "rest"], load)
+    loaded = PolicyStore(FileSources(["teams", "rest"], load))
     loaded.refresh()
     assert ask(handler.ENGINE.decider(loaded), "team-a") == (404, None)
 

@@ -4,7 +4,7 @@ import os
 import webhook_standin
 from webhook_server import replace
 
-from gpu_admission.webhook.policy_store import RETRY, PolicyStore
+from gpu_admission.webhook.policy_store import RETRY, FileSources, PolicyStore
 from gpu_admission.webhook.review.types import PolicyError
 
 
@@ -17,8 +17,7 @@ class Told:
 def make(*sources, load=webhook_standin.load, clock=lambda: 7.0):
     told = Told()
     policies = PolicyStore(
-        [str(source) for source in sources],
-        load,
+        FileSources([str(source) for source in sources], load),
         loaded=lambda name, when: told.loaded.append((name, when)),
         failed=lambda source, message: told.failed.append((source, message)),
         clock=clock,
@@ -152,7 +151,7 @@ def test_a_loader_with_a_bug_takes_nothing_down(tmp_path):
     path = tmp_path / "a.json"
     write(path)
     policies, told = make(path)
-    policies._load = load
+    policies._origin.load = load
     os.utime(path, ns=(1, 1))
     policies.refresh()
     assert told.failed == [(str(path), "the loader failed: ZeroDivisionError")]

@@ -39,6 +39,8 @@ def test_every_field_can_come_from_the_environment():
         ({"self_signed": "x", "http": True}, "mutually exclusive"),
         ({"client_ca": "x", "http": True}, "client-ca"),
         ({"policy": ()}, "policy"),
+        ({"policy_source": "configmap"}, "policy-source: 'configmap' is neither files nor crd"),
+        ({"mode": "enforced"}, "mode: 'enforced' is not enforce, warn or audit"),
         ({"lame_duck": -1.0}, "lame-duck"),
         ({"lame_duck": float("nan")}, "lame-duck"),
         ({"lame_duck": 1e300}, "lame-duck"),
@@ -51,6 +53,15 @@ def test_every_field_can_come_from_the_environment():
 def test_what_cannot_be_used_is_named(given, word):
     with pytest.raises(SettingsError, match=word):
         ServerSettings(**given)
+
+
+@pytest.mark.parametrize("way", ["flag", "environment"])
+def test_policies_are_files_or_objects(way):
+    environ = {"GPU_ADMISSION_POLICY_SOURCE": "crd"} | ({"GPU_ADMISSION_POLICY": "mig"} if way == "environment" else {})
+    given = {"policy": ("mig",)} if way == "flag" else {}
+    with pytest.raises(SettingsError, match="policy cannot be combined with policy-source crd"):
+        ServerSettings.from_environment(environ, **given)
+    assert ServerSettings.from_environment({"GPU_ADMISSION_POLICY_SOURCE": "crd"}).policy_source == "crd"
 
 
 def test_a_number_that_is_none():

@@ -148,7 +148,7 @@ def test_kserves_model_is_a_container_of_the_predictor():
     [found] = read(obj("serving.kserve.io/v1beta1", "InferenceService", spec={"predictor": predictor}))
     [gpu] = found.gpus()
     assert gpu.pointer()[:3] == ("spec", "predictor", "model")
-    assert gpu.container.label == '"model"'
+    assert gpu.container.label == '"model" of the InferenceService'
 
 
 def test_argo_templates_hold_containers_under_names_of_their_own():

@@ -1,7 +1,10 @@
 {{/* What the schema cannot say: values that contradict one another. Each failure is one sentence. */}}
 {{- define "gpu-admission.check" -}}
 {{- if .Values.inTree.objects }}{{ include "gpu-admission.checkInTree" . }}{{ end }}
-{{- include "gpu-admission.checkPolicy" . }}
+{{- if eq .Values.policies.source "crd" }}{{ include "gpu-admission.checkObjects" . }}{{ else }}{{ include "gpu-admission.checkPolicy" . }}{{ end }}
+{{- if and .Values.policies.everyPod (ne .Values.policies.source "crd") }}
+{{- fail "policies.everyPod: is only for policies.source crd, a policy in a file says it by visibleDevices.everyPod" }}
+{{- end }}
 {{- include "gpu-admission.checkCertificates" . }}
 {{- range $key, $_ := include "gpu-admission.selector" . | fromYaml }}
 {{- if hasKey $.Values.extraLabels $key }}
@@ -42,6 +45,21 @@
 {{- if not (semverCompare (printf ">=%s" $needed) $.Capabilities.KubeVersion.Version) }}
 {{- fail (printf "inTree needs Kubernetes %s and this is %s: %s --kubernetes-version %s.%s" (trimSuffix ".0-0" $needed) $.Capabilities.KubeVersion.Version $again $.Capabilities.KubeVersion.Major $.Capabilities.KubeVersion.Minor) }}
 {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "gpu-admission.checkObjects" -}}
+{{- if .Values.inTree.objects }}
+{{- fail "inTree and policies.source crd exclude each other: the API server evaluates policies that are known" }}
+{{- end }}
+{{- if or .Values.policy.files .Values.policy.webhooks }}
+{{- fail "policy.files and policies.source crd exclude each other: apply the policies with kubectl" }}
+{{- end }}
+{{- if not (has .Values.policy.name (list "" "default")) }}
+{{- fail (printf "policy.name: %q is not used with policies.source crd: `gpu-admission policy show %s | kubectl apply -f -` makes it an object" .Values.policy.name .Values.policy.name) }}
+{{- end }}
+{{- if .Values.audit.enabled }}
+{{- fail "audit.enabled needs policies.source files: with crd, deploy/audit is an audit with a policy of its own" }}
 {{- end }}
 {{- end }}
 

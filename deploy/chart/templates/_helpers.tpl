@@ -67,7 +67,9 @@ generated into files/webhooks, or given in policy.webhooks. Here only the names 
 {{- include "gpu-admission.check" . }}
 {{- $ := . }}
 {{- $made := .Values.policy.webhooks }}
-{{- if .Values.policy.name }}
+{{- if eq .Values.policies.source "crd" }}
+{{- $made = .Files.Get (printf "files/policy-objects/%s.json" (ternary "every-pod" "webhooks" .Values.policies.everyPod)) | fromJson }}
+{{- else if .Values.policy.name }}
 {{- $made = .Files.Get (printf "files/webhooks/%s.json" .Values.policy.name) | fromJson }}
 {{- end }}
 {{- $lines := .Files.Get "files/expressions.json" | fromJson }}
@@ -102,6 +104,11 @@ generated into files/webhooks, or given in policy.webhooks. Here only the names 
 {{- end }}
 {{- if has .Values.stage (list "audit" "warn") }}{{ $_ := set $result "mutating" list }}{{ end }}
 {{- toJson $result }}
+{{- end }}
+
+{{/* The mode that a stage allows at most: of policies that are objects, which this chart does not write. */}}
+{{- define "gpu-admission.mode" -}}
+{{- get (dict "audit" "audit" "warn" "warn" "repair" "warn" "enforce" "enforce") .Values.stage }}
 {{- end }}
 
 {{- define "gpu-admission.podSecurity" -}}

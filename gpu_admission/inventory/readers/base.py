@@ -45,6 +45,11 @@ class Reader:
         """Put what a pod was given that has no readable record onto the pool, by what it requests."""
         pool.loose.append(pod.holding(count=max(pod.requests.get(pool.resource, 1), 1), note=note))
 
+    def empty(self, pool: Pool, pod: PodView, annotation: str) -> None:
+        """Count what the pod requests, where its record is there and names no card: it has some all the same."""
+        if any([pod.requests.get(name) for name in pool.names]):
+            self.unrecorded(pool, pod, f"its record ({annotation}) names no card")
+
     def finish(self, pool: Pool) -> None:
         """Do what is left to do once every pod was seen."""
 

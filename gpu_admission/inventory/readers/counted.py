@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.inventory.model import DEVICES, SHARES, Pool
-from gpu_admission.workloads.resources import MIG_NAME, classify
+from gpu_admission.workloads.resources import classify, mig_name
 
 from .base import Reader
 
@@ -59,7 +59,7 @@ def _pool(node: NodeView, name: str) -> Pool:
     shared = backend in _STRATEGIES.values()
     pool = Pool(backend, name, "count", node.allocatable.get(name, 0), unit=SHARES if shared else DEVICES)
     pool.unavailable = max(node.capacity.get(name, 0) - pool.total, 0)
-    pool.model = node.label(f"{base}.product") or (node.label(f"{GPU}.product") if MIG_NAME.fullmatch(base) else "")
+    pool.model = node.label(f"{base}.product") or (node.label(f"{GPU}.product") if mig_name(base) else "")
     pool.physical = node.number(f"{base}.count")
     pool.per_card = max(node.number(f"{base}.replicas"), 1) if shared else 1
     memory = node.number(f"{base}.memory") * MIB
@@ -75,7 +75,7 @@ def _backend(node: NodeView, name: str, base: str) -> str:
         strategy = "time-slicing"
     if strategy is not None:
         return strategy
-    if MIG_NAME.fullmatch(base) or (base == GPU and _MIG_PRODUCT in node.label(f"{GPU}.product")):
+    if mig_name(base) or (base == GPU and _MIG_PRODUCT in node.label(f"{GPU}.product")):
         return "mig"
     known = classify(name)
     return "exclusive" if known is None or known.unit == "device" else known.system

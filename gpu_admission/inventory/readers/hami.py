@@ -77,7 +77,8 @@ class HamiReader(Reader):
             note = "HAMi has recorded no card on it: it was bound without one, or by nodeName"
             self.unrecorded(pool, pod, note)
             return
-        registers.hold(pool, pod, registers.container_shares(value, key))
+        if not registers.hold(pool, pod, registers.container_shares(value, key)):
+            self.empty(pool, pod, key)
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
         """Count what the pod requests, on cards that nothing tells."""

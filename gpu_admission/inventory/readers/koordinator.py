@@ -69,6 +69,8 @@ class KoordinatorReader(Reader):
         entries = as_dict(found).get("gpu") or []
         if not isinstance(found, dict) or not isinstance(entries, list) or len(entries) > _MOST_CARDS:
             raise UnreadableError(f"{_ALLOCATED} is {format_value(value)}, not allocations by kind of device")
+        if not entries:
+            self.empty(pool, pod, _ALLOCATED)
         shares = [(pool.card(str(minor)), minor, share) for minor, share in map(_share, entries)]
         amounts = [(_bytes(share, card), _percent(share, _CORE)) for card, _, share in shares]
         for (card, minor, _), (memory, cores) in zip(shares, amounts, strict=True):

@@ -82,13 +82,17 @@ def _summed(containers: Iterable[list[Share]]) -> dict[str, tuple[Share, int]]:
     return found
 
 
-def hold(pool: Pool, pod: PodView, containers: list[list[Share]], unit: int = MIB) -> None:
-    """Put what a pod's record says onto the cards; what names a card that the node has not is pending."""
+def hold(pool: Pool, pod: PodView, containers: list[list[Share]], unit: int = MIB) -> bool:
+    """Put what a pod's record says onto the cards; what names a card that the node has not is pending.
+
+    Tells whether it says anything.
+    """
     for share, slots in effective(containers, pod):
         card = find(pool, share.key)
         note = "" if card is not None else f"its record names {share.key[:80]}, a card that the node does not have"
         holding = pod.holding(memory=share.memory * unit, cores=share.cores, count=slots if card else 1, note=note)
         (pool.loose if card is None else card.holdings).append(holding)
+    return any(containers)
 
 
 def find(pool: Pool, key: str) -> Card | None:

@@ -77,7 +77,8 @@ class VolcanoReader(Reader):
 
 def _unhealthy(node: NodeView, pool: Pool) -> set[str]:
     try:
-        return set((text(node.annotations, _UNHEALTHY) or "").split(","))
+        value = text(node.annotations, _UNHEALTHY) or ""
+        return {str(number(each, f"a card in {_UNHEALTHY}")) for each in value.split(",") if value}
     except UnreadableError as error:
         pool.problems.append(f"unreadable: {error}")
         return set()

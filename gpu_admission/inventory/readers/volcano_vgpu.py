@@ -71,7 +71,8 @@ class VolcanoVgpuReader(Reader):
         if value is None:
             self.unrecorded(pool, pod, f"no card is recorded on it ({_SHARES}): was it bound by nodeName?")
             return
-        registers.hold(pool, pod, registers.container_shares(value, _SHARES), pool.size or MIB)
+        if not registers.hold(pool, pod, registers.container_shares(value, _SHARES), pool.size or MIB):
+            self.empty(pool, pod, _SHARES)
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
         """Count what the pod requests, on cards that nothing tells."""

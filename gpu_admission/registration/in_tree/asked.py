@@ -6,7 +6,7 @@ alone tell what a Pod that is admitted will get.
 
 from __future__ import annotations
 
-from gpu_admission.backends import kai_annotations, per_pod, registry
+from gpu_admission.backends import kai_annotations, registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import system_of
 from gpu_admission.registration import gpu_names
@@ -59,28 +59,17 @@ def native(policy: Policy) -> str:
     return of(policy, lambda resource: system_of(resource) in own)
 
 
-def is_foreign(resource: Resource, policy: Policy) -> bool:
-    """Tell whether the policy's backend would have a resource replaced by its own (``backends.plan``)."""
-    if per_pod.is_per_pod(policy):
-        return False
-    backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
-    system = system_of(resource)
-    if system in backend.own(facts):
-        return False
-    reader = registry.reader(system)
-    if reader is None:
-        return False
-    named = not facts.sources or reader.name in facts.sources
-    return named and not (system in backend.ignored_systems(facts) and reader.name not in facts.sources)
-
-
 def shares() -> str:
     """Return the condition that an annotation requests a share of a card, for whichever container (``Pod.shares``)."""
+    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {_is_for_a_container()})"
+
+
+def _is_for_a_container() -> str:
+    """Return the condition that ``k`` is an annotation that requests an amount for the container that it names."""
     amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
     prefix = resources.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
-    named = f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
-    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {named})"
+    return f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
 
 
 def annotated() -> str:
@@ -91,11 +80,10 @@ def annotated() -> str:
 
 
 def share_names() -> str:
-    """Return a list of the containers that an annotation may be for, by name: the first one where it names none."""
-    prefix = resources.CONTAINER_PREFIX
-    annotated = (
-        f"{ANNOTATIONS}.filter(k, k.startsWith({text(prefix)})).map(k, k.substring({len(prefix)}).split('.')[0])"
-    )
+    """Return a list of the containers that an annotation is for, by name: the first one where it names none."""
+    start = len(resources.CONTAINER_PREFIX)
+    named = f"{ANNOTATIONS}.filter(k, {_is_for_a_container()}).map(k, k.substring({start}).split('.')[0])"
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
-    named = "[{}].map(n, object.spec.containers.exists(x, x.name == n) ? n : object.spec.containers[0].name)"
-    return f"(variables.shares ? {annotated} + {named.format(chosen)} : [])"
+    those = "(object.spec.containers + object.spec.?initContainers.orValue([]))"
+    first = f"{those}.exists(x, x.name == n) ? n : object.spec.containers[0].name"
+    return f"(variables.shares ? [{named}].map(l, l.size() > 0 ? l : [{chosen}])[0].map(n, {first}) : [])"

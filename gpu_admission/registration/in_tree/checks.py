@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.rules import ALL
 
-from . import isolation, metadata, placement, volumes
+from . import guardrails, isolation, metadata, placement, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,8 +37,11 @@ _CHECK_BUILDERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     metadata.spoofed,
     isolation.limits_lifted,
     isolation.host_namespaces,
-    placement.class_allowed,
-    placement.namespace_allowed,
+    guardrails.host_requests,
+    guardrails.node_targeting,
+    guardrails.class_allowed,
+    guardrails.namespace_allowed,
+    guardrails.node_in_hand,
 )
 _ORDER = {rule.id: number for number, rule in enumerate(ALL)}
 

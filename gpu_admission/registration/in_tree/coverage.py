@@ -46,6 +46,7 @@ _REFUSED = "the API server refuses such a Pod before any policy is evaluated; a 
 _EXPANDED = "a value that refers to other variables may be any; an entry that a later one overrides counts where a "
 _EXPANDED += "container sets more than eight such variables"
 _CLAIMS = "claims are judged in files and workload templates; of a Pod's the API server refuses most mistakes itself"
+_CLAIM_OBJECTS = "it judges claims, their templates and device classes, which in-tree policies are not bound to"
 RULES: dict[str, Coverage] = {
     "GPU001": Coverage("in-tree"),
     "GPU002": Coverage("API server", _REFUSED),
@@ -55,15 +56,17 @@ RULES: dict[str, Coverage] = {
     "GPU006": Coverage("in-tree"),
     "GPU007": Coverage("webhook", "it says which name was meant; the API server refuses names without a domain"),
     "GPU008": Coverage("webhook", _TEMPLATES),
-    "GPU009": Coverage("partly", "sums over a pod and the size of the largest node (spec.cluster.cards)"),
+    "GPU009": Coverage("partly", "sums over several resources or containers, and the size of the largest node "
+                       "(spec.cluster.cards)"),
     "GPU010": Coverage("webhook", _TEMPLATES),
     "GPU011": Coverage("webhook", _TEMPLATES),
     "GPU012": Coverage("webhook", _TEMPLATES),
     "GPU013": Coverage("webhook", "it counts the cards that the container has"),
     "GPU101": Coverage(
         "partly",
-        "only requests for gpushare, volcano, volcano-vgpu and hami are translated, where the policy names no cards; "
-        "what else the webhook would translate is refused",
+        "requests in the portable names are translated where one container's amounts tell what they become: not into "
+        "claims (dra), whole cards by memory (default), or with compute for MIG; what else the webhook would translate "
+        "is refused",
     ),
     "GPU102": Coverage("webhook", _BACKEND),
     "GPU103": Coverage("webhook", _BACKEND),
@@ -84,7 +87,8 @@ RULES: dict[str, Coverage] = {
     "GPU208": Coverage("webhook", "it compares taints letter by letter"),
     "GPU209": Coverage("webhook", "it compares values of labels with tables of cards"),
     "GPU301": Coverage("partly", _EXPANDED),
-    "GPU302": Coverage("partly", _EXPANDED),
+    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a slip in its domain, or in the name of a class, spares "
+                       "no container"),
     "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
                        "that takes all of them is excused"),
     "GPU304": Coverage("partly", "more is refused: a sub-path that depends on variables below a folder of devices, and "
@@ -95,14 +99,16 @@ RULES: dict[str, Coverage] = {
     "GPU308": Coverage("partly", _EXPANDED),
     "GPU309": Coverage("in-tree"),
     "GPU310": Coverage("in-tree"),
-    **{f"GPU4{number:02}": Coverage("webhook", _CLAIMS) for number in range(1, 18)},
-    "GPU501": Coverage("webhook", "it compares amounts of memory and CPU over all containers"),
+    **{f"GPU4{number:02}": Coverage("webhook", _CLAIMS) for number in (1, 2, 3, 4, 5, 12, 13, 15, 16)},
+    **{f"GPU4{number:02}": Coverage("webhook", _CLAIM_OBJECTS) for number in (6, 7, 8, 9, 10, 11, 14, 17)},
+    "GPU501": Coverage("partly", "a claim that the policy knows to be a GPU's does not count"),
     "GPU502": Coverage("webhook", "it compares the sizes of volumes"),
     "GPU503": Coverage("webhook", _TEMPLATES),
-    "GPU504": Coverage("webhook", "it reads node affinities term by term"),
+    "GPU504": Coverage("partly", "a claim that the policy knows to be a GPU's does not count"),
     "GPU505": Coverage("in-tree"),
     "GPU506": Coverage("in-tree"),
-    "GPU507": Coverage("webhook", "it judges pods without a GPU, which the conditions leave out"),
+    "GPU507": Coverage("partly", "a claim counts as no GPU, also where the policy knows it; sub-paths of volumes are "
+                       "GPU304's"),
 }  # fmt: skip
 
 

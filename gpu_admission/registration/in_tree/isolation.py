@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.backends import known, registry
+from gpu_admission.backends import known, per_pod, registry
 from gpu_admission.engine.reads import Reads
 from gpu_admission.registration import container_conditions, patterns
 from gpu_admission.registration.cel_literals import any_of, text, texts
@@ -212,17 +212,21 @@ def privileged(policy: Policy) -> Iterator[Check]:
     """GPU303, where the policy does not say how many cards a node has: a pod that takes all of them is excused."""
     if device_count.largest_node(policy):
         return
-    names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
-    added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
-    is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
-    what = f"has(c.securityContext) ? ({is_it}[{added}].map(a, a == '' ? '' : 'adds the capability ' + a)[0]) : ''"
     yield Check(
         "GPU303",
-        f"(variables.wants ? {variables.findings(what)} : [])",
+        f"(variables.wants ? {variables.findings(privileges_held())} : [])",
         'container "{who}" {what} in a pod with a GPU, so it can use every card of the node; remove it: a GPU that is '
         "requested under resources.limits needs no privileges",
         on_ephemeral=True,
     )
+
+
+def privileges_held() -> str:
+    """Return a CEL text: what gives ``c`` all devices of its node (``rules.privileges``); empty for nothing."""
+    names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
+    added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
+    is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
+    return f"has(c.securityContext) ? ({is_it}[{added}].map(a, a == '' ? '' : 'adds the capability ' + a)[0]) : ''"
 
 
 def limits_lifted(policy: Policy) -> Iterator[Check]:
@@ -230,12 +234,15 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
 
     def shared(resource: Resource) -> bool:
-        own = visible_devices.vendor_of(resource, policy) == "nvidia"
-        return own and (sharing or resource.sharing == "shared")
+        if visible_devices.vendor_of(resource, policy) != "nvidia":
+            return False
+        whole = gpu308_isolation_switch.is_whole(resource, policy.backend.name, policy)
+        of_its_own = per_pod.is_per_pod(policy) and resource.system in known.SHARES_CARDS
+        return of_its_own or resource.sharing == "shared" or (sharing and not whole)
 
     def preloads(resource: Resource) -> bool:
         systems = {resource.system} if resource.sharing == "shared" else set()
-        systems |= {policy.backend.name} if sharing else set()
+        systems |= {policy.backend.name} if sharing else {resource.system} if per_pod.is_per_pod(policy) else set()
         return shared(resource) and _preloads(systems)
 
     families = tuple(f"{prefix}*" for prefix in ISOLATION_PREFIXES)
@@ -245,10 +252,11 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     message = 'container "{who}" sets {what}, which can lift the limits that keep it to its share of the GPU' + advice
     all_but = f"{variables.that(f'!({harmless})', (*plain, *families, *ISOLATION_PREFIXES))}"
     preload = variables.that(f"!({harmless})", (PRELOAD,))
-    preloaded = f"({asked.of(policy, preloads)} || c.name in variables.share) ? {preload} : ''"
+    by_scheduler = _shared_by_scheduler(policy)
+    preloaded = f"({asked.of(policy, preloads)}{by_scheduler} || c.name in variables.share) ? {preload} : ''"
     both = f"[{all_but}, {preloaded}].filter(x, x != '').join(', ')"
     source = variables.completing((*plain, *ISOLATION_PREFIXES), ISOLATION_PREFIXES)
-    containers = f"variables.judged.filter(c, {asked.of(policy, shared)} || c.name in variables.share)"
+    containers = f"variables.judged.filter(c, {asked.of(policy, shared)}{by_scheduler} || c.name in variables.share)"
     yield Check("GPU308", variables.findings(both, containers), message, on_ephemeral=True)
     yield Check(
         "GPU308",
@@ -257,6 +265,15 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
         "share of the GPU; list the variables under env instead",
         on_ephemeral=True,
     )
+
+
+def _shared_by_scheduler(policy: Policy) -> str:
+    """Return, to be joined by ``||``, that the pod's scheduler makes shares of whole cards (``backends.per_pod``)."""
+    if not per_pod.is_per_pod(policy):
+        return ""
+    sharing = {name for name, backend in per_pod.BY_SCHEDULER.items() if backend not in known.GPU_IS_CARD}
+    whole = asked.of(policy, lambda resource: resource.name == "nvidia.com/gpu")
+    return f" || (object.spec.?schedulerName.orValue('') in {texts(sorted(sharing))} && {whole})"
 
 
 def _preloads(systems: set[str]) -> bool:
@@ -272,7 +289,12 @@ def host_namespaces(policy: Policy) -> Iterator[Check]:
     mps = f"c.?env.orValue([]).exists(e, e.name.startsWith({text(MPS_PREFIX)}))"
     uses = f"{mps} && ({given} || !({asked.of(policy)}))"
     if policy.backend.name in known.USES_MPS:
-        uses = f"({given}) || {uses}"
+        vendors = {"nvidia", visible_devices.ANY_VENDOR}
+
+        def is_client(resource: Resource) -> bool:
+            return resource.sharing != "partition" and visible_devices.vendor_of(resource, policy) in vendors
+
+        uses = f"({asked.of(policy, is_client)}) || {uses}"
     fields = [f"[object.spec.?{field}.orValue(false) ? {text(field)} : '']" for field in opened]
     names = f"({' + '.join(fields)}).filter(x, x != '')"
     found = f"{names}.size() > 0 && variables.all.exists(c, {uses})"

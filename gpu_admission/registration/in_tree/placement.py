@@ -1,10 +1,11 @@
-"""The checks on amounts that are zero and on where a pod goes: scheduler, node, runtime class, namespace."""
+"""The checks on amounts that are zero and on where a pod goes: scheduler, node, runtime class."""
 
 from __future__ import annotations
 
 from gpu_admission.backends import known, registry
-from gpu_admission.registration import globs, gpu_names
-from gpu_admission.registration.cel_literals import any_of, pattern, text, texts
+from gpu_admission.backends.foreign import is_translated
+from gpu_admission.registration import gpu_names
+from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import tolerations, visible_devices
 from gpu_admission.rules.gpu_markers import NVIDIA_RUNTIME_CLASSES
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 UNSET = ("", "default-scheduler")  # the API server writes the latter where nothing stood
-_CLASS = "object.spec.?runtimeClassName.orValue('')"
+RUNTIME_CLASS = "object.spec.?runtimeClassName.orValue('')"
 _SCHEDULER = "object.spec.?schedulerName.orValue('')"
 
 
@@ -52,7 +53,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
 
 def foreign(policy: Policy) -> Iterator[Check]:
     """GPU101: a request by names that the policy's backend does not serve, which nothing here translates."""
-    names = gpu_names.which(policy, "k", lambda resource: asked.is_foreign(resource, policy))
+    names = gpu_names.which(policy, "k", lambda resource: is_translated(resource, policy))
     if names == "false":
         return
     positive = asked.is_positive("c.resources.requests[k]")
@@ -117,12 +118,12 @@ def runtime_class(policy: Policy) -> Iterator[Check]:
         f"n.size() > 0 && [n[n.size() - 1]].exists(e, {variables.hides(visible_devices.NVIDIA)})))"
     )
     idle = (
-        f"{_CLASS} in {texts(sorted(NVIDIA_RUNTIME_CLASSES))} && !variables.wants && "
+        f"{RUNTIME_CLASS} in {texts(sorted(NVIDIA_RUNTIME_CLASSES))} && !variables.wants && "
         f"object.spec.?resourceClaims.orValue([]).size() == 0 && !{blinded}"
     )
     yield Check(
         "GPU204",
-        of_pod(idle, _CLASS),
+        of_pod(idle, RUNTIME_CLASS),
         "the pod sets runtimeClassName to {what} but requests no GPU, and under that class an image that sets "
         "NVIDIA_VISIBLE_DEVICES sees every card of the node; request a GPU under resources.limits, or remove "
         "runtimeClassName, or set NVIDIA_VISIBLE_DEVICES to void in every container",
@@ -145,7 +146,7 @@ def lacks_class(policy: Policy) -> str:
     wants = "variables.wants"
     if policy.runtime_class in NVIDIA_RUNTIME_CLASSES:
         wants = f"(variables.shares || variables.all.exists(c, {asked.of_vendors(policy, frozenset({'nvidia'}))}))"
-    return f"{_CLASS} == '' && {wants}"
+    return f"{RUNTIME_CLASS} == '' && {wants}"
 
 
 def tolerates(policy: Policy) -> Iterator[Check]:
@@ -162,41 +163,6 @@ def tolerates(policy: Policy) -> Iterator[Check]:
         "the pod tolerates the taint {what} of GPU nodes but requests no GPU, so it can take the place of pods that "
         "need one; remove the toleration, or request the GPU under resources.limits",
     )
-
-
-def class_allowed(policy: Policy) -> Iterator[Check]:
-    """GPU505: a runtime class that the policy does not allow for pods with a GPU."""
-    allowed = policy.guardrails.runtime_classes
-    if allowed is None:
-        return
-    patterns = sorted({*allowed.patterns, *filter(None, [policy.runtime_class])})
-    others = f"use one of: {', '.join(patterns)}; or " if patterns else ""
-    yield Check(
-        "GPU505",
-        of_pod(f"variables.wants && {_CLASS} != '' && !({_is_one_of(_CLASS, patterns)})", _CLASS),
-        "the pod requests a GPU and sets runtimeClassName to {what}, which this cluster's policy does not allow for "
-        f"GPU pods; {others}remove runtimeClassName",
-    )
-
-
-def namespace_allowed(policy: Policy) -> Iterator[Check]:
-    """GPU506: a GPU in a namespace that the policy does not name."""
-    allowed = policy.guardrails.namespaces
-    if allowed is None:
-        return
-    name = "request.namespace"
-    yield Check(
-        "GPU506",
-        of_pod(f"variables.wants && !({_is_one_of(name, sorted(allowed.patterns))})", name),
-        "the pod requests a GPU in the namespace {what}, where this cluster's policy allows none; create it in a "
-        "namespace for GPUs, or ask the administrator to add this one",
-    )
-
-
-def _is_one_of(value: str, patterns: list[str]) -> str:
-    wild = [each for each in patterns if globs.is_pattern(each)]
-    tests = [f"{value} in {texts(patterns)}"]
-    return any_of([*tests, *[f"{value}.matches({pattern(globs.expression(wild))})"] * bool(wild)])
 
 
 def too_many(policy: Policy) -> Iterator[Check]:

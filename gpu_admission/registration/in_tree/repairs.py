@@ -15,7 +15,7 @@ from gpu_admission.rules import BY_ID, common, intent, tolerations, visible_devi
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
-from . import asked, isolation, placement, translation, variables
+from . import asked, guardrails, isolation, placement, translation, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,14 +29,17 @@ if TYPE_CHECKING:
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
 # The rules whose repairs one expression makes, under the first of them.
 _WITH = {rule: (rule,) for rule in ("GPU001", "GPU101", "GPU201", "GPU202", "GPU204")} | {
-    "GPU301": ("GPU301", "GPU302", "GPU310")
+    "GPU301": ("GPU301", "GPU302", "GPU310"),
+    "GPU504": ("GPU504",),
 }
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
+_DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not one of Kubernetes' own
 _FEW_SOURCES = 8  # of variables, whose own order is kept as the engine keeps it
 _MISSPELT = "variables.misspelt[i]"
 _OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
+_CLAIMED = "c.?resources.?claims.orValue([]).size() > 0"
 _FAMILIES = any_of(
     f"f.prefix.startsWith({text(family)}) || {text(family)}.startsWith(f.prefix)" for family in DEVICE_LIST_FAMILIES
 ).replace("\n", " ")
@@ -57,6 +60,7 @@ def of(policy: Policy) -> dict[str, str]:
         "GPU202": _scheduler,
         "GPU204": _runtime_class,
         "GPU301": _visible_devices,
+        "GPU504": _node_labels,
     }
     found = {
         rule: make(policy) for rule, make in made.items() if any(policy.fixes(BY_ID[each]) for each in _WITH[rule])
@@ -96,8 +100,7 @@ def _each_container(condition: str, operations: str) -> str:
 
 def _bare(policy: Policy) -> str:
     """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
-    domain = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"
-    unknown = f"k.lowerAscii().contains('gpu') && {domain} && !({gpu_names.resembles(policy, 'k')})"
+    unknown = f"k.lowerAscii().contains('gpu') && {_DOMAIN} && !({gpu_names.resembles(policy, 'k')})"
     name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
     unlimited = "!(k in c.resources.?limits.orValue({}))"
     return f"{_AMOUNTS}.filter(k, {unlimited} && {name} && quantity({_AMOUNTS}[k]).compareTo(quantity('0')) >= 0)"
@@ -120,7 +123,9 @@ def _translation(policy: Policy) -> str:
     operations = translation.operations(policy)
     names = "k in c.resources.limits && (k.startsWith('gpu-admission.io/') || k == 'nvidia.com/gpu')"
     requested = f"variables.translates && has(c.resources) && has(c.resources.limits) && {_AMOUNTS}.exists(k, {names})"
-    return _each_container(requested, operations) if operations else ""
+    labels = translation.labels(policy)
+    made = _each_container(requested, operations) if operations else ""
+    return f"{made} + {labels}" if labels else made
 
 
 def _tolerations(policy: Policy) -> str:
@@ -131,10 +136,7 @@ def _tolerations(policy: Policy) -> str:
     for entry in policy.tolerations:
         vendors = frozenset(entry.get("vendors") or ())
         (wish,) = tolerations.wanted(_alone(policy, entry), vendors)
-        wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
-        if "nvidia" in vendors:
-            wanted = f"(variables.shares || {wanted})"
-        entries.append(f"({wanted} && !({_tolerated(wish)}) ? [{_literal(wish)}] : [])")
+        entries.append(f"({_wanted(policy, vendors)} && !({_tolerated(wish)}) ? [{_literal(wish)}] : [])")
     missing = f"[{' + '.join(entries)}]"
     append = "w.map(x, JSONPatch{op: 'add', path: '/spec/tolerations/-', value: x})"
     whole = "[JSONPatch{op: 'add', path: '/spec/tolerations', value: w}]"
@@ -212,6 +214,27 @@ def _visible_devices(policy: Policy) -> str:
     return _each_container("true", f"(({gone}.size() == 0 ? {_NONE} : {_removals(gone)}) + {added})")
 
 
+def _node_labels(policy: Policy) -> str:
+    """GPU504: the labels that the policy has for the vendors of the cards that are requested."""
+    pairs = []
+    for entry in policy.guardrails.node_selector:
+        pair = f"[[{text(entry['key'])}, {text(entry['value'])}]]"
+        pairs.append(f"({_wanted(policy, frozenset(entry.get('vendors') or ()))} ? {pair} : [])")
+    if not pairs:
+        return ""
+    each = "p.map(x, JSONPatch{op: 'add', path: '/spec/nodeSelector/' + jsonpatch.escapeKey(x[0]), value: x[1]})"
+    value = "p.transformMapEntry(n, x, {x[0]: x[1]})"
+    whole = f"[JSONPatch{{op: 'add', path: '/spec/nodeSelector', value: {value}}}]"
+    made = f"(p.size() == 0 ? {_NONE} : has(object.spec.nodeSelector) ? {each} : {whole})"
+    return f"({guardrails.untargeted(policy)} ? [{' + '.join(pairs)}].map(p, {made})[0] : {_NONE})"
+
+
+def _wanted(policy: Policy, vendors: frozenset[str]) -> str:
+    """Return the condition that cards of one of these vendors are requested, of any vendor where none is named."""
+    wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
+    return f"(variables.shares || {wanted})" if "nvidia" in vendors else wanted
+
+
 def _removals(names: str) -> str:
     """Return the operations that remove the entries of these variables, and an ``env`` that would be left empty.
 
@@ -252,13 +275,18 @@ def _blinding(policy: Policy) -> str:
     found = "''"
     if policy.fixes(BY_ID["GPU301"]):
         legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
-        found = f"({isolation.legacy(policy)} && !variables.misspelt[{{at}}] ? {text(legacy)} : '')"
+        found = f"({isolation.legacy(policy)} && !({_means_another()}) ? {text(legacy)} : '')"
     if others:
         every = visible_devices.every_pod(policy)
-        meant = "c.?resources.?claims.orValue([]).size() > 0 || c.name in variables.share || "
+        meant = _means_another() if every else f"{_CLAIMED} || c.name in variables.share || variables.misspelt[{{at}}]"
         blinds = "true" if every else "variables.nvidia"
-        found = f"({blinds} && !({'' if every else meant}variables.misspelt[{{at}}]) ? {text(others)} : {found})"
+        found = f"({blinds} && !({meant}) ? {text(others)} : {found})"
     return f"(variables.given[{{at}}] ? {text(served or '')} : {found})"
+
+
+def _means_another() -> str:
+    """Return the condition that ``c`` means a GPU that a list of cards would hide: a claim's does not come by one."""
+    return f"variables.misspelt[{{at}}] && !({_CLAIMED})"
 
 
 def _misspelt(policy: Policy) -> str:

@@ -17,35 +17,40 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
 
+_VOLUMES = "object.spec.?volumes.orValue([]).filter(v, has(v.hostPath))"
+_PATH = "v.hostPath.path"
+
 
 def mounted(policy: Policy) -> Iterator[Check]:
     """GPU304: paths of the node that lead to devices, and in a pod with a GPU what stands above them, and sockets."""
     reads = declared_reads.of_rule(gpu304_device_host_path.RULE, policy)
-    volumes = "object.spec.?volumes.orValue([]).filter(v, has(v.hostPath))"
-    path = "v.hostPath.path"
-    devices = _leads(path, reads.host_paths)
+    devices = _leads(_PATH, reads.host_paths)
     licensed = registry.named(policy.backend.name).host_paths
     if licensed:
-        excused = f"variables.shares && ({_leads(path, licensed)})"
+        excused = f"variables.shares && ({_leads(_PATH, licensed)})"
         devices = f"{devices} && !({excused})"
     leads = f"(has(m.subPath) || has(m.subPathExpr)) && {path_conditions.sub_path(reads)}"
     where = f"has(c.volumeMounts) && r.size() > 0 && c.volumeMounts.exists(m, {leads})"
     sub = per_container(where, "'a sub-path'", "variables.all")
-    by_volume = f"r.filter(v, {devices}).map(v, {pair('v.name', path)})"
+    by_volume = f"r.filter(v, {devices}).map(v, {pair('v.name', _PATH)})"
     advice = "; remove the volume: a GPU that is requested under resources.limits brings its devices along"
     yield Check(
         "GPU304",
-        f"[{volumes}].map(r, {by_volume} + {sub})[0]",
+        f"[{_VOLUMES}].map(r, {by_volume} + {sub})[0]",
         'volume or container "{who}" mounts {what} of the node, and with it devices of GPUs that were not requested'
         + advice,
     )
-    yield from _parents(volumes, path)
+    yield from _parents()
 
 
-def _parents(volumes: str, path: str) -> Iterator[Check]:
-    above = _is_above(path)
-    sockets = _leads(path, frozenset(gpu_markers.SOCKET_PATHS))
-    found = f"{volumes}.filter(v, {above} || {sockets}).map(v, {pair('v.name', path)})"
+def above_devices() -> str:
+    """Return findings, one for each volume that is a folder above devices, or a socket that hands them out."""
+    sockets = _leads(_PATH, frozenset(gpu_markers.SOCKET_PATHS))
+    return f"{_VOLUMES}.filter(v, {_is_above(_PATH)} || {sockets}).map(v, {pair('v.name', _PATH)})"
+
+
+def _parents() -> Iterator[Check]:
+    found = above_devices()
     message = (
         'volume "{who}" mounts {what} of the node, and with it devices, or a socket that hands them out; mount only '
         "what is needed, such as one folder of its own for data"

@@ -36,14 +36,14 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 def _of_pod(pod: Pod) -> Iterator[Problem]:
     place, given = (*pod.pointer, "resourceClaims"), pod.spec.get("resourceClaims")
     if given is not None and not isinstance(given, list):
-        what = "spec.resourceClaims is not a list, and Kubernetes could not read the pod"
+        what = "spec.resourceClaims is not a list, and Kubernetes refuses the pod"
         yield Problem(place, what, "write a list: [{name: gpu, resourceClaimTemplateName: …}]")
     for index, item in enumerate(given if isinstance(given, list) else ()):
         if not isinstance(item, dict):
-            what = "an item of spec.resourceClaims is not a mapping, and Kubernetes could not read the pod"
+            what = "an item of spec.resourceClaims is not a mapping, and Kubernetes refuses the pod"
             yield Problem((*place, index), what, "write {name: gpu, resourceClaimTemplateName: …}")
     if as_dict(pod.spec.get("resources")).get("claims") and pod.complete:
-        what = "the pod's own resources have claims, which Kubernetes takes in containers only, and refuses here"
+        what = "the pod's own resources have claims, which Kubernetes accepts in containers only"
         yield Problem((*pod.pointer, "resources", "claims"), what, "write them under the resources of a container")
 
 
@@ -55,7 +55,7 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
                 (*container.resources_pointer, side, "claims"),
                 (
                     f"{container.label} has claims under {side}",
-                    ", where Kubernetes reads amounts and could not read the pod",
+                    ", where only amounts of resources may stand: Kubernetes refuses the pod",
                 ),
                 _BESIDE,
                 fix=_moved(workload, container, side) if claims is None else (),
@@ -63,7 +63,9 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
             )
     for key in ("claims", "resourceClaims"):
         if isinstance(container.spec.get(key), list) and container.key == "resources":
-            what = f"{container.label} has {key} beside its resources, which Kubernetes does not know: it is dropped"
+            what = (
+                f"{container.label} has {key} beside its resources, where Kubernetes does not look for it and drops it"
+            )
             yield Problem((*container.pointer, key), what, _BESIDE)
     if "resourceClaims" in container.resources:
         what = f"{container.label} has resourceClaims under its resources, which Kubernetes does not know"
@@ -76,14 +78,16 @@ def _unreadable(workload: Workload, container: Container, claims: Any) -> Iterat
     if claims is None or common.unfilled(workload, claims):
         return
     if not isinstance(claims, list):
-        what = f"claims of {container.label} is not a list, and Kubernetes could not read the pod"
+        what = f"resources.claims of {container.label} is not a list, and Kubernetes refuses the pod"
         yield Problem(place, what, "write a list of mappings: claims: [{name: gpu}]")
         return
     for index, item in enumerate(claims):
         if isinstance(item, dict) or common.unfilled(workload, item):
             continue
         fix = (patch.replace(ID, (*place, index), {"name": item}),) if isinstance(item, str) else ()
-        what = f"claims of {container.label} has an item that is not a mapping, and Kubernetes could not read the pod"
+        what = (
+            f"resources.claims of {container.label} has an item that is not a mapping, and Kubernetes refuses the pod"
+        )
         yield Problem((*place, index), what, "write {name: …} with the claim's name in the pod", fix=fix, safety="safe")
 
 

@@ -72,7 +72,10 @@ def _old(claim: PodClaim, who: str, old: Mapping[str, Any], *, free: bool) -> Pr
     field = next(iter(names), _TEMPLATE)
     return Problem(
         (*claim.pointer, "source"),
-        (f"{who} has its source under source:", ", the form of before Kubernetes 1.31, which is ignored now"),
+        (
+            f"{who} names its source under source:",
+            ", as before Kubernetes 1.31: API servers ignore that field now and refuse the pod",
+        ),
         (f"write {field}: {format_value(names.get(field, '…'))}", " beside name, without source:"),
         fix=fix,
         safety="safe",

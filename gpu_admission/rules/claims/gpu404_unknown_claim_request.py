@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, ClaimSpec
+    from gpu_admission.workloads.claims import ClaimSpec
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU404"

@@ -45,7 +45,7 @@ def _is_misplaced(pod: Pod) -> bool:
 
 
 def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
-    what = "the GPU" if claim.gpu else "the device"
+    what = "a GPU" if claim.gpu else "a device"
     apps = [container for container in pod.containers if container.role == "app"]
     fix: tuple[patch.Operation, ...] = ()
     if len(apps) == len(pod.containers) == 1 and isinstance(apps[0].resources.get("claims", []), list):
@@ -56,7 +56,10 @@ def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
         fix = (added if there else patch.add(ID, workload.document, place, [entry]),)
     return Problem(
         claim.pointer,
-        (f'no container uses the claim "{escape(claim.name[:63])}"', f", so none sees {what} that it reserves"),
+        (
+            f'no container uses the claim "{escape(claim.name[:63])}"',
+            f": it reserves {what}, which no container can use",
+        ),
         (
             "add it to the container that needs it",
             f" (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), or remove it from spec.resourceClaims",

@@ -55,8 +55,8 @@ def _level(workload: Workload) -> Iterator[Problem]:
             yield Problem(
                 (*here, "devices"),
                 (
-                    "a ResourceClaimTemplate has the claim's spec under spec.spec",
-                    ", and devices one level too high: its claims would request nothing",
+                    "devices stands under spec, and a ResourceClaimTemplate has it under spec.spec",
+                    ": as it is, its claims request nothing",
                 ),
                 "move devices to spec.spec.devices",
                 fix=_wrapped(workload),
@@ -67,7 +67,7 @@ def _level(workload: Workload) -> Iterator[Problem]:
             yield Problem(_there(workload), what, _wanted(workload), severity="warning", evidence=(inner,))
     elif isinstance(inner, dict) and "devices" in inner:
         fix = _unwrapped(workload) if len(spec) == 1 else ()
-        what = "a ResourceClaim has devices under spec, and not under spec.spec as a template has: it requests nothing"
+        what = "devices stands under spec.spec, and a ResourceClaim has it under spec: as it is, it requests nothing"
         yield Problem((*here, "spec"), what, "move devices to spec.devices", fix=fix, safety="safe")
     elif not as_dict(spec.get("devices")):
         what = "the ResourceClaim has no spec.devices, so it requests nothing"

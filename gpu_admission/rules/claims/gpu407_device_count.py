@@ -52,10 +52,13 @@ def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> I
         return
     here = (*place, "count")
     if mode == ALL_DEVICES:
-        what = f"count: {format_value(count)} with allocationMode: All, which takes all: Kubernetes refuses the claim"
-        yield Problem(here, what, ("leave count out", ", or write allocationMode: ExactCount"), evidence=(mode, count))
+        what, why = f"count: {format_value(count)} with allocationMode: All", ", which requests every matching device"
+        message = (what, f"{why}: Kubernetes refuses the claim")
+        yield Problem(
+            here, message, ("leave count out", ", or write allocationMode: ExactCount"), evidence=(mode, count)
+        )
     elif isinstance(count, bool) or not isinstance(count, int):
-        what = f"count: {format_value(count)} is not a whole number, and Kubernetes could not read the claim"
+        what = f"count: {format_value(count)} is not a whole number, and Kubernetes refuses the claim"
         yield Problem(
             here,
             what,

@@ -48,8 +48,8 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
         resource = class_typos.of_resource(name)
         what = (f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim")
         if resource is not None:
-            why = ", and the name of a device class has no slash: Kubernetes refuses it"
-            what = (f"{format_value(raw)} is a resource", why)
+            why = ", not the name of a device class: Kubernetes refuses the claim"
+            what = (f"{format_value(raw)} is the name of a resource", why)
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:
@@ -57,7 +57,7 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
             place,
             (
                 f"the device class {format_value(raw)} is not known",
-                ", and nearly is that of a driver: where there is no such class, the pod stays Pending forever",
+                ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
             ),
             (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
             fix=fix,

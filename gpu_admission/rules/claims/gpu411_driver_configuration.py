@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core import typos
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import as_dict, as_str, escape, format_value, iter_dicts
+from gpu_admission.core.raw import as_str, escape, format_value
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common, triggers
 from gpu_admission.workloads import device_classes
@@ -26,7 +26,7 @@ ID = "GPU411"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find configurations of claims and classes without driver or parameters, and what a known driver refuses."""
     admin = any([request.is_admin for _, request, _ in subjects.requests(workload, policy)])
-    for place, config in _configurations(workload, policy):
+    for place, config in subjects.configurations(workload, policy):
         opaque = config.get("opaque")
         if not isinstance(opaque, dict):
             what = "a configuration has no opaque part, and Kubernetes refuses it"
@@ -35,20 +35,8 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             yield from _of_opaque(workload, opaque, (*place, "opaque"), admin=admin)
 
 
-def _configurations(workload: Workload, policy: Policy) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
-    if subjects.classes(workload):
-        facts = device_classes.of_object(workload.object)
-        if facts is None or facts.is_gpu:
-            for index, config in iter_dicts(as_dict(workload.object.get("spec")).get("config")):
-                yield (*workload.pointer, "spec", "config", index), config
-    spec = subjects.spec_of(workload, policy)
-    if spec is not None:
-        for index, config in iter_dicts(as_dict(spec.raw.get("devices")).get("config")):
-            yield subjects.place(workload, spec, "devices", "config", index), config
-
-
 def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *, admin: bool) -> Iterator[Problem]:
-    from . import nvidia_parameters  # noqa: PLC0415 - only where there are configurations
+    from . import driver_parameters  # noqa: PLC0415 - only where there are configurations
 
     name, parameters = as_str(opaque.get("driver")), opaque.get("parameters")
     if not subjects.is_subdomain(name):
@@ -66,13 +54,16 @@ def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *,
             )
             yield Problem((*place, "driver"), what, f"write {near}", severity="warning")
         return
-    if not isinstance(parameters, dict):
+    if name in driver_parameters.READING_NONE:
+        what = f"the driver {name} reads no configuration: what stands here changes nothing"
+        yield Problem((*place, "driver"), what, "leave the configuration out", severity="warning")
+    elif not isinstance(parameters, dict):
         if not common.unfilled(workload, parameters):
             here = (*place, "parameters") if "parameters" in opaque else place
             what = f"the configuration of {name} has no mapping of parameters, and Kubernetes refuses it"
             yield Problem(here, what, "write parameters: {apiVersion: …, kind: …}")
-    elif name in nvidia_parameters.DRIVERS:
-        for fault in nvidia_parameters.faults(parameters, name, admin=admin):
+    elif name in driver_parameters.DRIVERS:
+        for fault in driver_parameters.faults(parameters, name, admin=admin):
             here = (*place, "parameters", *fault.path)
             if not common.unfilled(workload, fault.value):
                 yield Problem(here, fault.message, fault.advice, severity=fault.severity)
@@ -110,12 +101,15 @@ RULE = Rule(
 What stands under `opaque.parameters` of a claim goes to the driver as it is: the API server does not look into it. The
 driver reads it strictly, and one that it refuses is found when the pod is to start: its containers stay in
 ContainerCreating. NVIDIA's driver takes `resource.nvidia.com/v1beta1` with the kinds GpuConfig, MigDeviceConfig,
-VfioDeviceConfig, ComputeDomainChannelConfig and ComputeDomainDaemonConfig. Time-slicing and MPS need its feature gates
-TimeSlicingSettings and MPSSupport, which are off by default: that is information, because only the cluster knows.
-Sharing settings in a claim with adminAccess change the devices under their owner.""",
+VfioDeviceConfig, ComputeDomainChannelConfig and ComputeDomainDaemonConfig, HAMi's the first three of them, AMD's only
+`gpu.resource.amd.com/v1alpha1` with the kind GpuConfig, which has no fields; Intel's reads nothing. Time-slicing and
+MPS need NVIDIA's feature gates TimeSlicingSettings and MPSSupport, which are off by default: that is information,
+because only the cluster knows. Sharing settings in a claim with adminAccess change the devices under their owner.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1/validate.go, sharing.go",
         "kubernetes-sigs/dra-driver-nvidia-gpu: pkg/featuregates/featuregates.go",
+        "ROCm/k8s-gpu-dra-driver: api/amd.com/resource/gpu/v1alpha1",
+        "Project-HAMi/k8s-dra-driver: cmd/hami-kubelet-plugin/device_state.go",
     ),
     bad=_TEXT + _SHARING.format(strategy="TimeSharing"),
     good=_TEXT,

@@ -36,7 +36,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
                         f'{common.asking(gpu, gpu.value)} and uses the claim "{escape(claim.name[:63])}" as well',
                         ": two GPUs are reserved for it",
                     ),
-                    "keep one of the two",
+                    ("remove one of the two", ": the limit, or the claim"),
                     severity=None if reference.gpu else "info",
                     evidence=(gpu.value, claim.raw),
                 )

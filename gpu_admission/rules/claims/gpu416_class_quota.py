@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from gpu_admission.core import patch, quantity
-from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import as_dict, escape, format_value
+from gpu_admission.core.raw import escape, format_value
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common
-from gpu_admission.rules.quotas import PLACES
+from gpu_admission.rules import common, quotas, triggers
 from gpu_admission.workloads.device_classes import EXTENDED_PREFIX
 
 TYPE_CHECKING = False
@@ -24,16 +22,14 @@ _MARK = "deviceclass.resource."  # in every key that is about a class
 _DEVICES = ".deviceclass.resource.k8s.io/devices"  # kubernetes/kubernetes: pkg/quota/v1/evaluator/core
 _REQUESTS = f"requests.{EXTENDED_PREFIX}"
 _LONGEST = 512  # characters of a key that is looked at: a class is an object's name
-_NOWHERE: Pointer = ("",)
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find items that nearly are one of the two forms of a quota on a class, or name a class that nearly is known."""
-    for path, hard in pointers.expand(workload.object, PLACES.get((workload.group, workload.kind), _NOWHERE)):
-        given = as_dict(hard)
-        for key in given:
+    for place, hard in quotas.listed(workload):
+        for key in hard:
             if _MARK in key and len(key) <= _LONGEST:
-                yield from _item(workload, key, given[key], (*workload.pointer, *path, key), policy)
+                yield from _item(workload, key, hard[key], (*place, key), policy)
 
 
 def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Policy) -> Iterator[Problem]:
@@ -46,7 +42,7 @@ def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Pol
         if near and right == key:
             why = f"the class {format_value(name)} is not known, and nearly is {near}"
         else:
-            why = "Kubernetes knows no quota of that name"
+            why = "it is not a key by which Kubernetes counts"
         yield Problem(
             place,
             (f"the quota {escape(key[:90])}: {format_value(raw)} limits nothing", f": {why}"),
@@ -106,6 +102,7 @@ Any other key (`limits.` before it, the other domain, a misspelt class) is accep
     good=_TEXT.format(domain="k8s.io"),
     scope="object",
     admission_kinds=frozenset({TEMPLATE}),
+    when=triggers.no_workload,
     check=check,
     fix="unsafe",
 )

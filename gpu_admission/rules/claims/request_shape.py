@@ -90,8 +90,8 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
         yield Problem((*place, bare[0]), what, (f"move it under {given[0]}", ", or leave it out"))
     elif bare:
         shape = (
-            f'the request "{name}" has {bare[0]} bare',
-            ", the form of v1beta1, and v1 requires exactly: around it",
+            f'the request "{name}" has {bare[0]} without exactly: around it',
+            ", as in v1beta1: resource.k8s.io/v1 refuses it",
         )
         first = (*place, bare[0])
         yield Problem(first, shape, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.raw import as_str
+from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 from gpu_admission.workloads import claims as reading
+from gpu_admission.workloads import device_classes
 from gpu_admission.workloads.claim_index import CLAIM, DEVICE_CLASS, GROUP, TEMPLATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, ClaimSpec, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import ClaimSpec, DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod, Workload
 
 LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253
@@ -70,6 +73,19 @@ def requests(workload: Workload, policy: Policy) -> Iterator[tuple[ClaimSpec, De
 def classes(workload: Workload) -> bool:
     """Tell whether an object is a DeviceClass."""
     return workload.group == GROUP and workload.kind == DEVICE_CLASS
+
+
+def configurations(workload: Workload, policy: Policy) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
+    """Yield the driver configurations of a claim object or a DeviceClass, with the pointer to each."""
+    if classes(workload):
+        facts = device_classes.of_object(workload.object)
+        if facts is None or facts.is_gpu:
+            for index, config in iter_dicts(as_dict(workload.object.get("spec")).get("config")):
+                yield (*workload.pointer, "spec", "config", index), config
+    spec = spec_of(workload, policy)
+    if spec is not None:
+        for index, config in iter_dicts(as_dict(spec.raw.get("devices")).get("config")):
+            yield place(workload, spec, "devices", "config", index), config
 
 
 def claims(workload: Workload) -> Iterator[tuple[Pod, PodClaim]]:

@@ -36,12 +36,25 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         for variable in env_vars.variables(container, _WANTED, DEVICE_LIST_FAMILIES):
             known = device_list(variable.name)
             if known is not None and visible_devices.may_show(workload, pod, variable, policy):
-                yield _device_list(pod, variable, known, asked, policy)
+                unfilled = visible_devices.is_unfilled(workload, variable.value)
+                yield _unfilled(variable) if unfilled else _device_list(pod, variable, known, asked, policy)
             elif variable.name in SWITCHES and visible_devices.is_on(variable):
-                yield _switch(variable, served=bool(asked))
+                unfilled = visible_devices.is_unfilled(workload, variable.value)
+                yield _unfilled(variable) if unfilled else _switch(variable, served=bool(asked))
         for source in env_vars.open_sources(container, NAMES, DEVICE_LIST_FAMILIES, prefixed=True):
             yield _source(workload, pod, container, source, policy)
         yield from legacy_images.problems(ID, workload, pod, container, asked, policy)
+
+
+def _unfilled(variable: Variable) -> Problem:
+    """Warn of a value that somebody else fills in, and leave it to its author: it may show cards, or none."""
+    return Problem(
+        variable.pointer,
+        f"{variable.container.label} sets {variable.name} to {format_value(variable.value)}, which has yet to be "
+        "filled in and can show it cards of the node that it was not given",
+        f"request GPUs under resources.limits instead of filling in {variable.name}",
+        severity="warning",
+    )
 
 
 def _device_list(pod: Pod, variable: Variable, known: DeviceList, asked: frozenset[str], policy: Policy) -> Problem:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import env_vars, intent, visible_devices
+from gpu_admission.rules import env_vars, intent, triggers, visible_devices
 from gpu_admission.rules.common import asked_vendors
 from gpu_admission.rules.runtime_variables import DEVICE_LISTS
 
@@ -143,6 +143,7 @@ takes it away again, since the pod's own value counts after the device plugin's.
     bad=_HEAD,
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",
     policy={"visibleDevices": {"gpuLess": "void", "served": "leave"}},
+    when=triggers.value_for_runtime,
     check=check,
     fix="safe",
     may_resolve=frozenset({"GPU301", "GPU310"}),

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.device_classes import ClassFacts
+    from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU308"
@@ -65,9 +66,23 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
         found.add("kai")
     found |= {each.driver.sharer for each in _classes(pod, container) if each.driver is not None and each.driver.sharer}
     name = per_pod.backend_name(pod, policy)
-    if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (own or found):
+    divided = any(not is_whole(gpu.resource, name, policy) for gpu in own)
+    if name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia" and (divided or found):
         found.add(name)
     return frozenset(found)
+
+
+def is_whole(resource: Resource, backend: str, policy: Policy) -> bool:
+    """Tell whether a resource of NVIDIA's is a card or partition of its own under a backend that shares cards."""
+    from gpu_admission.backends import foreign  # noqa: PLC0415 - a run without shared GPUs never pays for it
+
+    if resource.sharing == "partition":
+        return True
+    return (
+        resource.name == "nvidia.com/gpu"
+        and backend in known.GPU_IS_CARD
+        and not foreign.is_translated(resource, policy)
+    )
 
 
 def _classes(pod: Pod, container: Container) -> Iterator[ClassFacts]:

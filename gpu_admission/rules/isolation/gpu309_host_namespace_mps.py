@@ -44,12 +44,13 @@ def _is_allowed(field: str, policy: Policy) -> bool:
 def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
     """Tell whether a container reaches NVIDIA's daemon: given such a card under MPS, or told where the daemon is.
 
-    One that is given other vendors' cards only is no client, whatever its variables.
+    One that is given other vendors' cards only is no client, whatever its variables; on MIG devices there is no MPS.
     """
     for container in pod.containers:
         asked = visible_devices.vendors(workload, pod, container, policy)
         served = visible_devices.is_given(asked, "nvidia")
-        if served and per_pod.backend_name(pod, policy) in known.USES_MPS:
+        divided = any(gpu.wants_gpu and gpu.resource.sharing != "partition" for gpu in container.gpus)
+        if served and divided and per_pod.backend_name(pod, policy) in known.USES_MPS:
             return True
         if any([reference.claim and reference.claim.uses_mps for reference in pod.claims.of(container)]):
             return True

@@ -7,6 +7,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
+from gpu_admission.policy.model import KEEP_SCHEDULER
 from gpu_admission.rules import backend_plan, common, triggers
 
 TYPE_CHECKING = False
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU202"
-KEEP = "keepExplicitScheduler"  # of a policy's spec, set by the linter: an author's default-scheduler is no safe repair
 _UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
 
 
@@ -49,7 +49,7 @@ def _unset(workload: Workload, pod: Pod, plan: PodPlan, wanted: str, policy: Pol
     # At admission the API server has written the default; in a file its author has.
     explicit = workload.origin == "file" and bool(pod.spec.get("schedulerName")) and not common.dumped(workload)
     found = "schedulerName is set to default-scheduler explicitly" if explicit else "schedulerName is not set"
-    kept = explicit and bool(policy.spec.get(KEEP))
+    kept = explicit and bool(policy.spec.get(KEEP_SCHEDULER))
     return Problem(
         place if "schedulerName" in pod.spec else plan.asked[0].native_request.pointer,
         (

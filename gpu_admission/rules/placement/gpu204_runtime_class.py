@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import visible_devices
+from gpu_admission.rules import triggers, visible_devices
 from gpu_admission.rules.common import asked_vendors, serverless
 from gpu_admission.rules.gpu_markers import NVIDIA_RUNTIME_CLASSES
 
@@ -110,6 +110,7 @@ its image says, and CUDA images say `all`: it works on cards that were given to 
     bad=f"{_HEAD}{_CONTAINERS}",
     good=f"{_HEAD}  runtimeClassName: nvidia\n{_CONTAINERS}",
     policy={"runtimeClassName": "nvidia"},
+    when=triggers.runtime_class,
     check=check,
     reads=Reads(runtime_classes=NVIDIA_RUNTIME_CLASSES),
     fix="safe",

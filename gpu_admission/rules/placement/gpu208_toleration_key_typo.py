@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_str, format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import toleration_slips, tolerations, triggers
+from gpu_admission.rules import common, toleration_slips, tolerations, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,13 +24,15 @@ ID = "GPU208"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair takes the taint's.
 
-    In pods that name a GPU, also what makes Kubernetes refuse a toleration whose key is right.
+    In files, and in pods that name a GPU, also what makes Kubernetes refuse a toleration whose key is right; where a
+    GPU is named, whatever taint it is for.
     """
     taints = tolerations.taints(policy)
     for pod in workload.pods:
         for index, toleration in tolerations.of(pod):
-            if pod.scope == "request":
-                yield from _unsound(workload, (*pod.pointer, "tolerations", index), toleration, taints)
+            if pod.scope == "request" or workload.origin == "file":
+                whose = None if pod.scope == "request" else taints
+                yield from _unsound(workload, (*pod.pointer, "tolerations", index), toleration, whose)
             key = as_str(toleration.get("key"))
             meant = tolerations.meant(key, taints) if len(key) <= tolerations.LONGEST else None
             if meant and not policy.classify(key):
@@ -45,8 +47,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _unsound(
-    workload: Workload, place: Pointer, toleration: Mapping[str, Any], taints: tuple[str, ...]
+    workload: Workload, place: Pointer, toleration: Mapping[str, Any], taints: tuple[str, ...] | None
 ) -> Iterator[Problem]:
+    if any(common.unfilled(workload, value) for value in toleration.values()):
+        return
     for slip in toleration_slips.find(toleration, taints):
         fix = [
             patch.remove(ID, (*place, field))
@@ -55,7 +59,7 @@ def _unsound(
             for field, value in slip.changes.items()
         ]
         yield Problem(
-            (*place, slip.field),
+            (*place, slip.field) if slip.field else place,
             slip.message,
             slip.advice,
             fix=tuple(fix),
@@ -94,8 +98,8 @@ A toleration counts only if its key is the taint's, letter by letter. `nvidia/gp
 `nvidia.com/gpus` tolerate nothing, nothing refuses them, and the pod stays Pending with a message that speaks of an
 untolerated taint which its author believes to tolerate. A key that holds a whole taint (`nvidia.com/gpu:NoSchedule`)
 does not match either, and an operator or effect of other spelling (`exists`), or a value beside `Exists`, is refused:
-by the API server where it stands in a Pod, and where a custom kind holds it only when its pods are made. Keys without
-a domain are not judged: clusters have taints of their own.""",
+by the API server where it stands in a Pod, and where a custom kind holds it only when its pods are made. Whether a key
+without a domain is right is not judged: clusters have taints of their own.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/",),
     bad=f"{_POD}    - key: nvidia/gpu\n      operator: Exists\n",
     good=f"{_POD}    - key: nvidia.com/gpu\n      operator: Exists\n",

@@ -11,8 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.claims import ClaimReference, DeviceRequest, PodClaim
+    from gpu_admission.workloads.claims import DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.workload import Pod
 
 

@@ -7,7 +7,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, resource_rename, triggers
+from gpu_admission.rules import common, own_fields, resource_rename, triggers
 from gpu_admission.workloads.container import MISSING
 
 TYPE_CHECKING = False
@@ -33,13 +33,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
         amount = gpu.quantity("requests")
         if amount is not None and not amount.is_negative:
             yield _problem(workload, gpu)
+    yield from own_fields.unlimited(ID, workload)
 
 
 def _problem(workload: Workload, gpu: GpuRequest) -> Problem:
     room = common.has_room(gpu.container, "limits")
     why = "and Kubernetes refuses a GPU that has no limit"
     if common.is_of_class(gpu):
-        why = "where a device class's name belongs: Kubernetes takes the pod, and does not place it"
+        why = "where the resource of a device class belongs: Kubernetes accepts the pod, and never schedules it"
     return Problem(
         gpu.pointer("requests"),
         (common.setting(gpu, gpu.request, "requests"), f" but not in limits, {why}"),

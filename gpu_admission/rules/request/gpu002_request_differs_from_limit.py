@@ -6,7 +6,7 @@ from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, triggers
+from gpu_admission.rules import common, own_fields, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
             continue
         if limit.is_integer and request != limit:
             yield _problem(gpu)
+    yield from own_fields.unequal(ID, workload)
 
 
 def _problem(gpu: GpuRequest) -> Problem:

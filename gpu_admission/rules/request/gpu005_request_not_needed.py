@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common
+from gpu_admission.rules import common, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -111,6 +111,7 @@ spec:
               nvidia.com/gpu: "2"
 """,
     scope="request",
+    when=triggers.request_beside_limit,
     check=check,
     fix="safe",
     admission_kinds=frozenset({TEMPLATE}),

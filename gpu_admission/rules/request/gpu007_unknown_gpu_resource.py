@@ -71,7 +71,7 @@ def _description(name: str, near: str) -> tuple[str, Sentence]:
     if "kubernetes.io/" in name:
         return "a name that Kubernetes 1.11 removed: the pod would stay Pending forever", instead
     offered = (instead, " (a cluster that does offer the other name lists it in its policy, under resources.extra)")
-    if resources.MIG_NAME.fullmatch(name):
+    if resources.mig_name(name):
         return "a MIG profile that no known card has: the pod would stay Pending forever", offered
     return "a resource that no device plugin is known to offer: the pod would stay Pending forever", offered
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.finding import Problem
 from gpu_admission.engine.rule import Rule
-from gpu_admission.rules import common, device_count
+from gpu_admission.rules import common, device_count, triggers
 
 from . import claimed_count
 
@@ -132,6 +132,7 @@ spec:
           nvidia.com/gpu: 8
 """,
     scope="request",
+    when=triggers.limits,
     check=check,
     policy={"limits": {"perContainer": 8, "perPod": 16, "counts": [1, 2, 4, 8]}},
 )

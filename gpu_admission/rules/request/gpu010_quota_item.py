@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from gpu_admission.core import pointer as pointers
-from gpu_admission.core.raw import as_dict
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import quota_names, quotas
+from gpu_admission.rules import quota_names, quotas, triggers
 
 from . import limit_range
 
@@ -25,17 +23,15 @@ _RANGES: dict[tuple[str, str], Pointer] = {
     ("", "LimitRange"): ("spec", "limits", "*"),
     ("capsule.clastix.io", "Tenant"): ("spec", "limitRanges", "items", "*", "limits", "*"),
 }
-_NOWHERE: Pointer = ("",)  # no object has a key without a name
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
-    kind = (workload.group, workload.kind)
-    for path, hard in pointers.expand(workload.object, quotas.PLACES.get(kind, _NOWHERE)):
-        yield from quotas.problems((*workload.pointer, *path), as_dict(hard), policy)
+    for place, hard in quotas.listed(workload):
+        yield from quotas.problems(place, hard, policy)
     yield from quota_names.of_queues(workload, policy)
-    for path, item in pointers.expand(workload.object, _RANGES.get(kind, _NOWHERE)):
-        yield from limit_range.problems(workload, (*workload.pointer, *path), as_dict(item), policy)
+    for place, item in quotas.listed(workload, _RANGES):
+        yield from limit_range.problems(workload, place, item, policy)
 
 
 RULE = Rule(
@@ -97,6 +93,7 @@ spec:
         memory: 64Gi
 """,
     scope="object",
+    when=triggers.no_workload,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
 )

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Problem
-from gpu_admission.core.raw import as_dict, escape
-from gpu_admission.core.typos import nearest
+from gpu_admission.core.raw import escape
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common
+from gpu_admission.rules import misspelt_keys, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+    from collections.abc import Iterator
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
@@ -21,37 +19,11 @@ if TYPE_CHECKING:
 
 ID = "GPU011"
 
-_SIDES = ("limits", "requests")
-_KNOWN = frozenset({*_SIDES, "claims"})
-_FARTHEST = 2
-
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find keys that nearly are ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near."""
-    typed = common.is_typed(workload)
-    for _, container in workload.containers():
-        if not (container.whole or typed):
-            continue
-        resources = container.resources
-        for key, near in _misspelt(resources, _SIDES, _KNOWN):
-            if _has_gpu(resources.get(key), policy) or container.gpus:
-                yield _problem(workload, container, (*container.resources_pointer, key), near)
-        if container.whole and container.key == "resources":
-            for key, near in _misspelt(container.spec, ("resources",), frozenset({"resources"})):
-                if any(_has_gpu(as_dict(container.spec[key]).get(side), policy) for side in _SIDES):
-                    yield _problem(workload, container, (*container.pointer, key), near)
-
-
-def _misspelt(around: Mapping[str, Any], words: tuple[str, ...], known: frozenset[str]) -> Iterator[tuple[str, str]]:
-    for key, value in around.items():
-        if key not in known and (value is None or isinstance(value, dict)):
-            near = nearest(key.lower(), words, _FARTHEST)
-            if near is not None:
-                yield key, near
-
-
-def _has_gpu(side: object, policy: Policy) -> bool:
-    return any(policy.classify(name) is not None for name in as_dict(side))
+    for container, place, near in misspelt_keys.find(workload, policy):
+        yield _problem(workload, container, place, near)
 
 
 def _problem(workload: Workload, container: Container, place: Pointer, near: str) -> Problem:
@@ -113,6 +85,7 @@ spec:
         limits:
           nvidia.com/gpu: 1
 """,
+    when=triggers.unknown_key,
     check=check,
     fix="unsafe",
     admission_kinds=frozenset({TEMPLATE}),

@@ -6,7 +6,7 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import resource_rename
+from gpu_admission.rules import resource_rename, triggers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ its size. What a GPU does is measured by an exporter and reaches an autoscaler a
         target: {{type: AverageValue, averageValue: "80"}}
 """,
     scope="object",
+    when=triggers.no_workload,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
 )

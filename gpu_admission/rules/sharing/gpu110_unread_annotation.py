@@ -8,6 +8,7 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
 from gpu_admission.engine.rule import TEMPLATE, Rule
+from gpu_admission.rules import triggers
 from gpu_admission.workloads.resource_typos import squashed
 
 TYPE_CHECKING = False
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Pod, Workload
 
 ID = "GPU110"
-_SCHEDULER = "kai-scheduler"
+_SCHEDULER, _QUEUE = "kai-scheduler", "kai.scheduler/queue"
 _WORDS = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "gpu-fraction-container-name")
 _BY_SQUASHED = {squashed(word): word for word in _WORDS}
 _DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # of others' keys nothing is said
@@ -31,12 +32,17 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     if workload.origin != "file":
         return
     kai = policy.backend.name in known.READS_ANNOTATIONS
-    pods = [pod for pod in workload.pods if kai or pod.spec.get("schedulerName") == _SCHEDULER]
+    pods = [pod for pod in workload.pods if kai or _is_for_kai(pod)]
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
         yield from _of(pod.metadata, pod.metadata_pointer, pod)
     own = (*workload.pointer, "metadata")
     if pods and all(pod.metadata_pointer != own and pod.shared_container is None for pod in pods):
         yield from _of(as_dict(workload.object.get("metadata")), own, pods[0])
+
+
+def _is_for_kai(pod: Pod) -> bool:
+    """Tell whether a pod says that it is KAI's: by its scheduler, or by the queue that nobody else reads."""
+    return pod.spec.get("schedulerName") == _SCHEDULER or _QUEUE in as_dict(pod.metadata.get("labels"))
 
 
 def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
@@ -122,6 +128,7 @@ spec:
     - name: notebook
       image: example.com/notebook:1
 """,
+    when=triggers.named_scheduler,
     check=check,
     admission_kinds=frozenset({TEMPLATE}),
     policy={"backend": {"name": "kai"}},

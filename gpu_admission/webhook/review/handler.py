@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policyfile import loader
+from gpu_admission.workloads.claim_index import CLAIM, DEVICE_CLASS, TEMPLATE
 from gpu_admission.workloads.kinds import known
 
 from . import admission_review, decide, review_result, types
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
     Policies = Callable[[], Iterable[Policy]]
 
 
+_MOST_ENGINES = 256  # kept, of policies by name: those of objects come and go
+
+
 class Decider:
     """Answers reviews under whatever policy ``lookup`` returns for a name (None is the first policy).
 
@@ -44,6 +48,7 @@ class Decider:
         self._lookup = lookup
         self._all = all_policies
         self._engines: dict[str, Engine] = {}
+        rules.load_all()  # here, and not while a review waits
 
     def __call__(self, body: bytes, endpoint: str, name: str | None = None) -> Response:
         """Answer one review; ``endpoint`` is ``mutate`` or ``validate``."""
@@ -73,6 +78,8 @@ class Decider:
     def _engine(self, policy: Policy) -> Engine:
         engine = self._engines.get(policy.name)
         if engine is None or engine.policy is not policy:
+            if len(self._engines) >= _MOST_ENGINES:  # of policies that were deleted, most of them
+                self._engines = {}
             engine = self._engines[policy.name] = Engine(rules.ALL, policy)
         return engine
 
@@ -98,7 +105,7 @@ def _error(status: HTTPStatus, message: str) -> Response:
 def kinds(policies: Mapping[str, Policy]) -> frozenset[str]:
     """Return the kinds that metrics may name: those of the table and the policies' own, a bounded number."""
     own = {entry["kind"] for policy in policies.values() for entry in policy.workloads}
-    return frozenset({kind for _, kind, _ in known()} | own)
+    return frozenset({kind for _, kind, _ in known()} | own | {CLAIM, TEMPLATE, DEVICE_CLASS})
 
 
 def _decider(policies: PolicyStore) -> Decider:

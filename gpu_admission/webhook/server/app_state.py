@@ -11,7 +11,8 @@ from gpu_admission.webhook import logs
 from gpu_admission.webhook.certificates import ServingCertificate
 from gpu_admission.webhook.health_pages import create_pages
 from gpu_admission.webhook.metrics import Metrics
-from gpu_admission.webhook.policy_store import PolicyStore
+from gpu_admission.webhook.policy_objects import ObjectSources
+from gpu_admission.webhook.policy_store import FileSources, PolicyStore
 from gpu_admission.webhook.self_signed import SelfSignedCertificate, state_directory
 
 from .app import Pages, Reviews
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
     from gpu_admission.webhook.log_writer import LogWriter
-    from gpu_admission.webhook.review.types import Response, ReviewEngine
+    from gpu_admission.webhook.review.types import Load, Response, ReviewEngine
 
     from .http_request import HttpError
     from .settings import ServerSettings
@@ -41,10 +42,12 @@ class AppState:
         log_writer: LogWriter,
         checks: Sequence[Callable[[], str | None]] = (),
         keeper: SupervisedProcess | None = None,
+        watcher: SupervisedProcess | None = None,
     ) -> None:
         """Load everything once; raises PkiError when the server's own certificate cannot be made."""
         self.settings = settings
         self.keeper = keeper
+        self.watcher = watcher
         self.drain = Drain()
         self.heartbeats = Heartbeats()
         self.log_writer = log_writer
@@ -55,8 +58,12 @@ class AppState:
         self.embedded = self._embedded_certificate()  # first of all: it may fail, and nothing else lies about yet
         self.metrics = self._make_metrics()
         self._kinds = engine.kinds
+        sources: FileSources | ObjectSources = FileSources(settings.policy, self._under_mode(engine.load))
+        if settings.policy_source == "crd":
+            sources = ObjectSources(settings.policy_directory, settings.mode)
+            checks = (*checks, sources.unready)
         self.policies = PolicyStore(
-            settings.policy, engine.load, loaded=self._policy_loaded, failed=self._policy_failed
+            sources, loaded=self._policy_loaded, failed=self._policy_failed, removed=self._policy_removed
         )
         self.certificate = self._serving_certificate() if settings.tls else None
         self.readiness = Readiness(self.policies, self.certificate, self.drain, checks, self.heartbeats)
@@ -66,6 +73,9 @@ class AppState:
         # Behind client certificates, neither kubelet nor Prometheus could reach these: the plain port has them.
         self.pages = self._make_pages(health=not settings.client_ca, index=True)
         self._health_pages = self._make_pages(health=True, index=False)
+
+    def _under_mode(self, load: Load) -> Load:
+        return lambda source: load(source).under(self.settings.mode)
 
     def _make_metrics(self) -> Metrics:
         made = Metrics(slots=2 * self.settings.workers)
@@ -126,7 +136,15 @@ class AppState:
             for event in self.embedded.maintain(time.time()):
                 report = self._log.error if event.failed else self._log.info
                 report("certificate maintained", extra=logs.fields({"what": event.message}))
+        if self.watcher is not None and self.watcher.watch(time.monotonic()):
+            self._log.info("policy sidecar started")
         self.refresh()
+
+    def stop_sidecars(self) -> None:
+        """End what runs beside the server; its workers have ended."""
+        for process in (self.keeper, self.watcher):
+            if process is not None:
+                process.stop()
 
     def enter_worker(self, slot: int) -> None:
         """In a worker, after the fork.
@@ -166,6 +184,10 @@ class AppState:
         self.metrics.policy_loaded(name, when)
         self.metrics.kinds = frozenset(self._kinds(self.policies.current))
         self._log.info("policy loaded", extra=logs.fields({"policy": name}))
+
+    def _policy_removed(self, name: str) -> None:
+        self.metrics.kinds = frozenset(self._kinds(self.policies.current))
+        self._log.info("policy removed", extra=logs.fields({"policy": name}))
 
     def _policy_failed(self, source: str, message: str) -> None:
         if self._worker:

@@ -84,8 +84,7 @@ class Hooks:
 
     def on_exit(self, _arbiter: Arbiter) -> None:
         """Every worker has ended: nobody needs certificates any more, nor what lies in memory."""
-        if self._service.keeper is not None:
-            self._service.keeper.stop()
+        self._service.stop_sidecars()
         self._service.metrics.close()
 
 
@@ -161,7 +160,10 @@ class WebhookServer(BaseApplication):  # type: ignore[misc]  # gunicorn has no t
 
 
 def prepare(
-    settings: ServerSettings, checks: Sequence[Callable[[], str | None]] = (), keeper: SupervisedProcess | None = None
+    settings: ServerSettings,
+    checks: Sequence[Callable[[], str | None]] = (),
+    keeper: SupervisedProcess | None = None,
+    watcher: SupervisedProcess | None = None,
 ) -> AppState | None:
     """Set up logs and load everything; None, and a log line, when no policy or no certificate can be used."""
     log_writer = logs.setup(settings.log_format, settings.log_level)
@@ -173,12 +175,13 @@ def prepare(
         logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
         return None
     try:
-        service = AppState(settings, handler.ENGINE, log_writer, checks, keeper)
+        service = AppState(settings, handler.ENGINE, log_writer, checks, keeper, watcher)
     except PkiError as error:
         logs.get().error("no certificate", extra=logs.fields({"reason": str(error)}))
         return None
     expected = settings.tls_cert if keeper is None else ""
-    if service.policies.default is None or (expected and not os.path.exists(expected)):
+    lacking = service.policies.default is None and settings.policy_source == "files"
+    if lacking or (expected and not os.path.exists(expected)):
         logs.get().error("nothing to serve")
         service.metrics.close()
         return None
@@ -190,14 +193,15 @@ def serve(
     *,
     checks: Sequence[Callable[[], str | None]] = (),
     keeper: SupervisedProcess | None = None,
+    watcher: SupervisedProcess | None = None,
 ) -> int:
     """Serve until a signal says otherwise; the exit status, 2 when no policy or no certificate can be used.
 
     ``checks`` are further reasons not to be ready, as in readiness.Readiness. ``keeper`` keeps the certificate,
     if the arbiter is not to do that itself; one whose certificate is yet to come makes the server unready until
-    it is there.
+    it is there. ``watcher`` follows the cluster's policies, where they are objects.
     """
-    service = prepare(settings, checks, keeper)
+    service = prepare(settings, checks, keeper, watcher)
     if service is None:
         return 2
     arbiter = os.getpid()

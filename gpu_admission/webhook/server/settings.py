@@ -15,6 +15,8 @@ from gpu_admission.core.typos import meant, suggestion
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gpu_admission.policy.model import Mode
+
 PREFIX = "GPU_ADMISSION_"
 MIB = 1 << 20
 _BOOLEANS = {"1": True, "true": True, "yes": True, "on": True, "": False, "0": False, "false": False, "no": False,
@@ -33,6 +35,12 @@ class ServerSettings:
     """Settings of ``gpu-admission serve``. Times are seconds, sizes bytes, addresses ``HOST:PORT``."""
 
     policy: tuple[str, ...] = ("default",)
+    policy_source: str = "files"
+    """Where policies come from: ``files`` (``policy``), or ``crd``: the cluster's GPUPolicy objects."""
+    policy_directory: str = ""
+    """Where the policy sidecar leaves those objects."""
+    mode: Mode = "enforce"
+    """A ceiling on the mode of every policy: enforce, warn or audit."""
     bind: str = "0.0.0.0:8443"
     tls_cert: str = ""
     tls_key: str = ""
@@ -91,6 +99,10 @@ class ServerSettings:
             text = environ.get(PREFIX + field.name.upper())
             if text is not None and field.name not in values:
                 values[field.name] = _parse(field.name, text, type(field.default))
+        if values.get("policy_source") == "crd" and "policy" in values:
+            raise SettingsError(
+                "policy cannot be combined with policy-source crd: the policies are the cluster's GPUPolicy objects"
+            )
         return cls(**values)
 
     @property
@@ -155,6 +167,10 @@ def _check(settings: ServerSettings) -> None:
     _check_numbers(settings)
     if settings.keepalive < 100:
         raise SettingsError("keepalive: must be at least 100 s, or the API server loses requests on idle connections")
+    if settings.policy_source not in {"files", "crd"}:
+        raise SettingsError(f"policy-source: {settings.policy_source!r} is neither files nor crd")
+    if settings.mode not in {"enforce", "warn", "audit"}:
+        raise SettingsError(f"mode: {settings.mode!r} is not enforce, warn or audit")
     if settings.log_format not in {"json", "text"}:
         raise SettingsError(f"log-format: {settings.log_format!r} is neither json nor text")
     if settings.log_level not in {"debug", "info", "warning", "error"}:

@@ -1,7 +1,9 @@
-"""What NVIDIA's DRA driver refuses among the parameters of a claim (for GPU411).
+"""What DRA drivers refuse among the parameters of a claim (for GPU411).
 
 Read from kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1 (validate.go, sharing.go and the
-kinds), which decodes strictly: a field that it does not know is an error.
+kinds), which HAMi's driver uses too (Project-HAMi/k8s-dra-driver: cmd/hami-kubelet-plugin/device_state.go), and
+ROCm/k8s-gpu-dra-driver: api/amd.com/resource/gpu/v1alpha1. All of them decode strictly: a field that they do not know
+is an error. intel/intel-resource-drivers-for-kubernetes reads no parameters at all.
 """
 
 from __future__ import annotations
@@ -17,17 +19,28 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
     from gpu_admission.core.pointer import Pointer
 
-_VERSION = "resource.nvidia.com/v1beta1"
+_NVIDIA, _AMD = "resource.nvidia.com/v1beta1", "gpu.resource.amd.com/v1alpha1"
 _TYPE = frozenset({"apiVersion", "kind"})
-# kind -> the driver that reads it, and its fields besides the type
-_KINDS: dict[str, tuple[str, frozenset[str]]] = {
-    "GpuConfig": ("gpu.nvidia.com", frozenset({"sharing"})),
-    "MigDeviceConfig": ("gpu.nvidia.com", frozenset({"sharing"})),
-    "VfioDeviceConfig": ("gpu.nvidia.com", frozenset({"iommu"})),
-    "ComputeDomainChannelConfig": ("compute-domain.nvidia.com", frozenset({"domainID", "allocationMode"})),
-    "ComputeDomainDaemonConfig": ("compute-domain.nvidia.com", frozenset({"domainID"})),
+_OF_GPUS = {
+    "GpuConfig": frozenset({"sharing"}),
+    "MigDeviceConfig": frozenset({"sharing"}),
+    "VfioDeviceConfig": frozenset({"iommu"}),
 }
-DRIVERS = frozenset(driver for driver, _ in _KINDS.values())
+# driver -> the version that it reads, and the kinds, each with its fields besides the type
+_READ: dict[str, tuple[str, dict[str, frozenset[str]]]] = {
+    "gpu.nvidia.com": (_NVIDIA, _OF_GPUS),
+    "hami-core-gpu.project-hami.io": (_NVIDIA, _OF_GPUS),
+    "compute-domain.nvidia.com": (
+        _NVIDIA,
+        {
+            "ComputeDomainChannelConfig": frozenset({"domainID", "allocationMode"}),
+            "ComputeDomainDaemonConfig": frozenset({"domainID"}),
+        },
+    ),
+    "gpu.amd.com": (_AMD, {"GpuConfig": frozenset()}),
+}
+DRIVERS = frozenset(_READ)
+READING_NONE = frozenset({"gpu.intel.com", "gaudi.intel.com"})
 _STRATEGIES = {
     "TimeSlicing": "TimeSlicingSettings",
     "MPS": "MPSSupport",
@@ -39,7 +52,7 @@ _MPS_FIELDS = frozenset(
     {_PERCENTAGE, "defaultPinnedDeviceMemoryLimit", "defaultPerDevicePinnedMemoryLimit", "multiUser"}
 )
 _MIB = 1 << 20
-_MOST = 32  # unknown fields of a mapping that are told
+_MOST = 32  # unknown fields of a mapping that are reported
 
 
 class ParameterFault:
@@ -60,11 +73,11 @@ class ParameterFault:
 def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterator[ParameterFault]:
     """Yield what the driver refuses; ``admin`` tells that the claim has access to devices of others."""
     kind, version = parameters.get("kind"), parameters.get("apiVersion")
-    if version != _VERSION:
+    wanted, own = _READ[driver]
+    if version != wanted:
         path: Pointer = ("apiVersion",) if "apiVersion" in parameters else ()
         what = f"apiVersion: {format_value(version)} of the parameters is not one that {driver} reads"
-        yield ParameterFault(path, what, f"write {_VERSION}", version)
-    own = {name: fields for name, (reader, fields) in _KINDS.items() if reader == driver}
+        yield ParameterFault(path, what, f"write {wanted}", version)
     if not isinstance(kind, str) or kind not in own:
         path = ("kind",) if "kind" in parameters else ()
         what = f"kind: {format_value(kind)} of the parameters is not one that {driver} reads"

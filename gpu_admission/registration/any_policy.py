@@ -1,0 +1,115 @@
+"""Webhooks for policies that are not known yet: what any of them may want to see of an object.
+
+Policies that are objects in the cluster change while the webhook configurations stay. So these bring whatever a policy
+brings that has every rule in force, counts every claim as a GPU's, takes any extended resource for a GPU
+(``resources.extra`` may name it) and exempts nobody.
+
+That is a lot of ordinary life: an ``envFrom`` without a prefix, the agents of a node, network cards. None of it may
+wait for us. Pods are sent under ``failurePolicy: Fail`` only where they touch a GPU by what is known without a policy,
+and the others by a webhook of their own, ``ordinary``, which is skipped while no replica answers.
+
+Four settings reach beyond that, and `beyond` names them: ``visibleDevices.everyPod`` concerns pods that have nothing
+to do with GPUs (``every_pod`` sends them all), the tolerations of a policy may have keys that nobody knows,
+``workloads`` names kinds for which the API server must be told to ask, and a resource that only the policy knows may be
+written where it does nothing.
+"""
+
+from __future__ import annotations
+
+from gpu_admission.policy.model import Policy
+from gpu_admission.rules import ALL
+from gpu_admission.rules.tolerations import TAINT_KEYS
+from gpu_admission.workloads import kinds
+
+from . import webhook_configurations
+from .gpu_names import ANY_EXTENDED
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Final
+
+    from .webhook_configurations import RegistrationOptions
+
+NAME: Final = "any-policy"  # no policy has it: it stands for all
+_EVERYTHING: Final = ["*"]
+
+
+def widest(*, every_pod: bool = False) -> Policy:
+    """Return the policy whose webhooks see what any policy judges, but for what `beyond` names."""
+    return Policy(
+        NAME,
+        {
+            "backend": {"name": "any"},
+            "resources": {"extra": [ANY_EXTENDED]},
+            "rules": {rule.id: "deny" for rule in ALL},
+            "cluster": {"claims": {"templates": _EVERYTHING, "claims": _EVERYTHING, "classes": _EVERYTHING}},
+            "visibleDevices": {"gpuLess": "void", "served": "leave", "everyPod": every_pod},
+        },
+    )
+
+
+def known() -> Policy:
+    """Return the policy whose webhooks see what touches a GPU whatever the policy: its names, rules by default."""
+    return Policy("known", {"backend": {"name": "any"}, "visibleDevices": {"gpuLess": "void"}})
+
+
+def configurations(options: RegistrationOptions, *, every_pod: bool = False) -> list[dict[str, Any]]:
+    """Return the two configurations, as `webhook_configurations.configurations` does for policies that are known."""
+    mutating, validating = webhook_configurations.configurations(widest(every_pod=every_pod), options)
+    (closed,) = _named(webhook_configurations.configurations(known(), options)[1], "pods")
+    (pods,) = _named(validating, "pods")
+    ordinary = {
+        **pods,
+        "name": f"ordinary.{webhook_configurations.DOMAIN}",
+        "failurePolicy": "Ignore",
+        "timeoutSeconds": 3,
+        "matchConditions": [*pods["matchConditions"], _not_touching(closed)],
+    }
+    pods["matchConditions"] = closed["matchConditions"]
+    validating["webhooks"].append(ordinary)
+    return [mutating, validating]
+
+
+def _named(configuration: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
+    return [hook for hook in configuration["webhooks"] if hook["name"] == f"{name}.{webhook_configurations.DOMAIN}"]
+
+
+def _not_touching(hook: Mapping[str, Any]) -> dict[str, str]:
+    """Return the condition that another webhook is not called for what it touches; mirrors are nobody's business."""
+    (touching,) = [each for each in hook["matchConditions"] if each["name"] == "touches-a-gpu"]
+    return {"name": "not-touching-a-known-gpu", "expression": f"!(\n{touching['expression']}\n)"}
+
+
+def beyond(spec: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what a policy's ``spec`` wants to see that these webhooks do not bring, one sentence each."""
+    found = []
+    if (spec.get("visibleDevices") or {}).get("everyPod"):
+        found.append(
+            "visibleDevices.everyPod: pods without a GPU come to the webhook only where its configurations were made"
+            " with --every-pod (chart: policies.everyPod)"
+        )
+    keys = sorted({str(each.get("key")) for each in spec.get("tolerations") or () if each.get("key") not in TAINT_KEYS})
+    if keys:
+        found.append(
+            f"tolerations: pods without a GPU that tolerate {', '.join(keys)} are not seen (GPU206, GPU208); those with"
+            " a GPU are"
+        )
+    own = sorted({each["kind"] for each in spec.get("workloads") or () if not _is_known(each)})
+    if own:
+        found.append(
+            f"workloads: {', '.join(own)} is judged by its pods only, as no webhook is registered for the kind"
+        )
+    named = {
+        "resources.extra": (spec.get("resources") or {}).get("extra"),
+        "cluster.claims.extendedResources": ((spec.get("cluster") or {}).get("claims") or {}).get("extendedResources"),
+    }
+    fields = " and ".join([field for field, names in named.items() if names])
+    if fields:
+        found.append(f"{fields}: seen where they are requested, and not where they are a nodeSelector (GPU008)")
+    return tuple(found)
+
+
+def _is_known(entry: Mapping[str, Any]) -> bool:
+    group = kinds.split_group(entry["apiVersion"])
+    return any(group == known and entry["kind"] == kind for known, kind, _ in kinds.known())
