@@ -183,7 +183,14 @@ CASES = [
             "kind": "InferenceService",
             "spec": {"predictor": {"model": {"resources": {"limits": {"gpu": "1"}}}}},
         },
-        (Found("/spec/predictor/model/resources/limits/gpu", "error", '"model" requests gpu', fix="unsafe"),),
+        (
+            Found(
+                "/spec/predictor/model/resources/limits/gpu",
+                "error",
+                '"model" of the InferenceService requests gpu',
+                fix="unsafe",
+            ),
+        ),
         fixed={
             "apiVersion": "serving.kserve.io/v1beta1",
             "kind": "InferenceService",
