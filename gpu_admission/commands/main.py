@@ -73,7 +73,7 @@ def main(argv: Sequence[str], prog: str = PROGRAM) -> int:
         return 141
 
 
-def _check_command(parser: OneLineParser, argv: Sequence[str]) -> None:
+def _check_command(parser: argparse.ArgumentParser, argv: Sequence[str]) -> None:
     """End with one line where no command, or an unknown one, comes first."""
     first = argv[0] if argv else ""
     if first in COMMANDS or first in {"-h", "--help", "--version"}:
