@@ -99,10 +99,8 @@ def _refused(
     if facts.largest is not None and memory > facts.largest:
         return RejectedRequestError.amount(
             EXCEEDS,
-            (
-                f"{format_memory(memory)} on one GPU for {users} containers that share a claim",
-                f", and the largest card of this cluster has {format_memory(facts.largest)}",
-            ),
+            f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
+            f"this cluster has {format_memory(facts.largest)}",
             ("translate it without --claims", ", or run fewer pods"),
         )
     return None

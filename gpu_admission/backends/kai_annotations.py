@@ -170,6 +170,17 @@ def in_bytes(values: Annotations) -> dict[str, int]:
     return {name: amount for name, amount in found.items() if amount}
 
 
+def _older_memory(values: Annotations) -> int | None:
+    """Return what ``gpu-memory`` requests, in bytes. Raises RejectedRequestError where that cannot be read."""
+    if MEMORY not in values:
+        return None
+    in_mib = amounts.number(values[MEMORY])
+    if not in_mib:
+        wanted = f'a whole number of MiB in quotes, such as "{amounts.in_mib(values[MEMORY])}"'
+        raise amounts.unreadable(MEMORY, values[MEMORY], wanted)
+    return in_mib * MIB
+
+
 def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
     """Return the memory in bytes that is requested, and how far it may grow; None where nothing is said.
 
@@ -179,16 +190,7 @@ def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[in
         raise RejectedRequestError.amount(
             UNTRANSLATABLE, ("memory and a fraction", ", and KAI uses only one of them"), f"keep {MEMORY} or {FRACTION}"
         )
-    in_mib = None
-    if MEMORY in values:
-        in_mib = amounts.number(values[MEMORY])
-        if not in_mib:
-            raise amounts.unreadable(
-                MEMORY,
-                values[MEMORY],
-                f'a whole number of MiB in quotes, such as "{amounts.in_mib(values[MEMORY])}"',
-            )
-        in_mib *= MIB
+    in_mib = _older_memory(values)
     request, limit = (amounts.in_bytes(*own[word]) if word in own else None for word in (REQUEST, LIMIT))
     shorthand = amounts.in_bytes(MEMORY_LIMIT, values[MEMORY_LIMIT]) if MEMORY_LIMIT in values else None
     if limit is not None and _has_its_limit(values):
@@ -201,10 +203,7 @@ def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[in
     if request is not None and in_mib is not None and request != in_mib:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            (
-                f"{format_memory(in_mib)} and {format_memory(request)} at once",
-                ", and KAI refuses annotations that differ",
-            ),
+            f"{format_memory(in_mib)} and {format_memory(request)} at once, and KAI refuses annotations that differ",
             f"keep one of {MEMORY} and {own[REQUEST][0]}",
         )
     most = limit if limit is not None else shorthand

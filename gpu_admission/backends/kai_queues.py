@@ -32,10 +32,8 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Back
         raise RejectedRequestError(
             QUEUE,
             (
-                (
-                    f"and the label {kai_annotations.QUEUE} is empty",
-                    ": there is no queue of that name, and KAI never schedules it",
-                )
+                f"and the label {kai_annotations.QUEUE} is empty",
+                ": there is no queue of that name, and KAI never schedules it",
             ),
             ("write the name of a queue", f", or leave the label out: KAI then takes {kai_annotations.DEFAULT_QUEUE}"),
         )
@@ -47,10 +45,8 @@ def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> Back
         raise RejectedRequestError(
             QUEUE,
             (
-                (
-                    f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation",
-                    ", where KAI does not look",
-                )
+                f"and the pod has {kai_annotations.QUEUE}: {format_value(misplaced)} as an annotation",
+                ", where KAI does not look",
             ),
             f"write {kai_annotations.QUEUE}: {escape(misplaced[:63])} among the labels of the pod",
             severity="warning",

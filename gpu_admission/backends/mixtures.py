@@ -39,9 +39,9 @@ def _clash(group: list[NativeRequest]) -> bool:
 
 def _mixture(group: list[NativeRequest]) -> Rejection:
     first, second = group[0], group[1]
-    makers = sorted(vendors(group))
-    if len(makers) > 1:
-        why = f"GPUs of {several(makers)} in one container"
+    requested = sorted(vendors(group))
+    if len(requested) > 1:
+        why = f"GPUs of {several(requested)} in one container"
         advice: Sentence = ("request those of one vendor", "; for each of the others, use a pod of its own")
     elif {native_request.system for native_request in group} <= _MIXABLE:
         why = "a container is given whole GPUs, shares or MIG devices, never two of them"
@@ -58,9 +58,9 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
     )
 
 
-def several(vendors: list[str]) -> str:
+def several(names: list[str]) -> str:
     """Return vendors as a message lists them."""
-    return f"{'two' if len(vendors) == 2 else len(vendors)} vendors ({listed(vendors)})"
+    return f"{'two' if len(names) == 2 else len(names)} vendors ({listed(names)})"
 
 
 def _units(native_request: NativeRequest) -> set[str]:

@@ -83,6 +83,11 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
     manifests.add_argument("--cert-manager", metavar="NS/CERTIFICATE", help="have cert-manager fill the CA in")
     manifests.add_argument("--route", default="", metavar="POLICY", help="call /validate/POLICY and /mutate/POLICY")
     manifests.add_argument("--fail-open", action="store_true", help="failurePolicy Ignore for Pods too")
+    _add_outputs(manifests)
+
+
+def _add_outputs(manifests: argparse.ArgumentParser) -> None:
+    """Add what else can be written than all objects of the webhook."""
     manifests.add_argument("--only", choices=["webhooks", "rbac", "crd"], help="only these objects")
     manifests.add_argument(
         "--values", action="store_true", help="values for the Helm chart instead, which holds all else (deploy/chart)"

@@ -86,9 +86,7 @@ class Reads:
         claims: Collection[str] = (),
         beside: tuple[str, ...] = (),
     ) -> None:
-        self.resources = resources
-        self.bare_requests = bare_requests
-        self.node_selector = node_selector
+        self.resources, self.bare_requests, self.node_selector = resources, bare_requests, node_selector
         self.variables = _frozen(variables)
         self.unless: dict[str, dict[str, bool]] = {name: dict(others) for name, others in (unless or {}).items()}
         self.completed, self.unprefixed = frozenset(completed), frozenset(unprefixed)

@@ -23,9 +23,11 @@ def names_in(source):
 
 
 def _is_other(node):
-    """A rule's own words, and what a resource is (``exclusive`` says of one that it is a whole card)."""
+    """A rule's own words, values of labels, and what a resource is (``exclusive``: of one that is a whole card)."""
     if isinstance(node, ast.Call):
         return getattr(node.func, "id", "") == "Rule"
+    if isinstance(node, ast.Dict):
+        return all("/" in str(getattr(key, "value", "")) for key in node.keys)
     return isinstance(node, ast.Compare) and getattr(node.left, "attr", "") == "sharing"
 
 
@@ -40,6 +42,7 @@ def test_the_test_finds_a_name():
     )
     assert names_in(source) == [("mps", 2)]
     assert names_in('if policy.backend.name == "kai": pass') == [("kai", 1)]
+    assert names_in('X = {"nvidia.com/gpu.sharing-strategy": ("mps",)}\nY = {"mps": 1}') == [("mps", 2)]
 
 
 def test_what_is_derived_is_fresh():

@@ -13,6 +13,8 @@ from gpu_admission.core import pointer
 from gpu_admission.engine import changes
 from gpu_admission.engine.engine import Engine
 
+pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+
 POLICIES = {policy.name: policy for policy in policies.ALL}
 SEEDS = (1, 2, 3)
 
