@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     _SELECTOR, _NODE_SELECTOR, _CLAIM, _BOTH_SIDES, _KEY, _RUNTIME_CLASS, _SCHEDULER, _SEVERAL,
 ) = (1 << place for place in range(18))  # fmt: skip
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
+_QUEUE = "kai.scheduler/queue"  # a label that nobody but KAI reads
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _RESOURCES_FIELDS = frozenset({"claims", "limits", "requests"})
 _CONTAINER_FIELDS = frozenset(  # kubernetes/api: core/v1/types.go, Container and EphemeralContainer
@@ -111,11 +112,12 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
 
 
 def _of_metadata(metadata: Mapping[str, Any]) -> int:
+    found = _SCHEDULER if _QUEUE in as_dict(metadata.get("labels")) else 0
     # A file may have other keys than texts.
     keys = list(map(as_str, (*as_dict(metadata.get("annotations")), *as_dict(metadata.get("labels")))))
     if not _BEGINNINGS.isdisjoint([key[:_LETTERS] for key in keys]) or gpu_markers.CDI_DOMAIN in " ".join(keys):
-        return _MARK
-    return 0
+        found |= _MARK
+    return found
 
 
 def _of_resources(container: Container) -> int:
@@ -246,7 +248,7 @@ unknown_key = Trigger(_survey, _KEY)
 runtime_class = Trigger(_survey, _RUNTIME_CLASS)
 """A pod names its runtime class, or the policy wants one."""
 named_scheduler = Trigger(_survey, _SCHEDULER)
-"""A pod names its scheduler, or the policy's backend reads annotations."""
+"""A pod names its scheduler, or KAI's queue, or the policy's backend reads annotations."""
 value_for_runtime = Trigger(_survey, _SEVERAL | _VARIABLE | _AMOUNT | _NAME | _CLAIM)
 """Anything but pods of one container with nvidia.com/gpu and no variable, where the policy wants no value on those."""
 pod_claim = Trigger(_survey, _CLAIM)

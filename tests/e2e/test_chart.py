@@ -13,6 +13,9 @@ from helm import NAME as CHART_NAME
 from serve_process import run
 from webhook_server import free_port, until
 
+from gpu_admission.policyfile import crd, loader
+from gpu_admission.registration import policy_access
+
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 LIMIT = 1 << 20  # of a Secret's data
@@ -87,6 +90,28 @@ class TestWithoutReplicas:
         assert left(release.cluster) == []
         secrets = release.cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets").object["items"]
         assert secrets == []
+
+    def test_policies_that_are_objects_outlive_the_release_and_block_nobody(self, release):
+        cluster = release.cluster
+        release.upgrade("--set", "policies.source=crd")
+        settled(lambda: cluster.api.get(crd.PATH).status == 200)
+        try:
+            cluster.kubectl("create", "-f", "-", stdin=loader.source("default"))
+            release.upgrade(
+                "--set", "policies.source=crd,stage=audit"
+            )  # with objects there, the definition is upgraded
+            release.uninstall()
+            assert cluster.api.get(f"{crd.PATH}/default").status == 200
+            assert left(cluster) == []
+            lease = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/{policy_access.lease_name(NAME)}"
+            assert cluster.api.get(lease).status == 404
+            release.upgrade("--set", "policies.source=crd")  # takes up what it left
+            assert cluster.api.get(lease).status == 200
+            release.upgrade()  # back to files: the definition stays, the Lease goes
+            assert cluster.api.get(lease).status == 404
+            assert cluster.api.get(f"{crd.PATH}/default").status == 200
+        finally:
+            cluster.kubectl("delete", "crd", crd.NAME)
 
     def test_a_second_release_beside_it(self, release):
         """Names of cluster-wide objects are the release's own."""

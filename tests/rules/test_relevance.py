@@ -162,7 +162,7 @@ def test_no_spelling_hides_a_name(data):
     assert made(ANY).may_matter(text)
 
 
-@given(name=st.sampled_from(list(resources.known_names())), ways=st.lists(st.booleans(), min_size=60, max_size=60))
+@given(name=st.sampled_from(list(resources.known_names())), ways=st.lists(st.booleans(), min_size=80, max_size=80))
 def test_no_spelling_of_json_hides_a_name(name, ways):
     text = '{"' + "".join(f"\\u{ord(c):04x}" if way else c for c, way in zip(name, ways, strict=False)) + '": 1}'
     assert json.loads(text) == {name: 1}

@@ -48,8 +48,8 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
         resource = class_typos.of_resource(name)
         what = (f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim")
         if resource is not None:
-            why = ", not the name of a device class: Kubernetes refuses the claim"
-            what = (f"{format_value(raw)} is the name of a resource", why)
+            why = ", not a device class: Kubernetes refuses the claim"
+            what = (f"{format_value(raw)} is a resource", why)
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:
