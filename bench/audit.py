@@ -276,7 +276,7 @@ def run(what: str, config: str) -> tuple:
     results = context.Queue()
     process = context.Process(target=measured, args=(results, what, config))
     process.start()
-    found = results.get()
+    found = results.get(timeout=1200)
     process.join()
     return found
 

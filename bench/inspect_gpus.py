@@ -219,7 +219,7 @@ def run(what: str, config: str) -> tuple[float, float, str]:
     results = context.Queue()
     process = context.Process(target=measured, args=(results, what, config))
     process.start()
-    found: tuple[float, float, str] = results.get(timeout=600)
+    found: tuple[float, float, str] = results.get(timeout=1200)
     process.join()
     return found
 

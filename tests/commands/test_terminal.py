@@ -56,7 +56,7 @@ def test_no_colours_where_they_are_not_wanted(audit, argv, env):
 
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut_off(audit, columns):
-    _, text, _ = audit(columns=columns)
+    _, text, _ = audit(columns=columns, terminal=("stdout",))  # a slow machine has progress on standard error
     lines = ANSI.sub("", text).split("\r\n")
     table = lines[: next(number for number, line in enumerate(lines) if line.startswith("What to write"))]
     assert max(map(cell_len, table)) <= columns
@@ -67,7 +67,7 @@ def test_nothing_is_wider_than_the_terminal_and_nothing_is_cut_off(audit, column
 
 def test_a_pipe_gets_plain_text_and_the_terminal_nothing(audit):
     code, shown, piped = audit(terminal=("stderr",))
-    assert (code, shown) == (1, "")
+    assert (code, screen(shown)) == (1, [""])  # progress, where the machine is slow, was taken away
     assert piped.splitlines()[0].split() == ["NAMESPACE", "OWNER", "PODS", "ADMISSION", "RULE", "FINDING"]
     assert "\x1b" not in piped
 
