@@ -91,7 +91,7 @@ def main(argv: Sequence[str]) -> int:
 
 def _write(path: str, text: str) -> None:
     """Write a file whole; its text was made before, perhaps of what stands in it."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
         file.write(text)
     print(f"wrote {path}", flush=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _PLACES = {
     "README.md": r"^    rev: v",
     "deploy/Dockerfile": r"^#   docker build -f deploy/Dockerfile -t gpu-admission:",
+    "deploy/audit/cronjob.yaml": r"^              image: gpu-admission:",
     "deploy/base/deployment.yaml": r"^          image: gpu-admission:",
     "deploy/image/kustomization.yaml": r"^    newTag: ",
 }
