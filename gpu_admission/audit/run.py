@@ -108,8 +108,6 @@ class Audit:
                 self._begin_gpus()
             if not self._list(kind):
                 break
-        if self._gpus is not None:
-            self.result.errors += [AuditProblem("GPUs", line) for line in self._gpus.incomplete]
         refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
         if len(refused) == len([kind for kind in plan if not kind.by_shape]):
             where = place(self._namespace)
@@ -117,7 +115,14 @@ class Audit:
                 f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
                 " granted get and list (deploy/audit has a ClusterRole)"
             )
+        for line in [] if self._gpus is None else self._gpus.incomplete:
+            self._tell_what_is_lost(line)
         return self.result
+
+    def _tell_what_is_lost(self, line: str) -> None:
+        """Add what could not be counted; it says why, and a kind that is judged as well has said so already."""
+        self.result.errors = [each for each in self.result.errors if not line.startswith(f"{each.message} (")]
+        self.result.errors.append(AuditProblem("GPUs", line))
 
     def _begin_gpus(self) -> None:
         """List nodes and what else has to be known of GPUs before the first pod."""
