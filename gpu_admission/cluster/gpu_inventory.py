@@ -80,7 +80,7 @@ class GpuCollection:
         collector = self._collector
         before = [
             _Step(_DRA, "DeviceClass", collector.add_class, "which classes give GPUs"),
-            _Step(_DRA, "ResourceSlice", collector.add_slice, "devices of dynamic resource allocation"),
+            _Step(_DRA, "ResourceSlice", collector.add_slice, "what dynamic resource allocation offers"),
             _Step(koordinator.GROUP, "Device", collector.add_device, "Koordinator's cards"),
         ]
         listed = self._list_all(before, kinds)

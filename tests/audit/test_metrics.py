@@ -184,13 +184,16 @@ def test_a_gateway_that_is_away(filled, config, capsys):
 def test_what_may_not_be_read_is_an_error_and_what_it_does_not_touch_is_counted(filled, config, tmp_path, capsys):
     from api_standin import status
 
-    filled.serve("resource.k8s.io", "v1", "deviceclasses", "DeviceClass", namespaced=False)
-    filled.always = [lambda path, _: status(403) if path.endswith("/deviceclasses") else None]
+    filled.serve("resource.k8s.io", "v1", "resourceslices", "ResourceSlice", namespaced=False)
+    filled.always = [lambda path, _: status(403) if path.endswith("/resourceslices") else None]
     path = tmp_path / "m"
     assert main(["audit", "--kubeconfig", config, "-A", "--fail-on", "never", "--metrics", str(path)]) == 2
     err = capsys.readouterr().err
     assert err.count("\n") == 1
-    assert "deviceclasses: RBAC does not allow to read it: str (which classes give GPUs is not known)" in err
+    assert (
+        "resourceslices: RBAC does not allow to read it: str (what dynamic resource allocation offers is not known)"
+        in err
+    )
     assert 'gpu_admission_gpus{node="n1",resource="nvidia.com/gpu",state="allocated"} 1' in path.read_text()
     assert "gpu_admission_audit_problems 1" in path.read_text()
 

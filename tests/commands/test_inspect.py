@@ -116,7 +116,7 @@ def denied(*paths):
     [
         (denied("/api/v1/pods"), 3, "who holds the GPUs is not known"),
         (denied("/apis/resource.k8s.io/v1/resourceclaims"), 3, "who holds devices by claims is not known"),
-        (denied("/apis/resource.k8s.io/v1/resourceslices"), 0, "devices of dynamic resource allocation is not known"),
+        (denied("/apis/resource.k8s.io/v1/resourceslices"), 0, "what dynamic resource allocation offers is not known"),
     ],
 )
 def test_what_may_not_be_listed_is_named_once_and_the_rest_is_there(inspect, fault, left, named):
