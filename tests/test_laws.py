@@ -46,7 +46,7 @@ POLICIES = [*map(loader.load, loader.shipped()), EVERYTHING, Policy("plain")]
 ENGINES = {policy.name: Engine(rules.ALL, policy) for policy in POLICIES}
 ORDER = {rule.id: place for place, rule in enumerate(rules.ALL)}
 # A share of a card that is translated to a whole card is counted as one only then; there is nothing to repair.
-MAY_WAKE = {("GPU101", "GPU009")}
+MAY_WAKE = {("GPU101", "GPU009"), ("GPU101", "GPU013")}
 
 engines = st.sampled_from(list(ENGINES.values()))
 origins = st.sampled_from(("file", "admission"))
