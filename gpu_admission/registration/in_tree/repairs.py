@@ -11,11 +11,11 @@ import json
 
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
-from gpu_admission.rules import BY_ID, common, intent, tolerations, visible_devices
+from gpu_admission.rules import BY_ID, tolerations, visible_devices
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
-from . import asked, guardrails, isolation, placement, translation, variables
+from . import asked, guardrails, intentions, isolation, placement, translation, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.resources import Resource
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
 # The rules whose repairs one expression makes, under the first of them.
@@ -35,11 +34,9 @@ _WITH = {rule: (rule,) for rule in ("GPU001", "GPU101", "GPU201", "GPU202", "GPU
 # Nobody creates a Pod with ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
-_DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not one of Kubernetes' own
 _FEW_SOURCES = 8  # of variables, whose own order is kept as the engine keeps it
 _MISSPELT = "variables.misspelt[i]"
 _OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
-_CLAIMED = "c.?resources.?claims.orValue([]).size() > 0"
 _FAMILIES = any_of(
     f"f.prefix.startsWith({text(family)}) || {text(family)}.startsWith(f.prefix)" for family in DEVICE_LIST_FAMILIES
 ).replace("\n", " ")
@@ -75,7 +72,7 @@ def variables_of(policy: Policy) -> dict[str, str]:
         "named": translation.named(policy),
         "translates": translation.translates(policy),
         "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
-        "misspelt": f"variables.all.map(c, {_misspelt(policy)})",
+        "misspelt": f"variables.all.map(c, {intentions.misspelt(policy)})",
         "hiding": _hiding(policy),
         "begun": _open_sources(policy, "GPU301", gpu301_visible_devices.NAMES, _BEGINS),
         "unprefixed": _open_sources(policy, "GPU310", gpu310_unjudged_env_from.NAMES, "f.?prefix.orValue('') == ''"),
@@ -100,7 +97,7 @@ def _each_container(condition: str, operations: str) -> str:
 
 def _bare(policy: Policy) -> str:
     """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
-    unknown = f"k.lowerAscii().contains('gpu') && {_DOMAIN} && !({gpu_names.resembles(policy, 'k')})"
+    unknown = f"k.lowerAscii().contains('gpu') && {intentions.DOMAIN} && !({gpu_names.resembles(policy, 'k')})"
     name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
     unlimited = "!(k in c.resources.?limits.orValue({}))"
     return f"{_AMOUNTS}.filter(k, {unlimited} && {name} && quantity({_AMOUNTS}[k]).compareTo(quantity('0')) >= 0)"
@@ -275,49 +272,14 @@ def _blinding(policy: Policy) -> str:
     found = "''"
     if policy.fixes(BY_ID["GPU301"]):
         legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
-        found = f"({isolation.legacy(policy)} && !({_means_another()}) ? {text(legacy)} : '')"
+        found = f"({isolation.legacy(policy)} && !({intentions.means_another()}) ? {text(legacy)} : '')"
     if others:
         every = visible_devices.every_pod(policy)
-        meant = _means_another() if every else f"{_CLAIMED} || c.name in variables.share || variables.misspelt[{{at}}]"
+        meant = (
+            intentions.means_another()
+            if every
+            else f"{intentions.CLAIMED} || c.name in variables.share || variables.misspelt[{{at}}]"
+        )
         blinds = "true" if every else "variables.nvidia"
         found = f"({blinds} && !({meant}) ? {text(others)} : {found})"
     return f"(variables.given[{{at}}] ? {text(served or '')} : {found})"
-
-
-def _means_another() -> str:
-    """Return the condition that ``c`` means a GPU that a list of cards would hide: a claim's does not come by one."""
-    return f"variables.misspelt[{{at}}] && !({_CLAIMED})"
-
-
-def _misspelt(policy: Policy) -> str:
-    """Return the condition that ``c`` means to have a GPU in a way that gives it none (``rules.intent``).
-
-    It names a resource that nearly is a GPU's, or sounds like one; or the pod's nodeSelector counts one that nobody
-    requests, which is meant for the only container or for any.
-    """
-    sounds = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
-    device = "k.lowerAscii().split('/', 2)[1]"
-    of_networks = any_of(f"d.contains({text(word)})" for word in intent.OF_NETWORKS)
-    gpu_like = f"k.contains('/') && ({sounds}) && ![{device}].exists(d, !d.contains('gpu') && ({of_networks}))"
-    odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
-    near = gpu_names.resembles(policy, "k")
-    home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
-    return f"{asked.REQUESTS}.exists(k, {odd} && ({gpu_like} || {near})) || {home} && ({_selected(policy)})"
-
-
-def _selected(policy: Policy) -> str:
-    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that vendor's."""
-    selector = "object.spec.nodeSelector"
-    tests = []
-    for of_nvidia in (True, False):
-        name = gpu_names.which(policy, "k", lambda each, mine=of_nvidia: _is_nvidias(each, policy) == mine)  # type: ignore[misc]
-        counted = f"({name}) && {selector}[k].matches('^[0-9]+$')"
-        requested = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, {name}))"
-        shared = " || variables.shares" if of_nvidia else ""
-        tests.append(f"({selector}.exists(k, {counted}) && !({requested}{shared}))")
-    claims = "object.spec.?resourceClaims.orValue([]).size() == 0"
-    return f"has({selector}) && {claims} && ({any_of(tests)})"
-
-
-def _is_nvidias(resource: Resource, policy: Policy) -> bool:
-    return common.vendor_of(resource, policy) == "nvidia"

@@ -1,0 +1,56 @@
+"""Containers that mean to have a GPU, in CEL (``rules.intent``): they are not told to see none."""
+
+from __future__ import annotations
+
+from gpu_admission.registration import gpu_names
+from gpu_admission.registration.cel_literals import any_of, text, texts
+from gpu_admission.rules import common, intent
+
+from . import asked
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from gpu_admission.policy.model import Policy
+    from gpu_admission.workloads.resources import Resource
+
+DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not one of Kubernetes' own
+CLAIMED = "c.?resources.?claims.orValue([]).size() > 0"
+
+
+def means_another() -> str:
+    """Return the condition that ``c`` means a GPU that a list of cards would hide: a claim's does not come by one."""
+    return f"variables.misspelt[{{at}}] && !({CLAIMED})"
+
+
+def misspelt(policy: Policy) -> str:
+    """Return the condition that ``c`` means to have a GPU in a way that gives it none (``rules.intent``).
+
+    It names a resource that nearly is a GPU's, or sounds like one; or the pod's nodeSelector counts one that nobody
+    requests, which is meant for the only container or for any.
+    """
+    sounds = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
+    device = "k.lowerAscii().split('/', 2)[1]"
+    of_networks = any_of(f"d.contains({text(word)})" for word in intent.OF_NETWORKS)
+    gpu_like = f"k.contains('/') && ({sounds}) && ![{device}].exists(d, !d.contains('gpu') && ({of_networks}))"
+    odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
+    near = gpu_names.resembles(policy, "k")
+    home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
+    return f"{asked.REQUESTS}.exists(k, {odd} && ({gpu_like} || {near})) || {home} && ({_selected(policy)})"
+
+
+def _selected(policy: Policy) -> str:
+    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that vendor's."""
+    selector = "object.spec.nodeSelector"
+    tests = []
+    for of_nvidia in (True, False):
+        name = gpu_names.which(policy, "k", lambda each, mine=of_nvidia: _is_nvidias(each, policy) == mine)  # type: ignore[misc]
+        counted = f"({name}) && {selector}[k].matches('^[0-9]+$')"
+        requested = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, {name}))"
+        shared = " || variables.shares" if of_nvidia else ""
+        tests.append(f"({selector}.exists(k, {counted}) && !({requested}{shared}))")
+    claims = "object.spec.?resourceClaims.orValue([]).size() == 0"
+    return f"has({selector}) && {claims} && ({any_of(tests)})"
+
+
+def _is_nvidias(resource: Resource, policy: Policy) -> bool:
+    return common.vendor_of(resource, policy) == "nvidia"
