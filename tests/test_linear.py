@@ -147,7 +147,7 @@ def variables(load):
 
 
 def messages(load):
-    shape, pointer, wording = load("core.raw"), load("core.pointer"), load("webhook.review.messages")
+    shape, pointer = load("core.raw"), load("core.pointer")
     call = silently(pointer.PointerError)
 
     def read(text):
@@ -156,7 +156,6 @@ def messages(load):
         shape.is_placeholder(text)
         call(pointer.from_text, text)
         pointer.to_text(("metadata", "annotations", text))
-        wording._cuts(text[:300], wording._CLAUSE)
 
     return read
 

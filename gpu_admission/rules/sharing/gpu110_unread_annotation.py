@@ -28,9 +28,7 @@ _LONGEST = 100
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find misspelt and misplaced annotations of KAI's; in files only: of other pods the webhook is not told."""
-    if workload.origin != "file":
-        return
+    """Find misspelt and misplaced annotations of KAI's: in files, and at admission in templates that it is shown."""
     kai = policy.backend.name in known.READS_ANNOTATIONS
     pods = [pod for pod in workload.pods if kai or _is_for_kai(pod)]
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
