@@ -35,6 +35,7 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.registration.in_tree import formulas
 from gpu_admission.rules import gpu_markers
+from gpu_admission.workloads.resources import PORTABLE_COUNT, PORTABLE_MEMORY
 
 pytestmark = pytest.mark.e2e
 
@@ -83,12 +84,18 @@ def compared(in_force, pods):
     return found, count
 
 
+PLAIN = [  # whatever the seed
+    pod(container(resources={"limits": {name: amount}}))
+    for name, amount in ((PORTABLE_MEMORY, "8Gi"), (PORTABLE_COUNT, "2"))
+]
+
+
 def check_translations(in_force):
     """What is translated in-tree becomes what the engine makes of it; what is not is refused."""
     expected, rng = Expected(in_force.api, in_force.policy, sharing=True), random.Random(7)
     found, translated = [], 0
-    for _ in range(COUNT):
-        made = hostile_pods.named(gpu_pods.portable(rng))
+    for requested in [*PLAIN, *(gpu_pods.portable(rng) for _ in range(COUNT))]:
+        made = hostile_pods.named(requested)
         made["metadata"].pop("namespace", None)
         answer, wanted = in_force.create(made), expected.of(made)
         if answer.status == 403 and "GPU101" in rules_in([answer.message]):
