@@ -18,6 +18,7 @@ from gpu_admission.webhook import logs
 from gpu_admission.webhook.metrics_memory import memory_directory
 from gpu_admission.webhook.review import handler
 
+from . import preload
 from .app_state import AppState
 from .settings import ServerSettings, address, misspelt
 from .worker import ReviewWorker
@@ -174,6 +175,7 @@ def prepare(
     except OSError as error:
         logs.get().error("no directory for temporary files", extra=logs.fields({"reason": str(error)}))
         return None
+    preload.load_all()  # before the workers are forked
     try:
         service = AppState(settings, handler.ENGINE, log_writer, checks, keeper, watcher)
     except PkiError as error:

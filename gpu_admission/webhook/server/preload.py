@@ -1,0 +1,27 @@
+"""Whatever a review may import, imported while the server starts.
+
+Rules, backends and a few libraries are imported where they are needed, which spares ``gpu-lint``. A server must not do
+that: one that has no file descriptor left could open none of them, and would fail the review.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import pkgutil
+import re
+
+import jsonpatch
+
+from gpu_admission import backends, core, engine, policy, rules, workloads
+from gpu_admission.webhook import review
+
+LIBRARIES = (difflib, jsonpatch, re)
+PACKAGES = (core, workloads, policy, engine, backends, rules, review)
+
+
+def load_all() -> None:
+    """Import every module of the packages that decide reviews."""
+    for package in PACKAGES:
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
