@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,7 +23,7 @@ from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
 from gpu_admission.webhook import logs
 
-from .parent_watch import ParentWatch
+from .parent_watch import until_terminated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -68,9 +67,7 @@ def main(argv: Sequence[str]) -> int:
     """Keep certificates until told to stop; 1 when that cannot begin (whoever started us tries again)."""
     options = _parser().parse_args(argv)
     logs.setup(options.log_format, "info")
-    watch = ParentWatch(options.parent)
-    signal.signal(signal.SIGTERM, lambda *_: watch.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the server says when
+    watch = until_terminated(options.parent)
     try:
         api = connect()
         rotator = _rotator(options, api)

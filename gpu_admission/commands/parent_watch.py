@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import threading
 import time
 
@@ -27,3 +28,11 @@ class ParentWatch(threading.Event):
             if time.monotonic() >= end:
                 return False
         return True
+
+
+def until_terminated(parent: int) -> ParentWatch:
+    """Return a watch that SIGTERM sets; SIGINT is ignored: a terminal sends it to all processes, the server decides."""
+    watch = ParentWatch(parent)
+    signal.signal(signal.SIGTERM, lambda *_: watch.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    return watch

@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
-import signal
 import socket
 import sys
 import threading
@@ -23,7 +22,7 @@ from gpu_admission.cluster.watch import Reflector
 from gpu_admission.policyfile import crd, object_files
 from gpu_admission.webhook import logs
 
-from .parent_watch import ParentWatch
+from .parent_watch import ParentWatch, until_terminated
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,9 +87,7 @@ def main(argv: Sequence[str]) -> int:
     """Follow the objects until told to stop; 1 when that cannot begin (whoever started us tries again)."""
     options = _parser().parse_args(argv)
     logs.setup(options.log_format, "info")
-    watch = ParentWatch(options.parent)
-    signal.signal(signal.SIGTERM, lambda *_: watch.set())
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all of us; the server says when
+    watch = until_terminated(options.parent)
     try:
         watching = connect()
         writing = connect(ConnectOptions(request_timeout=TIMEOUT, tries=1))

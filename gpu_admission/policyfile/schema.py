@@ -244,7 +244,7 @@ class Match(_Model):
 class Exempt(_Model):
     """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
-    namespaces: list[str] = Field([], description="namespaces in which nobody is judged")
+    namespaces: list[str] = Field([], description="namespaces whose objects are not judged")
     users: list[str] = Field([], description="users, as the API server knows them: system:serviceaccount:NS:NAME")
 
 

@@ -21,7 +21,7 @@ from webhook_server import Clients, pair, review, until
 from gpu_admission.commands import cert_sidecar
 from gpu_admission.pki.rotator import Event
 from gpu_admission.pki.rotator import run as run_maintainer
-from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
+from gpu_admission.webhook.sidecar import SupervisedProcess
 
 pytestmark = pytest.mark.slow
 
@@ -393,7 +393,7 @@ class TestAChild:
         assert max(pauses) > 30
 
     def test_one_that_does_not_listen_is_killed(self, monkeypatch, tmp_path):
-        monkeypatch.setattr("gpu_admission.webhook.certificate_sidecar.STOP_TIMEOUT", 0.2)
+        monkeypatch.setattr("gpu_admission.webhook.sidecar.STOP_TIMEOUT", 0.2)
         said = tmp_path / "said"
         code = (
             f"import signal,time; signal.signal(15, signal.SIG_IGN); open({str(said)!r}, 'w').close(); time.sleep(60)"

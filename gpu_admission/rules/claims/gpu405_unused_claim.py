@@ -89,7 +89,7 @@ RULE = Rule(
     name="unused-claim",
     severity="warning",
     since="0.2.0",
-    summary="a claim of the pod that no container uses: its device is reserved, and nobody sees it",
+    summary="a claim of the pod that no container uses, whose device stays reserved",
     rationale="""\
 A pod's claims are allocated before it starts, whether a container uses them or not; a container sees the devices of
 those claims only that its own `resources.claims` name. A claim that none names takes a GPU from everybody else, and

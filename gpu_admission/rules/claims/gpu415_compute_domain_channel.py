@@ -92,8 +92,8 @@ RULE = Rule(
     rationale="""\
 NVIDIA's driver makes a ResourceClaimTemplate for each ComputeDomain, under the name that its
 `spec.channel.resourceClaimTemplate.name` says. Pods join the domain by that template. One that names another (the
-ComputeDomain's own name, or a misspelt one) waits for a template that nobody makes. Judged where the ComputeDomain is
-among the inputs of the run.""",
+ComputeDomain's own name, or a misspelt one) waits for a template that is never created. Judged where the ComputeDomain
+is among the inputs of the run.""",
     references=("kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1/computedomain.go",),
     bad=_TEXT.format(name="training"),
     good=_TEXT.format(name="training-channel"),

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
     from flask import Flask
 
-    from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
     from gpu_admission.webhook.log_writer import LogWriter
     from gpu_admission.webhook.review.types import Load, Response, ReviewEngine
+    from gpu_admission.webhook.sidecar import SupervisedProcess
 
     from .http_request import HttpError
     from .settings import ServerSettings

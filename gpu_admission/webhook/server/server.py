@@ -26,7 +26,7 @@ from .worker import ReviewWorker
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from gpu_admission.webhook.certificate_sidecar import SupervisedProcess
+    from gpu_admission.webhook.sidecar import SupervisedProcess
 
 
 class Hooks:
