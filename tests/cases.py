@@ -3,7 +3,8 @@
 ``fixtures/cases/peers``: the first line of each file is what is expected, as JSON (``policy``; ``via`` lint, else a
 review of a new Pod as the API server has defaulted it; ``allowed``; ``must``, ``must_not``, ``must_any`` rules;
 ``says`` in words). Of the other folders ``expected.json`` tells the same for each file, with ``fixed``: JSON Pointers
-and what stands there once the linter has fixed the file (null: nothing).
+and what stands there once the linter has fixed the file (null: nothing), ``kept``: texts that are still in it then, and
+``errors``: line and text of what cannot be read.
 """
 
 import base64

@@ -28,7 +28,9 @@ def test_linted(case, lint):
     lint.write("case.yaml", case.path.read_bytes())
     made = lint.json("case.yaml", "-p", case.expected["policy"], "--min-severity", "info").json
     found = made["findings"]
-    assert not made["errors"]
+    errors = case.expected.get("errors", [])
+    assert [each["line"] for each in made["errors"]] == [line for line, _ in errors]
+    assert all(text in each["message"] for each, (_, text) in zip(made["errors"], errors, strict=True))
     for rule, severity in case.expected.get("severities", {}).items():
         assert {each["severity"] for each in found if each["rule"] == rule} == {severity}
     for rule, place in case.expected.get("at", {}).items():
@@ -47,3 +49,13 @@ def test_fixed(case, lint):
         where = pointer.from_text(place)
         there = pointer.resolve(left, where) if pointer.exists(left, where) else None
         assert there == value, (place, json.dumps(left))
+
+
+@pytest.mark.parametrize("case", [each for each in LISTED if "kept" in each.expected], ids=str)
+def test_kept(case, lint):
+    """A fix loses nothing that the author wrote beside what it moves."""
+    lint.write("case.yaml", case.path.read_bytes())
+    lint("case.yaml", "-p", case.expected["policy"], "--min-severity", "info", "--fix")
+    fixed = lint.read("case.yaml")
+    assert fixed != case.path.read_text()
+    assert [text for text in case.expected["kept"] if text not in fixed] == []

@@ -82,6 +82,18 @@ def debugged(obj, policy):
     return ask(new, "validate", policy, operation="UPDATE", old=old, subresource="ephemeralcontainers")
 
 
+@pytest.mark.parametrize(
+    ("name", "policy", "rule"),
+    [("a4", "koordinator", "GPU307"), ("a5", "default", "GPU304"), ("a6", "default", "GPU305")],
+)
+def test_a_review_as_it_stands_is_denied(name, policy, rule):
+    (found,) = FILES.glob(f"{name}-*.json")
+    answer = Decider({None: loader.load(policy)}.get)(found.read_bytes(), "validate")
+    response = json.loads(answer.body)["response"]
+    assert not response["allowed"]
+    assert rule in response["auditAnnotations"]["rules"]
+
+
 class TestAConfigMapOfTheUsersOwn:
     @pytest.mark.parametrize("policy", SHIPPED, ids=lambda policy: policy.name)
     @pytest.mark.parametrize("role", ROLES)
