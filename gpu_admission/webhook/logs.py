@@ -90,8 +90,12 @@ class Lines(logging.Formatter):
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Give an exception's type and the last places it passed through, innermost first; never its text."""
-    frames = traceback.extract_tb(error.__traceback__)[-FRAMES:]
+    """Give an exception's type and the last places it passed through, innermost first; never its text.
+
+    The import machinery is left out: it is many frames deep and says nothing of who imported what.
+    """
+    frames = [each for each in traceback.extract_tb(error.__traceback__) if not each.filename.startswith("<frozen ")]
+    frames = frames[-FRAMES:]
     places = (f"{frame.filename.rpartition('/')[2]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return {"error": type(error).__name__, "at": " < ".join(places)}
 

@@ -19,6 +19,7 @@ from serve_process import Served, UnderGunicorn, argv, environment, run
 from webhook_server import Clients, pair, review, until
 
 from gpu_admission.commands import cert_sidecar
+from gpu_admission.commands.parent_watch import ParentWatch
 from gpu_admission.pki.rotator import Event
 from gpu_admission.pki.rotator import run as run_maintainer
 from gpu_admission.webhook.sidecar import SupervisedProcess
@@ -428,8 +429,8 @@ def test_after_a_failure_it_looks_again_sooner():
 
 
 def test_the_parent_watch():
-    assert cert_sidecar.ParentWatch(os.getppid()).wait(0.01) is False
-    assert cert_sidecar.ParentWatch(-1).wait(60) is True
-    watch = cert_sidecar.ParentWatch(os.getppid())
+    assert ParentWatch(os.getppid()).wait(0.01) is False
+    assert ParentWatch(-1).wait(60) is True
+    watch = ParentWatch(os.getppid())
     watch.set()
     assert watch.wait() is True

@@ -1,12 +1,13 @@
-"""Whatever a review may import, imported while the server starts.
+"""Whatever a review or a page may import, imported while the server starts.
 
 Rules, backends and a few libraries are imported where they are needed, which spares ``gpu-lint``. A server must not do
-that: one that has no file descriptor left could open none of them, and would fail the review.
+that: one that has no file descriptor left could open none of them, and would fail the request.
 """
 
 from __future__ import annotations
 
 import difflib
+import encodings.idna
 import importlib
 import pkgutil
 import re
@@ -16,7 +17,7 @@ import jsonpatch
 from gpu_admission import backends, core, engine, policy, rules, workloads
 from gpu_admission.webhook import review
 
-LIBRARIES = (difflib, jsonpatch, re)
+LIBRARIES = (difflib, encodings.idna, jsonpatch, re)  # Werkzeug encodes the name of a host by IDNA
 PACKAGES = (core, workloads, policy, engine, backends, rules, review)
 
 
