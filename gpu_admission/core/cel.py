@@ -1,7 +1,7 @@
-"""The Common Expression Language, parsed: enough to tell whether an expression compiles and what it looks at.
+"""A parser of the Common Expression Language, to check whether an expression compiles and what it reads.
 
-``parse`` takes the grammar of cel-spec (doc/langdef.md) with the optional syntax (``.?`` and ``[?``) that Kubernetes
-switches on. It takes time in proportion to the text, and refuses what is nested more deeply than anybody writes.
+``parse`` implements the grammar of cel-spec (doc/langdef.md) with the optional syntax (``.?`` and ``[?``) that
+Kubernetes enables. It runs in linear time and rejects expressions nested too deeply.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     ]  # fmt: skip
     Token = tuple[str, str, int]  # sort, text, place
 
-_DEEPEST = 40  # of brackets in one another
-_TALLEST = 120  # of the tree that comes of it; long chains of && and || count once
+_DEEPEST = 40  # nested brackets
+_TALLEST = 120  # height of the syntax tree; a chain of && or || counts once
 _TOKEN = re.compile(
     r"""
     (?P<space>[\s]+|//[^\n]*)
@@ -32,7 +32,7 @@ _TOKEN = re.compile(
     re.VERBOSE | re.DOTALL | re.ASCII,
 )
 _LEVELS = (("||",), ("&&",), ("==", "!=", "<", "<=", ">", ">=", "in"), ("+", "-"), ("*", "/", "%"))
-_LOGICAL = 2  # levels of which an operator joins any number of parts
+_LOGICAL = 2  # levels whose operator takes any number of operands
 _RESERVED = frozenset(
     (
         *("as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in", "let", "loop"),
@@ -50,14 +50,13 @@ class CelSyntaxError(ValueError):
 
 
 class CelDepthError(ValueError):
-    """An expression nested too deeply to be looked at."""
+    """An expression nested too deeply to be parsed."""
 
 
 class CelNode:
     """A part of an expression. ``text`` is the name, operator or literal value; ``optional`` marks ``.?`` and ``[?``.
 
-    ``height`` is how many parts stand in one another. Of ``select`` the child is what a field is selected of; of
-    ``index`` and ``method`` the first child is.
+    ``height`` is that of its tree. The first child of ``select``, ``index`` and ``method`` is the operand.
     """
 
     __slots__ = ("at", "children", "height", "kind", "optional", "text")
@@ -76,7 +75,7 @@ class CelNode:
 
 
 def parse(text: str) -> CelNode:
-    """Return the tree of an expression.
+    """Return the syntax tree of an expression.
 
     Raises CelSyntaxError where it does not parse, CelDepthError where it is nested too deeply.
     """
@@ -94,7 +93,7 @@ def _tokens(text: str) -> list[Token]:
         if match is None:
             char = text[at]
             if char in "\"'":
-                raise CelSyntaxError("a text in quotes does not end", at)
+                raise CelSyntaxError("the string literal is not terminated", at)
             hints = {"=": " (equality is ==)", "&": " (and is &&)", "|": " (or is ||)"}
             raise CelSyntaxError(f"{char!r} is not valid here{hints.get(char, '')}", at)
         sort = match.lastgroup or ""
@@ -105,7 +104,7 @@ def _tokens(text: str) -> list[Token]:
 
 
 class _Parser:
-    """A reader of tokens, one function a level of the grammar."""
+    """A recursive-descent parser, one function for each level of the grammar."""
 
     __slots__ = ("_end", "_next", "_tokens")
 
@@ -115,7 +114,7 @@ class _Parser:
         self._end = end
 
     def expression(self, depth: int) -> CelNode:
-        """Read an expression with its conditional, if any."""
+        """Parse an expression with its conditional, if any."""
         if depth > _DEEPEST:
             raise CelDepthError
         condition = self._binary(0, depth)
@@ -126,7 +125,7 @@ class _Parser:
         return CelNode("conditional", "?", condition.at, (condition, yes, self.expression(depth + 1)))
 
     def expect_end(self) -> None:
-        """Refuse what follows the expression."""
+        """Raise CelSyntaxError where anything follows the expression."""
         if self._next < len(self._tokens):
             _, text, at = self._tokens[self._next]
             word = {"and": " (and is &&)", "or": " (or is ||)", "not": " (not is !)", "is": " (equality is ==)"}
@@ -270,7 +269,7 @@ def _is_exponent(text: str) -> bool:
 
 
 def _value(text: str) -> str:
-    """Return what a literal text says; escapes stay as they are written, which no name of a driver has."""
+    """Return the value of a string literal. Escapes are kept as written: no driver name has any."""
     start = min(place for quote in "\"'" if (place := text.find(quote)) >= 0)
     body = text[start:]
     width = 3 if body[:3] in {'"""', "'''"} and len(body) >= 6 else 1

@@ -1,4 +1,4 @@
-"""What a rule found, and what becomes of it."""
+"""Problems that rules report, and the findings that a policy makes of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     Action = Literal["deny", "warn", "audit", "off"]
     Safety = Literal["safe", "unsafe"]
     Evidence = tuple[Any, ...]
-    Sentence = str | tuple[str, str]  # whole, or what must be read of it and the rest, with the punctuation between
+    Sentence = str | tuple[str, str]  # whole, or the essential part and the rest with its punctuation
 
 SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 ACTIONS: tuple[Action, ...] = ("deny", "warn", "audit", "off")
@@ -25,17 +25,17 @@ LEVEL_OF: dict[Action, Severity] = {"deny": "error", "warn": "warning", "audit":
 
 
 def whole(sentence: Sentence) -> str:
-    """Return all of a sentence."""
+    """Return the whole sentence."""
     return sentence if isinstance(sentence, str) else "".join(sentence)
 
 
 def brief(sentence: Sentence) -> str:
-    """Return what must be read of a sentence."""
+    """Return the essential part of a sentence."""
     return sentence if isinstance(sentence, str) else sentence[0]
 
 
 def extended(sentence: Sentence, more: str) -> Sentence:
-    """Return a sentence with something appended that need not be read."""
+    """Return a sentence with an inessential part appended."""
     return (sentence, more) if isinstance(sentence, str) else (sentence[0], sentence[1] + more)
 
 
@@ -43,18 +43,17 @@ class Problem:
     """A fact that a rule states about one place of an object.
 
     ``message`` says in one sentence what is wrong, naming the container, the resource and the value;
-    ``advice`` says in the next what to write instead. Where one of them is long it is given in two parts, of which the
-    first stands by itself: ``summary`` and ``remedy``, which is all that a warning of ``kubectl`` has room for.
+    ``advice`` says in the next what to write instead. A long one is given in two parts, of which the first is a
+    complete sentence: ``summary`` and ``remedy``, which are all that a warning of ``kubectl`` has room for.
 
-    ``fix`` holds the operations that repair it, as they
-    apply to the object that was checked; ``safety`` is None where there is no repair. ``severity`` is
-    given only where it differs from the rule's own.
+    ``fix`` holds the operations that repair it, relative to the object that was checked; ``safety`` is None where there
+    is no fix. ``severity`` is given only where it differs from the rule's own.
 
-    ``evidence`` are the raw values that the rule judged. An update is judged only for problems that were not there
-    before, and a problem is the same one where rule, place and evidence agree (``engine/changes.py``); its
-    wording plays no part. Left out, the evidence is the value at ``pointer``. A rule gives its own where it judged
-    more than this value (a request and its limit), or where it points to a mapping because something is missing
-    there (``()`` then: whatever else stands in it, the problem remains the same).
+    ``evidence`` are the raw values that the rule judged, by default the value at ``pointer``. An update is judged only
+    for new problems, and a problem is the same one where rule, place and evidence agree, whatever its message
+    (``engine/changes.py``). A rule gives its own evidence where it judged more than this value (a request and its
+    limit), or where it points to a mapping in which something is missing (``()``: the rest of the mapping is
+    irrelevant).
     """
 
     __slots__ = ("advice", "evidence", "fix", "message", "pointer", "remedy", "safety", "severity", "summary")
@@ -82,7 +81,7 @@ class Problem:
 
 
 class ObjectRef:
-    """Which object a finding is about; ``namespace`` and ``name`` are None where it has none yet."""
+    """A reference to the object of a finding; ``namespace`` and ``name`` are None where it has none yet."""
 
     __slots__ = ("api_version", "kind", "name", "namespace")
 
@@ -109,9 +108,9 @@ class Finding:
     """A problem under a policy: frozen by convention, comparable, sortable by place and rule.
 
     ``severity`` is the level of the policy's action for it (deny is error, warn warning, audit info);
-    ``action`` is what admission would do, the policy's mode applied; ``fix`` tells whether the rule can
-    repair it and how safely; ``repaired`` is set only where admission's safe fixes have mended it. ``evidence``,
-    ``summary`` and ``remedy`` are the problem's own.
+    ``action`` is what admission would do, the policy's mode applied; ``fix`` is the safety of the rule's fix, if any;
+    ``repaired`` is set only where a safe fix of admission has repaired it. ``evidence``, ``summary`` and ``remedy`` are
+    those of the problem.
     """
 
     __slots__ = (
@@ -165,7 +164,7 @@ class Finding:
         self.remedy = advice if remedy is None else remedy
 
     def marked_repaired(self) -> Finding:
-        """Return the same finding as one that admission repairs."""
+        """Return the finding marked as one that admission repairs."""
         return self._changed(message=self.message, repaired=True)
 
     def _changed(self, *, message: str, repaired: bool) -> Finding:
@@ -187,11 +186,11 @@ class Finding:
         )
 
     def about_template(self, name: str) -> Finding:
-        """Return the same finding with the template named of which its object was rendered."""
+        """Return the finding with the template named from which its object was rendered."""
         return self._changed(message=f"{self.message} (rendered from {name})", repaired=self.repaired)
 
     def identity(self) -> tuple[str, str, Pointer]:
-        """Return what makes two findings the same one: rule, what is wrong, and where."""
+        """Return the key by which two findings are the same: rule, message and place."""
         return (self.rule, self.message, self.pointer)
 
     def sort_key(self) -> tuple[tuple[tuple[int, int, str], ...], str, str]:

@@ -1,4 +1,4 @@
-"""What Go's int32, int64, float64 and big decimals make of a quantity: the arithmetic of `quantity`.
+"""Go's arithmetic of int32, int64, float64 and big decimals, as `quantity` needs it.
 
 The functions follow `scale_int.go`, `math.go` and `amount.go` of `k8s.io/apimachinery/pkg/api/resource`
 v0.36, overflows included, without ever expanding an exponent.
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 MAX_INT64: Final = 2**63 - 1
 
-# Any number times 10**70 is a multiple of 10**6 * 2**64: what Go's `Int64` can see of a quotient by 10**6.
+# Any number times 10**70 is a multiple of 10**6 * 2**64: all that Go's `Int64` uses of a quotient by 10**6.
 _VISIBLE_DIGITS: Final = 70
 # A decimal digit beyond the 69th cannot move `fraction * 2**60` across a multiple of 10**-9: with 9 + 60
-# digits the steps between such multiples are whole. It only says "a little more", for rounding up.
+# digits the steps between such multiples are whole. It only matters for rounding up.
 _BINARY_FRACTION_DIGITS: Final = 69
 
 
@@ -58,7 +58,7 @@ def round_up(digits: str, shift: int) -> tuple[str, int]:
 
 
 def scaled_is_integer(value: int, scale: int) -> bool:
-    """Do the integer test as Go does for an int64 `value` * 10**scale with scale >= -9."""
+    """Return whether Go takes an int64 `value` * 10**scale with scale >= -9 for an integer."""
     shift = scale + 3
     if shift < 0:
         step: int = 10**-shift
@@ -71,7 +71,7 @@ def scaled_is_integer(value: int, scale: int) -> bool:
 
 
 def nanos_are_integer(digits: str, shift: int, negative: bool) -> bool:
-    """Do the integer test as Go does for a big decimal of `digits` * 10**shift nanos."""
+    """Return whether Go takes a big decimal of `digits` * 10**shift nanos for an integer."""
     visible = _VISIBLE_DIGITS - shift
     nanos = int(digits[-visible:]) * 10**shift if visible > 0 else 0
     if not negative:
@@ -88,10 +88,10 @@ def _remainder_of_1000(number: int) -> int:
 
 
 def int64(number: int) -> int:
-    """Keep the low 64 bits, as Go's conversion does."""
+    """Return the low 64 bits, as Go's conversion does."""
     return (number + 2**63) % 2**64 - 2**63
 
 
 def int32(number: int) -> int:
-    """Keep the low 32 bits, as Go's conversion does."""
+    """Return the low 32 bits, as Go's conversion does."""
     return (number + 2**31) % 2**32 - 2**31

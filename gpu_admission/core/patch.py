@@ -1,6 +1,6 @@
-"""Operations on raw objects, and the RFC 6902 patch they make.
+"""Operations on raw objects, and the RFC 6902 patch that they form.
 
-A rule yields operations, never a diff: a diff forgets which rule asked and rewrites whole lists.
+A rule yields operations, never a diff: a diff loses which rule made a change, and rewrites whole lists.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ APPEND = "-"
 
 
 class PatchError(ValueError):
-    """An operation that does not apply to the object at hand."""
+    """An operation that does not apply to the document."""
 
 
 class Operation:
@@ -35,14 +35,14 @@ class Operation:
         self.value = value
 
     def to_json(self) -> dict[str, Any]:
-        """Return the operation as it stands in a JSON Patch document."""
+        """Return the operation as an item of a JSON Patch document."""
         json_form: dict[str, Any] = {"op": self.op, "path": pointers.to_text(self.path)}
         if self.op != "remove":
             json_form["value"] = self.value
         return json_form
 
     def step(self) -> dict[str, Any]:
-        """Return the operation as it stands in a JSON Patch of what is around its place: its last step alone."""
+        """Return the operation relative to the parent of its target: its path is the last token alone."""
         return {"op": self.op, "path": pointers.to_text(self.path[-1:]), "value": self.value}
 
     def __eq__(self, other: object) -> bool:
@@ -58,11 +58,10 @@ class Operation:
 
 
 def add(rule: str, document: object, path: Pointer, value: Any) -> Operation:
-    """Return the operation that puts a value at a path, making the mappings on the way that are missing.
+    """Return the operation that adds a value at a path, with the parent mappings that are missing.
 
-    RFC 6902's ``add`` fails where the parent does not exist (the API server then answers 500 whatever the
-    failurePolicy says), so the operation starts at the first missing parent.  An explicit ``null`` parent
-    counts as missing: Kubernetes reads it as absent.
+    RFC 6902's ``add`` fails where the parent does not exist (the API server then answers 500 under any failurePolicy),
+    so the operation starts at the first missing parent. A ``null`` parent counts as missing, as in Kubernetes.
     """
     here = document
     for depth, token in enumerate(path[:-1], 1):
@@ -79,12 +78,12 @@ def _nested(path: Pointer, value: Any) -> Any:
 
 
 def remove(rule: str, path: Pointer) -> Operation:
-    """Return the operation that removes what stands at a path."""
+    """Return the operation that removes the value at a path."""
     return Operation(rule, "remove", path)
 
 
 def replace(rule: str, path: Pointer, value: Any) -> Operation:
-    """Return the operation that replaces what stands at a path."""
+    """Return the operation that replaces the value at a path."""
     return Operation(rule, "replace", path, value)
 
 
@@ -94,14 +93,14 @@ def to_json(operations: Iterable[Operation]) -> list[dict[str, Any]]:
 
 
 def apply(document: Any, operations: Sequence[Operation]) -> Any:
-    """Return the document with the operations applied; the one given is left as it was.
+    """Return the document with the operations applied; the one given is not changed.
 
-    Only the mappings and lists on the way to a change are copied, each once; everything else is shared.
+    Only the mappings and lists on the path to a change are copied, each once; everything else is shared.
     Raises PatchError where an operation does not apply.
     """
     if not operations:
         return document
-    import jsonpatch  # noqa: PLC0415 - costs a linter run without fixes ten milliseconds
+    import jsonpatch  # noqa: PLC0415 - start-up time: 10 ms, needed only for fixes
 
     acts = jsonpatch.JsonPatch.operations
     root = _shallow(document)
@@ -118,10 +117,10 @@ def apply(document: Any, operations: Sequence[Operation]) -> Any:
 
 
 def _owned(here: Any, path: Pointer, ours: dict[int, Any]) -> Any:
-    """Return what stands at a path, which may be written to: containers on the way are copied, and put in place.
+    """Return the mapping or list at a path, made writable: those on the path are replaced by copies.
 
-    ``ours`` are the copies made so far, by identity (and kept alive, so that no other object gets theirs):
-    those need not be copied again.
+    ``ours`` holds the copies made so far, by identity, which are not copied again (kept alive, so that no other object
+    gets their identity).
     """
     for token in path:
         child = pointers.child(here, token)
@@ -142,24 +141,24 @@ def _shallow(value: Any) -> Any:
 
 
 class ClaimedPlaces:
-    """The places that fixes have laid claim to, all worked out on the same object.
+    """The places that a batch of fixes changes, all computed on the same object.
 
-    Another fix conflicts with them where it cannot simply be applied after them: where it writes at, above or
-    below one of the places, or where one of the two removes or inserts items of a list whose items the other
-    names by index. Two that append the very same item conflict too: worked out anew, the second finds it there.
-    Asking costs what a path is long, however many places there are.
+    Another fix conflicts with them where it cannot be applied after them: where it writes at, above or below one of the
+    places, or where one of the two removes or inserts items of a list whose items the other addresses by index. Two
+    that append the same item conflict too: computed again, the second finds it there. A look-up takes time in
+    proportion to the length of a path, not to the number of places.
     """
 
     __slots__ = ("_above", "_items", "_places", "_taken")
 
     def __init__(self) -> None:
-        self._taken: list[Operation] = []  # since somebody last asked: most fixes are the only one
+        self._taken: list[Operation] = []  # not yet in the index: most batches hold a single fix
         self._items: set[tuple[Pointer, str]] = set()
         self._places: set[Pointer] = set()
         self._above: set[Pointer] = set()
 
     def take(self, operations: Iterable[Operation]) -> None:
-        """Claim the places of a fix."""
+        """Add the places of a fix."""
         self._taken += operations
 
     def _note(self) -> None:
@@ -172,7 +171,7 @@ class ClaimedPlaces:
         self._taken.clear()
 
     def conflict(self, operations: Iterable[Operation]) -> bool:
-        """Tell whether a fix conflicts with what is claimed."""
+        """Return whether a fix conflicts with those taken."""
         self._note()
         return bool(self._places) and any(map(self._meets, operations))
 
@@ -180,13 +179,13 @@ class ClaimedPlaces:
         place = _reach(operation)
         if place in self._above or any([place[:depth] in self._places for depth in range(len(place))]):
             return True
-        if place[-1:] == (APPEND,):  # a list takes any number of new items
+        if place[-1:] == (APPEND,):  # any number of items can be appended
             return (place, repr(operation.value)) in self._items
         return place in self._places
 
 
 def _reach(operation: Operation) -> Pointer:
-    """Return the smallest place outside of which the operation changes nothing, not even an index."""
+    """Return the deepest place outside of which the operation changes nothing, not even an index."""
     last = operation.path[-1] if operation.path else None
     if operation.op != "replace" and isinstance(last, int):
         return operation.path[:-1]

@@ -1,7 +1,7 @@
 """JSON Pointer (RFC 6901).
 
-Inside the program a pointer is a tuple of tokens, ``("spec", "containers", 0)``: a key of a mapping as it
-stands in the object, or the index of a list item. It becomes text only at the edge.
+Inside the program a pointer is a tuple of tokens, ``("spec", "containers", 0)``: unescaped keys of mappings and indices
+of list items. It is converted to text only for output.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ ROOT: Pointer = ()
 
 
 class PointerError(ValueError):
-    """A text that is no JSON Pointer, or a pointer that leads nowhere."""
+    """A string that is not a JSON Pointer, or a pointer that does not resolve."""
 
 
 def to_text(pointer: Pointer) -> str:
-    """Return the RFC 6901 text: ``/spec/containers/0``; the empty text for the whole document."""
+    """Return the RFC 6901 string: ``/spec/containers/0``, empty for the whole document."""
     return "".join(["/" + str(token).replace("~", "~0").replace("/", "~1") for token in pointer])
 
 
 def from_text(text: str) -> Pointer:
-    """Read an RFC 6901 text; every token stays a string, because only the object tells keys from indices.
+    """Parse an RFC 6901 string; every token stays a string: without the object an index looks like a key.
 
-    Raises PointerError where the text is neither empty nor begins with a slash, or holds a stray ``~``.
+    Raises PointerError where the string is neither empty nor begins with a slash, or holds an invalid ``~`` escape.
     """
     if not text:
         return ROOT
@@ -46,7 +46,7 @@ def _unescape(token: str, text: str) -> str:
 
 
 def resolve(document: object, pointer: Pointer) -> object:
-    """Return what the pointer names in the document.
+    """Return the value that the pointer refers to.
 
     Raises PointerError where there is no such key or item.
     """
@@ -67,7 +67,7 @@ def _step(value: object, token: str | int, so_far: Pointer) -> object:
 
 
 def child(value: object, token: str | int) -> Any:
-    """Return what a token names in a value, None where there is nothing (or a null)."""
+    """Return the child of a value by key or index; None where it is absent or null."""
     if isinstance(value, dict):
         return value.get(token)
     if isinstance(value, list):
@@ -77,7 +77,7 @@ def child(value: object, token: str | int) -> Any:
 
 
 def list_index(token: str | int) -> int | None:
-    """Return the index that a token names, or None where it names no list item (``-``, ``01``, a key)."""
+    """Return a token as a list index, or None where it is not one (``-``, ``01``, a key)."""
     if isinstance(token, int):
         return token if token >= 0 else None
     if token.isascii() and token.isdigit() and (token == "0" or token[0] != "0") and len(token) < 10:
@@ -86,7 +86,7 @@ def list_index(token: str | int) -> int | None:
 
 
 def exists(document: object, pointer: Pointer) -> bool:
-    """Tell whether the pointer names something in the document."""
+    """Return whether the pointer resolves in the document."""
     try:
         resolve(document, pointer)
     except PointerError:
@@ -95,7 +95,7 @@ def exists(document: object, pointer: Pointer) -> bool:
 
 
 def starts_with(pointer: Pointer, prefix: Pointer) -> bool:
-    """Tell whether the pointer names the prefix itself or something inside it."""
+    """Return whether the pointer refers to the prefix itself or to something inside it."""
     return pointer[: len(prefix)] == prefix
 
 
@@ -105,8 +105,8 @@ def sort_key(pointer: Pointer) -> tuple[tuple[int, int, str], ...]:
 
 
 def expand(document: object, pattern: Pointer) -> Iterator[tuple[Pointer, object]]:
-    """Yield every place that a pattern names: ``*`` stands for each item of a list or value of a mapping."""
-    if len(pattern) == 1 and pattern[0] != "*" and isinstance(document, dict):  # a Pod's, and most
+    """Yield every match of a pattern, in which ``*`` stands for each item of a list or value of a mapping."""
+    if len(pattern) == 1 and pattern[0] != "*" and isinstance(document, dict):  # the path of a Pod's spec
         if pattern[0] in document:
             yield pattern, document[pattern[0]]
         return

@@ -1,10 +1,10 @@
-"""Kubernetes quantities: exact, in time linear in the text, with the API server's verdicts.
+"""Kubernetes quantities: exact, in linear time, accepted and rejected as by the API server.
 
 The model is `k8s.io/apimachinery/pkg/api/resource` v0.36 (`quantity.go`, `amount.go`, `scale_int.go`,
 `suffix.go`) and `ValidateResourceQuantityValue` of `k8s.io/kubernetes/pkg/apis/core/validation` 1.36.
-Where Go's fixed-width arithmetic shows in a verdict, this module shows the same: our answer must be the
-API server's. Exponents are never expanded: a value is a string of digits and a power of ten, so that
-`"1e1000000"` costs what `"1"` costs, and no integer of more than 128 digits is ever built.
+Overflows of Go's fixed-width arithmetic are reproduced where they decide whether a value is accepted. Exponents are
+never expanded: a value is a string of digits and a power of ten, so that `"1e1000000"` costs as much as `"1"`, and no
+integer of more than 128 digits is ever built.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MIB: Final = 2**20
 GIB: Final = 2**30
 
 _DIGITS: Final = "0123456789"
-# What the JSON decoder leaves for `strings.TrimSpace` to trim: Go writes tabs, line breaks and U+2028/9 as
-# escapes, and `Quantity.UnmarshalJSON` looks at the escaped text.
+# What `strings.TrimSpace` trims after JSON decoding: Go writes tabs, line breaks and U+2028/9 as escapes, and #
+# `Quantity.UnmarshalJSON` reads the escaped text.
 _SPACES: Final = (
     " \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
 )
@@ -45,11 +45,11 @@ _MAX_PLAIN_DIGITS: Final = 15
 
 
 class QuantityError(ValueError):
-    """A value that the API server cannot decode as a quantity; the message says why and what to write."""
+    """A value that the API server cannot decode as a quantity; the message has the reason and what to write instead."""
 
 
 class Quantity:
-    """An amount as the API server holds it after decoding: made by `parse`, immutable, compared by value.
+    """An amount as decoded by the API server: made by `parse`, immutable, compared by value.
 
     `"1"`, `"1000m"` and `"1e0"` are equal and have one hash. An amount below 1n has become 1n, one with a
     binary suffix above 2**63-1 has become 2**63-1.
@@ -60,10 +60,10 @@ class Quantity:
     is_integer: bool
     """The API server's test for extended resources: `MilliValue() % 1000 == 0` in wrapping int64.
 
-    It is no test of mathematics: `"0.9999"` passes (rounded up to 1000m), `"1Ei"` fails (it overflows).
+    It is not exact: `"0.9999"` passes (rounded up to 1000m), `"1Ei"` fails (it overflows).
     """
     is_negative: bool
-    """Less than zero; `"-0"` is not."""
+    """Whether it is less than zero; `"-0"` is not."""
 
     # The value is (-1 if is_negative) * int(_digits) * 10**_exponent; _digits has no zero at either end.
     _digits: str
@@ -102,7 +102,7 @@ class Quantity:
 
     @property
     def is_zero(self) -> bool:
-        """Exactly nothing. `"0.0000000001"` is not zero: it has been rounded up to 1n."""
+        """Whether it is exactly zero. `"0.0000000001"` is not: it has been rounded up to 1n."""
         return not self._digits
 
     def in_thousandths(self) -> Quantity:
@@ -114,31 +114,30 @@ class Quantity:
         surplus = _MILLI - self._exponent
         if surplus <= 0:
             return self
-        kept = self._digits[:-surplus] or "0"  # the digits dropped do not end in 0, so they are something
+        kept = self._digits[:-surplus] or "0"  # the digits dropped do not end in 0, so they are not zero
         up = _plus_one(kept)
         return Quantity(up, _MILLI, self._format, is_negative=self.is_negative, is_integer=self.is_integer)
 
     def ceil(self) -> int:
         """Return the amount in whole units, rounded away from zero and held within int64.
 
-        As Go's `Value()` where that does not overflow; where it does (`"1e1000000"` gives 0 there), the
-        nearest int64. (Go's own answer for a negative amount of many digits is off by one or more.)
+        As Go's `Value()` where that does not overflow; where it does (`"1e1000000"` gives 0 there), the nearest int64.
+        (Go's result for a negative amount of many digits is off by one or more.)
         """
         places = len(self._digits) + self._exponent
         if places > 19:
             whole = MAX_INT64 + 1
         elif self._exponent >= 0:
             whole = int(self._digits or "0") * 10**self._exponent
-        else:  # something is left behind the point: the last digit is never 0
+        else:  # there is a fraction: the last digit is never 0
             whole = int(self._digits[: max(places, 0)] or "0") + 1
         return -min(whole, MAX_INT64 + 1) if self.is_negative else min(whole, MAX_INT64)
 
     def __str__(self) -> str:
         """Return the text that Go writes when it serialises the decoded quantity.
 
-        A spelling that is nearly canonical is kept (`"+2"`, `"1e3"`, `"2."`), every other is rewritten
-        (`"0.5"` to `"500m"`). Beyond 10**20 Go has no suffix and **drops the factor**: `"1000E"` becomes
-        `"1"`. `canonical` does not.
+        A nearly canonical text is kept (`"+2"`, `"1e3"`, `"2."`), every other is rewritten (`"0.5"` to `"500m"`).
+        Beyond 10**20 Go has no suffix and **drops the factor**: `"1000E"` becomes `"1"`. `canonical` does not.
         """
         return self._written(lossy=True) if self._kept is None else self._kept
 
@@ -146,7 +145,7 @@ class Quantity:
         return f"<Quantity {self.canonical()}>"
 
     def canonical(self) -> str:
-        """Return one spelling of this value in the family of suffixes it was written with.
+        """Return the canonical text of this value, with the family of suffixes it was written with.
 
         The largest suffix without a fraction, no sign but a minus: `"+2"` gives `"2"`, `"1.5Gi"` gives
         `"1536Mi"`. It is Go's `CanonicalizeBytes`, and `parse` reads it back as an equal value (not for
@@ -199,7 +198,7 @@ class Quantity:
         return not self < other if isinstance(other, Quantity) else NotImplemented
 
     def _magnitude(self) -> tuple[bool, int, str]:
-        # Digits without zeros at the ends, read as 0.digits, sort as text once the power of ten is equal.
+        # With equal powers of ten, digits without zeros at the ends sort as strings.
         return bool(self._digits), len(self._digits) + self._exponent, self._digits
 
 
@@ -217,15 +216,15 @@ def _remade(fields: dict[str, object]) -> Quantity:
     return made
 
 
-# How nearly every quantity of a GPU is written: made once.
+# Nearly every quantity of a GPU is one of these.
 _COMMON: Final = {str(count): Quantity(str(count), 0, _DECIMAL_SI, kept=str(count)) for count in range(1, 17)}
 
 
 def parse(raw: object) -> Quantity:
     """Decode one value of `resources.limits` or `.requests`, as it stands in a JSON or YAML object.
 
-    `raw` is a string, an int, a float (read as Go's JSON encoder writes it, ints beyond int64 too) or None
-    (zero). Raises QuantityError, and nothing else, for all that the API server does not decode.
+    `raw` is a string, an int, a float (read as Go's JSON encoder writes it, ints beyond int64 too) or None (zero).
+    Raises QuantityError, and nothing else, for values that the API server cannot decode.
     """
     text = raw if type(raw) is str else _text_of(raw)
     common = _COMMON.get(text)
@@ -241,7 +240,7 @@ def parse(raw: object) -> Quantity:
 
 
 def _refused(raw: object) -> QuantityError:
-    from .quantity_hint import explain  # noqa: PLC0415 - only a bad value pays for it
+    from .quantity_hint import explain  # noqa: PLC0415 - start-up time: needed only for invalid values
 
     return QuantityError(explain(raw))
 
@@ -258,16 +257,16 @@ def _text_of(raw: object) -> str:
         if -MAX_INT64 - 1 <= raw <= MAX_INT64:
             return int.__repr__(raw)
         try:
-            raw = float(raw)  # Kubernetes' JSON decoder has int64 and float64, and nothing larger
+            raw = float(raw)  # Kubernetes' JSON decoder only has int64 and float64
         except OverflowError:
             raise _refused(raw) from None
-    if not isinstance(raw, float) or raw - raw != 0:  # infinities and NaN have no difference from themselves
+    if not isinstance(raw, float) or raw - raw != 0:  # infinities and NaN
         raise _refused(raw)
     return json_float(float(raw))
 
 
 def decode(text: str) -> Quantity | None:
-    """Do as Go's `ParseQuantity` for a trimmed text; None where it returns an error."""
+    """Return what Go's `ParseQuantity` returns for a trimmed text; None where it returns an error."""
     if not text or not text.isascii():
         return None
     unsigned = text[1:] if text[0] in "+-" else text
@@ -350,18 +349,18 @@ def _binary(whole: int) -> str:
 def exact_bytes(count: int) -> str:
     """Return a number of bytes as one exact quantity: 8589934592 gives `"8Gi"`, 1000 gives `"1000"`.
 
-    Raises QuantityError beyond int64, where the API server would cut it down.
+    Raises QuantityError beyond int64, where the API server would cap it.
     """
     if abs(count) > MAX_INT64:
-        raise QuantityError("no Kubernetes quantity holds 8Ei or more with a binary suffix")
+        raise QuantityError("a Kubernetes quantity with a binary suffix must be less than 8Ei")
     return ("-" if count < 0 else "") + _binary(abs(count))
 
 
 def format_bytes(count: int) -> str:
-    """Return a number of bytes for people: exact if that is short, otherwise `about` and two decimals.
+    """Return a number of bytes in a readable form: exact if that is short, otherwise `about` and two decimals.
 
-    8589934592 gives `"8Gi"`, 1610612736 `"1536Mi"`, 8000000000 `"about 7.45Gi"`; from 2**63 on, which no
-    quantity can say, `"8Ei or more"`.
+    8589934592 gives `"8Gi"`, 1610612736 `"1536Mi"`, 8000000000 `"about 7.45Gi"`; from 2**63 on, beyond every quantity,
+    `"8Ei or more"`.
     """
     if count < 0:
         return f"minus {format_bytes(-count)}"

@@ -1,4 +1,4 @@
-"""What to tell someone whose value is no Kubernetes quantity: the reason, and what to write instead."""
+"""Error messages for invalid quantities: the reason, and what to write instead."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Final
 
 _SHOWN: Final = 40  # characters of the value that a message repeats
-_ADVISED: Final = 100  # beyond this length nobody mistyped a number; do not search for what was meant
+_ADVISED: Final = 100  # a longer text is not a mistyped number and gets no suggestion
 
 _GENERAL: Final = (
     "write a number, if need be with one suffix: n u m k M G T P E, Ki Mi Gi Ti Pi Ei, or an exponent like e3"
@@ -21,7 +21,7 @@ _BYTES: Final = ("bytes", "byte", "b")
 
 
 def explain(raw: object) -> str:
-    """Return one line that says why `parse` refuses `raw`, and what was probably meant."""
+    """Return one line with the reason why `parse` rejects `raw`, and what was probably meant."""
     return f"{_shown(raw)} is not a Kubernetes quantity: {_reason(raw)}"
 
 
@@ -65,7 +65,7 @@ def _reason_of_text(text: str) -> str:
 
 
 def _instead(meant: str) -> str:
-    """Name a replacement, but never one that would be refused in its turn."""
+    """Return the clause that suggests a replacement; empty where that would be rejected too."""
     return "" if decode(meant) is None else f': write "{meant}"'
 
 
@@ -149,12 +149,12 @@ def _suffix(bare: str, _text: str) -> str:
             return "" if meant is None else f"the unit is bytes already, leave out the B{_either(number, meant)}"
     meant = _spelled(lowered)
     if meant is not None:
-        return f"suffixes are case-sensitive, {suffix} is none{_either(number, meant)}"
+        return f"suffixes are case-sensitive, {suffix} is not one{_either(number, meant)}"
     return f"{suffix} is not a suffix; {_GENERAL}" if suffix.isalpha() else ""
 
 
 def _either(number: str, suffix: str) -> str:
-    """Name both sizes that someone who writes GB or g may have in mind."""
+    """Suggest both sizes that GB or g can mean."""
     advice = _instead(number + suffix)
     if advice and suffix in ("k", "M", "G", "T", "P", "E"):
         return f'{advice}, or "{number}{suffix.upper()}i" in steps of 1024'
@@ -178,7 +178,7 @@ _KNOWN: Final = ("n", "u", "m", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", 
 
 
 def _spelled(lowered: str) -> str | None:
-    """Return the suffix that `lowered` is, but for its case; sizes in M mean mega: nobody requests milli."""
+    """Return the suffix that equals `lowered` but for its case; m is read as M: milli makes no sense for a size."""
     for suffix in ("", "k", "M", "G", "T", "P", "E", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei", "n", "u"):
         if suffix.lower() == lowered:
             return suffix

@@ -1,7 +1,7 @@
-"""Looking into raw objects of any shape.
+"""Access to raw objects of any shape.
 
-An object that reaches us was written by anybody: where a list should stand there may be a number. These
-helpers answer with an empty value instead of failing, so that a rule reads like the shape it expects.
+Input is untrusted: where a list is expected there may be a number. These helpers return an empty value instead of
+raising, so that a rule reads like the shape it expects.
 """
 
 from __future__ import annotations
@@ -21,26 +21,26 @@ _PLACEHOLDER = (
     r"\$[A-Za-z_{(]|\{[{%]|#\{[A-Za-z_][^{}]*\}|\(\([^()]+\)\)|\[\[[^\[\]]+\]\]|<[^<>]+>"
     r"|^(\{[A-Za-z_][^{}]*\}|%[^%]+%|@[^@]+@|__.+__|[A-Z][A-Z0-9]*(_[A-Z0-9]+)+|\?\*|\*)$"
 )
-_MARKS = frozenset("${#([<%@_*")  # of which none of these can do without one: the pattern is compiled when one is met
+_MARKS = frozenset("${#([<%@_*")  # every placeholder has one of them: saves compiling the pattern
 
 
 def as_dict(value: object) -> Mapping[str, Any]:
-    """Return the value if it is a mapping, else an empty one (never to be written to)."""
+    """Return the value if it is a mapping, else an empty one (read-only)."""
     return value if isinstance(value, dict) else _EMPTY
 
 
 def as_str(value: object) -> str:
-    """Return the value if it is a text, else the empty one."""
+    """Return the value if it is a string, else the empty string."""
     return value if isinstance(value, str) else ""
 
 
 def is_one_of(value: object, names: Container[str]) -> bool:
-    """Tell whether a raw value is one of some names; a list or a mapping is none, and would break a set's own test."""
+    """Return whether a raw value is one of some names; a list or a mapping, which is not hashable, is not."""
     return isinstance(value, str) and value in names
 
 
 def iter_dicts(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Yield the mappings of a list with their index; nothing for anything but a list."""
+    """Yield the mappings of a list with their index; nothing where the value is not a list."""
     if isinstance(value, list):
         for index, item in enumerate(value):
             if isinstance(item, dict):
@@ -48,11 +48,11 @@ def iter_dicts(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
 
 
 def is_placeholder(value: object) -> bool:
-    """Tell whether a value stands for one that somebody has yet to fill in: ``$GPUS``, ``{{ gpus }}``, ``<number>``.
+    """Return whether a value is a placeholder to be filled in later: ``$GPUS``, ``{{ gpus }}``, ``<number>``.
 
     Files hold such values (templates of envsubst, Helm, OpenShift, Argo; documentation; patterns such as
-    ``?*``), and nothing can be said about them. What reaches admission is judged as it stands: nobody will
-    fill it in any more. Without quotes ``{gpus}`` is a mapping to YAML, and ``[[ gpus ]]`` a list in a list.
+    ``?*``), and rules cannot judge them. Objects at admission are judged as they are: nothing is filled in later.
+    Without quotes ``{gpus}`` is a mapping to YAML, and ``[[ gpus ]]`` a list in a list.
     """
     if isinstance(value, str):
         return len(value) < 4096 and not _MARKS.isdisjoint(value) and re.search(_PLACEHOLDER, value) is not None
@@ -63,11 +63,11 @@ def is_placeholder(value: object) -> bool:
 
 
 def format_value(value: object, limit: int = 60) -> str:
-    """Return a value as a message shows it: like JSON, on one line, cut when long, without control characters."""
+    """Return a value for a message: like JSON, on one line, truncated, without control characters."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     if isinstance(value, int) and not -(10**30) < value < 10**30:
-        return "a number of very many digits"  # and Python refuses to print those of over 4,300
+        return "a number of very many digits"  # Python refuses to print those of over 4,300
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list):
@@ -79,7 +79,7 @@ def format_value(value: object, limit: int = 60) -> str:
 
 
 def escape(content: str) -> str:
-    """Return a text with everything escaped that a terminal or a log would obey instead of showing."""
+    """Return a string with control characters and the like escaped, for terminals and logs."""
     if content.isprintable():
         return content
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in content)

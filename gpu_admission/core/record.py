@@ -6,14 +6,14 @@
         line: int | None = None
 
 gets `__slots__`, `__init__` (positional or by keyword), `__eq__`, `__hash__` and `__repr__` from its annotations.
-Type checkers take it for a frozen dataclass (PEP 681) and refuse to change it; at run time nothing stops who does, for
-that would make each instance three times as dear. `@record(frozen=False)` may be changed and has no hash. A default
-that is mutable is refused: every instance would share it. `@record(eq=False)` compares and hashes by identity. A
-`__post_init__` is called at the end of `__init__`.
+Type checkers take it for a frozen dataclass (PEP 681) and report assignments; at run time they are not prevented, which
+would make an instance cost three times as much. `@record(frozen=False)` is mutable and has no hash. A mutable default
+is rejected: every instance would share it. `@record(eq=False)` compares and hashes by identity. A `__post_init__` is
+called at the end of `__init__`.
 
 Fields are those of the class itself; a record has no base class but object. An `__init__` is compiled once for each
-number of fields and then only given other names, so that a class costs microseconds, and an instance what a
-hand-written one does.
+number of fields and then only renamed, so that a class costs microseconds, and an instance as much as a hand-written
+one.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     @dataclass_transform(frozen_default=True)
     def record(*, frozen: bool = True, eq: bool = True) -> Callable[[type[T]], type[T]]: ...
     def record(cls: Any = None, /, *, frozen: bool = True, eq: bool = True) -> Any:
-        """Declare for type checkers what the function below does."""
+        """Declare the function below for type checkers."""
 
 else:
 
     def record(cls=None, /, *, frozen=True, eq=True):  # noqa: ANN001, ANN201 - declared above
-        """Return the class as a record, or with keywords the decorator that does."""
+        """Return the class as a record, or, given keywords, the decorator."""
         return (lambda made: _make(made, frozen=frozen, eq=eq)) if cls is None else _make(cls, frozen=frozen, eq=eq)
 
 
@@ -60,7 +60,7 @@ def _make(cls: type[Any], *, frozen: bool, eq: bool) -> type[Any]:
 
 
 def _annotations(cls: type[Any]) -> dict[str, Any]:
-    """Return the annotations where Python makes them only when asked (3.14 without the future import)."""
+    """Return annotations that are evaluated lazily (Python 3.14 without the future import)."""
     return getattr(cls, "__annotations__", {})
 
 
@@ -79,7 +79,7 @@ _templates: dict[tuple[int, bool], Any] = {}
 
 
 def _init(fields: tuple[str, ...], defaults: dict[str, Any], *, checks: bool) -> Any:
-    """Return the `__init__` as its author would have written it: the template of its arity under its names."""
+    """Return an `__init__` like a hand-written one: the template of its arity, renamed."""
     count = len(fields)
     if (count, checks) not in _templates:
         parameters = "".join([f", _{at}" for at in range(count)])

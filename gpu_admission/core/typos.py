@@ -1,4 +1,4 @@
-"""How far one word is from another: the search for what a misspelt name was meant to be."""
+"""Edit distance between words, and suggestions for misspelt names."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LONGEST = 64  # no word that we know is longer, and names come from strangers
-_FEW = 16  # words that a message can list
-_ALIKE = str.maketrans("oli", "011", "-_")  # what is read for something else, and what people leave out
+_LONGEST = 64  # no known word is longer, and input is untrusted
+_FEW = 16  # words that fit in a message
+_ALIKE = str.maketrans("oli", "011", "-_")  # look-alike letters, and separators, which are often omitted
 
 
 def distance(one: str, other: str, most: int) -> int:
-    """Return how many letters have to be changed, inserted, left out or swapped with the next (``gup``, ``gpu``).
+    """Return how many letters must be changed, inserted, deleted or swapped with the next (``gup``, ``gpu``).
 
-    It is the optimal string alignment distance; every answer above ``most`` is ``most + 1``.
+    It is the optimal string alignment distance; any result above ``most`` is ``most + 1``.
     """
     if one == other:
         return 0
@@ -38,10 +38,10 @@ def distance(one: str, other: str, most: int) -> int:
 
 
 def meant(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the word that somebody's slip was meant to be, whatever its case; None where none is near.
+    """Return the candidate that a misspelt word most likely means, in any case; None where none is near.
 
-    It is the one that only looks alike (``GPUOO1``, ``spot_reads``); else the one with the fewest changes; where all
-    need many, the one that shares the most with it.
+    It is the one that looks alike (``GPUOO1``, ``spot_reads``), else the one with the smallest distance, else the one
+    that has the most in common with it.
     """
     known = {valid.lower(): valid for valid in candidates}
     folded = word.lower()
@@ -51,16 +51,16 @@ def meant(word: str, candidates: Iterable[str]) -> str | None:
             return its
     close = nearest(folded, known, max(1, len(folded) // 3))
     if close is None:
-        import difflib  # noqa: PLC0415 - only the wildest slips need it
+        import difflib  # noqa: PLC0415 - start-up time: needed only where no word is near
 
         close = next(iter(difflib.get_close_matches(folded, list(known), n=1, cutoff=0.6)), None)
     return None if close is None else known[close]
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str:
-    """Return the clause that ends a message about an unknown word: the valid one that is near, or all if they are few.
+    """Return the clause that ends a message about an unknown word: the nearest valid word, or all if they are few.
 
-    It begins with a semicolon, and is empty where there is nothing to say.
+    It begins with a semicolon, and is empty where there is nothing to suggest.
     """
     known = list(candidates)
     close = meant(word, known)
@@ -70,12 +70,12 @@ def did_you_mean(word: str, candidates: Iterable[str]) -> str:
 
 
 def suggestion(valid: str) -> str:
-    """Return the clause that offers a valid word."""
+    """Return the clause that suggests a valid word."""
     return f"; did you mean {valid!r}?"
 
 
 def nearest(word: str, candidates: Iterable[str], most: int) -> str | None:
-    """Return the nearest of some words within ``most`` changes, the first of equals; None where all are farther."""
+    """Return the nearest word within ``most`` changes, the first of equals; None where all are farther."""
     best: tuple[int, str] | None = None
     for candidate in candidates:
         far = distance(word, candidate, most)
