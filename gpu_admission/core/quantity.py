@@ -352,7 +352,7 @@ def exact_bytes(count: int) -> str:
     Raises QuantityError beyond int64, where the API server would cap it.
     """
     if abs(count) > MAX_INT64:
-        raise QuantityError("a Kubernetes quantity with a binary suffix must be less than 8Ei")
+        raise QuantityError("8Ei or more is not a valid quantity with a binary suffix")
     return ("-" if count < 0 else "") + _binary(abs(count))
 
 

@@ -1,7 +1,7 @@
-"""What the API server says of the amounts of one resource name, whatever the name stands for.
+"""Whether the API server accepts the amounts of a resource name, for any resource.
 
-The rules GPU001 to GPU004 tell its reasons apart for names that are known; where only the verdict counts,
-this is it: ``ValidateResourceRequirements`` of k8s.io/kubernetes ``pkg/apis/core/validation``.
+It follows ``ValidateResourceRequirements`` of k8s.io/kubernetes ``pkg/apis/core/validation``; for known names the rules
+GPU001 to GPU004 report the reason.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def refused(name: str, limit: Any, request: Any) -> bool:
-    """Tell whether the API server refuses a name's limit and request, raw, of which either may be MISSING.
+    """Return whether the API server rejects a resource's limit and request, raw, of which either may be MISSING.
 
-    What is not of Kubernetes' own domain cannot be overcommitted and comes in whole numbers.
+    Resources outside of Kubernetes' own domain cannot be overcommitted and are counted in whole numbers.
     """
     try:
         amounts = [parse(raw).in_thousandths() for raw in (limit, request) if raw is not MISSING]

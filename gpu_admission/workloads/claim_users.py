@@ -1,4 +1,4 @@
-"""How many pods of what is seen name a ResourceClaim: a claim that one pod names is that pod's own."""
+"""The number of pods among the inputs that use each ResourceClaim."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any
 
-MARK = b"resourceClaimName"  # stands in every file with a pod that names a ResourceClaim
-MOST = 100_000  # names that are counted: with more, nothing is known
+MARK = b"resourceClaimName"  # in every file with a pod that names a ResourceClaim
+MOST = 100_000  # the most names that are counted; with more, all counts are unknown
 
 
 class ClaimUsers:
@@ -40,7 +40,7 @@ class ClaimUsers:
             spaces[space] = None if pods is None or known is None else known + pods
 
     def pods(self, name: str, namespace: str) -> int | None:
-        """Return how many pods that name a claim may run at once; None where that is not known."""
+        """Return how many pods that name a claim may run at once; None where that is unknown."""
         spaces = self._pods.get(name, {})
         fitting = [count for space, count in spaces.items() if not namespace or space in {"", namespace}]
         if self._count > MOST or None in fitting:
@@ -49,7 +49,7 @@ class ClaimUsers:
 
 
 def _named(obj: dict[str, Any]) -> Iterator[str]:
-    """Yield the ResourceClaims that pod specs anywhere in an object name; nothing here calls itself."""
+    """Yield the ResourceClaims that pod specs anywhere in an object name, without recursion."""
     waiting: list[Any] = [obj]
     while waiting:
         value = waiting.pop()

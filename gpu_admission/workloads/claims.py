@@ -1,9 +1,9 @@
-"""Resource claims as the rules see them: what a claim requests, what a pod names, and whether that is a GPU.
+"""Resource claims: what a claim requests, which claims a pod uses, and whether they give GPUs.
 
-``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every version that was ever served, leniently; rules
-say what is wrong with their shape. ``of_pod`` reads a pod's ``spec.resourceClaims`` and what its containers use of it.
-Whether a claim is a GPU's is decided by the template, claim or class among the inputs, then by the policy
-(``cluster.claims``), then by the table of known classes; None means that nobody knows.
+``read_spec`` reads ResourceClaims and ResourceClaimTemplates of every API version, leniently; rules report errors of
+their structure. ``of_pod`` reads a pod's ``spec.resourceClaims`` and its containers' use of them. Whether a claim gives
+GPUs is decided by the template, claim or class among the inputs, then by the policy (``cluster.claims``), then by the
+table of known classes; None means unknown.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ _SOURCES = (("resourceClaimTemplateName", TEMPLATE), ("resourceClaimName", CLAIM
 class DeviceRequest:
     """One request of a claim, or one of the alternatives of ``firstAvailable``.
 
-    ``raw`` is the mapping with ``deviceClassName`` (what stands under ``exactly``; of v1beta1 the request itself),
-    ``pointer`` where it stands below the claim's spec (the one that has ``devices``). ``count`` is the number of
-    devices: 1 where nothing is written, None for all that there are and for what is not a whole number.
-    ``capacity`` are the amounts of ``capacity.requests``, raw; ``alternatives`` are in the order of preference.
+    ``raw`` is the mapping with ``deviceClassName`` (the value of ``exactly``; of v1beta1 the request itself),
+    ``pointer`` its place relative to the claim's spec (the one that has ``devices``). ``count`` is the number of
+    devices: 1 by default, None for ``All`` and for what is not a whole number. ``capacity`` are the amounts of
+    ``capacity.requests``, raw; ``alternatives`` are in the order of preference.
     """
 
     __slots__ = ("alternatives", "name", "pointer", "raw")
@@ -51,12 +51,12 @@ class DeviceRequest:
 
     @property
     def class_name(self) -> str:
-        """The name of the DeviceClass; empty where alternatives have their own."""
+        """The name of the DeviceClass; empty for a request with alternatives."""
         return as_str(self.raw.get("deviceClassName"))
 
     @property
     def mode(self) -> str:
-        """``ExactCount`` (the default), ``All``, or whatever is written."""
+        """``ExactCount`` (the default), ``All``, or another value as written."""
         return as_str(self.raw.get("allocationMode")) or EXACT_COUNT
 
     @property
@@ -68,30 +68,30 @@ class DeviceRequest:
 
     @property
     def capacity(self) -> Mapping[str, Any]:
-        """What is asked of each device: name -> raw quantity."""
+        """The capacity requested of each device: name -> raw quantity."""
         return as_dict(as_dict(self.raw.get("capacity")).get("requests"))
 
     @property
     def is_admin(self) -> bool:
-        """Whether devices are accessed besides their owners, reserving nothing."""
+        """Whether devices are accessed alongside their users, without reserving them."""
         return self.raw.get("adminAccess") is True
 
     def selectors(self) -> Iterator[tuple[Pointer, str]]:
-        """Yield the CEL expressions with their pointers below the claim's spec."""
+        """Yield the CEL expressions with their pointers relative to the claim's spec."""
         for index, selector in iter_dicts(self.raw.get("selectors")):
             expression = as_dict(selector.get("cel")).get("expression")
             if isinstance(expression, str):
                 yield (*self.pointer, "selectors", index, "cel", "expression"), expression
 
     def each(self) -> tuple[DeviceRequest, ...]:
-        """Return the alternatives, of which one is met, or the request itself."""
+        """Return the alternatives, of which one is allocated, or the request itself."""
         return self.alternatives or (self,)
 
 
 class ClaimSpec:
     """What a ResourceClaim requests, or the claims that a ResourceClaimTemplate makes.
 
-    ``raw`` is the mapping that has ``devices``, at ``pointer`` in the object; ``requests`` are its requests in order.
+    ``raw`` is the mapping that has ``devices``, at ``pointer`` in the object; ``requests`` are its requests, in order.
     """
 
     __slots__ = ("_by_name", "api_version", "kind", "name", "namespace", "pointer", "raw", "requests")
@@ -120,17 +120,17 @@ class ClaimSpec:
         return list(self._by_name)
 
     def all_requests(self) -> Iterator[DeviceRequest]:
-        """Yield what can be met: each request, or its alternatives in place of it."""
+        """Yield what can be allocated: each request, or its alternatives in place of it."""
         for request in self.requests:
             yield from request.each()
 
 
 class PodClaim:
-    """An entry of a pod's ``spec.resourceClaims``, and what is known of the claim that it names.
+    """An entry of a pod's ``spec.resourceClaims``, with the claim that it names as far as it is known.
 
-    ``source`` is the kind that it names (empty where that is not to be told), ``source_name`` the name; ``spec`` is
-    what the claim requests where it is seen. ``gpu`` tells whether a GPU is among it, None where nobody knows.
-    ``classes`` are the facts of the classes of its requests that are known.
+    ``source`` is the kind that it names (empty where that is unclear), ``source_name`` the name; ``spec`` is the
+    claim's spec if it is among the inputs. ``gpu`` is whether the claim gives a GPU, None where that is unknown.
+    ``classes`` are the facts of the known classes of its requests.
     """
 
     __slots__ = ("_index", "_space", "classes", "gpu", "name", "pointer", "raw", "source", "source_name", "spec")
@@ -139,7 +139,7 @@ class PodClaim:
         self.raw = raw
         self.pointer = pointer
         self.name = as_str(raw.get("name"))
-        old = raw.get("source")  # where the fields stood before Kubernetes 1.31: whose claim it is stays clear
+        old = raw.get("source")  # the fields' place before Kubernetes 1.31
         given = raw if old is None else {**as_dict(old), **{key: raw[key] for key in raw if raw[key] is not None}}
         named = [(kind, name) for field, kind in _SOURCES if (name := as_str(given.get(field)))]
         self.source, self.source_name = named[0] if len(named) == 1 else ("", "")
@@ -152,12 +152,12 @@ class PodClaim:
 
     @property
     def pods(self) -> int | None:
-        """How many pods share the claim: 1 where a template makes one for each, None where nobody knows."""
+        """The number of pods that share the claim: 1 where a template makes one for each, None if unknown."""
         return 1 if self.source == TEMPLATE else self._index.pods_naming(self.source_name, self._space)
 
     @property
     def uses_mps(self) -> bool:
-        """Whether the claim has NVIDIA's driver share its devices by the Multi-Process Service."""
+        """Whether the claim configures NVIDIA's driver to share its devices by the Multi-Process Service."""
         if self.spec is None:
             return False
         configs = [
@@ -175,7 +175,7 @@ class PodClaim:
 
 
 def _of_request(claim: PodClaim, request: str, policy: Policy, index: ClaimIndex) -> bool | None:
-    """Tell whether one request of a claim (empty: any) is a GPU's."""
+    """Return whether a request of a claim (empty: any of them) is for a GPU."""
     if not request or claim.spec is None:
         return claim.gpu
     found = claim.spec.request(request)
@@ -183,9 +183,9 @@ def _of_request(claim: PodClaim, request: str, policy: Policy, index: ClaimIndex
 
 
 def read_spec(obj: Mapping[str, Any]) -> ClaimSpec:
-    """Return what a ResourceClaim or ResourceClaimTemplate requests; what cannot be read is left out.
+    """Return the spec of a ResourceClaim or ResourceClaimTemplate, without the parts that cannot be read.
 
-    A template has its claim's spec under ``spec.spec``; one that lacks the inner level is read as it was meant.
+    A template has its claim's spec under ``spec.spec``; a missing inner level is tolerated.
     """
     spec, pointer = as_dict(obj.get("spec")), ("spec",)
     if obj.get("kind") == TEMPLATE and ("spec" in spec or "devices" not in spec):
@@ -225,7 +225,7 @@ def of_pod(
 
 
 def class_facts(name: str, policy: Policy, index: ClaimIndex = NO_CLAIMS) -> ClassFacts | None:
-    """Return what is known of a device class: by its object in the input, the policy, the table; None for nothing."""
+    """Return the facts of a device class by its object in the input, the policy or the table; None if unknown."""
     if not name:
         return None
     seen = index.find(DEVICE_CLASS, name)
@@ -262,4 +262,4 @@ def _requests(raw: Mapping[str, Any]) -> Iterator[DeviceRequest]:
             DeviceRequest(as_str(each.get("name")), each, (*place, "firstAvailable", at))
             for at, each in iter_dicts(given)
         )
-        yield DeviceRequest(name, request, place, alternatives)  # v1beta1 has the fields bare
+        yield DeviceRequest(name, request, place, alternatives)  # v1beta1 has the fields directly in the request

@@ -1,4 +1,4 @@
-"""A container as the rules see it, and each GPU resource that it names: what stands there, raw, and what it asks."""
+"""A view of a container and of each GPU resource that it names: the raw values and what they request."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Role = Literal["init", "sidecar", "app", "ephemeral"]
     Side = Literal["limits", "requests"]
 
-_SHORT = 24  # letters of an amount that is worth remembering
+_SHORT = 24  # the longest amount that is cached
 
 MISSING: Any = type("Missing", (), {"__repr__": lambda _: "MISSING", "__slots__": ()})()
 _LABELS: dict[Role, str] = {
@@ -38,9 +38,9 @@ _LABELS: dict[Role, str] = {
 class GpuRequest:
     """One GPU resource of a container: its limit and its request, raw.
 
-    ``limit`` and ``request`` are MISSING where the key is absent. ``wants_gpu`` tells whether more than zero is
-    requested; an amount that does not parse is taken for a request. ``is_valid`` tells that Kubernetes accepts the
-    amounts and they reserve something: a limit of a whole number above zero, and no other request.
+    ``limit`` and ``request`` are MISSING where the key is absent. ``wants_gpu`` is whether more than zero is requested;
+    an invalid amount counts as a request. ``is_valid`` is whether Kubernetes accepts the amounts and they reserve a
+    device: the limit is a whole number above zero, and the request, if any, equals it.
     """
 
     __slots__ = ("_amounts", "container", "is_valid", "limit", "request", "resource", "wants_gpu")
@@ -64,12 +64,12 @@ class GpuRequest:
 
     @property
     def value(self) -> Any:
-        """What is asked: the limit, or the request where there is no limit."""
+        """The requested amount: the limit, or the request where there is no limit."""
         return self.request if self.limit is MISSING else self.limit
 
     @property
     def side(self) -> Side:
-        """Where ``value`` stands."""
+        """The side that has ``value``."""
         return "requests" if self.limit is MISSING else "limits"
 
     def sides(self) -> Iterator[tuple[Side, Any]]:
@@ -84,7 +84,7 @@ class GpuRequest:
         return self._amounts[side or self.side]
 
     def pointer(self, side: Side | None = None) -> Pointer:
-        """Return where the resource's key stands (or would stand) on a side."""
+        """Return the pointer to the resource's key on a side, present or not."""
         return (*self.container.resources_pointer, side or self.side, self.resource.name)
 
 
@@ -96,13 +96,13 @@ def _parsed(raw: Any) -> Quantity | None:
 
 @lru_cache(maxsize=256)
 def _read_again(raw: str) -> Quantity | None:
-    """Read an amount of a few letters: the same ones stand in every pod, and twice in each."""
+    """Parse a short amount, cached: the same few are in every pod, and twice in each."""
     return _read(raw)
 
 
 def _read(raw: Any) -> Quantity | None:
     try:
-        return quantity.parse(raw).in_thousandths()  # as the API server compares and counts it
+        return quantity.parse(raw).in_thousandths()  # the precision in which the API server compares and counts
     except quantity.QuantityError:
         return None
 
@@ -110,11 +110,11 @@ def _read(raw: Any) -> Quantity | None:
 class Container:
     """A container of a pod, or a place that has a container's ``resources`` and little else.
 
-    ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged.
-    ``resources`` is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty
-    where there is none. ``gpus`` are the GPU resources named there, ``has_gpu_request`` tells whether the container
-    requests any of them (an explicit zero requests none). ``known_as`` is how messages name it, where it has no name.
-    ``cache`` keeps what rules work out of the container.
+    ``whole`` is False for the latter (KServe's ``model``, NIMService): only its resources can be judged. ``resources``
+    is the mapping under ``key``, ``limits`` and ``requests`` are those in it; each is empty where there is none.
+    ``gpus`` are the GPU resources named there, ``has_gpu_request`` is whether the container requests any of them (an
+    explicit zero requests none). ``known_as`` is its name in messages, where it has no name of its own. ``cache`` is
+    for results that rules derive from the container.
     """
 
     __slots__ = (
@@ -161,12 +161,12 @@ class Container:
 
     @property
     def name(self) -> str:
-        """The container's name, or the empty text."""
+        """The container's name, or the empty string."""
         return as_str(self.spec.get("name"))
 
     @property
     def label(self) -> str:
-        """How messages name it: ``container "train"``, ``init container "setup"``, ``NIMService "llama"``."""
+        """Its name in messages: ``container "train"``, ``init container "setup"``, ``NIMService "llama"``."""
         if self.known_as:
             return self.known_as
         kind, name = _LABELS[self.role], self.name
@@ -177,7 +177,7 @@ class Container:
 
     @property
     def resources_pointer(self) -> Pointer:
-        """Where the mapping with limits and requests stands."""
+        """The pointer to the mapping with limits and requests."""
         return (*self.pointer, self.key)
 
     def env(self) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:

@@ -1,8 +1,8 @@
-"""Whether objects of a CustomResourceDefinition can hold pod specs, told from its schema.
+"""Whether objects of a CustomResourceDefinition can hold pod specs, by its schema.
 
 Listing every custom object of a cluster to look for pods in it would read a hundred thousand endpoints and events of
 network plugins. A schema in which nothing has the shape of a pod spec (``containers`` with an ``image``) or of a
-container's ``resources`` (``limits``), and which leaves nothing open, cannot hold any.
+container's ``resources`` (``limits``), and which allows no arbitrary content, cannot hold any.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 _OPEN = "x-kubernetes-preserve-unknown-fields"
 _EMBEDDED = "x-kubernetes-embedded-resource"
 _DEEPEST = 64
-_MOST = 200_000  # places in a schema, of which a large operator's have 20,000
+_MOST = 200_000  # nodes of a schema; those of large operators have 20,000
 
 
 def may_hold_pods(schema: Any) -> bool:
-    """Tell whether an ``openAPIV3Schema`` allows a pod spec or GPU resources below ``spec`` or beside it.
+    """Return whether an ``openAPIV3Schema`` allows a pod spec or GPU resources inside ``spec`` or beside it.
 
-    A schema that is missing, or larger than anybody's, allows everything.
+    A schema that is missing or too large allows everything.
     """
     if not isinstance(schema, dict):
         return True

@@ -1,8 +1,8 @@
-"""Device classes that drivers for GPUs ship, and what the drivers publish: the facts behind every claim.
+"""Device classes that DRA drivers ship, and the attributes and capacities that the drivers publish.
 
-Whether a class is a GPU's is looked up by its name here; a class of an administrator's own is recognised by the driver
-that its selectors name, or by the resource that it stands for. Attributes and capacities are read from each driver's
-source; of a driver whose list is empty nothing is known, and nothing is said about it.
+Classes of GPUs are recognised by their names in this table, other classes by the driver that their selectors name or by
+their ``extendedResourceName``. Attributes and capacities are taken from each driver's source; an empty list means
+unknown, and rules report nothing about it.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ if TYPE_CHECKING:
 
     Published = frozenset[str]
 
-EXTENDED_PREFIX = resources.CLASS_PREFIX  # KEP-5004: every class is a resource by this and its own name
-ANY_VENDOR = "any"  # as of portable names: the cards are those of the policy's backend
+EXTENDED_PREFIX = resources.CLASS_PREFIX  # KEP-5004: this and a class's name is a resource name
+ANY_VENDOR = "any"  # as with portable names: the vendor is that of the policy's backend
 # kubernetes/kubernetes: staging/src/k8s.io/dynamic-resource-allocation/deviceattribute: any driver may publish them
 STANDARD_DOMAIN = "resource.kubernetes.io"
 
 
 class Driver:
-    """A DRA driver: the vendor of its devices (empty where they are no GPUs), and what it publishes of them.
+    """A DRA driver: the vendor of its devices (empty where they are not GPUs), and what it publishes of them.
 
-    ``attributes`` and ``capacity`` are names under the driver's own domain, which is its name; ``versions`` are the
-    attributes that are semantic versions. ``sharer`` is the sharing system (a backend's name) whose library limits what
-    a container uses of a device; empty where none does.
+    ``attributes`` and ``capacity`` are names under the driver's domain, which is its name; ``versions`` are the
+    attributes that are semantic versions. ``sharer`` is the backend whose library limits a container's use of a device;
+    empty for none.
     """
 
     __slots__ = ("attributes", "capacity", "name", "sharer", "vendor", "versions")
@@ -62,10 +62,10 @@ class Driver:
 
 
 class ClassFacts:
-    """What is known of a device class: its driver, and whose GPUs it gives.
+    """What is known of a device class: its driver, and the vendor of its GPUs.
 
-    ``vendor`` is whose cards they are (``any`` where only the policy says that they are GPUs), ``sharing`` says
-    whether a device is a whole card or a partition of one, ``extended`` the resource name that the class stands for.
+    ``vendor`` is that of the cards (``any`` where only the policy declares them GPUs), ``sharing`` is whether a device
+    is a whole card or a partition of one, ``extended`` the class's ``extendedResourceName``.
     """
 
     __slots__ = ("driver", "extended", "is_gpu", "name", "sharing", "vendor")
@@ -93,7 +93,7 @@ _NVIDIA = Driver(  # kubernetes-sigs/dra-driver-nvidia-gpu: cmd/gpu-kubelet-plug
     "nvidia",
     "type uuid productName brand architecture cudaComputeCapability driverVersion cudaDriverVersion addressingMode"
     " gpuModuleID partition1 partition2 partition4 partition8 parentUUID profile deviceID vendorID iommuFDEnabled"
-    " index minor pcieBusID",  # the last three of releases before 25.12
+    " index minor pcieBusID",  # the last three in releases before 25.12
     "memory addressableMemory multiprocessors copyEngines decoders encoders jpegEngines ofaEngines"
     + "".join(f" memorySlice{number}" for number in range(16)),
     versions="driverVersion cudaDriverVersion cudaComputeCapability",
@@ -175,7 +175,7 @@ _LONGEST_SELECTOR = 10 << 10  # characters; kubernetes/api resource/v1: CELSelec
 
 
 def known(name: str) -> ClassFacts | None:
-    """Return what is known of a class by its name, None of one that no known driver ships."""
+    """Return the facts of a class by its name, None if no known driver ships it."""
     return _CLASSES.get(name)
 
 
@@ -190,7 +190,7 @@ def gpu_names() -> tuple[str, ...]:
 
 
 def driver(name: str) -> Driver | None:
-    """Return a driver by its name, None where it is not known."""
+    """Return a driver by its name, None for an unknown one."""
     return _DRIVERS.get(name)
 
 
@@ -200,9 +200,9 @@ def driver_names() -> tuple[str, ...]:
 
 
 def of_object(device_class: Mapping[str, Any]) -> ClassFacts | None:
-    """Return what a DeviceClass object says about itself, None where it names neither a known driver nor a GPU.
+    """Return the facts of a DeviceClass object, None where it names neither a known driver nor a GPU.
 
-    Its selectors narrow the devices down, so one that compares ``device.driver`` settles whose they are.
+    All selectors must match, so a single comparison of ``device.driver`` determines the driver.
     """
     name = as_str(as_dict(device_class.get("metadata")).get("name"))
     spec = as_dict(device_class.get("spec"))
@@ -235,14 +235,14 @@ def _driver_of(spec: Mapping[str, Any]) -> Driver | None:
 
 
 def resource(facts: ClassFacts, name: str) -> resources.Resource | None:
-    """Return what a resource name stands for that a class gives; None where that is no GPU."""
+    """Return the resource that a class gives under a name; None where it is not a GPU."""
     if not facts.is_gpu:
         return None
     return resources.Resource(name, facts.vendor, resources.CLASS_SYSTEM, "device", facts.sharing)
 
 
 def stated(name: str) -> ClassFacts:
-    """Return the facts of a class of which only the policy says that it gives GPUs."""
+    """Return the facts of a class that the policy declares to give GPUs."""
     shipped = _CLASSES.get(name)
     if shipped is not None and shipped.is_gpu:
         return shipped

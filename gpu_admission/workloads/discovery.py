@@ -1,4 +1,4 @@
-"""Finding Kubernetes objects inside documents, and pod specs inside kinds that nobody described."""
+"""Finding Kubernetes objects inside documents, and pod specs inside objects of unknown kinds."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .kinds import What
     from .resources import Resource
 
-_DEEPEST = 100  # the reader's own limit; objects from the API server are shallower still
-_NESTED = 8  # lists in lists, AppWrappers in Lists
+_DEEPEST = 100  # the reader's limit; objects from the API server are shallower
+_NESTED = 8  # nested lists, AppWrappers in Lists
 
 
 class FoundObject:
@@ -33,7 +33,7 @@ class FoundObject:
 
 
 def objects(document: Any, base: Pointer = (), level: int = 0) -> Iterator[tuple[Pointer, dict[str, Any]]]:
-    """Yield every Kubernetes object of a document with its pointer, those inside others after them."""
+    """Yield every Kubernetes object of a document with its pointer, an enclosing object before the inner ones."""
     if not isinstance(document, dict) or level > _NESTED:
         return
     api_version, kind = as_str(document.get("apiVersion")), as_str(document.get("kind"))
@@ -51,7 +51,7 @@ def objects(document: Any, base: Pointer = (), level: int = 0) -> Iterator[tuple
 
 
 def _typed(item: dict[str, Any], api_version: str, kind: str) -> dict[str, Any]:
-    """Return a list's item with the type that a typed list (``PodList``) leaves out of its items."""
+    """Return an item of a list with the type that a typed list (``PodList``) omits from its items."""
     if kind == "List" or item.get("kind"):
         return item
     return {"apiVersion": api_version, "kind": kind.removesuffix("List"), **item}
@@ -60,8 +60,8 @@ def _typed(item: dict[str, Any], api_version: str, kind: str) -> dict[str, Any]:
 def by_shape(obj: dict[str, Any], classify: Callable[[str], Resource | None]) -> Iterator[FoundObject]:
     """Yield the places of an object of unknown kind that have the shape of a pod spec or of GPU resources.
 
-    A pod spec is a mapping whose ``containers`` are mappings with ``name`` and ``image``; failing that, a
-    mapping counts whose ``resources`` hold a GPU resource, or what looks like one, in limits or requests.
+    A pod spec is a mapping whose ``containers`` are mappings with ``name`` and ``image``; other mappings are yielded if
+    their ``resources`` have a GPU resource, or a name like one, in limits or requests.
     """
     waiting: list[tuple[Pointer, Any]] = [
         ((key,), value) for key, value in reversed(obj.items()) if key not in {"metadata", "status"}

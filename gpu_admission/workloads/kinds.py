@@ -1,8 +1,7 @@
-"""The one table: kind -> where its pod specs stand.
+"""The table of kinds: where the pod specs of each are.
 
-A place is written like a JSON Pointer in which ``*`` stands for every item of a list or value of a mapping.
-The custom kinds were read from the schemas of 1,268 CRDs; versions are left out, because no kind of the
-table moved its pod specs between versions.
+A place is a JSON Pointer in which ``*`` stands for every item of a list or value of a mapping. The custom kinds come
+from the schemas of 1,268 CRDs; versions are omitted, because no kind of the table moved its pod specs between versions.
 """
 
 from __future__ import annotations
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
 
 
 class PodSpecPath:
-    """Where something stands in objects of a kind.
+    """The place of pod specs, or parts of them, in objects of a kind.
 
     ``what`` is ``pod`` (a PodSpec), ``containers`` (a mapping that holds containers under other keys than a
-    PodSpec does), ``resources`` (a mapping with ``resources`` and nothing of a container around it), ``flat`` (one
+    PodSpec does), ``resources`` (a mapping with ``resources`` but no other field of a container), ``flat`` (one
     mapping for a pod and its main container: NIMService has ``resources`` beside ``tolerations``), or ``object`` (a
     whole Kubernetes object). ``extra`` names keys that hold one more container each
     (KServe's ``model``) or, with a trailing ``*``, a list of them.
@@ -39,7 +38,7 @@ def _pods(*paths: str) -> tuple[PodSpecPath, ...]:
 
 
 def _under(prefix: str, places: tuple[PodSpecPath, ...]) -> tuple[PodSpecPath, ...]:
-    """Return the places of one kind's spec as they stand inside another kind that embeds it."""
+    """Return the places of a kind's spec in another kind that embeds it."""
     return tuple(PodSpecPath(prefix + "/" + "/".join(map(str, p.path[1:])), p.what, p.extra) for p in places)
 
 
@@ -97,7 +96,7 @@ _MODEL_SERVING = {
 }
 
 BUILT_IN_GROUPS = frozenset({"", "apps", "batch", "extensions"})
-# Kinds of others that have no field `resources` around their pod templates either, by the types of their APIs.
+# Custom kinds that have no field `resources` outside of their pod templates, by their API types.
 NO_RESOURCES: frozenset[tuple[str, str]] = frozenset(
     {
         *(
@@ -206,12 +205,12 @@ _BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
         "NIMCache": (PodSpecPath("/spec", "flat"),),
         "NIMPipeline": (PodSpecPath("/spec/services/*/spec", "flat"),),
     },
-    # ai-dynamo/dynamo: their containers' GPUs are a field of their own (rules/own_fields.py)
+    # ai-dynamo/dynamo: GPUs are requested by separate fields (rules/own_fields.py)
     "nvidia.com": {
         "DynamoGraphDeployment": (PodSpecPath("/spec/services/*/extraPodSpec", extra=("mainContainer",)),),
         "DynamoComponentDeployment": (PodSpecPath("/spec/extraPodSpec", extra=("mainContainer",)),),
     },
-    "workload.serving.volcano.sh": _MODEL_SERVING,  # volcano-sh/kthena; its group was once another
+    "workload.serving.volcano.sh": _MODEL_SERVING,  # volcano-sh/kthena, and its former group
     "workload.volcano.sh": _MODEL_SERVING,
     "elastic.iml.github.io": {"ElasticJob": _REPLICA_SPECS},  # DLRover
     "elastic.pytorch.org": {"ElasticJob": _REPLICA_SPECS},
@@ -232,14 +231,14 @@ _BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
     "apps.openshift.io": {"DeploymentConfig": _TEMPLATE},
 }
 
-# How many kinds the table knows, by which the README tells how much is covered.
+# The number of kinds in the table, which the README states.
 COUNT = sum([len(by_kind) for by_kind in _BY_GROUP.values()])
 
-# Kinds whose pod specs are merged over others that stand elsewhere (a runtime's, a chart's, an operator's): what is
-# missing may stand there, a list may take the place of that one's, and what repeats may be there to override.
+# Kinds whose pod specs are merged over others (of a runtime, a chart, an operator): missing fields may be in those, #
+# lists may replace theirs, and repeated values may be overrides.
 MERGED: frozenset[tuple[str, str]] = frozenset(
     {
-        ("serving.kserve.io", "LLMInferenceService"),  # over its baseRefs and KServe's own configurations
+        ("serving.kserve.io", "LLMInferenceService"),  # over its baseRefs and KServe's default configurations
         ("serving.kserve.io", "LLMInferenceServiceConfig"),
         ("ome.io", "InferenceService"),
         ("helm.toolkit.fluxcd.io", "HelmRelease"),
@@ -255,7 +254,7 @@ MERGED: frozenset[tuple[str, str]] = frozenset(
 )
 _OVER_A_RUNTIME = (("serving.kserve.io", "InferenceService"), "workerSpec")
 
-# Kinds that show resources or pod specs which are none: patterns, schemas, capacities, text.
+# Kinds with look-alikes of resources or pod specs: patterns, schemas, capacities, text.
 NEVER: frozenset[tuple[str, str]] = frozenset(
     {
         ("", "ConfigMap"),
@@ -269,11 +268,11 @@ NEVER: frozenset[tuple[str, str]] = frozenset(
         ("kueue.x-k8s.io", "ClusterQueue"),
         ("scheduling.volcano.sh", "Queue"),
         ("scheduling.volcano.sh", "PodGroup"),
-        ("nvidia.com", "DynamoGraphDeployment"),  # their own resources are not a container's
+        ("nvidia.com", "DynamoGraphDeployment"),  # their `resources` are not those of a container
         ("nvidia.com", "DynamoComponentDeployment"),
     }
 )
-# Kinds whose controllers know the image themselves: a container without one is no part of a patch.
+# Kinds whose controllers set the image: a container without one is complete.
 IMAGELESS: frozenset[tuple[str, str]] = frozenset(
     {
         ("flink.apache.org", "FlinkDeployment"),
@@ -284,7 +283,7 @@ IMAGELESS: frozenset[tuple[str, str]] = frozenset(
         ("spark.apache.org", "SparkApplication"),
     }
 )
-# Kinds that request GPUs in fields of their own (rules/own_fields.py).
+# Kinds that request GPUs by specific fields (rules/own_fields.py).
 OWN_GPU_FIELDS: frozenset[tuple[str, str]] = frozenset(
     {
         ("sparkoperator.k8s.io", "SparkApplication"),
@@ -303,26 +302,26 @@ NEVER_GROUPS = (
 
 
 def split_group(api_version: str) -> str:
-    """Return the API group of an ``apiVersion``; the empty text for the core group."""
+    """Return the API group of an ``apiVersion``, empty for the core group."""
     group, slash, _ = api_version.partition("/")
     return group if slash else ""
 
 
 def places(api_version: str, kind: str) -> tuple[PodSpecPath, ...] | None:
-    """Return where pod specs stand in a kind, or None where the table does not know it."""
+    """Return the places of pod specs in a kind, None if it is not in the table."""
     return places_in(split_group(api_version), kind)
 
 
 def places_in(group: str, kind: str) -> tuple[PodSpecPath, ...] | None:
-    """Return where pod specs stand in a kind of an API group, or None where the table does not know it."""
+    """Return the places of pod specs in a kind of an API group, None if it is not in the table."""
     known = _BY_GROUP.get(group)
     return None if known is None else known.get(kind)
 
 
 def is_merged(group: str, kind: str, path: Pointer, *, has_extra: bool) -> bool:
-    """Tell whether what stands at a place of a kind is merged over a pod spec that stands elsewhere.
+    """Return whether the pod spec at a place of a kind is merged over one of another object.
 
-    A KServe component is, where a container of a model server (``has_extra``) calls for a runtime.
+    A KServe component is if a container of a model server (``has_extra``) selects a runtime.
     """
     if (group, kind) == _OVER_A_RUNTIME[0]:
         return has_extra or path[-1:] == _OVER_A_RUNTIME[1:]
@@ -330,11 +329,11 @@ def is_merged(group: str, kind: str, path: Pointer, *, has_extra: bool) -> bool:
 
 
 def never(api_version: str, kind: str) -> bool:
-    """Tell whether looking for pod specs by shape would mislead in this kind."""
+    """Return whether pod specs must not be looked for by shape in this kind."""
     group = split_group(api_version)
     return (group, kind) in NEVER or any(group == g or group.endswith("." + g) for g in NEVER_GROUPS)
 
 
 def known() -> list[tuple[str, str, tuple[PodSpecPath, ...]]]:
-    """Return the table: group, kind, places."""
+    """Yield the table: group, kind, places."""
     return [(group, kind, spots) for group, kinds in _BY_GROUP.items() for kind, spots in kinds.items()]

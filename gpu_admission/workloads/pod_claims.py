@@ -1,4 +1,4 @@
-"""The claims of a pod and what its containers use of them; ``claims`` reads them from a pod spec."""
+"""The claims of a pod and its containers' use of them; ``claims`` reads them from a pod spec."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class ClaimReference:
-    """An entry of a container's ``resources.claims``: ``claim`` is the pod's claim that it names, None for none.
+    """An entry of a container's ``resources.claims``: ``claim`` is the pod's claim that it names, if there is one.
 
-    ``gpu`` tells whether the container is given a GPU by it (a ``request`` narrows it down), None where nobody knows.
+    ``gpu`` is whether it gives the container a GPU (a ``request`` selects a part of the claim), None where unknown.
     """
 
     __slots__ = ("claim", "gpu", "name", "pointer", "request")
@@ -27,10 +27,10 @@ class ClaimReference:
 
 
 class PodClaims:
-    """The claims of a pod, and what each of its containers uses of them.
+    """The claims of a pod, and the references of its containers to them.
 
-    ``references`` are those of a container, by the container's pointer. ``gpu`` tells whether any claim is a GPU's,
-    ``unknown`` whether there is one of which nobody knows, ``idle`` whether a GPU's is used by no container.
+    ``references`` are those of a container, by the container's pointer. ``gpu`` is whether any claim gives a GPU,
+    ``unknown`` whether that is unknown of any, ``idle`` whether one that gives a GPU is used by no container.
     """
 
     __slots__ = ("claims", "gpu", "idle", "references", "unknown")
@@ -44,17 +44,17 @@ class PodClaims:
         self.idle = self.gpu and any([claim.gpu is True and claim.name not in used for claim in claims])
 
     def of(self, container: Container) -> tuple[ClaimReference, ...]:
-        """Return what a container uses of the claims."""
+        """Return a container's references to claims."""
         return self.references.get(container.pointer, ())
 
     def serve(self, container: Container) -> bool | None:
-        """Tell whether a claim gives a container a GPU; None where that is unknown."""
+        """Return whether a claim gives a container a GPU; None where that is unknown."""
         known = [reference.gpu for reference in self.of(container)]
         return True if True in known else None if None in known else False
 
     def vendors(self) -> frozenset[str]:
-        """Return the vendors of the cards that the claims give; ``any`` where only the policy knows of them."""
-        from .device_classes import ANY_VENDOR  # noqa: PLC0415 - start-up is rationed, and most pods have no claims
+        """Return the vendors of the cards that the claims give; ``any`` where only the policy declares them GPUs."""
+        from .device_classes import ANY_VENDOR  # noqa: PLC0415 - start-up time: needed only for pods with claims
 
         found = {facts.vendor for claim in self.claims if claim.gpu for facts in claim.classes if facts.is_gpu}
         if any([claim.gpu and not any([facts.is_gpu for facts in claim.classes]) for claim in self.claims]):

@@ -1,4 +1,4 @@
-"""How many pods of an object run at the same time: those that share what its pod template names."""
+"""The number of pods of an object that run at the same time, and share what its pod template names."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ _SURGE = "25%"  # kubernetes/api apps/v1: RollingUpdateDeployment.maxSurge
 
 
 def most_pods(workload: Workload) -> int | None:
-    """Return the most pods of an object that run at once, a rolling update's among them; None where nobody knows.
+    """Return the most pods of an object that run at once, rolling updates included; None where that is unknown.
 
-    It is known of Pods, Deployments, StatefulSets, ReplicaSets, ReplicationControllers and Jobs, as they stand: an
-    autoscaler may want more. A DaemonSet has as many as there are nodes, and so has whatever else is not listed.
+    It is known of Pods, Deployments, StatefulSets, ReplicaSets, ReplicationControllers and Jobs, without autoscaling. A
+    DaemonSet has as many as there are nodes.
     """
     return 1 if workload.is_pod else most_pods_of(workload.group, workload.kind, workload.object)
 
 
 def most_pods_of(group: str, kind: str, obj: Mapping[str, Any]) -> int | None:
-    """Return the same of an object as it was read."""
+    """Return ``most_pods`` of a raw object."""
     spec = as_dict(obj.get("spec"))
     if (group, kind) == ("", "Pod"):
         return 1
@@ -53,7 +53,7 @@ def _of_deployment(spec: Mapping[str, Any]) -> int | None:
 
 
 def _whole(value: object) -> int | None:
-    """Return a number of pods: 1 where nothing is written, None for what is not a whole number of at least 0."""
+    """Return a number of pods: 1 by default, None for what is not a whole number of at least 0."""
     if value is None:
         return 1
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None

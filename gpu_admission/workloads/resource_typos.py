@@ -1,4 +1,4 @@
-"""What a resource name was meant to be that looks like a GPU's and is none that we know."""
+"""Suggestions for unknown resource names that look like those of GPUs."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
 WHOLE_GPU = "nvidia.com/gpu"
 
 _LONGEST = 100
-# The name that Kubernetes 1.11 removed, and spellings (one is a node label) that mean whole cards.
+# The name that Kubernetes 1.11 removed, and others (one is a node label) that mean whole cards.
 REMOVED = "alpha.kubernetes.io/nvidia-gpu"
 _ALIASES = frozenset({"gpu", "nvidia", "nvidiacom", "nvidiacomgpucount", "nvidiagpucount"})  # squashed
 _WORDS = re.compile(r"gpu|nvidia|cuda")
 QUOTA_PREFIXES = ("requests.", "limits.")
-# What people write before a quota's resource instead; count/ is for objects of an API
+# Wrong prefixes of a quota's resource; count/ is for API objects
 QUOTA_SLIPS = ("request.", "limit.", "Requests.", "Limits.", "count/")
 _SEPARATORS = re.compile(r"[^a-z0-9]+")
 _DIGITS = re.compile(r"\d+")
 
 _MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)g(?:b|ib?)?(.*)$", re.DOTALL)
-LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+g"  # how such names begin, for RE2
-LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # so many letters take one slip, more take two
+LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+g"  # the beginning of such names, for RE2
+LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # up to this many letters one typo is assumed, beyond it two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
-# Every profile that a card or driver is known to offer, by compute slices: BACKENDS' table, and for the cards whose
-# names vary by driver (GB200, B300, GB300, RTX PRO 6000) the configurations of NVIDIA/mig-parted and gpu-operator;
-# RTX PRO 4500, 5000, 6000 and Thor (whose memory is its node's) from the MIG user guide's list of supported profiles.
+# Every MIG profile that a card or driver is known to offer, by compute slices: from the MIG user guide's list of #
+# supported profiles, and for cards whose profiles vary by driver (GB200, B300, GB300, RTX PRO 6000) from the #
+# configurations of NVIDIA/mig-parted and gpu-operator. Thor's have no memory of their own: it shares its node's.
 _PROFILES: dict[int, tuple[int, ...]] = {
     1: (0, 5, 6, 10, 12, 16, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),
     2: (0, 10, 12, 20, 24, 32, 35, 36, 45, 47, 48, 67, 70),
@@ -43,13 +43,13 @@ _PROFILES: dict[int, tuple[int, ...]] = {
 
 
 def squashed(name: str) -> str:
-    """Return a name without what people get wrong: case, separators, a plural, ``memory`` for ``mem``."""
+    """Return a name normalised for common mistakes: case, separators, a plural, ``memory`` for ``mem``."""
     return _SEPARATORS.sub("", name.lower()).replace("memory", "mem").removesuffix("s")
 
 
-@cache  # two milliseconds, for the rare name that is not known
+@cache  # start-up time: 2 ms, needed only for unknown names
 def _by_squashed_name() -> dict[str, str]:
-    """Return squashed spelling -> name: ``nvidiacomgpu``, ``nvidiagpu`` and (without a domain) ``gpumem``."""
+    """Return squashed name -> name: ``nvidiacomgpu``, ``nvidiagpu`` and (without a domain) ``gpumem``."""
     index: dict[str, str] = {}
     names = tuple(resources.known_names())
     portable = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORTABLE_CORES)
@@ -66,7 +66,7 @@ def _by_squashed_name() -> dict[str, str]:
 def _by_system() -> dict[tuple[str, str], str]:
     """Return (backend, squashed name without its domain) -> name."""
     index: dict[tuple[str, str], str] = {}
-    for name in resources.known_names():  # of several vendors' cards the first are NVIDIA's
+    for name in resources.known_names():  # for a name of several vendors the first, NVIDIA, is taken
         resource = resources.classify(name)
         if resource is not None:
             index.setdefault((resource.system, squashed(name.partition("/")[2])), name)
@@ -74,7 +74,7 @@ def _by_system() -> dict[tuple[str, str], str]:
 
 
 def squashed_names(extra: Iterable[str] = ()) -> frozenset[str]:
-    """Return every squashed spelling that stands for a known name where the name itself has a domain."""
+    """Return every squashed form of a known name that is also one if the name has a domain."""
     return frozenset([*_by_squashed_name(), *map(squashed, extra), *_ALIASES])
 
 
@@ -92,9 +92,9 @@ def _halves() -> tuple[dict[str, list[str]], dict[str, list[str]]]:
 def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
     """Return the known resource name that an unknown one was probably meant to be, or None.
 
-    ``extra`` are the names that only the policy knows, ``system`` the sharing backend in use, whose names
-    come first where a name without a domain could be several. The answer takes constant time: one half of
-    the name has to be right for the other to be compared.
+    ``extra`` are the names that only the policy declares, ``system`` the sharing backend in use, whose names come first
+    where a name without a domain is ambiguous. It takes constant time: only names of which one half is right are
+    compared.
     """
     if len(name) > _LONGEST:
         return None
@@ -110,7 +110,7 @@ def meant(name: str, extra: Iterable[str] = (), system: str = "") -> str | None:
 
 
 def _prefixed(name: str) -> str | None:
-    """Return what a name begins with that has one part too many: ``nvidia.com/gpu/1``, which Kubernetes refuses."""
+    """Return the known name that a name with one part too many begins with: ``nvidia.com/gpu/1`` is not valid."""
     known = "/".join(name.split("/", 2)[:2])
     return known if known != name and resources.classify(known) is not None else None
 
@@ -122,7 +122,7 @@ def _bare(name: str) -> str:
 
 
 def without_quota_prefix(key: str) -> str:
-    """Return the name of the resource that an item of a quota is about, however what stands before it is spelt."""
+    """Return the resource name of an item of a quota, without its prefix, misspelt or not."""
     prefix = next((prefix for prefix in (*QUOTA_PREFIXES, *QUOTA_SLIPS) if key.startswith(prefix)), "")
     return key[len(prefix) :]
 
@@ -145,7 +145,7 @@ def _half_right(name: str, extra: Iterable[str]) -> str | None:
     own = [known.partition("/") for known in extra]
     rests = [*_halves()[0].get(domain, ()), *(its for of, _, its in own if of == domain)]
     near = nearest(rest, (its for its in rests if _same_digits(its, rest)), 1 if len(rest) <= LONGEST_SHORT_REST else 2)
-    if near is not None and not rest.endswith(tuple(rests)):  # sgpu is another thing, no misspelt pgpu
+    if near is not None and not rest.endswith(tuple(rests)):  # sgpu is a different name, not a typo of pgpu
         return f"{domain}/{near}"
     domains = [*_halves()[1].get(rest, ()), *(of for of, _, its in own if its == rest)]
     near = nearest(domain, domains, 1 if len(domain) <= LONGEST_SHORT_DOMAIN else 2)
@@ -153,12 +153,12 @@ def _half_right(name: str, extra: Iterable[str]) -> str | None:
 
 
 def _same_digits(one: str, other: str) -> bool:
-    """Tell whether two names hold the same numbers: ``gpu0`` and ``i916`` are other things, not typos."""
+    """Return whether two names have the same numbers: ``gpu0`` and ``i916`` are different names, not typos."""
     return _DIGITS.findall(one) == _DIGITS.findall(other)
 
 
 def is_offered(name: str, own: Iterable[str] = ()) -> bool:
-    """Tell whether any card is known to offer a MIG profile's resource; ``own`` are the policy's own profiles."""
+    """Return whether any card is known to offer a MIG profile's resource; ``own`` are the policy's profiles."""
     found = resources.mig_name(name)
     if found is None:
         return True
@@ -167,9 +167,9 @@ def is_offered(name: str, own: Iterable[str] = ()) -> bool:
 
 
 def _mig(slices: int, size: int, suffix: str) -> str:
-    """Return the resource of the known profile that is nearest: as many slices if any has, then the nearest size."""
+    """Return the resource of the nearest known profile: of the same number of slices if there is one, then by size."""
     count = min(_PROFILES, key=lambda known: (abs(known - slices), known))
-    near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is Thor's alone
+    near = min(filter(None, _PROFILES[count]), key=lambda known: (abs(known - size), known))  # 0 is only on Thor
     name = f"nvidia.com/mig-{count}g.{near}gb"
     suffixed = name + _MIG_SUFFIXES.get(suffix, suffix)
     return suffixed if resources.mig_name(suffixed) else name

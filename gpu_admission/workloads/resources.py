@@ -1,7 +1,6 @@
-"""Which resource names are GPUs (or other accelerators), of which vendor, and what one unit of them means.
+"""Resource names of GPUs and other accelerators: the vendor, and what one unit of each means.
 
-Names are read from each project's source, as BACKENDS of the design and the corpus of real manifests list
-them; a policy adds its own with ``resources.extra``.
+Names come from each project's source and from real manifests; a policy adds others with ``resources.extra``.
 """
 
 from __future__ import annotations
@@ -18,12 +17,12 @@ if TYPE_CHECKING:
 
 
 class Resource:
-    """What a resource name stands for.
+    """What a resource name means.
 
-    ``vendor`` is who makes the card (``nvidia``), ``system`` the device plugin or scheduler that serves
-    the name (``hami``). ``unit`` says what is counted: ``device`` (cards, slices or shares of cards, always
-    whole numbers that reserve a card), ``memory``, ``cores``, ``percent``, or ``other``. ``sharing`` says
-    whether one device is a whole card (``exclusive``), a share of one, or a hardware ``partition``.
+    ``vendor`` is the card's vendor (``nvidia``), ``system`` the device plugin or scheduler that serves the name
+    (``hami``). ``unit`` is what is counted: ``device`` (cards, slices or shares of cards, always whole numbers that
+    reserve a card), ``memory``, ``cores``, ``percent``, or ``other``. ``sharing`` is whether one device is a whole card
+    (``exclusive``), a share of one, or a hardware ``partition``.
     """
 
     __slots__ = ("name", "sharing", "system", "unit", "vendor")
@@ -45,20 +44,20 @@ PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is requested by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
-# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; what says how a share is to be, and is
-# refused without one
+# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; options of a share, rejected without #
+# one
 SHARE_ANNOTATIONS = ("gpu-fraction-num-devices", "gpu-memory.limit", "gpu-fraction.limit")
-PORTION_PREFIX = "kai.scheduler/container."  # and the container's name, and:
-PORTION_LIMIT = ".gpu-memory.portion.limit"  # what KAI's webhook makes of gpu-fraction.limit
-CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container it is for
-# kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap: begins the names of the pod's ConfigMaps
+PORTION_PREFIX = "kai.scheduler/container."  # followed by the container's name and:
+PORTION_LIMIT = ".gpu-memory.portion.limit"  # KAI's webhook rewrites gpu-fraction.limit to it
+CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container that the share is for
+# kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap: prefix of the names of the pod's ConfigMaps
 SHARE_CONFIG_MAP = "runai/shared-gpu-configmap"
 # kai-scheduler/KAI-Scheduler: pkg/common/constants, pkg/common/resources/gpu_sharing_nvfractions.go; from release 0.18
 # on by an annotation whose key names the container: nvidia.com/container.<name>.<word>
 CONTAINER_PREFIX = "nvidia.com/container."
 CONTAINER_AMOUNTS = ("gpu-memory.request", "gpu-memory.limit")
 
-CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"  # and the name of a DeviceClass: kubernetes/api resource/v1
+CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"  # followed by a DeviceClass's name: kubernetes/api resource/v1
 CLASS_SYSTEM = "deviceclass"
 
 # vendor, system, unit, sharing: the names
@@ -177,9 +176,9 @@ _KNOWN: dict[str, Resource] = {
     for name in names.split()
 }
 
-# The device plugin's own pattern for MIG names; whether a card offers the profile is the policy's business.
+# The device plugin's pattern for MIG names; whether a card offers the profile depends on the policy's cards.
 _MIG = r"nvidia\.com/mig-(\d+)g\.(\d+)gb(\.me\.all|\.me|\.gfx|-me)?(\.shared)?"
-MIG_WORD = "mig"  # which begins what such a name says behind its domain
+MIG_WORD = "mig"  # such a name begins with it, after the domain
 
 _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (_MIG, "nvidia", "mig", "device", "partition"),
@@ -196,12 +195,12 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"birentech\.com/1-\d+-gpu", "biren", "biren", "device", "partition"),  # SVI: halves and quarters of a card
     (r"furiosa\.ai/(rngd|warboy)-\d+core(\.\d+gb)?", "furiosa", "furiosa", "device", "partition"),
     (r"tenstorrent\.com/[np]\d{3}[a-z]?", "tenstorrent", "tenstorrent", "device", "exclusive"),
-    # Baidu CCE: one set of names a model of card (baidu.com/v100_32g_cgpu), memory in GiB
+    # Baidu CCE: one set of names for each card model (baidu.com/v100_32g_cgpu), memory in GiB
     (r"baidu\.com/(\w+_)?cgpu_memory(_percent)?", "nvidia", "baidu", "memory", "shared"),
     (r"baidu\.com/(\w+_)?cgpu_core", "nvidia", "baidu", "cores", "shared"),
     (r"baidu\.com/(\w+_)?cgpu", "nvidia", "baidu", "device", "shared"),
 )
-MOST_DEVICES = 1024  # no node has a tenth of it
+MOST_DEVICES = 1024  # ten times as many as any node has
 
 
 _ABOUT_SHARES = frozenset((*REQUEST_ANNOTATIONS, *SHARE_ANNOTATIONS))
@@ -209,16 +208,16 @@ _PREFIXES = (CONTAINER_PREFIX, PORTION_PREFIX)
 
 
 def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
-    """Tell whether any annotation may request a share of a card: files may have other keys than texts."""
+    """Return whether any annotation may request a share of a card; keys in files may be other values than strings."""
     if not annotations.keys().isdisjoint(_ABOUT_SHARES):
         return True
     return any([isinstance(key, str) and key.startswith(_PREFIXES) for key in annotations])
 
 
 def for_container(key: object) -> tuple[str, str | None]:
-    """Return the container that an annotation's key names, and KAI's word for what it says; None for other keys.
+    """Return the container that an annotation's key names, and KAI's suffix for the setting; None for other keys.
 
-    The name of a container has no dot.
+    Container names have no dots.
     """
     if not isinstance(key, str) or not key.startswith(CONTAINER_PREFIX):
         return "", None
@@ -227,7 +226,7 @@ def for_container(key: object) -> tuple[str, str | None]:
 
 
 def beyond_any_node(resource: Resource, count: int) -> bool:
-    """Tell whether so many devices are more than any node has; ``koordinator.sh/gpu`` counts percents of them."""
+    """Return whether so many devices are more than any node has; ``koordinator.sh/gpu`` counts percents of them."""
     if count <= MOST_DEVICES or resource.unit != "device":
         return False
     return resource.name != "koordinator.sh/gpu" or count > MOST_DEVICES * 100
@@ -241,24 +240,24 @@ _PATTERN_DOMAINS = (
 
 
 def classify(name: str) -> Resource | None:
-    """Return what a resource name stands for, or None where it is no accelerator that we know."""
+    """Return what a resource name means, or None where it is not a known accelerator."""
     known = _KNOWN.get(name)
     if known is not None:
         return known
     if name.startswith(_PATTERN_DOMAINS) and len(name) <= _LONGEST:
         for pattern, vendor, system, unit, sharing in _PATTERNS:
-            if re.fullmatch(pattern, name, re.ASCII):  # compiled when a name of such a domain is met
+            if re.fullmatch(pattern, name, re.ASCII):  # compiled for the first name of such a domain
                 return Resource(name, vendor, system, unit, sharing)
     return None
 
 
 def known_names() -> Iterable[str]:
-    """Return every name of the table (the patterns, MIG profiles among them, match more)."""
+    """Return every name of the table (the patterns, including MIG profiles, match more)."""
     return _KNOWN.keys()
 
 
 def shapes() -> tuple[tuple[str, Resource], ...]:
-    """Return the expressions of ``patterns``, each with what names of that shape are; the first match counts."""
+    """Return the expressions of ``patterns``, each with the meaning of its names; the first match counts."""
     return tuple(
         (pattern, Resource(pattern, vendor, system, unit, sharing))
         for pattern, vendor, system, unit, sharing in _PATTERNS
@@ -266,17 +265,17 @@ def shapes() -> tuple[tuple[str, Resource], ...]:
 
 
 def patterns() -> tuple[str, ...]:
-    """Return the expressions for whole names that are known by their shape; Python's and RE2's agree on them."""
+    """Return the regular expressions of known names (whole); Python's engine and RE2 agree on them."""
     return tuple(pattern for pattern, *_ in _PATTERNS)
 
 
 def extra(name: str) -> Resource:
-    """Return a resource that only the policy knows: a whole device of a vendor of its own."""
+    """Return a resource that only the policy declares: a whole device of its own vendor."""
     return Resource(name, name.partition("/")[0], "extra", "device", "exclusive")
 
 
 def mig_name(name: str) -> re.Match[str] | None:
-    """Return the match of a MIG resource's name: its slices, its memory and its suffixes; None of any other."""
+    """Return the match of a MIG resource's name (slices, memory, suffixes), None for any other name."""
     return re.fullmatch(_MIG, name, re.ASCII)
 
 
@@ -291,7 +290,7 @@ def _is_qualified(domain: str, rest: str) -> bool:
 
 
 def is_extended(name: str) -> bool:
-    """Tell whether Kubernetes takes a name for an extended resource.
+    """Return whether a name is that of an extended resource to Kubernetes.
 
     The conditions are those of ``IsExtendedResourceName`` in k8s.io/kubernetes ``pkg/apis/core/v1/helper``:
     ``domain/name`` outside of ``*kubernetes.io``, no ``requests.`` prefix, and ``requests.`` + name still a
@@ -307,11 +306,11 @@ _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 
 
 def is_refused(name: str) -> bool:
-    """Tell whether the API server refuses a name among a container's resources.
+    """Return whether the API server rejects a name in a container's resources.
 
-    It takes its own (``cpu``, ``hugepages-2Mi``), extended resources, and any qualified name of its own
-    domains, even of resources that are long gone (``alpha.kubernetes.io/nvidia-gpu``): see
-    ``validateContainerResourceName`` in k8s.io/kubernetes ``pkg/apis/core/validation``.
+    It accepts its own (``cpu``, ``hugepages-2Mi``), extended resources, and any qualified name of its own domains, even
+    of removed resources (``alpha.kubernetes.io/nvidia-gpu``): see ``validateContainerResourceName`` in
+    k8s.io/kubernetes ``pkg/apis/core/validation``.
     """
     domain, slash, rest = name.partition("/")
     if not slash:

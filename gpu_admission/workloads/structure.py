@@ -1,7 +1,7 @@
-"""Objects whose shape no Kubernetes object of their kind has: ``spec`` a list, ``containers`` a mapping.
+"""Objects with values of the wrong type, which Kubernetes cannot decode: ``spec`` a list, ``containers`` a mapping.
 
-The rules look through such places as if nothing stood there; a person who wrote a GPU below one is told that
-Kubernetes could not read it. Only kinds of the table are checked, and placeholders are left alone.
+Rules treat such values as absent; GPU requests inside them are reported here. Only kinds of the table are checked, and
+placeholders are accepted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NAMES = {dict: "a mapping", list: "a list", str: "a string", bool: "a boolean"}
 
 
 def find(document: Any) -> list[tuple[Pointer, str]]:
-    """Return each place of a document where something else stands than Kubernetes wants, and what it wants."""
+    """Return each place of a document with a value of the wrong type, and the type that Kubernetes expects."""
     return list(dict.fromkeys(_all(document)))
 
 
@@ -48,7 +48,7 @@ def _metadata(value: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
 
 
 def _along(value: Any, path: Pointer, here: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Follow a place of the table down to the pod spec."""
+    """Check the values along a path of the table, down to the pod spec."""
     if value is None or is_placeholder(value):
         return
     if not path:
@@ -121,12 +121,12 @@ def _list_of_mappings(value: Any, here: Pointer) -> Iterator[tuple[Pointer, str]
 def _mapping_of_texts(value: Any, here: Pointer) -> Iterator[tuple[Pointer, str]]:
     yield from _mapping(value, here)
     if isinstance(value, dict) and not is_placeholder(value):
-        # Kyverno's chainsaw writes assertions as keys in brackets: what it compares is no object.
+        # Kyverno's chainsaw writes assertions as keys in parentheses: those are not objects.
         yield from _texts(value, [key for key in value if not key.startswith("(")], here)
 
 
 def _texts(around: Mapping[Any, Any], fields: Iterable[str | int], here: Pointer) -> Iterator[tuple[Pointer, str]]:
-    """Yield values that Kubernetes decodes into texts and that are none: ``true`` and ``8`` want quotes."""
+    """Yield values that are not strings where Kubernetes expects them: ``true`` and ``8`` need quotes."""
     for field in fields:
         value = around.get(field)
         if value is not None and not isinstance(value, str) and not is_placeholder(value):

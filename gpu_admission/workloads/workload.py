@@ -1,7 +1,7 @@
-"""Objects and their pods as the rules see them, with the pointer to each: one view for every kind of object.
+"""Views of objects and their pods with the pointer to each, the same for every kind of object.
 
-``read`` finds every pod spec of a document: by the table of kinds, by the policy's ``workloads``, and, for a
-kind that neither knows, by its shape. The views are thin: they hold the raw mappings and where they stand.
+``read`` finds every pod spec of a document: by the table of kinds, by the policy's ``workloads``, and, for a kind in
+neither, by its shape. The views are thin: they hold the raw mappings and their pointers.
 """
 
 from __future__ import annotations
@@ -37,31 +37,30 @@ _ROLES: tuple[tuple[str, Role], ...] = (
     ("containers", "app"),
     ("ephemeralContainers", "ephemeral"),
 )
-# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server neither lets a Pod gain or lose it, nor takes one with it
-# that names no node; kubelets run no such Pod, it only shows a static one (kubernetes/kubernetes pkg/kubelet/types).
+# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server lets no Pod gain or lose it, and rejects one that has it #
+# and no node name; kubelets do not run such a Pod, which represents a static one (kubernetes/kubernetes #
+# pkg/kubelet/types).
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
 
 
 class Pod:
-    """A pod spec and what belongs to it.
+    """A view of a pod spec.
 
-    ``pointer`` names the pod spec; ``holder`` the mapping that carries the pods' ``metadata`` (the Pod
-    itself, or the template), None where the kind has none. ``complete`` is False for fragments, for
-    resources without a container around them, and for kinds found by shape: there only what stands in a
-    container can be judged, nothing about placement.
+    ``pointer`` is that of the pod spec; ``holder`` that of the mapping with the pods' ``metadata`` (the Pod itself, or
+    the template), None where the kind has none. ``complete`` is False for fragments, for resources outside of a
+    container, and for kinds found by shape: there only the containers can be judged, not placement.
 
-    ``merged`` tells that it is merged over another, which stands elsewhere.
+    ``merged`` is whether it is merged over a pod spec of another object.
 
-    ``metadata`` is what speaks for the pods, at ``metadata_pointer``: a pod spec without a template around it
-    has it inside (Argo's templates) or takes it from the object itself (KServe hands its annotations down).
-    ``gpus`` are the GPU resources of all containers and ``has_gpu_request`` tells whether any is requested;
-    ``shared_container`` is the container for which an annotation requests a share of a card (KAI), ``annotated`` tells
-    whether there are such annotations at all, well made or not. ``claims`` are the resource claims of the pod.
-    ``wants_gpu`` tells whether the pod requests a GPU in any of these ways, ``may_want_gpu`` whether a claim of
-    which nobody knows what it gives may do so besides. ``scope`` is ``request`` where a GPU is so much as named.
-    ``cache`` keeps what several rules work out of the pod: a view is made for one policy and never changed, so
-    nothing in it grows stale.
+    ``metadata`` is the pods' metadata, at ``metadata_pointer``: a pod spec without a template has it inside (Argo's
+    templates) or takes it from the object itself (KServe passes its annotations on). ``gpus`` are the GPU resources of
+    all containers and ``has_gpu_request`` is whether any is requested; ``shared_container`` is the container for which
+    an annotation requests a share of a card (KAI), ``annotated`` is whether there are such annotations at all, valid or
+    not. ``claims`` are the resource claims of the pod. ``wants_gpu`` is whether the pod requests a GPU in any of these
+    ways, ``may_want_gpu`` whether it does or has an unknown claim. ``scope`` is ``request`` if a GPU is named at all.
+    ``cache`` is for results that rules derive from the pod, and is never stale: a view is made for one policy and never
+    changed.
     """
 
     __slots__ = (
@@ -111,7 +110,7 @@ class Pod:
         self.shared_container = self._shared_container(annotations) if self.annotated else None
         self.claims: PodClaims = NO_POD_CLAIMS
         if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
-            from . import claims  # noqa: PLC0415 - start-up is rationed, and most pods have none
+            from . import claims  # noqa: PLC0415 - start-up time: needed only for pods with claims
 
             index, space = workload.claim_index, workload.namespace
             self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
@@ -122,11 +121,11 @@ class Pod:
 
     @property
     def may_want_gpu(self) -> bool:
-        """Whether the pod requests a GPU, or has a claim of which nobody knows whether it is one's."""
+        """Whether the pod requests a GPU, or has a claim that may give one."""
         return self.wants_gpu or self.claims.unknown
 
     def serves(self, container: Container) -> bool:
-        """Tell whether a container is one that will be given a GPU."""
+        """Return whether a container will be given a GPU."""
         return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
 
     def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
@@ -142,13 +141,12 @@ class Pod:
 
 
 class Workload:
-    """One Kubernetes object and the pods that will come of it.
+    """A view of a Kubernetes object and the pods that are created from it.
 
-    ``pointer`` is where the object stands in the document (not the root for an item of a ``List``);
-    ``document`` is the whole, to which every pointer of every view is relative. ``group`` is the API group,
-    empty for the core group; ``is_pod`` tells whether the object is itself a Pod; ``holds`` says how much
-    there is for rules to judge: a ``request`` for a GPU, at least a ``pod``, or no more than an ``object``.
-    ``claim_index`` is what is seen beside the object of claims, templates and device classes.
+    ``pointer`` is the object's place in the document (not the root for an item of a ``List``); pointers of all views
+    are relative to ``document``. ``group`` is the API group, empty for the core group; ``is_pod`` is whether the object
+    is itself a Pod; ``scope`` is what there is for rules to judge: a ``request`` for a GPU, at least a ``pod``, or only
+    an ``object``. ``claim_index`` has the claims, templates and device classes among the inputs.
     """
 
     __slots__ = (
@@ -200,14 +198,14 @@ class Workload:
         self.scope: Scope = "request" if own else "object" if not held else "request" if "request" in held else "pod"
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
-        """Return the view of a container: the one of before the patch, where that left the container alone."""
+        """Return the view of a container: that of before the patch, where the patch did not change the container."""
         return self._seen.get((id(spec), pointer)) or Container(
             spec, pointer, role, policy, claim_index=self.claim_index
         )
 
     @property
     def ref(self) -> ObjectRef:
-        """Which object it is."""
+        """The reference to the object."""
         if self._ref is None:
             metadata = as_dict(self.object.get("metadata"))
             namespace, name = as_str(metadata.get("namespace")), as_str(metadata.get("name"))
@@ -221,9 +219,9 @@ class Workload:
 
     @property
     def is_mirror(self) -> bool:
-        """Whether this is the image of a static Pod, which runs whatever becomes of it: nothing can be refused there.
+        """Whether this is the mirror of a static Pod, which runs in any case: denying the mirror has no effect.
 
-        A Binding, which brings annotations past the API server's own check, names no node in a spec.
+        A Pod with the annotation but without a node name is an ordinary one: a Binding can set annotations unchecked.
         """
         if not self.is_pod or not self.pods:
             return False
@@ -232,9 +230,9 @@ class Workload:
 
     @property
     def defaulted(self) -> bool:
-        """Whether this is a Pod as the API server hands it on: limits of GPUs have been copied to requests.
+        """Whether this is a Pod after API server defaulting, which copies limits of GPUs to requests.
 
-        A Pod inside another object has only been written down so far.
+        A Pod inside another object has not been through it.
         """
         return self.origin == "admission" and self.is_pod and not self.pointer
 
@@ -247,7 +245,7 @@ class Workload:
         return [gpu for pod in self.pods for gpu in pod.gpus]
 
     def container_at(self, pointer: Pointer) -> str | None:
-        """Return the name of the container that a pointer lies in, or None."""
+        """Return the name of the container that a pointer is inside of, or None."""
         if self._names is None:
             self._names = {}
             for _, container in self.containers():
@@ -256,7 +254,7 @@ class Workload:
 
 
 def _around(pointer: Pointer) -> Iterator[Pointer]:
-    """Yield the pointer's own place and those around it, the outermost first."""
+    """Yield the pointer and those of the values around it, the outermost first."""
     return (pointer[:depth] for depth in range(len(pointer) + 1))
 
 
@@ -269,23 +267,23 @@ def read(
 ) -> list[Workload]:
     """Return every Kubernetes object of a document: itself, the items of lists, objects inside objects.
 
-    A document that is no Kubernetes object (no ``apiVersion`` and ``kind``) gives none. ``before`` are views, under
-    the same policy, of what the document was before a patch: views of containers that it left alone are used again.
+    A document without ``apiVersion`` and ``kind`` gives none. ``before`` are views, under the same policy, of the
+    document before a patch: views of containers that the patch did not change are reused.
     """
     seen = {(id(each.spec), each.pointer): each for view in before for pod in view.pods for each in pod.containers}
-    if is_pod(document):  # what the webhook sees all day: nothing else to be found in it
+    if is_pod(document):  # fast path of the webhook: a Pod has no objects inside
         return [Workload(document, document, (), policy, origin, seen, claim_index)]
     found = discovery.objects(document)
     return [Workload(document, obj, pointer, policy, origin, seen, claim_index) for pointer, obj in found]
 
 
 def is_pod(document: Any) -> bool:
-    """Tell whether a document is a Pod by its own fields."""
+    """Return whether a document is a Pod."""
     return isinstance(document, dict) and document.get("kind") == "Pod" and document.get("apiVersion") == "v1"
 
 
 def _pods(workload: Workload, policy: Policy) -> list[Pod]:
-    """Return the pods of an object: from the policy's paths, else the table's, else (or where those miss) by shape."""
+    """Return the pods of an object: by the policy's paths, else the table's, else (or if those find none) by shape."""
     own = _own_places(workload, policy) if policy.workloads else None
     places = own if own is not None else kinds.places_in(workload.group, workload.kind)
     pods: list[Pod] = []
@@ -323,7 +321,7 @@ def _pod(
     *,
     certain: bool = True,
 ) -> Pod:
-    """Return the view of what stands at a place of an object: a pod spec, containers, or a container's resources."""
+    """Return the view of a place of an object: a pod spec, containers, or a container's resources."""
     pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
     has_extra = any(name in spec for name in extra)
     merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
@@ -345,7 +343,7 @@ def _pod(
 
 
 def _known_as(workload: Workload, path: Pointer, spec: Mapping[str, Any]) -> str:
-    """Return how messages name what is no container of a list: by the object, or the object's key; by its own name."""
+    """Return the name in messages of a container outside of a list: the object and the key; empty if it has a name."""
     kind, name = escape(workload.kind[:63]), workload.ref.name
     known = f'{kind} "{escape(name[:63])}"' if name else f"the {kind}"
     if not path or path[-1] == "spec":
@@ -356,15 +354,15 @@ def _known_as(workload: Workload, path: Pointer, spec: Mapping[str, Any]) -> str
 
 
 def _held(workload: Workload, pointer: Pointer) -> bool:
-    """Tell whether the mapping around a pod spec carries the metadata of its pods: it does under ``spec``.
+    """Return whether the mapping around a pod spec has the metadata of its pods: it does if the key is ``spec``.
 
-    The ``spec`` of a custom kind is no pod spec's own (a ServingRuntime's metadata is not its pods').
+    Not so the ``spec`` of a custom kind itself (the metadata of a ServingRuntime is not that of its pods).
     """
     return pointer[-1] == "spec" and (workload.is_pod or len(pointer) > len(workload.pointer) + 1)
 
 
 def _entire(containers: tuple[Container, ...]) -> bool:
-    """Tell whether this is a whole pod spec: a kustomize patch has no containers, or some without an image."""
+    """Return whether this is a whole pod spec: a kustomize patch has no containers, or some without an image."""
     return bool(containers) and all(c.whole and c.name and c.spec.get("image") for c in containers if c.role == "app")
 
 

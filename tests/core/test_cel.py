@@ -48,7 +48,7 @@ def test_taken(text):
         ("a.5", 1, "not expected"),
         ("a[1", 3, "']' is missing"),
         ("f(a b)", 4, "expected ','"),
-        ("'a", 0, "does not end"),
+        ("'a", 0, "not terminated"),
         ("a ? b", 5, "':' is missing"),
         ("for", 0, "reserved word"),
         ("a == ", 5, "ends too early"),
