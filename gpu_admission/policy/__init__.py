@@ -1,1 +1,1 @@
-"""A policy as the rules see it, and whom it exempts. Pure."""
+"""Policies and their exemptions, as the rules use them. Pure."""

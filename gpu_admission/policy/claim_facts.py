@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class ClaimFacts:
-    """Names, or shell patterns of names, of what gives a GPU; whatever else is named may or may not.
+    """Names, or shell patterns of names, of claims and classes that give GPUs; of others it is unknown.
 
-    ``templates`` are ResourceClaimTemplates, ``claims`` are ResourceClaims, ``classes`` are DeviceClasses. What the
-    policy's backend ``dra`` writes and names is among them: those are the ``parameters`` of that backend.
-    ``extended`` are the resources that a class stands for (``extendedResourceName``), each with the class;
-    ``resources`` are all names of resources that the policy's classes have, but for classes that are patterns.
+    ``templates`` are ResourceClaimTemplates, ``claims`` are ResourceClaims, ``classes`` are DeviceClasses. They include
+    what the policy's backend ``dra`` writes and names, by its ``parameters``. ``extended`` are the resources that a
+    class stands for (``extendedResourceName``), each with the class; ``resources`` are all resource names of the
+    policy's classes, except of classes that are patterns.
     """
 
     __slots__ = ("claims", "classes", "extended", "resources", "templates")

@@ -1,11 +1,11 @@
-"""Names and patterns of names, as ``spec.exempt`` and ``spec.match`` of a policy write them: the one matcher.
+"""The matcher of names and patterns of names in ``spec.exempt`` and ``spec.match`` of a policy.
 
-The webhook, the linter, ``mutate`` and the matchConditions (``registration/globs.py`` writes the same pieces for RE2)
-all compare names here. A pattern is a shell pattern as Python's ``fnmatch`` defines it: ``*`` for any text, ``?`` for
-one character, ``[a-z]`` and ``[!a-z]`` for one of a set; case matters, and a pattern also stands for itself.
+The webhook, the linter and ``mutate`` compare names here, and ``registration/globs.py`` translates the same pieces to
+RE2 for the matchConditions. A pattern is a shell pattern as Python's ``fnmatch`` defines it: ``*`` for any text, ``?``
+for one character, ``[a-z]`` and ``[!a-z]`` for one of a set; case matters, and a pattern also stands for itself.
 
-Whoever writes 50,000 patterns waits for none of them: exact names are looked up, patterns by how they begin and end,
-and what is left is compared without compiling anything, in time linear in the name.
+It is fast with 50,000 patterns too: exact names are looked up, patterns by their literal head and tail, and the
+remaining ones are compared without compiling, in time linear in the name.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any
 
-    Ranges = tuple[tuple[int, int], ...]  # the code points that one character may have, first and last included
+    Ranges = tuple[tuple[int, int], ...]  # code points of one character, first and last included
     Piece = str | Ranges
-    Segment = tuple[Piece, ...]  # what stands between two asterisks
+    Segment = tuple[Piece, ...]  # the part between two asterisks
 
 LAST = sys.maxunicode
 ANY: Ranges = ((0, LAST),)
@@ -29,12 +29,12 @@ _TOKEN = r"(?P<stars>\*+)|(?P<one>\?)|(?P<set>\[!?+\]?+[^\]]*\])|(?P<plain>[^*?[
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a text can match anything but itself."""
+    """Return whether a text can match anything but itself."""
     return not _SPECIAL.isdisjoint(text)
 
 
 def segments(pattern: str) -> list[Segment]:
-    """Return what a pattern says between its asterisks: one segment more than it has runs of asterisks."""
+    """Return the segments of a pattern between its asterisks, one more than it has runs of asterisks."""
     found: list[list[Piece]] = [[]]
     for token in re.finditer(_TOKEN, pattern, re.DOTALL):
         kind, text = token.lastgroup, token[0]
@@ -52,7 +52,7 @@ def segments(pattern: str) -> list[Segment]:
 
 
 def _set(brackets: str) -> Ranges:
-    """Return the characters that a pair of brackets stands for, as disjoint ranges in order."""
+    """Return the characters that a pair of brackets matches, as disjoint ranges in order."""
     inside = brackets[1:-1]
     negated = inside.startswith("!")
     inside = inside[negated:]
@@ -86,7 +86,7 @@ class NamePatterns:
     def __init__(self, patterns: Iterable[str] = ()) -> None:
         self.patterns: tuple[str, ...] = tuple(dict.fromkeys(pattern for pattern in patterns if pattern))
         self._exact = frozenset(self.patterns)
-        # By the lengths of a pattern's literal head and tail, then by the two: what has to be compared piece by piece.
+        # Patterns to compare piece by piece, by the lengths of their literal heads and tails, then by the two.
         self._by_ends: dict[tuple[int, int], dict[tuple[str, str], list[list[Segment]]]] = {}
         for pattern in self.patterns:
             if is_pattern(pattern):
@@ -99,7 +99,7 @@ class NamePatterns:
         return bool(self.patterns)
 
     def match(self, name: str | None) -> bool:
-        """Tell whether any of them is this name, or matches it whole."""
+        """Return whether any of them is this name, or matches it whole."""
         if not name:
             return False
         if name in self._exact:
@@ -122,7 +122,7 @@ def _tail(parts: list[Segment]) -> str:
 
 
 def _match(parts: list[Segment], name: str) -> bool:
-    """Tell whether a whole name is these segments with anything between them: the leftmost place of each will do."""
+    """Return whether a whole name is these segments with any text between them; the leftmost match of each suffices."""
     if len(parts) == 1:
         return _length(parts[0]) == len(name) and _stands(parts[0], name, 0)
     at, end = _length(parts[0]), len(name) - _length(parts[-1])
@@ -141,7 +141,7 @@ def _length(segment: Segment) -> int:
 
 
 def _stands(segment: Segment, name: str, at: int) -> bool:
-    """Tell whether a segment stands at a place of a name that is long enough."""
+    """Return whether a segment matches at a place of a name that is long enough."""
     for piece in segment:
         if isinstance(piece, str):
             if not name.startswith(piece, at):
@@ -156,7 +156,7 @@ def _stands(segment: Segment, name: str, at: int) -> bool:
 
 
 def _find(segment: Segment, name: str, start: int, end: int) -> int:
-    """Return the first place of a segment between two places of a name, -1 where there is none."""
+    """Return the first match of a segment between two places of a name, -1 where there is none."""
     if len(segment) == 1 and isinstance(segment[0], str):
         return name.find(segment[0], start, end)
     places = range(start, end - _length(segment) + 1)
@@ -164,7 +164,7 @@ def _find(segment: Segment, name: str, start: int, end: int) -> int:
 
 
 class Exemptions:
-    """Whom a policy leaves alone: everything in these namespaces, and whatever these users request."""
+    """The exemptions of a policy: all objects in these namespaces, and all requests of these users."""
 
     __slots__ = ("namespaces", "users")
 
@@ -174,5 +174,5 @@ class Exemptions:
         self.users = NamePatterns(spec.get("users") or ())
 
     def covers(self, namespace: str | None, user: str | None = None) -> bool:
-        """Tell whether a request, or an object of a file (which nobody requests), is left alone."""
+        """Return whether a request, or an object of a file (without a user), is exempt."""
         return self.namespaces.match(namespace) or self.users.match(user)

@@ -1,4 +1,4 @@
-"""What a policy sets for the guardrails (rules GPU501 to GPU506): ``spec.guardrails`` of its file, with defaults."""
+"""The settings of the guardrails (rules GPU501 to GPU506): ``spec.guardrails`` of a policy file, with defaults."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
     TimeLimit = Literal["any", "deadline", "ttl"]
 
-# Labels of GPU nodes: GPU Feature Discovery and NVIDIA's GPU Operator, AMD's and Intel's labellers, and what GKE, EKS,
-# Karpenter and AKS put on GPU nodes (docs/guardrails.md names the sources).
+# Labels of GPU nodes: of GPU Feature Discovery, NVIDIA's GPU Operator, AMD's and Intel's labellers, GKE, EKS, #
+# Karpenter and AKS (docs/guardrails.md names the sources).
 NODE_LABELS = (
     "nvidia.com/gpu.*",
     "nvidia.com/cuda.*",
@@ -31,14 +31,14 @@ NODE_LABELS = (
 
 
 class Guardrails:
-    """The settings of the guardrails; a rule whose setting is None stays silent.
+    """The settings of the guardrails; a rule whose setting is None reports nothing.
 
-    ``gpu_threshold`` is the number of whole GPUs of one container from which it is taken for one whose processes share
-    memory; ``shared_memory_size`` is the ``sizeLimit`` that a repair of GPU502 writes (a quantity, raw).
-    ``time_limit`` says which limit GPU503 wants of Jobs, ``longest_seconds`` the longest deadline that it allows and
-    ``deadline_seconds`` the one that its repair writes. ``node_labels`` are the keys that GPU504 takes for labels of
-    GPU nodes and ``node_selector`` what its repair adds (``key``, ``value``, ``vendors``). ``runtime_classes`` (GPU505)
-    and ``namespaces`` (GPU506) are what is allowed.
+    ``gpu_threshold`` is the number of whole GPUs of a container from which its processes are assumed to share memory;
+    ``shared_memory_size`` is the ``sizeLimit`` that a repair of GPU502 writes (a quantity, raw). ``time_limit`` is the
+    limit that GPU503 requires of Jobs, ``longest_seconds`` the longest deadline that it allows and ``deadline_seconds``
+    the one that its repair writes. ``node_labels`` are the keys that GPU504 accepts as labels of GPU nodes and
+    ``node_selector`` what its repair adds (``key``, ``value``, ``vendors``). ``runtime_classes`` (GPU505) and
+    ``namespaces`` (GPU506) are what is allowed.
     """
 
     __slots__ = (

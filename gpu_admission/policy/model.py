@@ -1,7 +1,6 @@
-"""A policy: which rules speak, what then happens, and the facts about the cluster that rules may use.
+"""A policy: the rules in force, the actions on their findings, and the facts about the cluster that rules use.
 
-This class is what the program works with. A policy file is read, checked and explained by
-``gpu_admission.policyfile.loader``; what reaches ``Policy`` has passed that check.
+Policy files are read and validated by ``gpu_admission.policyfile.loader`` before they reach ``Policy``.
 """
 
 from __future__ import annotations
@@ -26,21 +25,21 @@ if TYPE_CHECKING:
 
     Mode = Literal["enforce", "warn", "audit"]
 
-# A mode is a ceiling: what an action becomes under it.
+# A mode is a ceiling: the action that each action becomes under it.
 _CEILING: dict[str, dict[str, Action]] = {
     "enforce": {},
     "warn": {"deny": "warn"},
     "audit": {"deny": "audit", "warn": "audit"},
 }
 
-# Names come from strangers: remember no more than a cluster has, and none that could be a megabyte.
+# Names are untrusted: the cache holds no more than a cluster has, and none that could be a megabyte.
 _MOST, _LONGEST = 4096, 128
 _MISS = object()
 
 
 @record
 class BackendChoice:
-    """The sharing backend an administrator chose: its name and its parameters as the policy file gives them."""
+    """The sharing backend of a policy: its name, and its parameters as in the policy file."""
 
     name: str
     parameters: Mapping[str, Any]
@@ -48,7 +47,7 @@ class BackendChoice:
 
 @record
 class Setting:
-    """What a policy says of one rule; ``action`` None leaves it to the rule's severity."""
+    """The setting of one rule; ``action`` None leaves it to the rule's severity."""
 
     action: Action | None = None
     fix: bool = True
@@ -57,14 +56,14 @@ class Setting:
 _UNSET = Setting()
 
 KEEP_SCHEDULER = "keepExplicitScheduler"
-"""Of a policy's spec, set by the linter alone: replacing an explicit default-scheduler is not a safe fix there."""
+"""A key of ``spec`` that only the linter sets: replacing an explicit default-scheduler is not a safe fix there."""
 
 
 class Policy:
-    """A policy, ready for use and never changed afterwards.
+    """A policy, immutable.
 
-    ``spec`` is the policy file's ``spec``: a mapping that has been checked against the schema. Every field
-    is optional there and has its default here.
+    ``spec`` is the policy file's ``spec``, validated against the schema. Its fields are optional and have their
+    defaults here.
     """
 
     __slots__ = (
@@ -121,7 +120,7 @@ class Policy:
     def claims(self) -> ClaimFacts:
         """Which resource claims give GPUs; read when the first claim is met."""
         if self._claims is None:
-            from .claim_facts import ClaimFacts  # noqa: PLC0415 - gpu-lint's start-up is rationed
+            from .claim_facts import ClaimFacts  # noqa: PLC0415 - start-up time: needed only for claims
 
             of_claims = self.backend.parameters if self.backend.name == "dra" else None
             self._claims = ClaimFacts((self.spec.get("cluster") or {}).get("claims"), of_claims)
@@ -131,26 +130,25 @@ class Policy:
     def guardrails(self) -> Guardrails:
         """The settings of the guardrails; read when the first of those rules runs."""
         if self._guardrails is None:
-            from .guardrails import Guardrails  # noqa: PLC0415 - as above
+            from .guardrails import Guardrails  # noqa: PLC0415 - start-up time: needed only for the guardrails
 
             self._guardrails = Guardrails(self.spec.get("guardrails"))
         return self._guardrails
 
     def under(self, mode: Mode) -> Policy:
-        """Return the same policy with its mode no higher than this one."""
+        """Return the policy with its mode no higher than this one."""
         lower = list(_CEILING).index(mode) > list(_CEILING).index(self.mode)
         return Policy(self.name, {**self.spec, "mode": mode}, selected=self.selected) if lower else self
 
     def selecting(self, rules: frozenset[str]) -> Policy:
-        """Return the same policy with only these rules in force; one that is off gets its own severity's action."""
+        """Return the policy with only these rules in force; one that is off gets the action of its severity."""
         return Policy(self.name, self.spec, selected=rules)
 
     def action(self, rule: Rule, severity: Severity) -> Action:
-        """Return what the policy wants done about a finding, before the mode's ceiling.
+        """Return the policy's action on a finding, before the mode's ceiling.
 
-        What a policy says of a rule is said of what the rule finds at its own severity or worse; a milder
-        finding of the same rule (a mere parent of a device's path, say) never leads to more than its own
-        severity's action.
+        The setting of a rule is for findings of the rule's severity or worse; a milder one (such as a parent of a
+        device's path) never leads to more than the action of its own severity.
         """
         if self.selected is not None and rule.id not in self.selected:
             return "off"
@@ -163,27 +161,27 @@ class Policy:
         return max(value, own, key=ACTIONS.index)
 
     def is_enabled(self, rule: Rule) -> bool:
-        """Tell whether findings of the rule lead to anything at all under this policy."""
+        """Return whether the rule is in force under this policy."""
         return self.action(rule, rule.severity) != "off"
 
     def fixes(self, rule: Rule) -> bool:
-        """Tell whether admission may apply the rule's safe fix."""
+        """Return whether admission may apply the rule's safe fix."""
         return self.settings.get(rule.id, _UNSET).fix and self.is_enabled(rule)
 
     def governs(self, namespace: str | None) -> bool:
-        """Tell whether the policy is for a namespace; None is one that a file does not name, and may be any."""
+        """Return whether the policy is for a namespace; None, of a file without one, may be any."""
         return namespace is None or not self.match or self.match.match(namespace)
 
     def judges(self, namespace: str | None, user: str | None = None) -> bool:
-        """Tell whether the policy judges what is requested in a namespace: it is for that, and exempts nobody there."""
+        """Return whether the policy judges requests in a namespace: it is for the namespace, and does not exempt it."""
         return self.governs(namespace) and not self.exempt.covers(namespace, user)
 
     def apply_mode(self, action: Action) -> Action:
-        """Return what is left of an action under the policy's mode."""
+        """Return what an action becomes under the policy's mode."""
         return _CEILING[self.mode].get(action, action)
 
     def classify(self, name: str) -> Resource | None:
-        """Return what a resource name stands for under this policy, or None where it is no GPU."""
+        """Return what a resource name means under this policy, or None where it is not a GPU."""
         known = self._classified.get(name, _MISS)
         if known is _MISS:
             known = resources.extra(name) if name in self.extra else resources.classify(name) or self._of_class(name)
@@ -192,7 +190,7 @@ class Policy:
         return known  # type: ignore[return-value]  # the miss was replaced above
 
     def _of_class(self, name: str) -> Resource | None:
-        """Return what the resource of a device class is that the policy says to be a GPU's."""
+        """Return the resource of a device class that the policy declares to give GPUs."""
         prefixed = name.startswith(resources.CLASS_PREFIX)
         if not prefixed and name not in self._extended:
             return None
@@ -205,12 +203,12 @@ class Policy:
 
     @property
     def own_resources(self) -> tuple[str, ...]:
-        """The names that only the policy says to be a GPU's: ``resources.extra``, and those of its device classes."""
+        """The GPU resources that only the policy declares: ``resources.extra``, and those of its device classes."""
         return (*self.extra, *self.claims.resources)
 
 
 def _setting(value: Any) -> Setting:
-    """Read one entry of ``rules``: an action, false (YAML's ``off``), or a mapping of action and fix."""
+    """Return the setting in an entry of ``rules``: an action, false (YAML's ``off``) or a mapping of both."""
     if value is False:
         return Setting("off")
     if isinstance(value, str):

@@ -1,1 +1,1 @@
-"""Policy files: schema, loading, and errors that name the line and the nearest valid word."""
+"""Policy files: schema, loading, and errors with the line and the nearest valid word."""

@@ -1,7 +1,8 @@
-"""GPUPolicy as a custom resource: its CustomResourceDefinition, made from the schema of policy files.
+"""The CustomResourceDefinition of GPUPolicy, generated from the schema of policy files.
 
-``kubectl explain gpupolicy.spec`` shows the descriptions, the API server prunes what it does not know (kubectl refuses
-it before), and CEL refuses what no schema can (`crd_rules`). What only the loader sees is told in the object's status.
+``kubectl explain gpupolicy.spec`` shows the descriptions, the API server prunes unknown fields (kubectl rejects them
+before), and CEL rules reject what a schema cannot (`crd_rules`). Errors that only the loader finds are in the object's
+status.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ NAME = f"{PLURAL}.{GROUP}"
 PATH = f"/apis/{GROUP}/{VERSION}/{PLURAL}"
 LONGEST_MESSAGE = 4096  # characters of a condition's message; the type in Kubernetes allows 32768
 _DESCRIPTION = (
-    "GPUPolicy says which GPU rules are in force in which namespaces, and what happens on a finding. Of all GPUPolicy "
-    "objects, in the order of their names, the first that is for a namespace (spec.match) judges there."
+    "GPUPolicy sets which GPU rules are in force in which namespaces, and the actions on their findings. Of all "
+    "GPUPolicy objects, in the order of their names, the first that is for a namespace (spec.match) judges there."
 )
 _COLUMNS = (
     ("Mode", "string", ".spec.mode", 0),
@@ -140,7 +141,7 @@ def _status() -> dict[str, Any]:
     }
     return {
         "type": "object",
-        "description": "What became of the policy in the webhook's replicas. One of them writes it.",
+        "description": "The state of the policy in the webhook's replicas. One of them writes it.",
         "properties": {
             "conditions": {
                 "type": "array",
@@ -152,7 +153,7 @@ def _status() -> dict[str, Any]:
                 "type": "integer",
                 "format": "int64",
                 "minimum": 0,
-                "description": "the last metadata.generation that could be used; that one judges",
+                "description": "the last valid metadata.generation, which is in force",
             },
         },
     }

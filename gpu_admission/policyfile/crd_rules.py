@@ -1,8 +1,8 @@
-"""What the API server checks of a GPUPolicy object by CEL: what the loader refuses and no schema can say.
+"""The CEL rules of the GPUPolicy CustomResourceDefinition: what the loader rejects and a schema cannot express.
 
-Each rule stands at a place of the structural schema: names of fields, ``[]`` for the items of a list. The API server
-estimates what an expression costs from how long lists and texts can be, so those that rules look through are bounded
-(``BOUNDS``) more generously than any cluster needs.
+Each rule is attached to a place of the structural schema: names of fields, ``[]`` for the items of a list. The API
+server estimates the cost of an expression from the maximum lengths of lists and strings, so those that rules read are
+bounded (``BOUNDS``), beyond what any cluster needs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ITEMS: Final = "[]"
 _CARD: Final = ("cluster", "cards", ITEMS)
 _PROFILE: Final = (*_CARD, "profiles", ITEMS)
-# Place -> (most items of a list, or most characters of a text); a name of a resource has 253 + 1 + 63.
+# Place -> most items of a list, or most characters of a string; a name of a resource has 253 + 1 + 63.
 BOUNDS: dict[Place, int] = {
     ("cluster", "cards"): 128,
     (*_CARD, "profiles"): 64,
@@ -38,7 +38,7 @@ BOUNDS: dict[Place, int] = {
     ("workloads", ITEMS, "podSpecs"): 64,
     ("workloads", ITEMS, "podSpecs", ITEMS): 512,
 }
-# What is an extended resource's name to Kubernetes: resources.is_extended, in RE2.
+# Names of extended resources: resources.is_extended, in RE2.
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _EXTENDED = rf"^{_LABEL}(\.{_LABEL})*/[A-Za-z0-9]([-A-Za-z0-9_.]{{0,61}}[A-Za-z0-9])?$"
 _LONGEST_DOMAIN = 253 - len("requests.")
@@ -49,12 +49,12 @@ PATTERNS: dict[Place, str] = {
     ("backend", "resource"): _EXTENDED,
     ("workloads", ITEMS, "podSpecs", ITEMS): _POINTER,
 }
-# Of a list whose items are told apart by a field: two of the same are refused.
+# Lists with a field that is unique among their items.
 KEYED: dict[Place, str] = {(*_CARD, "profiles"): "name"}
 
 
 def rules() -> dict[Place, list[dict[str, str]]]:
-    """Return the rules (``rule``, ``message``, ``reason``) by the place where they stand; ``()`` is the spec."""
+    """Return the rules (``rule``, ``message``) by their place; ``()`` is the spec."""
     extended = [
         _rule(
             f"!self.contains('kubernetes.io/') && !self.startsWith('requests.') && self.indexOf('/') <="
@@ -157,7 +157,7 @@ def _parameter(name: str, backends: list[str]) -> dict[str, str]:
 
 
 def parameter_descriptions() -> dict[str, str]:
-    """Return what each parameter of a backend means, with the backends that have it."""
+    """Return the description of each parameter, with the backends that have it."""
     found: dict[str, str] = {}
     for name, backends in _owners().items():
         meanings: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""What is wrong with a policy file, so that its author can correct it."""
+"""Error messages for policy files."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ _WANTED = {
     "list_type": "a list",
     "model_type": "a mapping",
     "string_type": "a string",
-}  # by pydantic's name of the error; its own message speaks of Python
-_LEAST_CARD = quantity.GIB  # bytes; the smallest card that runs containers has more
+}  # by pydantic's type of error, whose own messages name Python types
+_LEAST_CARD = quantity.GIB  # bytes; the smallest card has more
 
 
 def explain(errors: list[Any], document: object) -> list[Mistake]:
-    """Return pydantic's errors as mistakes: where, naming what was written and what is valid."""
+    """Return pydantic's errors as mistakes: the place, and a message with the value and what is valid."""
     mistakes: dict[Mistake, None] = {}
     found = [(_place(document, error["loc"]), error) for error in errors]
     for place, error in found:
@@ -42,7 +42,7 @@ def explain(errors: list[Any], document: object) -> list[Mistake]:
 
 
 def _of_the_other_form(place: Pointer, error: Any, found: list[tuple[Pointer, Any]]) -> bool:
-    """Tell whether an error is about the form that was not chosen, where a word or a mapping may stand."""
+    """Return whether an error is about the alternative not chosen, where both a string and a mapping are valid."""
     if error["type"] == "model_type":
         return any(other["type"] == "literal_error" and at == place for at, other in found)
     return (
@@ -53,7 +53,7 @@ def _of_the_other_form(place: Pointer, error: Any, found: list[tuple[Pointer, An
 
 
 def _place(document: object, location: tuple[str | int, ...]) -> Pointer:
-    """Return the part of pydantic's location that exists in the document: it also names models and unions."""
+    """Return the part of pydantic's location that exists in the document, without models and unions."""
     place: Pointer = ()
     for token in location:
         if token == "[key]":
@@ -93,7 +93,7 @@ def _unknown_rule(word: str) -> str:
 
 
 def facts(document: object) -> list[Mistake]:
-    """Return what the schema cannot say: cards that do not exist, profiles that no card has."""
+    """Return mistakes that the schema cannot express: cards that do not exist, profiles that no card has."""
     spec = as_dict(as_dict(document).get("spec"))
     mistakes: list[Mistake] = []
     for index, card in iter_dicts(as_dict(spec.get("cluster")).get("cards")):
@@ -102,7 +102,7 @@ def facts(document: object) -> list[Mistake]:
 
 
 def _card(value: dict[str, Any]) -> list[Mistake]:
-    """Return what is impossible about one card of ``cluster.cards``."""
+    """Return the mistakes of a card of ``cluster.cards``."""
     model = value["model"]
     if not cards.known(model) and value.get("memory") is None and not value.get("profiles"):
         return [
@@ -133,7 +133,7 @@ def _amount(count: int) -> str:
 
 
 def _profiles(value: dict[str, Any], card: cards.GpuModel) -> list[Mistake]:
-    """Return what is impossible about the profiles that a policy gives a card."""
+    """Return the mistakes of the profiles of a card."""
     mistakes: list[Mistake] = []
     seen: set[str] = set()
     for index, entry in iter_dicts(value.get("profiles")):
@@ -149,7 +149,7 @@ def _profiles(value: dict[str, Any], card: cards.GpuModel) -> list[Mistake]:
 
 
 def _strategy(spec: Mapping[str, Any]) -> list[Mistake]:
-    """Return what MIG's strategy lacks: under single, a request becomes the one profile of a card."""
+    """Return the mistakes of MIG's strategy: single needs the profile of a card."""
     backend = as_dict(spec.get("backend"))
     if backend.get("name") != "mig" or backend.get("strategy") != "single":
         return []

@@ -14,7 +14,7 @@ _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # an int32 in ttlSecondsAfterFinished
 _Name = Annotated[str, Field(min_length=1)]
 
-# A mapping with these keys and no others, whose values are of the type written, and never change.
+# Immutable, without unknown keys and conversions of types.
 STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
@@ -33,7 +33,7 @@ def _amount_of_memory(value: Any) -> Any:
 
 
 class SharedMemory(_Section):
-    """When GPU502 wants a memory-backed volume at /dev/shm, and what its repair writes."""
+    """When GPU502 requires a memory-backed volume at /dev/shm, and what its repair writes."""
 
     gpus: Annotated[int, Field(ge=1, le=1024)] = Field(
         2, description="whole GPUs of one container from which its processes are taken to share memory"
@@ -44,7 +44,7 @@ class SharedMemory(_Section):
 
 
 class Jobs(_Section):
-    """What GPU503 wants of Jobs with a GPU."""
+    """What GPU503 requires of Jobs with a GPU."""
 
     require: Literal["any", "deadline", "ttl"] = Field(
         "any", description="a deadline, a time to live after the end, or any of the two"
@@ -64,7 +64,7 @@ class Jobs(_Section):
 
 
 class NodeLabel(_Section):
-    """A node label that GPU504 adds to the nodeSelector of pods that select no GPU node."""
+    """A node label that GPU504 adds to the nodeSelector of pods that do not select GPU nodes."""
 
     key: Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
     value: Annotated[str, Field(max_length=63, pattern=_LABEL_VALUE)]
@@ -72,7 +72,7 @@ class NodeLabel(_Section):
 
 
 class Nodes(_Section):
-    """By which labels GPU504 wants nodes to be selected."""
+    """The labels by which GPU504 requires nodes to be selected."""
 
     labels: Annotated[list[_Name], Field(min_length=1)] | None = Field(
         None, description="keys of node labels, or shell patterns of keys; default: the well-known ones of GPU nodes"

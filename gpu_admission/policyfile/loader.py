@@ -1,4 +1,4 @@
-"""Policies by name or from a file, with errors that say where and what the nearest valid word is."""
+"""Loading of policies, by name or from a file, with errors that have the line and the nearest valid word."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 _MOST_ERRORS = 10
 _HERE = os.path.dirname(os.path.abspath(__file__))
-# In an installed wheel the shipped policies stand in the package, in a checkout beside it.
+# The shipped policies are in the package of an installed wheel, and beside it in a checkout.
 _FOLDERS = (os.path.join(_HERE, "..", "policies"), os.path.join(_HERE, "..", "..", "policies"))
 
 
 class PolicyError(Exception):
-    """A policy that cannot be used; the message has one line a mistake, each with file and line."""
+    """An invalid policy; the message has a line for each mistake, with file and line."""
 
 
 def shipped_folder() -> str:
@@ -52,13 +52,13 @@ def path_of(name: str) -> str | None:
 
 
 def source(name: str) -> str:
-    """Return the text of a shipped policy, comments and all.
+    """Return the text of a shipped policy, with comments.
 
     Raises PolicyError where none has that name.
     """
     path = path_of(name)
     if path is None:
-        from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - only for a mistake
+        from gpu_admission.core.typos import did_you_mean  # noqa: PLC0415 - start-up time: needed only for unknown names
 
         raise PolicyError(f"there is no shipped policy {name!r}{did_you_mean(name, shipped())}")
     return content(path).decode()
@@ -70,22 +70,22 @@ def summary(name: str) -> str:
 
 
 def load(name_or_path: str) -> Policy:
-    """Return the shipped policy of that name, or the policy in that file.
+    """Return the shipped policy of a name, or the policy in a file.
 
-    Raises PolicyError, one line a mistake, where it cannot be read or is no valid policy.
+    Raises PolicyError, with a line for each mistake, where it cannot be read or is invalid.
     """
     path = path_of(name_or_path)
     if path is not None:
         return _policy(_document(content(path), path).object)
     if not os.path.exists(name_or_path) and not _looks_like_path(name_or_path):
-        source(name_or_path)  # which says that there is none, and the nearest
+        source(name_or_path)  # raises with the nearest name
     return parse(content(name_or_path), name_or_path)
 
 
 def parse(data: bytes, name: str) -> Policy:
-    """Return the policy of a file's content, checked against the schema.
+    """Return the policy of a file's content, validated against the schema.
 
-    Raises PolicyError as ``load`` does; ``name`` is how messages call the file.
+    Raises PolicyError as ``load`` does; ``name`` is the file's name in messages.
     """
     document = _document(data, name)
     _check(document, name)
@@ -124,9 +124,9 @@ def _policy(document: Any) -> Policy:
 
 
 def check_object(obj: Any) -> list[str]:
-    """Return what is wrong with a GPUPolicy object of an API server, each with the field; nothing where it is valid.
+    """Return the mistakes of a GPUPolicy object of an API server, each with the field; none where it is valid.
 
-    An object has no lines, so that a place in it is told by its fields alone.
+    Places are given by fields, because an object has no lines.
     """
     if not isinstance(obj, dict):
         return ["the object: expected a mapping"]
@@ -136,7 +136,7 @@ def check_object(obj: Any) -> list[str]:
 
 
 def from_object(obj: Any) -> Policy:
-    """Return the policy of a GPUPolicy object. Raises PolicyError, one line a mistake."""
+    """Return the policy of a GPUPolicy object. Raises PolicyError, with a line for each mistake."""
     mistakes = check_object(obj)
     if mistakes:
         raise PolicyError("\n".join(mistakes))
@@ -145,7 +145,7 @@ def from_object(obj: Any) -> Policy:
 
 def _mistakes(obj: Any) -> list[tuple[Pointer, str]]:
     """Return every mistake of a policy document, each with its place."""
-    import pydantic  # noqa: PLC0415 - 100 ms that only a policy of the user's own is worth
+    import pydantic  # noqa: PLC0415 - start-up time: 100 ms, needed only for policy files
 
     from . import diagnostics, schema  # noqa: PLC0415
 
@@ -157,7 +157,7 @@ def _mistakes(obj: Any) -> list[tuple[Pointer, str]]:
 
 
 def _check(document: Document, name: str) -> None:
-    """Raise PolicyError with every mistake of a policy document, at the line of each."""
+    """Raise PolicyError with every mistake of a policy document and its line."""
     mistakes = _mistakes(document.object)
     if mistakes:
         lines = [_line(document, name, place, message) for place, message in mistakes[:_MOST_ERRORS]]

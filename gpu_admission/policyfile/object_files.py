@@ -1,8 +1,8 @@
-"""GPUPolicy objects as files of a private directory: what the process that watches them leaves for those that judge.
+"""GPUPolicy objects as files of a private directory, written by the process that watches them for the webhook workers.
 
-One file an object (``NAME.json``, with nothing in it that changes while the policy does not), and an index that is
-replaced last, as a whole. A reader sees one state of the cluster or the next; a directory without an index is one into
-which nothing was written yet.
+One file for each object (``NAME.json``, without anything that changes while the policy does not), and an index that is
+replaced last, atomically: a reader sees one state of the cluster or the next. A directory without an index is a new
+one.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from typing import Any, Final
 
-INDEX: Final = "index"  # no object has a file of this name
-_SMALL_INDEX: Final = 8 << 20  # bytes; an entry has some 300
+INDEX: Final = "index"  # not the name of an object's file: those end in .json
+_SMALL_INDEX: Final = 8 << 20  # bytes; an entry has about 300
 _LARGEST: Final = 1 << 20  # bytes of one policy: safe_files.SMALL_FILE
-MOST_BYTES: Final = 16 << 20  # of all policies: they lie in memory, and every replica keeps them several times
-# What the API server takes for the name of an object; anything else would be a path.
+MOST_BYTES: Final = 16 << 20  # of all policies: the directory is in memory, and every replica has several copies
+# Valid names of objects: anything else could be a path.
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 
 
 class ObjectEntry:
-    """An object as the index has it: its ``name``, and whether some version of it ``was_active`` anywhere."""
+    """An entry of the index: the object's ``name``, and whether some version of it ``was_active`` in any replica."""
 
     __slots__ = ("name", "was_active")
 
@@ -38,9 +38,9 @@ class ObjectEntry:
 
 
 class Index:
-    """What a directory holds: entries in the order of their names, None before the objects were listed for once.
+    """The content of a directory: entries in the order of their names, None before the first list.
 
-    ``problem`` says why they cannot be listed or watched at present; empty where they can.
+    ``problem`` is the reason why they cannot be listed or watched at present; empty where they can.
     """
 
     __slots__ = ("entries", "problem")
@@ -61,7 +61,7 @@ def index_path(directory: str) -> str:
 
 
 def read_index(directory: str) -> Index:
-    """Return the index of a directory; an empty one where there is none that can be read."""
+    """Return the index of a directory; an empty one where it is missing or cannot be read."""
     try:
         found = json.loads(read_small_file(index_path(directory), _SMALL_INDEX))
         entries = found["entries"]
@@ -74,7 +74,7 @@ def read_index(directory: str) -> Index:
 
 
 def content(obj: Mapping[str, Any]) -> bytes:
-    """Return what is kept of an object: what decides, so that a status or a label makes no new version."""
+    """Return the stored part of an object: without status and labels, changes of which are not new versions."""
     metadata = obj.get("metadata")
     name = metadata.get("name") if isinstance(metadata, dict) else None
     kept = {"apiVersion": obj.get("apiVersion"), "kind": obj.get("kind"), "metadata": {"name": name}}
@@ -92,7 +92,7 @@ def read_object(directory: str, name: str) -> Any:
 
 
 class ObjectWriter:
-    """Writes the files of a directory. What an earlier process left there stays until it is replaced."""
+    """Writes the files of a directory. Files of an earlier process stay until they are replaced."""
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
@@ -101,7 +101,7 @@ class ObjectWriter:
         self._written = b""
 
     def refusal(self, name: str, data: bytes, total: int) -> str:
-        """Return why an object is not kept, empty where it is; ``total`` is what those before it take, in bytes."""
+        """Return the reason why an object is not stored, or ''; ``total`` is the size of those before it in bytes."""
         if not _NAME.fullmatch(name) or name == INDEX:
             return f"metadata.name: {name[:64]!r} is not a valid name of an object"
         if len(data) > _LARGEST:
@@ -111,10 +111,9 @@ class ObjectWriter:
         return ""
 
     def write(self, objects: Mapping[str, bytes | None], active: Iterable[str], problem: str) -> None:
-        """Replace what the directory holds; ``active`` names those of which a version was active anywhere.
+        """Replace the content of the directory; ``active`` names objects of which a version was active in any replica.
 
-        An object that is None keeps the file that it has. Raises OSError where something cannot be written; the next
-        call then tries again.
+        An object that is None keeps its file. Raises OSError where a file cannot be written; the next call tries again.
         """
         for name, data in objects.items():
             if data is not None and self._files.get(name) != data:
@@ -129,7 +128,7 @@ class ObjectWriter:
             del self._files[name]
 
     def write_problem(self, problem: str) -> None:
-        """Say why objects cannot be listed or watched, and leave them as they are. Raises OSError."""
+        """Store the reason why objects cannot be listed or watched, without changing them. Raises OSError."""
         self._index = Index(self._index.entries, problem)
         self._write_index()
 
@@ -143,5 +142,5 @@ class ObjectWriter:
 
 
 def reason(error: OSError) -> str:
-    """Return in a few words why the system refused a write."""
+    """Return the reason of a failed write, in a few words."""
     return explain(error)

@@ -1,7 +1,7 @@
 """The policy file's schema, as pydantic models.
 
-Only a policy of the user's own is checked with these (pydantic costs a linter run 100 ms); the shipped ones
-are checked by the tests. ``policies/policy.schema.json`` is generated from ``PolicyFile``.
+Only policy files of users are validated with these (importing pydantic takes 100 ms); the shipped ones are validated by
+the tests. ``policies/policy.schema.json`` is generated from ``PolicyFile``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class _Model(BaseModel):
 
 
 def _action(value: Any) -> Any:
-    return "off" if value is False else value  # YAML reads the bare word off as false
+    return "off" if value is False else value  # YAML reads an unquoted off as false
 
 
 Action = Annotated[
@@ -62,7 +62,7 @@ def _quantity(value: Any) -> Any:
     if value is None or amount.is_zero or amount.is_negative:
         raise ValueError("a card's memory must be greater than zero, such as 80Gi")
     if isinstance(value, float):
-        raise ValueError("a card's memory needs a unit, such as 80Gi")  # noqa: TRY004 - pydantic reports no other
+        raise ValueError("a card's memory needs a unit, such as 80Gi")  # noqa: TRY004 - pydantic only reports ValueError
     return value
 
 
@@ -82,9 +82,9 @@ def _pod_spec_path(value: str) -> str:
 
 
 class RuleSetting(_Model):
-    """What happens on a finding of a rule, and whether admission may apply the rule's fix."""
+    """The action on findings of a rule, and whether admission may apply the rule's fix."""
 
-    action: Action | None = Field(None, description="what follows from a finding; default: by the rule's severity")
+    action: Action | None = Field(None, description="the action on a finding; default: by the rule's severity")
     fix: bool = Field(True, description="whether admission may apply the rule's safe fix")
 
 
@@ -98,7 +98,7 @@ _KINDS: dict[str, Any] = {
 
 
 def _field(parameter: Parameter) -> Any:
-    """Return the type and the default of one parameter of a backend, as pydantic takes them."""
+    """Return the type and the default of a parameter of a backend, for pydantic."""
     kind = Literal[parameter.choices] if parameter.choices else _KINDS[parameter.kind]
     bounds = {"text": ("min_length", "max_length"), "whole": ("ge", "le")}.get(parameter.kind, ())
     limits: dict[str, Any] = dict(zip(bounds, (parameter.least, parameter.most), strict=False))
@@ -111,8 +111,8 @@ def _field(parameter: Parameter) -> Any:
 
 
 def _backend(backend: SharingBackend) -> type[BaseModel]:
-    """Return the model of one backend: its name and its parameters, which are facts of its class."""
-    fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="which one; docs/backends.md"))}
+    """Return the model of a backend: its name and the parameters of its class."""
+    fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="its name; docs/backends.md"))}
     fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
     title = "".join(part.capitalize() for part in backend.name.split("-"))
     return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
@@ -136,7 +136,7 @@ class Resources(_Model):
 
 
 class Toleration(_Model):
-    """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (of any, where none is named)."""
+    """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (by default, of any)."""
 
     key: Annotated[str, Field(min_length=1)]
     operator: Literal["Exists", "Equal"] = "Exists"
@@ -152,7 +152,7 @@ class Toleration(_Model):
 
 
 class VisibleDevices(_Model):
-    """What NVIDIA_VISIBLE_DEVICES is set to; ``leave`` sets nothing."""
+    """The value of NVIDIA_VISIBLE_DEVICES; ``leave`` sets nothing."""
 
     gpu_less: str = Field(
         "leave",
@@ -163,7 +163,7 @@ class VisibleDevices(_Model):
     every_pod: bool = Field(
         False,
         alias="everyPod",
-        description="gpuLess for all pods, which then all reach the webhook and are refused where it is missing",
+        description="gpuLess for all pods, all of which then reach the webhook and are denied where it is missing",
     )
 
 
@@ -180,7 +180,7 @@ class Limits(_Model):
 
 
 class Profile(_Model):
-    """A MIG profile of a card: the memory that is usable, and how many fit on one card."""
+    """A MIG profile of a card: its usable memory, and how many fit on a card."""
 
     name: Annotated[str, Field(pattern=r"^\d+g\.\d+gb([.+-][a-z.]+)?$")]
     memory: Memory
@@ -188,7 +188,7 @@ class Profile(_Model):
 
 
 class CardEntry(_Model):
-    """A model of card that the cluster has."""
+    """A card model in the cluster."""
 
     model: Annotated[str, Field(min_length=1)]
     memory: Memory | None = None
@@ -206,7 +206,7 @@ class CardEntry(_Model):
 
 
 class ClaimsSection(_Model):
-    """Which resource claims give GPUs, where what they name is not seen (admission sees each object alone)."""
+    """Which resource claims give GPUs, for claims whose class is unknown (admission sees each object alone)."""
 
     templates: list[Annotated[str, Field(min_length=1)]] = Field(
         [], description="names of ResourceClaimTemplates, or shell patterns of names (gpu-*)"
@@ -227,14 +227,14 @@ class ClaimsSection(_Model):
 
 
 class Cluster(_Model):
-    """Facts about the cluster; a rule that needs one that is missing stays silent."""
+    """Facts about the cluster; a rule without the facts that it needs reports nothing."""
 
     cards: list[CardEntry] = Field([], description="models of cards that the nodes have")
     claims: ClaimsSection | None = None
 
 
 class Match(_Model):
-    """Where the policy judges. Of several policies in one server, the first that matches a namespace judges there."""
+    """The namespaces that the policy is for. In each, the first policy of the server that matches it is in force."""
 
     namespaces: list[Annotated[str, Field(min_length=1)]] = Field(
         min_length=1, description="names, or shell patterns of names (team-*); leave match out for every namespace"
@@ -242,14 +242,14 @@ class Match(_Model):
 
 
 class Exempt(_Model):
-    """Who is never judged: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
+    """Exemptions: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
     namespaces: list[str] = Field([], description="namespaces whose objects are not judged")
-    users: list[str] = Field([], description="users, as the API server knows them: system:serviceaccount:NS:NAME")
+    users: list[str] = Field([], description="names of users, such as system:serviceaccount:NS:NAME")
 
 
 class WorkloadEntry(_Model):
-    """Where a custom kind holds pod specs; ``*`` in a path is every item of a list or value of a mapping."""
+    """The pod specs of a custom kind; ``*`` in a path is every item of a list or value of a mapping."""
 
     api_version: str = Field(alias="apiVersion")
     kind: str
@@ -257,15 +257,15 @@ class WorkloadEntry(_Model):
 
 
 class Spec(_Model):
-    """What the policy wants."""
+    """The settings of a policy."""
 
     mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
     match: Match | None = None
     backend: Backend | None = Field(
-        None, description="how GPUs are shared in the cluster, and the parameters of that; default: exclusive"
+        None, description="how GPUs are shared in the cluster, with parameters; default: exclusive"
     )
     rules: dict[Annotated[str, BeforeValidator(_rule_id)], Action | RuleSetting] = Field(
-        {}, description="what follows from a finding, by the rule's ID; what is left out follows from its severity"
+        {}, description="the action on a finding, by the rule's ID; by default it follows from the severity"
     )
     resources: Resources = Resources()
     tolerations: list[Toleration] = Field([], description="what GPU201 adds to pods that request a GPU")
@@ -285,7 +285,7 @@ class Spec(_Model):
 
 
 POLICY_NAME = "^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
-# What an API server adds to an object that was read from it: none of it means anything here.
+# Fields that an API server adds to objects: they are ignored.
 _WRITTEN_BY_SERVER = (
     "creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "finalizers", "generation", "managedFields",
     "ownerReferences", "resourceVersion", "selfLink", "uid",
@@ -318,11 +318,11 @@ class PolicyFile(_Model):
     kind: Literal["GPUPolicy"]
     metadata: PolicyMetadata
     spec: Spec = Spec()
-    status: JsonValue = Field(None, description="written by the webhook's replicas, and of no meaning in a file")
+    status: JsonValue = Field(None, description="written by the webhook's replicas, ignored in files")
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON Schema of policy files, with every rule by its ID: editors offer what a schema names."""
+    """Return the JSON Schema of policy files, with every rule ID, for completion in editors."""
     made = PolicyFile.model_json_schema(by_alias=True)
     described = made["$defs"]["Spec"]["properties"]["rules"]
     made["$defs"]["RuleConsequence"] = described["additionalProperties"]
@@ -335,19 +335,19 @@ def schema() -> dict[str, Any]:
 
 
 def valid_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the words that are valid at a place of a policy file: keys of a mapping, names of rules."""
+    """Return the keys that are valid at a place of a policy file: fields, rule IDs."""
     if location == ("spec", "rules"):
         return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
     return sorted({name for found in _models(_at(location)) for name in _keys(found)})
 
 
 def choices(location: tuple[str | int, ...]) -> list[str]:
-    """Return the values that are valid at a place where only some are, in the order of the schema."""
+    """Return the valid values of an enumeration at a place, in the order of the schema."""
     return list(dict.fromkeys(_literals(_at(location))))
 
 
 def rule_named(name: str) -> Rule | None:
-    """Return the rule of a name (not an ID), for those who write the name where the ID belongs."""
+    """Return the rule of a name, for names that are written in place of IDs."""
     return next((rule for rule in rules.ALL if rule.name == name), None)
 
 
@@ -364,7 +364,7 @@ def _at(location: tuple[str | int, ...]) -> Any:
 
 
 def _literals(annotation: Any) -> Iterator[str]:
-    """Yield the values of every Literal that an annotation mentions outside of models."""
+    """Yield the values of every Literal in an annotation, outside of models."""
     inner = annotation if isinstance(annotation, tuple) else getattr(annotation, "__args__", ())
     for item in inner:
         if get_origin(annotation) is Literal:
@@ -374,7 +374,7 @@ def _literals(annotation: Any) -> Iterator[str]:
 
 
 def _inside(annotation: Any, token: str | int) -> Any:
-    """Return the annotation of what stands under a token of pydantic's location of an error.
+    """Return the annotation of a child, by a token of pydantic's location of an error.
 
     A token is a field, an index, or the tag by which pydantic chose among several models (a backend's name).
     """
@@ -396,7 +396,7 @@ def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
 
 
 def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Return every model that an annotation mentions, however deep in unions and lists."""
+    """Return every model in an annotation, at any depth of unions and lists."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return [annotation]
     if isinstance(annotation, tuple):

@@ -1,10 +1,10 @@
-"""From the JSON Schema of policy files to the structural schema that the API server demands of a custom resource.
+"""Conversion of the JSON Schema of policy files to the structural schema that the API server requires.
 
-A structural schema has no ``$ref``, one type a value, and the same fields in every alternative
+A structural schema has no ``$ref``, one type for each value, and the same fields in every alternative
 (https://kubernetes.io/docs/tasks/extend-kubernetes/custom-resources/custom-resource-definitions/, "Specifying a
-structural schema"). So references are resolved, ``X or null`` becomes X (the API server takes a null away before it
-looks), texts or numbers become ``x-kubernetes-int-or-string``, and a choice between models becomes one model with the
-fields of all of them. Defaults are told, not set: an object stays as its author wrote it.
+structural schema"). So references are resolved, ``X or null`` becomes X (the API server drops nulls before it
+validates), strings or numbers become ``x-kubernetes-int-or-string``, and a choice between models becomes one model with
+the fields of all of them. Defaults are documented, not set: an object stays as written.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Schema = dict[str, Any]
 
-# What the API server reads of a JSON Schema, besides what is translated here.
+# Keys of a JSON Schema that need no conversion.
 _KEPT = (
     "description", "enum", "format", "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "pattern",
     "required", "type",
@@ -26,7 +26,7 @@ _KEPT = (
 def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
     """Return the structural form of a JSON Schema whose references are to ``definitions``, by name.
 
-    Raises ValueError for what has no structural form.
+    Raises ValueError where there is no structural form.
     """
     found = {**_resolved(schema, definitions), **{key: schema[key] for key in ("description",) if key in schema}}
     alternatives = [_resolved(each, definitions) for each in _alternatives(found)]
@@ -44,7 +44,7 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sch
     if "items" in found:
         made["items"] = structural(found["items"], definitions)
     if "type" not in made and "enum" in made:
-        return {**made, "x-kubernetes-preserve-unknown-fields": True}  # of several types, so it has none
+        return {**made, "x-kubernetes-preserve-unknown-fields": True}  # of several types, which cannot be expressed
     if "type" not in made:
         raise ValueError(f"a schema without a type has no structural form: {dict(schema)!r}")
     return made
@@ -62,7 +62,7 @@ def _alternatives(schema: Mapping[str, Any]) -> list[Schema]:
 
 
 def _of_alternatives(found: Schema, alternatives: list[Schema], definitions: Mapping[str, Any]) -> Schema:
-    """Return the one schema of a choice."""
+    """Return the single schema of a choice."""
     others = [each for each in alternatives if each.get("type") != "null"]
     kinds = [each.get("type") for each in others]
     if len(others) == 1:
@@ -87,7 +87,7 @@ def _with_default(description: str, default: Any) -> str:
 
 
 def _union(models: list[Schema]) -> Schema:
-    """Return the schema of any of these objects: the fields of all, each as wide as its widest; needed in all."""
+    """Return the schema of any of these objects: the fields of all, each as its widest; required if in all."""
     fields: dict[str, list[Schema]] = {}
     for model in models:
         for name, field in model.get("properties", {}).items():
@@ -98,7 +98,7 @@ def _union(models: list[Schema]) -> Schema:
 
 
 def _widest(fields: list[Schema]) -> Schema:
-    """Return what is valid in any of several schemas of one field. Raises ValueError where their types differ."""
+    """Return the union of several schemas of a field. Raises ValueError where their types differ."""
     first = fields[0]
     if any(field.get("type") != first.get("type") for field in fields):
         raise ValueError(f"one field has several types: {fields!r}")
@@ -112,10 +112,10 @@ def _widest(fields: list[Schema]) -> Schema:
 
 
 def _word_or_object(others: Iterable[Schema], definitions: Mapping[str, Any]) -> Schema:
-    """Return the schema of a word of a list, YAML's false where that is in it, or an object.
+    """Return the schema of a word of an enumeration (or YAML's false) or an object.
 
-    Nothing structural has two types. A value without a type may be anything, so what it may not be is excluded: a
-    pattern binds texts only, bounds bind numbers only, and so on.
+    A structural schema has one type. A value without a type may be anything, so other values are excluded: a pattern
+    only applies to strings, bounds only apply to numbers, and so on.
     """
     words = next(each["enum"] for each in others if "enum" in each)
     model = structural(next(each for each in others if each.get("type") == "object"), definitions)
