@@ -1,1 +1,1 @@
-"""Reading what people wrote: YAML and JSON as Kubernetes reads them, and policy files."""
+"""Reading of YAML and JSON files as Kubernetes reads them."""

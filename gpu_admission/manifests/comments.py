@@ -1,4 +1,4 @@
-"""Comments that speak to the linter: `# gpu-lint: ignore[GPU201, GPU3] runs on untainted nodes`."""
+"""Suppression comments of the linter: `# gpu-lint: ignore[GPU201, GPU3] runs on untainted nodes`."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from .text import Text
     from .yaml_nodes import YamlNode
 
-# Where a comment begins that speaks to us; one without the colon only if it is plainly meant to.
+# The beginning of a comment for the linter; without the colon, only if a verb follows.
 _COMMENT = re.compile(
-    r"(?:^|(?<=[ \t]))#[ \t]*"  # YAML wants a space before the #
+    r"(?:^|(?<=[ \t]))#[ \t]*"  # YAML requires a space before the #
     r"(?P<name>gpu-?lint[ \t]*(?::|(?=[ \t](?:ign|disable|noqa|skip))))"
     r"(?P<rest>[^\r\n]*)",
     re.MULTILINE | re.IGNORECASE,
@@ -28,10 +28,10 @@ HELP = "write `# gpu-lint: ignore[GPU201] the reason`"
 
 
 class Comment:
-    """A `# gpu-lint:` comment on a `line`, and the line that it `applies_to`: its own, or the one below.
+    """A `# gpu-lint:` comment on a `line`, and the line that it `applies_to`: the same, or the one below.
 
-    Lines and columns count from 1. `rules` are IDs, names or prefixes as they are written. Where `malformed` says
-    what is wrong with the comment it silences nothing.
+    Lines and columns count from 1. `rules` are IDs, names or prefixes as written. `malformed` is the error of an
+    invalid comment, which suppresses nothing.
     """
 
     __slots__ = ("applies_to", "column", "line", "malformed", "reason", "rules")
@@ -50,7 +50,7 @@ class Comment:
 
 
 def find(text: Text, roots: Callable[[], Iterable[YamlNode]]) -> tuple[Comment, ...]:
-    """Return the comments for the linter, without what only looks like one inside a scalar of these trees."""
+    """Return the comments for the linter, without look-alikes inside scalars of these trees."""
     matches = list(_COMMENT.finditer(text.text)) if "lint" in text.text.casefold() else []
     if not matches:
         return ()
@@ -65,7 +65,7 @@ def find(text: Text, roots: Callable[[], Iterable[YamlNode]]) -> tuple[Comment, 
 
 
 def quoted_spans(node: YamlNode, text: str) -> Iterator[tuple[int, int]]:
-    """Yield where a # begins no comment: quoted scalars, and block scalars from their second line on."""
+    """Yield the spans in which a # begins no comment: quoted scalars, and block scalars from their second line on."""
     if isinstance(node, Scalar):
         if node.style in {"|", ">"}:
             yield text.find("\n", node.start, node.end), node.end
@@ -99,7 +99,7 @@ def _comment(text: Text, match: re.Match[str]) -> Comment:
 
 
 def _next_line(text: Text, line: int) -> int:
-    """Return the next line that is no comment: several comments in a row speak of the same line."""
+    """Return the next line without a comment: consecutive comments apply to the same line."""
     following = line + 1
     while text.line(following).lstrip(" \t").startswith("#"):
         following += 1

@@ -1,7 +1,7 @@
-"""JSON files: objects by the json module; where things stand, by a second, slower look when somebody asks.
+"""JSON files: objects by the json module, positions by a second, slower parser on demand.
 
-Stricter than the module where Kubernetes is: no NaN or Infinity, no number that a float cannot hold, no key twice,
-no nesting deeper than in YAML. Surrogate escapes that pair up with nothing become U+FFFD, as in Go.
+Stricter than the module where Kubernetes is: no NaN or Infinity, no number that a float cannot hold, no duplicate keys,
+no deeper nesting than in YAML. Unpaired surrogate escapes become U+FFFD, as in Go.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
     from .yaml_nodes import YamlNode
 
-# A number ends where JSON's grammar ends it, as for the json module: what follows is another matter.
+# A number ends where it does for the json module; what follows is checked elsewhere.
 _WORD = r"-?(?:[A-Za-z]+|(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)"
 _WORDS = {"true": True, "false": False, "null": None}
 
 
 class _RefusedError(ValueError):
-    """Something that Kubernetes refuses and the json module would take."""
+    """A value that Kubernetes rejects and the json module would accept."""
 
 
 def build(text: str) -> Iterator[ParsedDocument]:
-    """Yield the values of a JSON file, of which there may be several one after another. Raises Problem."""
+    """Yield the values of a JSON file, one after another. Raises YamlError."""
     decoder = json.JSONDecoder(
         object_pairs_hook=_object, parse_int=_number, parse_float=_number, parse_constant=_refuse
     )
     surrogates = "\\ud" in text or "\\uD" in text
     at = _skip(text, 0)
-    # No more values than these, each of which costs up to a hundred times its text.
+    # A limit, because a value takes up to a hundred times the memory of its text.
     if text.count(",") + text.count("[") + text.count("{") > MAX_NODES:
         raise LimitExceededError(TOO_MANY, at)
     while at < len(text):
@@ -47,14 +47,14 @@ def build(text: str) -> Iterator[ParsedDocument]:
         except json.JSONDecodeError as error:
             raise _syntax_problem(error.msg, error.pos) from None
         except (ValueError, RecursionError) as error:
-            _JsonComposer(text).value(at, 1)  # which meets the same, and knows where
+            _JsonComposer(text).value(at, 1)  # raises the same error, with its position
             raise YamlError(f"cannot be read as JSON ({error})", at) from None
         yield ParsedDocument(at, at, end, value, [])
         at = _skip(text, end)
 
 
 def compose(text: str, start: int) -> YamlNode:
-    """Return the tree of the JSON value that begins at `start`. Raises Problem where build() does."""
+    """Return the tree of the JSON value that begins at `start`. Raises YamlError where build() does."""
     return _JsonComposer(text).value(start, 1)[0]
 
 
@@ -70,7 +70,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _number(digits: str) -> Any:
-    """Return a number as Kubernetes holds it: an integer of 64 bits, or what a 64-bit float makes of it."""
+    """Return a number as Kubernetes stores it: an integer of 64 bits, or the nearest 64-bit float."""
     if len(digits) <= 20 and digits.lstrip("-").isdecimal() and -(2**63) <= int(digits) < 2**64:
         return int(digits)
     value = float(digits)
@@ -84,7 +84,7 @@ def _refuse(constant: str) -> None:
 
 
 def _checked(value: Any, depth: int, *, surrogates: bool) -> Any:
-    """Return the value with lone surrogates replaced. Raises _RefusedError where it is nested too deep."""
+    """Return the value with unpaired surrogates replaced. Raises _RefusedError where it is nested too deeply."""
     if isinstance(value, str):
         return _whole(value) if surrogates else value
     if not isinstance(value, dict | list):
@@ -108,20 +108,20 @@ def _whole(text: str) -> str:
 
 
 def _syntax_problem(message: str, at: int) -> YamlError:
-    from .syntax_errors import json_message  # noqa: PLC0415 - most files can be read
+    from .syntax_errors import json_message  # noqa: PLC0415 - start-up time: needed only for syntax errors
 
     return YamlError(json_message(message), at)
 
 
 class _JsonComposer:
-    """Reads one JSON value into a tree; takes only what the json module has taken, or raises Problem."""
+    """Parses one JSON value into a tree. Accepts what the json module does, else raises YamlError."""
 
     def __init__(self, text: str) -> None:
         self._text = text
         self._word = re.compile(_WORD)
 
     def value(self, at: int, depth: int) -> tuple[YamlNode, int]:
-        """Return the node that begins at this place and the place behind it."""
+        """Return the node that begins at this place, and the place after it."""
         opening = self._text[at : at + 1]
         if opening in {"{", "["} and depth > MAX_DEPTH:
             raise YamlError(f"nested deeper than {MAX_DEPTH} levels", at)
@@ -162,7 +162,7 @@ class _JsonComposer:
         return node, node.end
 
     def _next(self, behind: int, closing: str) -> int:
-        """Return where the next member begins, or the closing bracket stands."""
+        """Return the place of the next member or of the closing bracket."""
         at = _skip(self._text, behind)
         if self._text[at : at + 1] == closing:
             return at

@@ -1,12 +1,12 @@
-"""Bytes of a file -> the documents that Kubernetes would read in it, and what is wrong with the others.
+"""Bytes of a file -> the documents that Kubernetes would read in it, and the errors of the others.
 
     reading = read(path.read_bytes(), "deploy.yaml")
     for document in reading.documents:
         judge(document.object)
         document.position(("spec", "containers", 0, "resources"))
 
-`read` never raises, whatever the bytes are. YAML goes through libyaml's events, JSON through the json module; lines
-and columns are looked up, document by document, only for what somebody asks about.
+`read` never raises, for any bytes. YAML is parsed by libyaml, JSON by the json module; positions are computed on
+demand, document by document.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ MAX_ERRORS: Final = 20
 _ORIGIN: Final = "config.kubernetes.io/origin"
 _SOURCE: Final = r"(?m)^# Source: (\S.*?)[ \t]*\r?$"
 _PATH: Final = r"(?m)^path: (\S.*?)\s*$"
-# Where kubectl cuts a file into documents before it parses any of them.
+# The separator by which kubectl splits a file into documents before it parses them.
 _SEPARATOR: Final = r"(?m)^---(?=[ \t\r\n]|$)"
 
 
 @record
 class Position:
-    """Where something stands: lines and columns from 1, columns in code points, the end exclusive."""
+    """A position: lines and columns from 1, columns in code points, the end exclusive."""
 
     line: int
     column: int
@@ -52,8 +52,8 @@ class Position:
 class Document:
     """One document of a file: `object` is plain dicts, lists, strings, numbers, booleans and None.
 
-    `index` counts all documents of the file from 0, empty and broken ones too. `start` and `end` are the span of
-    its text in `text.text`, in code points; `is_json` tells how that is to be read.
+    `index` counts all documents of the file from 0, empty and invalid ones too. `start` and `end` are the span of its
+    text in `text.text`, in code points; `is_json` is whether that is JSON.
     """
 
     __slots__ = ("_root", "_source_from", "end", "index", "is_json", "object", "start", "text")
@@ -70,7 +70,7 @@ class Document:
 
     @property
     def root(self) -> YamlNode:
-        """The document as a tree of nodes with their places; made at the first use."""
+        """The document as a tree of nodes with their positions; built at the first use."""
         if self._root is None:
             if self.is_json:
                 from . import json_positions  # noqa: PLC0415
@@ -89,22 +89,22 @@ class Document:
 
     @property
     def source(self) -> str | None:
-        """The file that this was made of, where helm (`# Source:`) or kustomize (an annotation) says so."""
+        """The file that this was rendered from, if helm (`# Source:`) or kustomize (an annotation) recorded it."""
         start, end = self._source_from
         found = re.findall(_SOURCE, self.text.text[start:end])
         return found[-1] if found else _origin(self.object)
 
     def position(self, pointer: Pointer) -> Position:
-        """Return where the key stands that the pointer names; a list item, or for () the document, itself.
+        """Return the position of the key that the pointer refers to, or of the list item, or for () of the document.
 
-        Follows aliases and merge keys to where the key is written. What does not exist is placed at the nearest
-        ancestor that does. The region never leaves its first line.
+        Aliases and merge keys are followed to where the key is written. What does not exist has the position of its
+        nearest ancestor. The region ends on its first line.
         """
-        from .yaml_nodes import walk  # noqa: PLC0415 - only where there is a finding
+        from .yaml_nodes import walk  # noqa: PLC0415 - start-up time: needed only for findings
 
         place = walk(self.root, pointer)[-1].place
         line, column = self.text.place(place.start)
-        # A report shows one line: code hosts drop what spans lines that a change did not touch.
+        # One line only: code hosts drop annotations that span lines outside of a change.
         rest = self.text.line(line)[column - 1 :].rstrip()
         return Position(line, column, line, column + max(min(len(rest), place.end - place.start), 1))
 
@@ -114,9 +114,9 @@ class Document:
 
 
 class Reading:
-    """What a file holds. `skipped` is "template" where it is a Go template that is no YAML yet, or None.
+    """The content of a file. `skipped` is "template" for a Go template that is not valid YAML, else None.
 
-    `errors` are for the whole file: a document that has one is not among `documents`, the others are.
+    `errors` are those of the whole file: a document with one is not among `documents`, the others are.
     """
 
     __slots__ = ("_comments", "documents", "errors", "name", "skipped", "text")
@@ -140,9 +140,9 @@ class Reading:
 
 
 def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading:
-    """Read a file: `.json` names JSON, and what begins with `{` is tried as JSON first, as kubectl does.
+    """Read a file: `.json` is JSON, and what begins with `{` is tried as JSON first, as by kubectl.
 
-    `is_json` says what it is where that is known.
+    `is_json` is the format where that is known.
     """
     try:
         text = Text(data)
@@ -161,7 +161,7 @@ def read(data: bytes, name: str = "", *, is_json: bool | None = None) -> Reading
 
 
 def _fill(reading: Reading, text: Text, found: Iterator[ParsedDocument], *, is_json: bool) -> None:
-    """Sort what was found into documents, errors and templates."""
+    """Divide the results into documents, errors and templates."""
     documents: list[Document] = []
     errors: list[ReadError] = []
     previous_end = 0
@@ -182,7 +182,7 @@ def _fill(reading: Reading, text: Text, found: Iterator[ParsedDocument], *, is_j
 
 
 def _json_documents(text: Text) -> Iterator[ParsedDocument]:
-    from . import json_positions  # noqa: PLC0415 - a run over YAML files does not pay for json
+    from . import json_positions  # noqa: PLC0415 - start-up time: needed only for JSON files
 
     end = 0
     try:
@@ -194,7 +194,7 @@ def _json_documents(text: Text) -> Iterator[ParsedDocument]:
 
 
 def _yaml_documents(text: Text) -> Iterator[ParsedDocument]:
-    """Yield the documents of a YAML stream, and from the first broken one on each read by itself, as kubectl does."""
+    """Yield the documents of a YAML stream, and from the first invalid one on each parsed separately, as by kubectl."""
     budget = Budget()
     end = 0
     try:
@@ -208,7 +208,7 @@ def _yaml_documents(text: Text) -> Iterator[ParsedDocument]:
 
 
 def _one_by_one(text: str, start: int, problem: YamlError, budget: Budget) -> Iterator[ParsedDocument]:
-    """Yield the documents behind `start`, where the reading of the stream stopped for a problem."""
+    """Yield the documents after `start`, where the stream had an error."""
     separators = [match.start() for match in re.compile(_SEPARATOR).finditer(text, start)]
     for begin, end in pairwise([start, *separators, len(text)]):
         if begin == start and begin <= problem.index < end:

@@ -1,9 +1,9 @@
-"""Scalars as Kubernetes reads them: YAML text -> value, and which text needs quotes to stay a string.
+"""YAML scalars as Kubernetes reads them: text -> value, and which text needs quotes to be a string.
 
-Kubernetes reads YAML with sigs.k8s.io/yaml: go.yaml.in/yaml/v2 makes Go values of YAML 1.1 scalars, these become
-JSON, and JSON the object. Both steps are followed here, so `1e3` and `5.` end as the integers 1000 and 5 (as which
-Go writes them), `2024-01-01` and `1:30` as strings, `on` as true. tests/manifests/scalars.json holds what the library
-makes of some thousand scalars.
+Kubernetes reads YAML with sigs.k8s.io/yaml: go.yaml.in/yaml/v2 converts YAML 1.1 scalars to Go values, which are
+encoded as JSON, and decoded into the object. Both steps are reproduced here, so `1e3` and `5.` become the integers 1000
+and 5 (as Go encodes them), `2024-01-01` and `1:30` strings, `on` true. tests/manifests/scalars.json has the library's
+results for some thousand scalars.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WORDS: Final[dict[str, Scalar]] = {
     **dict.fromkeys([".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"], _INF),
     **dict.fromkeys(["-.inf", "-.Inf", "-.INF"], -_INF),
 }
-# A plain scalar that begins with anything else is a string, whatever follows.
+# A plain scalar that begins with any other character is a string.
 _NUMERIC: Final = frozenset("0123456789+-.")
 _MAYBE_OTHER: Final = _NUMERIC | frozenset("yYnNtTfFoO~")
 
@@ -32,7 +32,7 @@ _DIGITS[16] = frozenset("0123456789abcdefABCDEF")
 _PREFIXES: Final = {"x": 16, "X": 16, "b": 2, "B": 2, "o": 8, "O": 8}
 _FLOAT: Final = frozenset("0123456789+-.eE_")
 _LEAST, _MOST_SIGNED, _MOST = -(2**63), 2**63 - 1, 2**64 - 1
-# In binary; Python's int() would refuse some thousand decimal digits, and take its time for less.
+# In binary; Python's int() rejects some thousand decimal digits, and is slow for fewer.
 _LONGEST: Final = 64
 _NO_KEYS: Final = {type(None): "null", dict: "a map", list: "a list"}
 # The first 64-bit float that rounds to infinity in 32 bits.
@@ -40,11 +40,11 @@ _FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
 
 
 class ScalarError(ValueError):
-    """A scalar that Kubernetes refuses; the text says why."""
+    """A scalar that Kubernetes rejects; the message has the reason."""
 
 
 class Plain(dict[str, "Scalar"]):
-    """A memo of plain scalars: `plain[text]` is the value that Kubernetes reads.
+    """A cache of plain scalars: `plain[text]` is the value that Kubernetes reads.
 
     Raises ScalarError for infinities and NaN, which JSON cannot hold.
     """
@@ -57,7 +57,7 @@ class Plain(dict[str, "Scalar"]):
 
 
 class Keys(dict[str, str]):
-    """A memo of plain keys: `keys[text]` is the key that the object has. Raises ScalarError for null."""
+    """A cache of plain keys: `keys[text]` is the key in the object. Raises ScalarError for null."""
 
     __slots__ = ()
 
@@ -67,7 +67,7 @@ class Keys(dict[str, str]):
 
 
 def go_value(text: str) -> Scalar:
-    """Return what go.yaml.in/yaml/v2 makes of a plain scalar without a tag; infinities and NaN are floats."""
+    """Return the value of a plain scalar without a tag in go.yaml.in/yaml/v2; infinities and NaN are floats."""
     if text and text[0] not in _MAYBE_OTHER:
         return text
     if text in WORDS:
@@ -77,7 +77,7 @@ def go_value(text: str) -> Scalar:
 
 
 def as_json(value: Scalar) -> Scalar:
-    """Return a Go value as it comes out of JSON, where integral floats below 1e21 look like integers.
+    """Return a Go value after a round trip through JSON, where integral floats below 1e21 look like integers.
 
     Raises ScalarError for infinities and NaN.
     """
@@ -87,7 +87,7 @@ def as_json(value: Scalar) -> Scalar:
         raise ScalarError("infinity and NaN are not valid JSON numbers, so Kubernetes cannot read them")
     if not value.is_integer() or abs(value) >= 1e21:
         return value
-    # Beyond 2**53 the digits that Go writes are the shortest that give the float back, then zeros.
+    # Beyond 2**53 Go writes the shortest digits that identify the float, then zeros.
     digits, _, exponent = repr(value).partition("e")
     whole, _, fraction = digits.partition(".")
     fraction = fraction.rstrip("0")
@@ -96,7 +96,7 @@ def as_json(value: Scalar) -> Scalar:
 
 
 def value_as_key(value: Any) -> str:
-    """Return the key that Kubernetes makes of a value. Raises ScalarError for null, lists and maps."""
+    """Return the key that Kubernetes converts a value to. Raises ScalarError for null, lists and maps."""
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, dict | list):
@@ -111,25 +111,25 @@ def value_as_key(value: Any) -> str:
 
 
 def reads_as_string(text: str) -> bool:
-    """Tell whether a plain scalar with this text is read as the text itself, as a value and as a key."""
+    """Return whether a plain scalar with this text is read as the text itself, as a value and as a key."""
     return text not in {"<<", "="} and isinstance(go_value(text), str)
 
 
 def _number(text: str) -> int | float | None:
-    """Return the Go number of a scalar, or None where Go sees none."""
+    """Return the Go number of a scalar, or None where it is not a number to Go."""
     first = text[0]
     if first not in _NUMERIC:
         return None
-    # Go takes all underscores out; only what begins with a dot goes to strconv.ParseFloat as it is, which lets
-    # them stand between digits, as Python's float() does.
+    # Go removes all underscores; only what begins with a dot is passed to strconv.ParseFloat with them, which accepts #
+    # them between digits, as Python's float() does.
     digits = text if first == "." else text.replace("_", "")
     integer = None if first == "." else _integer(digits)
     return _float(digits) if integer is None else integer
 
 
 def _integer(text: str) -> int | None:
-    """Return the integer if it fits into 64 bits: those of a uint64 only where it has no sign, as in strconv."""
-    if text[:3] in {"0b+", "0b-"}:  # go.yaml.in/yaml/v2 looks behind the prefix, and takes a sign there
+    """Return the integer if it fits into an int64, or without a sign into a uint64, as in strconv."""
+    if text[:3] in {"0b+", "0b-"}:  # go.yaml.in/yaml/v2 parses the text after the prefix, and accepts a sign there
         text = f"{text[2]}0b{text[3:]}"
     sign = text[:1] if text[:1] in {"+", "-"} else ""
     digits, base = text[len(sign) :], 10
@@ -146,7 +146,7 @@ def _integer(text: str) -> int | None:
 
 
 def _float(text: str) -> float | None:
-    """Return a decimal float. Out of range is an error to Go's ParseFloat, and so such a text stays a string."""
+    """Return a decimal float. Text out of range stays a string, because Go's ParseFloat returns an error."""
     if not _FLOAT.issuperset(text):
         return None
     try:
@@ -157,16 +157,16 @@ def _float(text: str) -> float | None:
 
 
 def _float32_text(value: float) -> str:
-    """Return strconv.FormatFloat(value, 'g', -1, 32): what a float becomes that is a key."""
-    from struct import pack, unpack  # noqa: PLC0415 - floats as keys are a curiosity
+    """Return strconv.FormatFloat(value, 'g', -1, 32), the conversion of floats that are keys."""
+    from struct import pack, unpack  # noqa: PLC0415 - start-up time: needed only for floats as keys
 
-    if value != value:  # noqa: PLR0124 - only NaN differs from itself
+    if value != value:  # noqa: PLR0124 - NaN
         return ".nan"
     if abs(value) >= _FLOAT32_OVERFLOW:
         return ".inf" if value > 0 else "-.inf"
     narrow = unpack("f", pack("f", value))[0]
     text = ""
-    for decimals in range(9):  # nine digits tell all 32-bit floats apart
+    for decimals in range(9):  # nine digits identify every 32-bit float
         text = f"{narrow:.{decimals}e}"
         if unpack("f", pack("f", float(text)))[0] == narrow:
             break

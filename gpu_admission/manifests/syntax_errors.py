@@ -1,11 +1,11 @@
-"""What the parsers of YAML and JSON report -> one sentence of ours.
+"""Messages of YAML and JSON parsers -> messages that do not depend on the parser.
 
-libyaml, PyYAML's parser in Python and the json module word the same mistake differently, and each release may word
-it anew: what users read, what a baseline compares and what tests expect must not depend on which of them is
-installed. A sentence that is not in these tables is passed on as the parser's own.
+libyaml, PyYAML's parser in Python and the json module have different messages for the same mistake, which may change
+with each release: messages to users, baselines and tests must not depend on which one is installed. A message that is
+not in these tables is passed on, marked as the parser's.
 
-The tables were made from libyaml 0.2.5 and 0.2.6 (reader.c, scanner.c, parser.c), PyYAML 6.0 (reader.py, scanner.py,
-parser.py) and json.decoder of Python 3.11 to 3.14. Imported only when something cannot be read.
+The tables follow libyaml 0.2.5 and 0.2.6 (reader.c, scanner.c, parser.c), PyYAML 6.0 (reader.py, scanner.py,
+parser.py) and json.decoder of Python 3.11 to 3.14. Imported only for syntax errors.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-# (part of the problem, part of its context, message); the first row of which both parts occur is taken.
+# (part of the problem, part of its context, message); the first row with both parts applies.
 _YAML: Final = (
     ("maximum nesting depth", "", "nested deeper than {depth} levels"),
     ("mapping values are not allowed", "", "unexpected ':' here (quote a string that contains ': ')"),
@@ -53,7 +53,7 @@ _YAML: Final = (
     ("special characters are not allowed", "", "a control character cannot be used in YAML"),
 )
 
-# What the json module says begins like this.
+# Beginnings of messages of the json module.
 _JSON: Final = (
     ("Expecting value", "expected a value"),
     ("Expecting property name", "expected a key in double quotes"),
@@ -68,9 +68,9 @@ _JSON: Final = (
 
 
 def yaml_message(problem: str, context: str, character: str, depth: int) -> str:
-    """Return the message for what a YAML parser reports.
+    """Return the message for an error of a YAML parser.
 
-    `character` is the one at which it stopped ("" at the end), `depth` the nesting that is allowed.
+    `character` is the one at which it stopped ("" at the end), `depth` the nesting limit.
     """
     folded, around = problem.lower(), context.lower()
     for part, part_of_context, message in _YAML:
@@ -82,7 +82,7 @@ def yaml_message(problem: str, context: str, character: str, depth: int) -> str:
 
 
 def json_message(problem: str) -> str:
-    """Return the message for what the json module reports (JSONDecodeError.msg)."""
+    """Return the message for an error of the json module (JSONDecodeError.msg)."""
     for start, message in _JSON:
         if problem.startswith(start):
             return f"not JSON: {message}"

@@ -1,4 +1,4 @@
-"""The text of a file: decoded once, its lines and columns counted as editors and code hosts count them."""
+"""The text of a file, decoded, with lines and columns counted as in editors and code hosts."""
 
 from __future__ import annotations
 
@@ -8,16 +8,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
 
-# Far above any manifest (etcd refuses objects above 1.5 MB), and still read in a few seconds.
+# Far above any manifest (etcd rejects objects above 1.5 MB), and still read in a few seconds.
 MAX_BYTES: Final = 64 * 1024 * 1024
 _BOM: Final = "\ufeff"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
 
 class ReadError(Exception):
-    """Why a file, or a document of it, cannot be read: one line of text, and the place where there is one.
+    """The reason why a file or a document cannot be read: one line of text, with the position if there is one.
 
-    `line` and `column` start at 1; columns count code points. Both are None where the whole file is meant.
+    `line` and `column` start at 1; columns count code points. Both are None for the whole file.
     """
 
     def __init__(self, message: str, line: int | None = None, column: int | None = None) -> None:
@@ -34,10 +34,10 @@ class ReadError(Exception):
 
 
 class Text:
-    """What a file says, without its byte order mark. Raises ReadError for what is no text.
+    """The text of a file, without its byte order mark. Raises ReadError for what is not text.
 
-    Lines end with LF or CRLF and with nothing else. (YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, and
-    libyaml's marks count those; no editor, code host or SARIF viewer does.)
+    Lines end with LF or CRLF only. (YAML 1.1 also breaks lines at U+0085, U+2028 and U+2029, and libyaml's marks count
+    those; no editor, code host or SARIF viewer does.)
     """
 
     __slots__ = ("_line_starts", "data", "text")
@@ -62,7 +62,7 @@ class Text:
         return line, index - starts[line - 1] + 1
 
     def line(self, number: int) -> str:
-        """Return a line, counted from 1, without its end; empty where there is none."""
+        """Return a line, counted from 1, without its line break; empty where there is none."""
         starts = self._starts()
         if not 0 < number <= len(starts):
             return ""
@@ -70,7 +70,7 @@ class Text:
         return self.text[starts[number - 1] : end].removesuffix("\r")
 
     def line_start(self, index: int) -> int:
-        """Return where the line of a code point begins."""
+        """Return the start of a code point's line."""
         return self.text.rfind("\n", 0, index) + 1
 
     def error(self, message: str, index: int) -> ReadError:

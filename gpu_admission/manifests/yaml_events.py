@@ -1,13 +1,12 @@
-"""The YAML event parser: PyYAML's binding to libyaml, without what PyYAML loads besides.
+"""The YAML event parser: PyYAML's binding to libyaml, without the rest of PyYAML.
 
-`import yaml` runs 17 modules, of which reading events needs 5; the others (resolver, constructor and their regular
-expressions, `datetime`, `base64`, the emitter) cost as much CPU as starting Python does. So the package is put into
-`sys.modules` in the way of `importlib.util.LazyLoader`: the real package with its real submodules, whose `__init__`
-runs as soon as anybody uses a name that is not there yet. Whoever imports yaml before us or after us finds the
-whole library; only its work is put off.
+`import yaml` runs 17 modules, of which parsing events needs 5; the others (resolver, constructor and their regular
+expressions, `datetime`, `base64`, the emitter) take as much CPU as starting Python. So the package is put into
+`sys.modules` as by `importlib.util.LazyLoader`: the real package with its real submodules, whose `__init__` runs at the
+first use of a missing name. Other code that imports yaml, before or after, gets the whole library.
 
-Where that does not work (another PyYAML, another layout) it is undone, and plain `import yaml` takes over. Where
-libyaml itself is missing PyYAML's parser in Python serves, which reads the same and takes some 15 times as long.
+If that fails (another PyYAML, another file layout) it is undone, and plain `import yaml` is used; without libyaml
+PyYAML's parser in Python, which gives the same results in some 15 times as long.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from types import ModuleType
     from typing import Any
 
-# What yaml._yaml takes from the modules that it does not need otherwise: their exceptions.
+# The exceptions that yaml._yaml imports from modules that it does not need otherwise.
 _ERRORS = {
     "reader": "ReaderError",
     "scanner": "ScannerError",
@@ -34,7 +33,7 @@ _ERRORS = {
 
 
 class Parser:
-    """What reading needs of PyYAML: `events(data)` returns a function that returns the next event."""
+    """The parser and its exceptions: `events(data)` returns a function that returns the next event."""
 
     __slots__ = ("error", "events", "fast", "kinds")
 
@@ -52,7 +51,7 @@ _parser: Parser | None = None
 
 
 def parser() -> Parser:
-    """Return the event parser, made at the first call: a run over JSON files never loads any YAML."""
+    """Return the event parser, imported at the first call: a run over JSON files does not need it."""
     global _parser  # noqa: PLW0603 - one library, loaded once
     if _parser is None:
         _parser = _c_parser() or _python_parser()
@@ -60,7 +59,7 @@ def parser() -> Parser:
 
 
 def is_slow() -> bool:
-    """Tell whether YAML was read without libyaml, which is worth one warning."""
+    """Return whether YAML was parsed without libyaml, which is reported once."""
     return _parser is not None and not _parser.fast
 
 
@@ -69,7 +68,7 @@ def _c_parser() -> Parser | None:
         if "yaml" not in sys.modules:
             _import_lazily()
     except ImportError:
-        pass  # the plain import below decides
+        pass  # the plain import below is tried next
     try:
         from yaml._yaml import CParser  # noqa: PLC0415
     except ImportError:
@@ -90,7 +89,7 @@ def _python_parser() -> Parser:
 
         def get_event(self) -> Any:
             event = super().get_event()  # type: ignore[no-untyped-call]
-            # libyaml refuses lone surrogates; this is a ValueError where the parser in Python makes some.
+            # libyaml rejects unpaired surrogates; the parser in Python returns them, and encoding raises ValueError.
             getattr(event, "value", "").encode()
             return event
 
@@ -98,9 +97,9 @@ def _python_parser() -> Parser:
 
 
 def _import_lazily() -> None:
-    """Import yaml._yaml under a yaml package whose own code has not run.
+    """Import yaml._yaml under a yaml package whose code has not run.
 
-    Raises ImportError, sys.modules being as it was, where there is no binding or it wants more than this.
+    Raises ImportError, with sys.modules unchanged, where there is no binding or it needs more modules.
     """
     specs = (finder.find_spec("yaml", None) for finder in sys.meta_path)
     spec = next((spec for spec in specs if spec is not None), None)
@@ -118,7 +117,7 @@ def _import_lazily() -> None:
         raise ImportError(str(error)) from error
 
     def complete(name: str) -> Any:
-        """Run the package's own code at the first use of a name that reading did not need (PEP 562)."""
+        """Run the package's code at the first use of a missing name (PEP 562)."""
         del package.__getattr__
         spec.loader.exec_module(package)  # type: ignore[union-attr]
         for module, error in _ERRORS.items():
@@ -129,7 +128,7 @@ def _import_lazily() -> None:
 
 
 def _import_binding(package: ModuleType) -> ModuleType:
-    """Import yaml._yaml, with stand-ins for the exceptions of modules that have not been loaded."""
+    """Import yaml._yaml, with stand-ins for exceptions of modules that are not loaded."""
     from yaml import error, events, nodes, tokens  # noqa: F401, PLC0415
 
     for module, name in _ERRORS.items():
@@ -145,7 +144,7 @@ def _import_binding(package: ModuleType) -> ModuleType:
 
 
 def _stand_in(name: str, error: ModuleType) -> type[Exception]:
-    """Return an exception that takes the arguments of the real one: for most, those of MarkedYAMLError."""
+    """Return an exception with the arguments of the real one: for most, those of MarkedYAMLError."""
     if name != "ReaderError":
         return type(name, (error.MarkedYAMLError,), {})
 

@@ -1,8 +1,8 @@
-"""YAML events -> the objects that Kubernetes sees, each with where its document stands.
+"""YAML events -> the objects that Kubernetes reads, each with the position of its document.
 
-go.yaml.in/yaml/v2 decides what is read: aliases are expanded, a merge key overwrites what stands before it and
-yields to what follows it, unknown tags are passed over. Stricter than it only here: a key given twice is an error,
-as under strict decoding, and so are documents deeper or larger (once aliases are expanded) than any real one.
+It follows go.yaml.in/yaml/v2: aliases are expanded, a merge key overwrites keys before it and is overwritten by keys
+after it, unknown tags are ignored. It is only stricter in this: a duplicate key is an error, as under strict decoding,
+and so are documents deeper or larger (with aliases expanded) than any real one.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 MAX_DEPTH: Final = 100
 # A 432-byte file can expand to gigabytes; real manifests stay below a few hundred aliased nodes.
 MAX_ALIASED: Final = 100_000
-# Read in a few seconds; the largest bundles of CRDs have some hundred thousand.
+# Parsed in a few seconds; the largest bundles of CRDs have some hundred thousand.
 MAX_NODES: Final = 1_000_000
 MAX_PROBLEMS: Final = 20
 
@@ -29,27 +29,27 @@ TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
 
 _TAG: Final = "tag:yaml.org,2002:"
 _TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
-# Not compiled until a tag needs it: imports of the linter compile no patterns, which cost a millisecond each.
+# Start-up time: compiled at the first tag, because compiling a pattern takes a millisecond.
 _TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
 _RECURSIVE: Final = object()
 
 
 class YamlError(Exception):
-    """Something that Kubernetes would not read: what, and at which code point (from 0)."""
+    """An error in a document: what Kubernetes would not read, and at which code point (from 0)."""
 
     def __init__(self, message: str, index: int, first: int | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.index = index
-        self.first = first  # where the same key stood first
+        self.first = first  # the place of the first of two equal keys
 
 
 class LimitExceededError(YamlError):
-    """The whole file is more than we are willing to read."""
+    """The file exceeds a limit as a whole."""
 
 
 class Budget:
-    """How much of a file has been built: shared by all its documents, however they are read."""
+    """The number of values built from a file, shared by all its documents."""
 
     __slots__ = ("aliased", "nodes")
 
@@ -59,7 +59,7 @@ class Budget:
 
 
 class ParsedDocument:
-    """A document: its object or its problems, and its span in code points; at `root` its content begins."""
+    """A document: its object or its errors, and its span in code points; `root` is the start of its content."""
 
     __slots__ = ("end", "object", "problems", "root", "start")
 
@@ -71,7 +71,7 @@ class ParsedDocument:
         self.problems = problems
 
     def moved(self, by: int) -> ParsedDocument:
-        """Return itself, moved to where its text stands in the whole text."""
+        """Move the document to the place of its text in the whole text, and return it."""
         self.start, self.root, self.end = self.start + by, self.root + by, self.end + by
         for problem in self.problems:
             problem.index += by
@@ -82,7 +82,7 @@ class ParsedDocument:
 def build(data: bytes, budget: Budget) -> Iterator[ParsedDocument]:
     """Yield the documents of a YAML stream (UTF-8, no byte order mark).
 
-    Raises Problem where the stream cannot be read further: bad syntax, or a limit passed.
+    Raises YamlError where the stream cannot be parsed further: invalid syntax, or a limit exceeded.
     """
     library = parser()
     try:
@@ -91,17 +91,17 @@ def build(data: bytes, budget: Budget) -> Iterator[ParsedDocument]:
         raise _syntax_problem(error, data) from None
     except RecursionError:  # PyYAML's parser in Python
         raise YamlError(_too_deep(), 0) from None
-    except (ValueError, OverflowError):  # the same, on absurd escapes
+    except (ValueError, OverflowError):  # PyYAML's parser in Python, on invalid escapes
         raise YamlError("an escape sequence that is not a Unicode character", 0) from None
 
 
 _PLAIN, _KEYS = Plain(), Keys()
 _MOST_REMEMBERED: Final = 10_000
-_ORDINARY: Final = 100_000  # bytes of a file whose scalars are worth remembering for the next
+_ORDINARY: Final = 100_000  # bytes; scalars of files up to this size are cached for other files
 
 
 def _memos(size: int) -> tuple[Plain, Keys]:
-    """Return what is known of scalars: manifests share most of theirs, so small files share what was read."""
+    """Return the caches of scalars, which small files share: most scalars recur in other manifests."""
     if size > _ORDINARY:
         return Plain(), Keys()
     if len(_PLAIN) > _MOST_REMEMBERED or len(_KEYS) > _MOST_REMEMBERED:
@@ -111,7 +111,7 @@ def _memos(size: int) -> tuple[Plain, Keys]:
 
 
 def _syntax_problem(error: Any, data: bytes) -> YamlError:
-    """Return the parser's error in our words, and where: where it noticed, or what the end of the text left open."""
+    """Return the error of the parser, at its position, or where an unterminated construct begins."""
     from .syntax_errors import yaml_message  # noqa: PLC0415 - most files can be read
 
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
@@ -145,7 +145,7 @@ class Builder:
         self._problems: list[YamlError] = []
 
     def documents(self) -> Iterator[ParsedDocument]:
-        """Yield every document. Raises Problem and the parser's own errors."""
+        """Yield every document. Raises YamlError and the parser's own errors."""
         self._get()  # the stream's start
         while (start := self._get()).__class__ is self._document_start:
             self._anchors, self._problems = {}, []
@@ -170,7 +170,7 @@ class Builder:
         before = self._built()
         self._anchors[event.anchor] = mine = (_RECURSIVE, 0)
         value = self._scalar(event) if kind is self._scalar_event else self._collection(event, depth)
-        # A node inside may have taken the name meanwhile: then it keeps it.
+        # A node inside may have the same anchor, which then takes precedence.
         if self._anchors[event.anchor] is mine:
             self._anchors[event.anchor] = (value, self._built() - before)
         return value
@@ -227,7 +227,7 @@ class Builder:
             return self._complain(str(error), event)
 
     def _merge(self, event: Any, into: dict[str, Any], depth: int) -> None:
-        """Merge a map, or a list of maps of which earlier ones win, into what stands before the merge key."""
+        """Merge a map, or a list of maps of which earlier ones win, into the keys before the merge key."""
         value = self._node(event, depth)
         sources = value if isinstance(value, list) and event.__class__ is not self._alias_event else [value]
         for source in reversed(sources):
@@ -237,7 +237,7 @@ class Builder:
             into.update(source)
 
     def _alias(self, event: Any, depth: int) -> Any:
-        """Return a copy of what the anchor holds: the objects we hand out are trees."""
+        """Return a copy of the anchor's value: the objects returned are trees."""
         if event.anchor not in self._anchors:
             raise YamlError(f"unknown anchor {event.anchor!r}", event.start_mark.index)
         value, size = self._anchors[event.anchor]
@@ -265,7 +265,7 @@ class Builder:
         return LimitExceededError(TOO_MANY, event.start_mark.index)
 
     def _complain(self, message: str, event: Any, first: int | None = None) -> str:
-        """Note a problem that does not stop the reading; return something unique to stand in for the value."""
+        """Record an error that does not stop parsing; return something unique in place of the value."""
         index = event.start_mark.index
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(YamlError(message, index, first))
@@ -273,7 +273,7 @@ class Builder:
 
 
 def is_merge(event: Any) -> bool:
-    """Tell whether a scalar that stands where a key does is the merge key."""
+    """Return whether a scalar in the place of a key is the merge key."""
     return event.value == "<<" and (event.implicit[0] or event.tag == f"{_TAG}merge")  # type: ignore[no-any-return]
 
 
@@ -294,12 +294,12 @@ def tagged(tag: str, text: str) -> Any:
     return as_json(value)
 
 
-# No value is of a timestamp's type: what looks like one stays a string.
+# There are no timestamps: what looks like one is a string.
 _TYPES: Final = {"bool": bool, "int": int, "float": float, "null": type(None), "timestamp": object}
 
 
 def _binary(text: str) -> str:
-    from binascii import a2b_base64  # noqa: PLC0415 - hardly any manifest has it
+    from binascii import a2b_base64  # noqa: PLC0415 - start-up time: needed only for !!binary
 
     try:
         return a2b_base64(text.replace("\r", "").replace("\n", ""), strict_mode=True).decode(errors="replace")

@@ -1,7 +1,7 @@
-"""A document as a tree of nodes that know where they stand: for positions of findings, and for edits.
+"""A document as a tree of nodes with positions: for positions of findings, and for edits.
 
-Built only for documents that need it, in a second pass over their own text. Places are code points of the whole
-text, from 0; `end` is exclusive.
+Built only for documents that need it, in a second pass over their text. Positions are code points of the whole text,
+from 0; `end` is exclusive.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Scalar(YamlNode):
 
 
 class Alias(YamlNode):
-    """An alias, and the node that it stands for."""
+    """An alias, and the node that it refers to."""
 
     __slots__ = ("target",)
 
@@ -49,7 +49,7 @@ class Alias(YamlNode):
 
 
 class Sequence(YamlNode):
-    """A list: `flow` tells `[a, b]` from a block of dashes, which ends with its last item."""
+    """A list: `flow` is whether it is `[a, b]` or a block of dashes, which ends with its last item."""
 
     __slots__ = ("flow", "items")
 
@@ -58,7 +58,7 @@ class Sequence(YamlNode):
 
 
 class Mapping(YamlNode):
-    """A map: pairs in the order of the text. `flow` tells `{a: b}` from a block, which ends with its last node."""
+    """A map: pairs in text order. `flow` is whether it is `{a: b}`, or a block that ends with its last node."""
 
     __slots__ = ("flow", "pairs")
 
@@ -67,7 +67,7 @@ class Mapping(YamlNode):
 
 
 class Pair:
-    """A key and its value; `name` is the key as Kubernetes has it, None for the merge key."""
+    """A key and its value; `name` is the key as Kubernetes reads it, None for the merge key."""
 
     __slots__ = ("key", "name", "value")
 
@@ -80,7 +80,7 @@ class Pair:
 class NodeStep:
     """One step of a path: the node reached, and for a map the pair, for a list the place that led to it.
 
-    `direct` is False once the path has gone through an alias or a merge key.
+    `direct` is False after an alias or a merge key on the path.
     """
 
     __slots__ = ("direct", "node", "pair")
@@ -92,7 +92,7 @@ class NodeStep:
 
     @property
     def place(self) -> YamlNode:
-        """The node that a reader should be shown: the key, or the item itself, of a block map the first key."""
+        """The node to show to users: the key, or the item itself, of a block map the first key."""
         if self.pair:
             return self.pair.key
         block = isinstance(self.node, Mapping) and not self.node.flow
@@ -124,7 +124,7 @@ def child(parent: NodeStep, token: str | int) -> NodeStep | None:
 
 
 def dereference(node: YamlNode) -> YamlNode:
-    """Return the node itself, or what an alias stands for."""
+    """Return the node itself, or what an alias refers to."""
     while isinstance(node, Alias):
         node = node.target
     return node
@@ -152,12 +152,12 @@ def _merged(value: YamlNode) -> Iterator[Mapping]:
 
 
 def compose(text: str, start: int, end: int) -> YamlNode:
-    """Return the root of the document at text[start:end], which must have been read without a problem."""
+    """Return the root of the document at text[start:end], which must have been parsed without an error."""
     return _Composer(parser().events(text[start:end].encode()), start).document()
 
 
 class _Composer:
-    """Builds the tree of one document; `offset` is where its text begins in the whole text."""
+    """Builds the tree of one document; `offset` is the start of its text in the whole text."""
 
     def __init__(self, get: Callable[[], Any], offset: int) -> None:
         self._get = get

@@ -1,4 +1,4 @@
-"""Files as they would be after operations on their documents: the author's bytes where they can be kept."""
+"""Files after operations on their documents, with the original formatting where possible."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @record
 class Rewritten:
-    """A file's new bytes; ``reformatted`` says why they had to be written anew, None where the author's were kept."""
+    """A file's new bytes; ``reformatted`` is the reason why the formatting was lost, None where it was kept."""
 
     data: bytes
     reformatted: str | None = None
@@ -48,10 +48,10 @@ def _anew(reading: Reading, changes: dict[int, list[Operation]]) -> bytes:
 
 
 def _yaml(objects: list[Any]) -> str:
-    import yaml  # noqa: PLC0415 - the whole of it, for the rare file that cannot be edited
+    import yaml  # noqa: PLC0415 - start-up time: needed only for files that cannot be edited
 
     text: str = yaml.safe_dump_all(objects, sort_keys=False, explicit_start=len(objects) > 1, allow_unicode=True)
     if [document.object for document in reader.read(text.encode()).documents] != objects:
-        # PyYAML's idea of what needs quotes is not Kubernetes': JSON, which is YAML too, leaves no doubt.
+        # JSON, which is YAML too, because PyYAML quotes strings by other rules than Kubernetes.
         return "".join(f"---\n{json.dumps(each, indent=2)}\n" for each in objects)
     return text

@@ -1,10 +1,10 @@
-"""Edits that keep every other byte of the author's file, and prove it.
+"""Edits that keep every other byte of a file, and verify it.
 
     edit(data, [(0, [Operation("GPU001", "add", ("spec", "containers", 0, "resources", "limits"), {...})])], "pod.yaml")
 
-Each operation becomes a few splices of text at the marks of the nodes concerned. After each one the document is read
-again and compared with the operation applied to the object; at the end so is the file. A wrong edit is never
-returned: EditRefused is raised instead, and says why.
+Each operation becomes a few splices of text at the positions of nodes. After each one the document is parsed again and
+compared with the operation applied to the object; at the end so is the file. A wrong edit is never returned:
+EditRefusedError is raised instead, with the reason.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ __all__ = ["EditRefusedError", "edit"]
 def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = "") -> bytes:
     """Return the bytes of a file with operations applied to some of its documents (by `Document.index`).
 
-    Line ends, byte order mark, comments, order, quotes and all other lines stay. Raises EditRefused, with the line,
-    where that cannot be done, and core.patch.PatchError where an operation does not apply to the object.
+    Line breaks, byte order mark, comments, order, quotes and all other lines are kept. Raises EditRefusedError, with
+    the line, where that is not possible, and core.patch.PatchError where an operation does not apply to the object.
     """
     before = read(data, name)
     documents = {document.index: document for document in before.documents}
@@ -54,7 +54,7 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
 
 
 def _with_comments(document: Document, edited: str) -> str:
-    """Return the edited text with the comments of what is gone, unless they cannot be put anywhere."""
+    """Return the edited text with the comments of removed lines. Raises EditRefusedError where one cannot be placed."""
     if document.is_json:
         return edited
     kept = kept_comments.keep(document.text.text[document.start : document.end], edited)
@@ -74,7 +74,7 @@ def _edit_document(document: Document, operations: list[Operation]) -> str:
 
 
 def _edit_batch(document: Document, text: str, value: Any, batch: list[Operation]) -> tuple[str, Any]:
-    """Edit a document by a batch at once; where that is refused, by halves, down to the operation at fault."""
+    """Edit a document by a batch at once; where that fails, by halves, down to the operation at fault."""
     if len(batch) == 1:
         return _edit_alone(document, text, value, batch[0])
     try:
@@ -86,11 +86,11 @@ def _edit_batch(document: Document, text: str, value: Any, batch: list[Operation
 
 
 def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
-    """Yield the operations in groups that do not get in one another's way: each costs a reading of the document."""
+    """Yield the operations in groups without conflicts: the document is parsed once for each group."""
     batch: list[Operation] = []
     claims = patch.ClaimedPlaces()
     for operation in operations:
-        # What one rule adds, another may want away again: only one rule's operations stand apart by design.
+        # Only the operations of one rule are known not to undo one another.
         if (batch and operation.rule != batch[0].rule) or claims.conflict([operation]):
             yield batch
             batch, claims = [], patch.ClaimedPlaces()
@@ -101,7 +101,7 @@ def _batches(operations: list[Operation]) -> Iterator[list[Operation]]:
 
 
 def _edit_together(text: str, value: Any, batch: list[Operation], *, is_json: bool) -> tuple[str, Any]:
-    """Return text and value of a document after operations that are all planned on it as it stands."""
+    """Return text and value of a document after operations that are all planned on its present text."""
     steps: list[Operation] = []
     for asked in batch:
         for operation in _small_steps(asked, value):
@@ -121,7 +121,7 @@ def _edit_alone(document: Document, text: str, value: Any, asked: Operation) -> 
 
 
 def _edit_once(text: str, operations: list[Operation], expected: Any, *, is_json: bool) -> str:
-    """Return the text of one document after operations planned at once, which leave `expected` in it."""
+    """Return the text of one document after operations planned at once, of which `expected` is the result."""
     root = read(text.encode(), is_json=is_json).documents[0].root
     planner = Planner(text, root, is_json=is_json)
     splices = [splice for each in operations for splice in planner.plan(each.op, each.path, each.value)]
@@ -146,7 +146,7 @@ def _joined(data: bytes, reading: Reading, edited: dict[int, str]) -> bytes:
 
 
 def _prove(before: Reading, after: Reading, expected: dict[int, Any]) -> None:
-    """Raise EditRefused unless the file now holds what it should, and all else as before."""
+    """Raise EditRefusedError unless the file has the expected values, and all else as before."""
     found = {document.index: document.object for document in after.documents}
     as_broken = (before.skipped, len(before.errors)) == (after.skipped, len(after.errors))
     if not as_broken or not identical(found, expected):
@@ -154,7 +154,7 @@ def _prove(before: Reading, after: Reading, expected: dict[int, Any]) -> None:
 
 
 def _small_steps(operation: Operation, value: Any) -> Iterator[Operation]:
-    """Yield operations that do the same and touch less: a map that takes the place of a map is changed key by key."""
+    """Yield equivalent operations that change less text: where a map replaces a map, it is changed key by key."""
     old = _existing(value, operation.path)
     if operation.op == "remove" or old is _NOTHING or (operation.op == "add" and _in_list(value, operation.path)):
         yield operation
@@ -203,7 +203,7 @@ def _in_list(value: Any, path: Pointer) -> bool:
 
 
 def identical(one: Any, other: Any) -> bool:
-    """Tell whether two JSON values are the same; unlike ==, true is not 1 and 1 is not 1.0."""
+    """Return whether two JSON values are the same; unlike ==, true is not 1 and 1 is not 1.0."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(identical(item, other[key]) for key, item in one.items())
     if isinstance(one, list) and isinstance(other, list):

@@ -1,6 +1,6 @@
 """Values -> the text to put into a file: YAML blocks, YAML flow, JSON.
 
-A string gets quotes wherever Kubernetes, or another YAML reader, would not read the text itself back.
+A string is quoted wherever Kubernetes, or another YAML reader, would not read it back as the same string.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from .formatting_style import FormattingStyle
 
-# What needs no quotes in any place, flow or block, as a key or a value.
+# Strings that need no quotes in any context: flow or block, key or value.
 _SAFE = re.compile(r"[A-Za-z0-9_./](?:[A-Za-z0-9_./@+=%$~^*()-]|:(?=[A-Za-z0-9_./-])| (?=[A-Za-z0-9_./]))*")
-# Dates, times and base-60 numbers: strings to Kubernetes, not to PyYAML and its kin.
+# Dates, times and base-60 numbers: strings to Kubernetes, not to other YAML 1.1 readers.
 _NUMBER_LIKE = re.compile(r"[-+.]?[0-9][-+0-9_.:eEtTzZ ]*")
 _ESCAPES = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 _ESCAPED = re.compile(r'["\\\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff]')
@@ -25,9 +25,9 @@ _SINGLE_QUOTABLE = re.compile(r"[ -~\xa0-\u2027\u202a-\ud7ff]*")
 
 
 def scalar(value: Any, quotes: str = "", needed: str = '"') -> str:
-    """Return a scalar (or an empty collection) as YAML, a string in these quotes where they can hold it.
+    """Return a scalar (or an empty collection) as YAML, a string in these quotes if they can represent it.
 
-    Where no quotes are given, a string that cannot stand without any gets those that are ``needed``.
+    Where no quotes are given, a string that needs some gets ``needed``.
     """
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
@@ -41,17 +41,17 @@ def scalar(value: Any, quotes: str = "", needed: str = '"') -> str:
 
 
 def is_plain(text: str) -> bool:
-    """Tell whether a string can stand without quotes."""
+    """Return whether a string needs no quotes."""
     return bool(_SAFE.fullmatch(text)) and reads_as_string(text) and not _NUMBER_LIKE.fullmatch(text)
 
 
 def number(value: float) -> str:
-    """Return a number as JSON and YAML 1.1 both read it."""
+    """Return a number in a form for both JSON and YAML 1.1."""
     return repr(value)
 
 
 def double_quoted(text: str) -> str:
-    """Return a string in double quotes, as JSON and YAML both read it."""
+    """Return a string in double quotes, in a form for both JSON and YAML."""
     return '"' + _ESCAPED.sub(lambda match: _ESCAPES.get(match[0]) or f"\\u{ord(match[0]):04x}", text) + '"'
 
 
@@ -67,7 +67,7 @@ def flow(value: Any, style: FormattingStyle) -> str:
 
 
 def spread(value: Any, style: FormattingStyle, indent: str) -> str:
-    """Return a value as JSON over several lines; the lines behind the first begin with `indent` or more."""
+    """Return a value as JSON over several lines; lines after the first begin with at least `indent`."""
     if not isinstance(value, dict | list) or not value:
         return flow(value, style)
     inner = indent + style.unit

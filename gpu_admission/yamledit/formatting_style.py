@@ -1,4 +1,4 @@
-"""How the author of a document lays it out: line ends, indentation, spaces. What is inserted follows it."""
+"""The formatting style of a document, which inserted text follows: line breaks, indentation, spaces."""
 
 from __future__ import annotations
 
@@ -17,12 +17,11 @@ _INDENTED = re.compile(r"^([ \t]+)\S", re.MULTILINE)
 
 
 class FormattingStyle:
-    """The habits of one document.
+    """The style of one document.
 
-    `unit` indents a map below its key, `list_indent` a list below its key (often not at all); `space` follows
-    colons and commas in flow collections (nothing, in minified JSON). `quotes` stand around strings in those: in
-    JSON, and in a document of a YAML file that is JSON. `needed` are the quotes of a string that cannot stand without:
-    those that the author uses most.
+    `unit` indents a map below its key, `list_indent` a list below its key (often empty); `space` follows colons and
+    commas in flow collections (empty in minified JSON). `quotes` are those of strings in JSON, in a YAML file too.
+    `needed` are the quotes of strings that need some: the most common ones.
     """
 
     __slots__ = ("is_json", "list_indent", "needed", "newline", "quotes", "space", "unit")
@@ -49,7 +48,7 @@ def column(text: str, index: int) -> int:
 
 
 def _steps(node: YamlNode, text: str, kind: type[YamlNode]) -> Iterator[str]:
-    """Yield the indentation of each block of a kind below the key it belongs to."""
+    """Yield the indentation of each block of a kind, relative to its key."""
     if isinstance(node, Sequence):
         for item in node.items:
             yield from _steps(item, text, kind)
@@ -63,7 +62,7 @@ def _steps(node: YamlNode, text: str, kind: type[YamlNode]) -> Iterator[str]:
 
 
 def _quotes(node: YamlNode) -> Iterator[str]:
-    """Yield the quotes of each value that has some."""
+    """Yield the quotes of each quoted value."""
     if isinstance(node, Scalar):
         if node.style in {'"', "'"}:
             yield node.style

@@ -1,8 +1,8 @@
-"""The comments of what an edit took out: put back beside what took its place, so that none is lost.
+"""Comments of removed lines, put back at their replacements, so that an edit loses none.
 
 A comment belongs to the pair or item on its line, or else to the next one below. Where an edit moved that pair (the
-same key with the same value stands elsewhere now) its comments go with it; where it only removed the pair they stay as
-lines of their own. A pair that was copied takes the comments for the linter along: what they silence is found at both.
+same key with the same value is elsewhere now) its comments move along; where it only removed the pair they stay as
+separate lines. Suppression comments of a copied pair are copied too: the findings are at both.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _FOR_US = re.compile(r"#[ \t]*gpu-lint:")
 
 @record
 class KeptComment:
-    """A comment: its text, whose it is, and whether it stands behind that on its line."""
+    """A comment: its text, its owner, and whether it follows the owner on the same line."""
 
     text: str
     owner: Pointer
@@ -41,7 +41,7 @@ class KeptComment:
 
 
 class CommentedText:
-    """The text of one YAML document, with where its pairs and items stand and the comments that belong to them."""
+    """The text of one YAML document, with the positions of its pairs and items and their comments."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -73,7 +73,7 @@ class CommentedText:
 
 
 def keep(before: str, after: str) -> str:
-    """Return the text of an edited document with the comments that the edit took out; the object stays the same."""
+    """Return the text of an edited document with the comments that the edit removed; the object stays the same."""
     if "#" not in before:
         return after
     old, new = CommentedText(before), CommentedText(after)
@@ -91,7 +91,7 @@ def keep(before: str, after: str) -> str:
             lost[comment.text] -= 1
         elif target is None:
             continue
-        elif gone and comment.text in remaining:  # it stayed behind where the pair was
+        elif gone and comment.text in remaining:  # it is still where the pair was
             start = new.source.line_start(remaining.pop(comment.text).start)
             changes.append((start, new.text.find("\n", start) + 1 or len(new.text), ""))
         elif not _FOR_US.match(comment.text):
@@ -102,7 +102,7 @@ def keep(before: str, after: str) -> str:
 
 
 def _spots(node: YamlNode, path: Pointer) -> Iterator[tuple[Pointer, tuple[YamlNode, YamlNode]]]:
-    """Yield what stands in a document: a pair by its key and value, an item by itself."""
+    """Yield the pairs (by key and value) and the items of a document."""
     if isinstance(node, Mapping):
         for pair in node.pairs:
             place = (*path, str(getattr(pair.key, "value", "")))
@@ -115,7 +115,7 @@ def _spots(node: YamlNode, path: Pointer) -> Iterator[tuple[Pointer, tuple[YamlN
 
 
 def _moved_to(owner: Pointer, old: CommentedText, new: CommentedText, added: list[Pointer]) -> Pointer | None:
-    """Return where a pair stands now that did not stand there before: the same key and value, as near as can be."""
+    """Return the new place of a moved pair: the nearest one with the same key and value."""
     if not owner or isinstance(owner[-1], int):
         return None
     value = pointers.resolve(old.value, owner)
@@ -128,7 +128,7 @@ def _common(one: Pointer, other: Pointer) -> int:
 
 
 def _placed(comment: KeptComment, target: Pointer | None, old: CommentedText, new: CommentedText) -> tuple[int, str]:
-    """Return where a comment goes in the new text, and the text to put there."""
+    """Return the place of a comment in the new text, and the text to insert there."""
     if target is not None:
         key, value = new.spots[target]
         end = new.source.line_end(max(key.end, value.start))
@@ -139,7 +139,7 @@ def _placed(comment: KeptComment, target: Pointer | None, old: CommentedText, ne
 
 
 def _where_it_stood(comment: KeptComment, old: CommentedText, new: CommentedText) -> tuple[int, str]:
-    """Return the place of a comment whose owner is gone: below what stood before it, or above what follows."""
+    """Return the place of a comment whose owner was removed: below what was before it, or above what follows."""
     owner = comment.owner
     if not owner:
         return len(new.text), f"{comment.text}\n"

@@ -1,8 +1,7 @@
-"""One RFC 6902 operation -> the splices of text that carry it out, in a document of which every other byte stays.
+"""One RFC 6902 operation -> the splices of text that perform it and keep every other byte of a document.
 
-The ways are those of somebody with an editor: change a scalar where it stands, write a new key below its siblings,
-take out whole lines. What cannot be done like that is refused. Nothing here needs to be trusted: whoever makes
-the splices reads the result and compares (edit.py).
+They are those of an edit by hand: change a scalar in place, insert a new key below its siblings, remove whole lines.
+Any other change is refused. The result is verified by the caller (edit.py).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Splice:
 
 
 def make(splices: list[Splice], text: str) -> str:
-    """Return the text with all splices made. Raises EditRefused where two of them overlap."""
+    """Return the text with all splices made. Raises EditRefusedError where two of them overlap."""
     parts, at = [], 0
     for splice in sorted(splices, key=lambda splice: (splice.start, splice.end)):
         if splice.start < at:
@@ -49,7 +48,7 @@ def make(splices: list[Splice], text: str) -> str:
 
 
 class Planner:
-    """Plans operations on one document, given as its text and its tree. Raises EditRefused."""
+    """Plans operations on one document, given as its text and its tree. Raises EditRefusedError."""
 
     def __init__(self, text: str, root: YamlNode, *, is_json: bool) -> None:
         self._source = SourceText(text)
@@ -57,7 +56,7 @@ class Planner:
         self._style = FormattingStyle(text, root, is_json=is_json)
 
     def plan(self, op: str, path: Pointer, value: Any) -> list[Splice]:
-        """Return the splices that carry out an operation."""
+        """Return the splices that perform an operation."""
         if not path:
             raise EditRefusedError("a whole document is not replaced")
         steps = walk(self._root, path)
@@ -104,7 +103,7 @@ class Planner:
         return [Splice(start, end, ("" if on_its_line else " ") + self._in_line(slot, value))]
 
     def _fill(self, slots: list[Slot], empty: Collection, value: Any) -> list[Splice]:
-        """Put something into `{}` or `[]`: below its key where that can be, between the brackets otherwise."""
+        """Fill `{}` or `[]`: below its key where that is possible, between the brackets otherwise."""
         if slots and slots[-1].pair is not None and not slots[-1].holder.flow:
             return self._replace(slots[-1], value)
         return [Splice(empty.start, empty.end, self._spread_or_flow(empty.start, value))]
@@ -122,19 +121,19 @@ class Planner:
         return first + self._lines(others, " " * (self._source.column(slot.holder.start) + 2))
 
     def _scalar(self, old: YamlNode, value: Any) -> str:
-        """Return a scalar, a string in the quotes of the string that it replaces."""
+        """Return a scalar, if a string then in the quotes of the string that it replaces."""
         quotes = old.style if isinstance(old, Scalar) and isinstance(old.value, str) else ""
         return emit.scalar(value, quotes if quotes in {'"', "'"} else self._style.quotes, self._style.needed)
 
     def _spread_or_flow(self, index: int, value: Any) -> str:
-        """Return a value between brackets, over lines where it is JSON that is written over lines."""
+        """Return a value between brackets, over several lines where the surrounding JSON is."""
         if not self._style.is_json or "\n" not in self._source.text:
             return emit.flow(value, self._style)
         line = self._source.text[self._source.line_start(index) : index]
         return emit.spread(value, self._style, line[: len(line) - len(line.lstrip(" \t"))])
 
     def _beside(self, index: int, value: Any) -> str:
-        """Return a value for a child beside the one at an index: on one line, where that one shares its line."""
+        """Return a value for a sibling of the child at an index: on one line, where that child shares its line."""
         if self._source.indentation(index) is None:
             return emit.flow(value, self._style)
         return self._spread_or_flow(index, value)
@@ -146,7 +145,7 @@ class Planner:
         return self._lines(emit.block(value, self._style), indent)
 
     def _lines(self, lines: list[str], indent: str) -> str:
-        """Return lines, each begun by a line break, so that they can follow a last line that has none."""
+        """Return lines, each with a leading line break, so that they can follow a last line without one."""
         return "".join(f"{self._style.newline}{indent}{line}" for line in lines)
 
     # Children -----------------------------------------------------------------------------------------------------
@@ -182,7 +181,7 @@ class Planner:
         return [Splice(below, below, self._lines(lines, indent))]
 
     def _append_to_flow(self, start: int, end: int, text: str) -> list[Splice]:
-        """Plan a new last child between brackets, behind one that stands at text[start:end]."""
+        """Plan a new last child between brackets, after the one at text[start:end]."""
         line_end = self._source.line_end(end)
         separation = self._separation(start)
         if self._source.text[end:line_end].lstrip().startswith("#"):
@@ -193,7 +192,7 @@ class Planner:
         return [Splice(end, end, f",{separation}{text}")]
 
     def _separation(self, start: int) -> str:
-        """Return what stands between a comma and a flow child at this place: a new line, if it has its own."""
+        """Return the separator between a comma and the flow child at this place: a line break if it begins a line."""
         indentation = self._source.indentation(start)
         return self._style.space if indentation is None else self._style.newline + indentation
 
@@ -236,7 +235,7 @@ class Planner:
 
 
 def _slots(steps: list[NodeStep]) -> list[Slot]:
-    """Return the places along a path, all of which must be the author's own text for this object alone."""
+    """Return the places along a path. Raises EditRefusedError where one is shared by an alias or a merge key."""
     slots = []
     for parent, step in pairwise(steps):
         if not step.direct or not isinstance(parent.node, Mapping | Sequence):

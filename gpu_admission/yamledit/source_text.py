@@ -1,4 +1,4 @@
-"""Where things stand in the text of a document: what an editor of it needs to know beyond the marks of the nodes."""
+"""Positions in the text of a document that an editor needs beyond those of the nodes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _DEEPER_COMMENT = re.compile(r"\r?\n( +)#[^\r\n]*")
 
 
 class EditRefusedError(Exception):
-    """An edit that cannot be made safely: why, and the line (from 1) of what was to change, or None."""
+    """An edit that cannot be made safely: the reason, and the line (from 1) of the change, or None."""
 
     def __init__(self, reason: str, line: int | None = None) -> None:
         super().__init__(reason)
@@ -28,7 +28,7 @@ class EditRefusedError(Exception):
 
 
 class Slot:
-    """The place of a value: behind the colon of a pair, or behind the dash (or bracket, or comma) of an item."""
+    """The place of a value: after the colon of a pair, or after the dash (or bracket, or comma) of an item."""
 
     __slots__ = ("holder", "index", "node", "pair")
 
@@ -51,30 +51,30 @@ class SourceText:
         return index - self.line_start(index)
 
     def line_start(self, index: int) -> int:
-        """Return where the line begins."""
+        """Return the start of the line."""
         return self.text.rfind("\n", 0, index) + 1
 
     def line_end(self, index: int) -> int:
-        """Return where the line ends, before its line break."""
+        """Return the end of the line, before its line break."""
         end = self.text.find("\n", index)
         if end < 0:
             return len(self.text)
         return end - 1 if end > index and self.text[end - 1] == "\r" else end
 
     def below(self, end: int, column: int) -> int:
-        """Return where a new line at a column goes below what ends here: behind the comments that are part of it."""
+        """Return the place of a new line at a column below what ends here: after its comments."""
         below = self.line_end(end)
         while (comment := _DEEPER_COMMENT.match(self.text, below)) and len(comment[1]) > column:
             below = comment.end()
         return below
 
     def indentation(self, index: int) -> str | None:
-        """Return what stands before the first thing of a line; None where this is not the first."""
+        """Return the indentation of a line before this place; None where anything else precedes it."""
         before = self.text[self.line_start(index) : index]
         return None if before.strip(" \t") else before
 
     def content_end(self, node: YamlNode) -> int:
-        """Return where a node ends; empty lines after a block belong to it only where they are part of its value."""
+        """Return the end of a node; empty lines after a block belong to it only if they are part of its value."""
         while not isinstance(node, Scalar) and self.children(node) and not getattr(node, "flow", True):
             node = node.pairs[-1].value if isinstance(node, Mapping) else self.children(node)[-1]
         if not isinstance(node, Scalar) or node.style not in {"|", ">"}:
@@ -94,13 +94,13 @@ class SourceText:
         return node.items if isinstance(node, Sequence) else []
 
     def child_start(self, holder: Collection, at: int) -> int:
-        """Return where the key, the dash or the flow item of a child stands."""
+        """Return the start of a child: its key, its dash or the flow item."""
         node = self.children(holder)[at]
         if isinstance(holder, Mapping) or holder.flow:
             return node.start
         if at == 0:
             return holder.start
-        # All dashes of a list stand in one column, and between two items stand only comments.
+        # All dashes of a list are in one column, with only comments between two items.
         margin = self.column(holder.start)
         line = self.line_start(self.child_end(holder, at - 1))
         while (line := self.text.find("\n", line) + 1) and line <= node.start:
@@ -110,13 +110,13 @@ class SourceText:
         raise EditRefusedError(UNUSUAL)
 
     def child_end(self, holder: Collection, at: int) -> int:
-        """Return where the content of a child ends."""
+        """Return the end of a child's content."""
         if isinstance(holder, Mapping):
             return max(self.content_end(holder.pairs[at].value), holder.pairs[at].key.end)
         return self.content_end(holder.items[at])
 
     def behind_indicator(self, slot: Slot) -> int:
-        """Return the place right behind the colon or the dash that the value of a slot follows."""
+        """Return the place right after the colon or the dash before the value of a slot."""
         if slot.pair is None:
             return self.child_start(slot.holder, slot.index) + 1
         colon = _COLON.match(self.text, slot.pair.key.end)
@@ -125,7 +125,7 @@ class SourceText:
         return colon.end()
 
     def keep_comments(self, start: int, end: int) -> None:
-        """Refuse to take out text in which a comment stands, or what could be one."""
+        """Raise EditRefusedError where text to remove contains a comment, or what could be one."""
         if _COMMENT.search(self.text, start, end):
             raise EditRefusedError("a comment would be lost")
 
