@@ -1,1 +1,1 @@
-"""What a cluster is told: webhook configurations, matchConditions, RBAC. Pure."""
+"""Objects to register in a cluster: webhook configurations, matchConditions, RBAC, in-tree policies. Pure."""

@@ -1,17 +1,16 @@
-"""Webhooks for policies that are not known yet: what any of them may want to see of an object.
+"""Webhook configurations for policies that are not known in advance: they send what any policy may judge.
 
-Policies that are objects in the cluster change while the webhook configurations stay. So these bring whatever a policy
-brings that has every rule in force, counts every claim as a GPU's, takes any extended resource for a GPU
-(``resources.extra`` may name it) and exempts nobody.
+GPUPolicy objects change while the webhook configurations stay. So these send what a policy judges that has every rule
+in force, takes every claim and any extended resource for a GPU's (``resources.extra`` may name it) and has no
+exemptions.
 
-That is a lot of ordinary life: an ``envFrom`` without a prefix, the agents of a node, network cards. None of it may
-wait for us. Pods are sent under ``failurePolicy: Fail`` only where they touch a GPU by what is known without a policy,
-and the others by a webhook of their own, ``ordinary``, which is skipped while no replica answers.
+That includes many ordinary pods: with an ``envFrom`` without a prefix, node agents, pods with network cards. They must
+not depend on the webhook. Pods are sent under ``failurePolicy: Fail`` only where they touch a GPU independently of
+policies, and the others by a separate webhook, ``ordinary``, which is skipped while no replica answers.
 
-Four settings reach beyond that, and `beyond` names them: ``visibleDevices.everyPod`` concerns pods that have nothing
-to do with GPUs (``every_pod`` sends them all), the tolerations of a policy may have keys that nobody knows,
-``workloads`` names kinds for which the API server must be told to ask, and a resource that only the policy knows may be
-written where it does nothing.
+Four settings need more than that, and `beyond` reports them: ``visibleDevices.everyPod`` is about pods without GPUs
+(``every_pod`` sends them all), the tolerations of a policy may have any keys, ``workloads`` names kinds that no webhook
+is registered for, and a resource that only the policy declares may be written where it has no effect.
 """
 
 from __future__ import annotations
@@ -31,12 +30,12 @@ if TYPE_CHECKING:
 
     from .webhook_configurations import RegistrationOptions
 
-NAME: Final = "any-policy"  # no policy has it: it stands for all
+NAME: Final = "any-policy"  # of all policies; none can have this name
 _EVERYTHING: Final = ["*"]
 
 
 def widest(*, every_pod: bool = False) -> Policy:
-    """Return the policy whose webhooks see what any policy judges, but for what `beyond` names."""
+    """Return the policy whose webhooks send what any policy judges, except for what `beyond` reports."""
     return Policy(
         NAME,
         {
@@ -50,12 +49,12 @@ def widest(*, every_pod: bool = False) -> Policy:
 
 
 def known() -> Policy:
-    """Return the policy whose webhooks see what touches a GPU whatever the policy: its names, rules by default."""
+    """Return the policy whose webhooks send what touches a GPU under any policy: known names, default rules."""
     return Policy("known", {"backend": {"name": "any"}, "visibleDevices": {"gpuLess": "void"}})
 
 
 def configurations(options: RegistrationOptions, *, every_pod: bool = False) -> list[dict[str, Any]]:
-    """Return the two configurations, as `webhook_configurations.configurations` does for policies that are known."""
+    """Return the two configurations, as `webhook_configurations.configurations` does for known policies."""
     mutating, validating = webhook_configurations.configurations(widest(every_pod=every_pod), options)
     (closed,) = _named(webhook_configurations.configurations(known(), options)[1], "pods")
     (pods,) = _named(validating, "pods")
@@ -76,13 +75,13 @@ def _named(configuration: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
 
 
 def _not_touching(hook: Mapping[str, Any]) -> dict[str, str]:
-    """Return the condition that another webhook is not called for what it touches; mirrors are nobody's business."""
+    """Return the condition that another webhook is not called for the object, in which mirror Pods are not excluded."""
     (touching,) = [each for each in hook["matchConditions"] if each["name"] == "touches-a-gpu"]
     return {"name": "not-touching-a-known-gpu", "expression": f"!(\n{touching['expression']}\n)"}
 
 
 def beyond(spec: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what a policy's ``spec`` wants to see that these webhooks do not bring, one sentence each."""
+    """Return what a policy's ``spec`` judges that these webhooks do not send, one sentence each."""
     found = []
     if (spec.get("visibleDevices") or {}).get("everyPod"):
         found.append(

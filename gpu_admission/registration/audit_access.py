@@ -1,4 +1,4 @@
-"""The RBAC of the audit: it reads what holds pods, and writes policy reports and nothing else."""
+"""The RBAC of the audit: it reads objects with pods, and only writes policy reports."""
 
 from __future__ import annotations
 
@@ -22,10 +22,9 @@ _REPORTS = {
 
 
 def access() -> list[dict[str, Any]]:
-    """Return the account, its roles and their bindings.
+    """Return the ServiceAccount, its roles and their bindings.
 
-    The role is an aggregated one: whoever runs custom kinds of which the table knows nothing adds a ClusterRole with
-    the label, and the audit reads them too.
+    The role is an aggregated one: for custom kinds that are not in the table, a ClusterRole with the label extends it.
     """
     subject = {"kind": "ServiceAccount", "name": NAME, "namespace": NAMESPACE}
     to = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": NAME}
@@ -46,7 +45,7 @@ def access() -> list[dict[str, Any]]:
 
 
 def _reading() -> list[dict[str, Any]]:
-    """Return what is read: the kinds of the table, quotas, claims, definitions for their shape, nodes and devices."""
+    """Return the rules for reading: the kinds of the table, quotas, claims, CRDs, nodes and devices."""
     groups: dict[str, set[str]] = {
         "": {"limitranges", "nodes", "resourcequotas"},
         "resource.k8s.io": {"deviceclasses", "resourceclaims", "resourceclaimtemplates", "resourceslices"},
@@ -59,7 +58,7 @@ def _reading() -> list[dict[str, Any]]:
 
 
 def _reporting() -> list[dict[str, Any]]:
-    """Return what is written. A server-side apply is a patch, and creates what is not there."""
+    """Return the rules for writing. A server-side apply is a patch that also creates."""
     return [_rule([group], names, ["get", "list", "create", "patch", "delete"]) for group, names in _REPORTS.items()]
 
 

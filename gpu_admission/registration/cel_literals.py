@@ -1,4 +1,4 @@
-"""CEL's literals, and conditions put together."""
+"""CEL literals, and combinations of conditions."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "'": "\\'"})
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # among them all that ends a line
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")  # including all line breaks
 
 
 def text(value: str) -> str:
@@ -19,27 +19,27 @@ def text(value: str) -> str:
 
 
 def pattern(expression: str) -> str:
-    """Return a regular expression as a CEL string, raw where it can be: its backslashes are many."""
+    """Return a regular expression as a CEL string, raw if possible, for its many backslashes."""
     plain = "'" not in expression and not _UNPRINTABLE.search(expression)
     return f"r'{expression}'" if plain else text(expression)
 
 
 def texts(values: Iterable[str]) -> str:
-    """Return a CEL list of string literals; ``in`` such a list is looked up at once, however long it is."""
+    """Return a CEL list of string literals, in which ``in`` takes constant time."""
     return f"[{', '.join(text(value) for value in values)}]"
 
 
 def any_of(expressions: Iterable[str]) -> str:
-    """Return the disjunction, one line each."""
+    """Return the disjunction, with a line for each condition."""
     return " ||\n".join(expressions)
 
 
 def group(expressions: Iterable[str]) -> str:
-    """Return the disjunction in parentheses, where there is more than one."""
+    """Return the disjunction, in parentheses if there is more than one condition."""
     found = list(expressions)
     return found[0] if len(found) == 1 else f"({' || '.join(found)})"
 
 
 def indent(expression: str) -> str:
-    """Return an expression two columns further to the right."""
+    """Return an expression indented by two columns."""
     return "\n".join(f"  {line}" for line in expression.splitlines())

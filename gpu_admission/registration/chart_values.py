@@ -1,6 +1,6 @@
-"""The webhooks and the RBAC of policies as the Helm chart takes them: with room for the names of a release.
+"""The webhooks and the RBAC of policies as values of the Helm chart, with placeholders for names of a release.
 
-The chart's templates fill in names, port, caBundle and stage, and nothing that follows from a policy.
+The chart's templates fill in names, port, caBundle and stage; nothing of that depends on a policy.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
 
-# What stands where a release's own name goes. No name in Kubernetes holds an @.
+# Placeholders for names of the release: no name in Kubernetes has an @.
 NAME, NAMESPACE, SECRET = "@name@", "@namespace@", "@secret@"
 _SEPARATOR = "\n---\n"  # templates/_check.tpl joins with the same
 
@@ -48,7 +48,7 @@ def audit_rights() -> list[dict[str, Any]]:
 
 
 def rights() -> dict[str, list[dict[str, Any]]]:
-    """Return the RBAC objects by what the server does with its certificate: it ``keeps`` it, or only ``reads``."""
+    """Return the RBAC objects of a server that ``keeps`` its certificate, and of one that only ``reads`` it."""
     return {
         way: webhook_configurations.access(_options(), SECRET, keeps=keeps)
         for way, keeps in (("keeps", True), ("reads", False))
@@ -56,29 +56,29 @@ def rights() -> dict[str, list[dict[str, Any]]]:
 
 
 def policy_rights() -> list[dict[str, Any]]:
-    """Return the RBAC and the Lease of policies that are objects, under the release's names."""
+    """Return the RBAC and the Lease for GPUPolicy objects, under the release's names."""
     return policy_access.access(_options())
 
 
 def any_webhooks(*, every_pod: bool) -> dict[str, list[dict[str, Any]]]:
-    """Return the webhooks for policies that are objects, as `webhooks` does."""
+    """Return the webhooks for GPUPolicy objects, as `webhooks` does."""
     return _by_kind(any_policy.configurations(_options(), every_pod=every_pod))
 
 
 def digest(texts: Iterable[str]) -> str:
-    """Return what ties policy files to the webhooks that were made from them: SHA-256 in hex."""
+    """Return the digest of policy files by which webhooks are known to be made from them: SHA-256 in hex."""
     return hashlib.sha256(_SEPARATOR.join(texts).encode()).hexdigest()
 
 
 def values(policies: Sequence[Policy], texts: Sequence[str], version: str) -> dict[str, Any]:
-    """Return the chart's values for policies of one's own; ``texts`` are their files, ``version`` is ours."""
+    """Return the chart's values for custom policies; ``texts`` are their files, ``version`` is that of this package."""
     files = [{"name": policy.name, "content": text} for policy, text in zip(policies, texts, strict=True)]
     made = {"version": version, "digest": digest(texts), **webhooks(policies)}
     return {"policy": {"name": "", "files": files, "webhooks": made}}
 
 
 def in_tree_values(objects: list[dict[str, Any]], name: str, version: str) -> dict[str, Any]:
-    """Return the chart's values for in-tree policies whose names begin with ``name``; ``version`` is ours."""
+    """Return the chart's values for in-tree policies whose names begin with ``name``; ``version`` is this package's."""
     return {"inTree": {"version": version, "objects": [_renamed(each, name) for each in objects]}}
 
 
@@ -91,7 +91,7 @@ def _renamed(obj: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def share_lines(hooks: Mapping[str, list[dict[str, Any]]], lines: dict[str, str]) -> dict[str, list[dict[str, Any]]]:
-    """Return webhooks whose expressions are lists of keys of ``lines``, where what is new is added.
+    """Return webhooks whose expressions are lists of keys of ``lines``, to which new lines are added.
 
     The expressions of all shipped policies consist of the same few lines, and Helm keeps a chart in a Secret of 1 MiB.
     """

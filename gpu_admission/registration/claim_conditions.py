@@ -1,4 +1,4 @@
-"""Conditions on claims: a pod's that the policy says are a GPU's, in templates all of them, and claims themselves."""
+"""Conditions on claims: those of Pods that the policy declares to give GPUs, all of templates, and claim objects."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def of_pod(policy: Policy, spec: str) -> Iterator[str]:
-    """Yield the condition that a pod has a claim which the policy says is a GPU's (``cluster.claims``)."""
+    """Yield the condition that a pod has a claim that gives a GPU by the policy (``cluster.claims``)."""
     stated = (("resourceClaimTemplateName", policy.claims.templates), ("resourceClaimName", policy.claims.claims))
     tests = [_is(f"c.?{field}.orValue('')", patterns) for field, patterns in stated if patterns]
     if tests:
@@ -26,7 +26,7 @@ def of_pod(policy: Policy, spec: str) -> Iterator[str]:
 
 
 def of_template(spec: str, containers: str) -> str:
-    """Return the condition that a pod template has claims, or uses some."""
+    """Return the condition that a pod template has or uses claims."""
     return any_of([
         f"{spec}.?resourceClaims.orValue([]).size() > 0",
         found(containers, "c", "c.?resources.?claims.orValue([]).size() > 0"),
@@ -34,16 +34,16 @@ def of_template(spec: str, containers: str) -> str:
 
 
 def judged(policy: Policy) -> bool:
-    """Tell whether any rule on claims, templates of claims and device classes is in force."""
+    """Return whether any rule on claims, claim templates and device classes is in force."""
     return any(rule.when is triggers.claim_object and policy.is_enabled(rule) for rule in ALL)
 
 
 def of_object(policy: Policy) -> str:
-    """Return the condition that a claim, a template of claims or a class may be a GPU's.
+    """Return the condition that a claim, a claim template or a device class may be for GPUs.
 
-    It may be unless its classes are all known to be those of other devices: a class that nobody knows may be the
-    misspelt name of one that gives GPUs, which is what rules say of it. This is ``rules.claims.subjects.spec_of`` in
-    CEL, in the form of each version: requests have their class under ``exactly``, in a list of alternatives, or bare.
+    It may be unless all its classes are known to be of other devices: an unknown class may be a misspelt one, which
+    rules report. This is ``rules.claims.subjects.spec_of`` in CEL, for each API version: requests have their class
+    under ``exactly``, in a list of alternatives, or directly.
     """
     own = policy.claims.classes
     known = (name for name in device_classes.known_names() if name not in device_classes.gpu_names())

@@ -1,4 +1,4 @@
-"""Conditions on one container, ``c``: what it requests, and the variables that reach it."""
+"""Conditions on a container, ``c``: the resources that it requests, and its environment variables."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from gpu_admission.engine.reads import Reads
     from gpu_admission.policy.model import Policy
 
-MOST_VARIABLES, MOST_AMOUNTS = 1000, 500  # of one container that pass a cheap test and are looked at
-# A name that may be a GPU's, requested without a limit.
+MOST_VARIABLES, MOST_AMOUNTS = 1000, 500  # limits for a container, of those that pass a cheap test
+# A name like one of a GPU, requested without a limit.
 _BARE = "k.contains('/') && k.lowerAscii().contains('gpu') && !(has(c.resources.limits) && k in c.resources.limits)"
-_KNOWN_TEXT = "^[^$]+$"  # a value that refers to nothing, and is not empty
+_KNOWN_TEXT = "^[^$]+$"  # a value without references, and not empty
 
 
 def of_container(policy: Policy, reads: Reads, sight: str) -> Iterator[str]:
-    """Yield the conditions of which one holds where a container has what rules read."""
+    """Yield the conditions of which one holds if a container has what rules read."""
     if not reads.beside:
         yield _resources(policy, reads, sight)
     if reads.bare_requests and (reads.beside or sight != POD):
@@ -50,8 +50,8 @@ def _resources(policy: Policy, reads: Reads, sight: str) -> str:
     known = gpu_names.known_or_near(policy, "k") if reads.resources else gpu_names.known(policy, "k")
     names = "\n" + indent(known)
     ordinary = f"!(k in {texts(gpu_names.ORDINARY)})"
-    if sight == POD:  # the API server has copied the limits into the requests before it calls anybody
-        if reads.bare_requests:  # in the same loop: what a loop costs is most of what this costs
+    if sight == POD:  # the API server copies limits into requests before it calls webhooks
+        if reads.bare_requests:  # in the same loop, which is most of the cost
             names = "\n" + indent(any_of([known, f"({_BARE})"]))
         looked = few("c.resources.requests", "k", ordinary, names, MOST_AMOUNTS)
         return f"has(c.resources) && has(c.resources.requests) && {looked}"
@@ -60,9 +60,9 @@ def _resources(policy: Policy, reads: Reads, sight: str) -> str:
 
 
 def _variables(reads: Reads) -> str:
-    """Return the condition that a container sets a variable that a rule reads to what is not harmless.
+    """Return the condition that a container sets a variable that a rule reads to a value that is not harmless.
 
-    Nearly all variables are none of these: one look into a set of names has to be enough for them.
+    Nearly all variables are others, for which a single look-up in a set of names must suffice.
     """
     tests = [_with_values({name: reads.variables[name] for name in reads.variables if name not in reads.unless})]
     for name, others in sorted(reads.unless.items()):
@@ -97,7 +97,7 @@ def _with_values(variables: Mapping[str, frozenset[str]]) -> str:
 
 
 def is_set(others: Mapping[str, bool]) -> str:
-    """Return the condition that ``env`` sets one of the variables, which must not be empty where that is asked."""
+    """Return the condition that ``env`` sets one of the variables, where required to a value that is not empty."""
     plain = sorted(name for name, filled in others.items() if not filled)
     tests = [f"c.env.exists(x, x.name in {texts(plain)})"] * bool(plain)
     for name in sorted(name for name, filled in others.items() if filled):

@@ -1,4 +1,4 @@
-"""Patterns of names in the syntax of RE2, which CEL's ``matches`` reads: the same pieces that the policy compares."""
+"""Patterns of names in RE2, the syntax of CEL's ``matches``: the same pieces that the policy compares."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 __all__ = ["expression", "is_pattern"]
 
-_HARMLESS = frozenset(":/@_-")  # outside of brackets; most of what is in a user's name
+_HARMLESS = frozenset(":/@_-")  # outside of brackets; common in names of users
 
 
 def expression(patterns: Iterable[str]) -> str:
-    """Return an expression (RE2) for the whole texts that one of these patterns matches."""
+    """Return an expression (RE2) for whole strings that one of these patterns matches."""
     return f"^(?s:{'|'.join(map(_one, patterns))})$"
 
 
@@ -31,7 +31,7 @@ def _written(piece: Piece) -> str:
 
 
 def _set(ranges: Ranges) -> str:
-    """Return the class of the characters that a pair of brackets matches."""
+    """Return the character class that a pair of brackets matches."""
     if ranges == ANY:
         return "."
     if not ranges:

@@ -1,7 +1,7 @@
-"""Names of resources in CEL: which are a GPU's under a policy, and which nearly are (for GPU007).
+"""Conditions on resource names in CEL: names of GPU resources under a policy, and misspelt ones (for GPU007).
 
-Cheap tests come first: the API server evaluates all this for every pod, and charges a pattern by its length and by
-that of the name, whether the name resembles a GPU's or not.
+Cheap tests come first: the API server evaluates this for every pod, and the cost of a pattern is its length times that
+of the name, for any name.
 """
 
 from __future__ import annotations
@@ -21,35 +21,35 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
-# In ``resources.extra``: any extended resource. No policy file may say so; it is for policies that are not known yet.
+# In ``resources.extra``: any extended resource. It is not valid in policy files; `any_policy` uses it.
 ANY_EXTENDED = "*/*"
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
-# What Kubernetes takes for a name with a domain. Others are refused by the API server, unless it is one of its own,
-# but only we can tell the author what was meant.
+# Names with a domain that Kubernetes accepts. The API server rejects others, except its own, but only the webhook #
+# suggests the name that was meant.
 SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
 
 
 def names(policy: Policy) -> list[str]:
-    """Return the names that are a GPU's under a policy, but for those that are known by their shape."""
+    """Return the names of GPU resources under a policy, except those that are known by a pattern."""
     return sorted({*resources.known_names(), *policy.own_resources})
 
 
 def shapes() -> str:
-    """Return an expression for the names that are known by their shape."""
+    """Return an expression for the names that are known by a pattern."""
     return _any_shape(resources.patterns())
 
 
 def like_mig() -> str:
-    """Return an expression for the names that resemble one of a MIG slice (``nvidia/mig-1g-5gb``)."""
+    """Return an expression for names that resemble that of a MIG slice (``nvidia/mig-1g-5gb``)."""
     return f"^(?i:{resource_typos.LIKE_MIG})"
 
 
 def known(policy: Policy, name: str, *, requested: bool = True) -> str:
-    """Return the condition that the CEL expression ``name`` holds the name of a GPU resource.
+    """Return the condition that the CEL expression ``name`` is the name of a GPU resource.
 
-    The long expression for shapes is for the names of a few domains only: a pod can have thousands of others. Where
-    any extended resource may be a GPU's, any name that has the form of one is, if it is ``requested``: labels have it
-    as well.
+    The long expression of patterns is evaluated for names of a few domains only: a pod can have thousands of others.
+    Where any extended resource may be a GPU's, any name of that form is, if it is ``requested``: labels have the same
+    form.
     """
     extended = f"({name}.contains('/') && !{name}.contains('kubernetes.io/'))"
     return any_of([
@@ -60,11 +60,10 @@ def known(policy: Policy, name: str, *, requested: bool = True) -> str:
 
 
 def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = None) -> str:
-    """Return the condition that ``name`` is a GPU resource of which something holds, as ``Policy.classify`` tells it.
+    """Return the condition that ``name`` is a GPU resource for which ``holds`` is true, by ``Policy.classify``.
 
-    The condition is ``false`` where it holds of none. Of names that are known by their shape the first one that
-    matches counts: a shape before it, of which the same does not hold, is left out. A name that is known itself counts
-    as that, whatever shape it has.
+    The condition is ``false`` if it is true for none. Of the patterns the first match counts: earlier patterns for
+    which it is not true are excluded. A name of the table takes precedence over patterns.
     """
     judged = [(each, policy.classify(each)) for each in names(policy)]
     known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
@@ -87,7 +86,7 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
 
 
 def _of_classes(policy: Policy, name: str, holds: Callable[[Resource], bool] | None) -> Iterator[str]:
-    """Yield the condition that ``name`` is the resource of a device class of which the policy has a pattern."""
+    """Yield the condition that ``name`` is the resource of a device class that a pattern of the policy matches."""
     patterns = [each for each in policy.claims.classes.patterns if globs.is_pattern(each)]
     prefix = resources.CLASS_PREFIX
     which_may_be = resources.Resource(f"{prefix}*", "any", resources.CLASS_SYSTEM, "device", "exclusive")
@@ -117,7 +116,7 @@ def _domain(shape: str) -> str:
 
 
 def known_or_near(policy: Policy, name: str) -> str:
-    """Return the condition that ``name`` is a GPU's resource or what somebody may have meant by one."""
+    """Return the condition that ``name`` is a GPU resource or resembles one."""
     half = half_in(name, [each.partition("/") for each in names(policy)])
     return any_of([
         known(policy, name),
@@ -127,11 +126,11 @@ def known_or_near(policy: Policy, name: str) -> str:
 
 
 def resembles(policy: Policy, name: str) -> str:
-    """Return the condition that ``name``, which is no GPU's, nearly is one.
+    """Return the condition that ``name``, which is not a GPU resource, is a misspelt one.
 
-    Slips in its domain and in names of device classes are not seen: any name may be a class.
+    Typos in its domain and in names of device classes are not detected: any name may be a class.
 
-    Unlike ``known_or_near``, which may say it of more names than the rules do, this says it of fewer.
+    Unlike ``known_or_near``, which holds for more names than the rules, this holds for fewer.
     """
     domains = sorted({each.partition("/")[0] for each in names(policy)} - {resources.CLASS_PREFIX.rstrip("/")})
     domain = f"{name}.contains('/') && {name}.substring(0, {name}.indexOf('/')) in {texts(domains)}"
@@ -153,12 +152,12 @@ def _respelt(policy: Policy, name: str) -> list[str]:
 
 
 def squashed(name: str) -> str:
-    """Return a list of one: ``name`` as ``misspelt.squashed`` leaves it, with its last ``s``."""
+    """Return a list of one: ``name`` as by ``resource_typos.squashed``, but with its last ``s``."""
     return f"[{name}.lowerAscii().findAll('[a-z0-9]+').join('').replace('memory', 'mem')]"
 
 
 def half_in(name: str, known: Iterable[tuple[str, str, str]]) -> str:
-    """Return the condition that what stands before or after a slash does so in a known name as well."""
+    """Return the condition that the part before or after the slash is that of a known name."""
     parts = [(domain, rest) for domain, slash, rest in known if slash]
     before, after = (texts(sorted({part[side] for part in parts})) for side in (0, 1))
     slash = f"{name}.indexOf('/')"
@@ -167,14 +166,14 @@ def half_in(name: str, known: Iterable[tuple[str, str, str]]) -> str:
 
 
 def without_s(name: str) -> str:
-    """Return ``name`` without the ``s`` of a plural."""
+    """Return ``name`` without a plural ``s``."""
     return f"({name}.endsWith('s') ? {name}.substring(0, {name}.size() - 1) : {name})"
 
 
 def half_right(policy: Policy, *, domains: bool = True) -> str:
-    """Return an expression for names of which one half is a known one's and the other nearly is.
+    """Return an expression for names of which one half is that of a known name and the other nearly is.
 
-    ``domains`` tells whether the other half may be the domain.
+    ``domains`` is whether the other half may be the domain.
     """
     found = []
     for domain, its in sorted(_halves(policy).items()):
@@ -187,7 +186,7 @@ def half_right(policy: Policy, *, domains: bool = True) -> str:
 
 
 def without_quota_prefix(name: str) -> str:
-    """Return a list of one: ``name`` without what a quota writes before the name of a resource."""
+    """Return a list of one: ``name`` without the prefix of resource names in quotas."""
     cut = name
     for prefix in (*resource_typos.QUOTA_SLIPS, *resource_typos.QUOTA_PREFIXES):
         cut = f"{name}.startsWith({text(prefix)}) ? {name}.substring({len(prefix)}) : {cut}"
@@ -206,7 +205,7 @@ def _exactly(names: Iterable[str]) -> str:
 
 
 def _halves(policy: Policy) -> dict[str, set[str]]:
-    """Return domain -> what stands behind it."""
+    """Return domain -> the parts after the slash."""
     domains: dict[str, set[str]] = {}
     for name in names(policy):
         domain, _, rest = name.partition("/")

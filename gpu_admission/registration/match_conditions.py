@@ -1,8 +1,7 @@
-"""The matchConditions: CEL that lets the API server keep to itself what has nothing to do with GPUs.
+"""The matchConditions: CEL by which the API server sends only objects that have to do with GPUs.
 
-What brings an object to the webhook is read from the same tables that the rules read, so that a rule never
-waits for an object that a condition holds back. The expressions guard every optional field: one that fails
-under ``failurePolicy: Fail`` refuses the object without asking us.
+They are generated from the same tables that the rules read, so that no condition excludes an object that a rule judges.
+The expressions guard every optional field: an evaluation error under ``failurePolicy: Fail`` rejects the object.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
 
-# What rules read of a pod's metadata beside what markers.py names;
+# What rules read of a pod's metadata besides the markers of gpu_markers.py,
 _JUDGED_ANNOTATIONS = (
     *(*kai_annotations.POD_WIDE, kai_annotations.QUEUE),
     *(gpu_markers.KAI_CONFIG_MAP, MIRROR_ANNOTATION),
@@ -31,22 +30,22 @@ _JUDGED_ANNOTATIONS = (
     *(key for backend in registry.ALL for key in sorted(backend.judged_annotations)),
 )
 _JUDGED_LABELS = (kai_annotations.QUEUE, kai_annotations.OLD_QUEUE, kai_annotations.PROJECT)
-# and what no rule reads of its spec, although others change it on pods that exist (queues take gates away).
+# and fields of its spec that no rule reads but others update (queues remove scheduling gates).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
-# Characters of the condition on who asks. It stands in every webhook of an object that etcd stores up to 1.5 MiB of,
-# and what it costs to match grows with it: a user's name of 100 characters spends a fifth of the budget at this size.
+# Characters of the condition on exempt users. It is in every webhook of an object that etcd limits to 1.5 MiB, and #
+# its cost grows with it: a user's name of 100 characters takes a fifth of the budget at this size.
 MOST_EXEMPT = 1 << 16
 _USER, _NAMESPACE = "request.?userInfo.?username", "request.?namespace"
 
 
 def not_exempt(policies: Sequence[Policy], left_out: Collection[str]) -> str:
-    """Return the condition that the policy which judges here exempts nobody; empty for always.
+    """Return the condition that the request is not exempt from the policy that applies; empty for always.
 
-    The first policy that is for the namespace judges. It means what the engine's own tests mean; namespaces that the
-    namespaceSelector leaves out (``left_out``) need no mention. Raises ValueError where there are more entries than
-    the API server could compare.
+    The first policy that is for the namespace applies, as in the webhook; namespaces that the namespaceSelector
+    excludes (``left_out``) are omitted. Raises ValueError where there are more entries than the API server could
+    compare.
     """
-    # One that is for every namespace judges wherever none before it does: the rest never do.
+    # One that is for every namespace is the last that can apply.
     last = next((number for number, policy in enumerate(policies) if not policy.match), len(policies) - 1)
     choices = [judging(policies, number, left_out) for number in range(last + 1)]
     expression = choices[0] if len(choices) == 1 else any_of(f"({each})" for each in choices)
@@ -55,9 +54,9 @@ def not_exempt(policies: Sequence[Policy], left_out: Collection[str]) -> str:
 
 
 def judging(policies: Sequence[Policy], number: int, left_out: Collection[str]) -> str:
-    """Return the condition that one of the policies judges here and exempts nobody; empty for always.
+    """Return the condition that one of the policies applies, and does not exempt the request; empty for always.
 
-    Those before it must be for some namespaces only. Raises ValueError as ``not_exempt`` does.
+    All but the last must be for some namespaces only. Raises ValueError as ``not_exempt`` does.
     """
     earlier = [f"!({_is(_NAMESPACE, policy.match.patterns)})" for policy in policies[:number]]
     policy = policies[number]
@@ -80,7 +79,7 @@ def _not_exempt(policy: Policy, left_out: Collection[str]) -> list[str]:
 
 
 def require_few(entries: int, size: int) -> None:
-    """Raise ValueError where so many exemptions, written for the API server in so many characters, are too many."""
+    """Raise ValueError where so many exemptions, of so many characters in a condition, are too many."""
     if size > MOST_EXEMPT:
         raise ValueError(
             f"spec.exempt has {entries} entries, which the API server would be told in {size} characters (at most "
@@ -89,10 +88,10 @@ def require_few(entries: int, size: int) -> None:
 
 
 def _is(field: str, patterns: Iterable[str]) -> str:
-    """Return the condition that a field is not empty and one of these."""
+    """Return the condition that a field is one of these, and not empty."""
     name = f"{field}.orValue('')"
     plain = sorted(patterns)
-    tests = [f"{name} in {texts(plain)}"]  # a pattern also stands for itself
+    tests = [f"{name} in {texts(plain)}"]  # a pattern also matches itself
     wild = [pattern for pattern in plain if globs.is_pattern(pattern)]
     if wild:
         tests.append(f"({name} != '' && {name}.matches({text(globs.expression(wild))}))")
@@ -100,9 +99,9 @@ def _is(field: str, patterns: Iterable[str]) -> str:
 
 
 def touches(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:
-    """Return the condition under which a pod spec has to do with GPUs, as ``touching`` makes it.
+    """Return the condition under which a pod spec has to do with GPUs, by ``touching``.
 
-    An update that takes away what a rule reads in the metadata counts too.
+    An update that removes metadata that a rule reads counts too.
     """
     now = touches_gpu.pod(policy, spec, metadata, sight)
     if sight != POD:
@@ -112,20 +111,20 @@ def touches(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:
 
 
 def mirror(spec: str, metadata: str) -> str:
-    """Return the condition that a Pod is the image of a static one (``Workload.is_mirror``)."""
+    """Return the condition that a Pod is the mirror of a static one (``Workload.is_mirror``)."""
     return f"{text(MIRROR_ANNOTATION)} in {metadata}.?annotations.orValue({{}}) && {spec}.?nodeName.orValue('') != ''"
 
 
 def touches_at_mutation(policy: Policy, spec: str, metadata: str) -> str:
-    """Return the condition under which a new Pod is to be seen before it is validated."""
+    """Return the condition under which a new Pod is sent to mutation."""
     return touches_gpu.at_mutation(policy, spec, metadata)
 
 
 def changed(spec: str, metadata: str) -> str:
     """Return the condition under which an update changed anything that the rules judge.
 
-    Without it, an object that is being deleted could not lose its finalizers while the webhook is down, nor a
-    network plugin note the address of a pod.
+    Without it, while the webhook is down, finalizers of an object that is being deleted could not be removed, nor could
+    a network plugin record the address of a pod.
     """
     return any_of([
         "request.operation != 'UPDATE'",
@@ -135,15 +134,15 @@ def changed(spec: str, metadata: str) -> str:
 
 
 def _marks_differ(metadata: str) -> list[str]:
-    """Return the conditions that the old and the new metadata differ in a key that rules read, which may be gone."""
+    """Return the conditions that the old and the new metadata differ in a key that rules read, removed or not."""
     fields = ("annotations", "labels")
     return [_differs(f"{metadata}.?{field}", patterns.keys("k", judged(field))) for field in fields]
 
 
 def marks_written() -> str:
-    """Return the condition that a pod's status or binding brings, changes or removes marks of GPUs.
+    """Return the condition that a pod's status or binding adds, changes or removes markers of GPUs.
 
-    Kubelets write the status of every pod all the time: what they write is compared before any pattern is tried.
+    Kubelets update the status of every pod all the time: values are compared before patterns.
     """
     brought = [
         f"object.?metadata.?{field}.orValue({{}}).exists(k, {group(patterns.keys('k', judged(field)))})"
@@ -154,7 +153,7 @@ def marks_written() -> str:
 
 
 def judged(field: str) -> set[str]:
-    """Return the keys of annotations or labels that any rule reads, under any policy."""
+    """Return the keys of annotations or labels that rules read, under any policy."""
     declared = [rule.reads for rule in ALL if isinstance(rule.reads, Reads)]
     read = {key for reads in declared for key in getattr(reads, field)}
     if field == "labels":
@@ -165,7 +164,7 @@ def judged(field: str) -> set[str]:
 def _differs(field: str, keys: list[str]) -> str:
     """Return the condition that the old and the new mapping differ in a key ``k`` of this sort.
 
-    Patterns cost most by far: they are tried on what differs only.
+    Patterns are by far the most expensive: they are only evaluated for values that differ.
     """
     old = field.replace("object", "oldObject", 1)
     many = f"m.orValue({{}}).size() > {scans.MOST}"
@@ -173,7 +172,7 @@ def _differs(field: str, keys: list[str]) -> str:
 
 
 def differing(spec: str, fields: Iterable[str]) -> list[str]:
-    """Return the conditions that an update changed one of these fields of what a CEL expression names."""
+    """Return the conditions that an update changed one of these fields of a CEL expression."""
     old = spec.replace("object", "oldObject", 1)
     return [f"{spec}.?{field} != {old}.?{field}" for field in fields]
 

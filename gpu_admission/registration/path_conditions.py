@@ -1,7 +1,7 @@
-"""Conditions on a pod's volumes: host paths in every spelling that ``rules.host_paths`` sees through, and mounts.
+"""Conditions on a pod's volumes: host paths in every form that ``rules.host_paths`` normalises, and mounts.
 
-Most pods have no volume that could matter; they are told by the sources of their volumes alone. An expression for
-paths is long, and costs by its length: a path is compared with it only where it has what no spelling can do without.
+Most pods have no volume that could matter, by the sources of their volumes alone. An expression for paths is long, and
+its cost is in proportion: a path is compared only if it has a part that every form of the paths has.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
     from gpu_admission.engine.reads import Reads
 
-# Volumes, and paths of those that pass a cheap test, that are looked at; characters of a path.
+# Limits: volumes, paths that pass a cheap test, characters of a path.
 MOST_VOLUMES, MOST_PATHS, LONGEST = 1000, 30, 256
-_SEVERAL = 3  # places with the same first name are looked for by that
+_SEVERAL = 3  # places with the same first name are tested for by that
 
 
 def of_volumes(reads: Reads, volumes: str, containers: str) -> Iterator[str]:
-    """Yield the condition on the volumes of a pod and where its containers mount them, if rules read any.
+    """Yield the condition on the volumes of a pod and their mounts, if rules read any.
 
     ``volumes`` and ``containers`` are CEL lists.
     """
@@ -39,7 +39,7 @@ def of_volumes(reads: Reads, volumes: str, containers: str) -> Iterator[str]:
 
 
 def _order(sources: frozenset[str]) -> list[str]:
-    """Return sources of volumes, the most common first: nearly every pod has a projected token."""
+    """Return sources of volumes, the most common first: nearly every pod has a projected volume for its token."""
     common = ["projected", "configMap", "secret", "emptyDir"]
     return sorted(sources, key=lambda each: (common.index(each) if each in common else len(common), each))
 
@@ -70,9 +70,9 @@ def _mounts(reads: Reads, containers: str) -> Iterator[str]:
 
 
 def sub_path(reads: Reads) -> str:
-    """Return the condition that a mount ``m`` of a hostPath leads to one of the places by its sub-path.
+    """Return the condition that a mount ``m`` of a hostPath leads to one of the places through its sub-path.
 
-    Where that depends on variables, every folder above devices counts.
+    If that depends on variables, every folder above devices counts.
     """
     joined = "[v.hostPath.path + '/' + m.?subPath.orValue(m.?subPathExpr.orValue(''))]"
     leads = f"{joined}.exists(p, {may_lead('p', reads.sub_paths)} && {leads_to('p', below(reads.sub_paths))})"
@@ -87,7 +87,7 @@ def leads_to(path: str, expression: str) -> str:
 
 
 def may_lead(path: str, places: frozenset[str]) -> str:
-    """Return a cheap condition that every spelling of the places meets: their plain text, or what is odd in a path."""
+    """Return a cheap condition that every form of the places meets: their plain text, or unusual parts of a path."""
     by_first: dict[str, list[str]] = {}
     for place in sorted(places):
         by_first.setdefault(place.split("/")[1], []).append(place.rstrip("*"))
@@ -97,5 +97,5 @@ def may_lead(path: str, places: frozenset[str]) -> str:
 
 
 def below(places: Collection[str]) -> str:
-    """Return an expression for the spellings of places and of what is below them."""
+    """Return an expression for all forms of the places and of what is below them."""
     return f"^{host_paths.ROOT_LINKS}{host_paths.pattern_of_any(places)}"

@@ -1,7 +1,7 @@
-"""Keys of metadata and variables that rules read, as CEL: exact ones by a set, patterns behind a cheap test.
+"""Conditions on keys of metadata and names of variables, in CEL: exact ones by a set, patterns after a cheap test.
 
-A pattern costs the API server most by far, by its length and by that of the text. So a text is compared with a
-pattern only where it begins as one of them does.
+A pattern is by far the most expensive: its cost is its length times that of the string. So a string is compared with a
+pattern only if it begins like one of them.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 STAR = "*"
-_LETTERS = 8  # are enough to tell most texts from those that matter
+_LETTERS = 8  # enough to exclude most strings
 
 
 def keys(name: str, wanted: Collection[str]) -> list[str]:
-    """Return conditions, one of which holds where ``name`` is one of these keys, in which ``*`` is any text."""
+    """Return conditions, one of which holds if ``name`` is one of these keys, in which ``*`` is any text."""
     exact = sorted(key for key in wanted if STAR not in key)
     begun = sorted(key for key in wanted if STAR in key and not key.startswith(STAR))
     loose = sorted(key for key in wanted if key.startswith(STAR))
@@ -35,7 +35,7 @@ def keys(name: str, wanted: Collection[str]) -> list[str]:
 
 
 def cheap(name: str, wanted: Collection[str]) -> list[str]:
-    """Return conditions without patterns, of which one holds where ``name`` is one of these keys, and seldom else."""
+    """Return conditions without patterns, one of which holds if ``name`` is one of these keys, and rarely otherwise."""
     exact = sorted(key for key in wanted if STAR not in key)
     found = [f"{name} in {texts(exact)}"] * bool(exact)
     starts = [key.partition(STAR)[0] for key in wanted if STAR in key and not key.startswith(STAR)]
@@ -45,14 +45,14 @@ def cheap(name: str, wanted: Collection[str]) -> list[str]:
 
 
 def in_all(words: Collection[str]) -> str:
-    """Return the longest text that stands in each of the words."""
+    """Return the longest string that all of the words contain."""
     first = min(words, key=len)
     parts = {first[start:end] for start in range(len(first)) for end in range(start + 1, len(first) + 1)}
     return max((part for part in parts if all(part in word for word in words)), key=lambda p: (len(p), p), default="")
 
 
 def begins(name: str, starts: Collection[str]) -> str:
-    """Return a cheap condition that holds wherever ``name`` begins with one of these texts, and seldom else."""
+    """Return a cheap condition that holds if ``name`` begins with one of these strings, and rarely otherwise."""
     size = min(_LETTERS, *map(len, starts))
     cut = sorted({start[:size] for start in starts})
     if len(cut) == 1:
@@ -61,7 +61,7 @@ def begins(name: str, starts: Collection[str]) -> str:
 
 
 def prefixes(words: Iterable[str]) -> list[str]:
-    """Return every text, but the empty one, with which one of these words begins and does not end."""
+    """Return every proper prefix of these words that is not empty."""
     return sorted({word[:size] for word in words for size in range(1, len(word))})
 
 

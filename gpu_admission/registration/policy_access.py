@@ -1,7 +1,7 @@
-"""What the server needs where policies are GPUPolicy objects: rights, and a Lease for the replica that writes status.
+"""The objects of a server with GPUPolicy objects: RBAC, and a Lease for the replica that writes their status.
 
-The Lease is made here, empty, so that nobody needs the right to create Leases. Reading goes by the kind: a list and a
-watch have no name. Writing is patching the status of policies, and one Lease by name.
+The Lease is created here, empty, so that the server needs no right to create Leases. It may read all objects of the
+kind (a list and a watch have no name), patch the status of policies, and update one Lease by name.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def lease_name(service: str) -> str:
-    """Return the name of the Lease of the replicas behind a Service, which stands in the Service's namespace."""
+    """Return the name of the Lease of the replicas behind a Service, in the Service's namespace."""
     return f"{service}-policies"
 
 

@@ -1,12 +1,12 @@
-"""What touches GPUs, as CEL: made from what the rules in force read of a pod, and from nothing wider.
+"""The condition that a pod has to do with GPUs, in CEL: generated from exactly what the rules in force read.
 
-Every pod of the cluster pays for these expressions, so they are cheap for ordinary pods: names are looked up in sets,
-patterns stand behind tests that few texts pass. The API server gives one expression a budget, which it takes from
-the size of what is looked at; an object that could use it up (tens of thousands of entries, as no pod has that
-people write) is let through to the webhook instead of being refused for want of an answer.
+They are evaluated for every pod of the cluster, so they are cheap for ordinary pods: names are looked up in sets,
+patterns are only evaluated after tests that few strings pass. The API server has a budget for each expression, spent in
+proportion to the size of the data; an object that could exceed it (by tens of thousands of entries, which no real pod
+has) is sent to the webhook instead of being rejected for an error.
 
-Optional fields are guarded: an expression that fails under ``failurePolicy: Fail`` refuses the object. Fields
-that the API server writes always (``env[].name``, ``volumeMounts[].mountPath``, ``hostPath.path``) need no guard.
+Optional fields are guarded: an evaluation error under ``failurePolicy: Fail`` rejects the object. Fields that the API
+server always writes (``env[].name``, ``volumeMounts[].mountPath``, ``hostPath.path``) need no guard.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _LISTS = ("containers", "initContainers", "ephemeralContainers")
 _ENTRIES = ("env", "envFrom", "volumeMounts")
-# How many entries are looked through: of a pod, and of all containers where those are many.
+# The most entries that are tested: of a pod, and of all containers where those are many.
 MOST_CONTAINERS, FEW_CONTAINERS, MOST_OF_ALL = 1000, 8, 20_000
 MOST_NAMES = 2500  # of resources, in all containers where those are many: a fifth of the budget for 1000
-MOST_TOLERATIONS, MOST_KEYS = 2000, 2000  # of those that pass a cheap test
-# Annotations that request a share of a card: they make a pod one that names a GPU.
+MOST_TOLERATIONS, MOST_KEYS = 2000, 2000  # limits for those that pass a cheap test
+# Annotations that request a share of a card: a pod with one counts as naming a GPU.
 REQUESTS = (
     *resources.REQUEST_ANNOTATIONS,
     *resources.SHARE_ANNOTATIONS,
@@ -52,13 +52,13 @@ def pod(policy: Policy, spec: str, metadata: str, sight: str = POD) -> str:
 def at_mutation(policy: Policy, spec: str, metadata: str) -> str:
     """Return the condition under which a new Pod may be repaired, or refused before the API server validates it.
 
-    What else the rules say of it they say when it is validated: that is less to look at.
+    All other rules judge it at validation, so that this condition is smaller.
     """
     return _any(policy, declared_reads.at_mutation(policy), spec, metadata, POD)
 
 
 def of_reads(policy: Policy, declared: list[Reads], spec: str, metadata: str) -> str:
-    """Return the condition under which a Pod has any of these markers, or names a GPU."""
+    """Return the condition that a Pod has any of these markers, or names a GPU."""
     return _any(policy, declared, spec, metadata, POD)
 
 
@@ -67,7 +67,7 @@ def _any(policy: Policy, declared: list[Reads], spec: str, metadata: str, sight:
 
 
 def marks(policy: Policy, metadata: str, sight: str = POD) -> list[str]:
-    """Return conditions on annotations and labels that rules read."""
+    """Return the conditions on annotations and labels that rules read."""
     return list(_marks(declared_reads.by_rules(policy, sight)[0], metadata, REQUESTS))
 
 
@@ -82,12 +82,12 @@ def _touches(policy: Policy, reads: Reads, spec: str, metadata: str, sight: str)
 
 
 def _containers(spec: str) -> str:
-    """Return all containers of a pod: one list, since every loop around a loop costs the inner one."""
+    """Return all containers of a pod in one list: an outer loop would multiply the cost of the inner one."""
     return f"({' + '.join(f'{spec}.?{field}.orValue([])' for field in _LISTS)})"
 
 
 def _large() -> str:
-    """Return the condition that containers ``l`` are more than the conditions can look through."""
+    """Return the condition that containers ``l`` have more entries than the conditions can test."""
     entries = " + ".join(f"c.?{field}.orValue([]).size()" for field in _ENTRIES)
     amounts = f"{MOST_OF_ALL // MOST_NAMES} * c.?resources.?requests.orValue({{}}).size()"
     return (
@@ -136,7 +136,7 @@ def _tolerations(policy: Policy, reads: Reads, spec: str) -> Iterator[str]:
 
 
 def _near_taint(taints: Iterable[str]) -> str:
-    """Return the condition that a toleration's key nearly is one of these taints (``rules.tolerations.meant``)."""
+    """Return the condition that a toleration's key resembles one of these taints (``rules.tolerations.meant``)."""
     bare = "t.key.lowerAscii().replace('.com', '').findAll('[a-z0-9]+').join('')"
     alike = texts(sorted({tolerations.bare(taint) for taint in taints}))
     slip = pattern(typo_patterns.taints(taints))
@@ -161,9 +161,9 @@ def _marks(reads: Reads, metadata: str, more: tuple[str, ...] = ()) -> Iterator[
 
 
 def _keyed(field: str, keys: Collection[str], more: list[str], of_more: Collection[str] = ()) -> str:
-    """Return the condition that a mapping has a key of these, or one on which there is another condition.
+    """Return the condition that a mapping has one of these keys, or one that meets another condition.
 
-    Keys are picked by a set and by how they begin, and compared with patterns then: few come so far.
+    Keys are selected by a set and by prefixes, and only the few remaining ones are compared with patterns.
     """
     cheap = group(patterns.cheap("k", {*keys, *of_more}))
     body = "\n" + indent(any_of([*patterns.keys("k", keys), *more]))

@@ -1,7 +1,7 @@
-"""Words that nearly are another, as a regular expression (RE2): what ``core.nearest`` finds by counting.
+"""Typos of words as a regular expression (RE2): what ``core.typos.nearest`` finds by edit distance.
 
-One slip is written out exactly. Two would take hundreds of alternatives for every word, so a necessary condition
-stands for them: of three parts of a word, two slips leave one in its place, but for letters swapped across parts.
+One typo is expressed exactly. Two would take hundreds of alternatives for every word, so a necessary condition is used:
+of three parts of a word, two typos leave one unchanged, except for letters swapped across parts.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 def near(word: str, threshold: int, *, digits: bool = False) -> str:
-    """Return an expression for texts that are a slip from a word, or two where they have ``threshold`` letters.
+    """Return an expression for strings that are one typo from a word, or two from one of ``threshold`` letters.
 
-    ``digits`` tells whether a wrong letter may be a digit: ``am0.com`` for ``amd.com``. In the name of a resource a
-    digit makes another name, no misspelt one: ``gpu0`` for ``gpu``.
+    ``digits`` is whether a wrong letter may be a digit: ``am0.com`` for ``amd.com``. In the name of a resource a digit
+    makes a different name, not a typo: ``gpu0``.
     """
     size = len(word)
     found = [] if size >= threshold else list(_one(word, "." if digits else "[^0-9]", digits=digits))
@@ -32,7 +32,7 @@ def any_of(expressions: Iterable[str]) -> str:
 
 
 def _one(word: str, wrong: str, *, digits: bool) -> Iterator[str]:
-    """Yield expressions for texts with a letter changed, too many, missing, or swapped with the next one."""
+    """Yield expressions for strings with a letter changed, inserted, missing, or swapped with the next one."""
     for place in range(len(word) + 1):
         before, after = word[:place], word[place:]
         yield f"{_quoted(before)}{wrong}?{_quoted(after)}"
@@ -43,7 +43,7 @@ def _one(word: str, wrong: str, *, digits: bool) -> Iterator[str]:
 
 
 def _two(word: str, least: int, most: int) -> Iterator[str]:
-    """Yield expressions for texts of so many letters that hold a third of the word in its place."""
+    """Yield expressions for strings of so many letters that have a third of the word in its place."""
     third = len(word) // 3
     first, second, last = word[:third], word[third : 2 * third], word[2 * third :]
     swapped = [_swapped(first, second), _swapped(second, last), _swapped(_swapped(first, second), last)]
@@ -55,7 +55,7 @@ def _two(word: str, least: int, most: int) -> Iterator[str]:
 
 
 def _swapped(one: str, other: str) -> str:
-    """Return two parts joined with the letters beside the seam swapped."""
+    """Return two parts joined, with the adjacent letters swapped."""
     return one[:-1] + other[0] + one[-1] + other[1:]
 
 
@@ -72,21 +72,21 @@ def _quoted(text: str) -> str:
 
 
 def taints(keys: Iterable[str]) -> str:
-    """Return an expression for keys that are one slip from a taint, in its domain or in its name."""
+    """Return an expression for keys that are one typo from a taint, in its domain or in its name."""
     found = []
     for key in sorted(keys):
         domain, slash, name = key.partition("/")
         if slash and name:
-            found.append(f"{_quoted(domain)}/(?i:{_slip(name, 1)})")  # its first letter is right
+            found.append(f"{_quoted(domain)}/(?i:{_slip(name, 1)})")  # the first letter is correct
             if len(domain) > 6:
                 found.append(f"({_slip(domain)})/{_quoted(name)}")
     return f"^({'|'.join(found)})$"
 
 
 def _slip(word: str, first: int = 0) -> str:
-    """Return an expression for a letter too many, missing, swapped, or in words of five letters and more another one.
+    """Return an expression for a letter inserted, missing, swapped, or in words of five letters and more changed.
 
-    ``first`` is the place from which on letters can be wrong.
+    ``first`` is the index of the first letter that can be wrong.
     """
     found = []
     for place in range(first, len(word) + 1):

@@ -1,8 +1,8 @@
 """The webhook configurations and the RBAC for a policy, as plain objects.
 
-Pods are where rules are enforced: they are validated under ``failurePolicy: Fail``, and only those that
-touch a GPU are ever sent. Everything else is a courtesy (a Deployment is warned of what its Pods will be
-refused for) and is registered with ``Ignore``: while the webhook is down, nothing waits for it.
+Rules are enforced on Pods: they are validated under ``failurePolicy: Fail``, and only those that touch a GPU are sent.
+Other objects only get warnings (a Deployment, of what its Pods will be denied for), under ``Ignore``: they are not
+blocked while the webhook is down.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 DOMAIN = "gpu-admission.io"
 LABELS = {"app.kubernetes.io/name": "gpu-admission"}
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # the API server sets it: a user cannot fake it
+_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server: users cannot forge it
 _READS_CPU, _READS_DEADLINES = "GPU501", "GPU503"
 _TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
 _CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
@@ -34,11 +34,11 @@ _CHANGED_SPEC = "request.operation != 'UPDATE' ||\nobject.?spec != oldObject.?sp
 
 
 class RegistrationOptions:
-    """Where the webhook runs and how it is called.
+    """The webhook's address and how it is called.
 
-    ``service`` and ``namespace`` name the Service; ``url`` stands in for it where the server runs outside of
-    the cluster (``https://127.0.0.1:8443``). ``ca_bundle`` is PEM, empty where something else fills it in.
-    ``route`` is the name of the policy in the path, empty for the server's first policy.
+    ``service`` and ``namespace`` name the Service; ``url`` replaces it where the server runs outside of the cluster
+    (``https://127.0.0.1:8443``). ``ca_bundle`` is PEM, empty where it is filled in later. ``route`` is the name of the
+    policy in the path, empty for the server's first policy.
     """
 
     __slots__ = ("annotations", "ca_bundle", "fail_open", "name", "namespace", "port", "route", "service", "url")
@@ -70,10 +70,10 @@ class RegistrationOptions:
 def configurations(policy: Policy | Sequence[Policy], options: RegistrationOptions) -> list[dict[str, Any]]:
     """Return the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration.
 
-    Of several policies, in the order in which the server has them, the first that is for a namespace judges there:
-    what any of them wants to see is sent.
+    Of several policies, in the server's order, the first that is for a namespace applies there: what any of them judges
+    is sent.
 
-    Raises ValueError where the policy has more exemptions than they can hold.
+    Raises ValueError where the policy has too many exemptions for a condition.
     """
     policies = (policy,) if isinstance(policy, Policy) else tuple(policy)
     return [
@@ -136,9 +136,9 @@ def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Itera
 
 
 def _claims(policies: Sequence[Policy], judging: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
-    """Return the webhook on claims, their templates and device classes, in whatever version they are written.
+    """Return the webhook on claims, claim templates and device classes, in any API version.
 
-    Claims that Kubernetes makes from templates have an owner, and are not sent: their template was.
+    Claims that Kubernetes makes from templates have an owner, and are not sent, because their template was.
     """
     rules = [_rule(["resource.k8s.io"], ["resourceclaims", "resourceclaimtemplates", "deviceclasses"])]
     claims = _webhook("claims", options, policies, "validate", "Ignore", 3, rules)
@@ -151,13 +151,13 @@ def _claims(policies: Sequence[Policy], judging: Sequence[Policy], options: Regi
 
 
 def _pod_subresources(policies: Sequence[Policy]) -> list[str]:
-    """Return the ways to change what rules read of a running pod: its CPU and memory only where one in force does."""
+    """Return the subresources that change what rules read of a running pod: ``resize`` only if one in force does."""
     resized = ["pods/resize"] if any(policy.is_enabled(BY_ID[_READS_CPU]) for policy in policies) else []
     return ["pods/ephemeralcontainers", *resized]
 
 
 def _marks(policies: Sequence[Policy], options: RegistrationOptions, failure: str) -> dict[str, Any]:
-    """Return the webhook on the other ways to a pod's metadata: a status carries it, a binding's is copied there."""
+    """Return the webhook on other ways to change a pod's metadata: a status has it, a binding's is copied there."""
     rules = [_rule([""], ["pods/status"], ["UPDATE"]), _rule([""], ["pods/binding", "bindings"], ["CREATE"])]
     marks = _webhook("marks", options, policies, "validate", failure, 5, rules)
     marks["matchConditions"] += [_condition("writes-marks", match_conditions.marks_written())]
@@ -182,7 +182,7 @@ def _templates(
 
 
 def _job_changes(policies: Sequence[Policy], spec: str) -> list[str]:
-    """Return the conditions that an update changed the time limits of a Job, in its pod template or around it."""
+    """Return the conditions that an update changed the time limits of a Job, inside or outside of its pod template."""
     if not any(policy.is_enabled(BY_ID[_READS_DEADLINES]) for policy in policies):
         return []
     around = spec.removesuffix(".?template.?spec")
@@ -211,18 +211,18 @@ def _touching(policies: Sequence[Policy], expressions: Iterable[str]) -> list[di
 
 
 def _any(expressions: Iterable[str]) -> str:
-    """Return the disjunction of what several policies want to see, each thing once."""
+    """Return the disjunction of the conditions of several policies, without duplicates."""
     return any_of(dict.fromkeys(expressions))
 
 
 def _of_nobody_exempt(policies: Sequence[Policy], options: RegistrationOptions) -> list[dict[str, str]]:
-    """Return the condition on who asks and where: while the webhook is down, what no policy judges does not wait."""
+    """Return the condition on user and namespace: while the webhook is down, exempt requests are not blocked."""
     expression = match_conditions.not_exempt(policies, _left_out(policies, options))
     return [_condition("not-exempt", expression)] if expression else []
 
 
 def _own_word() -> dict[str, str]:
-    """Return the condition that nobody else answers for the object: a Deployment does for its ReplicaSets."""
+    """Return the condition that the object has no owner, which is judged instead: a Deployment for its ReplicaSets."""
     return _condition("has-no-owner", "object.?metadata.?ownerReferences.orValue([]).size() == 0")
 
 
@@ -268,7 +268,7 @@ def _client(options: RegistrationOptions, endpoint: str) -> dict[str, Any]:
 
 
 def _elsewhere(policies: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
-    """Return the selector of the namespaces that are not left out by name. Raises ValueError for too many names."""
+    """Return the selector of the namespaces that are not excluded by name. Raises ValueError for too many names."""
     return other_namespaces(_left_out(policies, options))
 
 
@@ -280,9 +280,9 @@ def other_namespaces(left_out: Iterable[str]) -> dict[str, Any]:
 
 
 def _left_out(policies: Sequence[Policy], options: RegistrationOptions) -> set[str]:
-    """Return kube-system, our own namespace and those that the policy which judges there exempts by name.
+    """Return kube-system, the webhook's namespace and those that the policy that applies there exempts by name.
 
-    A pattern for names is a matchCondition's business.
+    Patterns of names are matchConditions.
     """
     named = {name for policy in policies for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
     return {"kube-system", options.namespace, *(name for name in named if _is_left_alone(policies, name))}
@@ -304,7 +304,7 @@ def _rule(groups: list[str], resources: list[str], operations: list[str] | None 
 
 
 def _custom(policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
-    """Yield a rule a group of custom kinds: those of the table and those that the policies add. Never ``*/*``."""
+    """Yield a rule for each group of custom kinds: those of the table and of the policies, never ``*/*``."""
     groups: dict[str, set[str]] = {}
     for group, kind, _ in kinds.known():
         if group not in kinds.BUILT_IN_GROUPS:
@@ -316,15 +316,15 @@ def _custom(policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
 
 
 def plural(kind: str) -> str:
-    """Return the resource name of a kind, made the way that API machinery makes it where nobody says otherwise."""
+    """Return the resource name of a kind by the default plural of API machinery."""
     lower = kind.lower()
     if lower.endswith("y") and lower[-2:-1] not in "aeiou":
         return f"{lower[:-1]}ies"
     return f"{lower}es" if lower.endswith(("s", "x", "ch", "sh")) else f"{lower}s"
 
 
-# What a scanner finds in the ClusterRole, and why it stays.
-_JUSTIFIED = {"checkov.io/skip1": "CKV_K8S_155=two configurations, by name, so that their caBundle follows our CA"}
+# Findings of a scanner on the ClusterRole, and why they are accepted.
+_JUSTIFIED = {"checkov.io/skip1": "CKV_K8S_155=two configurations, by name, so that their caBundle follows the CA"}
 
 
 def access(
@@ -333,9 +333,9 @@ def access(
     *,
     keeps: bool = True,
 ) -> list[dict[str, Any]]:
-    """Return the RBAC of the server: its own Secret and its own two configurations, by name, and nothing else.
+    """Return the RBAC of the server: only its Secret and its two configurations, by name.
 
-    Where it does not keep its certificate (``keeps`` false), it may read the configurations and no Secret.
+    A server that does not keep its certificate (``keeps`` false) may only read the configurations.
     """
     name = options.name
     subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": options.namespace}]

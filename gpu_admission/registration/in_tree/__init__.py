@@ -1,6 +1,5 @@
-"""Rules as policies that the API server itself evaluates: no webhook, no server.
+"""Rules as policies that the API server itself evaluates, without a webhook.
 
-A rule's CEL stands here beside nothing but its ID and its message; what it reads (names of resources, variables, paths,
-the policy's settings) comes from the same tables that its Python reads. ``coverage`` says of every rule how much of it
-is enforced so.
+Here are only the CEL, the ID and the message of a rule; what it reads (names of resources, variables, paths, the
+policy's settings) comes from the same tables as for its Python. ``coverage`` has the extent of each rule's enforcement.
 """

@@ -1,7 +1,7 @@
-"""What containers request, in CEL: ``c`` is a container of a Pod whose limits have been copied to its requests.
+"""Conditions on the requests of a container ``c`` of a Pod, whose limits have been copied to its requests, in CEL.
 
-The API server does that before it asks anybody, and refuses a GPU whose request differs from its limit: so the requests
-alone tell what a Pod that is admitted will get.
+The API server does that before admission, and rejects a GPU whose request differs from its limit: so the requests alone
+determine what an admitted Pod gets.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def is_positive(amount: str) -> str:
 
 
 def of(policy: Policy, holds: Callable[[Resource], bool] | None = None, beside: str = "") -> str:
-    """Return the condition that ``c`` requests more than zero of a GPU resource ``k`` of which something holds."""
+    """Return the condition that ``c`` requests more than zero of a GPU resource ``k`` for which ``holds`` is true."""
     which = gpu_names.which(policy, "k", holds)
     if which == "false":
         return which
@@ -54,18 +54,18 @@ def given(policy: Policy, vendor: str) -> str:
 
 
 def native(policy: Policy) -> str:
-    """Return the condition that ``c`` uses resource names that the policy's backend serves as they stand."""
+    """Return the condition that ``c`` uses resource names that the policy's backend serves unchanged."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
     return of(policy, lambda resource: system_of(resource) in own)
 
 
 def shares() -> str:
-    """Return the condition that an annotation requests a share of a card, for whichever container (``Pod.shares``)."""
+    """Return the condition that an annotation requests a share of a card for a container (``Pod.shared_container``)."""
     return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {_is_for_a_container()})"
 
 
 def _is_for_a_container() -> str:
-    """Return the condition that ``k`` is an annotation that requests an amount for the container that it names."""
+    """Return the condition that ``k`` is the key of an annotation that requests an amount for a named container."""
     amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
     prefix = resources.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
@@ -73,14 +73,14 @@ def _is_for_a_container() -> str:
 
 
 def annotated() -> str:
-    """Return the condition that there are annotations that may request a share of a card, well made or not."""
+    """Return the condition that there are annotations that may request a share of a card, valid or not."""
     exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
     begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
     return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
 
 
 def share_names() -> str:
-    """Return a list of the containers that an annotation is for, by name: the first one where it names none."""
+    """Return a list of the names of the containers that an annotation is for: the first container by default."""
     start = len(resources.CONTAINER_PREFIX)
     named = f"{ANNOTATIONS}.filter(k, {_is_for_a_container()}).map(k, k.substring({start}).split('.')[0])"
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"

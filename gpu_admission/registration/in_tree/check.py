@@ -1,4 +1,4 @@
-"""One check: what a rule finds of a Pod at one severity, as a CEL list, and the sentence that says so."""
+"""A check: what a rule finds in a Pod at one severity, as a CEL list, and its message."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
 LONGEST = 100
 """Characters of a value that a message shows: the API server drops messages of more than 5 KiB."""
-NOWHERE = "''"  # the pod itself
+NOWHERE = "''"  # the place of findings on the pod itself
 WHO, WHAT = "{who}", "{what}"
 
 
 class Check:
-    """What a rule finds at one severity.
+    """The findings of a rule at one severity.
 
-    ``finds`` is a CEL list of pairs of texts, one pair a finding: where it is (a container, a volume; empty for the
-    pod) and what stands there. ``message`` shows the first pair in place of ``{who}`` and ``{what}``, and ends with
-    what to write instead. ``fix`` is the safety of the repair that such findings come with. ``on_ephemeral`` tells that
-    ``finds`` goes through ``variables.judged``, so that it also holds for ephemeral containers that join a Pod.
-    ``reads`` are the markers of Pods without a GPU, where it needs fewer than its rule.
+    ``finds`` is a CEL list of pairs of strings, one for each finding: its place (a container, a volume; empty for the
+    pod) and the value. ``message`` has ``{who}`` and ``{what}`` for the first pair, and ends with the advice. ``fix``
+    is the safety of the rule's fix. ``on_ephemeral`` is set where ``finds`` iterates over ``variables.judged``, so that
+    it also applies to ephemeral containers added to a Pod. ``reads`` are the markers of Pods without a GPU, where it
+    needs fewer than its rule.
     """
 
     __slots__ = ("_reads", "finds", "fix", "message", "on_ephemeral", "rule", "severity")
@@ -50,14 +50,13 @@ class Check:
         self._reads = reads
 
     def reads(self, policy: Policy) -> Reads:
-        """Return the markers of Pods without a GPU of which it can find anything."""
+        """Return the markers of Pods without a GPU that it can have findings on."""
         return declared_reads.of_rule(self.rule, policy) if self._reads is None else self._reads
 
     def action(self, policy: Policy) -> Action:
-        """Return what such a finding leads to under a policy, its mode included.
+        """Return the action on such a finding under a policy, its mode included.
 
-        What would only be noted because nobody said otherwise is no reason to look at every Pod, as in
-        ``rules.declared_reads``.
+        Findings that are only audited by default are no reason to judge every Pod, as in ``rules.declared_reads``.
         """
         action = policy.action(self.rule, self.severity)
         setting = policy.settings.get(self.rule.id)
@@ -71,11 +70,11 @@ class Check:
         return consequences.at_validation(self.rule, action, self.fix, policy)
 
     def expression(self) -> str:
-        """Return the CEL list of the findings on the request at hand."""
+        """Return the CEL list of the findings on the request."""
         return self.finds if self.on_ephemeral else f"request.operation == 'CREATE' ? ({self.finds}) : []"
 
     def sentence(self, found: str) -> str:
-        """Return a CEL text: the rule's ID, the first finding, how many more there are; ``found`` is their list."""
+        """Return a CEL string: the rule's ID, the first finding, the number of others; ``found`` is their list."""
         pieces = [text(f"{self.rule.id} {self.rule.name}: ")]
         rest = self.message
         while rest:
@@ -93,21 +92,21 @@ def _next(message: str) -> tuple[str, str, str]:
 
 
 def _cut(value: str) -> str:
-    """Return a CEL text of at most so many characters, without those that would break the line of a message."""
+    """Return a CEL string of at most so many characters, without line breaks."""
     short = f"({value}.size() > {LONGEST} ? {value}.substring(0, {LONGEST}) + '…' : {value})"
     return f"{short}.replace('\\n', ' ').replace('\\r', ' ')"
 
 
 def pair(who: str, what: str) -> str:
-    """Return a pair of CEL texts: where a finding is, and what stands there."""
+    """Return a pair of CEL strings: the place of a finding, and the value."""
     return f"[string({who}), string({what})]"
 
 
 def per_container(condition: str, what: str = "''", containers: str = "variables.judged") -> str:
-    """Return findings, one for each container ``c`` that meets a condition; ``what`` is a CEL text on it."""
+    """Return findings, one for each container ``c`` that meets a condition; ``what`` is a CEL string."""
     return f"{containers}.filter(c, {condition}).map(c, {pair('c.name', what)})"
 
 
 def of_pod(condition: str, what: str = "''") -> str:
-    """Return one finding on the pod where a condition holds; ``what`` is a CEL text on it."""
+    """Return one finding on the pod where a condition holds; ``what`` is a CEL string."""
     return f"(({condition}) ? [{pair(NOWHERE, what)}] : [])"

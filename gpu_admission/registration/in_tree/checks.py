@@ -1,4 +1,4 @@
-"""All checks of a policy, by what they lead to."""
+"""The checks of a policy, by action."""
 
 from __future__ import annotations
 
@@ -47,13 +47,13 @@ _ORDER = {rule.id: number for number, rule in enumerate(ALL)}
 
 
 def of(policy: Policy) -> list[Check]:
-    """Return the checks that can be made in-tree under a policy, in the order of the rules."""
+    """Return the in-tree checks of a policy, in the order of the rules."""
     found = [check for build in _CHECK_BUILDERS for check in build(policy)]
     return sorted(found, key=lambda check: _ORDER[check.rule.id])
 
 
 def by_action(policy: Policy) -> dict[Action, list[Check]]:
-    """Return the checks that lead to each action, its mode included; what is off leads to none."""
+    """Return the checks by action, the policy's mode included; those that are off are omitted."""
     found: dict[Action, list[Check]] = {}
     for check in of(policy):
         action = check.action(policy)

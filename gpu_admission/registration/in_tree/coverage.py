@@ -1,4 +1,4 @@
-"""How much of each rule is enforced in-tree on Pods, and what is lost without the webhook."""
+"""The extent to which each rule is enforced in-tree on Pods, and what is not without the webhook."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _WHOLE = ""
 
 
 class Coverage:
-    """What becomes of a rule in-tree; ``lost`` says what of it is not enforced, empty where nothing is."""
+    """The in-tree enforcement of a rule; ``lost`` is what is not enforced, empty where all is."""
 
     __slots__ = ("extent", "lost")
 
@@ -54,7 +54,7 @@ RULES: dict[str, Coverage] = {
     "GPU004": Coverage("API server", _REFUSED),
     "GPU005": Coverage("webhook", _TEMPLATES),
     "GPU006": Coverage("in-tree"),
-    "GPU007": Coverage("webhook", "it says which name was meant; the API server refuses names without a domain"),
+    "GPU007": Coverage("webhook", "it suggests the name that was meant; the API server refuses names without a domain"),
     "GPU008": Coverage("webhook", _TEMPLATES),
     "GPU009": Coverage("partly", "sums over several resources or containers, and the size of the largest node "
                        "(spec.cluster.cards)"),
@@ -77,7 +77,7 @@ RULES: dict[str, Coverage] = {
     "GPU108": Coverage("webhook", _BACKEND),
     "GPU109": Coverage("webhook", _BACKEND),
     "GPU110": Coverage("webhook", "it compares annotations with those that KAI reads"),
-    "GPU201": Coverage("partly", "a toleration that GPU208 would mend does not count: another is added"),
+    "GPU201": Coverage("partly", "a toleration that GPU208 would repair does not count: another is added"),
     "GPU202": Coverage("partly", "pods that use another backend's names, several's, or HAMi's for other vendors"),
     "GPU203": Coverage("in-tree"),
     "GPU204": Coverage("in-tree"),
@@ -87,7 +87,7 @@ RULES: dict[str, Coverage] = {
     "GPU208": Coverage("webhook", "it compares taints letter by letter"),
     "GPU209": Coverage("webhook", "it compares values of labels with tables of cards"),
     "GPU301": Coverage("partly", _EXPANDED),
-    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a slip in its domain, or in the name of a class, spares "
+    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a typo in its domain, or in the name of a class, exempts "
                        "no container"),
     "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
                        "that takes all of them is excused"),
@@ -116,18 +116,18 @@ _WEBHOOK_ONLY = Coverage("webhook")
 
 
 def of(rule: Rule) -> Coverage:
-    """Return how much of a rule is enforced in-tree: nothing, unless it says so here."""
+    """Return the in-tree enforcement of a rule, by default none."""
     return RULES.get(rule.id, _WEBHOOK_ONLY)
 
 
 def exported(policy: Policy) -> list[Rule]:
-    """Return the rules of which anything is enforced in-tree under a policy."""
+    """Return the rules that are enforced in-tree under a policy, at least partly."""
     found = {check.rule for check in checks.of(policy)} | set(repairs.rules_of(policy))
     return [rule for rule in ALL if rule in found and policy.is_enabled(rule)]
 
 
 def notes(policies: Sequence[Policy], version: Version) -> Iterator[str]:
-    """Yield what to know about the policies for a version, a line each: what is left out, and each rule's extent."""
+    """Yield notes on the policies for a version, a line each: limitations, and the extent of each rule."""
     if not versions.has_mutating_policies(version):
         yield (
             f"Kubernetes {versions.text(version)} does not serve MutatingAdmissionPolicy v1 (1.36 does): nothing "

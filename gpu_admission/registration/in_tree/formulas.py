@@ -1,7 +1,7 @@
-"""What a backend makes of portable requests, as formulas that CEL can work out.
+"""The translation of portable requests by a backend, as formulas that CEL can evaluate.
 
-Nothing of a backend is written here a second time: the engine is asked what it makes of a few Pods, and where its
-answers follow a formula, the formula is returned. Amounts are in bytes.
+No fact of a backend is repeated here: the engine translates a few Pods, and if its results follow a formula, the
+formula is returned. Amounts are in bytes.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
     Request = dict[str, int]
-    Made = tuple[dict[str, str], dict[str, str]]  # the limits of a container, the annotations of its Pod
+    Made = tuple[dict[str, str], dict[str, str]]  # limits of a container, annotations of its Pod
 
 _MIB, _GIB = 1 << 20, 1 << 30
-LEAST = 256 * _MIB  # what is smaller is taken for an amount that lacks its unit
+LEAST = 256 * _MIB  # a smaller amount probably lacks its unit
 _MOST_GIB = 512  # no card has more
 MOST_CARDS = 8
 PERCENT = 100
@@ -37,21 +37,21 @@ UNITS = (("Ti", 1 << 40), ("Gi", _GIB), ("Mi", _MIB), ("Ki", 1 << 10))
 
 @record
 class Formula:
-    """What a backend makes of the request of one container.
+    """The translation of the request of one container by a backend.
 
-    A request for memory, of at most ``most`` bytes, becomes either what ``steps`` says for the first entry that is not
-    smaller (bytes, and amounts by resource), or an amount of ``memory``: in units of so many bytes, rounded up, or in
-    bytes where ``unit`` is 0. ``count`` takes the number of cards, up to ``cards`` of them, and is written for one card
-    too where it is ``counted``; ``cores`` takes the percentage. Memory and percentage are those of all cards together
-    where it is ``total``. They are names of resources, or of the Pod's annotations where it is ``annotated``, and
-    ``container`` is then the annotation that names a container other than the first.
+    A request for memory, of at most ``most`` bytes, becomes either the amounts by resource of the first entry of
+    ``steps`` that is not smaller (in bytes), or an amount of ``memory``: in units of ``unit`` bytes, rounded up, or in
+    bytes where that is 0. ``count`` is the name for the number of cards, up to ``cards`` of them, and is written for
+    one card too if ``counted``; ``cores`` is that for the percentage. If ``total``, memory and percentage are those of
+    all cards together. They are names of resources, or if ``annotated`` of the Pod's annotations; ``container`` is then
+    the annotation that names a container other than the first.
 
-    ``label`` is a label, name and value, that every Pod of the backend gets which has none of the name.
+    ``label`` is a label, name and value, that is added to every Pod of the backend without one of the name.
 
-    ``counts`` is what a request for cards alone becomes, ``whole`` what ``nvidia.com/gpu`` does, up to ``devices`` of
-    them. All names are None where there is no such thing.
+    ``counts`` is the name for a request for cards alone, ``whole`` that for ``nvidia.com/gpu``, up to ``devices`` of
+    them. Names are None where the backend has none.
 
-    ``several`` and ``init`` tell whether more than one container may request, and init containers.
+    ``several`` and ``init`` are whether more than one container, and init containers, may request.
     """
 
     most: int = 0
@@ -74,13 +74,13 @@ class Formula:
 
     @property
     def of_memory(self) -> bool:
-        """Whether it says anything of requests for memory."""
+        """Whether it translates requests for memory."""
         return bool(self.steps) or self.memory is not None
 
 
 @lru_cache(maxsize=64)
 def of(policy: Policy) -> Formula | None:
-    """Return what the policy's backend makes of requests, None where no formula says it."""
+    """Return the formula of the policy's backend, None where there is none."""
     if per_pod.is_per_pod(policy) or not policy.fixes(BY_ID[RULE]):
         return None
     trials = _Trials(Engine(ALL, policy))
@@ -91,16 +91,16 @@ def of(policy: Policy) -> Formula | None:
 
 
 class _Trials:
-    """What the engine makes of Pods that are tried out."""
+    """The engine's translations of trial Pods."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        self._labels: dict[str, str] = {}  # what every Pod got that was translated
+        self._labels: dict[str, str] = {}  # added to every translated Pod
 
     def made(self, *requests: Request, field: str = "containers", beside: int = 0) -> Made | None:
-        """Return what becomes of each of these requests in a Pod, None where they are refused or become different.
+        """Return the translation of each of these requests in a Pod, None where one is refused or they differ.
 
-        ``beside`` containers that request nothing stand before them.
+        ``beside`` containers without requests are before them.
         """
         idle = [{"name": f"idle{number}", "image": "i"} for number in range(beside)]
         requesting = [_container(f"c{number}", request) for number, request in enumerate(requests)]
@@ -122,7 +122,7 @@ class _Trials:
         return {name: str(amount) for name, amount in limits.items()}, dict(annotations)
 
     def of_memory(self) -> dict[str, Any]:
-        """Return what of a formula is about memory, with what may be requested beside it."""
+        """Return the fields of a formula on memory, and on what may be requested with it."""
         least = self.made({PORTABLE_MEMORY: LEAST})
         if least is None:
             return {}
@@ -135,7 +135,7 @@ class _Trials:
         return {"most": most, "steps": steps} if steps else {}
 
     def _most(self, like: Made | None) -> int:
-        """Return the largest amount in whole GiB that is not refused, and becomes the same names as this one."""
+        """Return the largest amount in whole GiB that is not refused and becomes the same names as this one."""
         low, high = 0, _MOST_GIB + 1
         while high - low > 1:
             middle = (low + high) // 2
@@ -145,7 +145,7 @@ class _Trials:
         return low * _GIB
 
     def _amount(self, least: Made, most: int) -> dict[str, Any] | None:
-        """Return the one name whose value is the memory, and in which unit; None where there is none."""
+        """Return the one name whose value is the memory, with its unit; None where there is none."""
         before, after = {**least[0], **least[1]}, self._flat({PORTABLE_MEMORY: most}) or {}
         if before.keys() != after.keys():
             return None
@@ -165,7 +165,7 @@ class _Trials:
         return None if found is None else {**found[0], **found[1]}
 
     def _beside(self, found: dict[str, Any], most: int) -> dict[str, Any]:
-        """Return what becomes of a number of cards and of a percentage beside the memory."""
+        """Return the fields on a number of cards and on a percentage, requested with memory."""
         alone = self._flat({PORTABLE_MEMORY: _GIB}) or {}
         known = self._counted(found["memory"], found["unit"], alone, most)
         with_cores = self._flat({PORTABLE_MEMORY: _GIB, PORTABLE_CORES: 30}) or {}
@@ -179,7 +179,7 @@ class _Trials:
         return {**known, "cores": more[0]}
 
     def _counted(self, memory: str, unit: int, alone: dict[str, str], most: int) -> dict[str, Any]:
-        """Return what becomes of a number of cards beside the memory; ``alone`` is what becomes of one card."""
+        """Return the fields on a number of cards requested with memory; ``alone`` is the translation for one card."""
         two = self._flat({PORTABLE_MEMORY: _GIB, PORTABLE_COUNT: 2}) or {}
         names = [name for name, value in two.items() if value == "2" and alone.get(name) in {None, "1"}]
         if len(names) != 1:
@@ -196,7 +196,7 @@ class _Trials:
         return {"count": names[0], "counted": names[0] in alone, "cards": cards, "total": total} if cards > 1 else {}
 
     def _steps(self, most: int) -> tuple[tuple[int, dict[str, str]], ...]:
-        """Return up to which amount which resources are requested, where memory itself is not; empty if too many."""
+        """Return the resources up to each amount of memory, where memory itself is no resource; empty if too many."""
         found: list[tuple[int, dict[str, str]]] = []
         low = LEAST
         while len(found) < _MOST_STEPS:
@@ -214,7 +214,7 @@ class _Trials:
         return ()
 
     def of_cards(self) -> dict[str, Any]:
-        """Return what becomes of cards that are requested without memory."""
+        """Return the fields on cards requested without memory."""
         found: dict[str, Any] = {}
         for name, key in ((PORTABLE_COUNT, "counts"), (WHOLE, "whole")):
             one = self.made({name: 1})
@@ -228,7 +228,7 @@ class _Trials:
         return found
 
     def where(self, name: str) -> dict[str, Any]:
-        """Return in which containers requests may stand."""
+        """Return the fields on the containers that may request."""
         request = {name: _GIB if name == PORTABLE_MEMORY else 1}
         alone = self.made(request)
         second = self.made(request, beside=1)

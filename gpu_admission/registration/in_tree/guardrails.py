@@ -60,7 +60,7 @@ def _unequal(owner: str, name: str) -> str:
 
 
 def node_targeting(policy: Policy) -> Iterator[Check]:
-    """GPU504: a pod with a GPU that selects its node by no label of GPU nodes."""
+    """GPU504: a pod with a GPU that does not select its node by a label of GPU nodes."""
     labels = policy.guardrails.node_labels.patterns
     shown = ", ".join(labels[:_MOST_SHOWN]) + (", ..." if len(labels) > _MOST_SHOWN else "")
     yield Check(
@@ -116,7 +116,7 @@ def class_allowed(policy: Policy) -> Iterator[Check]:
 
 
 def namespace_allowed(policy: Policy) -> Iterator[Check]:
-    """GPU506: a GPU in a namespace that the policy does not name."""
+    """GPU506: a GPU in a namespace that the policy does not allow."""
     allowed = policy.guardrails.namespaces
     if allowed is None:
         return

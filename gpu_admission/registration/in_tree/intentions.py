@@ -1,4 +1,4 @@
-"""Containers that mean to have a GPU, in CEL (``rules.intent``): they are not told to see none."""
+"""Containers that intend to have a GPU, in CEL (``rules.intent``): cards are not hidden from them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.resources import Resource
 
-DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not one of Kubernetes' own
+DOMAIN = "k.contains('/') && !k.substring(0, k.indexOf('/')).endsWith('kubernetes.io')"  # not in Kubernetes' domains
 CLAIMED = "c.?resources.?claims.orValue([]).size() > 0"
 
 
 def means_another() -> str:
-    """Return the condition that ``c`` means a GPU that a list of cards would hide: a claim's does not come by one."""
+    """Return the condition that ``c`` intends a GPU that a list of cards would hide, unlike that of a claim."""
     return f"variables.misspelt[{{at}}] && !({CLAIMED})"
 
 
 def misspelt(policy: Policy) -> str:
-    """Return the condition that ``c`` means to have a GPU in a way that gives it none (``rules.intent``).
+    """Return the condition that ``c`` intends to have a GPU in a way that gives it none (``rules.intent``).
 
-    It names a resource that nearly is a GPU's, or sounds like one; or the pod's nodeSelector counts one that nobody
-    requests, which is meant for the only container or for any.
+    It names a resource that resembles a GPU's; or the pod's nodeSelector has a count of one that no container requests,
+    which is meant for the only container or for any.
     """
     sounds = any_of(f"k.lowerAscii().contains({text(word)})" for word in intent.WORDS)
     device = "k.lowerAscii().split('/', 2)[1]"
@@ -39,7 +39,7 @@ def misspelt(policy: Policy) -> str:
 
 
 def _selected(policy: Policy) -> str:
-    """Return the condition that the nodeSelector counts a GPU, where no container requests one of that vendor's."""
+    """Return the condition that the nodeSelector has a count of GPUs of a vendor of which no container requests one."""
     selector = "object.spec.nodeSelector"
     tests = []
     for of_nvidia in (True, False):

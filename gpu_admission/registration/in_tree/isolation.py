@@ -1,4 +1,4 @@
-"""The checks on ways to cards that were not requested: variables, privileges, host paths, host namespaces."""
+"""The checks on access to cards that were not requested: variables, privileges, host namespaces."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _NAMES = (*DEVICE_LISTS, *(f"{family}*" for family in DEVICE_LIST_FAMILIES))
 
 
 def visible(policy: Policy) -> Iterator[Check]:
-    """GPU301: lists of cards, what opens more than cards, prefixes that complete to either, images of old."""
+    """GPU301: lists of cards."""
     lists = f"({variables.shows(DEVICE_LISTS.values())})"
     own = _own_value(policy)
     if own:
@@ -56,7 +56,7 @@ def visible(policy: Policy) -> Iterator[Check]:
 
 
 def switched(policy: Policy) -> Iterator[Check]:
-    """GPU301 again: the switches of NVIDIA's toolkit, which are milder on a container that has a card."""
+    """GPU301: the switches of NVIDIA's toolkit, which are less severe on a container that has a card."""
     served = asked.of(policy)
     advice = "; remove it: what a GPU pod may reach is set up by the cluster's administrator"
     for severity in ("error", "warning"):
@@ -77,7 +77,7 @@ def _except(condition: str, severity: str) -> str:
 
 
 def completed(_policy: Policy) -> Iterator[Check]:
-    """GPU301 again: an envFrom whose prefix begins one of the variables."""
+    """GPU301: an envFrom whose prefix is the beginning of one of the variables."""
     errors = [*DEVICE_LISTS, *variables.switches("error")]
     yield Check(
         "GPU301",
@@ -103,7 +103,7 @@ def unjudged(_policy: Policy) -> Iterator[Check]:
 
 
 def legacy(policy: Policy) -> str:
-    """Return the condition that ``c`` makes NVIDIA's runtime take its image for an old one, and show it all cards."""
+    """Return the condition that NVIDIA's runtime takes the image of ``c`` for an old one, and shows it all cards."""
     unless = container_conditions.is_set(dict.fromkeys(_CUDA.unless, True)).replace("c.env.", "c.?env.orValue([]).")
     given = f"e.name == {text(_CUDA.name)} && (has(e.valueFrom) || e.?value.orValue('') != '')"
     prefix = f"f.?prefix.orValue('') in {texts(patterns.prefixes([_CUDA.name]))}"
@@ -121,7 +121,7 @@ def legacy(policy: Policy) -> str:
 
 
 def old_images(policy: Policy) -> Iterator[Check]:
-    """GPU301 again: images of before there were lists of cards."""
+    """GPU301: images from before there were lists of cards."""
     yield Check(
         "GPU301",
         per_container(legacy(policy)),
@@ -134,7 +134,7 @@ def old_images(policy: Policy) -> Iterator[Check]:
 
 
 def _own_value(policy: Policy) -> str:
-    """Return the condition that ``e`` has the value that the policy itself wants there; empty where that hides."""
+    """Return the condition that ``e`` has the value that the policy sets; empty where that shows no cards."""
     known = DEVICE_LISTS[visible_devices.NVIDIA]
     wanted = [visible_devices.wanted(policy, served=served) for served in (True, False)]
     if all(value is None or known.shows_none(value) for value in wanted):
@@ -146,7 +146,7 @@ def _own_value(policy: Policy) -> str:
 
 
 def _assigned_by_scheduler(policy: Policy) -> str:
-    """Return the condition that ``e`` is the annotation of a vendor's own scheduler (``visible_devices``)."""
+    """Return the condition that ``e`` is set from the annotation of a vendor's scheduler (``visible_devices``)."""
     tests = []
     for owner, vendor in visible_devices.SET_BY_ANNOTATION.items():
         keys = [key for key, whose in gpu_markers.TRUSTED_ANNOTATIONS.items() if whose == owner]
@@ -162,7 +162,7 @@ def _assigned_by_scheduler(policy: Policy) -> str:
 
 
 def hidden(policy: Policy) -> Iterator[Check]:
-    """GPU302: a value that hides from a container the very cards that it requests."""
+    """GPU302: a value that hides from a container the cards that it requests."""
     yield Check(
         "GPU302",
         variables.findings(hiding(policy)),
@@ -175,7 +175,7 @@ def hidden(policy: Policy) -> Iterator[Check]:
 
 
 def unblinded(policy: Policy) -> Iterator[Check]:
-    """GPU302, where the policy wants the containers of all pods blinded that are given no card."""
+    """GPU302, where the policy hides cards from all containers that are given none, in all pods."""
     if not visible_devices.every_pod(policy) or not visible_devices.wanted(policy, served=False):
         return
     served = asked.given(policy, "nvidia")
@@ -194,7 +194,7 @@ def unblinded(policy: Policy) -> Iterator[Check]:
 
 
 def hiding(policy: Policy, *, with_source: bool = True) -> str:
-    """Return a CEL text: the lists by which ``c`` hides from itself the cards that it requests."""
+    """Return a CEL string: the variables that hide from ``c`` the cards that it requests."""
     own = visible_devices.wanted(policy, served=True)
     tests = []
     for name in sorted(gpu302_visible_devices_void.BY_PLUGIN):
@@ -209,7 +209,7 @@ def hiding(policy: Policy, *, with_source: bool = True) -> str:
 
 
 def privileged(policy: Policy) -> Iterator[Check]:
-    """GPU303, where the policy does not say how many cards a node has: a pod that takes all of them is excused."""
+    """GPU303, where the policy does not state how many cards a node has: a pod that takes all of them is exempt."""
     if device_count.largest_node(policy):
         return
     yield Check(
@@ -222,7 +222,7 @@ def privileged(policy: Policy) -> Iterator[Check]:
 
 
 def privileges_held() -> str:
-    """Return a CEL text: what gives ``c`` all devices of its node (``rules.privileges``); empty for nothing."""
+    """Return a CEL string: what gives ``c`` all devices of its node (``rules.privileges``), or empty."""
     names = texts(sorted(each for name in privileges.CAPABILITIES for each in (name, f"CAP_{name}")))
     added = f"c.securityContext.?capabilities.?add.orValue([]).filter(a, a.upperAscii() in {names}).join(', ')"
     is_it = "c.securityContext.?privileged.orValue(false) ? 'is privileged' : "
@@ -230,7 +230,7 @@ def privileges_held() -> str:
 
 
 def limits_lifted(policy: Policy) -> Iterator[Check]:
-    """GPU308: variables that lift the limits on a share of a card of NVIDIA's."""
+    """GPU308: variables that lift the limits on a share of an NVIDIA card."""
     sharing = policy.backend.name in known.SHARES_CARDS and backend_vendor(policy) == "nvidia"
 
     def shared(resource: Resource) -> bool:
@@ -268,7 +268,7 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
 
 
 def _shared_by_scheduler(policy: Policy) -> str:
-    """Return, to be joined by ``||``, that the pod's scheduler makes shares of whole cards (``backends.per_pod``)."""
+    """Return a condition, after ``||``, that the pod's scheduler shares whole cards (``backends.per_pod``)."""
     if not per_pod.is_per_pod(policy):
         return ""
     sharing = {name for name, backend in per_pod.BY_SCHEDULER.items() if backend not in known.GPU_IS_CARD}
@@ -283,7 +283,7 @@ def _preloads(systems: set[str]) -> bool:
 
 
 def host_namespaces(policy: Policy) -> Iterator[Check]:
-    """GPU309: the node's processes or shared memory in a pod that reaches a card through MPS."""
+    """GPU309: host namespaces of processes or IPC in a pod that uses a card through MPS."""
     opened = [field for field in ("hostPID", "hostIPC") if not _is_allowed(field, policy)]
     given = asked.given(policy, "nvidia")
     mps = f"c.?env.orValue([]).exists(e, e.name.startsWith({text(MPS_PREFIX)}))"

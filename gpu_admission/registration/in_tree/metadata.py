@@ -1,4 +1,4 @@
-"""The checks on annotations and labels that container runtimes, schedulers and device plugins believe."""
+"""The checks on annotations and labels that container runtimes, schedulers and device plugins trust."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _FIELDS = {"annotations": ANNOTATIONS, "labels": "object.metadata.?labels.orValue({})"}
-_GAP = r"[\s\x22\x27{}\[\],:]"  # what stands between words: spaces and punctuation
-_LONGEST = 4096  # characters of a list of device nodes that is looked at
+_GAP = r"[\s\x22\x27{}\[\],:]"  # separators: spaces and punctuation
+_LONGEST = 4096  # characters; a longer list of device nodes is not parsed
 _DEVICES = (*gpu_markers.NRI_DEVICE_DOMAINS, *gpu_markers.CRIO_DEVICES)
 
 
 def devices(policy: Policy) -> Iterator[Check]:
     """GPU306: annotations that make a container runtime inject devices.
 
-    Of lists of device nodes only those count as harmless that are written plainly and name no card's folder, unless the
+    Lists of device nodes are harmless only if they have a plain form and do not name the folder of a card, unless the
     pod requests all cards of a node.
     """
     domain = "k.split('/')[0]"
@@ -43,9 +43,9 @@ def devices(policy: Policy) -> Iterator[Check]:
 
 
 def _harmless(value: str) -> str:
-    """Return the condition that a list of device nodes is written plainly and has no card's node in it.
+    """Return the condition that a list of device nodes has a plain form and no node of a card.
 
-    Plain is what ``rules.isolation.nri_devices`` takes for plain; spellings of paths that it sees through are not.
+    Plain is defined by ``rules.isolation.nri_devices``; variants of paths that it normalises are not plain.
     """
     stems = sorted({_stem(path) for path in gpu_markers.DEVICE_PATHS if path.startswith("/dev/")})
     odd = ("/dev/vfio", "..", "//", "/./")
@@ -73,7 +73,7 @@ def _takes_all(policy: Policy) -> str:
 
 
 def spoofed(_policy: Policy) -> Iterator[Check]:
-    """GPU307 on new pods: what only schedulers write, and what opts out of a backend's webhook."""
+    """GPU307 on new pods: keys that only schedulers write, and those that opt out of a backend's webhook."""
     lists = []
     for field, owners in trusted_keys.FIELDS:
         lists.append(f"{_FIELDS[field]}.filter(k, {group(patterns.keys('k', owners))})")

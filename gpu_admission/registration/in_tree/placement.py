@@ -1,4 +1,4 @@
-"""The checks on amounts that are zero and on where a pod goes: scheduler, node, runtime class."""
+"""The checks on amounts and on placement: scheduler, node, runtime class, tolerations."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
 
-UNSET = ("", "default-scheduler")  # the API server writes the latter where nothing stood
+UNSET = ("", "default-scheduler")  # the latter is the API server's default
 RUNTIME_CLASS = "object.spec.?runtimeClassName.orValue('')"
 _SCHEDULER = "object.spec.?schedulerName.orValue('')"
 
 
 def zero(policy: Policy) -> Iterator[Check]:
-    """GPU006: zero devices, where no share of them is requested beside it (which is another rule's mistake)."""
+    """GPU006: zero devices, where no share of them is requested too (which other rules report)."""
     devices = gpu_names.which(policy, "k", lambda each: each.unit == "device" and each.system != "portable")
     amounts = "c.resources.requests"
     contradicted = any_of(
@@ -52,7 +52,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
 
 
 def foreign(policy: Policy) -> Iterator[Check]:
-    """GPU101: a request by names that the policy's backend does not serve, which nothing here translates."""
+    """GPU101: a request by names that the policy's backend does not serve, and that are not translated in-tree."""
     names = gpu_names.which(policy, "k", lambda resource: is_translated(resource, policy))
     if names == "false":
         return
@@ -71,12 +71,12 @@ def foreign(policy: Policy) -> Iterator[Check]:
 
 
 def wanted_scheduler(policy: Policy) -> str | None:
-    """Return the scheduler that pods of the policy's backend need, None where it needs none of its own."""
+    """Return the scheduler that pods of the policy's backend need, if any."""
     return policy.scheduler_name or registry.named(policy.backend.name).scheduler
 
 
 def scheduler(policy: Policy) -> Iterator[Check]:
-    """GPU202: another scheduler than the backend's, or (where nothing repairs it) none named."""
+    """GPU202: another scheduler than the backend's, or (where that is not repaired) none."""
     wanted = wanted_scheduler(policy)
     if wanted is None:
         return
@@ -101,7 +101,7 @@ def scheduler(policy: Policy) -> Iterator[Check]:
 
 
 def node(_policy: Policy) -> Iterator[Check]:
-    """GPU203: a pod that names its node."""
+    """GPU203: a pod with a nodeName."""
     name = "object.spec.?nodeName.orValue('')"
     yield Check(
         "GPU203",
@@ -112,7 +112,7 @@ def node(_policy: Policy) -> Iterator[Check]:
 
 
 def runtime_class(policy: Policy) -> Iterator[Check]:
-    """GPU204: NVIDIA's runtime without a GPU, and (where nothing repairs it) the policy's runtime class left out."""
+    """GPU204: NVIDIA's runtime without a GPU, and (where that is not repaired) no runtime class."""
     blinded = (
         f"variables.all.all(c, has(c.env) && [c.env.filter(e, e.name == {text(visible_devices.NVIDIA)})].exists(n, "
         f"n.size() > 0 && [n[n.size() - 1]].exists(e, {variables.hides(visible_devices.NVIDIA)})))"
@@ -140,7 +140,7 @@ def runtime_class(policy: Policy) -> Iterator[Check]:
 
 
 def lacks_class(policy: Policy) -> str:
-    """Return the condition that a pod needs the policy's runtime class and names none; empty where there is none."""
+    """Return the condition that a pod needs the policy's runtime class and has none; empty without one."""
     if not policy.runtime_class:
         return ""
     wants = "variables.wants"

@@ -1,8 +1,8 @@
 """ValidatingAdmissionPolicies and a MutatingAdmissionPolicy with their bindings, as plain objects, for a policy.
 
-One mutating policy holds all repairs, and there is one validating policy for each action (deny, warn, audit): the API
-server pays for every policy that a Pod meets, first for its conditions. Those are the webhook's, narrowed to the rules
-that are judged here, so that a Pod without a GPU costs no more than they do.
+There is one mutating policy for all repairs, and one validating policy for each action (deny, warn, audit), because
+every policy has a cost for each Pod, first for its conditions. Those are the webhook's, narrowed to the rules that are
+enforced in-tree; a Pod without a GPU only costs their evaluation.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ _ACTIONS: dict[Action, str] = {"deny": "Deny", "warn": "Warn", "audit": "Audit"}
 _PODS = {"apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced"}
 _CREATED = {**_PODS, "operations": ["CREATE"], "resources": ["pods"]}
 _JOINED = {**_PODS, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
-# The API server drops what a messageExpression returns beyond 5 KiB; in the values of a message only paths may be other
-# than ASCII.
+# The API server drops results of a messageExpression beyond 5 KiB; of the values in a message only paths can have #
+# characters other than ASCII.
 LONGEST_MESSAGE = 4000
-_LEFT_OUT = "kube-system"  # whose pods the control plane needs, whatever a policy says
+_LEFT_OUT = "kube-system"  # always exempt: the control plane's pods
 
 
 def objects(
@@ -49,12 +49,12 @@ def objects(
 ) -> list[dict[str, Any]]:
     """Return the policies and bindings for API servers of a version.
 
-    ``fail_open`` admits a Pod of which an expression cannot be evaluated.
+    ``fail_open`` admits a Pod for which an expression cannot be evaluated.
 
-    Of several policies the first that is for a namespace judges there. Raises ValueError where a policy has more
-    exemptions than a condition can hold.
+    Of several policies the first that is for a namespace applies there. Raises ValueError where a policy has too many
+    exemptions for a condition.
     """
-    # One that is for every namespace judges wherever none before it does: the rest never do.
+    # One that is for every namespace is the last that can apply.
     last = next((number for number, policy in enumerate(policies) if not policy.match), len(policies) - 1)
     found = [each for number in range(last + 1) for each in _of_policy(policies, number, name, version)]
     for spec in [each["spec"] for each in found] if fail_open else ():
@@ -80,7 +80,7 @@ def _of_policy(policies: Sequence[Policy], number: int, name: str, version: Vers
 
 
 def is_repaired(check: Check, repaired: set[str], action: Action) -> bool:
-    """Tell whether a check need not be made because what it finds is always repaired before; denials are."""
+    """Return whether a check is unnecessary because its findings are always repaired before; denials are kept."""
     return check.fix == "safe" and action != "deny" and check.rule.id in repaired and check.rule.id != "GPU302"
 
 
@@ -126,7 +126,7 @@ def _validating(policies: Sequence[Policy], number: int, members: list[Check], a
 
 
 def _named(members: list[Check]) -> dict[str, Check]:
-    """Return the checks by the names of the CEL variables that hold what they find: the rule's ID and a letter."""
+    """Return the checks by the names of the CEL variables of their findings: the rule's ID and a letter."""
     seen: dict[Rule, int] = {}
     found = {}
     for check in members:
@@ -137,7 +137,7 @@ def _named(members: list[Check]) -> dict[str, Check]:
 
 
 def _one_message(named: dict[str, Check]) -> list[dict[str, Any]]:
-    """Return one validation for all checks: a denial shows one message only, and it is to name every rule."""
+    """Return one validation for all checks: a denial has a single message, which must name every rule."""
     lists = {f"variables.{name}": check for name, check in named.items()}
     parts = ",\n".join(f"({found}.size() == 0 ? '' : {check.sentence(found)})" for found, check in lists.items())
     rules = ", ".join(dict.fromkeys(check.rule.id for check in named.values()))
@@ -152,7 +152,7 @@ def _one_message(named: dict[str, Check]) -> list[dict[str, Any]]:
 
 
 def _short_of(lists: dict[str, Check]) -> str:
-    """Return a CEL text: the message ``m``, or the names of the rules where it is longer than the API server takes."""
+    """Return a CEL string: the message ``m``, or the rules' IDs where it is longer than the API server allows."""
     names = ", ".join(
         f"({found}.size() == 0 ? '' : {text(f'{check.rule.id} {check.rule.name}')})" for found, check in lists.items()
     )
@@ -172,7 +172,7 @@ def _a_message_each(named: dict[str, Check]) -> list[dict[str, Any]]:
 
 
 def _variables(policy: Policy) -> dict[str, str]:
-    """Return what several expressions use, each after those that it uses itself."""
+    """Return the variables that several expressions use, in the order of their dependencies."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
     served = f"variables.all.exists(c, {asked.native(policy)})"
     nvidia = f"variables.all.exists(c, {asked.of_vendors(policy, frozenset({'nvidia'}))})"
@@ -191,7 +191,7 @@ def _variables(policy: Policy) -> dict[str, str]:
 
 
 def _used(known: dict[str, str], expressions: str) -> list[dict[str, str]]:
-    """Return those of the variables that the expressions use, and those that these use, in their order."""
+    """Return the variables that the expressions use, directly or indirectly, in their order."""
     needed: list[dict[str, str]] = []
     for name, expression in reversed(known.items()):
         used = re.compile(rf"\bvariables\.{name}\b")

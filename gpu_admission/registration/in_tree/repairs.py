@@ -1,8 +1,8 @@
-"""The safe fixes as one JSON Patch in CEL: each rule's operations are worked out on the Pod as it arrives.
+"""The safe fixes as one JSON Patch in CEL: the operations of each rule are computed on the original Pod.
 
-None of them makes a difference to another, so that one expression can hold them all, in the order of the rules: the API
-server pays for every mutation of a policy, whether it changes anything or not. ``c`` is a container, ``i`` its number
-in its list. What is long to say of containers stands in variables, by their number in ``variables.all`` (``{at}``).
+They are independent, so that one expression can have them all, in the order of the rules: every mutation of a policy
+has a cost, with or without a change. ``c`` is a container, ``i`` its index in its list. Long conditions on containers
+are variables, by the index in ``variables.all`` (``{at}``).
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
 
 _NONE = "[JSONPatch{op: 'test', path: '', value: ''}].filter(x, false)"  # an empty list of the right type
-# The rules whose repairs one expression makes, under the first of them.
+# Rules whose repairs are one expression, under the first of them.
 _WITH = {rule: (rule,) for rule in ("GPU001", "GPU101", "GPU201", "GPU202", "GPU204")} | {
     "GPU301": ("GPU301", "GPU302", "GPU310"),
     "GPU504": ("GPU504",),
 }
-# Nobody creates a Pod with ephemeral containers.
+# New Pods have no ephemeral containers.
 _LISTS = {"containers": "i", "initContainers": "i + object.spec.containers.size()"}
 _AMOUNTS = "c.resources.requests"
-_FEW_SOURCES = 8  # of variables, whose own order is kept as the engine keeps it
+_FEW_SOURCES = 8  # of variables, up to which their order is that of the engine
 _MISSPELT = "variables.misspelt[i]"
 _OFF = tuple(dict.fromkeys((*gpu301_visible_devices.NAMES, *gpu310_unjudged_env_from.NAMES)))
 _FAMILIES = any_of(
     f"f.prefix.startsWith({text(family)}) || {text(family)}.startsWith(f.prefix)" for family in DEVICE_LIST_FAMILIES
 ).replace("\n", " ")
-_BEGINS = f"f.?prefix.orValue('') != '' && !({_FAMILIES})"  # of a family, no entry of env keeps all out
+_BEGINS = f"f.?prefix.orValue('') != '' && !({_FAMILIES})"  # of a family: entries of env cannot override all
 
 
 def rules_of(policy: Policy) -> list[Rule]:
@@ -49,7 +49,7 @@ def rules_of(policy: Policy) -> list[Rule]:
 
 
 def of(policy: Policy) -> dict[str, str]:
-    """Return CEL lists of JSON Patch operations, by the first rule whose repairs they are, in the rules' order."""
+    """Return CEL lists of JSON Patch operations by the first of their rules, in the order of the rules."""
     made: dict[str, Callable[[Policy], str]] = {
         "GPU001": _limits,
         "GPU101": _translation,
@@ -66,7 +66,7 @@ def of(policy: Policy) -> dict[str, str]:
 
 
 def variables_of(policy: Policy) -> dict[str, str]:
-    """Return what the operations use of containers, each a list with an entry for every one."""
+    """Return the variables of the operations, each a list with an entry for every container."""
     return {
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
         "named": translation.named(policy),
@@ -87,7 +87,7 @@ def _hiding(policy: Policy) -> str:
 
 
 def _each_container(condition: str, operations: str) -> str:
-    """Return the operations, for each container that meets a condition, of a list of them; ``{base}`` is its path."""
+    """Return the operations for each container that meets a condition; ``{base}`` is its path."""
     found = []
     for field, at in _LISTS.items():
         made = f"object.spec.?{field}.orValue([]).transformList(i, c, {condition}, {operations}).flatten()"
@@ -96,7 +96,7 @@ def _each_container(condition: str, operations: str) -> str:
 
 
 def _bare(policy: Policy) -> str:
-    """Return the names of what ``c`` requests without a limit, if it is a GPU's or has ``gpu`` in its name."""
+    """Return the names that ``c`` requests without a limit and that are of GPUs or have ``gpu`` in them."""
     unknown = f"k.lowerAscii().contains('gpu') && {intentions.DOMAIN} && !({gpu_names.resembles(policy, 'k')})"
     name = f"!(k in {texts(gpu_names.ORDINARY)}) && (({gpu_names.which(policy, 'k')}) || {unknown})"
     unlimited = "!(k in c.resources.?limits.orValue({}))"
@@ -104,7 +104,7 @@ def _bare(policy: Policy) -> str:
 
 
 def _limits(_policy: Policy) -> str:
-    """GPU001: what is requested without a limit gets the same limit."""
+    """GPU001: requests without a limit are copied to the limits."""
     bare = "variables.bare[{at}]"
     each = (
         f"{bare}.map(k, JSONPatch{{op: 'add', path: {{base}} + '/resources/limits/' + jsonpatch.escapeKey(k), "
@@ -116,7 +116,7 @@ def _limits(_policy: Policy) -> str:
 
 
 def _translation(policy: Policy) -> str:
-    """GPU101: the names of the policy's backend in place of others."""
+    """GPU101: translation to the names of the policy's backend."""
     operations = translation.operations(policy)
     names = "k in c.resources.limits && (k.startsWith('gpu-admission.io/') || k == 'nvidia.com/gpu')"
     requested = f"variables.translates && has(c.resources) && has(c.resources.limits) && {_AMOUNTS}.exists(k, {names})"
@@ -126,7 +126,7 @@ def _translation(policy: Policy) -> str:
 
 
 def _tolerations(policy: Policy) -> str:
-    """GPU201: the policy's tolerations of the vendors whose cards are requested, unless the pod has them by meaning."""
+    """GPU201: the policy's tolerations for the vendors of the requested cards, unless the pod has equivalent ones."""
     if not policy.tolerations:
         return ""
     entries = []
@@ -146,7 +146,7 @@ def _alone(policy: Policy, entry: Mapping[str, Any]) -> Policy:
 
 
 def _literal(wish: Mapping[str, Any]) -> str:
-    """Return a toleration as a CEL mapping; its values are texts and numbers."""
+    """Return a toleration as a CEL mapping; its values are strings and numbers."""
     pairs = ", ".join(f"{text(key)}: dyn({_scalar(value)})" for key, value in wish.items())
     return f"{{{pairs}}}"
 
@@ -156,7 +156,7 @@ def _scalar(value: object) -> str:
 
 
 def _tolerated(wish: Mapping[str, Any]) -> str:
-    """Return the condition that the pod tolerates what a toleration stands for (``rules.tolerations.tolerated``)."""
+    """Return the condition that the pod tolerates what a toleration does (``rules.tolerations.tolerated``)."""
     effects = [wish["effect"]] if wish.get("effect") else tolerations.EFFECTS
     key = wish.get("key") or ""
     covered = []
@@ -174,7 +174,7 @@ def _value(wish: Mapping[str, Any]) -> str:
 
 
 def _scheduler(policy: Policy) -> str:
-    """GPU202: the backend's scheduler where none was named, or where the policy overwrites any."""
+    """GPU202: the backend's scheduler where there is none, or where the policy replaces any."""
     wanted = placement.wanted_scheduler(policy)
     if wanted is None:
         return ""
@@ -188,14 +188,14 @@ def _scheduler(policy: Policy) -> str:
 
 
 def _runtime_class(policy: Policy) -> str:
-    """GPU204: the policy's runtime class where none is named."""
+    """GPU204: the policy's runtime class where there is none."""
     lacks = placement.lacks_class(policy)
     operation = f"JSONPatch{{op: 'add', path: '/spec/runtimeClassName', value: {text(policy.runtime_class or '')}}}"
     return f"({lacks} ? [{operation}] : {_NONE})" if lacks else ""
 
 
 def _visible_devices(policy: Policy) -> str:
-    """GPU301, GPU302 and GPU310: the variables that hide cards, where an envFrom could set them or nothing does."""
+    """GPU301, GPU302 and GPU310: variables that hide cards, where an envFrom could set them or nothing does."""
     name = text(visible_devices.NVIDIA)
     gone = "variables.hiding[{at}]"
     unset = f"(!{variables.sets(visible_devices.NVIDIA)} || {name} in {gone}) && !({name} in variables.begun[{{at}}])"
@@ -212,7 +212,7 @@ def _visible_devices(policy: Policy) -> str:
 
 
 def _node_labels(policy: Policy) -> str:
-    """GPU504: the labels that the policy has for the vendors of the cards that are requested."""
+    """GPU504: the policy's labels for the vendors of the requested cards."""
     pairs = []
     for entry in policy.guardrails.node_selector:
         pair = f"[[{text(entry['key'])}, {text(entry['value'])}]]"
@@ -227,15 +227,15 @@ def _node_labels(policy: Policy) -> str:
 
 
 def _wanted(policy: Policy, vendors: frozenset[str]) -> str:
-    """Return the condition that cards of one of these vendors are requested, of any vendor where none is named."""
+    """Return the condition that cards of one of these vendors (by default, of any) are requested."""
     wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
     return f"(variables.shares || {wanted})" if "nvidia" in vendors else wanted
 
 
 def _removals(names: str) -> str:
-    """Return the operations that remove the entries of these variables, and an ``env`` that would be left empty.
+    """Return the operations that remove the entries of these variables, and ``env`` if it would be empty.
 
-    Each removal moves those behind it.
+    Each removal shifts the following entries.
     """
     number = "c.env.transformList(j, e, e.name in {names}, j).transformList(m, j, {one})"
     one = "JSONPatch{op: 'remove', path: {base} + '/env/' + string(j - m)}"
@@ -249,9 +249,9 @@ def _entry(values: str) -> str:
 
 
 def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str) -> str:
-    """Return the names of variables that an envFrom ``f`` could set and that are to be set to what shows nothing.
+    """Return the names of variables that an envFrom ``f`` could set and that must be set to a value without cards.
 
-    A container that has a card, or means to, is left alone.
+    Containers that have a card, or intend to, are not changed.
     """
     if not policy.fixes(BY_ID[rule]):
         return "variables.all.map(c, [''].filter(x, false))"
@@ -266,7 +266,7 @@ def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str)
 
 
 def _blinding(policy: Policy) -> str:
-    """Return a CEL text: the value of NVIDIA's list for ``c``, which has none; empty for none."""
+    """Return a CEL string: the value to set NVIDIA's list to for ``c``, which has none; empty for none."""
     served = visible_devices.wanted(policy, served=True) if policy.fixes(BY_ID["GPU302"]) else None
     others = visible_devices.wanted(policy, served=False) if policy.fixes(BY_ID["GPU302"]) else None
     found = "''"

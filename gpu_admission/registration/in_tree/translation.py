@@ -1,7 +1,7 @@
-"""GPU101 in CEL, for backends whose arithmetic a formula says: requests for memory, cards and compute.
+"""GPU101 in CEL, for backends that have a formula: requests for memory, cards and compute.
 
-Pods whose GPU requests are all of the kind that the formula is for are translated. Any other is left as it is, and
-refused when it is validated.
+Pods whose GPU requests are all of the kind that the formula is for are translated. Any other is not changed, and denied
+at validation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _LIMITS = "c.resources.limits"
 
 
 def named(policy: Policy) -> str:
-    """Return a list, with an entry for each container, of what it requests that is a GPU's or nearly is."""
+    """Return a list, with an entry for each container, of the requested names that are or resemble a GPU's."""
     gpu = f"{gpu_names.which(policy, 'k')} || {gpu_names.resembles(policy, 'k')}"
     names = f"{asked.REQUESTS}.filter(k, !(k in {texts(gpu_names.ORDINARY)}) && ({gpu}))"
     return f"variables.all.map(c, {names})" if formulas.of(policy) is not None else "variables.all.map(c, [])"
@@ -40,7 +40,7 @@ def translates(policy: Policy) -> str:
     sound = f"l.size() > 0 && l.all(i, [variables.all[i]].exists(c, {_sound(found)}))"
     few = "" if found.several else " && l.size() == 1"
     init = "" if found.init else " && l.all(i, i < object.spec.containers.size())"
-    # First, and cheaply, whether there is anything to translate: what else is requested takes long to tell.
+    # First a cheap test whether there is anything to translate: the other conditions are expensive.
     any_at_all = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, k in {_old(found)}))"
     return f"{any_at_all} && !({asked.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
 
@@ -51,7 +51,7 @@ def _old(found: Formula) -> str:
 
 
 def _sound(found: Formula) -> str:
-    """Return the condition that ``c`` requests nothing but what the formula is for, in amounts that it is for."""
+    """Return the condition that ``c`` requests only resources and amounts that the formula is for."""
     equal = f"variables.named[i].all(k, k in {_LIMITS} && {_LIMITS}[k] == c.resources.requests[k])"
     kinds = [_only({PORTABLE_MEMORY: _between(PORTABLE_MEMORY, formulas.LEAST, found.most)}, _beside(found))]
     kinds = kinds if found.of_memory else []
@@ -62,13 +62,13 @@ def _sound(found: Formula) -> str:
 
 
 def _beside(found: Formula) -> dict[str, str]:
-    """Return what may be requested beside memory, each with the condition on its amount."""
+    """Return the names that may be requested with memory, each with the condition on its amount."""
     most = {PORTABLE_COUNT: found.cards if found.count else 0, PORTABLE_CORES: formulas.PERCENT if found.cores else 0}
     return {name: _between(name, 1, amount) for name, amount in most.items() if amount}
 
 
 def _only(required: Mapping[str, str], optional: Mapping[str, str]) -> str:
-    """Return the condition that ``c`` requests all of some names, may request others, and no more."""
+    """Return the condition that ``c`` requests all of some names, optionally of others, and nothing else."""
     tests = [f"{text(name)} in {_LIMITS} && {test}" for name, test in required.items()]
     tests += [f"(!({text(name)} in {_LIMITS}) || {test})" for name, test in optional.items()]
     tests.append(f"variables.named[i].all(k, k in {texts([*required, *optional])})")
@@ -76,7 +76,7 @@ def _only(required: Mapping[str, str], optional: Mapping[str, str]) -> str:
 
 
 def _amount(name: str, default: str = "") -> str:
-    """Return what ``c`` requests of a name, as a CEL number; it has to be requested unless there is a default."""
+    """Return the amount that ``c`` requests of a name, as a CEL number; without a default it must be requested."""
     given = f"{_LIMITS}[?{text(name)}].orValue({text(default)})" if default else f"{_LIMITS}[{text(name)}]"
     return f"quantity({given}).asInteger()"
 
@@ -102,7 +102,7 @@ def operations(policy: Policy) -> str:
 
 
 def _requested(found: Formula) -> str:
-    """Return a CEL list of pairs, the name of a resource and its amount: what ``c`` is to request."""
+    """Return a CEL list of pairs, the name of a resource and its amount: the new requests of ``c``."""
     of_memory = "[['', '']].filter(p, false)" if found.annotated or not found.of_memory else _of_memory(found)
     made = of_memory
     for name, becomes in ((PORTABLE_COUNT, found.counts), (formulas.WHOLE, found.whole)):
@@ -113,7 +113,7 @@ def _requested(found: Formula) -> str:
 
 
 def _of_memory(found: Formula) -> str:
-    """Return a CEL list of pairs: what a request for memory becomes, as resources or as annotations."""
+    """Return a CEL list of pairs: the translation of a request for memory to resources or annotations."""
     if found.steps:
         return _step(found)
     pairs = [f"[[{text(found.memory or '')}, {_memory(found)}]]"]
@@ -132,7 +132,7 @@ def _where_given(name: str, becomes: str, *, total: bool = False) -> str:
 
 
 def _memory(found: Formula) -> str:
-    """Return a CEL text: the memory in the formula's unit."""
+    """Return a CEL string: the memory in the formula's unit."""
     amount = f"{_amount(PORTABLE_MEMORY)}{_TIMES if found.total else ''}"
     if found.unit:
         return f"string(({amount} + {found.unit - 1}) / {found.unit})"
@@ -143,7 +143,7 @@ def _memory(found: Formula) -> str:
 
 
 def _step(found: Formula) -> str:
-    """Return a CEL list of pairs: what the first step that is large enough gives."""
+    """Return a CEL list of pairs: the resources of the first step that is large enough."""
     chosen = ""
     for most, amounts in reversed(found.steps):
         given = ", ".join(f"[{text(name)}, {text(amount)}]" for name, amount in amounts.items())
@@ -152,7 +152,7 @@ def _step(found: Formula) -> str:
 
 
 def _annotating(found: Formula) -> str:
-    """Return the operations that write what ``c`` requests into the Pod's annotations; none without memory."""
+    """Return the operations that write the requests of ``c`` to the Pod's annotations; none without memory."""
     pairs = _of_memory(found)
     if found.container:
         pairs += f" + ({{at}} != 0 ? [[{text(found.container)}, string(c.name)]] : [])"
@@ -160,7 +160,7 @@ def _annotating(found: Formula) -> str:
 
 
 def _written(field: str, pairs: str) -> str:
-    """Return the operations that write pairs of texts into a mapping of the Pod's metadata."""
+    """Return the operations that write pairs of strings to a mapping of the Pod's metadata."""
     each = f"a.map(p, JSONPatch{{op: 'add', path: '/metadata/{field}/' + jsonpatch.escapeKey(p[0]), value: p[1]}})"
     value = "a.transformMapEntry(n, p, {p[0]: p[1]})"
     whole = f"[JSONPatch{{op: 'add', path: '/metadata/{field}', value: {value}}}]"

@@ -1,6 +1,6 @@
-"""Environment variables in CEL: ``c`` is a container, ``n`` those of its variables that matter, ``e`` one of them.
+"""Environment variables in CEL: ``c`` is a container, ``n`` are its variables that a check reads, ``e`` is one of them.
 
-The last entry of a name counts. Values are taken as they stand: one that refers to others (``$(NAME)``) may be any.
+The last entry of a name counts. References (``$(NAME)``) are not expanded: such a value may be any.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ if TYPE_CHECKING:
 
     from gpu_admission.rules.runtime_variables import DeviceList
 
-LONGEST_VALUE = 4096  # of which more than its size is looked at, as in ``rules.env_vars``
-FEW = 8  # variables that matter, of one container, among which the last of each name is told
+LONGEST_VALUE = 4096  # characters; of a longer one only the size is read, as in ``rules.env_vars``
+FEW = 8  # variables in ``n`` up to which the last of each name is determined
 _VALUE = "e.?value.orValue('')"
 _SPACE = (
     "[" + "".join({"\t": r"\t", "\n": r"\n", "\v": r"\v", "\f": r"\f", "\r": r"\r"}.get(s, s) for s in SPACES) + "]"
 )
 _ALL_NONE = f"^(({_SPACE}*(none)?{_SPACE}*),)*{_SPACE}*(none)?{_SPACE}*$"
 _SOME_VOID = f"(^|,){_SPACE}*void{_SPACE}*(,|$)"
-# What Go's strconv.ParseBool takes for true (``rules.visible_devices``).
+# True values of Go's strconv.ParseBool (``rules.visible_devices``).
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 
 
 def that(condition: str, wanted: Collection[str]) -> str:
-    """Return a CEL text: the names, comma-separated, of the variables of ``c`` for which a condition holds.
+    """Return a CEL string: the names, comma-separated, of the variables of ``c`` for which a condition holds.
 
-    ``wanted`` are the names that matter, with ``*`` for families; the condition is on ``e``. Where a container has more
-    than a few of them, every entry counts.
+    ``wanted`` are the names in ``n``, with ``*`` for families; the condition is on ``e``. Where a container has more
+    than ``FEW`` of them, every entry counts.
     """
     named = container_conditions.names_one_of(dict.fromkeys(wanted))
     same = "n.filter(x, x.name == e.name)"
@@ -43,7 +43,7 @@ def that(condition: str, wanted: Collection[str]) -> str:
 
 
 def findings(texts_of_containers: str, containers: str = "variables.judged") -> str:
-    """Return findings: the containers ``c`` of which a CEL text is not empty, with that text."""
+    """Return findings: the containers ``c`` for which a CEL string is not empty, with that string."""
     return f"{containers}.map(c, {pair('c.name', texts_of_containers)}).filter(p, p[1] != '')"
 
 
@@ -92,9 +92,9 @@ def _is_on(name: str) -> str:
 
 
 def completing(names: Iterable[str], families: Iterable[str] = ()) -> str:
-    """Return a CEL text: the prefixes of an ``envFrom`` that could complete to one of these variables of ``c``.
+    """Return a CEL string: the prefixes of an ``envFrom`` that could complete to one of these variables of ``c``.
 
-    A name that ``env`` sets is out of reach; a family never is (``rules.env_vars.open_sources``).
+    A name that ``env`` sets cannot be overridden; a family can (``rules.env_vars.open_sources``).
     """
     exact = texts(sorted(names))
     of_names = (
@@ -112,12 +112,12 @@ def sets(name: str) -> str:
 
 
 def switches(severity: str) -> list[str]:
-    """Return the switches of NVIDIA's toolkit that are so bad."""
+    """Return the switches of NVIDIA's toolkit of a severity."""
     return [name for name, each in SWITCHES.items() if each.severity == severity]
 
 
 def harmless_values(values: Mapping[str, Collection[str]]) -> str:
-    """Return the condition that ``e`` has a value that its name makes harmless, whatever its case."""
+    """Return the condition that ``e`` has a value that is harmless for its name, in any case."""
     tests = [
         f"(e.name == {text(name)} && {_VALUE}.lowerAscii() in {texts(sorted(its))})" for name, its in values.items()
     ]

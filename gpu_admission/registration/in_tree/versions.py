@@ -1,4 +1,4 @@
-"""Versions of Kubernetes, and what their API servers serve of all this."""
+"""Versions of Kubernetes, and the admission APIs that each serves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CONFIGURATIONS: Version = (1, 16)
 
 
 def parse(text: str) -> Version:
-    """Return major and minor of a version (``1.30``, ``v1.29.4-gke.100``). Raises ValueError where it is none."""
+    """Return major and minor of a version (``1.30``, ``v1.29.4-gke.100``). Raises ValueError where it is invalid."""
     found = _SHAPE.fullmatch(text)
     if found is None:
         raise ValueError(f"{text[:40]!r} is not a version of Kubernetes; write, for example, 1.30")
@@ -23,25 +23,25 @@ def parse(text: str) -> Version:
 
 
 def has_webhook_configurations(version: Version) -> bool:
-    """Tell whether webhook configurations are served as v1."""
+    """Return whether webhook configurations are served as v1."""
     return version >= _CONFIGURATIONS
 
 
 def has_validating_policies(version: Version) -> bool:
-    """Tell whether ValidatingAdmissionPolicy is served as v1."""
+    """Return whether ValidatingAdmissionPolicy is served as v1."""
     return version >= _VALIDATING
 
 
 def has_mutating_policies(version: Version) -> bool:
-    """Tell whether MutatingAdmissionPolicy is served as v1."""
+    """Return whether MutatingAdmissionPolicy is served as v1."""
     return version >= _MUTATING
 
 
 def has_match_conditions(version: Version) -> bool:
-    """Tell whether webhook configurations can have the matchConditions that are made here."""
+    """Return whether webhook configurations can have the matchConditions that are generated here."""
     return version >= _MATCH_CONDITIONS
 
 
 def text(version: Version) -> str:
-    """Return a version as it is written."""
+    """Return a version as a string."""
     return f"{version[0]}.{version[1]}"

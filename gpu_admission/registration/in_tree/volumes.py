@@ -22,7 +22,7 @@ _PATH = "v.hostPath.path"
 
 
 def mounted(policy: Policy) -> Iterator[Check]:
-    """GPU304: paths of the node that lead to devices, and in a pod with a GPU what stands above them, and sockets."""
+    """GPU304: host paths of devices, and in a pod with a GPU the folders above them, and sockets."""
     reads = declared_reads.of_rule(gpu304_device_host_path.RULE, policy)
     devices = _leads(_PATH, reads.host_paths)
     licensed = registry.named(policy.backend.name).host_paths
@@ -44,7 +44,7 @@ def mounted(policy: Policy) -> Iterator[Check]:
 
 
 def above_devices() -> str:
-    """Return findings, one for each volume that is a folder above devices, or a socket that hands them out."""
+    """Return findings, one for each volume that is a folder above devices, or a socket that provides them."""
     sockets = _leads(_PATH, frozenset(gpu_markers.SOCKET_PATHS))
     return f"{_VOLUMES}.filter(v, {_is_above(_PATH)} || {sockets}).map(v, {pair('v.name', _PATH)})"
 
@@ -60,7 +60,7 @@ def _parents() -> Iterator[Check]:
 
 
 def card_lists(_policy: Policy) -> Iterator[Check]:
-    """GPU305: mounts where NVIDIA's toolkit reads a list of cards, of volumes whose source may be /dev/null."""
+    """GPU305: mounts that NVIDIA's toolkit reads as a list of cards, of volumes whose source may be /dev/null."""
     folder = gpu_markers.DEVICE_LIST_MOUNT
     leads = path_conditions.leads_to("m.mountPath", rf"{path_conditions.below([f'{folder}*'])}|(^|/)\.\.(/|$)")
     harmless = any_of(f"has(v.{each})" for each in sorted(gpu305_device_list_mount.NEVER_NULL)).replace("\n", " ")
@@ -83,7 +83,7 @@ def _leads(path: str, places: frozenset[str]) -> str:
 
 
 def _is_above(path: str) -> str:
-    """Return the condition that a path is a folder above devices: as it is mostly written, or in any spelling."""
+    """Return the condition that a path is a folder above devices: first in its usual form, then in any other."""
     plain = {each for folder in host_paths.PARENTS for each in _written(folder)}
     roots = [root.removeprefix("/var") for root in gpu_markers.DRIVER_ROOTS]
     odd = [f"{path}.contains({text(part)})" for part in ("//", "/.", "/proc/", *roots)]
