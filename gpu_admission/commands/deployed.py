@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.registration import audit_access, webhook_configurations
+from gpu_admission.registration import audit_access, server_access, webhook_configurations
 
 from . import exempted
 from .manifests import to_yaml
@@ -24,7 +24,7 @@ def _webhooks() -> str:
 
 def _access(*, keeps: bool) -> str:
     return _HEADER.format("--only rbac") + to_yaml(
-        webhook_configurations.access(webhook_configurations.RegistrationOptions(), keeps=keeps)
+        server_access.access(webhook_configurations.RegistrationOptions(), keeps=keeps)
     )
 
 

@@ -9,7 +9,7 @@ import yaml
 
 from gpu_admission import __version__
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import any_policy, chart_values, policy_access, webhook_configurations
+from gpu_admission.registration import any_policy, chart_values, policy_access, server_access, webhook_configurations
 from gpu_admission.registration.in_tree import coverage, versions
 from gpu_admission.registration.in_tree import policies as in_tree
 from gpu_admission.safe_files import FileReadError, read_small_file
@@ -226,7 +226,7 @@ def _objects(options: argparse.Namespace, policies: list[Policy], bundle: bytes)
     )
     parts: dict[str, Callable[[], list[dict[str, Any]]]] = {
         "webhooks": lambda: _configurations(options, policies, where),
-        "rbac": lambda: webhook_configurations.access(where, options.secret, keeps=not options.cert_manager),
+        "rbac": lambda: server_access.access(where, options.secret, keeps=not options.cert_manager),
     }
     if options.policy_source == "crd":
         from gpu_admission.policyfile import crd  # noqa: PLC0415 - 100 ms of pydantic

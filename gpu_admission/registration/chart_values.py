@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 
-from . import any_policy, audit_access, policy_access, webhook_configurations
+from . import any_policy, audit_access, policy_access, server_access, webhook_configurations
 from .webhook_configurations import RegistrationOptions
 
 TYPE_CHECKING = False
@@ -50,8 +50,7 @@ def audit_rights() -> list[dict[str, Any]]:
 def rights() -> dict[str, list[dict[str, Any]]]:
     """Return the RBAC objects of a server that ``keeps`` its certificate, and of one that only ``reads`` it."""
     return {
-        way: webhook_configurations.access(_options(), SECRET, keeps=keeps)
-        for way, keeps in (("keeps", True), ("reads", False))
+        way: server_access.access(_options(), SECRET, keeps=keeps) for way, keeps in (("keeps", True), ("reads", False))
     }
 
 

@@ -6,6 +6,7 @@ kind (a list and a watch have no name), patch the status of policies, and update
 
 from __future__ import annotations
 
+from . import rbac
 from .webhook_configurations import DOMAIN, LABELS, RegistrationOptions
 
 TYPE_CHECKING = False
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 PLURAL: Final = "gpupolicies"
-_RBAC: Final = "rbac.authorization.k8s.io"
 
 
 def lease_name(service: str) -> str:
@@ -23,34 +23,18 @@ def lease_name(service: str) -> str:
 
 def access(options: RegistrationOptions) -> list[dict[str, Any]]:
     """Return the RBAC and the Lease."""
-    name, namespace = f"{options.name}-policies", options.namespace
-    lease = lease_name(options.service)
-    subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": namespace}]
+    lease = {"name": lease_name(options.service), "labels": dict(LABELS), "namespace": options.namespace}
+    metadata = {"name": f"{options.name}-policies", "labels": dict(LABELS)}
+    namespaced = {**metadata, "namespace": options.namespace}
+    account = (options.service, options.namespace)
     of_policies = [
-        {"apiGroups": [DOMAIN], "resources": [PLURAL], "verbs": ["list", "watch"]},
-        {"apiGroups": [DOMAIN], "resources": [f"{PLURAL}/status"], "verbs": ["patch"]},
+        rbac.rule(DOMAIN, [PLURAL], ["list", "watch"]),
+        rbac.rule(DOMAIN, [f"{PLURAL}/status"], ["patch"]),
     ]
-    of_lease = {
-        "apiGroups": ["coordination.k8s.io"],
-        "resources": ["leases"],
-        "resourceNames": [lease],
-        "verbs": ["get", "update"],
-    }
     return [
-        _object(f"{_RBAC}/v1", "ClusterRole", name, rules=of_policies),
-        _object(f"{_RBAC}/v1", "ClusterRoleBinding", name, roleRef=_role("ClusterRole", name), subjects=subject),
-        _object(f"{_RBAC}/v1", "Role", name, namespace, rules=[of_lease]),
-        _object(f"{_RBAC}/v1", "RoleBinding", name, namespace, roleRef=_role("Role", name), subjects=subject),
-        _object("coordination.k8s.io/v1", "Lease", lease, namespace),
+        rbac.role(metadata, of_policies),
+        rbac.binding(metadata, *account),
+        rbac.role(namespaced, [rbac.rule("coordination.k8s.io", ["leases"], ["get", "update"], [str(lease["name"])])]),
+        rbac.binding(namespaced, *account),
+        {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": lease},
     ]
-
-
-def _object(api_version: str, kind: str, name: str, namespace: str = "", **rest: Any) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": name, "labels": dict(LABELS)}
-    if namespace:
-        metadata["namespace"] = namespace
-    return {"apiVersion": api_version, "kind": kind, "metadata": metadata, **rest}
-
-
-def _role(kind: str, name: str) -> dict[str, str]:
-    return {"apiGroup": _RBAC, "kind": kind, "name": name}

@@ -1,4 +1,4 @@
-"""The webhook configurations and the RBAC for a policy, as plain objects.
+"""The webhook configurations for policies, as plain objects.
 
 Rules are enforced on Pods: they are validated under ``failurePolicy: Fail``, and only those that touch a GPU are sent.
 Other objects only get warnings (a Deployment, of what its Pods will be denied for), under ``Ignore``: they are not
@@ -12,9 +12,8 @@ import base64
 from gpu_admission.engine.rule import POD, TEMPLATE
 from gpu_admission.policy.model import Policy
 from gpu_admission.rules import BY_ID, time_limits
-from gpu_admission.workloads import kinds
 
-from . import claim_conditions, globs, match_conditions
+from . import claim_conditions, custom_kinds, globs, match_conditions
 from .cel_literals import any_of
 
 TYPE_CHECKING = False
@@ -105,14 +104,7 @@ def _mutate_pods(policies: Sequence[Policy], options: RegistrationOptions) -> di
 
 def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Iterable[dict[str, Any]]:
     closed = "Ignore" if options.fail_open else "Fail"
-    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], _pod_subresources(policies), ["UPDATE"])]
-    pods = _webhook("pods", options, policies, "validate", closed, 5, rules)
-    where = ("object.?spec", "object.?metadata")
-    pods["matchConditions"] += [
-        *_pod_conditions(policies, *where),
-        _condition("changed", match_conditions.changed(*where)),
-    ]
-    yield pods
+    yield _pods(policies, options, closed)
     if any(policy.is_enabled(BY_ID[rule]) for rule in ("GPU306", "GPU307") for policy in policies):
         yield _marks(policies, options, closed)
     apps = ["deployments", "statefulsets", "daemonsets", "replicasets"]
@@ -120,19 +112,24 @@ def _validate(policies: Sequence[Policy], options: RegistrationOptions) -> Itera
     yield _templates("templates", options, policies, rules, *_TEMPLATES)
     yield _templates("cronjobs", options, policies, [_rule(["batch"], ["cronjobs"])], *_CRON)
     custom = _webhook("custom", options, policies, "validate", "Ignore", 3, list(_custom(policies)))
-    custom["matchConditions"] += [
-        _own_word(),
-        _condition("changed", _CHANGED_SPEC),
-    ]
+    custom["matchConditions"] += [_has_no_owner(), _condition("changed", _CHANGED_SPEC)]
     yield custom
-    quotas = _webhook(
-        "quotas", options, policies, "validate", "Ignore", 3, [_rule([""], ["resourcequotas", "limitranges"])]
-    )
+    rules = [_rule([""], ["resourcequotas", "limitranges"])]
+    quotas = _webhook("quotas", options, policies, "validate", "Ignore", 3, rules)
     quotas["matchConditions"] += [_condition("names-a-gpu", _any(map(match_conditions.quota, policies)))]
     yield quotas
     judging = [policy for policy in policies if claim_conditions.judged(policy)]
     if judging:
         yield _claims(policies, judging, options)
+
+
+def _pods(policies: Sequence[Policy], options: RegistrationOptions, failure: str) -> dict[str, Any]:
+    rules = [_rule([""], ["pods"], ["CREATE", "UPDATE"]), _rule([""], _pod_subresources(policies), ["UPDATE"])]
+    pods = _webhook("pods", options, policies, "validate", failure, 5, rules)
+    where = ("object.?spec", "object.?metadata")
+    changed = _condition("changed", match_conditions.changed(*where))
+    pods["matchConditions"] += [*_pod_conditions(policies, *where), changed]
+    return pods
 
 
 def _claims(policies: Sequence[Policy], judging: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
@@ -143,7 +140,7 @@ def _claims(policies: Sequence[Policy], judging: Sequence[Policy], options: Regi
     rules = [_rule(["resource.k8s.io"], ["resourceclaims", "resourceclaimtemplates", "deviceclasses"])]
     claims = _webhook("claims", options, policies, "validate", "Ignore", 3, rules)
     claims["matchConditions"] += [
-        _own_word(),
+        _has_no_owner(),
         _condition("may-be-a-gpu", _any(map(claim_conditions.of_object, judging))),
         _condition("changed", _CHANGED_SPEC),
     ]
@@ -174,7 +171,7 @@ def _templates(
 ) -> dict[str, Any]:
     hook = _webhook(name, options, policies, "validate", "Ignore", 3, rules)
     hook["matchConditions"] += [
-        _own_word(),
+        _has_no_owner(),
         *_pod_conditions(policies, spec, metadata, TEMPLATE),
         _condition("changed", _any([match_conditions.changed(spec, metadata), *_job_changes(policies, spec)])),
     ]
@@ -221,7 +218,7 @@ def _of_nobody_exempt(policies: Sequence[Policy], options: RegistrationOptions) 
     return [_condition("not-exempt", expression)] if expression else []
 
 
-def _own_word() -> dict[str, str]:
+def _has_no_owner() -> dict[str, str]:
     """Return the condition that the object has no owner, which is judged instead: a Deployment for its ReplicaSets."""
     return _condition("has-no-owner", "object.?metadata.?ownerReferences.orValue([]).size() == 0")
 
@@ -305,66 +302,6 @@ def _rule(groups: list[str], resources: list[str], operations: list[str] | None 
 
 def _custom(policies: Sequence[Policy]) -> Iterable[dict[str, Any]]:
     """Yield a rule for each group of custom kinds: those of the table and of the policies, never ``*/*``."""
-    groups: dict[str, set[str]] = {}
-    for group, kind, _ in kinds.known():
-        if group not in kinds.BUILT_IN_GROUPS:
-            groups.setdefault(group, set()).add(plural(kind))
-    for entry in [entry for policy in policies for entry in policy.workloads]:
-        groups.setdefault(kinds.split_group(entry["apiVersion"]), set()).add(plural(entry["kind"]))
+    groups = custom_kinds.custom(entry for policy in policies for entry in policy.workloads)
     for group in sorted(groups):
         yield _rule([group], sorted(groups[group]))
-
-
-def plural(kind: str) -> str:
-    """Return the resource name of a kind by the default plural of API machinery."""
-    lower = kind.lower()
-    if lower.endswith("y") and lower[-2:-1] not in "aeiou":
-        return f"{lower[:-1]}ies"
-    return f"{lower}es" if lower.endswith(("s", "x", "ch", "sh")) else f"{lower}s"
-
-
-# Findings of a scanner on the ClusterRole, and why they are accepted.
-_JUSTIFIED = {"checkov.io/skip1": "CKV_K8S_155=two configurations, by name, so that their caBundle follows the CA"}
-
-
-def access(
-    options: RegistrationOptions,
-    secret: str = "gpu-admission-tls",  # noqa: S107 - a Secret's name
-    *,
-    keeps: bool = True,
-) -> list[dict[str, Any]]:
-    """Return the RBAC of the server: only its Secret and its two configurations, by name.
-
-    A server that does not keep its certificate (``keeps`` false) may only read the configurations.
-    """
-    name = options.name
-    subject = [{"kind": "ServiceAccount", "name": options.service, "namespace": options.namespace}]
-    configurations_rule = {
-        "apiGroups": ["admissionregistration.k8s.io"],
-        "resources": ["mutatingwebhookconfigurations", "validatingwebhookconfigurations"],
-        "resourceNames": [name],
-        "verbs": ["get", "update"] if keeps else ["get"],
-    }
-    objects = [
-        _access("ClusterRole", options, rules=[configurations_rule]),
-        _access("ClusterRoleBinding", options, roleRef=_role("ClusterRole", name), subjects=subject),
-    ]
-    if keeps:
-        objects[0]["metadata"]["annotations"] = dict(_JUSTIFIED)
-        rule = {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [secret], "verbs": ["get", "update"]}
-        objects += [
-            _access("Role", options, rules=[rule]),
-            _access("RoleBinding", options, roleRef=_role("Role", name), subjects=subject),
-        ]
-    return objects
-
-
-def _access(kind: str, options: RegistrationOptions, **rest: Any) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": options.name, "labels": dict(LABELS)}
-    if not kind.startswith("Cluster"):
-        metadata["namespace"] = options.namespace
-    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": kind, "metadata": metadata, **rest}
-
-
-def _role(kind: str, name: str) -> dict[str, str]:
-    return {"apiGroup": "rbac.authorization.k8s.io", "kind": kind, "name": name}

@@ -9,7 +9,7 @@ from helm import CHART, KUBERNETES, NAME, ROOT, helm, one, refused, template
 from gpu_admission.commands import chart
 from gpu_admission.commands.main import main
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import chart_values, webhook_configurations
+from gpu_admission.registration import chart_values, server_access, webhook_configurations
 from gpu_admission.registration.in_tree import policies, versions
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -86,7 +86,7 @@ class TestWhatFollowsFromThePolicy:
         objects = template("--set", f"certificates.source={certificates}", release="x", namespace="gpus")
         name = f"x-{NAME}"
         where = webhook_configurations.RegistrationOptions(name=name, service=name, namespace="gpus")
-        wanted = webhook_configurations.access(where, f"{name}-tls", keeps=certificates == "self-signed")
+        wanted = server_access.access(where, f"{name}-tls", keeps=certificates == "self-signed")
         for each in wanted:
             found = one(objects, each["kind"])
             found["metadata"]["labels"] = each["metadata"]["labels"]

@@ -9,7 +9,7 @@ import contextlib
 
 from e2e.webhooks import settled
 
-from gpu_admission.registration.webhook_configurations import plural
+from gpu_admission.registration.custom_kinds import plural
 
 
 @contextlib.contextmanager

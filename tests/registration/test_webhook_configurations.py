@@ -10,7 +10,14 @@ import yaml
 from gpu_admission import rules
 from gpu_admission.policy.model import Policy
 from gpu_admission.policyfile import loader
-from gpu_admission.registration import claim_conditions, gpu_names, match_conditions, webhook_configurations
+from gpu_admission.registration import (
+    claim_conditions,
+    custom_kinds,
+    gpu_names,
+    match_conditions,
+    server_access,
+    webhook_configurations,
+)
 from gpu_admission.registration.regex_trie import END, alternatives, quoted
 from gpu_admission.rules import gpu_markers, triggers
 from gpu_admission.workloads import resources
@@ -235,12 +242,12 @@ class TestThePolicyShapesThem:
     [("PyTorchJob", "pytorchjobs"), ("RayCluster", "rayclusters"), ("Policy", "policies"), ("Gateway", "gateways"), ("Mesh", "meshes"), ("Class", "classes"), ("Box", "boxes"), ("Batch", "batches")],
 )  # fmt: skip
 def test_plurals(kind, plural):
-    assert webhook_configurations.plural(kind) == plural
+    assert custom_kinds.plural(kind) == plural
 
 
 class TestAccess:
     def rules(self, **how):
-        objects = webhook_configurations.access(
+        objects = server_access.access(
             webhook_configurations.RegistrationOptions(name="n", service="s", namespace="ns"), **how
         )
         for obj in objects:

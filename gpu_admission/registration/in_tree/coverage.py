@@ -87,8 +87,8 @@ RULES: dict[str, Coverage] = {
     "GPU208": Coverage("webhook", "it compares taints letter by letter"),
     "GPU209": Coverage("webhook", "it compares values of labels with tables of cards"),
     "GPU301": Coverage("partly", _EXPANDED),
-    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a typo in its domain, or in the name of a class, exempts "
-                       "no container"),
+    "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a typo in its domain, or in the name of a class, "
+                       "exempts no container"),
     "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
                        "that takes all of them is excused"),
     "GPU304": Coverage("partly", "more is refused: a sub-path that depends on variables below a folder of devices, and "
