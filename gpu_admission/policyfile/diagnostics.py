@@ -11,7 +11,7 @@ from gpu_admission.core.pointer import Pointer
 from gpu_admission.core.raw import as_dict, format_value, iter_dicts
 from gpu_admission.core.typos import did_you_mean, suggestion
 
-from . import schema
+from . import schema, schema_lookup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,13 +67,13 @@ def _message(error: dict[str, Any], place: Pointer) -> str:
     kind, value = error["type"], error["input"]
     if kind == "extra_forbidden":
         word = str(place[-1])
-        return f"unknown key {word!r}{did_you_mean(word, schema.valid_keys(error['loc'][:-1]))}"
+        return f"unknown key {word!r}{did_you_mean(word, schema_lookup.valid_keys(error['loc'][:-1]))}"
     if kind == schema.UNKNOWN_RULE:
         return _unknown_rule(str(place[2]))
     if kind == "missing":
         return f"the key {error['loc'][-1]!r} is missing"
     if kind == "literal_error":
-        return f"{format_value(value)} is not valid here{did_you_mean(str(value), schema.choices(error['loc']))}"
+        return f"{format_value(value)} is not valid here{did_you_mean(str(value), schema_lookup.choices(error['loc']))}"
     if kind in {"union_tag_invalid", "union_tag_not_found"}:
         name = as_dict(value).get("name")
         return f"there is no backend {format_value(name)}{did_you_mean(str(name), list(schema.BACKENDS))}"
@@ -86,10 +86,10 @@ def _mismatch(kind: str, message: str, value: object) -> str:
 
 
 def _unknown_rule(word: str) -> str:
-    named = schema.rule_named(word)
+    named = schema_lookup.rule_named(word)
     if named is not None:
         return f"name rules by their ID{suggestion(named.id)}"
-    return f"there is no rule {word!r}{did_you_mean(word, schema.valid_keys(('spec', 'rules')))}"
+    return f"there is no rule {word!r}{did_you_mean(word, schema_lookup.valid_keys(('spec', 'rules')))}"
 
 
 def facts(document: object) -> list[Mistake]:

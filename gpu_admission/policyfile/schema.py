@@ -6,7 +6,7 @@ the tests. ``policies/policy.schema.json`` is generated from ``PolicyFile``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Union, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, BeforeValidator, Field, JsonValue, create_model, model_validator
 from pydantic_core import PydanticCustomError
@@ -14,17 +14,14 @@ from pydantic_core import PydanticCustomError
 from gpu_admission import rules
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
-from gpu_admission.core import pointer, quantity
-from gpu_admission.workloads import resources
+from gpu_admission.core import pointer
 
+from .cluster_schema import Cluster, ResourceName
 from .guardrails_schema import STRICT, GuardrailsSection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from gpu_admission.backends.base import Backend as SharingBackend
     from gpu_admission.backends.parameter import Parameter
-    from gpu_admission.engine.rule import Rule
 
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
@@ -54,27 +51,6 @@ def _rule_id(value: str) -> str:
     return value
 
 
-def _quantity(value: Any) -> Any:
-    try:
-        amount = quantity.parse(value)
-    except quantity.QuantityError as error:
-        raise ValueError(str(error)) from error
-    if value is None or amount.is_zero or amount.is_negative:
-        raise ValueError("a card's memory must be greater than zero, such as 80Gi")
-    if isinstance(value, float):
-        raise ValueError("a card's memory needs a unit, such as 80Gi")  # noqa: TRY004 - pydantic only reports ValueError
-    return value
-
-
-Memory = Annotated[str | int, BeforeValidator(_quantity)]
-
-
-def _resource_name(value: str) -> str:
-    if not resources.is_extended(value):
-        raise ValueError(f"{value!r} is not a valid name of an extended resource, such as example.com/gpu")
-    return value
-
-
 def _pod_spec_path(value: str) -> str:
     if not pointer.from_text(value):
         raise ValueError("the path of a pod spec must begin with a slash, such as /spec/template/spec")
@@ -92,7 +68,7 @@ _KINDS: dict[str, Any] = {
     "text": str,
     "whole": int,
     "yes-no": bool,
-    "resource": Annotated[str, BeforeValidator(_resource_name)],
+    "resource": ResourceName,
     "object": Annotated[str, Field(min_length=1, max_length=253, pattern=_SUBDOMAIN)],
 }
 
@@ -120,8 +96,6 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
 
 BACKENDS = (*registry.NAMES, PER_POD)
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     Backend = BaseModel
 else:
     Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
@@ -130,9 +104,7 @@ else:
 class Resources(_Model):
     """Resource names that are GPUs on this cluster only."""
 
-    extra: list[Annotated[str, BeforeValidator(_resource_name)]] = Field(
-        [], description="names of extended resources, such as example.com/gpu"
-    )
+    extra: list[ResourceName] = Field([], description="names of extended resources, such as example.com/gpu")
 
 
 class Toleration(_Model):
@@ -177,60 +149,6 @@ class Limits(_Model):
     counts: list[Annotated[int, Field(ge=0)]] | None = Field(
         None, description="the only numbers of GPUs that a container may request"
     )
-
-
-class Profile(_Model):
-    """A MIG profile of a card: its usable memory, and how many fit on a card."""
-
-    name: Annotated[str, Field(pattern=r"^\d+g\.\d+gb([.+-][a-z.]+)?$")]
-    memory: Memory
-    count: Annotated[int, Field(ge=1, le=64)] | None = None
-
-
-class CardEntry(_Model):
-    """A card model in the cluster."""
-
-    model: Annotated[str, Field(min_length=1)]
-    memory: Memory | None = None
-    per_node: Annotated[int, Field(ge=1, le=1024)] | None = Field(
-        None, alias="perNode", description="cards in the largest node"
-    )
-    mig: Literal["mixed", "single", "none"] | None = None
-    profile: str | None = Field(None, description="the one profile of strategy single")
-    product: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
-        None, description="the node label nvidia.com/gpu.product without MIG's suffix; default: the model"
-    )
-    profiles: list[Profile] | None = Field(
-        None, description="where they differ from the table, or the model is not in it"
-    )
-
-
-class ClaimsSection(_Model):
-    """Which resource claims give GPUs, for claims whose class is unknown (admission sees each object alone)."""
-
-    templates: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description="names of ResourceClaimTemplates, or shell patterns of names (gpu-*)"
-    )
-    claims: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description="names of ResourceClaims, or shell patterns of names"
-    )
-    classes: list[Annotated[str, Field(min_length=1)]] = Field(
-        [], description="names of DeviceClasses besides those that drivers ship, or shell patterns of names"
-    )
-    extended_resources: dict[Annotated[str, BeforeValidator(_resource_name)], Annotated[str, Field(min_length=1)]] = (
-        Field(
-            {},
-            alias="extendedResources",
-            description="resources that DeviceClasses of GPUs stand for (extendedResourceName), each with its class",
-        )
-    )
-
-
-class Cluster(_Model):
-    """Facts about the cluster; a rule without the facts that it needs reports nothing."""
-
-    cards: list[CardEntry] = Field([], description="models of cards that the nodes have")
-    claims: ClaimsSection | None = None
 
 
 class Match(_Model):
@@ -332,73 +250,3 @@ def schema() -> dict[str, Any]:
         for rule in rules.ALL
     }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made, "title": "GPUPolicy of gpu-admission"}
-
-
-def valid_keys(location: tuple[str | int, ...]) -> list[str]:
-    """Return the keys that are valid at a place of a policy file: fields, rule IDs."""
-    if location == ("spec", "rules"):
-        return [*rules.BY_ID, *(rule.name for rule in rules.ALL)]
-    return sorted({name for found in _models(_at(location)) for name in _keys(found)})
-
-
-def choices(location: tuple[str | int, ...]) -> list[str]:
-    """Return the valid values of an enumeration at a place, in the order of the schema."""
-    return list(dict.fromkeys(_literals(_at(location))))
-
-
-def rule_named(name: str) -> Rule | None:
-    """Return the rule of a name, for names that are written in place of IDs."""
-    return next((rule for rule in rules.ALL if rule.name == name), None)
-
-
-def _keys(model: type[BaseModel]) -> list[str]:
-    return [field.alias or name for name, field in model.model_fields.items()]
-
-
-def _at(location: tuple[str | int, ...]) -> Any:
-    """Return the annotation at pydantic's location of an error."""
-    annotation: Any = PolicyFile
-    for token in location:
-        annotation = _inside(annotation, token)
-    return annotation
-
-
-def _literals(annotation: Any) -> Iterator[str]:
-    """Yield the values of every Literal in an annotation, outside of models."""
-    inner = annotation if isinstance(annotation, tuple) else getattr(annotation, "__args__", ())
-    for item in inner:
-        if get_origin(annotation) is Literal:
-            yield str(item)
-        else:
-            yield from _literals(item)
-
-
-def _inside(annotation: Any, token: str | int) -> Any:
-    """Return the annotation of a child, by a token of pydantic's location of an error.
-
-    A token is a field, an index, or the tag by which pydantic chose among several models (a backend's name).
-    """
-    models = _models(annotation)
-    fields = [
-        field.annotation
-        for model in models
-        for name, field in model.model_fields.items()
-        if token in {name, field.alias}
-    ]
-    if fields:
-        return tuple(fields)
-    tagged = tuple(model for model in models if "name" in model.model_fields and token in _tags(model))
-    return tagged or annotation
-
-
-def _tags(model: type[BaseModel]) -> tuple[Any, ...]:
-    return getattr(model.model_fields["name"].annotation, "__args__", ())
-
-
-def _models(annotation: Any) -> list[type[BaseModel]]:
-    """Return every model in an annotation, at any depth of unions and lists."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    if isinstance(annotation, tuple):
-        return [model for item in annotation for model in _models(item)]
-    return [model for item in getattr(annotation, "__args__", ()) for model in _models(item)]

@@ -8,7 +8,7 @@ from policy_objects import BAD, BAD_NAMES, GOOD, ONLY_THE_LOADER, policy
 from gpu_admission import rules
 from gpu_admission.backends import registry
 from gpu_admission.backends.per_pod import PER_POD
-from gpu_admission.policyfile import crd, loader, schema
+from gpu_admission.policyfile import cluster_schema, crd, loader, schema
 from gpu_admission.policyfile.structural import structural
 
 
@@ -39,7 +39,9 @@ def test_every_key_of_a_policy_file_is_in_it():
         return {field.alias or name for name, field in model.model_fields.items()}
 
     assert set(SPEC["properties"]) == keys(schema.Spec)
-    assert set(SPEC["properties"]["cluster"]["properties"]["cards"]["items"]["properties"]) == keys(schema.CardEntry)
+    assert set(SPEC["properties"]["cluster"]["properties"]["cards"]["items"]["properties"]) == keys(
+        cluster_schema.CardEntry
+    )
     assert list(SPEC["properties"]["rules"]["properties"]) == [rule.id for rule in rules.ALL]
 
 
