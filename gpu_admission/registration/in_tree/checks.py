@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.rules import ALL
 
-from . import guardrails, isolation, metadata, placement, volumes
+from . import device_variables, guardrails, isolation, metadata, placement, volumes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ _CHECK_BUILDERS: tuple[Callable[[Policy], Iterator[Check]], ...] = (
     placement.node,
     placement.runtime_class,
     placement.tolerates,
-    isolation.visible,
-    isolation.switched,
-    isolation.completed,
-    isolation.old_images,
-    isolation.unjudged,
-    isolation.hidden,
-    isolation.unblinded,
+    device_variables.visible,
+    device_variables.switched,
+    device_variables.completed,
+    device_variables.old_images,
+    device_variables.unjudged,
+    device_variables.hidden,
+    device_variables.unblinded,
     isolation.privileged,
     volumes.mounted,
     volumes.card_lists,

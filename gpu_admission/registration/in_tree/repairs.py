@@ -15,7 +15,7 @@ from gpu_admission.rules import BY_ID, tolerations, visible_devices
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
-from . import asked, guardrails, intentions, isolation, placement, translation, variables
+from . import asked, device_variables, guardrails, intentions, placement, translation, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def variables_of(policy: Policy) -> dict[str, str]:
 def _hiding(policy: Policy) -> str:
     if not policy.fixes(BY_ID["GPU302"]):
         return "variables.all.map(c, [''].filter(x, false))"
-    names = isolation.hiding(policy, with_source=False)
+    names = device_variables.hiding(policy, with_source=False)
     return f"variables.all.map(c, [string({names})].filter(x, x != '').map(x, x.split(', '))).map(x, x.flatten())"
 
 
@@ -272,7 +272,7 @@ def _blinding(policy: Policy) -> str:
     found = "''"
     if policy.fixes(BY_ID["GPU301"]):
         legacy = visible_devices.blinding(DEVICE_LISTS[visible_devices.NVIDIA], policy)
-        found = f"({isolation.legacy(policy)} && !({intentions.means_another()}) ? {text(legacy)} : '')"
+        found = f"({device_variables.legacy(policy)} && !({intentions.means_another()}) ? {text(legacy)} : '')"
     if others:
         every = visible_devices.every_pod(policy)
         meant = (
