@@ -20,7 +20,7 @@ MIB: Final = 2**20
 GIB: Final = 2**30
 
 _DIGITS: Final = "0123456789"
-# What `strings.TrimSpace` trims after JSON decoding: Go writes tabs, line breaks and U+2028/9 as escapes, and #
+# What `strings.TrimSpace` trims after JSON decoding: Go writes tabs, line breaks and U+2028/9 as escapes, and
 # `Quantity.UnmarshalJSON` reads the escaped text.
 _SPACES: Final = (
     " \u0085\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"

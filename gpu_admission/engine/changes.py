@@ -113,12 +113,14 @@ def _look_up(obj: Any, pointer: Pointer) -> tuple[Pointer, Value]:
         if token == "env" and isinstance(here, list):
             variables = here
     value = fingerprint(here)
-    refers = (
-        variables is not None
-        and here is not variables
-        and any(isinstance(each, str) and "$(" in each for each in value)
-    )
-    return tuple(place), fingerprint(variables) if refers else value
+    if variables is not None and here is not variables and _refers(value):
+        value = fingerprint(variables)
+    return tuple(place), value
+
+
+def _refers(value: Value) -> bool:
+    """Return whether a value refers to variables."""
+    return any(isinstance(each, str) and "$(" in each for each in value)
 
 
 def _name(item: Any) -> str:

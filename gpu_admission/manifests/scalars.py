@@ -120,7 +120,7 @@ def _number(text: str) -> int | float | None:
     first = text[0]
     if first not in _NUMERIC:
         return None
-    # Go removes all underscores; only what begins with a dot is passed to strconv.ParseFloat with them, which accepts #
+    # Go removes all underscores; only what begins with a dot is passed to strconv.ParseFloat with them, which accepts
     # them between digits, as Python's float() does.
     digits = text if first == "." else text.replace("_", "")
     integer = None if first == "." else _integer(digits)

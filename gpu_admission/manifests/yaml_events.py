@@ -16,6 +16,7 @@ import sys
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from importlib.machinery import ModuleSpec
     from types import ModuleType
     from typing import Any
 
@@ -101,13 +102,7 @@ def _import_lazily() -> None:
 
     Raises ImportError, with sys.modules unchanged, where there is no binding or it needs more modules.
     """
-    specs = (finder.find_spec("yaml", None) for finder in sys.meta_path)
-    spec = next((spec for spec in specs if spec is not None), None)
-    if spec is None or spec.loader is None:
-        raise ImportError("PyYAML is not installed")
-    package = type(sys)("yaml")
-    package.__spec__, package.__loader__, package.__package__ = spec, spec.loader, "yaml"
-    package.__file__, package.__path__ = spec.origin, list(spec.submodule_search_locations or ())
+    package, spec = _empty_package()
     sys.modules["yaml"] = package
     try:
         binding = _import_binding(package)
@@ -125,6 +120,18 @@ def _import_lazily() -> None:
         return getattr(package, name)
 
     package.__getattr__ = complete  # type: ignore[method-assign]
+
+
+def _empty_package() -> tuple[ModuleType, ModuleSpec]:
+    """Return a module with the spec of the yaml package, whose code has not run."""
+    specs = (finder.find_spec("yaml", None) for finder in sys.meta_path)
+    spec = next((spec for spec in specs if spec is not None), None)
+    if spec is None or spec.loader is None:
+        raise ImportError("PyYAML is not installed")
+    package = type(sys)("yaml")
+    package.__spec__, package.__loader__, package.__package__ = spec, spec.loader, "yaml"
+    package.__file__, package.__path__ = spec.origin, list(spec.submodule_search_locations or ())
+    return package, spec
 
 
 def _import_binding(package: ModuleType) -> ModuleType:

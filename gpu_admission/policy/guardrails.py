@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     TimeLimit = Literal["any", "deadline", "ttl"]
 
-# Labels of GPU nodes: of GPU Feature Discovery, NVIDIA's GPU Operator, AMD's and Intel's labellers, GKE, EKS, #
+# Labels of GPU nodes: of GPU Feature Discovery, NVIDIA's GPU Operator, AMD's and Intel's labellers, GKE, EKS,
 # Karpenter and AKS (docs/guardrails.md names the sources).
 NODE_LABELS = (
     "nvidia.com/gpu.*",

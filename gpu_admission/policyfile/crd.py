@@ -42,6 +42,43 @@ _NAMED = {
 }
 
 
+_CONDITION: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "status", "lastTransitionTime", "reason", "message"],
+    "properties": {
+        "type": {"type": "string", "maxLength": 316, "description": "Ready: whether this generation is in force"},
+        "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
+        "reason": {"type": "string", "maxLength": 1024, "description": "one word for the state, in CamelCase"},
+        "message": {"type": "string", "maxLength": 32768, "description": "the same in a sentence or more"},
+        "observedGeneration": {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0,
+            "description": "the metadata.generation that the condition is about",
+        },
+        "lastTransitionTime": {"type": "string", "format": "date-time", "description": "when status changed last"},
+    },
+}
+_STATUS: dict[str, Any] = {
+    "type": "object",
+    "description": "The state of the policy in the webhook's replicas. One of them writes it.",
+    "properties": {
+        "conditions": {
+            "type": "array",
+            "items": _CONDITION,
+            "x-kubernetes-list-type": "map",
+            "x-kubernetes-list-map-keys": ["type"],
+        },
+        "activeGeneration": {
+            "type": "integer",
+            "format": "int64",
+            "minimum": 0,
+            "description": "the last valid metadata.generation, which is in force",
+        },
+    },
+}
+
+
 def definition() -> dict[str, Any]:
     """Return the CustomResourceDefinition."""
     return {
@@ -87,7 +124,7 @@ def _object() -> dict[str, Any]:
             "kind": {"type": "string"},
             "metadata": {"type": "object"},
             "spec": spec(),
-            "status": _status(),
+            "status": _STATUS,
         },
         "x-kubernetes-validations": [_NAMED],
     }
@@ -119,41 +156,3 @@ def _at(found: dict[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
     for token in place:
         found = found["items"] if token == crd_rules.ITEMS else found["properties"][token]
     return found
-
-
-def _status() -> dict[str, Any]:
-    condition = {
-        "type": "object",
-        "required": ["type", "status", "lastTransitionTime", "reason", "message"],
-        "properties": {
-            "type": {"type": "string", "maxLength": 316, "description": "Ready: whether this generation is in force"},
-            "status": {"type": "string", "enum": ["True", "False", "Unknown"]},
-            "reason": {"type": "string", "maxLength": 1024, "description": "one word for the state, in CamelCase"},
-            "message": {"type": "string", "maxLength": 32768, "description": "the same in a sentence or more"},
-            "observedGeneration": {
-                "type": "integer",
-                "format": "int64",
-                "minimum": 0,
-                "description": "the metadata.generation that the condition is about",
-            },
-            "lastTransitionTime": {"type": "string", "format": "date-time", "description": "when status changed last"},
-        },
-    }
-    return {
-        "type": "object",
-        "description": "The state of the policy in the webhook's replicas. One of them writes it.",
-        "properties": {
-            "conditions": {
-                "type": "array",
-                "items": condition,
-                "x-kubernetes-list-type": "map",
-                "x-kubernetes-list-map-keys": ["type"],
-            },
-            "activeGeneration": {
-                "type": "integer",
-                "format": "int64",
-                "minimum": 0,
-                "description": "the last valid metadata.generation, which is in force",
-            },
-        },
-    }

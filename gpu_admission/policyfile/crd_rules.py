@@ -55,40 +55,11 @@ KEYED: dict[Place, str] = {(*_CARD, "profiles"): "name"}
 
 def rules() -> dict[Place, list[dict[str, str]]]:
     """Return the rules (``rule``, ``message``) by their place; ``()`` is the spec."""
-    extended = [
-        _rule(
-            f"!self.contains('kubernetes.io/') && !self.startsWith('requests.') && self.indexOf('/') <="
-            f" {_LONGEST_DOMAIN}",
-            "is not a valid name of an extended resource, such as example.com/gpu",
-        )
-    ]
     return {
         (): [_single_strategy()],
         ("backend",): [_parameter(name, of) for name, of in _owners().items()],
-        ("backend", "resource"): extended,
-        ("resources", "extra", ITEMS): extended,
-        ("tolerations", ITEMS): [
-            _rule(
-                "!has(self.value) || self.value == '' || (has(self.operator) && self.operator == 'Equal')",
-                "a toleration with operator Exists has no value",
-            )
-        ],
-        ("guardrails", "jobs"): [
-            _rule(
-                "!has(self.deadlineSeconds) || !has(self.longestSeconds) || self.deadlineSeconds <="
-                " self.longestSeconds",
-                "deadlineSeconds must not be greater than longestSeconds",
-            )
-        ],
-        ("guardrails", "sharedMemory", "size"): [
-            _rule(
-                f"{_is_amount('self')} && {_quantity('self')}.isInteger()",
-                "is not a valid amount of memory; write it with its unit, such as 16Gi",
-            )
-        ],
-        (*_CARD, "memory"): [_rule(_possible("self"), "no GPU has this memory; write it with its unit, such as 80Gi")],
-        (*_PROFILE, "memory"): [_rule(_is_amount("self"), "is not a valid amount of memory, such as 9856Mi")],
         _CARD: _of_card(),
+        **{place: [_rule(*rule)] for place, rule in _FIXED.items()},
     }
 
 
@@ -110,6 +81,31 @@ def _possible(field: str) -> str:
         f"isQuantity(string({field})) && {_quantity(field)}.compareTo({least}) >= 0 &&"
         f" {_quantity(field)}.compareTo({most}) <= 0"
     )
+
+
+_IS_EXTENDED: Final = (
+    f"!self.contains('kubernetes.io/') && !self.startsWith('requests.') && self.indexOf('/') <= {_LONGEST_DOMAIN}",
+    "is not a valid name of an extended resource, such as example.com/gpu",
+)
+# Place -> expression and message.
+_FIXED: Final[dict[Place, tuple[str, str]]] = {
+    ("backend", "resource"): _IS_EXTENDED,
+    ("resources", "extra", ITEMS): _IS_EXTENDED,
+    ("tolerations", ITEMS): (
+        "!has(self.value) || self.value == '' || (has(self.operator) && self.operator == 'Equal')",
+        "a toleration with operator Exists has no value",
+    ),
+    ("guardrails", "jobs"): (
+        "!has(self.deadlineSeconds) || !has(self.longestSeconds) || self.deadlineSeconds <= self.longestSeconds",
+        "deadlineSeconds must not be greater than longestSeconds",
+    ),
+    ("guardrails", "sharedMemory", "size"): (
+        f"{_is_amount('self')} && {_quantity('self')}.isInteger()",
+        "is not a valid amount of memory; write it with its unit, such as 16Gi",
+    ),
+    (*_CARD, "memory"): (_possible("self"), "no GPU has this memory; write it with its unit, such as 80Gi"),
+    (*_PROFILE, "memory"): (_is_amount("self"), "is not a valid amount of memory, such as 9856Mi"),
+}
 
 
 def _of_card() -> list[dict[str, str]]:

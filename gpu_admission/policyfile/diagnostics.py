@@ -113,7 +113,12 @@ def _card(value: dict[str, Any]) -> list[Mistake]:
     if not _LEAST_CARD <= card.memory <= portable.MOST_MEMORY:
         place = ("memory",) if value.get("memory") is not None else ("profiles",)
         mistakes.append((place, f"no GPU has {_amount(card.memory)} of memory; write it with its unit, such as 80Gi"))
-    mistakes += _profiles(value, card)
+    return [*mistakes, *_profiles(value, card), *_mig(model, card)]
+
+
+def _mig(model: str, card: cards.GpuModel) -> list[Mistake]:
+    """Return the mistakes of a card's MIG settings."""
+    mistakes: list[Mistake] = []
     if card.profile is not None and card.profile_named(card.profile) is None:
         names = ", ".join(profile.name for profile in card.profiles) or "none that the table knows"
         mistakes.append((("profile",), f"{model} has no MIG profile {card.profile!r}; it has: {names}"))

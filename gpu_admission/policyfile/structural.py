@@ -32,7 +32,17 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sch
     alternatives = [_resolved(each, definitions) for each in _alternatives(found)]
     if alternatives:
         return _of_alternatives(found, alternatives, definitions)
-    made = {key: found[key] for key in _KEPT if key in found}
+    made = _kept(found, definitions)
+    if "type" not in made and "enum" in made:
+        return {**made, "x-kubernetes-preserve-unknown-fields": True}  # of several types, which cannot be expressed
+    if "type" not in made:
+        raise ValueError(f"a schema without a type has no structural form: {dict(schema)!r}")
+    return made
+
+
+def _kept(found: Mapping[str, Any], definitions: Mapping[str, Any]) -> Schema:
+    """Return a schema without alternatives in structural form, except for a missing type."""
+    made: Schema = {key: found[key] for key in _KEPT if key in found}
     if "const" in found:
         made |= {"type": "string", "enum": [found["const"]]}
     if "default" in found and found["default"] not in (None, [], {}):
@@ -43,10 +53,6 @@ def structural(schema: Mapping[str, Any], definitions: Mapping[str, Any]) -> Sch
         made["additionalProperties"] = structural(found["additionalProperties"], definitions)
     if "items" in found:
         made["items"] = structural(found["items"], definitions)
-    if "type" not in made and "enum" in made:
-        return {**made, "x-kubernetes-preserve-unknown-fields": True}  # of several types, which cannot be expressed
-    if "type" not in made:
-        raise ValueError(f"a schema without a type has no structural form: {dict(schema)!r}")
     return made
 
 

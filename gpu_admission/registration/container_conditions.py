@@ -29,6 +29,16 @@ def of_container(policy: Policy, reads: Reads, sight: str) -> Iterator[str]:
         yield f"has(c.resources) && has(c.resources.requests) && {found('c.resources.requests', 'k', _BARE)}"
     if reads.variables:
         yield f"has(c.env) && {_variables(reads)}"
+    yield from _sources(reads)
+    if reads.privileged:
+        yield "c.?securityContext.?privileged.orValue(false)"
+    if reads.capabilities:
+        names = texts(sorted(each for name in reads.capabilities for each in (name, f"CAP_{name}")))
+        yield f"c.?securityContext.?capabilities.?add.orValue([]).exists(a, a.upperAscii() in {names})"
+
+
+def _sources(reads: Reads) -> Iterator[str]:
+    """Yield the conditions that an ``envFrom`` could set a variable that a rule reads."""
     if reads.completed:
         exact = sorted({name.rstrip(patterns.STAR) for name in reads.completed})
         begun = [f"f.prefix in {texts(patterns.prefixes(exact))}"]
@@ -38,12 +48,7 @@ def of_container(policy: Policy, reads: Reads, sight: str) -> Iterator[str]:
         names = texts(sorted(reads.unprefixed))
         given = f"c.?env.orValue([]).filter(e, e.name in {names}).map(e, e.name)"
         bare = found("c.envFrom", "f", "f.?prefix.orValue('') == ''")
-        yield (f"has(c.envFrom) && {bare} && [{given}].exists(n, {names}.exists(k, !(k in n)))")
-    if reads.privileged:
-        yield "c.?securityContext.?privileged.orValue(false)"
-    if reads.capabilities:
-        names = texts(sorted(each for name in reads.capabilities for each in (name, f"CAP_{name}")))
-        yield f"c.?securityContext.?capabilities.?add.orValue([]).exists(a, a.upperAscii() in {names})"
+        yield f"has(c.envFrom) && {bare} && [{given}].exists(n, {names}.exists(k, !(k in n)))"
 
 
 def _resources(policy: Policy, reads: Reads, sight: str) -> str:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # In ``resources.extra``: any extended resource. It is not valid in policy files; `any_policy` uses it.
 ANY_EXTENDED = "*/*"
 ORDINARY = ("cpu", "memory", "ephemeral-storage")
-# Names with a domain that Kubernetes accepts. The API server rejects others, except its own, but only the webhook #
+# Names with a domain that Kubernetes accepts. The API server rejects others, except its own, but only the webhook
 # suggests the name that was meant.
 SHAPE = "^[a-z0-9.-]+/[A-Za-z0-9._-]+$"
 

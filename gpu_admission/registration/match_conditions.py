@@ -32,7 +32,7 @@ _JUDGED_ANNOTATIONS = (
 _JUDGED_LABELS = (kai_annotations.QUEUE, kai_annotations.OLD_QUEUE, kai_annotations.PROJECT)
 # and fields of its spec that no rule reads but others update (queues remove scheduling gates).
 UNJUDGED = ("schedulingGates", "activeDeadlineSeconds", "terminationGracePeriodSeconds")
-# Characters of the condition on exempt users. It is in every webhook of an object that etcd limits to 1.5 MiB, and #
+# Characters of the condition on exempt users. It is in every webhook of an object that etcd limits to 1.5 MiB, and
 # its cost grows with it: a user's name of 100 characters takes a fifth of the budget at this size.
 MOST_EXEMPT = 1 << 16
 _USER, _NAMESPACE = "request.?userInfo.?username", "request.?namespace"

@@ -111,13 +111,8 @@ def _spec(policy: Policy, reads: Reads, spec: str, sight: str) -> Iterator[str]:
         yield claim_conditions.of_template(spec, _containers(spec))
     yield from _tolerations(policy, reads, spec)
     if reads.node_selector:
-        yield few(
-            f"{spec}.?nodeSelector.orValue({{}})",
-            "k",
-            "true",
-            group([gpu_names.known(policy, "k", requested=False)]),
-            container_conditions.MOST_AMOUNTS,
-        )
+        names = group([gpu_names.known(policy, "k", requested=False)])
+        yield few(f"{spec}.?nodeSelector.orValue({{}})", "k", "true", names, container_conditions.MOST_AMOUNTS)
 
 
 def _tolerations(policy: Policy, reads: Reads, spec: str) -> Iterator[str]:

@@ -209,19 +209,23 @@ def of_pod(
     by_name: dict[str, PodClaim] = {}
     for claim in claims:
         by_name.setdefault(claim.name, claim)
-    references: dict[Pointer, tuple[ClaimReference, ...]] = {}
-    for container in containers:
-        used = container.resources.get("claims")
-        if used:
-            place = (*container.resources_pointer, "claims")
-            found = []
-            for at, raw in iter_dicts(used):
-                name, request = as_str(raw.get("name")), as_str(raw.get("request"))
-                named = by_name.get(name)
-                gpu = None if named is None else _of_request(named, request, policy, index)
-                found.append(ClaimReference(name, request, (*place, at), named, gpu=gpu))
-            references[container.pointer] = tuple(found)
+    references = {
+        container.pointer: tuple(_references(container, by_name, policy, index))
+        for container in containers
+        if container.resources.get("claims")
+    }
     return PodClaims(claims, references)
+
+
+def _references(
+    container: Container, claims: Mapping[str, PodClaim], policy: Policy, index: ClaimIndex
+) -> Iterator[ClaimReference]:
+    """Yield a container's references to the claims of its pod."""
+    for at, raw in iter_dicts(container.resources["claims"]):
+        name, request = as_str(raw.get("name")), as_str(raw.get("request"))
+        named = claims.get(name)
+        gpu = None if named is None else _of_request(named, request, policy, index)
+        yield ClaimReference(name, request, (*container.resources_pointer, "claims", at), named, gpu=gpu)
 
 
 def class_facts(name: str, policy: Policy, index: ClaimIndex = NO_CLAIMS) -> ClassFacts | None:

@@ -26,20 +26,22 @@ def may_hold_pods(schema: Any) -> bool:
     """
     if not isinstance(schema, dict):
         return True
-    waiting: list[tuple[Any, int]] = [
-        (value, 0) for key, value in as_dict(schema.get("properties")).items() if key not in {"metadata", "status"}
-    ]
     if schema.get(_OPEN) is True:
         return True
+    properties = as_dict(schema.get("properties"))
+    waiting: list[tuple[Any, int]] = [
+        (value, 0) for key, value in properties.items() if key not in {"metadata", "status"}
+    ]
     seen = 0
     while waiting:
         node, depth = waiting.pop()
         if not isinstance(node, dict) or depth > _DEEPEST:
             continue
         seen += 1
-        if seen > _MOST or _is_open(node) or _has_shape(as_dict(node.get("properties"))):
+        properties = as_dict(node.get("properties"))
+        if seen > _MOST or _is_open(node) or _has_shape(properties):
             return True
-        waiting += [(value, depth + 1) for value in as_dict(node.get("properties")).values()]
+        waiting += [(value, depth + 1) for value in properties.values()]
         waiting += [(node.get(key), depth + 1) for key in ("items", "additionalProperties")]
     return False
 

@@ -234,7 +234,7 @@ _BY_GROUP: dict[str, dict[str, tuple[PodSpecPath, ...]]] = {
 # The number of kinds in the table, which the README states.
 COUNT = sum([len(by_kind) for by_kind in _BY_GROUP.values()])
 
-# Kinds whose pod specs are merged over others (of a runtime, a chart, an operator): missing fields may be in those, #
+# Kinds whose pod specs are merged over others (of a runtime, a chart, an operator): missing fields may be in those,
 # lists may replace theirs, and repeated values may be overrides.
 MERGED: frozenset[tuple[str, str]] = frozenset(
     {

@@ -30,8 +30,8 @@ _MIG = re.compile(r"^(?:nvidia(?:\.com)?[/.])?mig[\W_]?(\d+)g[\W_]?(\d+)g(?:b|ib
 LIKE_MIG = r"(nvidia(\.com)?[/.])?mig[^a-z0-9]?[0-9]+g[^a-z0-9]?[0-9]+g"  # the beginning of such names, for RE2
 LONGEST_SHORT_REST, LONGEST_SHORT_DOMAIN = 5, 7  # up to this many letters one typo is assumed, beyond it two
 _MIG_SUFFIXES = {"+me": ".me", "_me": ".me", "+gfx": ".gfx", "-gfx": ".gfx", "-shared": ".shared"}
-# Every MIG profile that a card or driver is known to offer, by compute slices: from the MIG user guide's list of #
-# supported profiles, and for cards whose profiles vary by driver (GB200, B300, GB300, RTX PRO 6000) from the #
+# Every MIG profile that a card or driver is known to offer, by compute slices: from the MIG user guide's list of
+# supported profiles, and for cards whose profiles vary by driver (GB200, B300, GB300, RTX PRO 6000) from the
 # configurations of NVIDIA/mig-parted and gpu-operator. Thor's have no memory of their own: it shares its node's.
 _PROFILES: dict[int, tuple[int, ...]] = {
     1: (0, 5, 6, 10, 12, 16, 18, 20, 23, 24, 34, 35, 36, 45, 47, 67, 70),

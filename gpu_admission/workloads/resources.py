@@ -44,7 +44,7 @@ PORTABLE_CORES = "gpu-admission.io/gpu-core"
 
 # NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is requested by annotation
 REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
-# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; options of a share, rejected without #
+# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; options of a share, rejected without
 # one
 SHARE_ANNOTATIONS = ("gpu-fraction-num-devices", "gpu-memory.limit", "gpu-fraction.limit")
 PORTION_PREFIX = "kai.scheduler/container."  # followed by the container's name and:

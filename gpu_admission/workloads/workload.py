@@ -37,8 +37,8 @@ _ROLES: tuple[tuple[str, Role], ...] = (
     ("containers", "app"),
     ("ephemeralContainers", "ephemeral"),
 )
-# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server lets no Pod gain or lose it, and rejects one that has it #
-# and no node name; kubelets do not run such a Pod, which represents a static one (kubernetes/kubernetes #
+# k8s.io/api core/v1 MirrorPodAnnotationKey: the API server lets no Pod gain or lose it, and rejects one that has it
+# and no node name; kubelets do not run such a Pod, which represents a static one (kubernetes/kubernetes
 # pkg/kubelet/types).
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}

@@ -38,10 +38,7 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
     documents = {document.index: document for document in before.documents}
     expected = {index: document.object for index, document in documents.items()}
     edited: dict[int, str] = {}
-    asked: dict[int, list[Operation]] = {}
-    for index, operations in changes:
-        asked.setdefault(index, []).extend(operations)
-    for index, operations in asked.items():
+    for index, operations in _by_document(changes).items():
         if index not in documents:
             raise EditRefusedError(f"the file has no readable document {index}")
         if not all(operation.path for operation in operations):
@@ -51,6 +48,13 @@ def edit(data: bytes, changes: list[tuple[int, list[Operation]]], name: str = ""
     result = _joined(data, before, edited)
     _prove(before, read(result, name), expected)
     return result
+
+
+def _by_document(changes: list[tuple[int, list[Operation]]]) -> dict[int, list[Operation]]:
+    found: dict[int, list[Operation]] = {}
+    for index, operations in changes:
+        found.setdefault(index, []).extend(operations)
+    return found
 
 
 def _with_comments(document: Document, edited: str) -> str:

@@ -104,22 +104,26 @@ class _Trials:
         """
         idle = [{"name": f"idle{number}", "image": "i"} for number in range(beside)]
         requesting = [_container(f"c{number}", request) for number, request in enumerate(requests)]
-        spec: dict[str, Any] = {"schedulerName": "default-scheduler", field: [*idle, *requesting]}
-        spec.setdefault("containers", [{"name": "main", "image": "i"}])
+        pod = self._translated({field: [*idle, *requesting]})
+        if pod is None:
+            return None
+        self._labels = pod["metadata"].get("labels") or {}
+        after = [each.get("resources") or {} for each in pod["spec"][field][beside:]]
+        limits = after[0].get("limits") or {}
+        if any(each != after[0] for each in after) or (after[0].get("requests") or {}) != limits:
+            return None
+        return {name: str(amount) for name, amount in limits.items()}, dict(pod["metadata"].get("annotations") or {})
+
+    def _translated(self, containers: dict[str, Any]) -> Any:
+        """Return the Pod with these containers after translation, None where that is refused or does anything else."""
+        spec = {"containers": [{"name": "main", "image": "i"}], "schedulerName": "default-scheduler", **containers}
         document = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "namespace": "n"}, "spec": spec}
         mutation = self._engine.mutate(document, "admission", admitted=True)
         if any(finding.rule.startswith("GPU10") for finding in self._engine.remaining(mutation)):
             return None
         places = [operation.path for operation in mutation.patch if operation.rule == RULE]
-        if not places or not all("resources" in place or place[:2] in _METADATA for place in places):
-            return None
-        self._labels = mutation.object["metadata"].get("labels") or {}
-        after = [each.get("resources") or {} for each in mutation.object["spec"][field][beside:]]
-        limits = after[0].get("limits") or {}
-        if any(each != after[0] for each in after) or (after[0].get("requests") or {}) != limits:
-            return None
-        annotations = mutation.object["metadata"].get("annotations") or {}
-        return {name: str(amount) for name, amount in limits.items()}, dict(annotations)
+        is_translated = places and all("resources" in place or place[:2] in _METADATA for place in places)
+        return mutation.object if is_translated else None
 
     def of_memory(self) -> dict[str, Any]:
         """Return the fields of a formula on memory, and on what may be requested with it."""

@@ -83,10 +83,8 @@ def scheduler(policy: Policy) -> Iterator[Check]:
     yield Check(
         "GPU202",
         of_pod(f"variables.served && !({_SCHEDULER} in {texts([*UNSET, wanted])})", _SCHEDULER),
-        "the pod requests a GPU and its schedulerName is {what}, but in this cluster "
-        + wanted
-        + " shares out those GPUs; "
-        f"write schedulerName: {wanted}, or leave it out",
+        f"the pod requests a GPU and its schedulerName is {{what}}, but in this cluster {wanted} shares out those "
+        f"GPUs; write schedulerName: {wanted}, or leave it out",
         severity="error",
         fix="safe" if policy.spec.get("overwriteSchedulerName") else None,
     )
@@ -113,17 +111,9 @@ def node(_policy: Policy) -> Iterator[Check]:
 
 def runtime_class(policy: Policy) -> Iterator[Check]:
     """GPU204: NVIDIA's runtime without a GPU, and (where that is not repaired) no runtime class."""
-    blinded = (
-        f"variables.all.all(c, has(c.env) && [c.env.filter(e, e.name == {text(visible_devices.NVIDIA)})].exists(n, "
-        f"n.size() > 0 && [n[n.size() - 1]].exists(e, {variables.hides(visible_devices.NVIDIA)})))"
-    )
-    idle = (
-        f"{RUNTIME_CLASS} in {texts(sorted(NVIDIA_RUNTIME_CLASSES))} && !variables.wants && "
-        f"object.spec.?resourceClaims.orValue([]).size() == 0 && !{blinded}"
-    )
     yield Check(
         "GPU204",
-        of_pod(idle, RUNTIME_CLASS),
+        of_pod(_idle(), RUNTIME_CLASS),
         "the pod sets runtimeClassName to {what} but requests no GPU, and under that class an image that sets "
         "NVIDIA_VISIBLE_DEVICES sees every card of the node; request a GPU under resources.limits, or remove "
         "runtimeClassName, or set NVIDIA_VISIBLE_DEVICES to void in every container",
@@ -137,6 +127,18 @@ def runtime_class(policy: Policy) -> Iterator[Check]:
             f"{policy.runtime_class}; write runtimeClassName: {policy.runtime_class}",
             fix="safe",
         )
+
+
+def _idle() -> str:
+    """Return the condition that a pod has NVIDIA's runtime, no GPU, and a container that may see cards."""
+    hidden = (
+        f"variables.all.all(c, has(c.env) && [c.env.filter(e, e.name == {text(visible_devices.NVIDIA)})].exists(n, "
+        f"n.size() > 0 && [n[n.size() - 1]].exists(e, {variables.hides(visible_devices.NVIDIA)})))"
+    )
+    return (
+        f"{RUNTIME_CLASS} in {texts(sorted(NVIDIA_RUNTIME_CLASSES))} && !variables.wants && "
+        f"object.spec.?resourceClaims.orValue([]).size() == 0 && !{hidden}"
+    )
 
 
 def lacks_class(policy: Policy) -> str:

@@ -38,7 +38,7 @@ _ACTIONS: dict[Action, str] = {"deny": "Deny", "warn": "Warn", "audit": "Audit"}
 _PODS = {"apiGroups": [""], "apiVersions": ["v1"], "scope": "Namespaced"}
 _CREATED = {**_PODS, "operations": ["CREATE"], "resources": ["pods"]}
 _JOINED = {**_PODS, "operations": ["UPDATE"], "resources": ["pods/ephemeralcontainers"]}
-# The API server drops results of a messageExpression beyond 5 KiB; of the values in a message only paths can have #
+# The API server drops results of a messageExpression beyond 5 KiB; of the values in a message only paths can have
 # characters other than ASCII.
 LONGEST_MESSAGE = 4000
 _LEFT_OUT = "kube-system"  # always exempt: the control plane's pods
