@@ -67,14 +67,15 @@ def quantities(load):
 
 
 def names(load):
-    resources, misspelt, kinds = load("workloads.resources"), load("workloads.resource_typos"), load("workloads.kinds")
+    resources, misspelt = load("workloads.resources"), load("workloads.resource_typos")
+    share_annotations, kinds = load("workloads.share_annotations"), load("workloads.kinds")
 
     def read(text):
         resources.classify(text)
         resources.is_extended(text)
         resources.is_refused(text)
-        resources.for_container(text)
-        resources.asks_by_annotation({text: text})
+        share_annotations.for_container(text)
+        share_annotations.asks_by_annotation({text: text})
         misspelt.meant(text, ["example.com/gpu"])
         misspelt.squashed(text)
         misspelt.is_offered(text)

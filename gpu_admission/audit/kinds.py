@@ -14,7 +14,7 @@ from gpu_admission.cluster import lists
 from gpu_admission.cluster.discovery import ServedKind
 from gpu_admission.cluster.errors import ForbiddenError, NotServedError, ServerError
 from gpu_admission.core.raw import as_dict, iter_dicts
-from gpu_admission.workloads import kinds
+from gpu_admission.workloads import kind_traits, kinds
 from gpu_admission.workloads.claim_index import CLAIM, DEVICE_CLASS, GROUP, TEMPLATE
 from gpu_admission.workloads.crd_shape import may_hold_pods
 
@@ -102,7 +102,7 @@ def _kind_with_pods(item: bytes) -> Iterator[tuple[str, str]]:
     try:
         spec = _decode_crd(item).spec
         key = (spec.group, spec.names.kind)
-        if kinds.places_in(*key) is not None or kinds.never(f"{spec.group}/v1", spec.names.kind):
+        if kinds.places_in(*key) is not None or kind_traits.never(f"{spec.group}/v1", spec.names.kind):
             return
         versions: Any = _decode(spec.versions)
     except (ValueError, RecursionError):

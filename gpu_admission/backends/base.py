@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
     from .cards import GpuModel
     from .components import Component

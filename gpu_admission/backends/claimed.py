@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.workloads.container import Container, Role
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
-    from gpu_admission.workloads.workload import Pod
 
     # By claim, request (ANY: whatever they use of it) and role: two are enough to find another one.
     Users = dict[tuple[str, str, Role], list[Container]]

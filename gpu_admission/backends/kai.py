@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, as_str
-from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
+from gpu_admission.workloads.share_annotations import SHARE_CONFIG_MAP
 
 from . import kai_amounts, kai_annotations, kai_queues
 from .amount_checks import too_few_bytes, too_many_bytes
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
     from .base import ClusterFacts, ContainerRequest
     from .native_request import NativeRequest

@@ -17,7 +17,7 @@ from __future__ import annotations
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, as_str, escape, format_value
 from gpu_admission.core.typos import nearest
-from gpu_admission.workloads import resources
+from gpu_admission.workloads import share_annotations
 
 from . import kai_amounts as amounts
 from .portable import WHOLE, GpuShare, format_memory
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
     Annotations = Mapping[str, Any]
 
@@ -38,7 +38,7 @@ FRACTION = "gpu-fraction"
 MEMORY_LIMIT = "gpu-memory.limit"
 FRACTION_LIMIT = "gpu-fraction.limit"
 DEVICES = "gpu-fraction-num-devices"
-CONTAINER = resources.CONTAINER_ANNOTATION
+CONTAINER = share_annotations.CONTAINER_ANNOTATION
 QUEUE = "kai.scheduler/queue"
 OLD_QUEUE = "runai/queue"  # before release 0.6
 DEFAULT_QUEUE = "default-queue"
@@ -47,14 +47,14 @@ SCHEDULER = "kai-scheduler"
 SYSTEM = "kai"
 POD_WIDE = (MEMORY, FRACTION, MEMORY_LIMIT, FRACTION_LIMIT, DEVICES, CONTAINER)
 _AMOUNTS = (MEMORY, FRACTION)
-_ALONE = resources.SHARE_ANNOTATIONS
+_ALONE = share_annotations.SHARE_ANNOTATIONS
 _MARKS = (FRACTION, MEMORY_LIMIT, DEVICES, CONTAINER)
 
-REQUEST, LIMIT = resources.CONTAINER_AMOUNTS
+REQUEST, LIMIT = share_annotations.CONTAINER_AMOUNTS
 MODE = "gpu-compute.mode"
 COMPUTE = "gpu-compute.request"  # of pull request 2368 of KAI-Scheduler, as its constant's name has it
 _WORDS = (REQUEST, LIMIT, MODE, COMPUTE)
-_PREFIX = resources.CONTAINER_PREFIX
+_PREFIX = share_annotations.CONTAINER_PREFIX
 _BINDERS = ("gpus.devices", "gpu-compute.portion")  # written once a card is chosen: GPU307 speaks of a user's
 _SIDE_BY_SIDE = "sm-sharing"
 _MODES = ("time-slicing", _SIDE_BY_SIDE)
@@ -143,13 +143,13 @@ def read(container: str, values: Annotations) -> GpuShare:
 
 def _require_portion_limit(served_container: str, key: str, values: Annotations) -> None:
     """Raise RejectedRequestError for a limit of a fraction that KAI's webhook would refuse."""
-    named = key.removeprefix(resources.PORTION_PREFIX).removesuffix(resources.PORTION_LIMIT)
+    named = key.removeprefix(share_annotations.PORTION_PREFIX).removesuffix(share_annotations.PORTION_LIMIT)
     shown_key, container = escape(key[:120]), escape(served_container[:63])
     if FRACTION not in values:
         reason, advice = f"and {shown_key} goes with {FRACTION} only", f"write {FRACTION}, or leave the limit out"
         raise RejectedRequestError(UNTRANSLATABLE, reason, advice, about=key)
     if named != served_container:
-        wanted = f"{resources.PORTION_PREFIX}{container}{resources.PORTION_LIMIT}"
+        wanted = f"{share_annotations.PORTION_PREFIX}{container}{share_annotations.PORTION_LIMIT}"
         reason = f'and {shown_key} is for another container than the one that is given the share, "{container}"'
         raise RejectedRequestError(UNTRANSLATABLE, reason, f"write {wanted}", about=key)
     if len(as_str(values[key]).partition(".")[2]) > _PLACES:
@@ -267,7 +267,7 @@ def _names(values: Annotations) -> list[str]:
 
 def _split(key: object) -> tuple[str, str] | None:
     """Return the container and the word of an annotation for one container; None for the binder's, and others."""
-    name, word = resources.for_container(key)
+    name, word = share_annotations.for_container(key)
     return None if word is None or word in _BINDERS else (name, word)
 
 
@@ -285,7 +285,7 @@ def _meant(word: str) -> str | None:
 
 def _is_portion_limit(key: object) -> bool:
     values = as_str(key)
-    return values.startswith(resources.PORTION_PREFIX) and values.endswith(resources.PORTION_LIMIT)
+    return values.startswith(share_annotations.PORTION_PREFIX) and values.endswith(share_annotations.PORTION_LIMIT)
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
 
 def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> BackendPatch:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Evidence
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
     from gpu_admission.workloads.resources import Resource
-    from gpu_admission.workloads.workload import Pod
 
 PORTABLE = "portable"
 NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says

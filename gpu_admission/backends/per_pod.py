@@ -13,7 +13,7 @@ from . import known
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
 PER_POD = "any"
 _WHOLE = "exclusive"

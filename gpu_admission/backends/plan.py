@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.claim_index import ClaimIndex
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
     from .base import Backend
     from .native_request import NativeRequest

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import as_dict, as_str, escape, iter_dicts
 from gpu_admission.core.record import record
 from gpu_admission.policy.model import Policy
-from gpu_admission.workloads.resources import asks_by_annotation
+from gpu_admission.workloads.share_annotations import asks_by_annotation
 
 from . import shortfall
 from .decoding import UnreadableError

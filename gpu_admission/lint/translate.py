@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Finding
     from gpu_admission.core.patch import Operation
     from gpu_admission.manifests.reader import Document
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
     from .inputs import Input
 

@@ -10,7 +10,7 @@ from gpu_admission.backends import kai_annotations, registry
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import POD
 from gpu_admission.rules import ALL, gpu_markers
-from gpu_admission.workloads import resources
+from gpu_admission.workloads import share_annotations
 from gpu_admission.workloads.workload import MIRROR_ANNOTATION
 
 from . import globs, gpu_names, patterns, scans, touches_gpu
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 _JUDGED_ANNOTATIONS = (
     *(*kai_annotations.POD_WIDE, kai_annotations.QUEUE),
     *(gpu_markers.KAI_CONFIG_MAP, MIRROR_ANNOTATION),
-    f"{resources.PORTION_PREFIX}*",
+    f"{share_annotations.PORTION_PREFIX}*",
     *(key for backend in registry.ALL for key in sorted(backend.judged_annotations)),
 )
 _JUDGED_LABELS = (kai_annotations.QUEUE, kai_annotations.OLD_QUEUE, kai_annotations.PROJECT)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from gpu_admission.engine.rule import POD
 from gpu_admission.rules import declared_reads, tolerations
-from gpu_admission.workloads import resources
+from gpu_admission.workloads import share_annotations
 
 from . import claim_conditions, container_conditions, gpu_names, path_conditions, patterns, typo_patterns
 from .cel_literals import any_of, group, indent, pattern, text, texts
@@ -34,10 +34,10 @@ MOST_NAMES = 2500  # of resources, in all containers where those are many: a fif
 MOST_TOLERATIONS, MOST_KEYS = 2000, 2000  # limits for those that pass a cheap test
 # Annotations that request a share of a card: a pod with one counts as naming a GPU.
 REQUESTS = (
-    *resources.REQUEST_ANNOTATIONS,
-    *resources.SHARE_ANNOTATIONS,
-    f"{resources.CONTAINER_PREFIX}*",
-    f"{resources.PORTION_PREFIX}*",
+    *share_annotations.REQUEST_ANNOTATIONS,
+    *share_annotations.SHARE_ANNOTATIONS,
+    f"{share_annotations.CONTAINER_PREFIX}*",
+    f"{share_annotations.PORTION_PREFIX}*",
 )
 
 

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 _KUEUE = "kueue.x-k8s.io/queue-name"
 _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})

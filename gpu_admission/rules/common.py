@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, format_value, is_one_of, is_placeholder
-from gpu_admission.workloads import kinds, resources
+from gpu_admission.workloads import kind_traits, kinds, resources
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.resources import Resource
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.workload import Workload
 
 _RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
 VENDORS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
@@ -132,7 +133,7 @@ def is_patch(workload: Workload, container: Container) -> bool:
 
 def limits_may_follow(workload: Workload, container: Container) -> bool:
     """Tell whether limits that a container lacks may stand in what it is merged over."""
-    imageless = (workload.group, workload.kind) in kinds.IMAGELESS
+    imageless = (workload.group, workload.kind) in kind_traits.IMAGELESS
     return not imageless and is_patch(workload, container)
 
 

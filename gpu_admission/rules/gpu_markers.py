@@ -7,7 +7,7 @@ that the matchConditions of the webhook's configuration are made.
 from __future__ import annotations
 
 from gpu_admission.backends import known
-from gpu_admission.workloads import resources
+from gpu_admission.workloads import share_annotations
 
 from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITCHES, SWITCHES
 
@@ -51,8 +51,8 @@ class Places(dict[str, str]):
 # NVIDIA/gpu-operator: internal/state, runtime classes that it creates
 NVIDIA_RUNTIME_CLASSES = frozenset({"nvidia", "nvidia-cdi", "nvidia-legacy"})
 
-KAI_REQUESTS = resources.REQUEST_ANNOTATIONS
-KAI_CONFIG_MAP = resources.SHARE_CONFIG_MAP
+KAI_REQUESTS = share_annotations.REQUEST_ANNOTATIONS
+KAI_CONFIG_MAP = share_annotations.SHARE_CONFIG_MAP
 
 # Annotation domains that make a container runtime inject CDI devices (and any domain below them).
 # cncf-tags/container-device-interface: pkg/cdi/annotations.go; NVIDIA/nvidia-container-toolkit: internal/config/image

@@ -7,7 +7,7 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core import quantity as quantities
 from gpu_admission.core.raw import as_dict, iter_dicts
 from gpu_admission.core.record import record
-from gpu_admission.workloads import kinds, resources
+from gpu_admission.workloads import kind_traits, kinds, resources
 
 from . import common
 
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
     Side = Literal["limits", "requests"]
 
@@ -132,7 +133,7 @@ def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Mispla
 
     A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own and of a few.
     """
-    known = workload.group in kinds.BUILT_IN_GROUPS or (workload.group, workload.kind) in kinds.NO_RESOURCES
+    known = workload.group in kinds.BUILT_IN_GROUPS or (workload.group, workload.kind) in kind_traits.NO_RESOURCES
     for depth in range(len(workload.pointer), len(pod.pointer)):
         place = pod.pointer[:depth]
         if not known and place != pod.holder:

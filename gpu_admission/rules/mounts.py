@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 _UNKNOWN = "\0"  # stands in a path for what nobody can tell before the container starts
 _LONGEST = 4096  # of a sub-path expression whose variables are looked up

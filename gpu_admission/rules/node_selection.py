@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.policy.exemptions import NamePatterns
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
 SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
 

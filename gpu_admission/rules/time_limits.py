@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.guardrails import TimeLimit
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 DEADLINE = "activeDeadlineSeconds"
 TTL = "ttlSecondsAfterFinished"

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
 # Taints that keep ordinary pods off accelerator nodes: GKE, EKS, the GPU operators' documentation, and the names
 # of resources that ExtendedResourceToleration takes as keys.

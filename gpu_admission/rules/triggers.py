@@ -11,7 +11,7 @@ from __future__ import annotations
 from gpu_admission.backends import known
 from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.engine.rule import Trigger
-from gpu_admission.workloads import kinds
+from gpu_admission.workloads import kind_traits
 
 from . import backend_plan, gpu_markers, runtime_variables, toleration_slips, tolerations
 
@@ -71,7 +71,7 @@ _CLAIM_FIELDS = frozenset({"claims", "resourceClaims"})
 
 def _survey(workload: Workload, policy: Policy) -> int:
     """Return all that is out of the ordinary in an object's pods."""
-    found = _AMOUNT | _NAME if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS else 0
+    found = _AMOUNT | _NAME if (workload.group, workload.kind) in kind_traits.OWN_GPU_FIELDS else 0
     values = policy.visible_devices
     if values.get("everyPod") or values.get("served", "leave") != "leave":
         found |= _SEVERAL

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container, GpuRequest
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.resources import Resource
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.workload import Workload
 
     from .env_vars import Variable
     from .runtime_variables import DeviceList

@@ -9,8 +9,8 @@ import re
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any, Literal
+    from collections.abc import Iterable
+    from typing import Literal
 
     Unit = Literal["device", "memory", "cores", "percent", "other"]
     Sharing = Literal["exclusive", "shared", "partition"]
@@ -41,21 +41,6 @@ class Resource:
 PORTABLE_MEMORY = "gpu-admission.io/gpu-mem"
 PORTABLE_COUNT = "gpu-admission.io/gpu-count"
 PORTABLE_CORES = "gpu-admission.io/gpu-core"
-
-# NVIDIA/KAI-Scheduler: pkg/common/constants; a share of a card is requested by annotation
-REQUEST_ANNOTATIONS = ("gpu-fraction", "gpu-memory")
-# kai-scheduler/KAI-Scheduler: pkg/common/resources/gpu_sharing_validation.go; options of a share, rejected without
-# one
-SHARE_ANNOTATIONS = ("gpu-fraction-num-devices", "gpu-memory.limit", "gpu-fraction.limit")
-PORTION_PREFIX = "kai.scheduler/container."  # followed by the container's name and:
-PORTION_LIMIT = ".gpu-memory.portion.limit"  # KAI's webhook rewrites gpu-fraction.limit to it
-CONTAINER_ANNOTATION = "gpu-fraction-container-name"  # the container that the share is for
-# kai-scheduler/KAI-Scheduler: pkg/binder/common/gpusharingconfigmap: prefix of the names of the pod's ConfigMaps
-SHARE_CONFIG_MAP = "runai/shared-gpu-configmap"
-# kai-scheduler/KAI-Scheduler: pkg/common/constants, pkg/common/resources/gpu_sharing_nvfractions.go; from release 0.18
-# on by an annotation whose key names the container: nvidia.com/container.<name>.<word>
-CONTAINER_PREFIX = "nvidia.com/container."
-CONTAINER_AMOUNTS = ("gpu-memory.request", "gpu-memory.limit")
 
 CLASS_PREFIX = "deviceclass.resource.kubernetes.io/"  # followed by a DeviceClass's name: kubernetes/api resource/v1
 CLASS_SYSTEM = "deviceclass"
@@ -201,28 +186,6 @@ _PATTERNS: tuple[tuple[str, str, str, Unit, Sharing], ...] = (
     (r"baidu\.com/(\w+_)?cgpu", "nvidia", "baidu", "device", "shared"),
 )
 MOST_DEVICES = 1024  # ten times as many as any node has
-
-
-_ABOUT_SHARES = frozenset((*REQUEST_ANNOTATIONS, *SHARE_ANNOTATIONS))
-_PREFIXES = (CONTAINER_PREFIX, PORTION_PREFIX)
-
-
-def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
-    """Return whether any annotation may request a share of a card; keys in files may be other values than strings."""
-    if not annotations.keys().isdisjoint(_ABOUT_SHARES):
-        return True
-    return any([isinstance(key, str) and key.startswith(_PREFIXES) for key in annotations])
-
-
-def for_container(key: object) -> tuple[str, str | None]:
-    """Return the container that an annotation's key names, and KAI's suffix for the setting; None for other keys.
-
-    Container names have no dots.
-    """
-    if not isinstance(key, str) or not key.startswith(CONTAINER_PREFIX):
-        return "", None
-    name, _, word = key[len(CONTAINER_PREFIX) :].partition(".")
-    return name, word
 
 
 def beyond_any_node(resource: Resource, count: int) -> bool:

@@ -10,10 +10,11 @@ from gpu_admission.core import pointer as pointers
 from gpu_admission.core.finding import ObjectRef
 from gpu_admission.core.raw import as_dict, as_str, escape
 
-from . import discovery, kinds, resources
+from . import discovery, kind_traits, kinds
 from .claim_index import NO_CLAIMS
 from .container import Container
-from .pod_claims import NO_POD_CLAIMS
+from .kinds import PodSpecPath
+from .pod import Pod
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from .claim_index import ClaimIndex
     from .container import GpuRequest, Role
     from .discovery import FoundObject
-    from .kinds import PodSpecPath
-    from .pod_claims import PodClaims
 
     Origin = Literal["file", "admission"]
 
@@ -42,102 +41,6 @@ _ROLES: tuple[tuple[str, Role], ...] = (
 # pkg/kubelet/types).
 MIRROR_ANNOTATION = "kubernetes.io/config.mirror"
 _NONE_SEEN: Mapping[tuple[int, Pointer], Container] = {}
-
-
-class Pod:
-    """A view of a pod spec.
-
-    ``pointer`` is that of the pod spec; ``holder`` that of the mapping with the pods' ``metadata`` (the Pod itself, or
-    the template), None where the kind has none. ``complete`` is False for fragments, for resources outside of a
-    container, and for kinds found by shape: there only the containers can be judged, not placement.
-
-    ``merged`` is whether it is merged over a pod spec of another object.
-
-    ``metadata`` is the pods' metadata, at ``metadata_pointer``: a pod spec without a template has it inside (Argo's
-    templates) or takes it from the object itself (KServe passes its annotations on). ``gpus`` are the GPU resources of
-    all containers and ``has_gpu_request`` is whether any is requested; ``shared_container`` is the container for which
-    an annotation requests a share of a card (KAI), ``annotated`` is whether there are such annotations at all, valid or
-    not. ``claims`` are the resource claims of the pod. ``wants_gpu`` is whether the pod requests a GPU in any of these
-    ways, ``may_want_gpu`` whether it does or has an unknown claim. ``scope`` is ``request`` if a GPU is named at all.
-    ``cache`` is for results that rules derive from the pod, and is never stale: a view is made for one policy and never
-    changed.
-    """
-
-    __slots__ = (
-        "annotated",
-        "cache",
-        "claims",
-        "complete",
-        "containers",
-        "gpus",
-        "has_gpu_request",
-        "holder",
-        "merged",
-        "metadata",
-        "metadata_pointer",
-        "pointer",
-        "scope",
-        "shared_container",
-        "spec",
-        "wants_gpu",
-    )
-
-    def __init__(
-        self,
-        spec: Mapping[str, Any],
-        pointer: Pointer,
-        holder: Pointer | None,
-        containers: tuple[Container, ...],
-        workload: Workload,
-        *,
-        complete: bool,
-        merged: bool = False,
-    ) -> None:
-        self.spec = spec
-        self.pointer = pointer
-        self.holder = holder
-        self.containers = containers
-        self.complete = complete
-        self.merged = merged
-        around = holder if holder is not None else pointer if "metadata" in spec else workload.pointer
-        carrier = workload.object if around == workload.pointer else pointers.resolve(workload.document, around)
-        self.metadata_pointer: Pointer = (*around, "metadata")
-        self.metadata = as_dict(as_dict(carrier).get("metadata"))
-        self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
-        self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
-        annotations = as_dict(self.metadata.get("annotations"))
-        self.annotated = bool(annotations) and resources.asks_by_annotation(annotations)
-        self.shared_container = self._shared_container(annotations) if self.annotated else None
-        self.claims: PodClaims = NO_POD_CLAIMS
-        if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):
-            from . import claims  # noqa: PLC0415 - start-up time: needed only for pods with claims
-
-            index, space = workload.claim_index, workload.namespace
-            self.claims = claims.of_pod(spec, pointer, containers, workload.policy, index, space)
-        claimed = self.claims.gpu
-        self.wants_gpu = self.has_gpu_request or self.shared_container is not None or claimed
-        self.scope: Scope = "request" if self.gpus or self.annotated or claimed else "pod"
-        self.cache: dict[str, Any] = {}
-
-    @property
-    def may_want_gpu(self) -> bool:
-        """Whether the pod requests a GPU, or has a claim that may give one."""
-        return self.wants_gpu or self.claims.unknown
-
-    def serves(self, container: Container) -> bool:
-        """Return whether a container will be given a GPU."""
-        return container.has_gpu_request or container is self.shared_container or self.claims.serve(container) is True
-
-    def _shared_container(self, annotations: Mapping[str, Any]) -> Container | None:
-        named = [
-            name for name, word in map(resources.for_container, annotations) if word in resources.CONTAINER_AMOUNTS
-        ]
-        if not named and annotations.keys().isdisjoint(resources.REQUEST_ANNOTATIONS):
-            return None
-        wanted = named[0] if named else as_str(annotations.get(resources.CONTAINER_ANNOTATION))
-        found = [each for each in self.containers if each.name == wanted and each.role != "ephemeral"]
-        apps = [each for each in self.containers if each.role == "app"]
-        return next(iter(found or apps), None)
 
 
 class Workload:
@@ -194,7 +97,7 @@ class Workload:
         self._ref: ObjectRef | None = None
         self.pods = tuple(_pods(self, policy))
         held = [pod.scope for pod in self.pods]
-        own = (self.group, self.kind) in kinds.OWN_GPU_FIELDS
+        own = (self.group, self.kind) in kind_traits.OWN_GPU_FIELDS
         self.scope: Scope = "request" if own else "object" if not held else "request" if "request" in held else "pod"
 
     def view(self, spec: Mapping[str, Any], pointer: Pointer, role: Role, policy: Policy) -> Container:
@@ -296,7 +199,7 @@ def _pods(workload: Workload, policy: Policy) -> list[Pod]:
             if isinstance(value, dict):
                 pods.append(_pod(workload, value, path, place, policy))
     known = inner or any([pod.containers for pod in pods])
-    if not known and own is None and not kinds.never(workload.api_version, workload.kind):
+    if not known and own is None and not kind_traits.never(workload.api_version, workload.kind):
         seen = {pod.pointer for pod in pods}
         for spot in discovery.by_shape(workload.object, policy.classify):
             if (*workload.pointer, *spot.path) not in seen:
@@ -308,7 +211,7 @@ def _pods(workload: Workload, policy: Policy) -> list[Pod]:
 def _own_places(workload: Workload, policy: Policy) -> tuple[PodSpecPath, ...] | None:
     for entry in policy.workloads:
         if (entry.get("apiVersion"), entry.get("kind")) == (workload.api_version, workload.kind):
-            return tuple(kinds.PodSpecPath(path) for path in entry["podSpecs"])
+            return tuple(PodSpecPath(path) for path in entry["podSpecs"])
     return None
 
 
@@ -322,24 +225,30 @@ def _pod(
     certain: bool = True,
 ) -> Pod:
     """Return the view of a place of an object: a pod spec, containers, or a container's resources."""
-    pointer, what, extra = (*workload.pointer, *path), place.what, place.extra
+    pointer, extra = (*workload.pointer, *path), place.extra
     has_extra = any(name in spec for name in extra)
-    merged = not workload.is_pod and kinds.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
-    if what == "resources":
-        key = extra[0] if extra else "resources"
-        index = workload.claim_index
-        known_as = _known_as(workload, path, spec)
-        only = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
-        return Pod({}, pointer, None, (only,), workload, complete=False, merged=merged)
-    if what == "flat":
-        known_as = _known_as(workload, path, spec)
-        main = Container(spec, pointer, "app", policy, whole=False, known_as=known_as, claim_index=workload.claim_index)
-        rest = _containers(workload, spec, pointer, extra, policy)
-        return Pod(spec, pointer, None, (main, *rest), workload, complete=False, merged=merged)
+    merged = not workload.is_pod and kind_traits.is_merged(workload.group, workload.kind, path, has_extra=has_extra)
+    is_spec = place.what == "pod"
+    if not is_spec and place.what != "containers":
+        views = _bare(workload, spec, path, place, policy)
+        around = {} if place.what == "resources" else spec
+        return Pod(around, pointer, None, views, workload, complete=False, merged=merged)
     containers = tuple(_containers(workload, spec, pointer, extra, policy))
-    complete = certain and what == "pod" and not merged and (workload.origin == "admission" or _entire(containers))
-    holder = pointer[:-1] if what == "pod" and _held(workload, pointer) else None
+    complete = certain and is_spec and not merged and (workload.origin == "admission" or _entire(containers))
+    holder = pointer[:-1] if is_spec and _held(workload, pointer) else None
     return Pod(spec, pointer, holder, containers, workload, complete=complete, merged=merged)
+
+
+def _bare(
+    workload: Workload, spec: Mapping[str, Any], path: Pointer, place: PodSpecPath | FoundObject, policy: Policy
+) -> tuple[Container, ...]:
+    """Return the views of a mapping with ``resources`` of its own: of those alone, or if ``flat`` of containers too."""
+    pointer, extra = (*workload.pointer, *path), place.extra
+    is_flat = place.what == "flat"
+    key = extra[0] if extra and not is_flat else "resources"
+    known_as, index = _known_as(workload, path, spec), workload.claim_index
+    main = Container(spec, pointer, "app", policy, key=key, whole=False, known_as=known_as, claim_index=index)
+    return (main, *_containers(workload, spec, pointer, extra, policy)) if is_flat else (main,)
 
 
 def _known_as(workload: Workload, path: Pointer, spec: Mapping[str, Any]) -> str:
@@ -376,20 +285,19 @@ def _containers(
             if isinstance(item, dict):
                 sidecar = role == "init" and item.get("restartPolicy") == "Always"
                 found.append(workload.view(item, (*pointer, key, index), "sidecar" if sidecar else role, policy))
+    if extra:
+        found += _extra_containers(workload, spec, pointer, extra, policy)
+    return found
+
+
+def _extra_containers(
+    workload: Workload, spec: Mapping[str, Any], pointer: Pointer, extra: tuple[str, ...], policy: Policy
+) -> Iterator[Container]:
+    """Yield the views of containers under other keys than those of a PodSpec."""
     for name in extra:
         pattern = (*name.rstrip("*").split("/"), *(("*",) if name.endswith("*") else ()))
         for path, value in pointers.expand(spec, pattern):
             if isinstance(value, dict):
-                whole = "image" in value
-                found.append(
-                    Container(
-                        value,
-                        (*pointer, *path),
-                        "app",
-                        policy,
-                        whole=whole,
-                        known_as=_known_as(workload, path, value),
-                        claim_index=workload.claim_index,
-                    )
-                )
-    return found
+                whole, place, known_as = "image" in value, (*pointer, *path), _known_as(workload, path, value)
+                index = workload.claim_index
+                yield Container(value, place, "app", policy, whole=whole, known_as=known_as, claim_index=index)

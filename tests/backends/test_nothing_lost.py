@@ -10,7 +10,7 @@ from gpu_admission.backends import kai_annotations, registry
 from gpu_admission.engine.engine import Engine
 from gpu_admission.policy.model import Policy
 from gpu_admission.rules import backend_plan
-from gpu_admission.workloads import resources, workload
+from gpu_admission.workloads import resources, share_annotations, workload
 
 CARDS = {"cluster": {"cards": [{"model": "A100-80", "perNode": 8}]}}
 TARGETS = [
@@ -93,9 +93,9 @@ SAID = {
     kai_annotations.FRACTION_LIMIT: "0.6",
     kai_annotations.DEVICES: "2",
     kai_annotations.CONTAINER: "c",
-    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "8Gi",
-    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.LIMIT}": "8Gi",
-    f"{resources.CONTAINER_PREFIX}c.{kai_annotations.COMPUTE}": "0.3",
+    f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "8Gi",
+    f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.LIMIT}": "8Gi",
+    f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.COMPUTE}": "0.3",
 }
 # They agree where both stand, and say how far memory may grow: nowhere, here.
 SAME_TWICE = {
@@ -139,7 +139,7 @@ def test_the_message_names_what_would_be_lost(limits, lost):
 
 
 def test_a_fraction_beside_memory_is_one_or_the_other():
-    said = {"gpu-fraction": "0.5", f"{resources.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "4Gi"}
+    said = {"gpu-fraction": "0.5", f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.REQUEST}": "4Gi"}
     policy = Policy("hami", {"backend": {"name": "hami"}, **CARDS})
     (found,) = (each for each in Engine(rules.ALL, policy).validate(pod({}, said)) if each.rule == "GPU102")
     assert 'gpu-fraction: "0.5" would be lost' in found.message

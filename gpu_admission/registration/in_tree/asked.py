@@ -12,7 +12,7 @@ from gpu_admission.backends.native_request import system_of
 from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import common, visible_devices
-from gpu_admission.workloads import resources
+from gpu_admission.workloads import share_annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,27 +61,30 @@ def native(policy: Policy) -> str:
 
 def shares() -> str:
     """Return the condition that an annotation requests a share of a card for a container (``Pod.shared_container``)."""
-    return f"{ANNOTATIONS}.exists(k, k in {texts(resources.REQUEST_ANNOTATIONS)} || {_is_for_a_container()})"
+    return f"{ANNOTATIONS}.exists(k, k in {texts(share_annotations.REQUEST_ANNOTATIONS)} || {_is_for_a_container()})"
 
 
 def _is_for_a_container() -> str:
     """Return the condition that ``k`` is the key of an annotation that requests an amount for a named container."""
-    amounts = "|".join(each.replace(".", "\\.") for each in resources.CONTAINER_AMOUNTS)
-    prefix = resources.CONTAINER_PREFIX
+    amounts = "|".join(each.replace(".", "\\.") for each in share_annotations.CONTAINER_AMOUNTS)
+    prefix = share_annotations.CONTAINER_PREFIX
     expression = f"^{prefix}[^.]*\\.({amounts})$".replace("nvidia.com", "nvidia\\.com")
     return f"(k.startsWith({text(prefix)}) && k.matches(r'{expression}'))"
 
 
 def annotated() -> str:
     """Return the condition that there are annotations that may request a share of a card, valid or not."""
-    exact = texts([*resources.REQUEST_ANNOTATIONS, *resources.SHARE_ANNOTATIONS])
-    begun = any_of(f"k.startsWith({text(prefix)})" for prefix in (resources.CONTAINER_PREFIX, resources.PORTION_PREFIX))
+    exact = texts([*share_annotations.REQUEST_ANNOTATIONS, *share_annotations.SHARE_ANNOTATIONS])
+    begun = any_of(
+        f"k.startsWith({text(prefix)})"
+        for prefix in (share_annotations.CONTAINER_PREFIX, share_annotations.PORTION_PREFIX)
+    )
     return f"{ANNOTATIONS}.exists(k, k in {exact} || {begun})"
 
 
 def share_names() -> str:
     """Return a list of the names of the containers that an annotation is for: the first container by default."""
-    start = len(resources.CONTAINER_PREFIX)
+    start = len(share_annotations.CONTAINER_PREFIX)
     named = f"{ANNOTATIONS}.filter(k, {_is_for_a_container()}).map(k, k.substring({start}).split('.')[0])"
     chosen = f"{ANNOTATIONS}[?{text(kai_annotations.CONTAINER)}].orValue('')"
     those = "(object.spec.containers + object.spec.?initContainers.orValue([]))"

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU403"
 _MOST = 16  # names that are compared: who has more has not mistyped one

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.claims import ClaimSpec, DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.workload import Workload
 
 LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"

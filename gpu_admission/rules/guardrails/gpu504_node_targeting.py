@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.patch import Operation
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU504"
 _MOST_SHOWN = 3

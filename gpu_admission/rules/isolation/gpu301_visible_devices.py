@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from gpu_admission.rules.env_vars import OpenSource, Variable
     from gpu_admission.rules.runtime_variables import DeviceList
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU301"
 NAMES = (*DEVICE_LISTS, *SWITCHES)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU305"
 _FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it

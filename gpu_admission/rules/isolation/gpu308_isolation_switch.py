@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.device_classes import ClassFacts
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.resources import Resource
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU308"
 PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.rules.env_vars import OpenSource
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU310"
 # Every list, and what opens more than a faster way to one's own card. What a runtime obeys by how its name begins

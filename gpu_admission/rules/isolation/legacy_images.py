@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from gpu_admission.rules.env_vars import Variable
     from gpu_admission.rules.runtime_variables import Legacy
     from gpu_admission.workloads.container import Container
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 
 def problems(

@@ -11,7 +11,7 @@ from gpu_admission.rules import device_count, gpu_markers, host_paths
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod
+    from gpu_admission.workloads.pod import Pod
 
 _NVIDIA = "/dev/nvidia"
 # Majors of card nodes, whatever path they are given, of those that are fixed (Documentation/admin-guide/devices.txt):

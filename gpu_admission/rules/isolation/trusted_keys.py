@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 FIELDS = (("annotations", gpu_markers.TRUSTED_ANNOTATIONS), ("labels", gpu_markers.TRUSTED_LABELS))
 OPT_OUT = (("annotations", gpu_markers.OPT_OUT_ANNOTATIONS), ("labels", gpu_markers.OPT_OUT_LABELS))

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.claims import DeviceRequest, PodClaim
     from gpu_admission.workloads.container import Container
+    from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
-    from gpu_admission.workloads.workload import Pod
 
 
 def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:

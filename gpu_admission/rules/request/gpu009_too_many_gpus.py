@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.container import GpuRequest
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU009"
 

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from gpu_admission.backends.plan import PodPlan
     from gpu_admission.core.patch import Operation
     from gpu_admission.policy.model import Policy
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 ID = "GPU101"
 

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from gpu_admission.backends.portable import BackendPatch
     from gpu_admission.core.patch import Operation
     from gpu_admission.core.pointer import Pointer
-    from gpu_admission.workloads.workload import Pod, Workload
+    from gpu_admission.workloads.pod import Pod
+    from gpu_admission.workloads.workload import Workload
 
 _SIDES = ("limits", "requests")
 _TERMS = ("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
