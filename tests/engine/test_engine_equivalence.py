@@ -3,9 +3,9 @@
 import copy
 import itertools
 
+import fast_yaml
 import pytest
 import strategies
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def test_on_broken_and_arbitrary_objects(document, policy, origin):
 def examples():
     for rule in rules.ALL:
         for text in (rule.bad, rule.good):
-            for document in yaml.safe_load_all(text):
+            for document in fast_yaml.load_all(text):
                 yield pytest.param(document, rule.policy, id=f"{rule.id} {'bad' if text == rule.bad else 'good'}")
 
 

@@ -4,8 +4,8 @@ import copy
 import random
 
 import disorder
+import fast_yaml
 import pytest
-import yaml
 
 import policies
 from gpu_admission import rules
@@ -22,7 +22,7 @@ SEEDS = (1, 2, 3)
 def objects():
     for rule in rules.ALL:
         for text in (rule.bad, rule.good):
-            yield from (each for each in yaml.safe_load_all(text) if isinstance(each, dict))
+            yield from (each for each in fast_yaml.load_all(text) if isinstance(each, dict))
     rng = random.Random(7)
     for _ in range(30):
         yield disorder.pod(rng, 0.4)
