@@ -22,8 +22,8 @@ PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 def plain(value):
     """Without the labels that Helm's users expect, and without the reasons for a scanner."""
     if isinstance(value, dict):
-        dropped = {key for key in value if key in HELM_LABELS or key.startswith("checkov.io/")}
-        return {key: plain(each) for key, each in value.items() if key not in dropped and plain(each) != {}}
+        kept = {key: plain(each) for key, each in value.items() if key not in HELM_LABELS}
+        return {key: each for key, each in kept.items() if each != {} and not key.startswith("checkov.io/")}
     return [plain(each) for each in value] if isinstance(value, list) else value
 
 

@@ -91,9 +91,8 @@ class TestNoRuleReads:
         judged = list(patterns())[number]
         others = [key for key in KEYS if not judged.match(key)]
         assert len(others) > 1000
-        for obj in share(policy):
-            for value in ("true", "1"):
-                assert said(engine, with_keys(obj, field, others, value)) == said(engine, obj), obj
+        for turn, obj in enumerate(share(policy)):
+            assert said(engine, with_keys(obj, field, others, ("true", "1")[turn % 2])) == said(engine, obj), obj
 
     def test_fields_that_change_while_a_pod_runs(self, policy):
         engine = Engine(rules.ALL, loader.load(policy))

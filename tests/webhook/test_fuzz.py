@@ -305,7 +305,7 @@ def lines(obj, endpoint, name):
 def test_the_cost_grows_no_faster_than_the_object(name, shape):
     for endpoint in mutator.ENDPOINTS:
         ask(MANY[shape](3), endpoint, name)  # what is imported and compiled only once
-        few, more = (lines(MANY[shape](count), endpoint, name) for count in (80, 320))
+        few, more = (lines(MANY[shape](count), endpoint, name) for count in (50, 200))
         assert more < 4.6 * few, (endpoint, few, more)
 
 
