@@ -1,7 +1,7 @@
-"""What an update brought to an object: its new findings, told from the old ones by what they are about.
+"""The new findings of an update, distinguished from the old ones by an identity.
 
-A finding has an identity: the rule, the place, and the evidence, which is the raw value that the rule judged. How a
-finding is worded plays no part in it: messages cut long values, so two different values may read alike.
+The identity of a finding is the rule, the place, and the evidence, which is the raw value that the rule judged. The
+message is not part of it: messages truncate long values, so two different values may look the same.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ _ABSENT: Value = ("absent",)
 
 
 def is_terminal(pod: Any) -> bool:
-    """Tell whether a Pod has ended for good: it holds no card any more, and never will again.
+    """Return whether a Pod has terminated, and so does not hold a card any more.
 
-    One that is being deleted may run until its grace period is over, and holds its card as long. The phase is the API
-    server's own: an update of a Pod cannot change it, only one of its ``status`` can.
+    One that is being deleted may run until the end of its grace period, and holds its card until then. An update of a
+    Pod cannot change the phase, only one of its ``status`` can.
     """
     return is_one_of(as_dict(as_dict(pod).get("status")).get("phase"), _TERMINAL)
 
@@ -37,7 +37,7 @@ def is_terminal(pod: Any) -> bool:
 def introduced(now: Iterable[Finding], before: Iterable[Finding], new: Any, old: Any) -> list[Finding]:
     """Return the findings on a new object that were not among those on the old one.
 
-    Findings that cannot be told apart are counted: a second one like the first is new.
+    Findings with the same identity are counted: one more than before is new.
     """
     known = Counter(identity(finding, old) for finding in before)
     found = []
@@ -51,9 +51,9 @@ def introduced(now: Iterable[Finding], before: Iterable[Finding], new: Any, old:
 
 
 def identity(finding: Finding, obj: Any) -> Identity:
-    """Return what makes a finding the same one after an update: rule and action, lasting place, raw evidence.
+    """Return the identity of a finding across an update: rule and action, stable place, raw evidence.
 
-    The evidence is what the rule named (``Problem.evidence``), or the value at the finding's own place.
+    The evidence is that of the rule (``Problem.evidence``), or the value at the finding's place.
     """
     place, value = _look_up(obj, finding.pointer)
     evidence = value if finding.evidence is None else fingerprint(finding.evidence)
@@ -61,7 +61,7 @@ def identity(finding: Finding, obj: Any) -> Identity:
 
 
 def differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[str]:
-    """Return the keys whose raw values differ between two mappings, of either, in order."""
+    """Return the keys of either mapping whose raw values differ, in order."""
     return [key for key in {**old, **new} if not (key in old and key in new and _same(old[key], new[key]))]
 
 
@@ -70,9 +70,9 @@ def _same(one: Any, other: Any) -> bool:
 
 
 def fingerprint(value: Any) -> Value:
-    """Return a raw value as something to compare and to look up: equal for equal JSON, whatever the order of keys.
+    """Return a hashable form of a raw value: equal for equal JSON, in any order of keys.
 
-    Values may be nested as deeply as a reader lets them: nothing here calls itself.
+    It is not recursive, because values may be nested deeply.
     """
     found: list[object] = []
     waiting = [value]
@@ -96,10 +96,10 @@ def _sorted_by(key: object) -> tuple[str, str]:
 
 
 def _look_up(obj: Any, pointer: Pointer) -> tuple[Pointer, Value]:
-    """Return the lasting name of a place, and the raw value that stands there.
+    """Return the stable name of a place, and its raw value.
 
-    Items of lists go by their names: their numbers change when the list does. A variable that refers to others is
-    worth what they are worth, so all of its container's are its value.
+    Items of lists are identified by name, because indices change with the list. The value of a variable that refers to
+    others depends on them, so its value here is all variables of its container.
     """
     here = obj
     place: list[str | int] = []
@@ -124,6 +124,6 @@ def _refers(value: Value) -> bool:
 
 
 def _name(item: Any) -> str:
-    """Return what an item of a list is called, an object or a container among them; empty for what has no name."""
+    """Return the name of an item of a list, such as an object or a container; empty if it has none."""
     fields = as_dict(item)
     return as_str(fields.get("name")) or as_str(as_dict(fields.get("metadata")).get("name"))

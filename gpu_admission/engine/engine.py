@@ -1,19 +1,20 @@
-"""The engine: every rule over one object, under one policy.
+"""The engine: all rules on one object, under one policy.
 
-Three questions, all pure: what is wrong with the object (``validate``), what would admission make of it
-(``mutate``), and both at once (``review``). A mutation is a rule's safe fix; there is no second list.
+Three pure operations: the findings on an object (``validate``), the object after mutation (``mutate``), and both at
+once (``review``). Mutations are the safe fixes of rules; there is no second list.
 """
 
 from __future__ import annotations
 
 from gpu_admission.core import patch
 from gpu_admission.core.finding import Finding
-from gpu_admission.core.record import record
 from gpu_admission.policy.model import level
 from gpu_admission.workloads import workload as workloads
 from gpu_admission.workloads.claim_index import NO_CLAIMS
 
-from .rule import POD, SCOPES, TEMPLATE
+from .mutation import Mutation, Review
+from .rule import POD, TEMPLATE
+from .rule_choice import FILE, choices
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,68 +27,22 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.claim_index import ClaimIndex
     from gpu_admission.workloads.workload import Origin, Workload
 
-    from .rule import Rule, Scan, Scope
+    from .mutation import Findings, Judged
+    from .rule import Rule
+    from .rule_choice import Rules
 
-    Findings = dict[Rule, list[tuple[Workload, Problem]]]
-    Rules = dict[Rule, None]  # in order, and quick to look into
-    Judged = list[tuple[Workload, Rules]]
-
-_FILE = "file"
-_ROUNDS = 64  # fixes that had to wait for one another; a pod has no more containers than that
+_ROUNDS = 64  # rounds of conflicting fixes; a pod has fewer containers
 
 _SAFE: tuple[Safety, ...] = ("safe",)
 _ANY_SAFETY: tuple[Safety, ...] = ("safe", "unsafe")
-_PASSES = 4  # with unsafe fixes; two are enough for all that is known
-
-
-class Mutation:
-    """What the safe fixes made of an object.
-
-    ``object`` is the result, ``patch`` the operations that lead to it. ``judged`` are views, each with the rules
-    that can have findings on it, for whoever judges the result: of the result itself, or of what it was before
-    repairs that make no difference to anything that is left to find.
-    """
-
-    __slots__ = ("_object", "_pending", "found", "judged", "patch")
-
-    def __init__(self, obj: Any, operations: tuple[Operation, ...], judged: Judged) -> None:
-        self._object = obj
-        self._pending: list[Operation] = []
-        self.patch = operations
-        self.judged = judged
-        self.found: Findings = {}  # what rules said of this very object, while a fix was looked for
-
-    @property
-    def object(self) -> Any:
-        """The result; who only sends the patch never computes it."""
-        if self._pending:
-            self._object, self._pending = patch.apply(self._object, self._pending), []
-        return self._object
-
-    def append(self, operations: list[Operation]) -> None:
-        """Add operations after which what was found still holds."""
-        self._pending += operations
-        self.patch = (*self.patch, *operations)
-
-    @property
-    def applied(self) -> tuple[str, ...]:
-        """The IDs of the rules whose fixes were applied, each once, in order."""
-        return tuple(dict.fromkeys(operation.rule for operation in self.patch))
-
-
-@record
-class Review:
-    """An object as admission leaves it, and every finding: what is left, and what was repaired."""
-
-    mutation: Mutation
-    findings: list[Finding]
+_PASSES = 4  # with unsafe fixes; two suffice for all known cases
 
 
 class Engine:
     """The rules under a policy.
 
-    ``rules`` are judged in their order, which is also the order of the fixes. An engine keeps no state
-    between objects. ``claim_index`` is what is seen of claims beside the objects that are judged.
+    ``rules`` are judged in their order, which is also the order of the fixes. An engine has no state between objects.
+    ``claim_index`` has the claims among the inputs.
     """
 
     __slots__ = ("_fixable", "_repairs", "_rules_for", "_silenced", "claim_index", "policy", "rules")
@@ -104,18 +59,14 @@ class Engine:
             for rule in self.rules
             if rule.may_resolve is not None
         }
-        self._rules_for = {
-            (sight, holds): _Choice([rule for rule in self.rules if _can_judge(rule, sight, holds)])
-            for sight in (_FILE, POD, TEMPLATE)
-            for holds in SCOPES
-        }
+        self._rules_for = choices(self.rules)
 
     def validate(self, document: Any, origin: Origin = "file") -> list[Finding]:
         """Return the findings on every Kubernetes object of a document, sorted by place and rule."""
         return self.judge(self.read(document, origin))
 
     def read(self, document: Any, origin: Origin = "file", before: Sequence[Workload] = ()) -> list[Workload]:
-        """Return the objects of a document as this engine judges them (``workload.read``)."""
+        """Return the views of the objects of a document (``workload.read``)."""
         return workloads.read(document, self.policy, origin, before, self.claim_index)
 
     def judge(self, views: Iterable[Workload]) -> list[Finding]:
@@ -125,10 +76,9 @@ class Engine:
     def introduced(self, new: Any, old: Any) -> list[Finding]:
         """Return the findings that an update brought to an object at admission, sorted by place and rule.
 
-        What was wrong with the old object is not held against its update. Of Pods, rules that ``compare`` judge
-        themselves what became of the old one.
+        Findings on the old object are not reported on its update. On Pods, rules with ``compare`` judge both objects.
         """
-        from . import changes  # noqa: PLC0415 - updates are admission's, and gpu-lint's start-up is rationed
+        from . import changes  # noqa: PLC0415 - start-up time: needed only at admission
 
         now, before = (self.read(each, "admission") for each in (new, old))
         comparing: Findings = {}
@@ -144,7 +94,7 @@ class Engine:
         return sorted([*brought, *[finding for finding in compared if finding is not None]])
 
     def remaining(self, mutation: Mutation) -> list[Finding]:
-        """Return the findings that a mutation by this engine left, sorted by place and rule."""
+        """Return the findings that remain after a mutation by this engine, sorted by place and rule."""
         return self._judge(mutation.judged, mutation.found)
 
     def mutate(
@@ -158,14 +108,13 @@ class Engine:
     ) -> Mutation:
         """Return the document with every safe fix applied, and the operations that did it.
 
-        ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes even where the policy keeps a rule
-        from mutating. ``admitted`` leaves out the fixes that only files get: admission mutates Pods, and a
-        template is shown as its Pods will be. The document given is left as it was.
+        ``unsafe`` applies the unsafe fixes too. ``consent`` applies fixes that the policy disables. ``admitted`` only
+        applies those of admission, which mutates Pods: a template is returned as its Pods will be. The document given
+        is not changed.
 
-        Safe fixes go rule after rule, or together where they make no difference to one another, and what they made
-        is looked at again until nothing is left to repair. With unsafe ones the rules are gone through until they
-        rest: what one makes of an object may wake an earlier one (what was ``nvidia.com/gpus`` is counted once it
-        is ``nvidia.com/gpu``).
+        Safe fixes are applied in the order of the rules, together where they are independent, and repeated until none
+        is left. With unsafe ones all rules are repeated until none applies: a fix may cause findings of an earlier rule
+        (``nvidia.com/gpus`` is counted once it is ``nvidia.com/gpu``).
         """
         return self._mutated(
             self._state(document, (), origin), origin, unsafe=unsafe, consent=consent, admitted=admitted
@@ -198,7 +147,7 @@ class Engine:
         return known
 
     def review(self, document: Any, origin: Origin = "file") -> Review:
-        """Return what admission makes of a document: findings that stay, and those it repairs, marked so."""
+        """Return the result of admission on a document: the remaining findings, and the repaired ones, marked so."""
         given = self._state(document, (), origin)
         as_given = given.judged
         mutation = self._mutated(given, origin, admitted=True)
@@ -226,7 +175,7 @@ class Engine:
         return Mutation(document, operations, [(workload, self._judges(workload)) for workload in views])
 
     def _judge(self, judged: Judged, found: Findings) -> list[Finding]:
-        """Judge the views by every rule but those whose problems are already found."""
+        """Judge the views by every rule, except those whose problems are already known."""
         facts = [(rule, *each) for rule, problems in found.items() for each in problems]
         for workload, rules in judged:
             for rule in rules:
@@ -236,13 +185,13 @@ class Engine:
         return sorted([finding for finding in findings if finding is not None])
 
     def _judges(self, workload: Workload) -> Rules:
-        """Return the rules that can have findings on an object: at admission not all can be judged on all.
+        """Return the rules that can have findings on an object; at admission not every rule judges every object.
 
-        On mirror Pods none can: they are neither refused nor repaired, and are not what runs.
+        No rule judges mirror Pods: they are not what runs, and are neither denied nor repaired.
         """
         if workload.is_mirror:
             return {}
-        sight = _FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
+        sight = FILE if workload.origin == "file" else POD if workload.defaulted else TEMPLATE
         return self._rules_for[sight, workload.scope].of(workload, self.policy)
 
     def _finding(self, rule: Rule, workload: Workload, problem: Problem) -> Finding | None:
@@ -266,7 +215,7 @@ class Engine:
         )
 
     def _repair(self, rules: tuple[Rule, ...], state: Mutation, origin: Origin, *, unsafe: bool) -> Mutation:
-        """Apply the fixes of rules until they rest; those that get in one another's way are worked out anew."""
+        """Apply the fixes of rules until none is left; conflicting ones are computed again after the others."""
         for _ in range(_ROUNDS):
             batch, repaired = self._batch(rules, state, unsafe=unsafe)
             if not batch:
@@ -280,7 +229,7 @@ class Engine:
         return state
 
     def _is_calm(self, repaired: Iterable[Rule], state: Mutation) -> bool:
-        """Tell whether repairs of these rules make no difference to what else was found, or will be."""
+        """Return whether repairs of these rules do not affect other findings."""
         for rule in repaired:
             silenced = self._silenced.get(rule)
             if silenced is None or any([each in rules for each in silenced for _, rules in state.judged]):
@@ -290,7 +239,7 @@ class Engine:
     def _batch(self, rules: tuple[Rule, ...], state: Mutation, *, unsafe: bool) -> tuple[list[Operation], Findings]:
         """Return the operations of all fixes that can be applied together, in the order of the rules.
 
-        Beside them, what the rules that are repaired still find; nothing where some fix has to wait.
+        With them, the problems that remain of the repaired rules; none where a fix has to wait.
         """
         batch: list[Operation] = []
         repaired: Findings = {}
@@ -312,11 +261,11 @@ class Engine:
             if len(kept) < len(found):
                 repaired[rule] = kept
                 if rule not in self._silenced:
-                    break  # what comes after it may mean something else then
+                    break  # it may change the findings of later rules
         return batch, {} if waiting else repaired
 
     def _find(self, rule: Rule, state: Mutation) -> list[tuple[Workload, Problem]]:
-        """Return the problems of a rule in what a mutation has come to, looked for once."""
+        """Return the problems of a rule in the present state of a mutation, computed once."""
         found = state.found.get(rule)
         if found is None:
             found = state.found[rule] = []
@@ -328,35 +277,6 @@ class Engine:
     def _applies(self, rule: Rule, problem: Problem, *, unsafe: bool) -> bool:
         wanted = _ANY_SAFETY if unsafe else _SAFE
         return problem.safety in wanted and self.policy.action(rule, problem.severity or rule.severity) != "off"
-
-
-class _Choice:
-    """Of the rules that can judge a sort of object, those that have anything to say on a certain one.
-
-    It depends on nothing but what the surveys of their occasions return: every combination that is met is
-    remembered, and there are no more of them than pods can differ in, however many pods come.
-    """
-
-    __slots__ = ("_rules", "_rules_on", "_scans")
-
-    def __init__(self, rules: list[Rule]) -> None:
-        self._rules = rules
-        self._scans: list[Scan] = list(dict.fromkeys(rule.when.scan for rule in rules if rule.when is not None))
-        self._rules_on: dict[tuple[int, ...], Rules] = {}
-
-    def of(self, workload: Workload, policy: Policy) -> Rules:
-        """Return the rules that can have findings on an object."""
-        flags_met = tuple([scan(workload, policy) for scan in self._scans])
-        rules = self._rules_on.get(flags_met)
-        if rules is None:
-            flags = dict(zip(self._scans, flags_met, strict=True))
-            chosen = [rule for rule in self._rules if rule.when is None or flags[rule.when.scan] & rule.when.flag]
-            rules = self._rules_on[flags_met] = dict.fromkeys(chosen)
-        return rules
-
-
-def _can_judge(rule: Rule, sight: str, holds: Scope) -> bool:
-    return SCOPES.index(rule.scope) <= SCOPES.index(holds) and (sight == _FILE or sight in rule.admission_kinds)
 
 
 def _is_pod(views: Sequence[Workload]) -> bool:

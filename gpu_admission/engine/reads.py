@@ -1,7 +1,7 @@
-"""What a rule reads of a pod that names no GPU: its markers, in one declaration from which conditions are made.
+"""The markers of a rule: what it reads of a pod that names no GPU. matchConditions are generated from them.
 
-A pod that names a GPU resource, or requests a share of one by annotation, is shown to every rule. Any other pod is
-shown to the webhook only where a rule in force could say something about it, and that is what is declared here.
+A pod that names a GPU resource, or requests a share of one by annotation, is judged by every rule. Any other pod is
+sent to the webhook only if a rule in force could have findings on it, by its markers.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ if TYPE_CHECKING:
 class Reads:
     """The markers of one rule; a pod that has any of them is sent to the webhook while the rule is in force.
 
-    A ``*`` in a name, key or path stands for any text (but not for none); at the end of a path for none, too.
+    A ``*`` in a name, key or path stands for any text that is not empty; at the end of a path for empty text too.
 
-    ``resources``: names among a container's limits and requests that nearly are a GPU's.
+    ``resources``: names in a container's limits and requests that resemble a GPU's.
     ``bare_requests``: names with a domain and ``gpu`` in them among a container's requests and not among its limits.
     ``node_selector``: GPU resources among the pod's nodeSelector (templates only).
-    ``variables``: name -> the values that are harmless; at most one ``*``, at the end. ``unless``: name -> the other
+    ``variables``: name -> harmless values; at most one ``*``, at the end. ``unless``: name -> the other
     variables of which one that ``env`` sets makes it harmless, each with whether it must not be empty for that.
     ``completed``: variables that an ``envFrom`` with a prefix could set, with ``*`` as above; ``unprefixed``: those
     that one without a prefix could set, where ``env`` does not set them itself.
-    ``annotations``, ``labels``: keys; ``label_values``: key -> the value that matters.
-    ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every spelling
-    that ``rules.host_paths`` sees through. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
+    ``annotations``, ``labels``: keys; ``label_values``: key -> the value that is read.
+    ``host_paths``: absolute paths, written with ``/run`` for ``/var/run``, and what is below them, in every form that
+    ``rules.host_paths`` normalises. ``sub_paths``: likewise, where a container mounts a sub-path of a hostPath.
     ``host_parents``: the folders above all devices and sockets (``host_paths.above``).
-    ``mounts``: like ``host_paths``, for where containers mount volumes -> the sources of volumes that are harmless.
+    ``mounts``: like ``host_paths``, for mount paths of containers -> sources of volumes that are harmless.
     ``runtime_classes``: names.
-    ``tolerations``: keys of taints, on pods that are no daemon's and have no resource claims;
-    ``near_tolerations``: keys of taints that a toleration may nearly name.
+    ``tolerations``: keys of taints, on pods that are not of a DaemonSet and have no resource claims;
+    ``near_tolerations``: keys of taints of which a toleration may have a misspelt one.
     ``privileged``: privileged containers, and those that add one of ``capabilities``.
     ``claims``: what a rule reads of a pod's resource claims (templates only: what is wrong with a Pod's the API server
     refuses itself).
-    ``beside``: boolean fields of the pod spec, one of which must be true for all of this to matter.
+    ``beside``: boolean fields of the pod spec, one of which must be true for any of these to be read.
     """
 
     __slots__ = (
@@ -101,7 +101,7 @@ class Reads:
         self.beside = beside
 
     def __or__(self, other: Reads) -> Reads:
-        """Return what either reads; both must be of the same pods (``beside``)."""
+        """Return the union of both, which must have the same ``beside``."""
         both = {field: getattr(self, field) | getattr(other, field) for field in self.__slots__ if field not in _APART}
         readers = (self, other)
         unless = {
@@ -130,7 +130,7 @@ _APART = frozenset({"beside", "mounts", "unless", "variables"})
 
 
 def _agreed(*readers: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-    """Return what any of the readers looks at, with what all who do take for harmless."""
+    """Return the keys of all readers, each with the values that are harmless to all that read it."""
     keys = {key for reader in readers for key in reader}
     return {key: frozenset.intersection(*(each[key] for each in readers if key in each)) for key in keys}
 
@@ -139,9 +139,9 @@ NOTHING = Reads()
 
 
 def union(all_of_them: Collection[Reads]) -> list[Reads]:
-    """Return as few declarations as say the same: one for each set of fields beside which something matters.
+    """Return the union of declarations: one for each set of ``beside``.
 
-    The first is of all pods, be it empty.
+    The first is that without ``beside``, empty or not.
     """
     found: dict[tuple[str, ...], Reads] = {(): NOTHING}
     for reads in all_of_them:

@@ -1,4 +1,4 @@
-"""A rule: one object that says everything about itself."""
+"""The Rule type: one object with everything about a rule."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     Reading = Reads | Callable[[Policy], Reads]
     Scope = Literal["object", "pod", "request"]
 
-POD = "pod"  # Pods as admission sees them: defaulted, requests copied from limits
-TEMPLATE = "template"  # pod templates of built-in and custom kinds, and every object that stands in a file
+POD = "pod"  # Pods at admission, after defaulting of requests from limits
+TEMPLATE = "template"  # pod templates of built-in and custom kinds, and all objects in files
 
-# Read-only, as a default of a record has to be; `types` is not imported where gpu-lint starts.
+# Immutable, as required of a default of a record; start-up time: without `types`.
 NO_POLICY: Mapping[str, Any] = type(object.__dict__)({})
 
 SCOPES: tuple[Scope, ...] = ("object", "pod", "request")  # each includes those before it
@@ -35,9 +35,9 @@ SCOPES: tuple[Scope, ...] = ("object", "pod", "request")  # each includes those 
 
 @record(eq=False)
 class Trigger:
-    """What an object must have for a rule to find anything in it: a flag among those that a scan returns.
+    """What an object must have for a rule to have findings on it: a flag of those that a scan returns.
 
-    A scan is asked once an object, for all the rules that go by it.
+    A scan runs once for each object, for all rules with it.
     """
 
     scan: Scan
@@ -45,33 +45,31 @@ class Trigger:
 
 
 class RuleError(ValueError):
-    """A rule that was written incompletely."""
+    """A rule with missing or malformed fields."""
 
 
 @record(frozen=False, eq=False)
 class Rule:
     """One rule of the catalogue.
 
-    ``summary`` is one line without a full stop; ``rationale`` says what goes wrong on a cluster, in prose;
+    ``summary`` is one line without a full stop; ``rationale`` is the consequence on a cluster, in prose;
     ``references`` are URLs or ``repository: path`` that prove it. ``bad`` and ``good`` are manifests that
     run as tests: ``bad`` has findings of this rule only where it is meant to, ``good`` has none, and where
-    there is a ``fix`` it turns ``bad`` into ``good``. ``admission_kinds`` tells on what the rule can be judged at
-    admission (``pod``, ``template``; files are judged by every rule). ``scope`` tells without what an object
-    cannot have findings of the rule, and is not shown to it: ``pod`` is a pod spec, ``request`` a GPU that is
-    named by a container's resources or requested by annotation. ``when`` is what else an object must
-    have. ``reads`` are the rule's markers on pods that name no GPU, from which the webhook's matchConditions are made;
-    a rule that judges such pods names them all, and one whose ``scope`` is a request has none. ``reads_at_mutation``
-    are those of them at which its safe fix works, or for which the API server's own validation would refuse the pod
-    before ours is asked. ``may_resolve`` are the IDs
-    of other rules that its safe fix may leave without a finding, where it makes none speak: unless one of them is
-    judged, nobody has to look again. None is for fixes that can change anything. ``compare`` is for rules that also
-    mind what an update takes away: given a Pod as it shall be and as it is, it stands in for ``check`` on updates of
-    Pods, where of other rules those problems count that were not there before. ``default`` is the action where the
-    policy says nothing and the severity's own action is not meant (``off``). ``policy`` is the policy ``spec`` that
-    the examples need.
+    there is a ``fix`` it turns ``bad`` into ``good``. ``admission_kinds`` are the kinds of objects that the rule judges
+    at admission (``pod``, ``template``; files are judged by every rule). ``scope`` is what an object must have to be
+    judged by the rule: ``pod`` is a pod spec, ``request`` a GPU that is named by a container's resources or requested
+    by annotation. ``when`` is what else an object must have. ``reads`` are the rule's markers on pods that name no GPU,
+    from which the webhook's matchConditions are generated; a rule that judges such pods declares them all, and one
+    whose ``scope`` is a request has none. ``reads_at_mutation`` are those of them that its safe fix needs, or for which
+    the API server's validation would reject the pod before the validating webhook is called. ``may_resolve`` are the
+    IDs of other rules whose findings its safe fix may remove; it adds none: unless one of them is judged, the object
+    need not be judged again. None is for fixes that can change anything. ``compare`` is for rules that also judge what
+    an update removes: given the new and the old Pod, it replaces ``check`` on updates of Pods, on which other rules
+    only report new problems. ``default`` is the default action if it is not that of the severity (``off``). ``policy``
+    is the policy ``spec`` that the examples need.
 
-    ``module`` is for rules of the catalogue only (``header``): the module that holds the rest of the fields, which is
-    imported when one of them is read.
+    ``module`` is for rules of the catalogue only (``header``): the module with the other fields, which is imported when
+    one of them is read.
 
     Raises RuleError where a field is missing or malformed.
     """
@@ -122,10 +120,10 @@ class Rule:
     def __repr__(self) -> str:
         return f"<{self.id} {self.name}>"
 
-    if not TYPE_CHECKING:  # it would hide misspelt fields from type checkers
+    if not TYPE_CHECKING:  # it would hide unknown fields from type checkers
 
         def __getattr__(self, field: str) -> Any:
-            """Load the module of a rule of which only the header is there; called where a field is not set."""
+            """Load the module of a rule that is only a header; called where a field is not set."""
             if field not in FIELDS:
                 raise AttributeError(f"a rule has no field {field!r}")
             load(self)
@@ -133,12 +131,12 @@ class Rule:
 
 
 FIELDS: tuple[str, ...] = vars(Rule)["__slots__"]
-# What is known of a rule without its module: enough to choose the rules that judge an object, and to report findings.
+# The fields of a rule without its module: enough to choose the rules that judge an object, and to report findings.
 HEADER = ("id", "name", "severity", "default", "fix", "admission_kinds", "scope", "when", "may_resolve")
 
 
 def header(module: str, *values: Any) -> Rule:
-    """Return a rule of which the fields of ``HEADER`` are given, in that order; the rest is loaded when it is read."""
+    """Return a rule by the fields of ``HEADER``, in that order; the others are loaded when one is read."""
     rule = Rule.__new__(Rule)
     for field, value in zip(("module", *HEADER), (module, *values), strict=True):
         setattr(rule, field, value)
@@ -146,9 +144,9 @@ def header(module: str, *values: Any) -> Rule:
 
 
 def load(rule: Rule) -> None:
-    """Import the rest of a rule's fields from its module, where that has not been done.
+    """Import the other fields of a rule from its module, if they are not loaded yet.
 
-    Raises RuleError where the module states other fields than the header: the rule would be judged by the wrong ones.
+    Raises RuleError where fields of the module differ from the header, which would be wrong then.
     """
     try:
         object.__getattribute__(rule, "check")
@@ -163,7 +161,7 @@ def load(rule: Rule) -> None:
                 setattr(rule, field, getattr(whole, field))
 
 
-# Regular expressions would say these three in a line each, and cost every start of the linter half a millisecond.
+# Start-up time: regular expressions would be shorter, and take half a millisecond to compile.
 def _is_id(value: str) -> bool:
     return (
         len(value) == 6 and value[:3] == "GPU" and value[3:].isascii() and value[3:].isdigit() and value[3] in "012345"

@@ -8,6 +8,8 @@ results for some thousand scalars.
 
 from __future__ import annotations
 
+import re
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
@@ -37,6 +39,10 @@ _LONGEST: Final = 64
 _NO_KEYS: Final = {type(None): "null", dict: "a map", list: "a list"}
 # The first 64-bit float that rounds to infinity in 32 bits.
 _FLOAT32_OVERFLOW: Final = (2 - 2**-24) * 2.0**127
+TAG: Final = "tag:yaml.org,2002:"
+_TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
+# Start-up time: compiled at the first tag, because compiling a pattern takes a millisecond.
+_TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
 
 
 class ScalarError(ValueError):
@@ -175,3 +181,33 @@ def _float32_text(value: float) -> str:
         return text
     decimals = max(len(mantissa.partition(".")[2]) - int(exponent), 0)
     return f"{float(text):.{decimals}f}"
+
+
+def tagged(tag: str, text: str) -> Any:
+    """Return the value of a scalar with a tag. Raises ScalarError where the text is not of that type."""
+    name = tag.removeprefix(TAG)
+    if name == "binary":
+        return _binary(text)
+    if name == "timestamp" and re.fullmatch(_TIMESTAMP, text):
+        return text
+    if name not in _TYPES:
+        return text
+    value = go_value(text)
+    if name == "float" and type(value) is int and value < 2**63:
+        value = float(value)
+    if type(value) is not _TYPES[name]:
+        raise ScalarError(f"cannot read {text[:40]!r} as !!{name}")
+    return as_json(value)
+
+
+# There are no timestamps: what looks like one is a string.
+_TYPES: Final = {"bool": bool, "int": int, "float": float, "null": type(None), "timestamp": object}
+
+
+def _binary(text: str) -> str:
+    from binascii import a2b_base64  # noqa: PLC0415 - start-up time: needed only for !!binary
+
+    try:
+        return a2b_base64(text.replace("\r", "").replace("\n", ""), strict_mode=True).decode(errors="replace")
+    except ValueError:
+        raise ScalarError("!!binary is not valid base64") from None

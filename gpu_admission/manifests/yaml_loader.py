@@ -7,10 +7,9 @@ and so are documents deeper or larger (with aliases expanded) than any real one.
 
 from __future__ import annotations
 
-import re
 from itertools import count
 
-from .scalars import Keys, Plain, ScalarError, as_json, go_value, value_as_key
+from .scalars import TAG, Keys, Plain, ScalarError, tagged, value_as_key
 from .yaml_events import parser
 
 TYPE_CHECKING = False
@@ -27,10 +26,6 @@ MAX_PROBLEMS: Final = 20
 
 TOO_MANY: Final = f"the file holds more than {MAX_NODES:,} nodes"
 
-_TAG: Final = "tag:yaml.org,2002:"
-_TIME = r"\d\d?:\d\d?:\d\d?(?:\.\d+)?"
-# Start-up time: compiled at the first tag, because compiling a pattern takes a millisecond.
-_TIMESTAMP: Final = rf"\d{{4}}-\d\d?-\d\d?(?:[Tt]{_TIME}(?:Z|[-+]\d\d:\d\d)| {_TIME})?"
 _RECURSIVE: Final = object()
 
 
@@ -274,34 +269,4 @@ class Builder:
 
 def is_merge(event: Any) -> bool:
     """Return whether a scalar in the place of a key is the merge key."""
-    return event.value == "<<" and (event.implicit[0] or event.tag == f"{_TAG}merge")  # type: ignore[no-any-return]
-
-
-def tagged(tag: str, text: str) -> Any:
-    """Return the value of a scalar with a tag. Raises ScalarError where the text is not of that type."""
-    name = tag.removeprefix(_TAG)
-    if name == "binary":
-        return _binary(text)
-    if name == "timestamp" and re.fullmatch(_TIMESTAMP, text):
-        return text
-    if name not in _TYPES:
-        return text
-    value = go_value(text)
-    if name == "float" and type(value) is int and value < 2**63:
-        value = float(value)
-    if type(value) is not _TYPES[name]:
-        raise ScalarError(f"cannot read {text[:40]!r} as !!{name}")
-    return as_json(value)
-
-
-# There are no timestamps: what looks like one is a string.
-_TYPES: Final = {"bool": bool, "int": int, "float": float, "null": type(None), "timestamp": object}
-
-
-def _binary(text: str) -> str:
-    from binascii import a2b_base64  # noqa: PLC0415 - start-up time: needed only for !!binary
-
-    try:
-        return a2b_base64(text.replace("\r", "").replace("\n", ""), strict_mode=True).decode(errors="replace")
-    except ValueError:
-        raise ScalarError("!!binary is not valid base64") from None
+    return event.value == "<<" and (event.implicit[0] or event.tag == f"{TAG}merge")  # type: ignore[no-any-return]

@@ -6,9 +6,9 @@ from 0; `end` is exclusive.
 
 from __future__ import annotations
 
-from .scalars import go_value, value_as_key
+from .scalars import go_value, tagged, value_as_key
 from .yaml_events import parser
-from .yaml_loader import is_merge, tagged
+from .yaml_loader import is_merge
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
-"""The objects of one run that tell what claims give: claims, templates, device classes, by kind, namespace and name.
+"""Claims, claim templates and device classes among the inputs of a run, by kind, namespace and name.
 
-A pod names a ResourceClaimTemplate, which names a DeviceClass: three objects that may stand in one file, in several or
-nowhere. The index is empty until somebody looks something up, so that a run over inputs without claims pays nothing.
+A pod names a ResourceClaimTemplate, which names a DeviceClass: three objects that may be in one file, in several or in
+none. The index is built at the first look-up, so that a run over inputs without claims has no cost.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ KINDS: dict[tuple[str, str], str] = {
     (NVIDIA_GROUP, COMPUTE_DOMAIN): COMPUTE_DOMAIN,
     ("", "Namespace"): "Namespace",
 }
-# One of these stands in every file that the index has to read.
+# One of these is in every file that the index has to read.
 MARKS = (b"resource.k8s.io", b"resource.nvidia.com", b"resource.kubernetes.io/admin-access")
-EXTENDED_NAME = b"extendedResourceName"  # stands in every file with a class that stands for a resource name
-MOST_OBJECTS, MOST_BYTES = 20_000, 64 << 20  # what is kept of a run; the rest counts as not seen
+EXTENDED_NAME = b"extendedResourceName"  # in every file with a class that has a resource name
+MOST_OBJECTS, MOST_BYTES = 20_000, 64 << 20  # limits of the index of a run; the rest is ignored
 _CLUSTER_WIDE = frozenset({DEVICE_CLASS, "Namespace"})
 
 
 class Entry:
-    """An object of the index. ``namespace`` is empty where the file leaves it to whoever applies it."""
+    """An object of the index. ``namespace`` is empty where the file has none."""
 
     __slots__ = ("_spec", "kind", "name", "namespace", "object")
 
@@ -54,20 +54,20 @@ class Entry:
 
     @property
     def spec(self) -> ClaimSpec:
-        """The claim that a ResourceClaim is or that a ResourceClaimTemplate makes; read at the first use."""
+        """The spec of a ResourceClaim, or of the claims of a ResourceClaimTemplate; read at the first use."""
         if self._spec is None:
-            from .claims import read_spec  # noqa: PLC0415 - only where there are claims
+            from .claims import read_spec  # noqa: PLC0415 - start-up time: needed only for claims
 
             self._spec = read_spec(self.object)
         return self._spec
 
 
 class ClaimIndex:
-    """What is seen of claims in one run: the documents judged now first, then those of the whole run.
+    """An index of claims in one run: of the present documents first, then of the whole run.
 
-    ``run`` yields the parsed documents of the run that may hold claims, each with the bytes that it took; it is asked
-    once, at the first look-up that the present documents do not answer. ``users`` yields the documents of the run in
-    which pods may name ResourceClaims; without it those of the present input are all.
+    ``run`` yields the parsed documents of the run that may contain claims, each with its size in bytes; it is called
+    once, at the first look-up that fails in the present documents. ``users`` yields the documents of the run in which
+    pods may name ResourceClaims, by default only those of the present input.
     """
 
     __slots__ = (
@@ -104,7 +104,7 @@ class ClaimIndex:
         self._of_kind: dict[str, list[Entry]] = {}  # of the run
 
     def enter(self, documents: Sequence[Any]) -> None:
-        """Take the parsed documents of the input that is judged next: they come before those of other inputs."""
+        """Set the parsed documents of the input that is judged next: they take precedence over other inputs."""
         self._present = documents
         self._here = None
         self._found_here = {}
@@ -114,10 +114,10 @@ class ClaimIndex:
             self._users = None
 
     def find(self, kind: str, name: str, namespace: str = "") -> Entry | None:
-        """Return the object of a kind and name that a namespace would have; None where none is seen, or several are.
+        """Return the object of a kind and name in a namespace; None where there is none, or several.
 
-        A file may leave the namespace out, of what is looked up as well as of what is found: then the name decides.
-        Of two in one input the first is what an API server would keep, because claims cannot be changed.
+        Without a namespace, in the look-up or in the object, the name decides. Of two in one input the first one
+        counts, which an API server would keep, because claims are immutable.
         """
         if self._run is None and not self._present:
             return None
@@ -134,38 +134,38 @@ class ClaimIndex:
         return self._found[key]
 
     def claim(self, kind: str, name: str, namespace: str = "") -> ClaimSpec | None:
-        """Return what a ResourceClaim or ResourceClaimTemplate requests, None where it is not seen."""
+        """Return the spec of a ResourceClaim or ResourceClaimTemplate, None where it is not found."""
         found = self.find(kind, name, namespace)
         return None if found is None else found.spec
 
     def pods_naming(self, name: str, namespace: str = "") -> int | None:
-        """Return how many pods that are seen name a ResourceClaim, and may run at once; None where nobody knows."""
+        """Return how many pods of the inputs that name a ResourceClaim may run at once; None where that is unknown."""
         if self._users is None:
-            from .claim_users import ClaimUsers  # noqa: PLC0415 - only for claims that pods could share
+            from .claim_users import ClaimUsers  # noqa: PLC0415 - start-up time: needed only for shareable claims
 
             self._users = ClaimUsers(self._present if self._users_source is None else self._users_source())
         return self._users.pods(name, namespace)
 
     def first_here(self, kind: str, name: str, namespace: str = "") -> Entry | None:
-        """Return the first object of a kind, name and just that namespace in the present input."""
+        """Return the first object of exactly this kind, name and namespace in the present input."""
         if not self._present:
             return None
         named = self._of_input().get((kind, name), {})
         return next(iter(named.get("" if kind in _CLUSTER_WIDE else namespace, ())), None)
 
     def holds_here(self, obj: object) -> bool:
-        """Tell whether an object is one of the present input, as it was read."""
+        """Return whether an object is one of the present input, as it was read."""
         self._of_input()
         return id(obj) in self._ids_here
 
     def resource(self, name: str) -> Resource | None:
-        """Return what a resource name stands for by the device classes that are seen; None where that is no GPU.
+        """Return what a resource name means by the device classes of the inputs; None where it is not a GPU.
 
-        A class may stand for any name (``extendedResourceName``). Of several classes in one input that stand for a name
-        the last counts, as the newest does for the scheduler; where only other inputs have them, they must all be of
-        the same device, because nobody knows in which order they are created.
+        A class may have any name as ``extendedResourceName``. Of several classes in one input with the same one the
+        last counts, as the newest does for the scheduler; in other inputs they must all be of the same device, because
+        the order of their creation is unknown.
         """
-        from . import device_classes  # noqa: PLC0415 - only where names are met that nobody knows
+        from . import device_classes  # noqa: PLC0415 - start-up time: needed only for unknown names
 
         class_name = name.removeprefix(device_classes.EXTENDED_PREFIX)
         found = self.find(DEVICE_CLASS, class_name) if class_name != name else self._standing_for(name)
@@ -173,7 +173,7 @@ class ClaimIndex:
         return None if facts is None else device_classes.resource(facts, name)
 
     def resources(self) -> list[str]:
-        """Return the names that device classes of GPUs in the run stand for."""
+        """Return the resource names of the device classes of GPUs in the run."""
         return [name for name, _ in _extended(self._of_run()) if self.resource(name) is not None]
 
     def _standing_for(self, name: str) -> Entry | None:
@@ -193,7 +193,7 @@ class ClaimIndex:
         return self._extended_of_run.get(name)
 
     def channels(self, namespace: str = "") -> dict[str, str]:
-        """Return the templates that ComputeDomains make, each with the name of its ComputeDomain."""
+        """Return the claim templates of ComputeDomains, each with the name of its ComputeDomain."""
         if namespace not in self._channels:
             found = self.all(COMPUTE_DOMAIN) if self._run is not None or self._present else []
             own = [each for each in found if not namespace or each.namespace in {"", namespace}]
@@ -226,11 +226,11 @@ class ClaimIndex:
 
 
 NO_CLAIMS = ClaimIndex()
-"""Nothing is seen: what admission has, where each object comes alone. It is shared, and never entered."""
+"""The empty index of admission, where each object comes alone. It is shared, and ``enter`` is never called."""
 
 
 def _note(document: Any, size: int, table: Table, budget: list[int]) -> bool:
-    """Add the objects of a document that matter; tell whether there is room for more."""
+    """Add the relevant objects of a document; return whether there is room for more."""
     for _, obj in discovery.objects(document):
         kind = KINDS.get((kinds.split_group(as_str(obj.get("apiVersion"))), as_str(obj.get("kind"))))
         if kind is None:
@@ -249,13 +249,13 @@ def _note(document: Any, size: int, table: Table, budget: list[int]) -> bool:
 
 
 def _channel(obj: dict[str, Any]) -> str:
-    """Return the name of the template that a ComputeDomain makes; empty where it names none."""
+    """Return the name of the claim template of a ComputeDomain; empty where it has none."""
     channel = as_dict(as_dict(obj.get("spec")).get("channel"))
     return as_str(as_dict(channel.get("resourceClaimTemplate")).get("name"))
 
 
 def _extended(table: Table) -> Iterator[tuple[str, Entry]]:
-    """Yield the resource names that device classes stand for."""
+    """Yield the resource names of device classes."""
     for each in _all(table, DEVICE_CLASS):
         extended = as_str(as_dict(each.object.get("spec")).get("extendedResourceName"))
         if extended:
@@ -263,8 +263,8 @@ def _extended(table: Table) -> Iterator[tuple[str, Entry]]:
 
 
 def _agreed(classes: Sequence[Entry]) -> Entry | None:
-    """Return one of the classes where all of them give the same devices, as far as is known; None where they do not."""
-    from . import device_classes  # noqa: PLC0415 - as above
+    """Return one of the classes if all of them give the same devices, as far as is known; else None."""
+    from . import device_classes  # noqa: PLC0415 - start-up time: needed only for unknown names
 
     facts = [device_classes.of_object(each.object) for each in classes]
     known = {None if each is None else (each.is_gpu, each.vendor, each.sharing) for each in facts}
@@ -276,7 +276,7 @@ def _all(table: Table, kind: str) -> list[Entry]:
 
 
 def _fitting(table: Table, kind: str, name: str, namespace: str) -> list[Entry]:
-    """Return the objects of a name that a namespace may hold: those of just that one, else those of none."""
+    """Return the objects of a name in a namespace: those with this namespace, else those without one."""
     named = table.get((kind, name))
     if named is None:
         return []

@@ -5,8 +5,7 @@ import os
 
 import pytest
 
-from gpu_admission.manifests.scalars import Keys, Plain, ScalarError, reads_as_string
-from gpu_admission.manifests.yaml_loader import tagged
+from gpu_admission.manifests.scalars import Keys, Plain, ScalarError, reads_as_string, tagged
 
 with open(os.path.join(os.path.dirname(__file__), "scalars.json")) as file:
     GOLDEN = json.load(file)["scalars"]

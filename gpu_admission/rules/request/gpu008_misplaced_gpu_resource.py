@@ -7,7 +7,7 @@ from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import TEMPLATE, Rule
 from gpu_admission.rules import common, misplaced_resources
-from gpu_admission.workloads import kinds
+from gpu_admission.workloads import kind_traits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ ID = "GPU008"
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
-    if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS:
+    if (workload.group, workload.kind) in kind_traits.OWN_GPU_FIELDS:
         from gpu_admission.rules import own_fields  # noqa: PLC0415 - start-up time: few kinds have such fields
 
         yield from own_fields.misplaced(ID, workload, policy)
