@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import exact_bytes
+from gpu_admission.core.byte_amounts import exact_bytes
 from gpu_admission.core.raw import as_str
 
 from . import dra_devices, dra_drivers, dra_shared

@@ -10,7 +10,8 @@ promise, and the constraint compares requests, not the devices of one: so each s
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import MIB, exact_bytes
+from gpu_admission.core.byte_amounts import exact_bytes
+from gpu_admission.core.quantity import MIB
 
 from .dra_drivers import NVIDIA
 from .portable import WHOLE, ceil_div

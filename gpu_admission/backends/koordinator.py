@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import exact_bytes
+from gpu_admission.core.byte_amounts import exact_bytes
 
 from . import koordinator_amounts
 from .amount_checks import no_cards, no_memory, suspicious_bytes

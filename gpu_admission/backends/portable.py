@@ -6,7 +6,8 @@ of a card (BACKENDS of the design), and no rounding may creep in on the way from
 
 from __future__ import annotations
 
-from gpu_admission.core.quantity import GIB, KIB, MIB, format_bytes
+from gpu_admission.core.byte_amounts import format_bytes
+from gpu_admission.core.quantity import GIB, KIB, MIB
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -95,3 +95,10 @@ def int64(number: int) -> int:
 def int32(number: int) -> int:
     """Return the low 32 bits, as Go's conversion does."""
     return (number + 2**31) % 2**32 - 2**31
+
+
+def plus_one(digits: str) -> str:
+    """Add one to a number of any length without converting it."""
+    kept = digits.rstrip("9")
+    zeros = "0" * (len(digits) - len(kept))
+    return f"{kept[:-1]}{int(kept[-1]) + 1}{zeros}" if kept else f"1{zeros}"

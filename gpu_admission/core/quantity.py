@@ -9,7 +9,17 @@ integer of more than 128 digits is ever built.
 
 from __future__ import annotations
 
-from .go_arithmetic import MAX_INT64, binary_nanos, int32, json_float, nanos_are_integer, round_up, scaled_is_integer
+from .go_arithmetic import (
+    MAX_INT64,
+    binary_nanos,
+    int32,
+    json_float,
+    nanos_are_integer,
+    plus_one,
+    round_up,
+    scaled_is_integer,
+)
+from .quantity_syntax import BINARY_SUFFIXES, DECIMAL_SUFFIXES, binary, exponent_of, split
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +29,6 @@ KIB: Final = 2**10
 MIB: Final = 2**20
 GIB: Final = 2**30
 
-_DIGITS: Final = "0123456789"
 # What `strings.TrimSpace` trims after JSON decoding: Go writes tabs, line breaks and U+2028/9 as escapes, and
 # `Quantity.UnmarshalJSON` reads the escaped text.
 _SPACES: Final = (
@@ -30,12 +39,7 @@ _DECIMAL_SI: Final = "DecimalSI"
 _DECIMAL_EXPONENT: Final = "DecimalExponent"
 _BINARY_SI: Final = "BinarySI"
 
-_DECIMAL_SUFFIXES: Final = {
-    "n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18,
-}  # fmt: skip
-_BINARY_SUFFIXES: Final = {"Ki": 10, "Mi": 20, "Gi": 30, "Ti": 40, "Pi": 50, "Ei": 60}
-_SUFFIX_OF_EXPONENT: Final = {exponent: suffix for suffix, exponent in _DECIMAL_SUFFIXES.items()}
-_BINARY_LADDER: Final = ("", *_BINARY_SUFFIXES)
+_SUFFIX_OF_EXPONENT: Final = {exponent: suffix for suffix, exponent in DECIMAL_SUFFIXES.items()}
 
 _MAX_FAST_DIGITS: Final = 18  # Go keeps up to this many digits in an int64, more in a big decimal
 _NANO: Final = -9
@@ -115,7 +119,7 @@ class Quantity:
         if surplus <= 0:
             return self
         kept = self._digits[:-surplus] or "0"  # the digits dropped do not end in 0, so they are not zero
-        up = _plus_one(kept)
+        up = plus_one(kept)
         return Quantity(up, _MILLI, self._format, is_negative=self.is_negative, is_integer=self.is_integer)
 
     def ceil(self) -> int:
@@ -158,7 +162,7 @@ class Quantity:
         if self._format == _BINARY_SI and self._exponent >= 0:
             whole = int(self._digits or "0") * 10**self._exponent
             if whole >= KIB:
-                return sign + _binary(whole)
+                return sign + binary(whole)
         exponent = int32(self._exponent)
         zeros = exponent % 3
         exponent = int32(exponent - zeros)
@@ -200,13 +204,6 @@ class Quantity:
     def _magnitude(self) -> tuple[bool, int, str]:
         # With equal powers of ten, digits without zeros at the ends sort as strings.
         return bool(self._digits), len(self._digits) + self._exponent, self._digits
-
-
-def _plus_one(digits: str) -> str:
-    """Add one to a number of any length without converting it."""
-    kept = digits.rstrip("9")
-    zeros = "0" * (len(digits) - len(kept))
-    return f"{kept[:-1]}{int(kept[-1]) + 1}{zeros}" if kept else f"1{zeros}"
 
 
 def _remade(fields: dict[str, object]) -> Quantity:
@@ -269,37 +266,15 @@ def decode(text: str) -> Quantity | None:
     """Return what Go's `ParseQuantity` returns for a trimmed text; None where it returns an error."""
     if not text or not text.isascii():
         return None
-    unsigned = text[1:] if text[0] in "+-" else text
-    rest = unsigned.lstrip(_DIGITS)
-    whole = unsigned[: len(unsigned) - len(rest)]
-    fraction = ""
-    if rest.startswith("."):
-        suffix = rest[1:].lstrip(_DIGITS)
-        fraction = rest[1 : len(rest) - len(suffix)]
-    else:
-        suffix = rest
-    if suffix in _BINARY_SUFFIXES:
-        return _binary_quantity(text, whole, fraction, _BINARY_SUFFIXES[suffix])
-    if suffix in _DECIMAL_SUFFIXES:
-        return _decimal_quantity(text, whole, fraction, _DECIMAL_SUFFIXES[suffix], _DECIMAL_SI)
-    exponent = _exponent_of(suffix)
+    whole, fraction, suffix = split(text)
+    if suffix in BINARY_SUFFIXES:
+        return _binary_quantity(text, whole, fraction, BINARY_SUFFIXES[suffix])
+    if suffix in DECIMAL_SUFFIXES:
+        return _decimal_quantity(text, whole, fraction, DECIMAL_SUFFIXES[suffix], _DECIMAL_SI)
+    exponent = exponent_of(suffix)
     if exponent is None:
         return None
     return _decimal_quantity(text, whole, fraction, exponent, _DECIMAL_EXPONENT)
-
-
-def _exponent_of(suffix: str) -> int | None:
-    """Read `e3` or `E-3`: an int64, of which Go keeps the low 32 bits (`"1e4294967296"` is 1)."""
-    if suffix[0] not in "eE":
-        return None
-    unsigned = suffix[2:] if suffix[1:2] in ("+", "-") else suffix[1:]
-    digits = unsigned.lstrip("0")
-    if not unsigned.isdigit() or len(digits) > 19:
-        return None
-    exponent = int(digits or "0")
-    if suffix[1] == "-":
-        exponent = -exponent
-    return int32(exponent) if -MAX_INT64 - 1 <= exponent <= MAX_INT64 else None
 
 
 def _decimal_quantity(text: str, whole: str, fraction: str, exponent: int, form: str) -> Quantity | None:
@@ -336,39 +311,3 @@ def _binary_quantity(text: str, whole: str, fraction: str, exponent: int) -> Qua
     nanos = str(amount)
     integer = nanos_are_integer(nanos, 0, negative)
     return Quantity(nanos, _NANO, _BINARY_SI, is_negative=negative, is_integer=integer)
-
-
-def _binary(whole: int) -> str:
-    step = 0
-    while whole >= KIB and whole % KIB == 0 and step < len(_BINARY_LADDER) - 1:
-        whole //= KIB
-        step += 1
-    return f"{whole}{_BINARY_LADDER[step]}"
-
-
-def exact_bytes(count: int) -> str:
-    """Return a number of bytes as one exact quantity: 8589934592 gives `"8Gi"`, 1000 gives `"1000"`.
-
-    Raises QuantityError beyond int64, where the API server would cap it.
-    """
-    if abs(count) > MAX_INT64:
-        raise QuantityError("8Ei or more is not a valid quantity with a binary suffix")
-    return ("-" if count < 0 else "") + _binary(abs(count))
-
-
-def format_bytes(count: int) -> str:
-    """Return a number of bytes in a readable form: exact if that is short, otherwise `about` and two decimals.
-
-    8589934592 gives `"8Gi"`, 1610612736 `"1536Mi"`, 8000000000 `"about 7.45Gi"`; from 2**63 on, beyond every quantity,
-    `"8Ei or more"`.
-    """
-    if count < 0:
-        return f"minus {format_bytes(-count)}"
-    if count > MAX_INT64:
-        return "8Ei or more"
-    exact = _binary(count)
-    if len(exact) <= 7:
-        return exact
-    step = min((count.bit_length() - 1) // 10, len(_BINARY_LADDER) - 1)
-    hundredths = (count * 100 + KIB**step // 2) // KIB**step
-    return f"about {hundredths // 100}.{hundredths % 100:02d}{_BINARY_LADDER[step]}"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from gpu_admission.backends import cards, portable
+from gpu_admission.core import byte_amounts, quantity
 from gpu_admission.core import pointer as pointers
-from gpu_admission.core import quantity
 from gpu_admission.core.pointer import Pointer
 from gpu_admission.core.raw import as_dict, format_value, iter_dicts
 from gpu_admission.core.typos import did_you_mean, suggestion
@@ -134,7 +134,7 @@ def _models() -> list[str]:
 
 
 def _amount(count: int) -> str:
-    return f"{count} bytes" if count < quantity.KIB else quantity.format_bytes(count)
+    return f"{count} bytes" if count < quantity.KIB else byte_amounts.format_bytes(count)
 
 
 def _profiles(value: dict[str, Any], card: cards.GpuModel) -> list[Mistake]:

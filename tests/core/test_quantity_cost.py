@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpu_admission.core import go_arithmetic, quantity
+from gpu_admission.core import go_arithmetic, quantity, quantity_syntax
 from gpu_admission.core.quantity import parse
 
 HOSTILE = [
@@ -68,7 +68,11 @@ class TestCost:
 
         def trace(frame, _event, result):
             nonlocal longest
-            if frame.f_globals.get("__name__") not in (quantity.__name__, go_arithmetic.__name__):
+            if frame.f_globals.get("__name__") not in (
+                quantity.__name__,
+                quantity_syntax.__name__,
+                go_arithmetic.__name__,
+            ):
                 return None
             held = [*frame.f_locals.values(), *(result if isinstance(result, tuple) else (result,))]
             longest = max([longest, *(value.bit_length() for value in held if type(value) is int)])
@@ -88,5 +92,5 @@ class TestCost:
         for module in (quantity, go_arithmetic):
             tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
             imported = {node.module for node in tree.body if isinstance(node, ast.ImportFrom)}
-            assert imported <= {"__future__", "go_arithmetic"}
+            assert imported <= {"__future__", "go_arithmetic", "quantity_syntax"}
             assert not [node for node in tree.body if isinstance(node, ast.Import)]

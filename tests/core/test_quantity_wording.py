@@ -7,7 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gpu_admission.core.quantity import GIB, KIB, MIB, QuantityError, exact_bytes, format_bytes, parse
+from gpu_admission.core.byte_amounts import exact_bytes, format_bytes
+from gpu_admission.core.quantity import GIB, KIB, MIB, QuantityError, parse
 
 MAX_INT64 = 2**63 - 1
 
