@@ -13,7 +13,7 @@ from gpu_admission.engine.rule import POD, TEMPLATE
 from gpu_admission.policy.model import Policy
 from gpu_admission.rules import BY_ID, time_limits
 
-from . import claim_conditions, custom_kinds, globs, match_conditions
+from . import claim_conditions, custom_kinds, match_conditions, namespaces
 from .cel_literals import any_of
 
 TYPE_CHECKING = False
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DOMAIN = "gpu-admission.io"
 LABELS = {"app.kubernetes.io/name": "gpu-admission"}
-_NAMESPACE_LABEL = "kubernetes.io/metadata.name"  # set by the API server: users cannot forge it
 _READS_CPU, _READS_DEADLINES = "GPU501", "GPU503"
 _TEMPLATES = ("object.?spec.?template.?spec", "object.?spec.?template.?metadata")
 _CRON = ("object.?spec.?jobTemplate.?spec.?template.?spec", "object.?spec.?jobTemplate.?spec.?template.?metadata")
@@ -242,7 +241,7 @@ def _webhook(
         "clientConfig": _client(options, endpoint),
         "failurePolicy": failure,
         "matchPolicy": "Equivalent",
-        "namespaceSelector": _elsewhere(policies, options),
+        "namespaceSelector": namespaces.selector(_left_out(policies, options)),
         "rules": rules,
         "sideEffects": "None",
         "timeoutSeconds": seconds,
@@ -264,30 +263,9 @@ def _client(options: RegistrationOptions, endpoint: str) -> dict[str, Any]:
     return client
 
 
-def _elsewhere(policies: Sequence[Policy], options: RegistrationOptions) -> dict[str, Any]:
-    """Return the selector of the namespaces that are not excluded by name. Raises ValueError for too many names."""
-    return other_namespaces(_left_out(policies, options))
-
-
-def other_namespaces(left_out: Iterable[str]) -> dict[str, Any]:
-    """Return the selector of all namespaces but these. Raises ValueError for too many names."""
-    names = sorted(left_out)
-    match_conditions.require_few(len(names), sum(map(len, names)))
-    return {"matchExpressions": [{"key": _NAMESPACE_LABEL, "operator": "NotIn", "values": names}]}
-
-
 def _left_out(policies: Sequence[Policy], options: RegistrationOptions) -> set[str]:
-    """Return kube-system, the webhook's namespace and those that the policy that applies there exempts by name.
-
-    Patterns of names are matchConditions.
-    """
-    named = {name for policy in policies for name in policy.exempt.namespaces.patterns if not globs.is_pattern(name)}
-    return {"kube-system", options.namespace, *(name for name in named if _is_left_alone(policies, name))}
-
-
-def _is_left_alone(policies: Sequence[Policy], namespace: str) -> bool:
-    judge = next((policy for policy in policies if policy.governs(namespace)), None)
-    return judge is None or judge.exempt.namespaces.match(namespace)
+    """Return the namespaces that no webhook is called for: kube-system, the webhook's, and those exempt by name."""
+    return {"kube-system", options.namespace, *namespaces.exempt_by_name(policies)}
 
 
 def _rule(groups: list[str], resources: list[str], operations: list[str] | None = None) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from gpu_admission.backends import registry
 from gpu_admission.backends.base import ClusterFacts
 from gpu_admission.backends.native_request import KAI
 from gpu_admission.engine import reads
-from gpu_admission.registration import globs, match_conditions, touches_gpu, webhook_configurations
+from gpu_admission.registration import globs, match_conditions, namespaces, touches_gpu, webhook_configurations
 from gpu_admission.registration.cel_literals import text
 from gpu_admission.rules import declared_reads
 
@@ -201,7 +201,7 @@ def _used(known: dict[str, str], expressions: str) -> list[dict[str, str]]:
 
 
 def _matched(policies: Sequence[Policy], number: int, rules: list[dict[str, Any]]) -> dict[str, Any]:
-    selector = webhook_configurations.other_namespaces(left_out(policies, number))
+    selector = namespaces.selector(left_out(policies, number))
     return {"matchPolicy": "Equivalent", "namespaceSelector": selector, "resourceRules": rules}
 
 
