@@ -120,7 +120,7 @@ def _mig(model: str, card: cards.GpuModel) -> list[Mistake]:
     """Return the mistakes of a card's MIG settings."""
     mistakes: list[Mistake] = []
     if card.profile is not None and card.profile_named(card.profile) is None:
-        names = ", ".join(profile.name for profile in card.profiles) or "none that the table knows"
+        names = ", ".join(profile.name for profile in card.profiles) or "none in the table"
         mistakes.append((("profile",), f"{model} has no MIG profile {card.profile!r}; it has: {names}"))
     if card.mig == "single" and card.profile is None:
         mistakes.append((("mig",), "strategy single cuts a card into one profile: name it, such as profile: 1g.10gb"))

@@ -82,7 +82,7 @@ def require_few(entries: int, size: int) -> None:
     """Raise ValueError where so many exemptions, of so many characters in a condition, are too many."""
     if size > MOST_EXEMPT:
         raise ValueError(
-            f"spec.exempt has {entries} entries, which the API server would be told in {size} characters (at most "
+            f"spec.exempt has {entries} entries, which take {size} characters in a matchCondition (at most "
             f"{MOST_EXEMPT}); write patterns that match several names, such as system:serviceaccount:NAMESPACE:*"
         )
 

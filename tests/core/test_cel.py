@@ -1,4 +1,4 @@
-"""The parser of CEL: what it takes, what it refuses and where, and that no text costs it more than its length."""
+"""The parser of CEL: what it accepts, what it rejects and where, in linear time."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What makes a finding the same one after an update: raw values and lasting places, never words."""
+"""The identity of a finding across an update: raw values and stable places, never the message."""
 
 import copy
 import json
@@ -45,7 +45,7 @@ class TestFingerprint:
         for _ in range(200_000):
             deep = [{"a": deep}]
         assert changes.fingerprint(deep) == changes.fingerprint(deep)
-        while isinstance(deep, list) and deep[0]:  # taken apart by hand: Python's own way would not come back
+        while isinstance(deep, list) and deep[0]:  # dismantled step by step: Python's deallocation is recursive
             deep = deep.pop()["a"]
 
 
@@ -159,7 +159,7 @@ class TestTerminal:
 
 
 def test_a_rule_that_compares_is_not_asked_for_more():
-    """On an update of a Pod its ``compare`` stands in for its ``check``; on templates and files nothing changes."""
+    """On updates of Pods ``compare`` replaces ``check``; on templates and files nothing changes."""
     from gpu_admission.engine.engine import Engine
 
     def check(workload, _policy):

@@ -1,4 +1,4 @@
-"""The one clause that says what a word was meant to be."""
+"""The clause that suggests a valid word."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import pytest
 import gpu_admission
 from gpu_admission.core.typos import did_you_mean, suggestion
 
-# Amounts and keys that are computed, not words that were looked for.
+# Computed amounts and keys, not suggestions.
 OF_AMOUNTS = {"backends/kai.py", "backends/amount_checks.py", "rules/placement/gpu208_toleration_key_typo.py"}
 
 

@@ -1,4 +1,4 @@
-"""Names and patterns of names: what they match, everywhere alike, and what many of them cost."""
+"""Names and patterns of names: what they match, the same in all places, and the cost of many."""
 
 import fnmatch
 import sys
@@ -57,7 +57,7 @@ def test_namespaces_and_users_are_not_mixed_up():
 
 
 def lines_run(action):
-    """How many lines of the matcher an action runs."""
+    """Return how many lines of the matcher an action runs."""
     count = 0
 
     def local(_frame, event, _arg):
@@ -81,7 +81,7 @@ def lines_run(action):
     ["user-{}-*", "*-{}", "team-*-{}", "system:serviceaccount:team-{}:*", "?-{}", "{}-[a-z]*", "user-{}"],
 )
 def test_many_patterns_are_looked_up_not_tried(shape):
-    """Of 20,000 patterns a name meets those alone whose literal ends it has."""
+    """Of 20,000 patterns a name is only compared with those whose literal head and tail it has."""
     few = NamePatterns([shape.format(n) for n in range(10)])
     many = NamePatterns([shape.format(n) for n in range(20_000)])
     for name in ("alice", shape.format(7).replace("*", "x"), shape.format("x")):
@@ -133,7 +133,7 @@ def test_files_are_judged_where_the_policy_is_for_and_where_they_name_no_namespa
     ("namespace", "exempt"), [("team-a", True), ("team-ab", False), ("b-x", True), ("d-x", False), ("team-", False)]
 )
 def test_every_entry_point_reads_a_pattern_alike(tmp_path, monkeypatch, capsys, namespace, exempt):
-    """The webhook's own tests, and those of the matchConditions, compare with the same class."""
+    """The webhook and the tests of the matchConditions use the same class."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "policy.yaml").write_text(POLICY)
     (tmp_path / "p.yaml").write_text(POD.format(namespace=namespace))

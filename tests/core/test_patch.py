@@ -1,4 +1,4 @@
-"""Operations: what they do to an object, and that nobody else's object changes."""
+"""Operations: what they do to an object, without changing the original."""
 
 import copy
 

@@ -1,4 +1,4 @@
-"""JSON Pointers: RFC 6901's own examples, and its law that text and tokens say the same."""
+"""JSON Pointers: RFC 6901's examples, and round trips between text and tokens."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Quantities against Go's own verdicts and the API server's, and the laws of an ordered value."""
+"""Quantities against Go and the API server, and the laws of an ordered value."""
 
 import copy
 import json
@@ -20,7 +20,7 @@ def shown(case):
 
 
 class TestGo:
-    """The table was printed by a Go program around the real library; it names the versions."""
+    """Return the table, which a Go program printed with the real library; it has the versions."""
 
     @pytest.mark.parametrize("case", [c for c in GOLDEN["cases"] if c["decodes"]], ids=shown)
     def test_decodes(self, case):
@@ -57,7 +57,7 @@ class TestGo:
 
 
 class TestApiServer:
-    """What kube-apiserver 1.36 said of `nvidia.com/gpu: <written>`."""
+    """Whether kube-apiserver 1.36 accepted `nvidia.com/gpu: <written>`."""
 
     @pytest.mark.parametrize(
         "raw",
@@ -130,7 +130,7 @@ class TestApiServer:
 
 
 class Text(str):
-    """As a loader makes strings that know their line."""
+    """A string of a loader that records lines."""
 
     __slots__ = ()
 
@@ -173,7 +173,7 @@ class TestLaws:
 
     @given(st.integers(-(10**30), 10**30), st.integers(0, 9), st.integers(-9, 9), st.integers(-9, 9))
     def test_equal_values_have_one_hash(self, whole, zeros, left, right):
-        # Both texts say whole * 10**(left + zeros); as they stay above 1n nothing is rounded.
+        # Both texts are whole * 10**(left + zeros); above 1n nothing is rounded.
         a = parse(f"{whole}{'0' * zeros}e{left}")
         b = parse(f"{whole}{'0' * (left - right + zeros)}e{right}") if left - right + zeros >= 0 else a
         assert a == b

@@ -1,4 +1,4 @@
-"""Hostile spellings of quantities: a few characters must not cost more than a few characters."""
+"""Hostile quantities: a few characters must not cost more than a few characters."""
 
 import ast
 import sys
@@ -40,12 +40,12 @@ HOSTILE = [
 
 
 class TestCost:
-    """A short text must never become a large number, whatever its exponent; time is no evidence, memory is."""
+    """A short text must never become a large number, with any exponent; measured by memory, not by time."""
 
     @pytest.fixture(autouse=True)
     def _shortest_int_conversion(self):
         before = sys.get_int_max_str_digits()
-        sys.set_int_max_str_digits(640)  # the least that Python takes: more digits raise ValueError
+        sys.set_int_max_str_digits(640)  # the least that Python allows: more digits raise ValueError
         yield
         sys.set_int_max_str_digits(before)
 

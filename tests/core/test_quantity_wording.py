@@ -1,4 +1,4 @@
-"""Quantities for people: what to write in place of what is none, and amounts of bytes."""
+"""Messages about quantities: what to write instead of an invalid one, and amounts of bytes."""
 
 import math
 import re
@@ -87,7 +87,7 @@ class TestHints:
         assert len(str(caught.value)) < 250
 
     @given(st.one_of(st.text(), st.from_regex(r"[-+ ]?[0-9.,_]{1,6} ?[a-zA-Z]{0,4}", fullmatch=True)))
-    @example("\x1f")  # white space to Python, none to Go
+    @example("\x1f")  # white space to Python, not to Go
     @example("1\x1f")
     @example("1\u20282")
     def test_never_advises_what_would_be_refused(self, raw):

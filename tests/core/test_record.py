@@ -1,4 +1,4 @@
-"""Records: what they do at run time, and what mypy takes them for."""
+"""Records: their behaviour at run time, and to mypy."""
 
 import copy
 import pickle

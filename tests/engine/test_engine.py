@@ -1,4 +1,4 @@
-"""The engine on rules made for these tests: order, fixes that meet, consequences, and the laws of a mutation."""
+"""The engine on rules for these tests: order, conflicting fixes, consequences, and the laws of a mutation."""
 
 import copy
 
@@ -31,7 +31,7 @@ def pod(*containers, **spec):
 
 
 def wants_label(label):
-    """Return a check that wants every container to carry a label in a mapping that may be missing."""
+    """Return a check that requires a label on every container, in a mapping that may be missing."""
 
     def check(workload, _policy):
         for _, container in workload.containers():
@@ -44,13 +44,13 @@ def wants_label(label):
 
 
 def wants_both(workload, policy):
-    """Yield two problems a container, whose fixes both make the same missing mapping."""
+    """Yield two problems for each container, whose fixes both add the same missing mapping."""
     yield from wants_label("one")(workload, policy)
     yield from wants_label("two")(workload, policy)
 
 
 def drops_items(workload, _policy):
-    """Yield a removal for every odd container: each moves the indices of the next."""
+    """Yield a removal for every odd container: each shifts the indices of the next."""
     for _, container in workload.containers():
         if container.name.startswith("odd"):
             yield Problem(

@@ -1,4 +1,4 @@
-"""What the engine leaves out for speed changes nothing: it finds what every rule, run on everything, would find."""
+"""The engine's omissions for speed have no effect: it has the findings of every rule, run on everything."""
 
 import copy
 import itertools
@@ -22,7 +22,7 @@ ORIGINS = ("file", "admission")
 
 
 def naive(policy, document, origin):
-    """Every rule in force on fresh views of every object that it may judge, whatever the object holds."""
+    """Return the findings of every rule in force on fresh views of every object that it may judge."""
     found = []
     for rule in rules.ALL:
         for view in workload.read(document, policy, origin):
@@ -103,7 +103,7 @@ SELECTING = {
     "name", ["CUDA_VISIBLE_DEVICES", "MLU_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "CUDA_VERSION"]
 )
 def test_on_variables_of_every_role(role, name):
-    """What a survey notes of one sort of container it notes of all, beside a label that selects GPU nodes."""
+    """A scan returns the same flag for every role of container, beside a label that selects GPU nodes."""
     key, more = SELECTING[role]
     amounts = {"limits": {"nvidia.com/gpu": "1", "cambricon.com/mlu": "1"}}
     container = {"name": "a", "image": "i", "resources": amounts, "env": [{"name": name, "value": "7"}], **more}
@@ -128,7 +128,7 @@ def test_on_variables_of_every_role(role, name):
 
 
 def test_the_rules_that_are_left_out_are_many():
-    """Otherwise the tests above would compare a thing with itself."""
+    """Otherwise the tests above would compare results with themselves."""
     counts = {need: sum(rule.scope == need for rule in rules.ALL) for need in SCOPES}
     assert counts["request"] > 15
     assert 0 < counts["object"] < 14  # most of them judge claims only

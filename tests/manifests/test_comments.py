@@ -1,4 +1,4 @@
-"""Comments that speak to the linter."""
+"""Suppression comments of the linter."""
 
 import pytest
 

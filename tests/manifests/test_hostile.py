@@ -1,4 +1,4 @@
-"""Files made to break a reader. Each gets an answer: documents, one clear error, or both."""
+"""Files made to break a reader. Each has a result: documents, one clear error, or both."""
 
 from itertools import pairwise
 
@@ -22,7 +22,7 @@ def bomb(levels, line, last):
 ALIASES = "aliases expand to more than 100,000 nodes"
 DEEP = "nested deeper than 100 levels"
 HOSTILE = {
-    # libyaml's own composer dies of these
+    # libyaml's composer crashes on these
     "brackets": ("[" * 100_000, DEEP),
     "spaced braces": ("{ " * 100_000, DEEP),
     "dashes": ("- " * 100_000, DEEP),
@@ -164,7 +164,7 @@ def test_nothing_that_looks_like_yaml_makes_it_raise(text, name):
 
 
 def examine(reading):
-    """Ask a reading everything that can be asked."""
+    """Use every property and method of a reading."""
     assert all("\n" not in str(error) for error in reading.errors)
     assert reading.comments is not None
     for document in reading.documents:

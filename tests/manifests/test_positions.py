@@ -1,4 +1,4 @@
-"""Where the key stands that a pointer names."""
+"""The position of the key that a pointer refers to."""
 
 import pytest
 from hypothesis import given, settings
@@ -101,7 +101,7 @@ scalars = st.sampled_from(["x", "'y z'", '"é"', "1", "", "|\n{0}  t\n{0}  u", "
 
 @st.composite
 def blocks(draw, indent=""):
-    """A block of YAML, and the line and column that each pointer of it should have."""
+    """Return a block of YAML, and the line and column that each pointer of it should have."""
     if draw(st.booleans()) and len(indent) < 8:
         keys = draw(st.lists(st.sampled_from("abcdefg"), min_size=1, max_size=4, unique=True))
         lines, places = [], {}

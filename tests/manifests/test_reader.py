@@ -1,4 +1,4 @@
-"""Files as Kubernetes reads them: documents, what is wrong with the others, and what is passed over."""
+"""Files as Kubernetes reads them: documents, errors, and what is skipped."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Scalars, checked against what Kubernetes' own library makes of them."""
+"""Scalars, compared with the results of Kubernetes' library."""
 
 import json
 import os

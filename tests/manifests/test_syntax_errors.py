@@ -1,4 +1,4 @@
-"""Syntax errors are told in our words, whichever parser found them and however its release words them."""
+"""Messages of syntax errors do not depend on the parser or its release."""
 
 import json
 
@@ -63,7 +63,7 @@ YAML = {
     '"a" "b"': END,
     "a: x\0": "a control character cannot be used in YAML",
 }
-# Refused by libyaml alone; PyYAML's parser in Python reads some of it, and notices some later.
+# Rejected by libyaml only; PyYAML's parser in Python accepts some, and rejects some later.
 LIBYAML = {
     "[a:b, c:]": "unexpected ':' in a plain string (quote it)",
     "[" * 2000: "nested deeper than 100 levels",

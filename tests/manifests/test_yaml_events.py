@@ -1,4 +1,4 @@
-"""The lazily imported PyYAML: light for us, whole for everybody else, and dispensable."""
+"""The lazily imported PyYAML: fast, complete for other code, and optional."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""``cluster.claims.extendedResources``: names that device classes stand for, where admission sees no class."""
+"""``cluster.claims.extendedResources``: resource names of device classes, for admission without the classes."""
 
 import json
 

@@ -13,7 +13,7 @@ from gpu_admission.policyfile.structural import structural
 
 
 def nodes(found, place=()):
-    """Every schema inside of a schema, with its place."""
+    """Yield every schema inside of a schema, with its place."""
     yield place, found
     for name, each in found.get("properties", {}).items():
         yield from nodes(each, (*place, name))
@@ -54,7 +54,7 @@ def test_everything_that_kubectl_explains_has_a_description():
 
 
 def test_parameters_of_one_name_are_of_one_kind():
-    """The definition has one field for them: it could not tell one backend's values from another's."""
+    """The definition has one field for all backends, whose values it cannot distinguish."""
     seen = {}
     for name in (*registry.NAMES, PER_POD):
         for parameter in registry.named(name).parameters:

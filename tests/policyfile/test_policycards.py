@@ -1,4 +1,4 @@
-"""Cards of a policy file that do not exist: one clear error each, at its line."""
+"""Cards of a policy file that do not exist: one clear error for each, with its line."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Policy files: the shipped ones load, and a mistake is answered with its line and the nearest valid word."""
+"""Policy files: the shipped ones load, and a mistake is reported with its line and the nearest valid word."""
 
 import json
 import os

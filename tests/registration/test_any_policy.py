@@ -1,4 +1,4 @@
-"""Webhooks for policies that are not known yet see what those of any policy see."""
+"""Webhooks for policies that are not known in advance send what those of any policy send."""
 
 import pytest
 
@@ -15,12 +15,12 @@ WIDEST = any_policy.widest()
 ALL_RULES = Policy("p", {"rules": {rule.id: "deny" for rule in ALL}})
 
 
-OWN_KEYS = {"tolerations", "near_tolerations"}  # of taints that only a policy knows: `beyond` names them
-EXCUSES = {"variables", "unless", "mounts"}  # what is read -> what makes it harmless
+OWN_KEYS = {"tolerations", "near_tolerations"}  # of taints that only a policy names: `beyond` reports them
+EXCUSES = {"variables", "unless", "mounts"}  # markers with exceptions that make them harmless
 
 
 def covered(policy, read):
-    """Whatever some policy's markers bring to the webhook, the widest one's do."""
+    """The markers of the widest policy include those of every policy."""
     wide = {tuple(reads.beside): reads for reads in read(WIDEST)}
     for own in read(policy):
         other = wide[tuple(own.beside)]

@@ -1,7 +1,7 @@
-"""What an update may change without the webhook being asked: only what no rule reads.
+"""What an update may change without a call to the webhook: only what no rule reads.
 
-The conditions name the keys of metadata that rules read, and the fields of a pod's spec that none reads. Whoever
-writes a rule that reads another key finds it missing here.
+The conditions name the keys of metadata that rules read, and the fields of a pod's spec that none reads. These tests
+fail for a new rule that reads another key.
 """
 
 import ast
@@ -28,14 +28,14 @@ VALUES = {"schedulingGates": [{"name": "x"}], "activeDeadlineSeconds": 5, "termi
 
 
 def patterns():
-    """Expressions for the keys of annotations and of labels that an update is judged for."""
+    """Return expressions for the keys of annotations and of labels whose changes are judged."""
     for field in ("annotations", "labels"):
         keys = (".+".join(map(re.escape, key.split("*"))) for key in match_conditions.judged(field))
         yield re.compile("|".join(f"{key}$" for key in keys))
 
 
 def texts():
-    """Every text in the code that judges which could be the key of an annotation or label."""
+    """Return every string of the code of rules that could be the key of an annotation or label."""
     for part in ("rules", "backends", "core", "workloads"):
         for path in (ROOT / part).rglob("*.py"):
             if path.name == "time_limits.py":
@@ -106,7 +106,7 @@ def test_the_code_that_judges_does_not_so_much_as_name_those_fields():
 
 
 def test_the_keys_that_are_judged_matter():
-    """Each key is there because a rule reads it: the search above finds those that are needed."""
+    """Each key is in the conditions because a rule reads it: the search above finds it."""
     engine = Engine(rules.ALL, loader.load("kai"))
     annotations, labels = patterns()
     changing = set()

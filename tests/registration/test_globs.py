@@ -1,4 +1,4 @@
-"""Shell patterns as RE2: they must match exactly what the engine's own test of an exemption matches."""
+"""Shell patterns as RE2: they must match exactly what the engine's exemptions match."""
 
 import fnmatch
 import re
@@ -11,7 +11,7 @@ from gpu_admission.policy.exemptions import NamePatterns
 from gpu_admission.registration import globs
 
 ACCOUNT = "system:serviceaccount:gpu-operator:driver"
-# Brackets and what is special in them, in fnmatch's words or in RE2's alone.
+# Brackets, with what is special in fnmatch or only in RE2.
 LETTERS = st.sampled_from("ab-[]!^*?\\.|:&~{}()$/\n é𝒳")
 PATTERNS = (
     "*", "**", "?", "a*", "*a", "a?c", "a*b*c", "[abc]", "[a-c]", "[!a-c]", "[^a]", "[]a]", "[!]a]", "[a", "[!", "[]", "[!]",
@@ -27,7 +27,7 @@ NAMES = (
 
 
 def as_python(expression):
-    """RE2's way of writing a character by number, and its end of a text, in the words of ``re``."""
+    """Translate RE2's characters by number and end of text to ``re``."""
     assert expression.endswith(")$")
     numbered = re.sub(r"\\x\{(\w+)\}", lambda found: f"\\U{int(found[1], 16):08x}", expression[:-1])
     return re.compile(numbered + r"\Z")
@@ -48,7 +48,7 @@ def test_agrees_on_anything(pattern, names):
 
 @given(st.lists(st.text(LETTERS, max_size=6), min_size=1, max_size=4), st.text(LETTERS, max_size=6))
 def test_agrees_with_the_engine_on_lists(patterns, name):
-    """The engine also takes a pattern for itself; the condition says that beside the expression."""
+    """In the engine a pattern also matches itself; the condition has that beside the expression."""
     ours = bool(name) and (name in patterns or bool(as_python(globs.expression(patterns)).match(name)))
     assert ours == NamePatterns(patterns).match(name)
 

@@ -1,4 +1,4 @@
-"""In-tree policies: what of the rules they hold, and how they are written."""
+"""In-tree policies: which rules they enforce, and their form."""
 
 import functools
 import random
@@ -258,7 +258,7 @@ class TestFormulas:
         ("name", "most"), [("gpushare", 80), ("hami", 80), ("koordinator", 80), ("mig", 78), ("kai", 79)]
     )
     def test_what_no_card_holds_is_beyond_it(self, name, most):
-        """KAI gives a whole card for 80Gi, which is another formula."""
+        """KAI allocates a whole card for 80Gi, which is another formula."""
         policy = Policy("p", {"backend": {"name": name}, "cluster": {"cards": [{"model": "A100-80", "perNode": 4}]}})
         assert formulas.of(policy).most == most * GIB
 
@@ -270,7 +270,7 @@ class TestFormulas:
 
     @pytest.mark.parametrize("policy", ALL, ids=lambda policy: policy.name)
     def test_every_amount_between_follows_it(self, policy):
-        """The formula is found from a few amounts; these are others, and what CEL works out of them is the same."""
+        """The formula is derived from a few amounts; for others CEL has the same results."""
         found, rng = formulas.of(policy), random.Random(5)
         if found is None or not found.of_memory:
             return
@@ -283,7 +283,7 @@ class TestFormulas:
 
 
 def made_of(engine, request):
-    """The amounts and annotations that the engine makes of a request."""
+    """Return the amounts and annotations of a request after mutation."""
     amounts = {name: str(amount) for name, amount in request.items()}
     container = {"name": "c", "image": "i", "resources": {"limits": amounts, "requests": dict(amounts)}}
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [container]}}
@@ -293,7 +293,7 @@ def made_of(engine, request):
 
 
 def computed(found, memory, count):
-    """What a formula says of a request, worked out as CEL does."""
+    """Return the result of a formula for a request, computed as in CEL."""
     if found.steps:
         return next(amounts for most, amounts in found.steps if memory <= most)
     amount = memory * count if found.total else memory

@@ -1,4 +1,4 @@
-"""What the API server is asked to look for (RE2) against what the rules find by counting: every text one edit away."""
+"""Patterns of typos (RE2) against the edit distance of the rules: every text one edit away."""
 
 import re
 
@@ -16,7 +16,7 @@ TAINTS = tuple(sorted({taint for policy in policies.ALL for taint in tolerations
 
 
 def edits(text):
-    """Every text that a letter more, less, other or swapped makes of one."""
+    """Return every text with a letter inserted, deleted, changed or swapped."""
     for place in range(len(text) + 1):
         before, after = text[:place], text[place:]
         yield from (before + letter + after for letter in LETTERS)
@@ -29,7 +29,7 @@ def edits(text):
 
 @pytest.mark.parametrize("taint", TAINTS)
 def test_a_toleration_near_a_taint(taint):
-    """``habana.ai0/gaudi`` was a wrong last letter to the rule, and nothing to the pattern."""
+    """``habana.ai0/gaudi`` was a typo to the rule, but not to the pattern."""
     alike = {tolerations.bare(each) for each in TAINTS}
     near = re.compile(typo_patterns.taints(TAINTS))
     keys = {key for key in edits(taint) if key not in TAINTS and "." in key and key.count("/") < 2}
@@ -44,7 +44,7 @@ def test_a_toleration_near_a_taint(taint):
 
 @pytest.mark.parametrize("name", sorted(resources.known_names()))
 def test_a_name_near_a_resource(name):
-    """The pattern for two slips is only necessary: whatever the rule takes for a typo, the pattern must match."""
+    """The pattern for two typos is only necessary: it must match every typo of the rule."""
     half = re.compile(gpu_names.half_right(policies.ALL_ON))
     squashed_names = resource_typos.squashed_names()
     missed = [

@@ -1,4 +1,4 @@
-"""The webhook configurations as plain objects: what must hold whatever the policy is."""
+"""The webhook configurations as plain objects: what must hold under any policy."""
 
 import json
 import re
@@ -29,7 +29,7 @@ ALWAYS = {
     ("m", "name"),
     ("m", "mountPath"),
     ("v", "name"),
-}  # Kubernetes writes them even where they are empty
+}  # Kubernetes writes them even if they are empty
 
 
 def configured(policy="default", **options):
@@ -42,7 +42,7 @@ def hooks(policy="default", **options):
 
 
 def named(policy, name):
-    """The condition of a webhook on what touches a GPU."""
+    """Return the condition of a webhook on what touches a GPU."""
     (hook,) = (hook for hook in hooks(policy) if hook["name"].startswith(f"{name}."))
     return next(each["expression"] for each in hook["matchConditions"] if each["name"] == "touches-a-gpu")
 
@@ -69,7 +69,7 @@ class TestEveryShippedPolicy:
             assert "*" not in "".join(selector["values"])
 
     def test_optional_fields_are_guarded(self, policy):
-        """A selection that can fail would refuse the pod without asking us."""
+        """A selection that can fail would reject the pod without calling the webhook."""
         for hook in hooks(policy):
             for condition in hook["matchConditions"]:
                 bare = re.sub(r"'(\\.|[^'\\])*'", "''", condition["expression"])
@@ -113,7 +113,7 @@ def test_shapes_are_tried_on_names_of_their_domains_only():
 
 
 def test_expressions_stay_short_enough_to_parse():
-    """CEL takes 100,000 characters. Cost is another matter: the end-to-end tests look at that."""
+    """CEL accepts 100,000 characters. The cost is checked by the end-to-end tests."""
     for hook in hooks(touching.EVERY_RULE):
         for condition in hook["matchConditions"]:
             assert len(condition["expression"]) < 90_000, (hook["name"], condition["name"])
@@ -159,7 +159,7 @@ class TestThePolicyShapesThem:
         ]
 
     def test_who_is_exempt(self):
-        """The engine looks at nothing that they do, so no webhook is told of it."""
+        """The engine does not judge them, so no webhook is registered for them."""
         name = "request.?userInfo.?username.orValue('')"
         said = self.exempting(Policy("p", {"exempt": {"users": ["b", "a:*", "", "b"]}}))
         assert said == [[f"!({name} in ['a:*', 'b'] ||\n({name} != '' && {name}.matches('^(?s:a:.*)$')))"]] * 8
@@ -310,7 +310,7 @@ class TestTexts:
 
 
 class TestSeveralPolicies:
-    """One configuration for all of them: what any wants to see is sent, unless the one that judges exempts it."""
+    """One configuration for all policies: what any of them judges is sent, unless the one in force exempts it."""
 
     TEAMS = Policy("teams", {"match": {"namespaces": ["team-*", "lab"]}, "exempt": {"namespaces": ["lab", "a"]}})
     REST = Policy(

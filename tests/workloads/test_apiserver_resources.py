@@ -1,4 +1,4 @@
-"""The API server's verdict on the amounts of one name, as kube-apiserver 1.36.2 gave it."""
+"""Whether the API server accepts the amounts of a name: results of kube-apiserver 1.36.2."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How many pods name a ResourceClaim, in documents of any shape."""
+"""The number of pods that use a ResourceClaim, in documents of any shape."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Reading claims, and who decides whether one is a GPU's: the input, the policy, the table."""
+"""Reading claims, and what decides whether one gives a GPU: the input, the policy, the table."""
 
 import itertools
 
@@ -142,8 +142,8 @@ class TestIndex:
         count = {space: index.claim("ResourceClaimTemplate", "one", space).requests[0].count for space in ("a", "b")}
         assert count == {"a": 1, "b": 2}
         assert index.claim("ResourceClaimTemplate", "one", "elsewhere") is None
-        assert index.claim("ResourceClaimTemplate", "one").requests[0].count == 1  # the first, where nobody says
-        assert index.claim("ResourceClaim", "c", "any") is not None  # a file may leave the namespace out
+        assert index.claim("ResourceClaimTemplate", "one").requests[0].count == 1  # without a namespace, the first
+        assert index.claim("ResourceClaim", "c", "any") is not None  # a file may omit the namespace
 
     def test_lists_and_typed_lists(self):
         both = [

@@ -1,4 +1,4 @@
-"""Which names are GPUs, and which Kubernetes takes for extended resources."""
+"""Which names are GPUs, and which are extended resources to Kubernetes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Objects that Kubernetes could not read, told by where and what."""
+"""Objects that Kubernetes could not decode, with place and error."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where pods are found: every row of the table, objects in objects, shapes nobody described, and none elsewhere."""
+"""Where pods are found: every row of the table, objects in objects, unknown kinds, and none elsewhere."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Edits: each operation changes what somebody with an editor would change, and not a byte more."""
+"""Edits: each operation makes the change of an edit by hand, and keeps every other byte."""
 
 import pytest
 
@@ -11,7 +11,7 @@ TRAIN = ("spec", "containers", 0)
 
 
 def edited(text, *operations, name="a.yaml", index=0):
-    """The text after operations, each given as op, path and value."""
+    """Return the text after operations, each given as op, path and value."""
     return edit(text.encode(), [(index, [Operation("GPU000", *operation) for operation in operations])], name).decode()
 
 
@@ -61,7 +61,7 @@ spec:
         (add("kind", value="Job"), "Pod", "Job"),
         (replace(*TRAIN, "name", value=None), "name: train", "name: null"),
         (replace("spec", "containers", 1, "command", 1, value="c: d"), '"b"', '"c: d"'),
-        # new keys go below their siblings
+        # new keys are inserted below their siblings
         (
             add(*TRAIN, "resources", "limits", value={"nvidia.com/gpu": 1}),
             "'8Gi'\n",
@@ -107,7 +107,7 @@ spec:
             '  - name: helper\n    env: []\n    resources: {}\n    command: [a, "b"]\n',
             "",
         ),
-        # a collection takes the place of another: only what differs is touched
+        # a collection replaces another: only differences are changed
         (
             replace(*TRAIN, "resources", "requests", value={"memory": "8Gi"}),
             "        nvidia.com/gpu: 1  # one card\n",
@@ -252,8 +252,8 @@ def test_what_any_yaml_reader_could_misread_gets_quotes(value):
     ("text", "made"),
     [
         ("a: x\nb: '2'\n", "a: '1'\nb: '2'\n"),  # the author's quotes
-        ("a: x\nb: '2'\nc: [\"3\", '4']\n", "a: '1'\nb: '2'\nc: [\"3\", '4']\n"),  # those that are used most
-        ("a: \"x\"\nb: '2'\nc: '3'\n", "a: \"1\"\nb: '2'\nc: '3'\n"),  # a value that had some keeps them
+        ("a: x\nb: '2'\nc: [\"3\", '4']\n", "a: '1'\nb: '2'\nc: [\"3\", '4']\n"),  # the most common ones
+        ("a: \"x\"\nb: '2'\nc: '3'\n", "a: \"1\"\nb: '2'\nc: '3'\n"),  # a quoted value keeps its quotes
         ('a: x\nb: "2"\n', 'a: "1"\nb: "2"\n'),
         ("{a: x, b: '2'}\n", "{a: '1', b: '2'}\n"),
     ],

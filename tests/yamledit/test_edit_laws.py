@@ -1,4 +1,4 @@
-"""Laws of editing, on objects of any shape in every style of writing them."""
+"""Laws of editing, on objects of any shape in every formatting style."""
 
 import json
 
@@ -63,7 +63,7 @@ STYLES = {
 
 
 def places(value, path=()):
-    """All pointers into a value, in the order of the text."""
+    """Return all pointers into a value, in the order of the text."""
     yield path
     for name, item in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
         yield from places(item, (*path, name))
@@ -89,7 +89,7 @@ def walked(value, path):
 @settings(max_examples=200, deadline=None)
 @given(st.data(), objects, st.sampled_from(list(STYLES)))
 def test_what_is_written_plainly_can_always_be_edited(data, value, style):
-    """No refusal: the file reads as the operations say, and all outside of the parent stays, byte for byte."""
+    """No refusal: the file has the result of the operations, and every byte outside of the parent is kept."""
     text = STYLES[style](value)
     name = "a.json" if "json" in style else "a.yaml"
     document = read(text.encode(), name).documents[0]

@@ -89,8 +89,8 @@ RULES: dict[str, Coverage] = {
     "GPU301": Coverage("partly", _EXPANDED),
     "GPU302": Coverage("partly", f"{_EXPANDED}; a request with a typo in its domain, or in the name of a class, "
                        "exempts no container"),
-    "GPU303": Coverage("partly", "not exported where spec.cluster.cards says how many cards a node has, because a pod "
-                       "that takes all of them is excused"),
+    "GPU303": Coverage("partly", "not exported where spec.cluster.cards states how many cards a node has, because a "
+                       "pod that takes all of them is exempt"),
     "GPU304": Coverage("partly", "more is refused: a sub-path that depends on variables below a folder of devices, and "
                        "paths of more than 256 characters that look like one to a device"),
     "GPU305": Coverage("partly", "more is refused: every path with .. in it that names the folder"),
