@@ -25,7 +25,7 @@ from .gpu_names import ANY_EXTENDED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from typing import Any, Final
 
     from .webhook_configurations import RegistrationOptions
@@ -99,14 +99,18 @@ def beyond(spec: Mapping[str, Any]) -> tuple[str, ...]:
         found.append(
             f"workloads: {', '.join(own)} is judged by its pods only, as no webhook is registered for the kind"
         )
-    named = {
-        "resources.extra": (spec.get("resources") or {}).get("extra"),
-        "cluster.claims.extendedResources": ((spec.get("cluster") or {}).get("claims") or {}).get("extendedResources"),
-    }
-    fields = " and ".join([field for field, names in named.items() if names])
-    if fields:
-        found.append(f"{fields}: seen where they are requested, and not where they are a nodeSelector (GPU008)")
+    named = " and ".join(_with_names(spec))
+    if named:
+        found.append(f"{named}: seen where they are requested, and not where they are a nodeSelector (GPU008)")
     return tuple(found)
+
+
+def _with_names(spec: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the fields of a policy that name GPU resources."""
+    if (spec.get("resources") or {}).get("extra"):
+        yield "resources.extra"
+    if ((spec.get("cluster") or {}).get("claims") or {}).get("extendedResources"):
+        yield "cluster.claims.extendedResources"
 
 
 def _is_known(entry: Mapping[str, Any]) -> bool:

@@ -67,13 +67,8 @@ def which(policy: Policy, name: str, holds: Callable[[Resource], bool] | None = 
     """
     judged = [(each, policy.classify(each)) for each in names(policy)]
     known = [each for each, found in judged if found is not None and (holds is None or holds(found))]
-    wanted: list[str] = []
-    before: list[str] = []
-    for shape, found in resources.shapes():
-        if holds is None or holds(found):
-            wanted.append(shape)
-        else:
-            before.append(shape)
+    wanted = [shape for shape, found in resources.shapes() if holds is None or holds(found)]
+    before = [shape for shape, _ in resources.shapes() if shape not in wanted]
     tests = [f"{name} in {texts(known)}"] * bool(known)
     if wanted:
         others = [shape for shape in before if _domain(shape) in set(map(_domain, wanted))]

@@ -24,9 +24,7 @@ def may_hold_pods(schema: Any) -> bool:
 
     A schema that is missing or too large allows everything.
     """
-    if not isinstance(schema, dict):
-        return True
-    if schema.get(_OPEN) is True:
+    if not isinstance(schema, dict) or schema.get(_OPEN) is True:
         return True
     properties = as_dict(schema.get("properties"))
     waiting: list[tuple[Any, int]] = [

@@ -208,16 +208,14 @@ def of_object(device_class: Mapping[str, Any]) -> ClassFacts | None:
     spec = as_dict(device_class.get("spec"))
     extended = as_str(spec.get("extendedResourceName"))
     gpu = resources.classify(extended) if extended else None
+    shipped = _CLASSES.get(name)
     found = _driver_of(spec)
     if found is not None:
-        sharing = gpu.sharing if gpu is not None else "exclusive"
-        known_sharing = _CLASSES[name].sharing if name in _CLASSES else sharing
-        return ClassFacts(
-            name, found, is_gpu=found.is_gpu, vendor=found.vendor, sharing=known_sharing, extended=extended
-        )
+        like = shipped or gpu
+        sharing = "exclusive" if like is None else like.sharing
+        return ClassFacts(name, found, is_gpu=found.is_gpu, vendor=found.vendor, sharing=sharing, extended=extended)
     if gpu is not None:
         return ClassFacts(name, None, is_gpu=True, vendor=gpu.vendor, sharing=gpu.sharing, extended=extended)
-    shipped = _CLASSES.get(name)
     if shipped is None or extended == shipped.extended:
         return shipped
     return ClassFacts(
