@@ -75,7 +75,7 @@ def names(load):
         resources.is_extended(text)
         resources.is_refused(text)
         share_annotations.for_container(text)
-        share_annotations.asks_by_annotation({text: text})
+        share_annotations.may_request_share({text: text})
         misspelt.meant(text, ["example.com/gpu"])
         misspelt.squashed(text)
         misspelt.is_offered(text)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from gpu_admission.core.raw import as_dict, as_str, escape, iter_dicts
 from gpu_admission.core.record import record
 from gpu_admission.policy.model import Policy
-from gpu_admission.workloads.share_annotations import asks_by_annotation
+from gpu_admission.workloads.share_annotations import may_request_share
 
 from . import shortfall
 from .decoding import UnreadableError
@@ -180,7 +180,7 @@ class Collector:
         """Keep a pod that has no node yet and wants a GPU."""
         asks = any([self._policy.classify(name) for name, count in pod.requests.items() if count])
         claimed = bool(pod.spec.get("resourceClaims"))
-        if not asks and not claimed and not asks_by_annotation(pod.annotations):
+        if not asks and not claimed and not may_request_share(pod.annotations):
             return
         needs: list[Need] = []
         missing: list[str] = []

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BeforeValidator, Field
 
 from gpu_admission.core import quantity
 from gpu_admission.workloads import resources
 
-from .guardrails_schema import STRICT
-
-
-class _Section(BaseModel):
-    model_config = STRICT
+from .guardrails_schema import Section
 
 
 def _quantity(value: Any) -> Any:
@@ -40,7 +36,7 @@ def _resource_name(value: str) -> str:
 ResourceName = Annotated[str, BeforeValidator(_resource_name)]
 
 
-class Profile(_Section):
+class Profile(Section):
     """A MIG profile of a card: its usable memory, and how many fit on a card."""
 
     name: Annotated[str, Field(pattern=r"^\d+g\.\d+gb([.+-][a-z.]+)?$")]
@@ -48,7 +44,7 @@ class Profile(_Section):
     count: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
-class CardEntry(_Section):
+class CardEntry(Section):
     """A card model in the cluster."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -66,7 +62,7 @@ class CardEntry(_Section):
     )
 
 
-class ClaimsSection(_Section):
+class ClaimsSection(Section):
     """Which resource claims give GPUs, for claims whose class is unknown (admission sees each object alone)."""
 
     templates: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -85,7 +81,7 @@ class ClaimsSection(_Section):
     )
 
 
-class Cluster(_Section):
+class Cluster(Section):
     """Facts about the cluster; a rule without the facts that it needs reports nothing."""
 
     cards: list[CardEntry] = Field([], description="models of cards that the nodes have")

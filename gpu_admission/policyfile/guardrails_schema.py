@@ -14,12 +14,11 @@ _LABEL_VALUE = r"^([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)?$"
 _Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # an int32 in ttlSecondsAfterFinished
 _Name = Annotated[str, Field(min_length=1)]
 
-# Immutable, without unknown keys and conversions of types.
-STRICT = ConfigDict(extra="forbid", strict=True, frozen=True)
 
+class Section(BaseModel):
+    """A mapping of a policy file: immutable, without unknown keys and conversions of types."""
 
-class _Section(BaseModel):
-    model_config = STRICT
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
 
 def _amount_of_memory(value: Any) -> Any:
@@ -32,7 +31,7 @@ def _amount_of_memory(value: Any) -> Any:
     return value
 
 
-class SharedMemory(_Section):
+class SharedMemory(Section):
     """When GPU502 requires a memory-backed volume at /dev/shm, and what its repair writes."""
 
     gpus: Annotated[int, Field(ge=1, le=1024)] = Field(
@@ -43,7 +42,7 @@ class SharedMemory(_Section):
     )
 
 
-class Jobs(_Section):
+class Jobs(Section):
     """What GPU503 requires of Jobs with a GPU."""
 
     require: Literal["any", "deadline", "ttl"] = Field(
@@ -63,7 +62,7 @@ class Jobs(_Section):
         return self
 
 
-class NodeLabel(_Section):
+class NodeLabel(Section):
     """A node label that GPU504 adds to the nodeSelector of pods that do not select GPU nodes."""
 
     key: Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
@@ -71,7 +70,7 @@ class NodeLabel(_Section):
     vendors: list[str] | None = Field(None, description="vendors of the cards it is for; left out: all")
 
 
-class Nodes(_Section):
+class Nodes(Section):
     """The labels by which GPU504 requires nodes to be selected."""
 
     labels: Annotated[list[_Name], Field(min_length=1)] | None = Field(
@@ -80,7 +79,7 @@ class Nodes(_Section):
     add: list[NodeLabel] = Field([], description="what the repair adds where a pod selects no GPU node")
 
 
-class GuardrailsSection(_Section):
+class GuardrailsSection(Section):
     """Settings of the guardrails, GPU501 to GPU506; the rules are switched on under ``rules``."""
 
     shared_memory: SharedMemory | None = Field(None, alias="sharedMemory")

@@ -17,7 +17,7 @@ from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer
 
 from .cluster_schema import Cluster, ResourceName
-from .guardrails_schema import STRICT, GuardrailsSection
+from .guardrails_schema import GuardrailsSection, Section
 
 if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend as SharingBackend
@@ -26,10 +26,6 @@ if TYPE_CHECKING:
 API_VERSION = "gpu-admission.io/v1alpha1"
 KIND = "GPUPolicy"
 _SUBDOMAIN = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$"  # RFC 1123: the name of an object
-
-
-class _Model(BaseModel):
-    model_config = STRICT
 
 
 def _action(value: Any) -> Any:
@@ -57,7 +53,7 @@ def _pod_spec_path(value: str) -> str:
     return value
 
 
-class RuleSetting(_Model):
+class RuleSetting(Section):
     """The action on findings of a rule, and whether admission may apply the rule's fix."""
 
     action: Action | None = Field(None, description="the action on a finding; default: by the rule's severity")
@@ -91,7 +87,7 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
     fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="its name; docs/backends.md"))}
     fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
     title = "".join(part.capitalize() for part in backend.name.split("-"))
-    return create_model(title, __base__=_Model, __doc__=type(backend).__doc__, **fields)
+    return create_model(title, __base__=Section, __doc__=type(backend).__doc__, **fields)
 
 
 BACKENDS = (*registry.NAMES, PER_POD)
@@ -101,13 +97,13 @@ else:
     Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
 
 
-class Resources(_Model):
+class Resources(Section):
     """Resource names that are GPUs on this cluster only."""
 
     extra: list[ResourceName] = Field([], description="names of extended resources, such as example.com/gpu")
 
 
-class Toleration(_Model):
+class Toleration(Section):
     """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (by default, of any)."""
 
     key: Annotated[str, Field(min_length=1)]
@@ -123,7 +119,7 @@ class Toleration(_Model):
         return self
 
 
-class VisibleDevices(_Model):
+class VisibleDevices(Section):
     """The value of NVIDIA_VISIBLE_DEVICES; ``leave`` sets nothing."""
 
     gpu_less: str = Field(
@@ -139,7 +135,7 @@ class VisibleDevices(_Model):
     )
 
 
-class Limits(_Model):
+class Limits(Section):
     """How many GPUs are allowed."""
 
     per_container: Annotated[int, Field(ge=0)] | None = Field(
@@ -151,7 +147,7 @@ class Limits(_Model):
     )
 
 
-class Match(_Model):
+class Match(Section):
     """The namespaces that the policy is for. In each, the first policy of the server that matches it is in force."""
 
     namespaces: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -159,14 +155,14 @@ class Match(_Model):
     )
 
 
-class Exempt(_Model):
+class Exempt(Section):
     """Exemptions: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
     namespaces: list[str] = Field([], description="namespaces whose objects are not judged")
     users: list[str] = Field([], description="names of users, such as system:serviceaccount:NS:NAME")
 
 
-class WorkloadEntry(_Model):
+class WorkloadEntry(Section):
     """The pod specs of a custom kind; ``*`` in a path is every item of a list or value of a mapping."""
 
     api_version: str = Field(alias="apiVersion")
@@ -174,7 +170,7 @@ class WorkloadEntry(_Model):
     pod_specs: list[Annotated[str, BeforeValidator(_pod_spec_path)]] = Field(alias="podSpecs")
 
 
-class Spec(_Model):
+class Spec(Section):
     """The settings of a policy."""
 
     mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
@@ -210,7 +206,7 @@ _WRITTEN_BY_SERVER = (
 )  # fmt: skip
 
 
-class _Metadata(_Model):
+class _Metadata(Section):
     """The policy's name, which metrics and ``/mutate/NAME`` use."""
 
     name: Annotated[str, Field(pattern=POLICY_NAME)]
@@ -229,7 +225,7 @@ else:
     )
 
 
-class PolicyFile(_Model):
+class PolicyFile(Section):
     """A policy file, or a GPUPolicy object as an API server returns it."""
 
     api_version: Literal["gpu-admission.io/v1alpha1"] = Field(alias="apiVersion")

@@ -83,7 +83,7 @@ class Pod:
         self.gpus = tuple([gpu for container in containers for gpu in container.gpus])
         self.has_gpu_request = bool(self.gpus) and any([gpu.wants_gpu for gpu in self.gpus])
         annotations = as_dict(self.metadata.get("annotations"))
-        self.annotated = bool(annotations) and share_annotations.asks_by_annotation(annotations)
+        self.annotated = bool(annotations) and share_annotations.may_request_share(annotations)
         self.shared_container = self._shared_container(annotations) if self.annotated else None
         self.claims: PodClaims = NO_POD_CLAIMS
         if "resourceClaims" in spec or any(["claims" in each.resources for each in containers]):

@@ -25,7 +25,7 @@ _ABOUT_SHARES = frozenset((*REQUEST_ANNOTATIONS, *SHARE_ANNOTATIONS))
 _PREFIXES = (CONTAINER_PREFIX, PORTION_PREFIX)
 
 
-def asks_by_annotation(annotations: Mapping[Any, Any]) -> bool:
+def may_request_share(annotations: Mapping[Any, Any]) -> bool:
     """Return whether any annotation may request a share of a card; keys in files may be other values than strings."""
     if not annotations.keys().isdisjoint(_ABOUT_SHARES):
         return True

@@ -10,7 +10,7 @@ from gpu_admission.rules import gpu_markers, visible_devices
 from gpu_admission.rules.isolation import gpu302_visible_devices_void, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS, LEGACY, SWITCHES
 
-from . import asked, variables
+from . import requested, variables
 from .check import Check, per_container
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ def visible(policy: Policy) -> Iterator[Check]:
 
 def switched(policy: Policy) -> Iterator[Check]:
     """GPU301: the switches of NVIDIA's toolkit, which are less severe on a container that has a card."""
-    served = asked.of(policy)
+    served = requested.of(policy)
     advice = "; remove it: what a GPU pod may reach is set up by the cluster's administrator"
     for severity in ("error", "warning"):
         names = variables.switches(severity)
@@ -100,7 +100,7 @@ def legacy(policy: Policy) -> str:
         f"({set_here} || {set_elsewhere})",
         f"!({lists})",
         f"!({unless})",
-        f"!({asked.given(policy, _CUDA.vendor)})",
+        f"!({requested.given(policy, _CUDA.vendor)})",
     ]
     return " && ".join(tests)
 
@@ -124,7 +124,7 @@ def _own_value(policy: Policy) -> str:
     wanted = [visible_devices.wanted(policy, served=served) for served in (True, False)]
     if all(value is None or known.shows_none(value) for value in wanted):
         return ""
-    served = asked.given(policy, "nvidia")
+    served = requested.given(policy, "nvidia")
     values = [text(value) if value is not None else "'\\n'" for value in wanted]
     same = f"e.?value.orValue('') == ({served} ? {values[0]} : {values[1]})"
     return f"e.name == {text(visible_devices.NVIDIA)} && !has(e.valueFrom) && {same}"
@@ -141,7 +141,7 @@ def _assigned_by_scheduler(policy: Policy) -> str:
         path = 'e.valueFrom.fieldRef.fieldPath.startsWith("metadata.annotations[\'")'
         tests.append(
             f"e.name in {texts(names)} && has(e.valueFrom) && has(e.valueFrom.fieldRef) && {path} && "
-            f"[{key}].exists(q, {of_key}) && {asked.given(policy, vendor)}"
+            f"[{key}].exists(q, {of_key}) && {requested.given(policy, vendor)}"
         )
     return any_of(f"({each})" for each in tests) or "false"
 
@@ -163,7 +163,7 @@ def unblinded(policy: Policy) -> Iterator[Check]:
     """GPU302, where the policy hides cards from all containers that are given none, in all pods."""
     if not visible_devices.every_pod(policy) or not visible_devices.wanted(policy, served=False):
         return
-    served = asked.given(policy, "nvidia")
+    served = requested.given(policy, "nvidia")
     if policy.backend.name in known.READS_ANNOTATIONS:
         served = f"{served} || c.name in variables.share"
     yield Check(
@@ -183,11 +183,13 @@ def hiding(policy: Policy, *, with_source: bool = True) -> str:
     own = visible_devices.wanted(policy, served=True)
     tests = []
     for name in sorted(gpu302_visible_devices_void.BY_PLUGIN):
-        test = f"e.name == {text(name)} && {variables.hides(name)} && {asked.given(policy, DEVICE_LISTS[name].vendor)}"
+        test = (
+            f"e.name == {text(name)} && {variables.hides(name)} && {requested.given(policy, DEVICE_LISTS[name].vendor)}"
+        )
         if own is not None and name == visible_devices.NVIDIA:
             test += f" && e.?value.orValue('') != {text(own)}"
         tests.append(f"({test})")
     passed = texts(sorted(gpu302_visible_devices_void.PASSED_THROUGH))
     names = variables.that(any_of(tests), gpu302_visible_devices_void.BY_PLUGIN)
     source = "" if with_source else " || c.?envFrom.orValue([]).size() > 0"
-    return f"({asked.REQUESTS}.exists(k, k in {passed}){source} ? '' : {names})"
+    return f"({requested.REQUESTS}.exists(k, k in {passed}){source} ? '' : {names})"

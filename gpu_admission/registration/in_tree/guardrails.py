@@ -6,7 +6,7 @@ from gpu_admission.registration import globs
 from gpu_admission.registration.cel_literals import any_of, pattern, text, texts
 from gpu_admission.rules import node_selection
 
-from . import asked, isolation, variables, volumes
+from . import isolation, requested, variables, volumes
 from .check import NOWHERE, Check, of_pod, pair
 from .placement import RUNTIME_CLASS
 
@@ -25,7 +25,7 @@ _MOST_SHOWN = 3
 
 def host_requests(policy: Policy) -> Iterator[Check]:
     """GPU501: memory whose request is not its limit, and no CPU, of containers with a GPU or of the whole pod."""
-    serves = f"({asked.of(policy)}) || c.name in variables.share"
+    serves = f"({requested.of(policy)}) || c.name in variables.share"
     found = {
         "memory": "sets no memory limit that equals its memory request, so it may be killed when its node runs short "
         "of memory; set resources.requests.memory and resources.limits.memory to what it needs",
@@ -48,7 +48,7 @@ def _given(owner: str, side: str, name: str) -> str:
 
 def _is_nothing(owner: str, name: str) -> str:
     """Return the condition that no amount above zero is requested or limited."""
-    sides = [f"!({asked.is_positive(_given(owner, side, name))})" for side in ("limits", "requests")]
+    sides = [f"!({requested.is_positive(_given(owner, side, name))})" for side in ("limits", "requests")]
     return " && ".join(sides)
 
 

@@ -6,7 +6,7 @@ from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import common, intent
 
-from . import asked
+from . import requested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def misspelt(policy: Policy) -> str:
     odd = f"!(k in {texts(gpu_names.ORDINARY)}) && !({gpu_names.which(policy, 'k')})"
     near = gpu_names.resembles(policy, "k")
     home = "(object.spec.containers.size() > 1 || c.name == object.spec.containers[0].name)"
-    return f"{asked.REQUESTS}.exists(k, {odd} && ({gpu_like} || {near})) || {home} && ({_selected(policy)})"
+    return f"{requested.REQUESTS}.exists(k, {odd} && ({gpu_like} || {near})) || {home} && ({_selected(policy)})"
 
 
 def _selected(policy: Policy) -> str:
@@ -45,9 +45,9 @@ def _selected(policy: Policy) -> str:
     for of_nvidia in (True, False):
         name = gpu_names.which(policy, "k", lambda each, mine=of_nvidia: _is_nvidias(each, policy) == mine)  # type: ignore[misc]
         counted = f"({name}) && {selector}[k].matches('^[0-9]+$')"
-        requested = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, {name}))"
+        wanted = f"variables.all.exists(c, {requested.REQUESTS}.exists(k, {name}))"
         shared = " || variables.shares" if of_nvidia else ""
-        tests.append(f"({selector}.exists(k, {counted}) && !({requested}{shared}))")
+        tests.append(f"({selector}.exists(k, {counted}) && !({wanted}{shared}))")
     claims = "object.spec.?resourceClaims.orValue([]).size() == 0"
     return f"has({selector}) && {claims} && ({any_of(tests)})"
 

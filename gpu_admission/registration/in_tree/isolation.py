@@ -9,7 +9,7 @@ from gpu_admission.rules.common import backend_vendor
 from gpu_admission.rules.isolation import gpu308_isolation_switch
 from gpu_admission.rules.runtime_variables import ISOLATION_PREFIXES, ISOLATION_SWITCHES, MPS_PREFIX, PRELOAD
 
-from . import asked, variables
+from . import requested, variables
 from .check import Check, of_pod
 
 TYPE_CHECKING = False
@@ -49,9 +49,9 @@ def limits_lifted(policy: Policy) -> Iterator[Check]:
     switches = variables.that(f"!({harmless})", (*plain, *families, *ISOLATION_PREFIXES))
     preload = variables.that(f"!({harmless})", (PRELOAD,))
     others = f"{_shared_by_scheduler(policy)} || c.name in variables.share"
-    preloaded = f"({asked.of(policy, lambda each: _is_preloaded(each, policy))}{others}) ? {preload} : ''"
+    preloaded = f"({requested.of(policy, lambda each: _is_preloaded(each, policy))}{others}) ? {preload} : ''"
     both = f"[{switches}, {preloaded}].filter(x, x != '').join(', ')"
-    containers = f"variables.judged.filter(c, {asked.of(policy, lambda each: _is_limited(each, policy))}{others})"
+    containers = f"variables.judged.filter(c, {requested.of(policy, lambda each: _is_limited(each, policy))}{others})"
     yield Check(
         "GPU308",
         variables.findings(both, containers),
@@ -100,23 +100,23 @@ def _shared_by_scheduler(policy: Policy) -> str:
     if not per_pod.is_per_pod(policy):
         return ""
     sharing = {name for name, backend in per_pod.BY_SCHEDULER.items() if backend not in known.GPU_IS_CARD}
-    whole = asked.of(policy, lambda resource: resource.name == "nvidia.com/gpu")
+    whole = requested.of(policy, lambda resource: resource.name == "nvidia.com/gpu")
     return f" || (object.spec.?schedulerName.orValue('') in {texts(sorted(sharing))} && {whole})"
 
 
 def host_namespaces(policy: Policy) -> Iterator[Check]:
     """GPU309: host namespaces of processes or IPC in a pod that uses a card through MPS."""
     opened = [field for field in ("hostPID", "hostIPC") if not _is_allowed(field, policy)]
-    given = asked.given(policy, "nvidia")
+    given = requested.given(policy, "nvidia")
     mps = f"c.?env.orValue([]).exists(e, e.name.startsWith({text(MPS_PREFIX)}))"
-    uses = f"{mps} && ({given} || !({asked.of(policy)}))"
+    uses = f"{mps} && ({given} || !({requested.of(policy)}))"
     if policy.backend.name in known.USES_MPS:
         vendors = {"nvidia", visible_devices.ANY_VENDOR}
 
         def is_client(resource: Resource) -> bool:
             return resource.sharing != "partition" and visible_devices.vendor_of(resource, policy) in vendors
 
-        uses = f"({asked.of(policy, is_client)}) || {uses}"
+        uses = f"({requested.of(policy, is_client)}) || {uses}"
     fields = [f"[object.spec.?{field}.orValue(false) ? {text(field)} : '']" for field in opened]
     names = f"({' + '.join(fields)}).filter(x, x != '')"
     found = f"{names}.size() > 0 && variables.all.exists(c, {uses})"

@@ -7,8 +7,8 @@ from gpu_admission.registration.cel_literals import any_of, group, pattern, text
 from gpu_admission.rules import device_count, gpu_markers
 from gpu_admission.rules.isolation import nri_devices, trusted_keys
 
-from .asked import ANNOTATIONS
 from .check import NOWHERE, Check, pair
+from .requested import ANNOTATIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.rules import tolerations, visible_devices
 from gpu_admission.rules.gpu_markers import NVIDIA_RUNTIME_CLASSES
 
-from . import asked, variables
+from . import requested, variables
 from .check import NOWHERE, Check, of_pod, pair
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def _contradicted(policy: Policy, system: str, amounts: str) -> str:
     counters = [name for name, whose in known.CARD_COUNTERS.items() if whose == system]
     its = gpu_names.which(policy, "k", lambda each: each.system == system and each.name not in known.CARD_COUNTERS)
     other = gpu_names.which(policy, "o", lambda each: each.system == system)
-    positive = asked.is_positive(f"{amounts}[o]")
+    positive = requested.is_positive(f"{amounts}[o]")
     return f"((k in {texts(counters)} || {its}) && {amounts}.exists(o, o != k && ({other}) && {positive}))"
 
 
@@ -56,8 +56,10 @@ def foreign(policy: Policy) -> Iterator[Check]:
     names = gpu_names.which(policy, "k", lambda resource: is_translated(resource, policy))
     if names == "false":
         return
-    positive = asked.is_positive("c.resources.requests[k]")
-    found = f"{asked.REQUESTS}.filter(k, ({names}) && {positive}).map(k, k + ': ' + c.resources.requests[k]).join(', ')"
+    positive = requested.is_positive("c.resources.requests[k]")
+    found = (
+        f"{requested.REQUESTS}.filter(k, ({names}) && {positive}).map(k, k + ': ' + c.resources.requests[k]).join(', ')"
+    )
     title = registry.named(policy.backend.name).title
     yield Check(
         "GPU101",
@@ -147,7 +149,7 @@ def lacks_class(policy: Policy) -> str:
         return ""
     wants = "variables.wants"
     if policy.runtime_class in NVIDIA_RUNTIME_CLASSES:
-        wants = f"(variables.shares || variables.all.exists(c, {asked.of_vendors(policy, frozenset({'nvidia'}))}))"
+        wants = f"(variables.shares || variables.all.exists(c, {requested.of_vendors(policy, frozenset({'nvidia'}))}))"
     return f"{RUNTIME_CLASS} == '' && {wants}"
 
 
@@ -177,8 +179,8 @@ def too_many(policy: Policy) -> Iterator[Check]:
         tests.append(f"!{texts(map(str, counts))}.exists(x, {amount}.compareTo(quantity(x)) == 0)")
     if not tests:
         return
-    positive = asked.is_positive("c.resources.requests[k]")
-    names = f"{asked.REQUESTS}.filter(k, ({devices}) && {positive} && ({any_of(tests)}))"
+    positive = requested.is_positive("c.resources.requests[k]")
+    names = f"{requested.REQUESTS}.filter(k, ({devices}) && {positive} && ({any_of(tests)}))"
     limits = [f"at most {most}"] * bool(most)
     limits += [f"one of {', '.join(map(str, counts))}"] * bool(counts)
     yield Check(

@@ -17,7 +17,7 @@ from gpu_admission.registration import globs, match_conditions, namespaces, touc
 from gpu_admission.registration.cel_literals import text
 from gpu_admission.rules import declared_reads
 
-from . import asked, checks, repairs
+from . import checks, repairs, requested
 from .versions import has_mutating_policies
 
 TYPE_CHECKING = False
@@ -174,17 +174,17 @@ def _a_message_each(named: dict[str, Check]) -> list[dict[str, Any]]:
 def _variables(policy: Policy) -> dict[str, str]:
     """Return the variables that several expressions use, in the order of their dependencies."""
     own = registry.named(policy.backend.name).own(ClusterFacts.of(policy))
-    served = f"variables.all.exists(c, {asked.native(policy)})"
-    nvidia = f"variables.all.exists(c, {asked.of_vendors(policy, frozenset({'nvidia'}))})"
+    served = f"variables.all.exists(c, {requested.native(policy)})"
+    nvidia = f"variables.all.exists(c, {requested.of_vendors(policy, frozenset({'nvidia'}))})"
     before = "oldObject.spec.?ephemeralContainers.orValue([])"
     joined = f"object.spec.?ephemeralContainers.orValue([]).filter(c, !{before}.exists(o, o.name == c.name))"
     lists = [f"object.spec.?{field}.orValue([])" for field in ("containers", "initContainers", "ephemeralContainers")]
     return {
         "all": " + ".join(lists),
         "judged": f"request.operation == 'CREATE' ? variables.all : {joined}",
-        "shares": asked.shares(),
-        "share": asked.share_names(),
-        "wants": f"variables.shares || variables.all.exists(c, {asked.of(policy)})",
+        "shares": requested.shares(),
+        "share": requested.share_names(),
+        "wants": f"variables.shares || variables.all.exists(c, {requested.of(policy)})",
         "nvidia": f"variables.shares || {nvidia}",
         "served": f"variables.shares || {served}" if KAI in own else served,
     }

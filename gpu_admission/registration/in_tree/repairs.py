@@ -15,7 +15,7 @@ from gpu_admission.rules import BY_ID, tolerations, visible_devices
 from gpu_admission.rules.isolation import gpu301_visible_devices, gpu310_unjudged_env_from
 from gpu_admission.rules.runtime_variables import DEVICE_LIST_FAMILIES, DEVICE_LISTS
 
-from . import asked, device_variables, guardrails, intentions, placement, translation, variables
+from . import device_variables, guardrails, intentions, placement, requested, translation, variables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def variables_of(policy: Policy) -> dict[str, str]:
         "bare": f"variables.all.map(c, has(c.resources) && has({_AMOUNTS}) ? {_bare(policy)} : [])",
         "named": translation.named(policy),
         "translates": translation.translates(policy),
-        "given": f"variables.all.map(c, {asked.given(policy, 'nvidia')})",
+        "given": f"variables.all.map(c, {requested.given(policy, 'nvidia')})",
         "misspelt": f"variables.all.map(c, {intentions.misspelt(policy)})",
         "hiding": _hiding(policy),
         "begun": _open_sources(policy, "GPU301", gpu301_visible_devices.NAMES, _BEGINS),
@@ -228,7 +228,7 @@ def _node_labels(policy: Policy) -> str:
 
 def _wanted(policy: Policy, vendors: frozenset[str]) -> str:
     """Return the condition that cards of one of these vendors (by default, of any) are requested."""
-    wanted = f"variables.all.exists(c, {asked.of_vendors(policy, vendors)})" if vendors else "variables.wants"
+    wanted = f"variables.all.exists(c, {requested.of_vendors(policy, vendors)})" if vendors else "variables.wants"
     return f"(variables.shares || {wanted})" if "nvidia" in vendors else wanted
 
 
@@ -258,7 +258,7 @@ def _open_sources(policy: Policy, rule: str, names: Iterable[str], sources: str)
     unset = "!c.?env.orValue([]).exists(e, e.name == x)"
     begins = "(f.?prefix.orValue('') == '' || x.startsWith(f.prefix) && x != f.prefix)"
     found = f"{texts(names)}.filter(x, {begins} && {unset})"
-    able = f"has(c.envFrom) && !({asked.of(policy)}) && !({_MISSPELT})"
+    able = f"has(c.envFrom) && !({requested.of(policy)}) && !({_MISSPELT})"
     by_source = f"c.envFrom.filter(f, {sources}).map(f, {found}).flatten().distinct()"
     by_name = f"{texts(names)}.filter(x, c.envFrom.exists(f, {sources} && {begins}) && {unset})"
     each = f"!({able}) ? [''].filter(x, false) : c.envFrom.size() <= {_FEW_SOURCES} ? {by_source} : {by_name}"

@@ -10,7 +10,7 @@ from gpu_admission.registration import gpu_names
 from gpu_admission.registration.cel_literals import any_of, text, texts
 from gpu_admission.workloads.resources import PORTABLE_CORES, PORTABLE_COUNT, PORTABLE_MEMORY
 
-from . import asked, formulas
+from . import formulas, requested
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _LIMITS = "c.resources.limits"
 def named(policy: Policy) -> str:
     """Return a list, with an entry for each container, of the requested names that are or resemble a GPU's."""
     gpu = f"{gpu_names.which(policy, 'k')} || {gpu_names.resembles(policy, 'k')}"
-    names = f"{asked.REQUESTS}.filter(k, !(k in {texts(gpu_names.ORDINARY)}) && ({gpu}))"
+    names = f"{requested.REQUESTS}.filter(k, !(k in {texts(gpu_names.ORDINARY)}) && ({gpu}))"
     return f"variables.all.map(c, {names})" if formulas.of(policy) is not None else "variables.all.map(c, [])"
 
 
@@ -41,8 +41,8 @@ def translates(policy: Policy) -> str:
     few = "" if found.several else " && l.size() == 1"
     init = "" if found.init else " && l.all(i, i < object.spec.containers.size())"
     # First a cheap test whether there is anything to translate: the other conditions are expensive.
-    any_at_all = f"variables.all.exists(c, {asked.REQUESTS}.exists(k, k in {_old(found)}))"
-    return f"{any_at_all} && !({asked.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
+    any_at_all = f"variables.all.exists(c, {requested.REQUESTS}.exists(k, k in {_old(found)}))"
+    return f"{any_at_all} && !({requested.annotated()}) && [{mine}].exists(l, {sound}{few}{init})"
 
 
 def _old(found: Formula) -> str:
