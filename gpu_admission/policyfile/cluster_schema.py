@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from gpu_admission.core import quantity
 from gpu_admission.workloads import resources
 
-from .guardrails_schema import Section
+from .guardrails_schema import PolicySection
 
 
 def _quantity(value: Any) -> Any:
@@ -36,7 +36,7 @@ def _resource_name(value: str) -> str:
 ResourceName = Annotated[str, BeforeValidator(_resource_name)]
 
 
-class Profile(Section):
+class Profile(PolicySection):
     """A MIG profile of a card: its usable memory, and how many fit on a card."""
 
     name: Annotated[str, Field(pattern=r"^\d+g\.\d+gb([.+-][a-z.]+)?$")]
@@ -44,7 +44,7 @@ class Profile(Section):
     count: Annotated[int, Field(ge=1, le=64)] | None = None
 
 
-class CardEntry(Section):
+class CardEntry(PolicySection):
     """A card model in the cluster."""
 
     model: Annotated[str, Field(min_length=1)]
@@ -62,7 +62,7 @@ class CardEntry(Section):
     )
 
 
-class ClaimsSection(Section):
+class ClaimsSection(PolicySection):
     """Which resource claims give GPUs, for claims whose class is unknown (admission sees each object alone)."""
 
     templates: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -81,7 +81,7 @@ class ClaimsSection(Section):
     )
 
 
-class Cluster(Section):
+class Cluster(PolicySection):
     """Facts about the cluster; a rule without the facts that it needs reports nothing."""
 
     cards: list[CardEntry] = Field([], description="models of cards that the nodes have")

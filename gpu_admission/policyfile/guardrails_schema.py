@@ -15,7 +15,7 @@ _Seconds = Annotated[int, Field(ge=1, le=2**31 - 1)]  # an int32 in ttlSecondsAf
 _Name = Annotated[str, Field(min_length=1)]
 
 
-class Section(BaseModel):
+class PolicySection(BaseModel):
     """A mapping of a policy file: immutable, without unknown keys and conversions of types."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -31,7 +31,7 @@ def _amount_of_memory(value: Any) -> Any:
     return value
 
 
-class SharedMemory(Section):
+class SharedMemory(PolicySection):
     """When GPU502 requires a memory-backed volume at /dev/shm, and what its repair writes."""
 
     gpus: Annotated[int, Field(ge=1, le=1024)] = Field(
@@ -42,7 +42,7 @@ class SharedMemory(Section):
     )
 
 
-class Jobs(Section):
+class Jobs(PolicySection):
     """What GPU503 requires of Jobs with a GPU."""
 
     require: Literal["any", "deadline", "ttl"] = Field(
@@ -62,7 +62,7 @@ class Jobs(Section):
         return self
 
 
-class NodeLabel(Section):
+class NodeLabel(PolicySection):
     """A node label that GPU504 adds to the nodeSelector of pods that do not select GPU nodes."""
 
     key: Annotated[str, Field(min_length=1, max_length=317, pattern=_LABEL_KEY)]
@@ -70,7 +70,7 @@ class NodeLabel(Section):
     vendors: list[str] | None = Field(None, description="vendors of the cards it is for; left out: all")
 
 
-class Nodes(Section):
+class Nodes(PolicySection):
     """The labels by which GPU504 requires nodes to be selected."""
 
     labels: Annotated[list[_Name], Field(min_length=1)] | None = Field(
@@ -79,7 +79,7 @@ class Nodes(Section):
     add: list[NodeLabel] = Field([], description="what the repair adds where a pod selects no GPU node")
 
 
-class GuardrailsSection(Section):
+class GuardrailsSection(PolicySection):
     """Settings of the guardrails, GPU501 to GPU506; the rules are switched on under ``rules``."""
 
     shared_memory: SharedMemory | None = Field(None, alias="sharedMemory")

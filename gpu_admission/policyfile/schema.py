@@ -17,7 +17,7 @@ from gpu_admission.backends.per_pod import PER_POD
 from gpu_admission.core import pointer
 
 from .cluster_schema import Cluster, ResourceName
-from .guardrails_schema import GuardrailsSection, Section
+from .guardrails_schema import GuardrailsSection, PolicySection
 
 if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend as SharingBackend
@@ -53,7 +53,7 @@ def _pod_spec_path(value: str) -> str:
     return value
 
 
-class RuleSetting(Section):
+class RuleSetting(PolicySection):
     """The action on findings of a rule, and whether admission may apply the rule's fix."""
 
     action: Action | None = Field(None, description="the action on a finding; default: by the rule's severity")
@@ -87,7 +87,7 @@ def _backend(backend: SharingBackend) -> type[BaseModel]:
     fields: dict[str, Any] = {"name": (Literal[backend.name], Field(description="its name; docs/backends.md"))}
     fields |= {parameter.name: _field(parameter) for parameter in backend.parameters}
     title = "".join(part.capitalize() for part in backend.name.split("-"))
-    return create_model(title, __base__=Section, __doc__=type(backend).__doc__, **fields)
+    return create_model(title, __base__=PolicySection, __doc__=type(backend).__doc__, **fields)
 
 
 BACKENDS = (*registry.NAMES, PER_POD)
@@ -97,13 +97,13 @@ else:
     Backend = Annotated[Union[tuple(map(_backend, map(registry.named, BACKENDS)))], Field(discriminator="name")]  # noqa: UP007
 
 
-class Resources(Section):
+class Resources(PolicySection):
     """Resource names that are GPUs on this cluster only."""
 
     extra: list[ResourceName] = Field([], description="names of extended resources, such as example.com/gpu")
 
 
-class Toleration(Section):
+class Toleration(PolicySection):
     """A toleration that GPU201 adds to pods that request a GPU of one of the vendors (by default, of any)."""
 
     key: Annotated[str, Field(min_length=1)]
@@ -119,7 +119,7 @@ class Toleration(Section):
         return self
 
 
-class VisibleDevices(Section):
+class VisibleDevices(PolicySection):
     """The value of NVIDIA_VISIBLE_DEVICES; ``leave`` sets nothing."""
 
     gpu_less: str = Field(
@@ -135,7 +135,7 @@ class VisibleDevices(Section):
     )
 
 
-class Limits(Section):
+class Limits(PolicySection):
     """How many GPUs are allowed."""
 
     per_container: Annotated[int, Field(ge=0)] | None = Field(
@@ -147,7 +147,7 @@ class Limits(Section):
     )
 
 
-class Match(Section):
+class Match(PolicySection):
     """The namespaces that the policy is for. In each, the first policy of the server that matches it is in force."""
 
     namespaces: list[Annotated[str, Field(min_length=1)]] = Field(
@@ -155,14 +155,14 @@ class Match(Section):
     )
 
 
-class Exempt(Section):
+class Exempt(PolicySection):
     """Exemptions: names, or shell patterns of names (``team-*``, ``ops-?``, ``[a-c]-*``)."""
 
     namespaces: list[str] = Field([], description="namespaces whose objects are not judged")
     users: list[str] = Field([], description="names of users, such as system:serviceaccount:NS:NAME")
 
 
-class WorkloadEntry(Section):
+class WorkloadEntry(PolicySection):
     """The pod specs of a custom kind; ``*`` in a path is every item of a list or value of a mapping."""
 
     api_version: str = Field(alias="apiVersion")
@@ -170,7 +170,7 @@ class WorkloadEntry(Section):
     pod_specs: list[Annotated[str, BeforeValidator(_pod_spec_path)]] = Field(alias="podSpecs")
 
 
-class Spec(Section):
+class Spec(PolicySection):
     """The settings of a policy."""
 
     mode: Literal["enforce", "warn", "audit"] = Field("enforce", description="a ceiling on every action")
@@ -206,7 +206,7 @@ _WRITTEN_BY_SERVER = (
 )  # fmt: skip
 
 
-class _Metadata(Section):
+class _Metadata(PolicySection):
     """The policy's name, which metrics and ``/mutate/NAME`` use."""
 
     name: Annotated[str, Field(pattern=POLICY_NAME)]
@@ -225,7 +225,7 @@ else:
     )
 
 
-class PolicyFile(Section):
+class PolicyFile(PolicySection):
     """A policy file, or a GPUPolicy object as an API server returns it."""
 
     api_version: Literal["gpu-admission.io/v1alpha1"] = Field(alias="apiVersion")
