@@ -1,4 +1,4 @@
-"""Dynamic resource allocation: a claim made from a template that exists, or from one that says what it gives."""
+"""Dynamic resource allocation: claims of the policy's template, or of templates named by what they give."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
 
 
-_MOST_OF_POD = 128  # all of them have to be met on one node
+_MOST_OF_POD = 128  # all of them are allocated on one node
 _LONGEST_CLAIM = 50  # a claim's name in a pod is a label of 63 characters, and a number may follow it
-_LONGEST_NAME = 253  # of the claim that Kubernetes makes: the pod's name, a dash, the claim's name in the pod
+_LONGEST_NAME = 253  # of the generated claim's name: POD-CLAIM, with the claim's name in the pod
 _PLUGIN = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # systems of NVIDIA's device plugin
 
 
 class Dra(Backend):
-    """Claims of the policy's template, one a GPU; or one claim a container, of a template for what it asks."""
+    """Claims of the policy's template, one per GPU; or one claim per container, of a template for its request."""
 
     name = "dra"
     whole_cards = True
@@ -45,16 +45,16 @@ class Dra(Backend):
     ignores = _PLUGIN
 
     def vendor(self, facts: ClusterFacts) -> str:
-        """Return whose cards the policy's device class has."""
+        """Return the vendor of the cards of the policy's device class."""
         return dra_drivers.chosen(facts.parameters).vendor
 
     def adopts(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
+        """Return the system of the whole cards of the policy's class, where they are not NVIDIA's."""
         return frozenset({self.vendor(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read claims whose templates are seen, for another backend."""
-        from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
+        """Read claims whose templates are known, for another backend."""
+        from . import dra_reader  # noqa: PLC0415 - needed only by the command translate
 
         return dra_reader.read(native_request, facts)
 
@@ -66,11 +66,11 @@ class Dra(Backend):
         if request.profile and settings.driver is dra_drivers.NVIDIA:
             return request
         if request.thousandths is not None and facts.largest is None:
-            return GpuShare(None, request.count, request.cores)  # all of a card is enough for whatever part of one
+            return GpuShare(None, request.count, request.cores)  # a whole card satisfies any part of one
         if request.share and request.memory is None and request.lost is None:
             return request
         known = require_known_size(request, facts)
-        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is no MIG device
+        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is not a MIG device
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what the policy's template, or its device class, is not known to give."""
@@ -103,9 +103,9 @@ class Dra(Backend):
         yield from super().check_container(asked, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Refer to a template: the policy's, once a GPU, or one that is named by what it gives.
+        """Refer to a template: the policy's, once per GPU, or one that is named by what it gives.
 
-        What the policy's template gives is the administrator's promise.
+        What the policy's template gives is the administrator's responsibility.
         """
         settings = DraSettings(facts.parameters)
         if not settings.template:
@@ -136,7 +136,7 @@ class Dra(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
+        """Yield more claims than a node has GPUs (a pod's claims are all of one node), and names that are too long."""
         settings = DraSettings(facts.parameters)
         if settings.shared:
             yield from dra_shared.check_pod(pod, asked, facts, settings)
@@ -163,7 +163,7 @@ class Dra(Backend):
 
 
 def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:
-    """Yield a refusal of a share of no size where the policy does not say that the driver has a word for one."""
+    """Yield a rejection of a share of unknown size where the policy does not enable one in the driver."""
     if settings.sharing == "none":
         nvidia = settings.driver is dra_drivers.NVIDIA
         policy = "; a policy with backend.sharing: time-slicing (or mps) has a claim for it" if nvidia else ""
@@ -194,7 +194,7 @@ def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any
 
 
 def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts: ClusterFacts) -> dict[str, Any]:
-    """Return a ResourceClaim that gives each of its users what a request asks.
+    """Return a ResourceClaim that gives each of its users the request.
 
     Raises RejectedRequestError as `devices` does.
     """
@@ -204,7 +204,7 @@ def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts
 
 
 def comments(request: GpuShare, facts: ClusterFacts) -> list[str]:
-    """Return what the claim for a request gives and what it needs of the cluster, a line each."""
+    """Return what the claim for a request gives and requires of the cluster, one line each."""
     return list(dra_devices.comments(request, DraSettings(facts.parameters)))
 
 

@@ -1,7 +1,7 @@
-"""One ResourceClaim for the pods of a workload, which share the devices that it is given.
+"""One ResourceClaim for the pods of a workload, which share its devices.
 
-What everybody requests has to be in it: memory is reserved for all of them, and nothing that each wants for itself can
-be shared. Kubernetes lets 256 pods use a claim (kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
+It reserves the memory of all of them; exclusive devices cannot be shared. Kubernetes lets 256 pods use a claim
+(kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 _MOST_PODS = 256
 _LONGEST_NAME = 253
-_PODS = "pods that share claims"  # in the cache of a pod: how many there are of it
+_PODS = "pods that share claims"  # key in the cache of a pod: how many replicas it has
 
 
 def note(workload: Workload, pod: Pod) -> None:
-    """Remember of a pod how many of it run at once; the backend sees pods, not what makes them.
+    """Store in a pod how many replicas of it run at once: the backend does not see the owner.
 
-    Of an object without a name (``generateName``) there may be any number, and its claim would have no name either.
+    An object without a name (``generateName``) may exist any number of times, and its claim would have no name.
     """
     pod.cache[_PODS] = most_pods(workload) if workload.ref.name else None
 
@@ -43,7 +43,7 @@ def claim_name(workload: Workload, template: str) -> str:
 
 
 def pods_of(pod: Pod) -> int | None:
-    """Return how many of a pod run at once, None where nobody knows."""
+    """Return how many replicas of a pod run at once, None where that is unknown."""
     pods: int | None = pod.cache.get(_PODS)
     return pods
 

@@ -40,7 +40,7 @@ class Exclusive(Backend):
     )
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
+        """Read a number of whole cards (AMD's partitions count as devices of their own)."""
         del facts
         return GpuShare(
             None,
@@ -78,9 +78,9 @@ class Exclusive(Backend):
 BACKEND = Exclusive()
 BACKEND.docs = BackendDocs(
     summary="""\
-Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where
-the policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU
-feature discovery) sees to it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource`
+Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where the
+policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU feature
+discovery) ensures it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource`
 another name of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
     refuses=(
         ("less than 100 percent of a GPU's compute", "a whole card cannot be limited"),

@@ -1,10 +1,10 @@
 """KAI's annotations: for which container they request a share of a card, and for how much of it.
 
-A pod asks in one of two ways: for whichever container ``gpu-fraction-container-name`` names (else the first) by
+A pod requests a share in one of two ways: for the container in ``gpu-fraction-container-name`` (else the first) by
 ``gpu-memory`` or ``gpu-fraction``; or, from release 0.18 on, for one container that the key itself names, by
-``nvidia.com/container.<name>.gpu-memory.request`` and ``.limit``, which KAI calls NvFractions. KAI's webhook writes
-the second beside the first, and its binder does the same once a card is chosen: both together are no contradiction
-where they agree. What is read here, and what is refused, is what KAI's own admission takes.
+``nvidia.com/container.<name>.gpu-memory.request`` and ``.limit``, which KAI calls NvFractions. KAI's webhook writes the
+second beside the first, and its binder does the same once a card is chosen: both together are valid where they agree.
+This module reads and refuses the same as KAI's own admission.
 
 Sources: kai-scheduler/KAI-Scheduler pkg/common/resources (gpu_sharing.go, gpu_sharing_nvfractions.go,
 gpu_sharing_container_ref.go, gpu_sharing_validation.go), pkg/admission/webhook/v1alpha2/nvfractions and
@@ -42,7 +42,7 @@ CONTAINER = resources.CONTAINER_ANNOTATION
 QUEUE = "kai.scheduler/queue"
 OLD_QUEUE = "runai/queue"  # before release 0.6
 DEFAULT_QUEUE = "default-queue"
-PROJECT = "project"  # gives the queue where no label does
+PROJECT = "project"  # names the queue where no label does
 SCHEDULER = "kai-scheduler"
 SYSTEM = "kai"
 POD_WIDE = (MEMORY, FRACTION, MEMORY_LIMIT, FRACTION_LIMIT, DEVICES, CONTAINER)
@@ -52,22 +52,22 @@ _MARKS = (FRACTION, MEMORY_LIMIT, DEVICES, CONTAINER)
 
 REQUEST, LIMIT = resources.CONTAINER_AMOUNTS
 MODE = "gpu-compute.mode"
-COMPUTE = "gpu-compute.request"  # of pull request 2368 of KAI-Scheduler, as its constant's name has it
+COMPUTE = "gpu-compute.request"  # of pull request 2368 of KAI-Scheduler, according to its constant's name
 _WORDS = (REQUEST, LIMIT, MODE, COMPUTE)
 _PREFIX = resources.CONTAINER_PREFIX
-_BINDERS = ("gpus.devices", "gpu-compute.portion")  # written once a card is chosen: GPU307 speaks of a user's
+_BINDERS = ("gpus.devices", "gpu-compute.portion")  # written once a card is chosen: GPU307 reports a user's
 _SIDE_BY_SIDE = "sm-sharing"
 _MODES = ("time-slicing", _SIDE_BY_SIDE)
 MPS = "mps"
-_FINE = 10**9  # parts of a card, to compare two of them: KAI reads floating point numbers
+_FINE = 10**9  # resolution of fractions that are compared: KAI reads floating point numbers
 _PLACES = 5  # digits behind the point of a limit
-_SLIPS = 3  # letters that a misspelt word may be away from one that is known
+_SLIPS = 3  # edit distance within which an unknown word counts as misspelt
 
 
 def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, Any]:
-    """Return the annotations by which a pod asks KAI for a share of a card; none where it requests nothing.
+    """Return the annotations by which a pod requests a share of a card from KAI, empty where there are none.
 
-    ``certain`` tells that the cluster runs KAI: elsewhere ``gpu-memory`` alone is anybody's annotation.
+    ``certain`` means that the cluster runs KAI: elsewhere ``gpu-memory`` alone may belong to other software.
     """
     annotations = as_dict(metadata.get("annotations"))
     own = {key: value for key, value in annotations.items() if _split(key) is not None}
@@ -82,7 +82,7 @@ def asked(pod: Pod, metadata: Mapping[str, Any], *, certain: bool) -> dict[str, 
 
 
 def _without_amount(pod: Pod, annotations: Annotations, *, certain: bool) -> dict[str, Any]:
-    """Return what says how a share is to be where nothing says how much, for `read` to refuse."""
+    """Return the annotations that qualify a share where none gives its amount, for `read` to reject."""
     if not (certain or pod.spec.get("schedulerName") == SCHEDULER):
         return {}
     return {key: values for key, values in annotations.items() if key in _ALONE or _is_portion_limit(key)}
@@ -91,8 +91,8 @@ def _without_amount(pod: Pod, annotations: Annotations, *, certain: bool) -> dic
 def served(pod: Pod, values: Annotations) -> Container | None:
     """Return the container that KAI would give the share to.
 
-    Where none has the name that is said, it is the first, for `read` to refuse; None where the pod is not to be
-    seen whole, and the container may stand elsewhere.
+    Where none has the given name, it is the first, for `read` to reject; None where only a part of the pod is visible,
+    and the container may be in another.
     """
     candidates = [each for each in pod.containers if each.role != "ephemeral"]
     wanted = _names(values)
@@ -158,13 +158,13 @@ def _require_portion_limit(served_container: str, key: str, values: Annotations)
 
 
 def _consumed(values: Annotations, *amount: str) -> Iterator[str]:
-    """Yield the annotations that a request was read from: those of the amount, and all that name the container."""
+    """Yield the annotations that a request was read from: those of the amount, and all for the container."""
     yield from (DEVICES, CONTAINER, *amount)
     yield from (key for key in values if _split(key) is not None)
 
 
 def in_bytes(values: Annotations) -> dict[str, int]:
-    """Return the readable amounts of memory in bytes, by the annotation that says them; those in MiB left out."""
+    """Return the readable amounts of memory in bytes by annotation, except those in MiB."""
     names = (MEMORY_LIMIT, *(key for key in values if _is_amount(key)))
     found = {name: amounts.parsed(values[name]) for name in names if name in values}
     return {name: amount for name, amount in found.items() if amount}
@@ -182,7 +182,7 @@ def _older_memory(values: Annotations) -> int | None:
 
 
 def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[int | None, int | None]:
-    """Return the memory in bytes that is requested, and how far it may grow; None where nothing is said.
+    """Return the requested memory in bytes, and its limit; None where there is none.
 
     Raises RejectedRequestError where two annotations contradict each other.
     """
@@ -215,7 +215,7 @@ def _memory(values: Annotations, own: Mapping[str, tuple[str, Any]]) -> tuple[in
 
 
 def _has_its_limit(values: Annotations) -> bool:
-    """Tell whether a limit of the newer kind stands beside a request of the older, and KAI did not write it."""
+    """Return whether a user wrote a limit of the newer kind beside a request of the older."""
     if FRACTION in values:
         return FRACTION_LIMIT not in values and not any(map(_is_portion_limit, values))
     return MEMORY in values and MEMORY_LIMIT not in values
@@ -224,7 +224,7 @@ def _has_its_limit(values: Annotations) -> bool:
 def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, Any]]:
     """Return word -> key and value of the annotations that name a container.
 
-    Raises RejectedRequestError where they name another, or none that the pod has, or say a word that is not KAI's.
+    Raises RejectedRequestError where they name another one, or none of the pod, or have a word that is not KAI's.
     """
     names = _names(values)
     if len(names) > 1:
@@ -258,7 +258,7 @@ def _of_container(container: str, values: Annotations) -> dict[str, tuple[str, A
 
 
 def _names(values: Annotations) -> list[str]:
-    """Return the containers that annotations name, each once; what is no text names none that a pod has."""
+    """Return the containers that annotations name, each once; a value that is not a string names none of the pod."""
     found = [split[0] for key in values if (split := _split(key)) is not None]
     if CONTAINER in values:
         found.append(as_str(values[CONTAINER]))
@@ -277,7 +277,7 @@ def _is_amount(key: str) -> bool:
 
 
 def _meant(word: str) -> str | None:
-    """Return the word that was meant; None for one that KAI may have come to know after this was written."""
+    """Return the word that was meant; None for one that a newer release of KAI may define."""
     if word in {"gpu-memory", "gpu-mem"}:
         return REQUEST
     return nearest(word.lower(), _WORDS, _SLIPS)
@@ -289,12 +289,12 @@ def _is_portion_limit(key: object) -> bool:
 
 
 def _lost(own: Mapping[str, tuple[str, Any]]) -> tuple[str, str] | None:
-    """Return why annotations beside the amounts cannot be said in another backend's names, and what to do."""
+    """Return why annotations beside the amounts cannot be expressed for another backend, and what to do."""
     key, mode = own.get(MODE, ("", _MODES[0]))
     if mode not in _MODES:
         raise amounts.unreadable(key, mode, " or ".join(_MODES))
     if mode == _SIDE_BY_SIDE:
-        return "and only KAI lets a single pod compute side by side with others (sm-sharing)", f"leave {key} out"
+        return "and only KAI lets a single pod compute concurrently with others (sm-sharing)", f"leave {key} out"
     other = next((own[word][0] for word in own if word not in _WORDS), None)
     return None if other is None else (f"and {escape(other[:120])} is known only to KAI", "leave it out")
 

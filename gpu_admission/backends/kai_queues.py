@@ -1,4 +1,4 @@
-"""In which queue KAI puts a pod: the label of its top owner, its own, its project's name, or ``default-queue``.
+"""The queue in which KAI puts a pod: the label of its top owner, its own, its project's name, or ``default-queue``.
 
 Source: kai-scheduler/KAI-Scheduler pkg/podgrouper/podgrouper/plugins/defaultgrouper/default_grouper.go.
 """
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 def completion(pod: Pod, labels: Mapping[str, Any], default: str | None) -> BackendPatch:
     """Return the queue of Run:ai's older label, or the policy's for a pod that names none in any way that KAI reads.
 
-    ``labels`` are the pod's and, first, its owner's. Raises RejectedRequestError where they name a queue that there
-    cannot be, and (as a warning) where the pod names one in the wrong place.
+    ``labels`` are the pod's and, first, its owner's. Raises RejectedRequestError where they name a queue that cannot
+    exist, and (as a warning) where the pod names one in the wrong place.
     """
     value = labels.get(kai_annotations.QUEUE)
     if value:

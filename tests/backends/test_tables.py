@@ -208,7 +208,7 @@ REFUSED = [
     (policy("time-slicing", failRequestsGreaterThanOne=True), {GPU: "2"}, "GPU104", "2 shares"),
     (policy("time-slicing", failRequestsGreaterThanOne=True), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
     (policy("mps"), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
-    (policy("time-slicing", memory="refuse"), {MEM: "8Gi"}, "GPU102", "limits nobody's memory"),
+    (policy("time-slicing", memory="refuse"), {MEM: "8Gi"}, "GPU102", "does not limit memory"),
     (policy("time-slicing"), {MEM: "8Gi", CORE: "30"}, "GPU102", "promises nobody"),
     (policy("time-slicing"), {COUNT: "1"}, "GPU102", "a whole GPU"),
     (policy("mps"), {MEM: "21Gi"}, "GPU102", "a share of a card is 20Gi here (80Gi in 4 shares)"),
