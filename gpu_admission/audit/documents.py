@@ -94,7 +94,7 @@ def dump_yaml(objects: list[dict[str, Any]]) -> str:
 
 
 def to_junit(result: AuditResult, *, only_denied: bool = False) -> str:
-    """Return the audit as JUnit: a suite an owner, and one for every namespace without findings."""
+    """Return the audit as JUnit: a suite per owner, and one for every namespace without findings."""
     return junit.render(_report(result, only_denied=only_denied))
 
 

@@ -1,8 +1,8 @@
 """The audit as reports in the cluster, where the viewers of other policy engines show them.
 
 Two API groups carry the same fields (openreports/reports-api: apis/openreports.io/v1alpha1/report_types.go;
-kubernetes-sigs/wg-policy-prototypes: policy-report/crd, v1alpha2): the older one knows neither ``critical`` nor
-``info`` as severities, so that neither is used. There is a report a namespace, and one for what belongs to none.
+kubernetes-sigs/wg-policy-prototypes: policy-report/crd, v1alpha2): the older one has neither ``critical`` nor ``info``
+as severities, so that neither is used. There is a report per namespace, and one for objects without a namespace.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ NAME = "gpu-admission-audit"
 SOURCE = "gpu-admission"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 LABELS = {MANAGED_BY: SOURCE, "app.kubernetes.io/name": SOURCE, "app.kubernetes.io/component": "audit"}
-_MOST_BYTES = 700_000  # of the results of one report: an object in etcd has room for 1.5 MB
+_MOST_BYTES = 700_000  # of the results of one report: an object in etcd has at most 1.5 MB
 _LONGEST_MESSAGE = 1024
 _SEVERITY = {"error": "high", "warning": "medium", "info": "low"}
 
@@ -76,7 +76,7 @@ def reports(result: AuditResult, api: ReportApi, seconds: int, *, only_denied: b
 
 
 def _parts(results: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the results in as many parts as fit into objects."""
+    """Yield the results in parts that fit into an object each."""
     part: list[dict[str, Any]] = []
     size = 0
     for result in results:

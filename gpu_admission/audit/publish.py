@@ -1,4 +1,4 @@
-"""Reports put into the cluster by server-side apply, and those of findings that are gone taken out of it."""
+"""Write reports into the cluster by server-side apply, and delete outdated ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def publish(
 ) -> int:
     """Apply the reports, and delete ours of earlier audits that have none now; return how many were applied.
 
-    What cannot be written becomes an error of the result, and the others are still written. Nothing is deleted where
-    the audit is incomplete: a report may belong to what could not be looked at.
+    A report that cannot be written becomes an error of the result, and the others are still written. Nothing is deleted
+    after an incomplete audit: a report may belong to what could not be read.
     """
     group = api.api_version.partition("/")[0]
     complete = not result.errors
@@ -47,7 +47,7 @@ def publish(
         try:
             connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
         except ForbiddenError as error:
-            # A namespace on its way out takes nothing new, and what was found there goes with it.
+            # A terminating namespace accepts no new objects, and its findings end with it.
             where = result.notices if _TERMINATING in str(error) else result.errors
             where.append(AuditProblem(str(served), str(error)))
         except ClusterError as error:
@@ -62,7 +62,7 @@ def publish(
 
 
 def _delete_others(connection: Connection, served: ServedKind, written: set[str], result: AuditResult) -> None:
-    """Delete the reports of ours that were not written now."""
+    """Delete our reports of earlier audits that were not written by this one."""
     ours = {"labelSelector": f"{MANAGED_BY}={SOURCE}"}
     try:
         found = [each["metadata"] for each in lists.objects(connection, served, result.namespace, ours)]
