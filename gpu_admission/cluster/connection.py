@@ -1,4 +1,4 @@
-"""Requests to an API server that survive what API servers do: throttling, restarts, connections that break.
+"""Requests to an API server that survive throttling, restarts and broken connections.
 
 The official client makes the connection: its TLS, tokens, exec plugins and proxies. Requests go through its pool
 directly and answers stay bytes, because its models cost ten times what reading JSON costs, and its releases differ in
@@ -32,16 +32,16 @@ if TYPE_CHECKING:
 
 JSON = "application/json"
 CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 60.0  # seconds between two bytes, where no --request-timeout says otherwise
+READ_TIMEOUT = 60.0  # seconds between two bytes; the default of --request-timeout
 TRIES = 5  # of a request that fails, with 0.5, 1, 2 and 4 seconds between them
-PATIENCE = 180.0  # seconds that a server may have us wait, by Retry-After, for one request
+PATIENCE = 180.0  # seconds in total that we wait by Retry-After for one request
 LONGEST_WAIT = 60.0  # seconds of one Retry-After
 _LONGEST_DETAIL = 200
 _TRANSIENT = frozenset({500, 502, 503, 504})
 
 
 class Reply(NamedTuple):
-    """What came back: the status, the headers and the whole body."""
+    """A response: the status, the headers and the whole body."""
 
     status: int
     headers: Headers
@@ -51,9 +51,9 @@ class Reply(NamedTuple):
 class Connection:
     """One API server, as one user.
 
-    ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request
-    (impersonation). ``on_wait`` is told, in a line, whenever a request is about to be tried again after a second or
-    more; ``sleep`` waits. ``tries`` is how often a request is sent that fails.
+    ``namespace`` is that of the context, ``name`` the cluster's name in messages. ``headers`` are sent with every
+    request (impersonation). ``on_wait`` is called with a line before a request is retried after a second or more;
+    ``sleep`` waits. ``tries`` is how often a failing request is sent.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class Connection:
         self._api_client.rest_client.pool_manager.clear()
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> bytes:
-        """Return the body of a resource, requested until it is there or hopeless.
+        """Return the body of a resource; retries while that may help.
 
         Raises ConnectError, CredentialsError, ForbiddenError, NotServedError, ExpiredError, ServerError.
         """
@@ -101,11 +101,11 @@ class Connection:
     def write(
         self, method: str, path: str, body: Any, *, query: Mapping[str, str] | None = None, content: str = JSON
     ) -> bytes:
-        """Send an object by PUT, POST or PATCH, or DELETE what is at the path; return the answer's body.
+        """Send an object by PUT, POST or PATCH, or DELETE the path; return the response's body.
 
         Raises as `get` does.
 
-        What is sent must be safe to send twice: it is tried again like reading.
+        The request must be idempotent: it is retried like reading.
         """
         headers = {"Accept": JSON, "Content-Type": content}
         return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
@@ -118,7 +118,7 @@ class Connection:
         return found
 
     def stream(self, path: str, query: Mapping[str, str] | None = None, *, silence: float) -> Iterator[bytes]:
-        """Yield the lines of an answer that has no end of its own, such as a watch's, as they come. It is sent once.
+        """Yield the lines of a response without an end, such as a watch's, as they arrive. It is sent once.
 
         Raises as `get` does; ServerError also where nothing comes for ``silence`` seconds, the connection breaks, or a
         line is longer than `streams.LONGEST_LINE`.
@@ -153,7 +153,7 @@ class Connection:
                 if (reply.status not in _TRANSIENT and reply.status != 429) or self._tries == 1:
                     raise fault
                 if reply.status == 429:
-                    wait, failures = wait or 1.0, failures - 1  # being asked to wait is no failure
+                    wait, failures = wait or 1.0, failures - 1  # a request to wait is not a failure
             failures += 1
             wait = min(wait, LONGEST_WAIT) or 0.5 * 2.0 ** (failures - 1)
             if failures >= self._tries or waited + wait > PATIENCE:
@@ -169,7 +169,7 @@ class Connection:
     def _request(
         self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
     ) -> Reply:
-        """Send one request. Raises ConnectError where there is no use in another, _BrokenError where there is."""
+        """Send one request. Raises ConnectError where a retry cannot help, _BrokenError where it may."""
         response = self._open(method, path, query, headers, body)
         return Reply(response.status, response.headers, response.data)
 
@@ -182,7 +182,7 @@ class Connection:
         body: bytes | None,
         silence: float | None = None,
     ) -> Any:
-        """Send one request and return urllib3's response: read, or yet to be read where ``silence`` bounds its pauses.
+        """Send one request and return urllib3's response: complete, or a stream where ``silence`` bounds its pauses.
 
         Raises as `_request` does.
         """
@@ -193,7 +193,7 @@ class Connection:
         sent = urllib3.HTTPHeaderDict(
             {**headers, "Accept-Encoding": "gzip" if silence is None else "identity", "User-Agent": "gpu-admission"}
         )
-        for name, value in self._headers:  # one of them may come several times
+        for name, value in self._headers:  # a header may be repeated
             sent.add(name, value)
         for setting in configuration.auth_settings().values():  # read anew: tokens expire
             if setting.get("in") == "header" and setting.get("value"):
@@ -233,7 +233,7 @@ def _never_connected() -> tuple[type[Exception], ...]:
 
 
 class _BrokenError(Exception):
-    """A connection that was there and broke: worth another try."""
+    """An established connection that broke: a retry may help."""
 
 
 def _fault(reply: Reply, method: str, path: str, name: str) -> ClusterError:
@@ -291,10 +291,10 @@ def _continue_token(data: bytes) -> str:
 
 
 def _retry_after(headers: Headers) -> float:
-    """Return the seconds that the server has us wait; 0 where it does not say (dates are not sent by API servers)."""
+    """Return the seconds of Retry-After; 0 without one (API servers do not send dates)."""
     value = headers.get("Retry-After") or ""
     return float(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0.0
 
 
 def _ignore(_: str) -> None:
-    """Tell nobody."""
+    """Do not report the wait."""
