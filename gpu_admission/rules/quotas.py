@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
-# Group and kind -> where lists of a ResourceQuota's ``hard`` stand.
+# Group and kind -> the paths of lists of a ResourceQuota's ``hard``.
 PLACES: dict[tuple[str, str], Pointer] = {
     ("", "ResourceQuota"): ("spec", "hard"),
     ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
@@ -35,7 +35,7 @@ _PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, reso
 def listed(
     workload: Workload, places: Mapping[tuple[str, str], Pointer] = PLACES
 ) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
-    """Yield the mappings that stand where a table has a place for the kind of an object, with their pointers."""
+    """Yield the mappings at a table's paths for the kind of an object, with their pointers."""
     pattern = places.get((workload.group, workload.kind))
     if pattern is not None:
         for path, found in pointers.expand(workload.object, pattern):
@@ -66,7 +66,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
 
 
 def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find quotas of half a card: the API server takes them, and no Pod can request less than a whole one."""
+    """Find quotas of fractions of a card: the API server accepts them, but no Pod can request less than a whole one."""
     for key, raw in hard.items():
         resource = policy.classify(key.removeprefix("requests.")) if key.startswith("requests.") else None
         if resource is None or resource.unit != "device":
@@ -82,7 +82,7 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
 
 
 def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find items on the portable names: a quota counts Pods, which arrive in the names of the policy's backend."""
+    """Find items on the portable names: a quota counts Pods, which have the names of the policy's backend."""
     sharer = "the cluster's sharing system" if per_pod.is_per_pod(policy) else policy.backend.name
     for key in hard:
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:

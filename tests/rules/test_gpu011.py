@@ -38,7 +38,7 @@ CASES = [
     Row(
         "the right key is there as well",
         one({"limits": {GPU: 1}, "limit": {"cpu": 1}}),
-        (Found(HERE + "resources/limit", "warning", 'move what stands under it to "limits"'),),
+        (Found(HERE + "resources/limit", "warning", 'move its content to "limits"'),),
     ),
     Row("no gpu in sight", one({"limit": {"cpu": 1}})),
     Row("another word", one({"limits": {GPU: 1}, "notes": {"a": 1}})),

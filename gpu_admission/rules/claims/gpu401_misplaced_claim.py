@@ -25,7 +25,7 @@ _BESIDE = ("write claims: [{name: …}] under the container's resources", ", bes
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find claims under limits and requests, beside resources, in the pod's own resources, and what is no list."""
+    """Find claims under limits, requests or the pod's resources, or beside resources, and values that are not lists."""
     for pod in workload.pods:
         yield from _of_pod(pod)
         for container in pod.containers:
@@ -55,7 +55,7 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
                 (*container.resources_pointer, side, "claims"),
                 (
                     f"{container.label} has claims under {side}",
-                    ", where only amounts of resources may stand: Kubernetes refuses the pod",
+                    ", which takes only amounts of resources: Kubernetes refuses the pod",
                 ),
                 _BESIDE,
                 fix=_moved(workload, container, side) if claims is None else (),
@@ -68,7 +68,7 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
             )
             yield Problem((*container.pointer, key), what, _BESIDE)
     if "resourceClaims" in container.resources:
-        what = f"{container.label} has resourceClaims under its resources, which Kubernetes does not know"
+        what = f"{container.label} has resourceClaims under its resources, where Kubernetes has no such field"
         yield Problem((*container.resources_pointer, "resourceClaims"), what, _BESIDE)
     yield from _unreadable(workload, container, claims)
 

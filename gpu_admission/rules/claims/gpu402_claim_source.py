@@ -1,4 +1,4 @@
-"""GPU402: an entry of a pod's resourceClaims that does not say what it is made from."""
+"""GPU402: an entry of a pod's resourceClaims without a valid source."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _FAR = {"template": _TEMPLATE, "templateName": _TEMPLATE, "claimTemplateName": _
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find entries with no source, two, that of before Kubernetes 1.31, and names that Kubernetes refuses."""
+    """Find entries with no source, two, or the field of before Kubernetes 1.31, and names that Kubernetes refuses."""
     for pod in workload.pods:
         seen: set[str] = set()
         for claim in pod.claims.claims:
@@ -47,7 +47,7 @@ def _sources(workload: Workload, claim: PodClaim) -> Iterator[Problem]:
         yield Problem(
             (*claim.pointer, _CLAIM),
             (f"{who} names both a ResourceClaim and a ResourceClaimTemplate", ", and Kubernetes takes one of them"),
-            f"keep {_TEMPLATE} for a device of each pod's own, {_CLAIM} for one that pods share",
+            f"keep {_TEMPLATE} for a device per pod, {_CLAIM} for one that pods share",
             evidence=(claim.raw.get(_CLAIM), claim.raw.get(_TEMPLATE)),
         )
     elif not given:
@@ -87,7 +87,7 @@ def _none(claim: PodClaim, who: str) -> Problem:
     slip = next(((key, near) for key in others if (near := _FAR.get(key) or typos.meant(key, _SOURCES))), None)
     place: Pointer = claim.pointer
     fix: tuple[patch.Operation, ...] = ()
-    advice = f"add {_TEMPLATE} (a device of each pod's own) or {_CLAIM} (one that pods share)"
+    advice = f"add {_TEMPLATE} (a device per pod) or {_CLAIM} (one that pods share)"
     if slip is not None:
         key, near = slip
         place = (*claim.pointer, key)
@@ -133,10 +133,10 @@ RULE = Rule(
     since="0.2.0",
     summary="an entry of resourceClaims with no source, with two, or in the form of before Kubernetes 1.31",
     rationale="""\
-An entry of a pod's `spec.resourceClaims` says what the claim is: `resourceClaimTemplateName`, from which Kubernetes
-makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; just one of the two. Until
-Kubernetes 1.30 they stood under `source:`, a field that newer API servers do not know: what stands there is dropped,
-and the pod refused for naming nothing. Custom kinds take all of it.""",
+An entry of a pod's `spec.resourceClaims` names the source of a claim: `resourceClaimTemplateName`, from which
+Kubernetes makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; exactly one of
+the two. Until Kubernetes 1.30 they were under `source:`, a field that newer API servers do not have: they drop it,
+and refuse the pod because it names no source. Custom kinds accept all of this.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validatePodResourceClaim",

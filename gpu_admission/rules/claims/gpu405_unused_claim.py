@@ -21,14 +21,14 @@ ID = "GPU405"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find claims that no container of a whole pod names; one that is misspelt there, or misplaced, may be meant."""
+    """Find claims that no container of a complete pod names, unless a misspelt or misplaced one may be meant."""
     for pod in workload.pods:
         if not pod.complete or not pod.claims.claims:
             continue
         used = {reference.name for each in pod.claims.references.values() for reference in each}
         names = {claim.name for claim in pod.claims.claims}
         if used - names or _is_misplaced(pod):
-            continue  # GPU401 or GPU403: correcting that is what makes the claim used
+            continue  # GPU401 or GPU403: correcting that makes the claim used
         for claim in pod.claims.claims:
             if claim.name and claim.name not in used and claim.gpu is not False:
                 yield _problem(workload, pod, claim)
@@ -91,9 +91,9 @@ RULE = Rule(
     since="0.2.0",
     summary="a claim of the pod that no container uses, whose device stays reserved",
     rationale="""\
-A pod's claims are allocated before it starts, whether a container uses them or not; a container sees the devices of
-those claims only that its own `resources.claims` name. A claim that none names takes a GPU from everybody else, and
-the program starts without one. Nothing refuses it.""",
+A pod's claims are allocated before it starts, whether a container uses them or not; a container sees only the
+devices of the claims in its own `resources.claims`. A claim that none names takes a GPU from all other pods, and the
+program starts without one. Kubernetes accepts it.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
     bad=_POD,
     good=f"{_POD}      resources:\n        claims:\n          - name: gpu\n",

@@ -27,7 +27,7 @@ _MODES = (EXACT_COUNT, ALL_DEVICES)
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find counts of a claim's requests that are no positive whole numbers, beside All, or too many together."""
+    """Find counts of a claim's requests that are not positive whole numbers, are beside All, or too many together."""
     spec = subjects.spec_of(workload, policy)
     if spec is None:
         return
@@ -115,8 +115,9 @@ RULE = Rule(
     summary="a count or allocation mode of a claim that is refused, or can never be met",
     rationale="""\
 `allocationMode` is `ExactCount`, with a `count` (1 where it is left out), or `All`, without one: all devices of a node
-that match. Anything else is refused. What is not refused and never met: more than 32 devices in a claim, the most that
-the result of an allocation can hold. A `count` of 0 is taken for one that is missing, and reserves a device.""",
+that match. Anything else is refused. More than 32 devices in a claim are accepted but can never be allocated,
+because the result of an allocation holds at most 32. A `count` of 0 is treated as missing, and reserves a
+device.""",
     references=(
         "kubernetes/api: resource/v1/types.go, ExactDeviceRequest and AllocationResultsMaxSize",
         "kubernetes/kubernetes: pkg/apis/resource/v1/defaults.go",

@@ -22,7 +22,7 @@ ID = "GPU409"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find class names that Kubernetes refuses, that are missing, or that nearly are those of a known driver."""
+    """Find class names that Kubernetes refuses, that are missing, or that resemble those of a known driver."""
     for _, request, place in subjects.requests(workload, policy):
         if "deviceClassName" not in request.raw:
             if place[-1] == "exactly" or place[-2] == "firstAvailable":
@@ -88,8 +88,8 @@ RULE = Rule(
     rationale="""\
 A request of a claim names a DeviceClass, an object that the driver's chart installs (`gpu.nvidia.com`,
 `mig.nvidia.com`, `gpu.amd.com`, `gpu.intel.com`). The API server checks only that it could be an object's name, so
-`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is taken: its pods stay Pending forever. A class
-that is seen in the same input, or that the policy names, is known.""",
+`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is accepted: its pods stay Pending forever. A
+class that is in the same input, or that the policy names, is known.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: deployments/helm/dra-driver-nvidia-gpu/templates",
         "ROCm/k8s-gpu-dra-driver: helm-charts-k8s/templates/deviceclass.yaml",

@@ -25,7 +25,7 @@ _UNION = ("exactly", "firstAvailable")
 
 
 def problems(rule: str, workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
-    """Yield what v1 refuses in ``devices``; the first of too many of a kind stands for all of them."""
+    """Yield what v1 refuses in ``devices``; of several equal faults only the first."""
     devices = spec.raw.get("devices")
     here = subjects.place(workload, spec, "devices")
     requests = as_dict(devices).get("requests")
@@ -81,12 +81,12 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     bare = [field for field in request if field in _BARE]
     name = escape(as_str(request.get("name"))[:63])
     if len(given) > 1:
-        what = f'the request "{name}" has both exactly and firstAvailable, and v1 takes one of them'
+        what = f'the request "{name}" has both exactly and firstAvailable, and v1 accepts one of them'
         yield Problem(
             (*place, "firstAvailable"), what, ("keep exactly", ", or put its content first under firstAvailable")
         )
     elif given and bare:
-        what = f'the request "{name}" has {bare[0]} beside {given[0]}, which v1 does not know there'
+        what = f'the request "{name}" has {bare[0]} beside {given[0]}, where v1 has no such field'
         yield Problem((*place, bare[0]), what, (f"move it under {given[0]}", ", or leave it out"))
     elif bare:
         shape = (
@@ -104,7 +104,7 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     elif given[0] == "firstAvailable" and len(request["firstAvailable"]) > _MOST_ALTERNATIVES:
         count = len(request["firstAvailable"])
         what = f'the request "{name}" has {count} alternatives, and Kubernetes takes {_MOST_ALTERNATIVES} at most'
-        yield Problem((*place, "firstAvailable"), what, "leave the least wanted ones out")
+        yield Problem((*place, "firstAvailable"), what, "leave the least preferred ones out")
     elif given[0] == "firstAvailable":
         yield from _alternatives(request["firstAvailable"], (*place, "firstAvailable"))
 
@@ -120,7 +120,7 @@ def _alternatives(alternatives: list[Any], place: Pointer) -> Iterator[Problem]:
     for index, each in iter_dicts(alternatives):
         name = as_str(each.get("name"))
         if "exactly" in each:
-            what = "an alternative has its fields under exactly, and under firstAvailable they stand bare"
+            what = "an alternative has its fields under exactly, but firstAvailable has them directly"
             yield Problem((*place, index, "exactly"), what, "write {name: …, deviceClassName: …, count: …}")
         if "adminAccess" in each:
             what = "an alternative has adminAccess, which Kubernetes takes under exactly only"
@@ -155,10 +155,10 @@ def _capacity(workload: Workload, exactly: Mapping[str, Any], place: Pointer) ->
 
 
 def _references(workload: Workload, items: Any, here: Pointer, names: frozenset[str], wanted: str) -> Iterator[Problem]:
-    """Yield constraints and configurations for requests that there are not."""
+    """Yield constraints and configurations for requests that do not exist."""
     if isinstance(items, list) and len(items) > _MOST_OTHERS:
         what = f"the claim has {len(items)} items under {here[-1]}, and Kubernetes takes {_MOST_OTHERS} at most"
-        yield Problem(here, what, "join those that say the same of several requests")
+        yield Problem(here, what, "merge equal ones of several requests")
         return
     for index, item in iter_dicts(items):
         given = item.get("requests")

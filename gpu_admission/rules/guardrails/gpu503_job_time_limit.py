@@ -1,4 +1,4 @@
-"""GPU503: a job with GPUs that nothing ends or clears away."""
+"""GPU503: a job with GPUs without a deadline or a time to live."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ID = "GPU503"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find jobs with a GPU without a deadline or a time to live (which of them, the policy says), or with a longer one.
+    """Find jobs with a GPU without a deadline or a time to live (by the policy), or with too long a deadline.
 
-    One finding an object for what is missing, one a deadline for those that are too long.
+    One finding per object for what is missing, one per deadline that is too long.
     """
     fields = time_limits.fields_of(workload)
     if fields is None:
@@ -114,9 +114,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a job with GPUs without a deadline or a time to live, or with a longer deadline than allowed",
     rationale="""\
-A job that hangs (a rank that waits for another, a download that stalls) keeps its GPUs until somebody looks.
+A job that hangs (a rank that waits for another, a download that stalls) keeps its GPUs until it is deleted by hand.
 `activeDeadlineSeconds` ends it; `ttlSecondsAfterFinished` deletes it some time after its end, with its pods. The policy
-says which of them jobs must have (`guardrails.jobs.require`: any, deadline or ttl) and how long a deadline may be
+defines which of them jobs must have (`guardrails.jobs.require`: any, deadline or ttl) and how long a deadline may be
 (`longestSeconds`). Judged are Jobs and CronJobs, Kubeflow's jobs, JobSets, RayJobs, Volcano's Jobs, Argo's Workflows
 and KEDA's ScaledJobs, each by its own fields; a deadline in the pod spec counts for its pods. A Pod does not show the
 limits of its job, so Pods are not judged.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ID = "GPU205"
 
-# field -> flag of the ConfigMap config-features, all off by default; None: refused whatever the flags say.
+# field -> flag of the ConfigMap config-features, all off by default; None: refused under any flag.
 # knative/serving: pkg/apis/config/features.go, pkg/apis/serving/fieldmask.go
 FLAGS: dict[str, str | None] = {
     "affinity": "kubernetes.podspec-affinity",
@@ -56,7 +56,7 @@ def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
         message, advice = (
-            (f"{field_text} is allowed by no feature flag of Knative's", f", and {why}"),
+            (f"{field_text} is not allowed by any feature flag of Knative", f", and {why}"),
             f"remove {field}",
         )
         more = ""

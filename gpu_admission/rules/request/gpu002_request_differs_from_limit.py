@@ -57,10 +57,10 @@ RULE = Rule(
     rationale="""\
 Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes
 refuses a Pod whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a
-custom kind the mistake is accepted, and its pods fail later. Amounts are compared, not spellings: `1`, `"1"`
+custom kind the mistake is accepted, and its pods fail later. Amounts are compared by value: `1`, `"1"`
 and `"1000m"` are the same.
 
-The fix takes the limit for what was meant, which only the author can know: it is unsafe.""",
+The fix assumes that the limit is correct, which only the author knows: it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU013"
-_MOST = 256  # characters of a list that is worth reading
+_MOST = 256  # longest list that is read, in characters
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -36,7 +36,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     (
                         f"{container.label} sets {variable.name} to {format_value(value)}",
                         (
-                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} is not there, "
+                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} does not exist, "
                             "and the program sees no card from there on"
                         ),
                     ),
@@ -81,10 +81,10 @@ RULE = Rule(
     since="0.2.0",
     summary="a variable selects cards that the container does not have",
     rationale="""\
-CUDA_VISIBLE_DEVICES and its kin select among the cards that are in the container, and these are numbered from 0 on,
-whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that is not there: the
-program starts, finds no GPU, and fails or computes on the CPU. It is a habit from machines without Kubernetes, where
-the variable keeps programs apart.""",
+CUDA_VISIBLE_DEVICES and similar variables select among the cards of the container, which are numbered from 0,
+whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that does not exist: the
+program starts, finds no GPU, and fails or computes on the CPU. It is common on machines without Kubernetes, where
+the variable assigns cards to programs.""",
     references=(
         "https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html",
         "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html",

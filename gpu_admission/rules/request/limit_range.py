@@ -1,4 +1,4 @@
-"""What a LimitRange's item on a GPU does to the containers of its namespace (for GPU010)."""
+"""The effects of a LimitRange's item on a GPU on the containers of its namespace (for GPU010)."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
             default = f"the LimitRange's default {name}: {format_value(given['default'])}"
             yield Problem(
                 (*place, "default", name),
-                (default, " goes to every container that asks for none, sidecars and init containers as well"),
+                (default, " goes to every container that requests none, including sidecars and init containers"),
                 _instead(name),
                 severity="warning",
             )
@@ -62,7 +62,7 @@ def _instead(name: str) -> Sentence:
 
 
 def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the field that does harm and what it does; Kubernetes fills in the fields that are missing."""
+    """Return the harmful field and its effect; Kubernetes fills in the fields that are missing."""
     limit = next((field for field in ("default", "max") if field in given), None)
     request = next((field for field in ("defaultRequest", limit, "min") if field in given), None)
     if limit is None or request is None:
@@ -87,7 +87,7 @@ def _role(field: str) -> str:
 
 
 def _of_pods(item: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the field of an item for whole pods that does harm: it sets no defaults, and refuses who does not ask."""
+    """Return the harmful field of an item for whole pods, which sets no defaults and refuses pods without a request."""
     if item.get("type") != "Pod":
         return None
     for field in ("max", "min"):
