@@ -38,19 +38,24 @@ def require_plausible(request: GpuShare) -> None:
             f"{request.percent} percent of the compute of one GPU",
             "write a percentage from 1 to 100 per GPU",
         )
-    if request.memory is not None and request.memory > MOST_MEMORY:
-        less = ceil_div(request.memory, 1024)
+    if request.memory is not None:
+        _require_plausible_memory(request.memory)
+
+
+def _require_plausible_memory(memory: int) -> None:
+    if memory > MOST_MEMORY:
+        less = ceil_div(memory, 1024)
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            (f"{format_memory(request.memory)} on one GPU", ", which no GPU has, so it is not translated"),
+            (f"{format_memory(memory)} on one GPU", ", which no GPU has, so it is not translated"),
             f"check the unit: {format_memory(less)} would be 1024 times less"
             if less <= MOST_MEMORY
             else "write the memory that the process needs, such as 8Gi",
         )
-    if request.memory is not None and request.memory < LEAST_MEMORY:
+    if memory < LEAST_MEMORY:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            (f"{format_memory(request.memory)}, too little for any process on a GPU", ", so it is not translated"),
+            (f"{format_memory(memory)}, too little for any process on a GPU", ", so it is not translated"),
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
@@ -63,17 +68,12 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
     """
     if request.lost is not None:
         raise RejectedRequestError(UNTRANSLATABLE, *request.lost)
-    if request.thousandths is not None:
-        if facts.largest is None:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                ("a part of a card", ", and how much that is depends on the card"),
-                (
-                    "write the memory itself",
-                    " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards",
-                ),
-            )
+    if request.thousandths is not None and facts.largest is not None:
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
+    if request.thousandths is not None:
+        reason = "a part of a card", ", and how much that is depends on the card"
+        how = " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards"
+        raise RejectedRequestError.amount(UNTRANSLATABLE, reason, ("write the memory itself", how))
     if request.share:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,

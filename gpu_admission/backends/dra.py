@@ -77,21 +77,9 @@ class Dra(Backend):
         settings = DraSettings(facts.parameters)
         system = asked.native_request.system
         if system in _PLUGIN and settings.driver.vendor != "nvidia":
-            yield RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                ("a device of NVIDIA's device plugin", f", and {settings.device_class} is of {settings.driver.title}"),
-                ("write what the process needs in the portable names", " (gpu-admission.io/gpu-mem: 8Gi)"),
-            )
+            yield _of_other_vendor(settings)
         elif system in {NVIDIA_SHARED, "mig"} and not settings.per_request:
-            what = "a MIG device" if system == "mig" else "a share of a card"
-            yield RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{what} of NVIDIA's device plugin", ", and the policy's template does not declare one"),
-                (
-                    "refer to a claim of your own whose template selects it",
-                    ", or leave the request to the device plugin",
-                ),
-            )
+            yield _undeclared(system)
         elif any(name.endswith(".shared") and "/mig-" in name for name in asked.native_request.gpus):
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
@@ -116,22 +104,7 @@ class Dra(Backend):
             )
         if settings.per_request:
             return _claim_per_request(settings.template, request, settings)
-        if request.limits_cores:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{request.percent} percent of a GPU's compute", ", and what a claim gives is set by its template"),
-                "leave the percentage of compute out",
-            )
-        if request.count > dra_devices.MOST_CLAIMS:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{request.count} GPUs", ", which would be as many claims"),
-                (f"request {dra_devices.MOST_CLAIMS} at most", ", or refer to a claim of your own that gives several"),
-            )
-        base = _claim_name(settings.template)
-        names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
-        note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
-        return BackendPatch(claims=dict.fromkeys(names, settings.template), notes=(note,) if note else ())
+        return _claim_per_gpu(settings.template, request)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
@@ -148,18 +121,48 @@ class Dra(Backend):
         name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield (
-                last,
-                RejectedRequestError(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod"),
-            )
+            advice = f"request {_MOST_OF_POD} GPUs at most in the whole pod"
+            yield last, RejectedRequestError(UNTRANSLATABLE, reason, advice)
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
-            yield (
-                last,
-                RejectedRequestError(
-                    UNTRANSLATABLE, reason, ("give the pod a shorter name", ": Kubernetes names claims after it")
-                ),
-            )
+            shorter = "give the pod a shorter name", ": Kubernetes names claims after it"
+            yield last, RejectedRequestError(UNTRANSLATABLE, reason, shorter)
+
+
+def _claim_per_gpu(template: str, request: GpuShare) -> BackendPatch:
+    if request.limits_cores:
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            (f"{request.percent} percent of a GPU's compute", ", and what a claim gives is set by its template"),
+            "leave the percentage of compute out",
+        )
+    if request.count > dra_devices.MOST_CLAIMS:
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            (f"{request.count} GPUs", ", which would be as many claims"),
+            (f"request {dra_devices.MOST_CLAIMS} at most", ", or refer to a claim of your own that gives several"),
+        )
+    base = _claim_name(template)
+    names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
+    note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
+    return BackendPatch(claims=dict.fromkeys(names, template), notes=(note,) if note else ())
+
+
+def _of_other_vendor(settings: DraSettings) -> RejectedRequestError:
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        ("a device of NVIDIA's device plugin", f", and {settings.device_class} is of {settings.driver.title}"),
+        ("write what the process needs in the portable names", " (gpu-admission.io/gpu-mem: 8Gi)"),
+    )
+
+
+def _undeclared(system: str) -> RejectedRequestError:
+    what = "a MIG device" if system == "mig" else "a share of a card"
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        (f"{what} of NVIDIA's device plugin", ", and the policy's template does not declare one"),
+        ("refer to a claim of your own whose template selects it", ", or leave the request to the device plugin"),
+    )
 
 
 def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:

@@ -43,19 +43,26 @@ def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[st
             (f"{request.count} GPUs", f", and Kubernetes allocates at most {MOST_DEVICES} devices to a claim"),
             f"request {MOST_DEVICES} at most",
         )
-    exactly = _exactly(request, settings, users)
-    made: dict[str, Any] = {"requests": [{"name": _NAME, "exactly": exactly}]}
-    if request.count > 1 and settings.driver.unique and not is_exclusive(request, settings):
-        names = [f"{_NAME}-{number + 1}" for number in range(request.count)]
-        made["requests"] = [
-            {"name": name, "exactly": {**_exactly(request, settings, users), "count": 1}} for name in names
-        ]
-        attribute = f"{settings.driver.domain}/{settings.driver.unique}"
-        made["constraints"] = [{"requests": names, "distinctAttribute": attribute}]
+    several = request.count > 1 and settings.driver.unique and not is_exclusive(request, settings)
+    made: dict[str, Any] = (
+        _distinct(request, settings, users)
+        if several
+        else {"requests": [{"name": _NAME, "exactly": _exactly(request, settings, users)}]}
+    )
     sharing = _sharing(request, settings)
     if sharing:
         made["config"] = [{"opaque": {"driver": settings.driver.domain, "parameters": sharing}}]
     return made
+
+
+def _distinct(request: GpuShare, settings: DraSettings, users: int) -> dict[str, Any]:
+    """Return a request for each of several shares, and the constraint that no two are of one device."""
+    names = [f"{_NAME}-{number + 1}" for number in range(request.count)]
+    attribute = f"{settings.driver.domain}/{settings.driver.unique}"
+    return {
+        "requests": [{"name": name, "exactly": {**_exactly(request, settings, users), "count": 1}} for name in names],
+        "constraints": [{"requests": names, "distinctAttribute": attribute}],
+    }
 
 
 def template_name(base: str, request: GpuShare) -> str:

@@ -90,17 +90,14 @@ def _of_reference(reference: ClaimReference, native_request: NativeRequest, fact
         )
     devices = as_dict(claim.spec.raw.get("devices"))
     _require_no_ties(devices, claim.spec.requests, used)
-    shares = []
-    for request in used:
-        share, is_shared = _met(request, devices, claim.classes, facts)
-        if native_request.sharer is not None and not is_shared:
-            other = native_request.sharer.label
-            raise refused(
-                f"a claim that {other} uses too, and no other backend gives two containers one share",
-                "give each container a claim of its own",
-            )
-        shares.append(share)
-    return shares
+    met = [_met(request, devices, claim.classes, facts) for request in used]
+    if native_request.sharer is not None and not all(is_shared for _, is_shared in met):
+        other = native_request.sharer.label
+        raise refused(
+            f"a claim that {other} uses too, and no other backend gives two containers one share",
+            "give each container a claim of its own",
+        )
+    return [share for share, _ in met]
 
 
 def _require_seen(claim: PodClaim) -> None:
@@ -127,19 +124,17 @@ def _met(
 
     Any of the alternatives may be allocated: they must mean the same.
     """
-    name = format_value(request.name)
-    if len(request.alternatives) > MOST_ALTERNATIVES:
+    name, count = format_value(request.name), len(request.alternatives)
+    if count > MOST_ALTERNATIVES:
         raise refused(
-            f"the request {name} with {len(request.alternatives)} alternatives, and Kubernetes takes at most "
-            f"{MOST_ALTERNATIVES}",
+            f"the request {name} with {count} alternatives, and Kubernetes takes at most {MOST_ALTERNATIVES}",
             "leave the others out",
         )
     met = []
     for each in request.each():
         names = {request.name, f"{request.name}/{each.name}"} if request.alternatives else {request.name}
         sharing = _sharing(devices, names)
-        share, vendor = share_of(each, classes, facts, sharing)
-        met.append((share, share.count, vendor, sharing is not None))
+        met.append((*share_of(each, classes, facts, sharing), sharing is not None))
     first = met[0]
     if any(each != first for each in met):
         raise refused(
@@ -147,7 +142,7 @@ def _met(
             "has a second choice",
             "keep the one alternative that this cluster has",
         )
-    return first[0], first[3]
+    return first[0], first[2]
 
 
 def _require_no_ties(

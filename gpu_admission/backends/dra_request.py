@@ -55,13 +55,7 @@ def share_of(
 ) -> tuple[GpuShare, str]:
     """Return one request of a claim as a portable request, and the vendor of its devices."""
     _require_plain(request)
-    found = next((each for each in classes if each.name == request.class_name), None)
-    driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None
-    if found is None or driver is None or found.name.startswith("vfio"):
-        raise refused(
-            f"a device of the class {format_value(request.class_name)}, which no other backend allocates",
-            "keep the claim; translate classes of NVIDIA's, AMD's, Intel's or HAMi's DRA driver",
-        )
+    found, driver = _class_of(request, classes)
     selected = _select(request, driver)
     memory, cores = _amounts(request, driver)
     count = request.count or 1
@@ -75,6 +69,17 @@ def share_of(
             "leave the selector out: capacity.requests.memory is compared with what the card has",
         )
     return GpuShare(memory, count, cores, least=selected.memory if memory is None else None), found.vendor
+
+
+def _class_of(request: DeviceRequest, classes: Sequence[ClassFacts]) -> tuple[ClassFacts, DraDriver]:
+    found = next((each for each in classes if each.name == request.class_name), None)
+    driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None
+    if found is None or driver is None or found.name.startswith("vfio"):
+        raise refused(
+            f"a device of the class {format_value(request.class_name)}, which no other backend allocates",
+            "keep the claim; translate classes of NVIDIA's, AMD's, Intel's or HAMi's DRA driver",
+        )
+    return found, driver
 
 
 def _require_plain(request: DeviceRequest) -> None:

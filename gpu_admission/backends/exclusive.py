@@ -61,17 +61,10 @@ class Exclusive(Backend):
         if vendor == "nvidia":
             return BackendPatch({resource: request.count}, affinity=card_affinity(request, facts))
         if not whole_cards_fit(request, facts):
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory or 0)} of memory",
-                    ", and no node label shows how much memory a card of this cluster has",
-                ),
-                (
-                    "request whole GPUs",
-                    f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
-                ),
-            )
+            what = f"{format_memory(request.memory or 0)} of memory"
+            why = ", and no node label shows how much memory a card of this cluster has"
+            how = f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (what, why), ("request whole GPUs", how))
         return BackendPatch({resource: request.count})
 
 

@@ -98,16 +98,8 @@ def dropped(native_request: NativeRequest, request: GpuShare) -> Iterator[Reject
 
     That is what the reader of its names did not consume, and other names of the same domain.
     """
-    remaining = [
-        f"{name}: {format_value(gpu.value)}"
-        for name, gpu in native_request.gpus.items()
-        if name not in request.consumed
-    ]
-    remaining += [
-        f"{key}: {format_value(value)}"
-        for key, value in native_request.annotations.items()
-        if key not in request.consumed
-    ]
+    values = {name: gpu.value for name, gpu in native_request.gpus.items()} | dict(native_request.annotations)
+    remaining = [f"{name}: {format_value(value)}" for name, value in values.items() if name not in request.consumed]
     domains = {_domain(name) for name in native_request.gpus}
     remaining += [
         f"{gpu.name}: {format_value(gpu.value)}"

@@ -78,14 +78,10 @@ class Gpushare(Backend):
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up",
-                    f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}",
-                ),
-                f"request at most {format_memory(most * unit(facts))}",
-            )
+            what = f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up"
+            why = f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}"
+            advice = f"request at most {format_memory(most * unit(facts))}"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (what, why), advice)
         return BackendPatch({_MEMORY: units}, notes=notes)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:

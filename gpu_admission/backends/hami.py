@@ -90,22 +90,13 @@ class Hami(Backend):
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""
         if native_request.system == hami_vendors.NEURON:
-            return GpuShare(
-                None,
-                sum(native_request.amount(name) or 0 for name in native_request.gpus) or 1,
-                share=True,
-                consumed=native_request.gpus,
-            )
+            count = sum(native_request.amount(name) or 0 for name in native_request.gpus) or 1
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
         vendor = hami_vendors.of(native_request.system)
         if vendor is not None:
-            return GpuShare(
-                None, hami_vendors.count(native_request, vendor) or 1, share=True, consumed=native_request.gpus
-            )
-        memory, cores, percentage = (
-            native_request.amount(_MEMORY),
-            native_request.amount(_CORES),
-            native_request.amount(_PERCENTAGE),
-        )
+            count = hami_vendors.count(native_request, vendor) or 1
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
+        memory, cores, percentage = map(native_request.amount, (_MEMORY, _CORES, _PERCENTAGE))
         return GpuShare(
             memory * facts.factor * MIB if memory else None,
             only_count(native_request, _NUMBER),

@@ -163,13 +163,9 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
-            yield RejectedRequestError(
-                PERCENT,
-                f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
-                + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
-                f"write {name} as a number from 1 to {most}",
-                about=name,
-            )
+            several = f", and {most} that of {cards} cards" if most != vendor.most else ""
+            reason = f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute{several}"
+            yield RejectedRequestError(PERCENT, reason, f"write {name} as a number from 1 to {most}", about=name)
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
             yield from _memory(native_request, vendor, name, cards or 1)
     yield from _pairs(native_request, vendor)
@@ -193,6 +189,11 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
             about=name,
         )
+    yield from _chip_memory(name, value, cards)
+
+
+def _chip_memory(name: str, value: int, cards: int) -> Iterator[RejectedRequestError]:
+    """Yield amounts of an Ascend chip's memory that HAMi's webhook refuses."""
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
         yield RejectedRequestError(

@@ -6,7 +6,7 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.workloads.resources import SHARE_CONFIG_MAP
 
-from . import kai_amounts, kai_annotations, kai_queues
+from . import kai_amounts, kai_annotations, kai_queues, kai_reader
 from .amount_checks import too_few_bytes, too_many_bytes
 from .base import Backend, BackendDocs, Marks
 from .checks import card_affinity, no_cores, whole_cards_fit
@@ -100,7 +100,7 @@ class Kai(Backend):
                 share=native_request.system != NVIDIA,
                 consumed=native_request.gpus,
             )
-        return kai_annotations.read(native_request.container.name, native_request.annotations)
+        return kai_reader.read(native_request.container.name, native_request.annotations)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield memory that is not a plausible number of MiB, or of bytes."""
@@ -114,7 +114,7 @@ class Kai(Backend):
                 (f'write {kai_annotations.MEMORY}: "{meant}"', ", or whatever the process needs in MiB"),
                 about=kai_annotations.MEMORY,
             )
-        for name, amount in kai_annotations.in_bytes(native_request.annotations).items():
+        for name, amount in kai_reader.in_bytes(native_request.annotations).items():
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 
@@ -126,14 +126,7 @@ class Kai(Backend):
             return BackendPatch({"nvidia.com/gpu": request.count})
         if facts.largest is not None and request.memory > facts.largest // _ROUNDING * _ROUNDING:
             if not whole_cards_fit(request, facts):
-                raise RejectedRequestError.amount(
-                    UNTRANSLATABLE,
-                    (
-                        f"{format_memory(request.memory)}",
-                        f", and KAI counts {format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    ),
-                    ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
-                )
+                raise _more_than_rounded(request.memory, facts.largest // _ROUNDING * _ROUNDING)
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
                 {"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,)
@@ -150,37 +143,12 @@ class Kai(Backend):
         del facts
         shares = [one for one in asked if _is_share(one)]
         if not shares and as_str(as_dict(pod.metadata.get("annotations")).get(kai_annotations.MPS)) == "true":
-            reason = (
-                f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses '
-                f"it beside whole ones"
-            )
-            advice = (
-                f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
-                f"{kai_annotations.FRACTION} for a share"
-            )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
+            yield asked[0], _mps_without_share()
         for one in shares[1:]:
-            yield (
-                one,
-                RejectedRequestError(
-                    CONTAINERS,
-                    (
-                        f"but {shares[0].container.label} already requests a share",
-                        ", and KAI gives a share to one container of a pod",
-                    ),
-                    "move the second GPU container to a pod of its own",
-                ),
-            )
+            yield one, _second_share(shares[0])
         for one in asked:
             if shares and not _is_share(one):
-                yield (
-                    one,
-                    RejectedRequestError(
-                        MIXED,
-                        ("beside a share of a GPU in the same pod", ", and KAI serves a pod with either"),
-                        "move one of the two to a pod of its own",
-                    ),
-                )
+                yield one, _beside_share()
 
     def bind_container(self, backend_patch: BackendPatch, pod: Pod, container: Container) -> None:
         """Name the container, unless it is the first, which is KAI's default."""
@@ -218,6 +186,37 @@ def _config_maps(asked: ContainerRequest, pod: Pod) -> tuple[str, ...]:
         return ()
     init = "i" if asked.container.role in {"init", "sidecar"} else ""
     return prefix, f"{prefix}-{init}{asked.container.pointer[-1]}"
+
+
+def _more_than_rounded(memory: int, most: int) -> RejectedRequestError:
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        (format_memory(memory), f", and KAI counts {format_memory(most)} on the largest card"),
+        ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
+    )
+
+
+def _mps_without_share() -> RejectedRequestError:
+    reason = (
+        f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses it beside whole ones'
+    )
+    advice = (
+        f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or {kai_annotations.FRACTION} for a share"
+    )
+    return RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
+
+
+def _second_share(first: ContainerRequest) -> RejectedRequestError:
+    reason = (
+        f"but {first.container.label} already requests a share",
+        ", and KAI gives a share to one container of a pod",
+    )
+    return RejectedRequestError(CONTAINERS, reason, "move the second GPU container to a pod of its own")
+
+
+def _beside_share() -> RejectedRequestError:
+    reason = "beside a share of a GPU in the same pod", ", and KAI serves a pod with either"
+    return RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own")
 
 
 def _is_share(one: ContainerRequest) -> bool:

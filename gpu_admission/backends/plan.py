@@ -154,21 +154,24 @@ def work_out(
     found = list(native_requests(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
     if not found:
         return plan
+    _take_all(plan, found, own)
+    if plan.asked:
+        _judge_together(plan, pod, found)
+        owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
+        _complete(plan, pod, {**as_dict(metadata.get("labels")), **owned}, metadata_at)
+    return plan
+
+
+def _take_all(plan: PodPlan, found: list[NativeRequest], own: frozenset[str]) -> None:
     others = [native_request for native_request in found if native_request.system not in own]
-    if len(others) > _MOST_TRANSLATED and not facts.per_pod:
+    if len(others) > _MOST_TRANSLATED and not plan.facts.per_pod:
         plan.refuse(others[0], _too_many(len(others)))
-        return plan
+        return
     mixed = mixtures.rejections(found) if len(found) > 1 else {}
     plan.rejections.extend(mixed.values())
     for native_request in found:
         if native_request.container.pointer not in mixed:
             _take(plan, native_request, native=native_request.system in own)
-    if plan.asked:
-        _judge_together(plan, pod, found)
-        owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
-        labels = {**as_dict(metadata.get("labels")), **owned}
-        _complete(plan, pod, labels, metadata_at)
-    return plan
 
 
 def _too_many(count: int) -> RejectedRequestError:
@@ -188,53 +191,54 @@ def _take(plan: PodPlan, native_request: NativeRequest, *, native: bool) -> None
             require_countable(native_request)
             return
         request, doubts = _read(plan, native_request, source, native=native)
-        asked = ContainerRequest(native_request, source, request, native=native)
         for doubt in doubts:
             doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
             plan.refuse(native_request, doubt)
-        if not native:
-            if doubts:
-                return
-            foreign.require_vendor(plan, native_request)
-            asked.request = plan.backend.sized(asked.request, plan.facts)
-        refused = list(plan.backend.check_container(asked, plan.facts))
-        for one in refused:
-            plan.refuse(native_request, one)
+        asked = ContainerRequest(native_request, source, request, native=native)
         if native:
-            asked.backend_patch = None if refused or doubts else plan.backend.amend(asked, plan.facts)
+            accepted = _is_accepted(plan, asked)
+            asked.backend_patch = plan.backend.amend(asked, plan.facts) if accepted and not doubts else None
             plan.asked.append(asked)
-        elif not refused:
-            require_plausible(asked.request)
-            asked.backend_patch = plan.backend.write(asked.request, plan.facts)
-            plan.asked.append(asked)
+        elif not doubts:
+            _translate(plan, asked)
     except UnreadableRequestError:
         plan.unreadable = True
     except RejectedRequestError as refused_outright:
         plan.refuse(native_request, refused_outright)
 
 
+def _translate(plan: PodPlan, asked: ContainerRequest) -> None:
+    """Write a request in the backend's names. Raises RejectedRequestError where that is not possible."""
+    foreign.require_vendor(plan, asked.native_request)
+    asked.request = plan.backend.sized(asked.request, plan.facts)
+    if _is_accepted(plan, asked):
+        require_plausible(asked.request)
+        asked.backend_patch = plan.backend.write(asked.request, plan.facts)
+        plan.asked.append(asked)
+
+
+def _is_accepted(plan: PodPlan, asked: ContainerRequest) -> bool:
+    """Return whether the backend rejects nothing of one container's request; rejections go to the plan."""
+    refused = list(plan.backend.check_container(asked, plan.facts))
+    for one in refused:
+        plan.refuse(asked.native_request, one)
+    return not refused
+
+
 def _read(
     plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
 ) -> tuple[GpuShare, list[RejectedRequestError]]:
     """Return the request as a backend reads it, with what is suspicious or would be dropped by a translation."""
-    request, doubts = _meaning(plan, native_request, source, native=native)
-    return request, doubts if native else [*doubts, *foreign.dropped(native_request, request)]
-
-
-def _meaning(
-    plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
-) -> tuple[GpuShare, list[RejectedRequestError]]:
     key = plan.request_cache.key(native_request, source, native=native)
-    known = plan.request_cache.get(key)
-    if known is not None:
-        return known, []
-    facts = plan.facts if native else plan.facts.elsewhere()
-    require_countable(native_request)
-    request = source.read(native_request, facts)
-    doubts = list(source.check_amounts(native_request, facts))
-    if not doubts:
-        plan.request_cache.keep(key, request)
-    return request, doubts
+    request, doubts = plan.request_cache.get(key), []
+    if request is None:
+        facts = plan.facts if native else plan.facts.elsewhere()
+        require_countable(native_request)
+        request = source.read(native_request, facts)
+        doubts = list(source.check_amounts(native_request, facts))
+        if not doubts:
+            plan.request_cache.keep(key, request)
+    return request, doubts if native else [*doubts, *foreign.dropped(native_request, request)]
 
 
 def _vendors_to_be(plan: PodPlan) -> set[str]:
@@ -281,9 +285,8 @@ def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: P
         for key, value in backend_patch.node_selector.items():
             if selected.setdefault(key, value) != value:
                 reason = f"which needs a node with {key}: {value}, and the pod chooses {format_value(selected[key])}"
-                plan.refuse(
-                    one.native_request, RejectedRequestError(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector")
-                )
+                advice = f"leave {key} out of nodeSelector"
+                plan.refuse(one.native_request, RejectedRequestError(UNTRANSLATABLE, reason, advice))
     if metadata_at is None:
         return
     try:

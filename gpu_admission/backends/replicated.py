@@ -218,25 +218,18 @@ class Mps(Replicated):
         if request.memory is None or (share is not None and request.memory <= share):
             return
         if share is not None:
+            shares = f"{format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares"
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}",
-                    (
-                        f", and a share of a card is {format_memory(share)} here "
-                        f"({format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares)"
-                    ),
-                ),
+                (format_memory(request.memory), f", and a share of a card is {format_memory(share)} here ({shares})"),
                 (f"request at most {format_memory(share)}", ", or a GPU of another kind"),
             )
         if not advisory(facts):
+            how = f" ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards"
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 (format_memory(request.memory), ", and the policy does not define how large a share is"),
-                (
-                    "request a share as it is",
-                    f" ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
-                ),
+                ("request a share as it is", how),
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:

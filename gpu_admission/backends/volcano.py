@@ -105,14 +105,9 @@ class Volcano(Backend):
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}",
-                    f", which rounded up to units of {facts.factor} MiB exceeds the largest card",
-                ),
-                f"request less than {format_memory(facts.largest)}",
-            )
+            why = f", which rounded up to units of {facts.factor} MiB exceeds the largest card"
+            advice = f"request less than {format_memory(facts.largest)}"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (format_memory(request.memory), why), advice)
         return BackendPatch({_MEMORY: units}, notes=notes)
 
     def check_pod(

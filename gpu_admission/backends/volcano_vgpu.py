@@ -97,14 +97,9 @@ class VolcanoVgpu(Backend):
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
-                raise RejectedRequestError.amount(
-                    UNTRANSLATABLE,
-                    (
-                        f"{format_memory(request.memory)}",
-                        ", which is all of the largest card when rounded up, and other cards are smaller",
-                    ),
-                    f"request less than {format_memory(facts.largest)}",
-                )
+                why = ", which is all of the largest card when rounded up, and other cards are smaller"
+                advice = f"request less than {format_memory(facts.largest)}"
+                raise RejectedRequestError.amount(UNTRANSLATABLE, (format_memory(request.memory), why), advice)
         if request.percent is not None:
             resources[CORES] = request.percent
         return BackendPatch(resources, notes=notes)
