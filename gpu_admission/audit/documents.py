@@ -62,18 +62,19 @@ def _row(row: Row) -> dict[str, Any]:
         },
         "found": dict(sorted(row.kinds.items())),
         "registered": row.registered,
-        "details": [
-            {
-                "container": finding.container,
-                "kind": finding.object.kind,
-                "pointer": pointers.to_text(finding.pointer),
-                "message": finding.message,
-                "advice": finding.advice,
-                "fix": finding.fix,
-                "repaired": finding.repaired,
-            }
-            for finding in row.findings
-        ],
+        "details": [_detail(finding) for finding in row.findings],
+    }
+
+
+def _detail(finding: Finding) -> dict[str, Any]:
+    return {
+        "container": finding.container,
+        "kind": finding.object.kind,
+        "pointer": pointers.to_text(finding.pointer),
+        "message": finding.message,
+        "advice": finding.advice,
+        "fix": finding.fix,
+        "repaired": finding.repaired,
     }
 
 

@@ -44,21 +44,28 @@ def publish(
         metadata = report["metadata"]
         served = kinds[group, report["kind"]]
         path = f"{served.path(metadata.get('namespace'))}/{quote(metadata['name'], safe='')}"
-        try:
-            connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
-        except ForbiddenError as error:
-            # A terminating namespace accepts no new objects, and its findings end with it.
-            where = result.notices if _TERMINATING in str(error) else result.errors
-            where.append(AuditProblem(str(served), str(error)))
-        except ClusterError as error:
-            result.errors.append(AuditProblem(str(served), str(error)))
-        else:
+        if _apply(connection, served, path, report, result):
             written.add(path)
     if complete:
         names = (api.namespaced,) if result.namespace is not None else (api.namespaced, api.cluster)
         for kind in names:
             _delete_others(connection, kinds[group, kind], written, result)
     return len(written)
+
+
+def _apply(connection: Connection, served: ServedKind, path: str, report: dict[str, Any], result: AuditResult) -> bool:
+    """Apply one report; return whether that succeeded."""
+    try:
+        connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
+    except ForbiddenError as error:
+        # A terminating namespace accepts no new objects, and its findings end with it.
+        where = result.notices if _TERMINATING in str(error) else result.errors
+        where.append(AuditProblem(str(served), str(error)))
+        return False
+    except ClusterError as error:
+        result.errors.append(AuditProblem(str(served), str(error)))
+        return False
+    return True
 
 
 def _delete_others(connection: Connection, served: ServedKind, written: set[str], result: AuditResult) -> None:

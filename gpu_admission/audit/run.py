@@ -26,7 +26,7 @@ from .owners import Owner, Owners
 from .result import FORBIDDEN, AuditProblem, AuditResult, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gpu_admission.cluster.connection import Connection
     from gpu_admission.cluster.gpu_inventory import GpuCollection
@@ -107,6 +107,13 @@ class Audit:
                 self._begin_gpus()
             if not self._list(kind):
                 break
+        self._require_any_listed(plan)
+        for line in [] if self._gpus is None else self._gpus.incomplete:
+            self._add_uncounted(line)
+        return self.result
+
+    def _require_any_listed(self, plan: Sequence[AuditedKind]) -> None:
+        """Raise ForbiddenError where RBAC allows to list none of the kinds."""
         refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
         if len(refused) == len([kind for kind in plan if not kind.by_shape]):
             where = place(self._namespace)
@@ -114,11 +121,8 @@ class Audit:
                 f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
                 " granted get and list (deploy/audit has a ClusterRole)"
             )
-        for line in [] if self._gpus is None else self._gpus.incomplete:
-            self._tell_what_is_lost(line)
-        return self.result
 
-    def _tell_what_is_lost(self, line: str) -> None:
+    def _add_uncounted(self, line: str) -> None:
         """Add what could not be counted, except kinds that are also judged, whose errors are there already."""
         self.result.errors = [each for each in self.result.errors if not line.startswith(f"{each.message} (")]
         self.result.errors.append(AuditProblem("GPUs", line))

@@ -79,16 +79,10 @@ def summary(result: AuditResult, style: Style = _PLAIN) -> list[str]:
     found = f"Policy {result.policy} would {', '.join(parts)}" if parts else style.good("No findings")
     looked = f"{amount(result.objects, 'object')} ({amount(result.pods, 'Pod')}) of {amount(len(result.kinds), 'kind')}"
     lines = [f"{found} in {place(result.namespace)}: {looked} looked at."]
-    left_out = [
-        text
-        for count, text in (
-            (result.exempt, f"{result.exempt:,} in namespaces that the policy does not judge"),
-            (result.ended, f"{result.ended:,} that have ended"),
-        )
-        if count
-    ]
-    if left_out:
-        lines.append(f"Not judged: {', '.join(left_out)}.")
+    exempt = [f"{result.exempt:,} in namespaces that the policy does not judge"] if result.exempt else []
+    ended = [f"{result.ended:,} that have ended"] if result.ended else []
+    if exempt or ended:
+        lines.append(f"Not judged: {', '.join(exempt + ended)}.")
     if result.mode != "enforce":
         lines.append(f"The policy's mode is {result.mode}: nothing is denied before it is enforce.")
     if result.errors:

@@ -100,10 +100,6 @@ class KubernetesApi:
     ) -> tuple[int, str, Mapping[str, str], bytes | str]:
         """Return status, reason, headers and body of an answer, whatever its status. Raises StoreError without one."""
         configuration = self._api_client.configuration
-        headers = {"Accept": accept, "Content-Type": "application/json"}
-        token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
-        if token is not None:
-            headers[token["key"]] = token["value"]
         refused = import_module("kubernetes.client.exceptions").ApiException
         unreachable = import_module("urllib3.exceptions").HTTPError
         try:
@@ -112,7 +108,7 @@ class KubernetesApi:
             response = self._api_client.rest_client.request(
                 method=method,
                 url=configuration.host + path,
-                headers=headers,
+                headers=self._headers(accept),
                 body=body,
                 _request_timeout=TIMEOUT,
             )
@@ -123,6 +119,13 @@ class KubernetesApi:
         except (unreachable, OSError) as error:
             raise StoreError(f"{what}: the API server cannot be reached: {type(error).__name__}") from None
         return response.status, response.reason or "", response.getheaders(), data
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        token = self._api_client.configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
+        if token is not None:
+            headers[token["key"]] = token["value"]
+        return headers
 
     def _call(
         self,

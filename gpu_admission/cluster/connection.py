@@ -188,16 +188,9 @@ class Connection:
         """
         import urllib3  # noqa: PLC0415 - comes with the Kubernetes client
 
-        configuration = self._api_client.configuration
-        url = f"{configuration.host}{path}{'?' + urlencode(query) if query else ''}"
-        sent = urllib3.HTTPHeaderDict(
-            {**headers, "Accept-Encoding": "gzip" if silence is None else "identity", "User-Agent": "gpu-admission"}
-        )
-        for name, value in self._headers:  # a header may be repeated
-            sent.add(name, value)
-        for setting in configuration.auth_settings().values():  # read anew: tokens expire
-            if setting.get("in") == "header" and setting.get("value"):
-                sent[setting["key"]] = setting["value"]
+        host = self._api_client.configuration.host
+        url = f"{host}{path}{'?' + urlencode(query) if query else ''}"
+        sent = self._all_headers({**headers, "Accept-Encoding": "gzip" if silence is None else "identity"})
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=silence or self._timeout)
         try:
             response = self._api_client.rest_client.pool_manager.request(
@@ -205,9 +198,19 @@ class Connection:
                 preload_content=silence is None,
             )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise self._failure(error, configuration.host) from None
+            raise self._failure(error, host) from None
         self._was_reached = True
         return response
+
+    def _all_headers(self, headers: dict[str, str]) -> Any:
+        """Return a request's headers with those of the connection and of its user."""
+        sent = import_module("urllib3").HTTPHeaderDict({**headers, "User-Agent": "gpu-admission"})
+        for name, value in self._headers:  # a header may be repeated
+            sent.add(name, value)
+        for setting in self._api_client.configuration.auth_settings().values():  # read anew: tokens expire
+            if setting.get("in") == "header" and setting.get("value"):
+                sent[setting["key"]] = setting["value"]
+        return sent
 
     def _failure(self, error: Exception, host: str) -> Exception:
         detail = short(error)

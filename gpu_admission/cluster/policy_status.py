@@ -43,8 +43,9 @@ def desired(obj: dict[str, Any], mistakes: Sequence[str], *, shadow: str, notes:
         "observedGeneration": generation,
     }
     status = as_dict(obj.get("status"))
-    others = [each for _, each in iter_dicts(status.get("conditions")) if each.get("type") != READY]
-    before = next((each for _, each in iter_dicts(status.get("conditions")) if each.get("type") == READY), {})
+    conditions = [each for _, each in iter_dicts(status.get("conditions"))]
+    others = [each for each in conditions if each.get("type") != READY]
+    before = next((each for each in conditions if each.get("type") == READY), {})
     if {**before, **condition} == before and (status.get("activeGeneration") or 0) == active:
         return None
     since = before.get("lastTransitionTime") if before.get("status") == condition["status"] else None

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .model import Card, Holding, Inventory, Node, Pool
+    from .card import Card, Holding
+    from .model import Inventory, Node, Pool
     from .sections import Section
     from .tables import Table
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
+from .card import Holding
 from .decoding import amount_or_zero
-from .model import Holding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from .model import DEVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .model import Card, Inventory, Measure, Node, Pool, Unit
+    from .card import Card
+    from .model import Inventory, Measure, Node, Pool, Unit
 
 
 _TITLES = {

@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .model import Card, Node, Pool
+    from .card import Card
+    from .model import Node, Pool
     from .requests import Need
 
 _KAI = frozenset({KAI})

@@ -14,7 +14,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .model import Card, Holding, Inventory, Node, Pool
+    from .card import Card, Holding
+    from .model import Inventory, Node, Pool
     from .sections import Section
 
 _MOST_COLUMNS = 64  # cards of a node that have a column of their own

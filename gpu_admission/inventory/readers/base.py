@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError
-from gpu_admission.inventory.model import Card
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

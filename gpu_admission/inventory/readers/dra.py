@@ -13,8 +13,9 @@ of one; devices that ``consumesCounters`` of one counter set are partitions of o
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, amount, named
-from gpu_admission.inventory.model import DEVICES, IN_GIB, Card, Pool
+from gpu_admission.inventory.model import DEVICES, IN_GIB, Pool
 from gpu_admission.workloads import device_classes
 
 from .base import Reader

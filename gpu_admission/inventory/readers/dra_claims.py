@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+from gpu_admission.inventory.card import Holding
 from gpu_admission.inventory.decoding import UnreadableError, amount
-from gpu_admission.inventory.model import Holding
 from gpu_admission.inventory.requests import Need
 from gpu_admission.workloads import claims, device_classes
 

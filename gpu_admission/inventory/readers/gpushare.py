@@ -12,8 +12,9 @@ containers count.
 from __future__ import annotations
 
 from gpu_admission.core.raw import format_value
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, decoded, number, text, whole
-from gpu_admission.inventory.model import IN_GIB, IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_GIB, IN_MIB, Pool
 
 from .base import Reader
 

@@ -14,8 +14,8 @@ from __future__ import annotations
 from gpu_admission.backends.native_request import KAI
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_str
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, text
-from gpu_admission.inventory.model import Card
 from gpu_admission.inventory.requests import kai_share
 
 from .counted import GPU, CountedReader

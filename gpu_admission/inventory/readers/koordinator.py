@@ -12,8 +12,9 @@ A ``Device`` (scheduling.koordinator.sh/v1alpha1, named as the node) lists ``{ty
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, format_value, is_one_of
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import INT32, UnreadableError, amount, decoded, named, text, whole
-from gpu_admission.inventory.model import IN_GIB, Card, Pool
+from gpu_admission.inventory.model import IN_GIB, Pool
 
 from .base import Reader, cards_of
 

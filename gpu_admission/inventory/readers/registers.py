@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.inventory.model import Card, Pool
+    from gpu_admission.inventory.card import Card
+    from gpu_admission.inventory.model import Pool
     from gpu_admission.inventory.pod_view import PodView
 
 _MOST_SHARES = 4096  # of a pod: 64 containers with 64 cards each

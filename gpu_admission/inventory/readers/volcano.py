@@ -10,8 +10,9 @@ On nodes, in ``status``: ``volcano.sh/gpu-memory`` (MiB of all cards, times the 
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, number, text
-from gpu_admission.inventory.model import IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_MIB, Pool
 
 from .base import Reader
 

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import format_value
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, named, number, text
-from gpu_admission.inventory.model import IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_MIB, Pool
 
 from . import registers
 from .base import Reader, cards_of
