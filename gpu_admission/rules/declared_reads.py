@@ -34,8 +34,8 @@ def of_rule(rule: Rule, policy: Policy) -> Reads:
 def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
     """Return whether a rule denies, warns of or repairs what it finds, or is one that the policy itself requires.
 
-    A rule in ``audit`` by default is no reason to review every pod. The
-    policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.
+    A rule in ``audit`` by default is no reason to review every pod. The policy's mode does not count: a policy on trial
+    has to show what it would do.
     """
     if sight not in rule.admission_kinds or not policy.is_enabled(rule):
         return False

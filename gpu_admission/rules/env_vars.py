@@ -143,8 +143,8 @@ def _step(value: str, place: int, known: Mapping[str, str | None], *, open_ended
 class OpenSource:
     """An ``envFrom`` that may set variables which the manifest does not show.
 
-    ``pointer`` is its prefix where it has one, else the entry; ``names`` are those of the wanted variables that it
-    can set, the beginning of one that stands for many included. ``source`` is the raw entry.
+    ``pointer`` is its prefix where it has one, else the entry; ``names`` are those of the wanted variables that it can
+    set, including prefixes of families. ``source`` is the raw entry.
     """
 
     pointer: Pointer
@@ -176,8 +176,8 @@ def open_sources(
 ) -> Iterator[OpenSource]:
     """Yield each ``envFrom`` that could set one of the variables, with a prefix or without one.
 
-    ``families`` are prefixes of names that stand for all variables with them. A name that ``env`` sets itself
-    is out of an envFrom's reach, because env comes later and wins; a family never is.
+    ``families`` are prefixes of names that stand for all variables with them. A name that ``env`` sets itself cannot be
+    set by an envFrom, because env wins; a family always can.
     """
     entries = iter_dicts(container.spec.get("envFrom"))
     sources = [each for each in entries if bool(as_str(each[1].get("prefix"))) is prefixed]
@@ -196,7 +196,7 @@ def open_sources(
 def _completes(prefix: str, name: str, families: tuple[str, ...]) -> bool:
     """Return whether a prefix and a key of at least one letter can form the name, or one of its family.
 
-    Without a prefix any name does.
+    Without a prefix every name can be formed.
     """
     if name in families and prefix.startswith(name):
         return True

@@ -27,9 +27,8 @@ class HostRequest:
     """The limit and the request of one resource, raw, MISSING where they are absent (or null).
 
     ``pointer`` is that of the mapping with ``limits`` and ``requests``, which may be missing, ``existing_pointer`` the
-    same or its owner where there is no such mapping, ``label`` how messages name the owner. ``is_decided`` is False
-    where nothing can be said: an amount is not valid, or has yet to be filled in. ``has_room`` tells whether a limit
-    could be added.
+    same or its owner where there is no such mapping, ``label`` the owner's description in messages. ``is_decided`` is
+    False where an amount is not valid, or is a placeholder. ``has_room`` is whether a limit could be added.
     """
 
     __slots__ = (

@@ -29,8 +29,8 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
     """Return a container's mistaken request for a GPU, for a message; empty where there is none.
 
     That is a claim, even a misplaced one (unless it is known not to be for GPUs), a name that is misspelt or looks like
-    a GPU's or has yet to be filled in, a resource where Kubernetes does not look for it or below a misspelt key, or an
-    annotation that no backend reads or can make sense of.
+    a GPU's or is a placeholder, a resource where Kubernetes does not read it or below a misspelt key, or an annotation
+    that no backend reads or accepts.
     """
     if (
         pod.claims.idle
@@ -85,8 +85,8 @@ def may_be_blinded(
 
     ``vendor`` None is any vendor.
 
-    Devices of claims do not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
-    the policy's backend does not read gives nothing.
+    Devices of claims are not selected by a list (NVIDIA's driver for claims sets void itself), and an annotation that
+    the policy's backend does not read has no effect.
     """
     given = visible_devices.vendors(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_VENDOR}
     if given and (vendor is None or visible_devices.is_given(frozenset(given), vendor)):

@@ -24,8 +24,8 @@ _LONGEST = 4096  # of a sub-path expression whose variables are looked up
 class HostMount:
     """A path of the node that a pod mounts, and what it leads to.
 
-    ``given`` is the path as the author wrote it. ``devices`` says which devices, device definitions or controls stand
-    there; ``other`` which socket stands there or what of all this lies below it. One of the two is None.
+    ``given`` is the path as the author wrote it. ``devices`` describes the devices, device definitions or controls at
+    it; ``other`` the socket at it, or any of these below it. One of the two is None.
     """
 
     pointer: Pointer

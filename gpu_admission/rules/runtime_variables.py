@@ -23,10 +23,10 @@ class DeviceList:
     """A variable in which a container runtime reads the list of devices for the container.
 
     ``vendor`` is the vendor of the devices. ``blind`` is the value that shows none. ``no_device`` are the only values
-    that are known to show none; ``void_wins`` means that the runtime reads the list as NVIDIA's toolkit does: spaces
-    do not count, and ``void`` anywhere in it shows none. ``family`` means that the runtime obeys every variable
-    whose name begins so. ``by_plugin`` means that the device plugin hands out devices by this variable, so that a
-    value of the pod takes them away.
+    that are known to show none; ``void_wins`` means that the runtime reads the list as NVIDIA's toolkit does: spaces do
+    not count, and ``void`` anywhere in it shows none. ``family`` means that the runtime reads every variable with this
+    prefix. ``by_plugin`` means that the device plugin allocates devices by this variable, so that a value of the pod
+    hides them.
     """
 
     name: str
@@ -103,8 +103,8 @@ def device_list(name: str) -> DeviceList | None:
 class Legacy:
     """A variable that marks an image as one from before device lists, for which an unset list means all.
 
-    ``lists`` are the variables of which one that is set prevents it, ``unless`` those of which one that is not empty
-    does; ``severity`` is how bad it is where the runtime at hand is not known.
+    Any of ``lists`` that is set prevents it, and any of ``unless`` that is not empty; ``severity`` applies where the
+    runtime is unknown.
     """
 
     name: str

@@ -31,7 +31,7 @@ class Mounted:
     """A volume that is mounted at /dev/shm.
 
     ``pointer`` is that of the mount's path, ``on_disk`` describes the volume if it is not in memory,
-    empty if it is or if nobody can tell.
+    empty if it is or if that is unknown.
     """
 
     __slots__ = ("_has_room", "_is_empty_dir", "_place", "on_disk", "pointer", "volume")
@@ -75,7 +75,7 @@ def find(pod: Pod, container: Container) -> Mounted | None:
     """Return the volume that a container mounts at /dev/shm, or None.
 
     A volume that the pod spec does not name (a StatefulSet's claim template, a mount that an operator completes) is
-    taken for a right one.
+    assumed to be in memory.
     """
     for index, mount in iter_dicts(container.spec.get("volumeMounts")):
         path = as_str(mount.get("mountPath"))

@@ -27,9 +27,9 @@ OF_JOBS = (DEADLINE, TTL)  # in the spec of Kubernetes' own Jobs
 class JobFields:
     """The place of a kind's time limits.
 
-    ``path`` is the path of their mapping from the object; ``deadline`` is whether it has
-    activeDeadlineSeconds, ``ttl`` is the key of the time to live after the end. ``has_jobs`` means that pod templates
-    stand in specs of Kubernetes' own Jobs, which have deadlines of their own.
+    ``path`` is the path of their mapping from the object; ``deadline`` is whether it has activeDeadlineSeconds, ``ttl``
+    is the key of the time to live after the end. ``has_jobs`` means that pod templates are in specs of Kubernetes' own
+    Jobs, which have deadlines of their own.
     """
 
     __slots__ = ("deadline", "has_jobs", "path", "ttl")

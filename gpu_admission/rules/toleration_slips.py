@@ -24,7 +24,7 @@ _FARTHEST = 2
 class Slip:
     """A fault of a toleration: its ``field``, the messages, and the ``changes`` that repair it.
 
-    ``changes`` are fields and their new values, None for a field to be removed; empty where nothing is certain.
+    ``changes`` are fields and their new values, None for a field to be removed; empty where the repair is unclear.
     """
 
     field: str
@@ -57,6 +57,13 @@ def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Itera
     if bare and bare != key:
         yield _of_key(toleration, bare, held, its_effect)
         return
+    yield from _of_operator(toleration, bare)
+    effect = toleration.get("effect")
+    if isinstance(effect, str) and effect and effect not in EFFECTS:
+        yield _of_word("effect", effect, EFFECTS)
+
+
+def _of_operator(toleration: Mapping[str, Any], bare: str) -> Iterator[Slip]:
     operator = toleration.get("operator")
     if isinstance(operator, str) and operator and operator not in OPERATORS:
         yield _of_word("operator", operator, OPERATORS)
@@ -76,9 +83,6 @@ def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Itera
             "write the key of the taint, or operator: Exists alone to tolerate every taint",
             {},
         )
-    effect = toleration.get("effect")
-    if isinstance(effect, str) and effect and effect not in EFFECTS:
-        yield _of_word("effect", effect, EFFECTS)
 
 
 def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[str, Any]:

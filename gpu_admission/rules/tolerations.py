@@ -78,8 +78,8 @@ def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
 def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> bool:
     """Return whether a pod already tolerates what a policy's toleration does, effect by effect.
 
-    ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may pick
-    one pool of several.
+    ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may select one
+    pool of several.
     """
     wanted_key = wish.get("key")
     near = [each for each in present if as_str(each.get("key")) in ("", wanted_key)]
@@ -105,7 +105,7 @@ def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str)
 def meant(key: str, taints: tuple[str, ...]) -> str | None:
     """Return the taint that a key resembles, or None where it is one or resembles none.
 
-    A key without a domain (``nvidia-gpu``, ``gpu``) may well be the cluster's own.
+    A key without a domain (``nvidia-gpu``, ``gpu``) may be the cluster's own.
     """
     if key in taints or not ("/" in key or "." in key):
         return None

@@ -13,7 +13,7 @@ SECRET = {"secretRef": {"name": "keys"}}
 
 
 def unknown(index, *words, fix="safe"):
-    return Found(f"/spec/containers/0/envFrom/{index}", "info", ("cannot be told", *words), fix)
+    return Found(f"/spec/containers/0/envFrom/{index}", "info", ("is not visible here", *words), fix)
 
 
 # What a container must say itself so that no envFrom can say it: each variable, and what shows or opens nothing.

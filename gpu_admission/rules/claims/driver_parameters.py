@@ -90,10 +90,8 @@ def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterat
     if "iommu" in own[kind]:
         yield from _iommu(parameters.get("iommu"))
     if "domainID" in own[kind] and not parameters.get("domainID"):
-        what = f"{kind} has no domainID, and the driver refuses it"
-        yield ParameterFault(
-            (), what, "use the template that the ComputeDomain makes (spec.channel.resourceClaimTemplate)"
-        )
+        advice = "use the template that the ComputeDomain makes (spec.channel.resourceClaimTemplate)"
+        yield ParameterFault((), f"{kind} has no domainID, and the driver refuses it", advice)
 
 
 def _unknown(given: Mapping[str, Any], known: frozenset[str], path: Pointer, where: str) -> Iterator[ParameterFault]:
@@ -119,12 +117,9 @@ def _sharing(sharing: Any, kind: str, *, admin: bool) -> Iterator[ParameterFault
         return
     yield from _strategy(sharing, strategy, kind)
     gate = _STRATEGIES[strategy]
-    what = (
-        f"{strategy} needs the driver's feature gate {gate}, which is off by default: without it the pod does not start"
-    )
-    yield ParameterFault(
-        (*here, "strategy"), what, f"set featureGates.{gate}=true in the driver's chart", severity="info"
-    )
+    what = f"{strategy} needs the driver's feature gate {gate} (off by default): without it the pod does not start"
+    advice = f"set featureGates.{gate}=true in the driver's chart"
+    yield ParameterFault((*here, "strategy"), what, advice, severity="info")
     if admin:
         what = "the claim has adminAccess and sharing settings, which change the device under its owner"
         yield ParameterFault(here, what, "leave sharing out of a claim that only monitors", severity="warning")
@@ -140,8 +135,11 @@ def _strategy(sharing: Mapping[str, Any], strategy: str, kind: str) -> Iterator[
         what = f"{other} beside strategy: {strategy}, and the driver refuses one strategy's settings with another"
         yield ParameterFault(("sharing", other), what, f"write {own}, or leave {other} out")
     settings = sharing.get(own)
-    if settings is None or own not in known:
-        return
+    if settings is not None and own in known:
+        yield from _settings(settings, own)
+
+
+def _settings(settings: Any, own: str) -> Iterator[ParameterFault]:
     path: Pointer = ("sharing", own)
     if not isinstance(settings, dict):
         yield ParameterFault(path, f"{own} is not a mapping", "write a mapping", settings)
@@ -154,9 +152,8 @@ def _strategy(sharing: Mapping[str, Any], strategy: str, kind: str) -> Iterator[
             what = f"interval: {format_value(interval)} is not one of the driver's"
             there = (*path, "interval") if "interval" in settings else path
             near = typos.meant(interval[:32], _INTERVALS) if isinstance(interval, str) and interval else None
-            yield ParameterFault(
-                there, what, f"write {near}" if near else f"choose from {', '.join(_INTERVALS)}", interval
-            )
+            advice = f"write {near}" if near else f"choose from {', '.join(_INTERVALS)}"
+            yield ParameterFault(there, what, advice, interval)
 
 
 def _mps(settings: Mapping[str, Any], path: Pointer) -> Iterator[ParameterFault]:

@@ -52,16 +52,9 @@ def _level(workload: Workload) -> Iterator[Problem]:
     inner = spec.get("spec")
     if workload.kind == TEMPLATE_KIND:
         if as_dict(spec.get("devices")) and "spec" not in spec:
-            yield Problem(
-                (*here, "devices"),
-                (
-                    "devices is under spec, but a ResourceClaimTemplate has it under spec.spec",
-                    ": as it is, its claims request nothing",
-                ),
-                "move devices to spec.spec.devices",
-                fix=_wrapped(workload),
-                safety="safe",
-            )
+            what = "devices is under spec, but a ResourceClaimTemplate has it under spec.spec"
+            message, advice = (what, ": as it is, its claims request nothing"), "move devices to spec.spec.devices"
+            yield Problem((*here, "devices"), message, advice, fix=_wrapped(workload), safety="safe")
         elif not as_dict(as_dict(inner).get("devices")):
             what = "the ResourceClaimTemplate has no spec.spec.devices, so its claims request nothing"
             yield Problem(_there(workload), what, _wanted(workload), severity="warning", evidence=(inner,))

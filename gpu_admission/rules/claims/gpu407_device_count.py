@@ -43,31 +43,32 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> Iterator[Problem]:
     mode, count = raw.get("allocationMode"), raw.get("count")
     if mode is not None and not common.unfilled(workload, mode) and mode not in _MODES:
-        near = typos.meant(mode, _MODES) if isinstance(mode, str) else None
-        fix = (patch.replace(ID, (*place, "allocationMode"), near),) if near else ()
-        what = f"allocationMode: {format_value(mode)} is not valid, and Kubernetes refuses the claim"
-        advice = f"write {near}" if near else f"write {EXACT_COUNT}, with count, or {ALL_DEVICES}"
-        yield Problem((*place, "allocationMode"), what, advice, fix=fix, safety="unsafe")
-    if count is None or common.unfilled(workload, count):
-        return
-    here = (*place, "count")
+        yield _invalid_mode(mode, (*place, "allocationMode"))
+    if count is not None and not common.unfilled(workload, count):
+        yield from _of_count(count, mode, (*place, "count"))
+
+
+def _invalid_mode(mode: object, place: Pointer) -> Problem:
+    near = typos.meant(mode, _MODES) if isinstance(mode, str) else None
+    fix = (patch.replace(ID, place, near),) if near else ()
+    what = f"allocationMode: {format_value(mode)} is not valid, and Kubernetes refuses the claim"
+    advice = f"write {near}" if near else f"write {EXACT_COUNT}, with count, or {ALL_DEVICES}"
+    return Problem(place, what, advice, fix=fix, safety="unsafe")
+
+
+def _of_count(count: Any, mode: object, here: Pointer) -> Iterator[Problem]:
     if mode == ALL_DEVICES:
         what, why = f"count: {format_value(count)} with allocationMode: All", ", which requests every matching device"
         message = (what, f"{why}: Kubernetes refuses the claim")
-        yield Problem(
-            here, message, ("leave count out", ", or write allocationMode: ExactCount"), evidence=(mode, count)
-        )
+        advice = "leave count out", ", or write allocationMode: ExactCount"
+        yield Problem(here, message, advice, evidence=(mode, count))
     elif isinstance(count, bool) or not isinstance(count, int):
         what = f"count: {format_value(count)} is not a whole number, and Kubernetes refuses the claim"
-        yield Problem(
-            here,
-            what,
-            ("write a whole number without quotes, say 1", " (a share of a device is requested by capacity)"),
-        )
+        advice = "write a whole number without quotes, say 1", " (a share of a device is requested by capacity)"
+        yield Problem(here, what, advice)
     elif count < 0:
-        yield Problem(
-            here, (f"count: {count} is negative", ", and Kubernetes refuses the claim"), "write how many devices, say 1"
-        )
+        message = f"count: {count} is negative", ", and Kubernetes refuses the claim"
+        yield Problem(here, message, "write how many devices, say 1")
     elif count == 0:
         what = "count: 0 is read as 1: the claim takes a device"
         yield Problem(here, what, ("write 1", ", or leave the request out"), severity="warning")

@@ -46,14 +46,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             severity="warning",
         )
     else:
-        what = (
-            f"{name}, a version that no supported API server has"
-            if version.startswith("v1alpha")
-            else f"{name}, which is not a version"
-        )
-        yield Problem(
-            place, what, (f"write {_SERVED} and its fields", " (devices: {requests: [{name: gpu, exactly: …}]})")
-        )
+        alpha = version.startswith("v1alpha")
+        what = f"{name}, {'a version that no supported API server has' if alpha else 'which is not a version'}"
+        advice = f"write {_SERVED} and its fields", " (devices: {requests: [{name: gpu, exactly: …}]})"
+        yield Problem(place, what, advice)
 
 
 def _is_class(workload: Workload) -> bool:

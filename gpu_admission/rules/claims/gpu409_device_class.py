@@ -45,11 +45,9 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
     near = class_typos.meant(name, policy)
     fix = (patch.replace(ID, place, near),) if near else ()
     if not subjects.is_subdomain(name):
-        resource = class_typos.of_resource(name)
-        what = (f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim")
-        if resource is not None:
-            why = ", not a device class: Kubernetes refuses the claim"
-            what = (f"{format_value(raw)} is a resource", why)
+        what = f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim"
+        if class_typos.of_resource(name) is not None:
+            what = f"{format_value(raw)} is a resource", ", not a device class: Kubernetes refuses the claim"
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:

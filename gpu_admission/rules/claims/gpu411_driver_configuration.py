@@ -35,6 +35,13 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             yield from _of_opaque(workload, opaque, (*place, "opaque"), admin=admin)
 
 
+def _unknown_driver(name: str, place: Pointer) -> Iterator[Problem]:
+    near = typos.nearest(name[:64], device_classes.driver_names(), 2)
+    if near is not None:
+        what = f"the configuration is for the driver {escape(name[:63])}, which is not known: {near} would not see it"
+        yield Problem((*place, "driver"), what, f"write {near}", severity="warning")
+
+
 def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *, admin: bool) -> Iterator[Problem]:
     from . import driver_parameters  # noqa: PLC0415 - only where there are configurations
 
@@ -47,14 +54,8 @@ def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *,
         yield Problem(here, what, "write the driver's name, say gpu.nvidia.com")
         return
     if device_classes.driver(name) is None:
-        near = typos.nearest(name[:64], device_classes.driver_names(), 2)
-        if near is not None:
-            what = (
-                f"the configuration is for the driver {escape(name[:63])}, which is not known: {near} would not see it"
-            )
-            yield Problem((*place, "driver"), what, f"write {near}", severity="warning")
-        return
-    if name in driver_parameters.READING_NONE:
+        yield from _unknown_driver(name, place)
+    elif name in driver_parameters.READING_NONE:
         what = f"the driver {name} reads no configuration: this one has no effect"
         yield Problem((*place, "driver"), what, "leave the configuration out", severity="warning")
     elif not isinstance(parameters, dict):

@@ -82,17 +82,14 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     name = escape(as_str(request.get("name"))[:63])
     if len(given) > 1:
         what = f'the request "{name}" has both exactly and firstAvailable, and v1 accepts one of them'
-        yield Problem(
-            (*place, "firstAvailable"), what, ("keep exactly", ", or put its content first under firstAvailable")
-        )
+        advice = "keep exactly", ", or put its content first under firstAvailable"
+        yield Problem((*place, "firstAvailable"), what, advice)
     elif given and bare:
         what = f'the request "{name}" has {bare[0]} beside {given[0]}, where v1 has no such field'
         yield Problem((*place, bare[0]), what, (f"move it under {given[0]}", ", or leave it out"))
     elif bare:
-        shape = (
-            f'the request "{name}" has {bare[0]} without exactly: around it',
-            ", as in v1beta1: resource.k8s.io/v1 refuses it",
-        )
+        what = f'the request "{name}" has {bare[0]} without exactly: around it'
+        shape = what, ", as in v1beta1: resource.k8s.io/v1 refuses it"
         first = (*place, bare[0])
         yield Problem(first, shape, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")
     elif not given:
@@ -173,8 +170,5 @@ def _references(workload: Workload, items: Any, here: Pointer, names: frozenset[
         if here[-1] == "constraints" and isinstance(attribute, str) and "/" not in attribute:
             field = "matchAttribute" if "matchAttribute" in item else "distinctAttribute"
             what = f"{field}: {format_value(attribute)} has no domain, and Kubernetes refuses it"
-            yield Problem(
-                (*here, index, field),
-                what,
-                f"write the driver's domain before it: gpu.nvidia.com/{escape(attribute[:40])}",
-            )
+            advice = f"write the driver's domain before it: gpu.nvidia.com/{escape(attribute[:40])}"
+            yield Problem((*here, index, field), what, advice)

@@ -40,25 +40,26 @@ def _reason(container: Container, policy: Policy, *, trains: bool) -> str:
     return "has a GPU in a training job" if trains else ""
 
 
+def _not_mounted(workload: Workload, pod: Pod, container: Container, policy: Policy, reason: str) -> Problem:
+    fix = () if common.serverless(workload) else shm.added(ID, workload, pod, container, policy)
+    size = policy.guardrails.shared_memory_size
+    return Problem(
+        container.pointer,
+        (
+            f"{container.label} {reason} but mounts nothing at /dev/shm",
+            ", which then holds 64 MiB: NCCL and data loaders that share more fail",
+        ),
+        ("mount an emptyDir volume with medium: Memory", f"{f' and sizeLimit: {size}' if size else ''} at /dev/shm"),
+        fix=fix,
+        safety="safe" if size is not None and len(pod.containers) == 1 else "unsafe",
+        evidence=(reason,),
+    )
+
+
 def _problems(workload: Workload, pod: Pod, container: Container, policy: Policy, reason: str) -> Iterator[Problem]:
     mounted = shm.find(pod, container)
     if mounted is None:
-        fix = () if common.serverless(workload) else shm.added(ID, workload, pod, container, policy)
-        size = policy.guardrails.shared_memory_size
-        yield Problem(
-            container.pointer,
-            (
-                f"{container.label} {reason} but mounts nothing at /dev/shm",
-                ", which then holds 64 MiB: NCCL and data loaders that share more fail",
-            ),
-            (
-                "mount an emptyDir volume with medium: Memory",
-                f"{f' and sizeLimit: {size}' if size else ''} at /dev/shm",
-            ),
-            fix=fix,
-            safety="safe" if size is not None and len(pod.containers) == 1 else "unsafe",
-            evidence=(reason,),
-        )
+        yield _not_mounted(workload, pod, container, policy, reason)
     elif mounted.on_disk:
         yield Problem(
             mounted.pointer,

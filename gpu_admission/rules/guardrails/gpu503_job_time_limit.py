@@ -46,9 +46,7 @@ def _missing(
 ) -> Problem:
     wanted, seconds = policy.guardrails.time_limit, policy.guardrails.deadline_seconds
     where = ".".join(map(str, fields.path))
-    inside = (
-        "activeDeadlineSeconds of each job or pod spec" if not fields.deadline else f"{where}.activeDeadlineSeconds"
-    )
+    inside = f"{where}.activeDeadlineSeconds" if fields.deadline else "activeDeadlineSeconds of each job or pod spec"
     advice = {
         "deadline": (f"set {inside}", " to the longest time that it may run"),
         "ttl": (f"set {where}.{fields.ttl}", ""),

@@ -40,10 +40,8 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
     patterns = policy.guardrails.node_labels.patterns
     allowed = ", ".join(map(format_value, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
     added = _added(pod, policy)
-    advice = (
-        ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
-        or "a label of the GPU nodes it needs"
-    )
+    labels = ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
+    advice = labels or "a label of the GPU nodes it needs"
     selector = (*pod.pointer, "nodeSelector")
     fix: tuple[Operation, ...] = tuple(
         patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items()

@@ -29,15 +29,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         first = next((gpu for gpu in pod.gpus if gpu.wants_gpu), None)
         if pod.wants_gpu:
+            who = "the pod" if first is None else first.container.label
+            what = f"{who} requests a GPU in the namespace {format_value(namespace)}"
             yield Problem(
                 pod.metadata_pointer if first is None else first.pointer(),
-                (
-                    (
-                        f"{'the pod' if first is None else first.container.label} requests a GPU in the namespace "
-                        f"{format_value(namespace)}"
-                    ),
-                    ", where this cluster's policy allows none",
-                ),
+                (what, ", where this cluster's policy allows none"),
                 ("create it in a namespace for GPUs", f" ({names}), or ask the administrator to add this one"),
                 evidence=(namespace,),
             )

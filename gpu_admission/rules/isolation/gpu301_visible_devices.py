@@ -124,7 +124,7 @@ def _blinded(variable: Variable, value: str) -> tuple[Operation, ...]:
 def _reads(*, repaired: bool) -> Reads:
     """Return the lists and those switches that are more than a note to a pod without a GPU, and old images' variables.
 
-    ``repaired``: only what the safe fix works at.
+    ``repaired``: only those that the safe fix changes.
     """
     switches = {name: ("", switch.off) for name, switch in SWITCHES.items() if switch.severity != "info"}
     images = {name: each for name, each in LEGACY.items() if each.severity != "info"}

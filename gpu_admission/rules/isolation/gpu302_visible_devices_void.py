@@ -25,10 +25,10 @@ PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find containers without NVIDIA_VISIBLE_DEVICES where the policy requires a value; the repair adds it.
 
-    What the author wrote stays (GPU301 judges it), but for a value that hides the very card that is requested. A
-    container that means to have a GPU, and does not say so rightly, is not told to see none: other rules tell its
-    author. Where the policy wants all pods blinded (``everyPod``) nothing spares a Pod, since all of that can be
-    pretended: it is repaired, or refused.
+    An author's value is kept (GPU301 judges it), except one that hides the requested card. Cards are not hidden from a
+    container that is meant to have a GPU but requests it wrongly, which other rules report. Where the policy hides all
+    cards from all pods (``everyPod``) there is no such exception, since it could be exploited: a Pod is repaired, or
+    refused.
     """
     every = visible_devices.every_pod(policy)
     for pod in workload.pods:
@@ -90,11 +90,8 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
     lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].vendor in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
-        if (
-            variable.value is None
-            or variable.value == own
-            or not DEVICE_LISTS[variable.name].shows_none(variable.value)
-        ):
+        value = variable.value
+        if value is None or value == own or not DEVICE_LISTS[variable.name].shows_none(value):
             continue
         yield Problem(
             variable.pointer,

@@ -42,23 +42,16 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     yield _problem(variable)
             wanted = (*names, *ISOLATION_PREFIXES)
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
-                yield Problem(
-                    source.pointer,
-                    (
-                        f"{container.label} takes variables from an envFrom",
-                        (
-                            f" with the prefix {format_value(source.prefix)}, which can set {source.listed} and so "
-                            "lift the limits on its share of the GPU"
-                        ),
-                    ),
-                    "list the variables under env instead",
-                )
+                can = f"can set {source.listed} and so lift the limits on its share of the GPU"
+                what = f"{container.label} takes variables from an envFrom"
+                message = what, f" with the prefix {format_value(source.prefix)}, which {can}"
+                yield Problem(source.pointer, message, "list the variables under env instead")
 
 
 def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
     """Return the systems that give a container a share of an NVIDIA card, to which these variables apply.
 
-    A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
+    A share is recognised by its resource's name, by KAI's annotation, or by the policy's backend if that shares cards.
     """
     own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.vendor(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}

@@ -44,7 +44,7 @@ def _is_allowed(field: str, policy: Policy) -> bool:
 def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
     """Return whether a container reaches NVIDIA's daemon: by a share under MPS, or by the daemon's variables or mounts.
 
-    One that is given other vendors' cards only is no client, whatever its variables; on MIG devices there is no MPS.
+    One with other vendors' cards only is not a client, whatever its variables; there is no MPS on MIG devices.
     """
     for container in pod.containers:
         asked = visible_devices.vendors(workload, pod, container, policy)

@@ -30,7 +30,7 @@ NAMES = (
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find envFrom without a prefix where env does not set all of the variables itself (env wins over envFrom).
 
-    A container that is given no card is repaired: each variable is set to what shows and opens nothing.
+    A container that gets no card is repaired: each variable is set to a value without effect.
     """
     for pod, container in workload.containers():
         for source in env_vars.open_sources(container, NAMES, prefixed=False):

@@ -25,7 +25,7 @@ def problems(
 ) -> Iterator[Problem]:
     """Yield containers without a card of a vendor to which its runtime shows all of them.
 
-    ``asked`` are the vendors whose cards the container is given.
+    ``asked`` are the vendors whose cards the container gets.
     """
     if not pod.complete:
         return

@@ -37,8 +37,8 @@ def brings_cdi(key: str) -> bool:
 def cards(key: str, value: object) -> list[str]:
     """Return the device nodes of cards that an annotation makes a runtime inject, as far as it can be read.
 
-    For the NRI plugin the value is a YAML list of devices (``path``, ``type``, ``major``, ``minor``), which need no
-    more than a path; for CRI-O it is ``path:path:permissions,...``. What is written less plainly counts as a card.
+    For the NRI plugin the value is a YAML list of devices (``path``, ``type``, ``major``, ``minor``), which need only a
+    path; for CRI-O it is ``path:path:permissions,...``. An entry that is not written plainly counts as a card.
     """
     if key.partition("/")[0] not in {*gpu_markers.NRI_DEVICE_DOMAINS, *gpu_markers.CRIO_DEVICES}:
         return []

@@ -23,7 +23,7 @@ OPT_OUT = (("annotations", gpu_markers.OPT_OUT_ANNOTATIONS), ("labels", gpu_mark
 def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
     """Find those keys that an update of a Pod writes, changes or removes.
 
-    Removing what opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
+    Removing an opt-out does no harm: the backend's webhook reads it when a pod is created.
     """
     place: Pointer = (*new.pointer, "metadata")
     held, given = (as_dict(workload.object.get("metadata")) for workload in (old, new))

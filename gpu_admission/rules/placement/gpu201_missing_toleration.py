@@ -23,7 +23,7 @@ ID = "GPU201"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find pods that lack a toleration of the policy; the repair adds it.
 
-    Knative refuses tolerations in its templates (GPU205), so there they are left to admission of the Pod.
+    Knative refuses tolerations in its templates (GPU205): its Pods are repaired at admission.
     """
     if not policy.tolerations or serverless(workload):
         return

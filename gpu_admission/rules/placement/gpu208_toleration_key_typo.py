@@ -24,8 +24,8 @@ ID = "GPU208"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair writes the taint's.
 
-    In files, and in pods that name a GPU, also what makes Kubernetes refuse a toleration whose key is right; where a
-    GPU is named, whatever taint it is for.
+    In files, and in pods that name a GPU, also other faults for which Kubernetes refuses a toleration with a right key;
+    in pods that name a GPU, for any taint.
     """
     taints = tolerations.taints(policy)
     for pod in workload.pods:

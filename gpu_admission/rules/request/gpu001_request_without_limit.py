@@ -24,8 +24,8 @@ ID = "GPU001"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources in requests only; the repair copies the value to limits.
 
-    Kubernetes wants a limit for every extended resource, so that a name with ``gpu`` in it need not be known.
-    A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
+    Kubernetes requires a limit for every extended resource, so that a name with ``gpu`` in it need not be known. GPU004
+    reports values that are unreadable or negative: they are not copied.
     """
     for gpu in (*common.gpus(workload), *resource_rename.unknown_requests(workload, policy)):
         if gpu.limit is not MISSING or common.limits_may_follow(workload, gpu.container):

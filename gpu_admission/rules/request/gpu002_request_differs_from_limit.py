@@ -22,8 +22,7 @@ ID = "GPU002"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find GPU resources whose request and limit are unequal by value (``1`` and ``"1000m"`` are equal).
 
-    The limit must be one that Kubernetes takes: a fraction is GPU003's finding and anything else GPU004's,
-    and both have to be mended before a comparison means something.
+    Limits that Kubernetes does not accept are not compared: GPU003 reports fractions and GPU004 the others.
     """
     for gpu in common.gpus(workload):
         limit, request = gpu.quantity("limits"), gpu.quantity("requests")

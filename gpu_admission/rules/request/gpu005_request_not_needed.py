@@ -21,8 +21,8 @@ ID = "GPU005"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find GPU requests that repeat the limit; the repair removes them, and ``requests`` if it becomes empty.
 
-    In a patch of kustomize, and in what is merged over a runtime or a chart's values, the request may be there to
-    override another: it stays.
+    In a patch of kustomize, and in objects that are merged over a runtime or a chart's values, the request may override
+    another: it is kept.
     """
     repeated: dict[Container, list[GpuRequest]] = {}
     merged = {container.pointer for pod in workload.pods if pod.merged for container in pod.containers}

@@ -22,7 +22,7 @@ ID = "GPU009"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find containers and pods that request too many devices; silent where the policy sets no limits.
 
-    A pod is judged only where none of its containers is too big by itself: that would be the same mistake.
+    A pod is judged only where none of its containers is too large by itself, which is the same mistake.
     """
     if not policy.limits and not policy.cards:
         return

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Workload
 
@@ -31,20 +32,23 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             value, count = variable.value or "", _cards(container, CARD_SELECTORS[variable.name], policy)
             beyond = [number for number in _numbers(value) if number >= count]
             if count and beyond and not common.unfilled(workload, value):
-                yield Problem(
-                    variable.pointer,
-                    (
-                        f"{container.label} sets {variable.name} to {format_value(value)}",
-                        (
-                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} does not exist, "
-                            "and the program sees no card from there on"
-                        ),
-                    ),
-                    (f"remove {variable.name}", ": a container sees only the cards that it requests"),
-                    fix=env_vars.removed(ID, variable),
-                    safety="unsafe",
-                    evidence=(variable.name, value, count),
-                )
+                yield _problem(container, variable, count, beyond[0])
+
+
+def _problem(container: Container, variable: Variable, count: int, beyond: int) -> Problem:
+    what = f"{container.label} sets {variable.name} to {format_value(variable.value)}"
+    why = (
+        f", but it has {count} of these cards, numbered from 0: number {beyond} does not exist, "
+        "and the program sees no card from there on"
+    )
+    return Problem(
+        variable.pointer,
+        (what, why),
+        (f"remove {variable.name}", ": a container sees only the cards that it requests"),
+        fix=env_vars.removed(ID, variable),
+        safety="unsafe",
+        evidence=(variable.name, variable.value or "", count),
+    )
 
 
 def _cards(container: Container, vendor: str, policy: Policy) -> int:

@@ -27,34 +27,39 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
     checks the admission plugin LimitRanger.
     """
     for name in dict.fromkeys(name for field in _FIELDS for name in as_dict(item.get(field))):
+        given = {field: item[field][name] for field in _FIELDS if name in as_dict(item.get(field))}
         near = resource_rename.meant(name, policy)
         if near is not None:
-            field = next(field for field in _FIELDS if name in as_dict(item.get(field)))
-            value = f"the LimitRange's {field} {escape(name[:80])}: {format_value(item[field][name])}"
-            yield Problem(
-                (*place, field, name),
-                (value, " names a resource that no device plugin is known to offer"),
-                ("leave it out", f" (was {near} meant? A ResourceQuota caps that: requests.{near})"),
-            )
-            continue
-        if policy.classify(name) is None:
-            continue
-        given = {field: item[field][name] for field in _FIELDS if name in as_dict(item.get(field))}
-        if any(common.unfilled(workload, raw) for raw in given.values()):
-            continue
-        found = _of_containers(name, given) if item.get("type") == "Container" else _of_pods(item, given)
-        if found is not None:
-            field, consequence = found
-            message = (f"the LimitRange's {field} {name}: {format_value(given[field])}", f" {consequence}")
-            yield Problem((*place, field, name), message, _instead(name))
-        elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
-            default = f"the LimitRange's default {name}: {format_value(given['default'])}"
-            yield Problem(
-                (*place, "default", name),
-                (default, " goes to every container that requests none, including sidecars and init containers"),
-                _instead(name),
-                severity="warning",
-            )
+            yield _misspelt(place, name, near, given)
+        elif policy.classify(name) is not None and not any(common.unfilled(workload, raw) for raw in given.values()):
+            yield from _of_gpu(place, item, name, given)
+
+
+def _misspelt(place: Pointer, name: str, near: str, given: Mapping[str, Any]) -> Problem:
+    field, value = next(iter(given.items()))
+    what = f"the LimitRange's {field} {escape(name[:80])}: {format_value(value)}"
+    return Problem(
+        (*place, field, name),
+        (what, " names a resource that no device plugin is known to offer"),
+        ("leave it out", f" (was {near} meant? A ResourceQuota caps that: requests.{near})"),
+    )
+
+
+def _of_gpu(place: Pointer, item: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Iterator[Problem]:
+    of_container = item.get("type") == "Container"
+    found = _of_containers(name, given) if of_container else _of_pods(item, given)
+    if found is not None:
+        field, consequence = found
+        message = (f"the LimitRange's {field} {name}: {format_value(given[field])}", f" {consequence}")
+        yield Problem((*place, field, name), message, _instead(name))
+    elif of_container and not _is_zero(given.get("default", 0)):
+        default = f"the LimitRange's default {name}: {format_value(given['default'])}"
+        yield Problem(
+            (*place, "default", name),
+            (default, " goes to every container that requests none, including sidecars and init containers"),
+            _instead(name),
+            severity="warning",
+        )
 
 
 def _instead(name: str) -> Sentence:

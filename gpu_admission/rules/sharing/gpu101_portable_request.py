@@ -69,18 +69,7 @@ def _problem(
     backend_patch = asked.backend_patch
     wanted = backend_patch.description() if backend_patch else ""
     if asked.native:
-        return Problem(
-            asked.native_request.pointer,
-            (
-                f"{asked.container.label} requests {asked.native_request.description}",
-                f", which {plan.backend.title} serves only together with the other settings",
-            ),
-            f"write {wanted}",
-            fix=fix,
-            safety="safe",
-            severity="warning",
-            evidence=asked.native_request.evidence,
-        )
+        return _incomplete(plan, asked, wanted, fix)
     notes = f" ({'; '.join(backend_patch.notes)})" if backend_patch and backend_patch.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
     advice = (f"{where} {wanted}", backend_plan.quota(workload, pod, asked))
@@ -93,6 +82,21 @@ def _problem(
         advice,
         fix=fix,
         safety="safe",
+        evidence=asked.native_request.evidence,
+    )
+
+
+def _incomplete(plan: PodPlan, asked: ContainerRequest, wanted: str, fix: tuple[Operation, ...]) -> Problem:
+    return Problem(
+        asked.native_request.pointer,
+        (
+            f"{asked.container.label} requests {asked.native_request.description}",
+            f", which {plan.backend.title} serves only together with the other settings",
+        ),
+        f"write {wanted}",
+        fix=fix,
+        safety="safe",
+        severity="warning",
         evidence=asked.native_request.evidence,
     )
 

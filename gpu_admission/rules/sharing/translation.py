@@ -138,14 +138,7 @@ class Writer:
         wanted = {
             side: dict(backend_patch.resources) if side == "limits" or self._both_sides else {} for side in _SIDES
         }
-        remaining = set(container.resources)
-        for side in _SIDES:
-            current = as_dict(container.resources.get(side))
-            if current and not wanted[side] and all(name in asked.native_request.gpus for name in current):
-                remaining.discard(side)
-        used = asked.container.resources.get("claims")
-        if asked.native_request.claims and isinstance(used, list) and len(used) == len(asked.native_request.claims):
-            remaining.discard("claims")
+        remaining = _remaining(asked, wanted)
         if not remaining and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
             return
@@ -283,3 +276,17 @@ def _implies(expression: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     values = expression.get("values")
     first = values[0] if isinstance(values, list) and len(values) == 1 else None
     return isinstance(first, str) and first.isdigit() and len(first) < 19 and int(first) >= int(wanted["values"][0])
+
+
+def _remaining(asked: ContainerRequest, wanted: Mapping[str, Any]) -> set[str]:
+    """Return the keys of a container's resources that the translation does not remove."""
+    request, given = asked.native_request, asked.container.resources
+    remaining = set(given)
+    for side in _SIDES:
+        current = as_dict(given.get(side))
+        if current and not wanted[side] and all(name in request.gpus for name in current):
+            remaining.discard(side)
+    used = given.get("claims")
+    if request.claims and isinstance(used, list) and len(used) == len(request.claims):
+        remaining.discard("claims")
+    return remaining
