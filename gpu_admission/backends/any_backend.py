@@ -40,8 +40,8 @@ class AnyBackend(Backend):
 BACKEND = AnyBackend()
 BACKEND.docs = BackendDocs(
     summary="""\
-For an unknown cluster: each pod is judged by the backend whose names it uses, with that backend's
-default parameters. Nothing is translated, and portable names are left for the cluster.""",
+For an unknown cluster: each pod is judged by the backend whose names it uses, with that backend's default parameters.
+Nothing is translated, and portable names are left for the cluster.""",
     refuses=(),
     install="Nothing: it is the linter's default. For a webhook choose the policy of the cluster's backend.",
     traps=(),

@@ -86,8 +86,8 @@ ResourceClaim per workload instead of templates, which reserves the memory of al
 Kubernetes 1.34 or newer with NVIDIA's DRA driver (namespace `dra-driver-nvidia-gpu`, before release 0.5
 `nvidia-dra-driver-gpu`; the shipped policy exempts both). Cards are shared by claims since 1.36; before that the API
 server's and the scheduler's gate `DRAConsumableCapacity` has to be on, and NVIDIA's driver needs its own,
-`ConsumableShares`. Create the template in every namespace that uses GPUs. Where a DeviceClass serves
-`nvidia.com/gpu` or a MIG name (`extendedResourceName`), pods can keep requesting that.""",
+`ConsumableShares`. Create the template in every namespace that uses GPUs. Where a DeviceClass serves `nvidia.com/gpu`
+or a MIG name (`extendedResourceName`), pods can keep requesting that.""",
     traps=(
         (
             "A template with a selector of memory and no `capacity` takes all of a card that is shared by memory, and "

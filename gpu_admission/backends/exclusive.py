@@ -73,8 +73,8 @@ BACKEND.docs = BackendDocs(
     summary="""\
 Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where the
 policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU feature
-discovery) ensures it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource`
-another name of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
+discovery) ensures it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource` another name
+of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
     refuses=(
         ("less than 100 percent of a GPU's compute", "a whole card cannot be limited"),
         ("memory on AMD or Intel, unless `cluster.cards` has it", "their nodes carry no label to compare it with"),

@@ -251,8 +251,8 @@ and else takes `default-queue`; the policy's `queue` is written on pods that nam
     ),
     install="""\
 KAI's own webhooks and binder run in the namespace `kai-scheduler`; exempt it as the shipped policy does. Start KAI with
-GPU sharing enabled (`global.gpuSharing=true`; from release 0.18 on `global.gpuSharingMode`). The order of its
-webhooks and ours does not matter: neither depends on what the other writes.""",
+GPU sharing enabled (`global.gpuSharing=true`; from release 0.18 on `global.gpuSharingMode`). The order of its webhooks
+and ours does not matter: neither depends on what the other writes.""",
     traps=(
         (
             "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card "

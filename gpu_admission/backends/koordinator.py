@@ -131,8 +131,8 @@ BACKEND = Koordinator()
 BACKEND.docs = BackendDocs(
     summary="""\
 Koordinator counts memory in bytes and compute in percent, both as totals over the `koordinator.sh/gpu.shared` cards of
-the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need
-`schedulerName: koord-scheduler` (GPU202).""",
+the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need `schedulerName:
+koord-scheduler` (GPU202).""",
     refuses=(
         (
             (

@@ -219,8 +219,8 @@ BACKEND = Mig()
 BACKEND.docs = BackendDocs(
     summary="""\
 A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
-the smallest profile whose *usable* memory (not the number in its name) and slices suffice; under `single` every GPU
-of a node is cut into one profile, and the request becomes `nvidia.com/gpu` with a node selector for the product. The
+the smallest profile whose *usable* memory (not the number in its name) and slices suffice; under `single` every GPU of
+a node is cut into one profile, and the request becomes `nvidia.com/gpu` with a node selector for the product. The
 cards, and so the profiles, come from the policy's `cluster.cards`.""",
     refuses=(
         ("more memory than the largest profile has usable", "no partition has it"),

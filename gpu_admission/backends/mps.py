@@ -23,8 +23,8 @@ that fits becomes one share.""",
     install="""\
 Give the device plugin a `sharing.mps` configuration; it runs the MPS control daemon itself. Set `replicas`,
 `renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values, and name the cards under
-`cluster.cards`: without them the size of a share is unknown, and every amount is refused (unless
-`memory: advisory`).""",
+`cluster.cards`: without them the size of a share is unknown, and every amount is refused (unless `memory:
+advisory`).""",
     traps=(
         (
             "Pods with hostPID or hostIPC reach the MPS daemon that all pods share (GPU309). Where the cluster's own "

@@ -176,9 +176,9 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("an annotation `volcano.sh/vgpu-mode` other than `hami-core`, `mig` or `mps`", "no node has such a mode"),
     ),
     install="""\
-Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
-own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
-run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra` to leave it unchanged.""",
+Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's own
+webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes run
+NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra` to leave it unchanged.""",
     traps=(
         (
             "`volcano.sh/vgpu-memory` without `vgpu-number` is counted by the scheduler as one card, and the device "

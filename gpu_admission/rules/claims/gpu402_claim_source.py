@@ -134,9 +134,9 @@ RULE = Rule(
     summary="an entry of resourceClaims with no source, with two, or in the form of before Kubernetes 1.31",
     rationale="""\
 An entry of a pod's `spec.resourceClaims` names the source of a claim: `resourceClaimTemplateName`, from which
-Kubernetes makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; exactly one of
-the two. Until Kubernetes 1.30 they were under `source:`, a field that newer API servers do not have: they drop it,
-and refuse the pod because it names no source. Custom kinds accept all of this.""",
+Kubernetes makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; exactly one of the
+two. Until Kubernetes 1.30 they were under `source:`, a field that newer API servers do not have: they drop it, and
+refuse the pod because it names no source. Custom kinds accept all of this.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validatePodResourceClaim",

@@ -91,9 +91,9 @@ RULE = Rule(
     since="0.2.0",
     summary="a claim of the pod that no container uses, whose device stays reserved",
     rationale="""\
-A pod's claims are allocated before it starts, whether a container uses them or not; a container sees only the
-devices of the claims in its own `resources.claims`. A claim that none names takes a GPU from all other pods, and the
-program starts without one. Kubernetes accepts it.""",
+A pod's claims are allocated before it starts, whether a container uses them or not; a container sees only the devices
+of the claims in its own `resources.claims`. A claim that none names takes a GPU from all other pods, and the program
+starts without one. Kubernetes accepts it.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
     bad=_POD,
     good=f"{_POD}      resources:\n        claims:\n          - name: gpu\n",

@@ -116,9 +116,8 @@ RULE = Rule(
     summary="a count or allocation mode of a claim that is refused, or can never be met",
     rationale="""\
 `allocationMode` is `ExactCount`, with a `count` (1 where it is left out), or `All`, without one: all devices of a node
-that match. Anything else is refused. More than 32 devices in a claim are accepted but can never be allocated,
-because the result of an allocation holds at most 32. A `count` of 0 is treated as missing, and reserves a
-device.""",
+that match. Anything else is refused. More than 32 devices in a claim are accepted but can never be allocated, because
+the result of an allocation holds at most 32. A `count` of 0 is treated as missing, and reserves a device.""",
     references=(
         "kubernetes/api: resource/v1/types.go, ExactDeviceRequest and AllocationResultsMaxSize",
         "kubernetes/kubernetes: pkg/apis/resource/v1/defaults.go",

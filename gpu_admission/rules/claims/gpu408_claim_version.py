@@ -93,8 +93,8 @@ RULE = Rule(
     summary="a claim, template or class in a version of resource.k8s.io that is not served",
     rationale="""\
 `resource.k8s.io/v1` is stable since Kubernetes 1.34, and since then the beta versions are served only with
-`--runtime-config` of the API server: otherwise `kubectl apply` reports that there is no such kind. v1beta2 has the
-same fields as v1; v1beta1 has those of a request without `exactly`. The alpha versions had other fields and were
+`--runtime-config` of the API server: otherwise `kubectl apply` reports that there is no such kind. v1beta2 has the same
+fields as v1; v1beta1 has those of a request without `exactly`. The alpha versions had other fields and were
 removed.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",

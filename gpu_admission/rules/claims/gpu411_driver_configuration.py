@@ -104,8 +104,8 @@ them strictly, and refuses invalid ones only when the pod starts: its containers
 driver accepts `resource.nvidia.com/v1beta1` with the kinds GpuConfig, MigDeviceConfig, VfioDeviceConfig,
 ComputeDomainChannelConfig and ComputeDomainDaemonConfig, HAMi's the first three of them, AMD's only
 `gpu.resource.amd.com/v1alpha1` with the kind GpuConfig, which has no fields; Intel's reads nothing. Time-slicing and
-MPS need NVIDIA's feature gates TimeSlicingSettings and MPSSupport, which are off by default: that is reported as
-info, because it depends on the cluster. Sharing settings in a claim with adminAccess change the devices under their
+MPS need NVIDIA's feature gates TimeSlicingSettings and MPSSupport, which are off by default: that is reported as info,
+because it depends on the cluster. Sharing settings in a claim with adminAccess change the devices under their
 owner.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1/validate.go, sharing.go",

@@ -68,8 +68,8 @@ RULE = Rule(
     rationale="""\
 `nvidia.com/gpu` among the limits and a claim are two separate requests, served by the device plugin and the DRA driver,
 or both by the driver where its DeviceClass serves the name (`extendedResourceName`). The container is given two GPUs,
-the pod waits where only one is free, and on a node whose device plugin and driver both allocate its cards, two pods
-may get the same one.""",
+the pod waits where only one is free, and on a node whose device plugin and driver both allocate its cards, two pods may
+get the same one.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/enhancements: keps/sig-scheduling/5004-dra-extended-resource",

@@ -91,8 +91,7 @@ RULE = Rule(
     rationale="""\
 A ResourceClaim is allocated once. All pods that name it by `resourceClaimName` use the same devices, so a Deployment of
 three replicas runs three programs on one GPU, each of which assumes that it is its own, and all on one node. A
-ResourceClaimTemplate makes a claim for each pod. Where sharing is meant, say so with an ignore
-comment.""",
+ResourceClaimTemplate makes a claim for each pod. Where sharing is meant, say so with an ignore comment.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
     bad=_TEXT.format(source="resourceClaimName"),
     good=_TEXT.format(source="resourceClaimTemplateName"),

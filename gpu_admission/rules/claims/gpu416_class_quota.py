@@ -92,8 +92,8 @@ RULE = Rule(
     summary="a quota on a device class that counts nothing",
     rationale="""\
 Kubernetes counts the devices of claims by the key `<class>.deviceclass.resource.k8s.io/devices`, and those that are
-requested by a class's resource name by `requests.deviceclass.resource.kubernetes.io/<class>`: one domain for each.
-Any other key (`limits.` before it, the other domain, a misspelt class) is accepted and counts nothing.""",
+requested by a class's resource name by `requests.deviceclass.resource.kubernetes.io/<class>`: one domain for each. Any
+other key (`limits.` before it, the other domain, a misspelt class) is accepted and counts nothing.""",
     references=(
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
         "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/resource_claims.go",

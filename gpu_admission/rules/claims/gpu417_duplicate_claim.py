@@ -59,9 +59,8 @@ RULE = Rule(
     since="0.2.0",
     summary="two claims, templates or classes of one name in one input, with different contents",
     rationale="""\
-The spec of a ResourceClaim and of a ResourceClaimTemplate cannot be changed after creation. Where a file has two of
-one name, `kubectl apply` creates the first and fails for the second, and pods that need the second get the
-first.""",
+The spec of a ResourceClaim and of a ResourceClaimTemplate cannot be changed after creation. Where a file has two of one
+name, `kubectl apply` creates the first and fails for the second, and pods that need the second get the first.""",
     references=(
         "kubernetes/kubernetes: pkg/apis/resource/validation/validation.go, ValidateResourceClaimTemplateUpdate",
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",

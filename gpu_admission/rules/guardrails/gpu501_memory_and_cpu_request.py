@@ -124,8 +124,8 @@ left to load data, and its GPU idles. A limit without a request is fine (Kuberne
 own `resources` (Kubernetes 1.34) cover all containers. Only containers that get a GPU are judged. A LimitRange of the
 namespace may fill in what is missing: admission judges Pods after that, files before it.
 
-The fix raises the request to the limit, or sets the limit to the request; what the container needs is only known to
-its author, so it is unsafe.""",
+The fix raises the request to the limit, or sets the limit to the request; what the container needs is only known to its
+author, so it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/",
         "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",

@@ -101,8 +101,8 @@ An `emptyDir` with `medium: Memory` removes the limit; what is written there cou
 are containers that request at least so many whole GPUs (`guardrails.sharedMemory.gpus` of the policy, 2 by default),
 and every container with a GPU in training jobs: Kubeflow's jobs and runtimes, and Pods that one of those jobs owns.
 
-The fix adds the volume. It is safe where the policy gives its size (`guardrails.sharedMemory.size`) and the pod has
-one container; several containers share one `/dev/shm` until one of them gets its own, so there it is unsafe.""",
+The fix adds the volume. It is safe where the policy gives its size (`guardrails.sharedMemory.size`) and the pod has one
+container; several containers share one `/dev/shm` until one of them gets its own, so there it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir-memory-configuration-example",
         "NVIDIA/nccl: user guide, troubleshooting, shared memory",

@@ -66,8 +66,8 @@ RULE = Rule(
 A runtime class chooses the program that starts the container, and with it whether its GPU is injected, isolated or
 passed through to a virtual machine. A class that is not for GPUs starts the container without the driver, or bypasses
 the runtime that the administrator relies on for isolation. The policy lists the classes of pods with a GPU
-(`guardrails.runtimeClasses`, names or shell patterns); its own `runtimeClassName` is always allowed.
-Pods that set none are not judged.""",
+(`guardrails.runtimeClasses`, names or shell patterns); its own `runtimeClassName` is always allowed. Pods that set none
+are not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/containers/runtime-class/",
         "open-policy-agent/gatekeeper-library: pull request 737",

@@ -63,8 +63,8 @@ RULE = Rule(
     rationale="""\
 Quotas and budgets are given to namespaces: where GPUs may be requested in any of them, every namespace without a quota
 has all the GPUs of the cluster. The policy names the namespaces that may have GPUs (`guardrails.namespaces`, names or
-shell patterns); a pod with a GPU elsewhere is refused. In contrast, `match` selects the namespaces in which the
-policy applies, and `exempt` those in which it does not. A file without a namespace is not judged.""",
+shell patterns); a pod with a GPU elsewhere is refused. In contrast, `match` selects the namespaces in which the policy
+applies, and `exempt` those in which it does not. A file without a namespace is not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
         "open-policy-agent/gatekeeper-library: pull request 737",

@@ -72,10 +72,10 @@ RULE = Rule(
     since="0.1.0",
     summary="a pod without a GPU request that is privileged, or mounts a parent of devices or a socket of the runtime",
     rationale="""\
-A privileged container (or one with CAP_SYS_ADMIN), a mount of `/`, `/dev` or another folder above device nodes, and
-the sockets of the container runtime or the kubelet all lead to every GPU of the node, and no scheduler counts it.
-Node agents of most clusters need them, so the rule is off by default; switch it on for clusters where tenants may
-create such pods and exempt namespaces are known. Paths of devices themselves are always reported by GPU304.""",
+A privileged container (or one with CAP_SYS_ADMIN), a mount of `/`, `/dev` or another folder above device nodes, and the
+sockets of the container runtime or the kubelet all lead to every GPU of the node, and no scheduler counts it. Node
+agents of most clusters need them, so the rule is off by default; switch it on for clusters where tenants may create
+such pods and exempt namespaces are known. Paths of devices themselves are always reported by GPU304.""",
     references=(
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
         "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",

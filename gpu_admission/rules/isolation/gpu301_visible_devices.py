@@ -170,10 +170,10 @@ RULE = Rule(
     rationale="""\
 NVIDIA's container toolkit gives a container the cards in `NVIDIA_VISIBLE_DEVICES`, by default also if the container is
 unprivileged. The kubelet applies the device plugin's value first and the pod's own after it: a pod that sets the
-variable to `all`, an index or a UUID uses cards that are allocated to others, whether it requested a GPU or not.
-Other vendors' runtimes have similar variables. The value may be literal, composed from other variables, or from a
-ConfigMap whose content is unknown. `CUDA_VISIBLE_DEVICES` is not such a variable: it only selects among the
-container's own cards.""",
+variable to `all`, an index or a UUID uses cards that are allocated to others, whether it requested a GPU or not. Other
+vendors' runtimes have similar variables. The value may be literal, composed from other variables, or from a ConfigMap
+whose content is unknown. `CUDA_VISIBLE_DEVICES` is not such a variable: it only selects among the container's own
+cards.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
         "https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/config.go",

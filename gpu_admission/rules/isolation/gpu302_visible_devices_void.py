@@ -130,12 +130,12 @@ RULE = Rule(
     since="0.1.0",
     summary="a container without a GPU is not kept from seeing GPUs, or one with a GPU is",
     rationale="""\
-CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container of such an image, in a pod on a
-GPU node, sees every card there without a request. With `void` in its env, NVIDIA's runtime ignores the container.
-The policy defines the values, and whether every pod gets them (`visibleDevices`). With `everyPod: true` it is
-enforced: a container that gets no NVIDIA card is repaired, and refused where that failed, whatever its annotations
-and its requests for other vendors' cards. On a container with a GPU the same value hides the GPU, since the pod's
-own value overrides the device plugin's.""",
+CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container of such an image, in a pod on a GPU
+node, sees every card there without a request. With `void` in its env, NVIDIA's runtime ignores the container. The
+policy defines the values, and whether every pod gets them (`visibleDevices`). With `everyPod: true` it is enforced: a
+container that gets no NVIDIA card is repaired, and refused where that failed, whatever its annotations and its requests
+for other vendors' cards. On a container with a GPU the same value hides the GPU, since the pod's own value overrides
+the device plugin's.""",
     references=("NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",),
     bad=_HEAD,
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",

@@ -67,10 +67,10 @@ RULE = Rule(
     summary="privileged, or CAP_SYS_ADMIN, in a pod with a GPU",
     rationale="""\
 A privileged container has all devices of the node, so all GPUs, however many it requested; NVIDIA's toolkit treats
-CAP_SYS_ADMIN alike, and MIG can be reconfigured with it. The limits of a sharing backend do not apply to it either.
-A GPU needs no privileges: the device plugin provides its devices. It is a warning, because many workloads have
-privileges that they do not need (examples of time-slicing, RDMA jobs over whole nodes); the policy `strict` refuses
-it. For a pod that requests every card of the largest node (`cluster.cards` with `perNode`) it is only info.""",
+CAP_SYS_ADMIN alike, and MIG can be reconfigured with it. The limits of a sharing backend do not apply to it either. A
+GPU needs no privileges: the device plugin provides its devices. It is a warning, because many workloads have privileges
+that they do not need (examples of time-slicing, RDMA jobs over whole nodes); the policy `strict` refuses it. For a pod
+that requests every card of the largest node (`cluster.cards` with `perNode`) it is only info.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: cmd/nvidia-container-runtime-hook/container_config.go",
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",

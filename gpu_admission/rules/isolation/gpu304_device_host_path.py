@@ -75,9 +75,9 @@ Devices come from the device plugin, which allocates cards to containers. A host
 CDI definitions, the pipe of the MPS daemon, the kubelet's device sockets or the container runtime's bypasses it, and so
 does a folder above them. `..`, doubled slashes, a missing first slash, `/var/run` for `/run`, the links
 `/proc/<pid>/root` and `/proc/<pid>/cwd`, `/dev/char`, the roots of containerised drivers, and a `subPath` or
-`subPathExpr` from a folder to a device are resolved. Parents and sockets are common in pods without a GPU: there
-they are only info (GPU507 refuses them). `/dev/shm`, `/dev/infiniband`, `/dev/fuse` and the like are not GPUs. A
-path that a sharing backend requires of its pods (KAI's `/tmp/nvidia-mps`) is allowed.""",
+`subPathExpr` from a folder to a device are resolved. Parents and sockets are common in pods without a GPU: there they
+are only info (GPU507 refuses them). `/dev/shm`, `/dev/infiniband`, `/dev/fuse` and the like are not GPUs. A path that a
+sharing backend requires of its pods (KAI's `/tmp/nvidia-mps`) is allowed.""",
     references=(
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",
         "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",

@@ -86,8 +86,8 @@ RULE = Rule(
 Where NVIDIA's toolkit takes device lists as volume mounts, each mount of `/dev/null` whose path begins with
 `/var/run/nvidia-container-devices` adds a card: `…/all` every card of the node. The prefix is compared without a slash,
 so `/var/run/nvidia-container-devicesall` does the same. It is meant for the device plugin alone. Container runtimes
-resolve links before the toolkit reads the mounts, so any path of the node may be `/dev/null`: every hostPath is
-refused there, and so is a claim. An empty volume, a ConfigMap and the like have no effect and are not reported.""",
+resolve links before the toolkit reads the mounts, so any path of the node may be `/dev/null`: every hostPath is refused
+there, and so is a claim. An empty volume, a ConfigMap and the like have no effect and are not reported.""",
     references=(
         "https://github.com/NVIDIA/k8s-device-plugin#configuration-option-details",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -75,8 +75,8 @@ never need to. On a pod they inject any device that is defined on the node, even
 injector of the Node Resource Interface runs (GKE has one), the annotations `cdi-devices.noderesource.dev`,
 `devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same, and so do CRI-O's
 `io.kubernetes.cri-o.Devices` and `devices.crio.io`: device nodes of cards are found in them, unless the pod requests
-all cards of a node anyway. An entry that is not written plainly (escapes, tags, anchors, numbers in other bases)
-counts as a card.""",
+all cards of a node anyway. An entry that is not written plainly (escapes, tags, anchors, numbers in other bases) counts
+as a card.""",
     references=(
         "https://github.com/cncf-tags/container-device-interface#how-to-configure-cdi",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -59,14 +59,13 @@ RULE = Rule(
     since="0.1.0",
     summary="an annotation or label that a scheduler or device plugin trusts",
     rationale="""\
-Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much
-of it, whether it is accounted for. They are not signed. A pod that is created with them gets the card that it names,
-even if it is allocated to others, or is counted with less memory than it uses. Labels such as `hami.io/webhook:
-ignore` make a backend ignore the pod, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a
-pod has ended, only the backend may change or remove them: otherwise the share would be allocated again while the pod
-still uses it. Annotations by which users request something (a queue, a type of card, `gpu-memory` for KAI) are
-allowed; but once the pod is bound to a node, its scheduler counts by the requested amounts, which must not
-change.""",
+Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much of
+it, whether it is accounted for. They are not signed. A pod that is created with them gets the card that it names, even
+if it is allocated to others, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make
+a backend ignore the pod, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a pod has ended,
+only the backend may change or remove them: otherwise the share would be allocated again while the pod still uses it.
+Annotations by which users request something (a queue, a type of card, `gpu-memory` for KAI) are allowed; but once the
+pod is bound to a node, its scheduler counts by the requested amounts, which must not change.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",
         "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go",

@@ -137,8 +137,8 @@ variables control that library: `CUDA_DISABLE_CONTROL` disables it, `CUDA_DEVICE
 `CUDA_DEVICE_SM_LIMIT` are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` selects
 another MPS daemon. A pod that sets them takes memory that is allocated to others, which then fail. On whole cards and
 on other vendors' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not limited by
-a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: exactly
-that reference is allowed under KAI's policy.""",
+a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: exactly that
+reference is allowed under KAI's policy.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",
         "kai-scheduler/KAI-Scheduler: pkg/admission/webhook/v1alpha2/hamicore/hamicore.go",

@@ -87,10 +87,10 @@ RULE = Rule(
     since="0.1.0",
     summary="hostPID or hostIPC together with MPS",
     rationale="""\
-MPS runs the kernels of several pods in one daemon's context, and trusts its pipe and shared memory.
-A pod in the node's PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's
-device plugin mounts the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of
-MPS does need hostIPC (GKE's GPU sharing, nos): there set `backend: {name: mps, hostIPC: allow}`.""",
+MPS runs the kernels of several pods in one daemon's context, and trusts its pipe and shared memory. A pod in the node's
+PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's device plugin mounts
+the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of MPS does need hostIPC
+(GKE's GPU sharing, nos): there set `backend: {name: mps, hostIPC: allow}`.""",
     references=(
         "https://docs.nvidia.com/deploy/mps/index.html",
         "NVIDIA/k8s-device-plugin: internal/plugin/server.go",

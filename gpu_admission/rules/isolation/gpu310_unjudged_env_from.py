@@ -85,8 +85,8 @@ RULE = Rule(
 A ConfigMap can contain `NVIDIA_VISIBLE_DEVICES: all` like any other variable, and a pod that takes all of it with
 `envFrom` does not show it (GPU301 finds visible values). The same applies for every other vendor's list and for the
 switches of NVIDIA's toolkit. Nearly every envFrom is harmless, so this rule is off by default; a strict policy that
-requires every container to list its variables enables it. A container without a GPU is then repaired: `env` wins
-over `envFrom`, so each of these variables is set there to a value that shows no card.""",
+requires every container to list its variables enables it. A container without a GPU is then repaired: `env` wins over
+`envFrom`, so each of these variables is set there to a value that shows no card.""",
     references=("https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/",),
     bad=f"{_HEAD}{_ENV_FROM}",
     good=f"{_HEAD}{_ENV_FROM}      env:\n{_CLOSED}",

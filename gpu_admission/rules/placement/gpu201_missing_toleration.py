@@ -93,8 +93,8 @@ RULE = Rule(
     rationale="""\
 Clusters taint their GPU nodes to keep ordinary pods off them. A pod that requests a GPU and does not tolerate the taint
 stays Pending forever. The policy lists the taints (`tolerations`); without them this rule reports nothing. A toleration
-is compared by its meaning: one without an effect tolerates every effect, one without a key everything, and a value
-that the author chose is kept, since it may select one pool of several.""",
+is compared by its meaning: one without an effect tolerates every effect, one without a key everything, and a value that
+the author chose is kept, since it may select one pool of several.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/",
         "kubernetes/kubernetes: plugin/pkg/admission/extendedresourcetoleration",

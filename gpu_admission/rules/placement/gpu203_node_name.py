@@ -50,9 +50,9 @@ RULE = Rule(
     summary="nodeName together with a GPU request",
     rationale="""\
 A pod created with `nodeName` bypasses the scheduler, so nothing checks that a GPU is free there: the kubelet refuses
-the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose scheduler
-tracks allocations (HAMi, Volcano, KAI, gpushare), the pod takes a card that is allocated to others. Pods exported
-from a cluster are not judged.""",
+the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose scheduler tracks
+allocations (HAMi, Volcano, KAI, gpushare), the pod takes a card that is allocated to others. Pods exported from a
+cluster are not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename",
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",

@@ -99,10 +99,10 @@ RULE = Rule(
     since="0.1.0",
     summary="the runtime class for GPUs is missing, or is set without a GPU request",
     rationale="""\
-Where NVIDIA's runtime is not the node's default, a pod reaches its GPU only under the right `runtimeClassName`:
-without it the container starts and finds no driver. The policy names the class (`runtimeClassName`). Conversely, a
-pod under NVIDIA's class that requests no GPU gets the cards in `NVIDIA_VISIBLE_DEVICES` of its image, which is `all`
-in CUDA images: it uses cards that are allocated to others.""",
+Where NVIDIA's runtime is not the node's default, a pod reaches its GPU only under the right `runtimeClassName`: without
+it the container starts and finds no driver. The policy names the class (`runtimeClassName`). Conversely, a pod under
+NVIDIA's class that requests no GPU gets the cards in `NVIDIA_VISIBLE_DEVICES` of its image, which is `all` in CUDA
+images: it uses cards that are allocated to others.""",
     references=(
         "https://kubernetes.io/docs/concepts/containers/runtime-class/",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -94,10 +94,10 @@ RULE = Rule(
     since="0.1.0",
     summary="a field that Knative refuses unless a feature flag is on",
     rationale="""\
-Knative checks the pod spec of its templates itself and refuses every field that it does not support, or only
-behind a feature flag: schedulerName, tolerations, nodeSelector, affinity, runtimeClassName and their like. A
-KServe InferenceService in its serverless mode makes such a template: it is accepted, and the refusal shows only
-in its status. The pods themselves are not checked: what an admission webhook adds to them needs no flag.""",
+Knative checks the pod spec of its templates itself and refuses every field that it does not support, or only behind a
+feature flag: schedulerName, tolerations, nodeSelector, affinity, runtimeClassName and their like. A KServe
+InferenceService in its serverless mode makes such a template: it is accepted, and the refusal shows only in its status.
+The pods themselves are not checked: what an admission webhook adds to them needs no flag.""",
     references=(
         "https://knative.dev/docs/serving/configuration/feature-flags/",
         "knative/serving: pkg/apis/config/features.go",

@@ -70,9 +70,9 @@ RULE = Rule(
     since="0.1.0",
     summary="tolerates the GPU nodes' taint and requests no GPU",
     rationale="""\
-The taint on GPU nodes keeps pods without a GPU away. A pod that tolerates it without requesting one can be placed
-there and uses CPU and memory that a GPU pod needs: cards are then idle. It is off by default, because controllers,
-gateways and data loaders are placed beside GPU pods on purpose.""",
+The taint on GPU nodes keeps pods without a GPU away. A pod that tolerates it without requesting one can be placed there
+and uses CPU and memory that a GPU pod needs: cards are then idle. It is off by default, because controllers, gateways
+and data loaders are placed beside GPU pods on purpose.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases",),
     bad=f"""\
 {_POD}  tolerations:

@@ -89,9 +89,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a rolling update needs a GPU beyond those in use",
     rationale="""\
-A Deployment rolls by default with `maxSurge: 25%`, rounded up: before an old pod stops, a new one must run, and
-needs a GPU of its own. On a cluster whose GPUs are all in use the new pod stays Pending and the rollout never
-ends. It is off by default, since it is intended on clusters with spare or autoscaled GPUs.""",
+A Deployment rolls by default with `maxSurge: 25%`, rounded up: before an old pod stops, a new one must run, and needs a
+GPU of its own. On a cluster whose GPUs are all in use the new pod stays Pending and the rollout never ends. It is off
+by default, since it is intended on clusters with spare or autoscaled GPUs.""",
     references=("https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge",),
     bad=f"{_HEAD}{_POD}",
     good=f"{_HEAD}  strategy:\n    rollingUpdate: {{maxSurge: 0, maxUnavailable: 1}}\n{_POD}",

@@ -54,10 +54,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a GPU's request and limit are not the same amount",
     rationale="""\
-Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes
-refuses a Pod whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a
-custom kind the mistake is accepted, and its pods fail later. Amounts are compared by value: `1`, `"1"`
-and `"1000m"` are the same.
+Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes refuses a Pod
+whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a custom kind the mistake
+is accepted, and its pods fail later. Amounts are compared by value: `1`, `"1"` and `"1000m"` are the same.
 
 The fix assumes that the limit is correct, which only the author knows: it is unsafe.""",
     references=(

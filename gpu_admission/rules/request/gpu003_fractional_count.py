@@ -83,11 +83,11 @@ RULE = Rule(
     since="0.1.0",
     summary="an amount of a GPU resource that is not a whole number",
     rationale="""\
-Kubernetes counts GPUs, and everything else that a device plugin offers, in integers: half a GPU (`0.5`,
-`"500m"`) is refused ("must be an integer"). A GPU is shared in other ways: by a slice of its memory, or by a
-resource that is a share already. The policy's `backend` defines which of them this cluster offers, and the advice
-names it. The test is the same as the API server's: `"1Ei"` overflows its arithmetic and is refused as well. There is
-no fix: only the author knows whether half a GPU should be rounded up or shared.""",
+Kubernetes counts GPUs, and everything else that a device plugin offers, in integers: half a GPU (`0.5`, `"500m"`) is
+refused ("must be an integer"). A GPU is shared in other ways: by a slice of its memory, or by a resource that is a
+share already. The policy's `backend` defines which of them this cluster offers, and the advice names it. The test is
+the same as the API server's: `"1Ei"` overflows its arithmetic and is refused as well. There is no fix: only the author
+knows whether half a GPU should be rounded up or shared.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, ValidateResourceQuantityValue",

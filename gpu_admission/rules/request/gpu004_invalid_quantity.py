@@ -56,9 +56,9 @@ RULE = Rule(
     summary="an amount of a GPU resource that is not a Kubernetes quantity, or is negative",
     rationale="""\
 An amount is a number with at most one suffix (`1`, `"2"`, `8Gi`). Text, booleans, lists, thousands separators, other
-digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and the API server refuses them before any other check,
-often with a message about Go types. In YAML an unquoted `yes` or `on` is a boolean. A negative amount decodes and is
-refused too.""",
+digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and the API server refuses them before any other check, often
+with a message about Go types. In YAML an unquoted `yes` or `on` is a boolean. A negative amount decodes and is refused
+too.""",
     references=(
         "https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/",
         "kubernetes/apimachinery: pkg/api/resource/quantity.go",

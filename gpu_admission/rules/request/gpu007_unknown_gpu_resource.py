@@ -85,13 +85,12 @@ RULE = Rule(
     rationale="""\
 `nvidia.com/GPU` and `nvidia.com/gpus` are different resources from `nvidia.com/gpu`, and no node has them. Kubernetes
 accepts them, because a device plugin might offer them, and the pod stays Pending forever. A name without a domain
-(`gpu`, `gpu-mem`) or with a malformed one is refused, and so is a fraction, or a request without a limit, as for a
-GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be
-one
+(`gpu`, `gpu-mem`) or with a malformed one is refused, and so is a fraction, or a request without a limit, as for a GPU:
+there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be one
 that a card offers: there is no `1g.7gb`.
 
-Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are not judged; a cluster's
-policy lists further names (`resources.extra`). The fix assumes that the nearest name was meant: it is unsafe.""",
+Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are not judged; a cluster's policy
+lists further names (`resources.extra`). The fix assumes that the nearest name was meant: it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validateContainerResourceName",

@@ -40,7 +40,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _who(stray: MisplacedResources) -> str:
-    """Name the container that the stray stands in, or the pod."""
+    """Return the container of the misplaced resource, or the pod, for a message."""
     target = stray.target
     return target.label if target is not None and stray.place[: len(target.pointer)] == target.pointer else "the pod"
 
@@ -60,10 +60,10 @@ RULE = Rule(
     rationale="""\
 A GPU counts in one place only: under `limits` (and `requests`) of a container's `resources`. A level too high or too
 low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod starts
-on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources
-of a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name
-is a node's label, and a count there matches no node; that is only reported where no container requests the resource,
-because some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
+on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources of
+a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name is a
+node's label, and a count there matches no node; that is only reported where no container requests the resource, because
+some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
 (`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list stands in place of a mapping, nothing can be
 decoded.""",
     references=(

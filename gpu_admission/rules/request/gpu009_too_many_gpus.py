@@ -99,8 +99,7 @@ RULE = Rule(
 A pod runs on one node: one that requests more GPUs than the largest node has stays Pending forever, with only an event.
 Administrators also set limits: a number per container or pod, or only counts that divide their nodes evenly (1, 2, 4,
 8). All numbers come from the policy (`limits`, and `perNode` of its cards); without them the rule reports nothing. A
-pod is counted as by the scheduler: app containers and sidecars add up, init
-containers run one after the other.""",
+pod is counted as by the scheduler: app containers and sidecars add up, init containers run one after the other.""",
     references=(
         "https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers",
         "kubernetes/component-helpers: resource/helpers.go",

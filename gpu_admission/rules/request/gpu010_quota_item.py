@@ -45,10 +45,10 @@ A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.c
 and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable name
 (`requests.gpu-admission.io/gpu-mem`): a quota counts Pods, which have the names of the policy's backend.
 
-In a LimitRange, `default` and `defaultRequest` apply to every container of the namespace, so both must be the
-same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
-maximum the default: every container that never requested a GPU gets one. With type Pod, or a `min`, every pod
-*without* a GPU is refused.
+In a LimitRange, `default` and `defaultRequest` apply to every container of the namespace, so both must be the same
+whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the maximum the
+default: every container that never requested a GPU gets one. With type Pod, or a `min`, every pod *without* a GPU is
+refused.
 
 A name that no device plugin offers (`requests.nvidia.com/gpus`) counts nothing either, in a ResourceQuota, a Kueue
 ClusterQueue, a Volcano Queue, an ElasticQuota or a Karpenter NodePool.""",

@@ -52,9 +52,9 @@ RULE = Rule(
     summary="a misspelt key around a GPU: request for requests",
     rationale="""\
 A container's `resources` hold `limits`, `requests` and `claims`. A key that only resembles one of them (`limit`,
-`request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one,
-and the GPU in it is never requested. The same applies to a misspelt `resources`. Only keys with a GPU in or beside
-them are judged.""",
+`request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one, and
+the GPU in it is never requested. The same applies to a misspelt `resources`. Only keys with a GPU in or beside them are
+judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
         "https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level",

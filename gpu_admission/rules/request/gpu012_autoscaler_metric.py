@@ -59,8 +59,8 @@ RULE = Rule(
     summary="an autoscaler that waits for a GPU's resource metric",
     rationale="""\
 Metrics of type Resource come from the API metrics.k8s.io, where kubelets report CPU and memory and nothing else.
-Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric forever, and the workload stays at
-its size. GPU metrics come from an exporter and reach an autoscaler as custom or external metrics.""",
+Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric forever, and the workload stays at its
+size. GPU metrics come from an exporter and reach an autoscaler as custom or external metrics.""",
     references=(
         "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-resource-metrics",
         "kubernetes/metrics: pkg/apis/metrics/v1beta1/types.go",

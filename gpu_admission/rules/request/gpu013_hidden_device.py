@@ -85,10 +85,10 @@ RULE = Rule(
     since="0.2.0",
     summary="a variable selects cards that the container does not have",
     rationale="""\
-CUDA_VISIBLE_DEVICES and similar variables select among the cards of the container, which are numbered from 0,
-whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that does not exist: the
-program starts, finds no GPU, and fails or computes on the CPU. It is common on machines without Kubernetes, where
-the variable assigns cards to programs.""",
+CUDA_VISIBLE_DEVICES and similar variables select among the cards of the container, which are numbered from 0, whichever
+cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that does not exist: the program
+starts, finds no GPU, and fails or computes on the CPU. It is common on machines without Kubernetes, where the variable
+assigns cards to programs.""",
     references=(
         "https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html",
         "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html",

@@ -112,9 +112,9 @@ A container's GPU memory can be requested in portable names (`gpu-admission.io/g
 or in those of any sharing system, and the cluster's policy names its own system. The webhook rewrites Pods when they
 are admitted, both limits and requests, with the annotations, labels and node selection that are needed; amounts are
 rounded up, never down. `gpu-lint --fix` and `gpu-admission translate` write it into files. What a request in the
-backend's own names certainly lacks (`volcano.sh/vgpu-number: 1` beside an amount of memory) is a warning, and
-written too. Rejected requests are never partly translated: see GPU102 to GPU109. Kueue reads templates and counts
-the names there; a ResourceQuota counts Pods, by the translated names.""",
+backend's own names certainly lacks (`volcano.sh/vgpu-number: 1` beside an amount of memory) is a warning, and written
+too. Rejected requests are never partly translated: see GPU102 to GPU109. Kueue reads templates and counts the names
+there; a ResourceQuota counts Pods, by the translated names.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "https://kueue.sigs.k8s.io/docs/tasks/manage/administer_cluster_quotas/",

@@ -30,9 +30,9 @@ RULE = Rule(
     summary="requests that cannot be combined in one container or pod",
     rationale="""\
 One GPU requested in the names of two systems (portable and native, say, after a copy from elsewhere) is requested
-twice, or in two different amounts, and it is unclear which is meant. A container that requests a whole GPU and a
-share or a MIG device gets both and sees one. GPUs of two vendors are almost never in one node, so that a container
-that requests both stays Pending forever.""",
+twice, or in two different amounts, and it is unclear which is meant. A container that requests a whole GPU and a share
+or a MIG device gets both and sees one. GPUs of two vendors are almost never in one node, so that a container that
+requests both stays Pending forever.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "NVIDIA/k8s-device-plugin: README.md",

@@ -33,8 +33,8 @@ RULE = Rule(
 `nvidia.com/gpumem` count MiB, `gpu-admission.io/gpu-mem` counts bytes and accepts suffixes. A manifest that is moved
 from one to another, or a suffix on a plain number, is off by a factor of 1024: the pod stays Pending forever, gets
 nothing, or (HAMi, beyond int32) is served as if it had requested no memory at all. It is an error where no unit
-explains the amount (`8` bytes, `8Gi` where GiB are counted), and in names that would have to be
-translated. A zero of `nvidia.com/gpumem` or `volcano.sh/vgpu-memory` is another pitfall: it means all of the card.""",
+explains the amount (`8` bytes, `8Gi` where GiB are counted), and in names that would have to be translated. A zero of
+`nvidia.com/gpumem` or `volcano.sh/vgpu-memory` is another pitfall: it means all of the card.""",
     references=(
         "AliyunContainerService/gpushare-device-plugin: cmd/nvidia/main.go",
         "Project-HAMi/HAMi: docs/config.md",

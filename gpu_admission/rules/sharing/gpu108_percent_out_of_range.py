@@ -29,9 +29,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a percentage of a GPU that is not from 1 to 100",
     rationale="""\
-Compute, and memory given as a part of a card, are percentages of one GPU: 150 is not one and a half GPUs, and 0 is
-not "all of it". Depending on the system, the pod stays Pending forever, or the limit is dropped silently. For more
-than one GPU, request several, with the percentage of each.""",
+Compute, and memory given as a part of a card, are percentages of one GPU: 150 is not one and a half GPUs, and 0 is not
+"all of it". Depending on the system, the pod stays Pending forever, or the limit is dropped silently. For more than one
+GPU, request several, with the percentage of each.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",
         "Project-HAMi/volcano-vgpu-device-plugin: README.md",

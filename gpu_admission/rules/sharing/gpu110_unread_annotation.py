@@ -94,8 +94,8 @@ RULE = Rule(
 A share of a GPU is requested from KAI by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
 `gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes accepts any annotation, and KAI ignores
 unknown ones: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment instead of its
-template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in
-files, where the policy's backend is KAI or the pod names its scheduler.""",
+template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in files, where the
+policy's backend is KAI or the pod names its scheduler.""",
     references=(
         "kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md",
         "kai-scheduler/KAI-Scheduler: pkg/common/constants/constants.go",
