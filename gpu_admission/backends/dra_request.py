@@ -178,7 +178,7 @@ def _shared(sharing: Mapping[str, Any], count: int) -> GpuShare:
     limits = as_dict(sharing.get("mpsConfig"))
     if "defaultPerDevicePinnedMemoryLimit" in limits:
         raise refused(
-            "a device with limits of memory by device, and no other backend tells devices apart", _OWN_SELECTOR
+            "a device with limits of memory by device, and no other backend distinguishes devices", _OWN_SELECTOR
         )
     memory = _bytes(limits.get("defaultPinnedDeviceMemoryLimit")) if limits else None
     percent = limits.get("defaultActiveThreadPercentage")

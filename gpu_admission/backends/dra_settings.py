@@ -93,6 +93,6 @@ class DraSettings:
         if self.shares == "count" and not self.shares_per_device:
             raise RejectedRequestError(
                 UNTRANSLATABLE,
-                "and the policy does not tell how many shares a device has",
+                "and the policy does not define how many shares a device has",
                 "write backend.sharesPerDevice into the policy, the number of --consumable-shares",
             )

@@ -1,4 +1,4 @@
-"""Values of the annotations by which pods tell HAMi how to place them.
+"""Values of the annotations that control how HAMi places pods.
 
 Sources: Project-HAMi/HAMi pkg/util/types.go (policies of its scheduler), pkg/device/nvidia/device.go (AllocateMode),
 pkg/device/ascend/device.go (VNPUModeAnnotation), pkg/device/metax/protocol.go and sdevice.go.

@@ -48,7 +48,7 @@ def policy_text(observed: Observation, *, name: str = "cluster", cluster: str = 
         *_scheduler(backend),
         *_cards(observed),
         *_tolerations(observed),
-        '  # Containers without a GPU in a pod that requests one see no card, even if their image says "all" (GPU302).',
+        '  # Containers without a GPU in a pod that requests one see no card, even if their image has "all" (GPU302).',
         "  visibleDevices: {gpuLess: void, served: leave}",
         *_exempt(backend, observed),
         *_problems(observed),

@@ -171,7 +171,7 @@ class Collector:
         self._uncounted += self._look.of(pod, node)
 
     def _beside(self, pod: PodView) -> list[str]:
-        """Return the GPU resources that a pod requests on a node without any; a claim may stand for them (KEP-5004)."""
+        """Return the GPU resources that a pod requests on a node without any; a claim may replace them (KEP-5004)."""
         if as_dict(pod.raw.get("status")).get("extendedResourceClaimStatus"):
             return []
         return [name for name, count in pod.requests.items() if count and self._policy.classify(name)]

@@ -22,7 +22,7 @@ _MOST_DIGITS = 10
 
 
 class UnreadableError(ValueError):
-    """A value is not what the backend's own components write; the message says why."""
+    """A value is not in the format of the backend's own components; the message is the reason."""
 
 
 def text(values: Mapping[str, Any], key: str) -> str | None:

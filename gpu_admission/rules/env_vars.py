@@ -99,8 +99,8 @@ def _scalar(raw: Any) -> str:
 def expand(value: str, known: Mapping[str, str | None], *, open_ended: bool = False) -> str | None:
     """Return a value with its ``$(NAME)`` references replaced as the kubelet does it, None where one is unknown.
 
-    ``$$`` stands for one ``$``; a reference to a name that was not defined before stays as it is, unless
-    ``open_ended`` says that an envFrom may have defined it. Anything beyond 4,096 characters is unknown.
+    ``$$`` is one ``$``; a reference to a name that was not defined before is kept, unless ``open_ended`` means that an
+    envFrom may have defined it. Anything beyond 4,096 characters is unknown.
 
     Source: kubernetes/kubernetes third_party/forked/golang/expansion.
     """

@@ -68,7 +68,7 @@ def of_items(place: Pointer, hard: Mapping[str, object], policy: Policy) -> Iter
         value = f"the quota {escape(key[:80])}: {format_value(hard[key])} limits nothing"
         why = "no device plugin is known to offer such a resource" if near else "Kubernetes knows no quota of that name"
         counted = f"{prefix}{near or bare}"
-        there = f"leave it out: {counted} stands there already" if counted in hard else f"write {counted} instead"
+        there = f"leave it out: {counted} is there already" if counted in hard else f"write {counted} instead"
         yield Problem((*place, key), f"{value}: {why}", there)
 
 

@@ -56,7 +56,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", format_value(hard[key])
             message = (f"the quota {key}: {amount} limits nothing", f": Kubernetes counts a GPU only as {counted}")
-            there = f"leave {key} out: {counted} stands there already"
+            there = f"leave {key} out: {counted} is there already"
             advice = there if counted in hard else f"write {counted}: {amount} instead"
             read_elsewhere = unknown and key != resource.name and resource.vendor == "nvidia"  # by HAMi's scheduler
             yield Problem((*place, key), message, advice, severity="warning" if read_elsewhere else None)

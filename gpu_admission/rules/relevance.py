@@ -7,7 +7,7 @@ words that only matter together. All of them are compared in lower case.
 Texts that could hide letters always may matter: escapes of double-quoted scalars and of JSON strings
 (``\x67pu``, ``\u0067pu``, a quoted line that ends in a backslash), NUL bytes (UTF-16), and the two letters beyond
 ASCII whose lower case is an ASCII letter. Nothing else in YAML or JSON can: folded lines are joined by a space, a
-doubled quote stays one, tags do not change the text, and aliases repeat what stands in it.
+doubled quote stays one, tags do not change the text, and aliases repeat it.
 
 Misspelt names without any part of a known one are not found: ``n-v-i-d-i-a.com/g-p-u``.
 """

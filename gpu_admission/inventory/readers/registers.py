@@ -35,7 +35,7 @@ class Share:
 def container_shares(value: str, what: str) -> list[list[Share]]:
     """Read a pod's record: the shares of each container, in order.
 
-    An entry is ``UUID,type,memory,cores``; ``:`` ends entries, ``;`` ends containers or stands between them. Raises
+    An entry is ``UUID,type,memory,cores``; ``:`` ends entries, ``;`` ends or separates containers. Raises
     UnreadableError.
     """
     if value.count(",") > _MOST_SHARES * 3:

@@ -52,7 +52,7 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Polic
 def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
     amount = gpu.quantity(side)
     if amount is not None and amount.ceil() > _COUNTABLE:
-        return "a number too large for Kubernetes to tell that it is a whole one"
+        return "a number too large for Kubernetes' test of whole numbers"
     if gpu.resource.unit == "device":
         return "and Kubernetes only allocates whole GPUs"
     return "and Kubernetes only accepts whole numbers for it"
