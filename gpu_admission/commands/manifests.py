@@ -283,7 +283,7 @@ def _bundle(path: str | None) -> bytes:
     return data
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes texts of several lines as blocks, so that a CEL expression can be read and reviewed."""
 
 
@@ -292,7 +292,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+_Dumper.ignore_aliases = lambda *_: True
 
 
 def to_yaml(objects: list[dict[str, Any]]) -> str:

@@ -170,7 +170,7 @@ class Run:
             exclude=exclude,
             folder=self.folder if "exclude" in options.configured else os.getcwd(),
             heed_gitignore=not options.no_ignore,
-            stdin_name=printed(options.stdin_filename or inputs.STDIN),
+            stdin_name=printed(options.stdin_filename) if options.stdin_filename else inputs.STDIN,
         )
         return walker.find(options.paths)
 
