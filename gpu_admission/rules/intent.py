@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
-_MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
+_MAY_BE_UNREAD = frozenset({"", CLAIM, ANNOTATION})
 WORDS = ("gpu", "nvidia", "cuda")  # in an unknown name
 # Network cards under a GPU vendor's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
 OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
@@ -91,9 +91,9 @@ def may_be_blinded(
     given = visible_devices.vendors(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_VENDOR}
     if given and (vendor is None or visible_devices.is_given(frozenset(given), vendor)):
         return False
-    return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
+    return may_be_unread(to_have_a_gpu(workload, pod, container, policy))
 
 
-def may_be_nobodys(meant: str) -> bool:
+def may_be_unread(meant: str) -> bool:
     """Return whether hiding all cards does no harm: no backend reads the annotation, or it has no meaning."""
-    return meant in _MAY_BE_NOBODYS
+    return meant in _MAY_BE_UNREAD

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 ID = "GPU402"
 _TEMPLATE, _CLAIM = _SOURCES = ("resourceClaimTemplateName", "resourceClaimName")
 _FAR = {"template": _TEMPLATE, "templateName": _TEMPLATE, "claimTemplateName": _TEMPLATE, "claim": _CLAIM}
+_VALID_NAME = (
+    "write the object's name: lower-case letters, digits, dashes and dots, without its namespace",
+    " (it is looked up in the pod's)",
+)
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
@@ -53,14 +57,8 @@ def _sources(workload: Workload, claim: PodClaim) -> Iterator[Problem]:
     elif not given:
         yield _none(claim, who)
     elif not common.unfilled(workload, claim.raw[given[0]]) and not subjects.is_subdomain(as_str(claim.raw[given[0]])):
-        yield Problem(
-            (*claim.pointer, given[0]),
-            (f"{who} is made from {format_value(claim.raw[given[0]])}", ", which is not a valid name of an object"),
-            (
-                "write the object's name: lower-case letters, digits, dashes and dots, without its namespace",
-                " (it is looked up in the pod's)",
-            ),
-        )
+        message = f"{who} is made from {format_value(claim.raw[given[0]])}", ", which is not a valid name of an object"
+        yield Problem((*claim.pointer, given[0]), message, _VALID_NAME)
 
 
 def _old(claim: PodClaim, who: str, old: Mapping[str, Any], *, free: bool) -> Problem:

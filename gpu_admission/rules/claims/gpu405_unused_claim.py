@@ -46,14 +46,6 @@ def _is_misplaced(pod: Pod) -> bool:
 
 def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
     what = "a GPU" if claim.gpu else "a device"
-    apps = [container for container in pod.containers if container.role == "app"]
-    fix: tuple[patch.Operation, ...] = ()
-    if len(apps) == len(pod.containers) == 1 and isinstance(apps[0].resources.get("claims", []), list):
-        place = (*apps[0].resources_pointer, "claims")
-        there = "claims" in apps[0].resources
-        entry = {"name": claim.name}
-        added = patch.Operation(ID, "add", (*place, patch.APPEND), entry)
-        fix = (added if there else patch.add(ID, workload.document, place, [entry]),)
     return Problem(
         claim.pointer,
         (
@@ -64,10 +56,21 @@ def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
             "add it to the container that needs it",
             f" (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), or remove it from spec.resourceClaims",
         ),
-        fix=fix,
+        fix=_used(workload, pod, claim),
         safety="unsafe",
         evidence=(claim.name,),
     )
+
+
+def _used(workload: Workload, pod: Pod, claim: PodClaim) -> tuple[patch.Operation, ...]:
+    """Return the operation that lets the only container use the claim; none where there are several."""
+    apps = [container for container in pod.containers if container.role == "app"]
+    if len(apps) != 1 or len(pod.containers) != 1 or not isinstance(apps[0].resources.get("claims", []), list):
+        return ()
+    place, entry = (*apps[0].resources_pointer, "claims"), {"name": claim.name}
+    if "claims" in apps[0].resources:
+        return (patch.Operation(ID, "add", (*place, patch.APPEND), entry),)
+    return (patch.add(ID, workload.document, place, [entry]),)
 
 
 _POD = """\

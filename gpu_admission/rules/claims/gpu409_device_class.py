@@ -51,17 +51,21 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:
-        yield Problem(
-            place,
-            (
-                f"the device class {format_value(raw)} is not known",
-                ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
-            ),
-            (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
-            fix=fix,
-            safety="unsafe",
-            severity="warning",
-        )
+        yield _unknown(raw, place, near)
+
+
+def _unknown(raw: object, place: Pointer, near: str) -> Problem:
+    return Problem(
+        place,
+        (
+            f"the device class {format_value(raw)} is not known",
+            ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
+        ),
+        (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
+        fix=(patch.replace(ID, place, near),),
+        safety="unsafe",
+        severity="warning",
+    )
 
 
 _TEXT = """\

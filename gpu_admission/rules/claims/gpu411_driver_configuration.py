@@ -47,9 +47,8 @@ def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *,
 
     name, parameters = as_str(opaque.get("driver")), opaque.get("parameters")
     if not subjects.is_subdomain(name):
-        what = (
-            f"driver: {format_value(opaque.get('driver'))} is not a valid name of a driver, and Kubernetes refuses it"
-        )
+        given = format_value(opaque.get("driver"))
+        what = f"driver: {given} is not a valid name of a driver, and Kubernetes refuses it"
         here = (*place, "driver") if "driver" in opaque else place
         yield Problem(here, what, "write the driver's name, say gpu.nvidia.com")
         return

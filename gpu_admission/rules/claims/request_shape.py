@@ -95,15 +95,21 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     elif not given:
         what = f'the request "{name}" has neither exactly nor firstAvailable, and names no device class'
         yield Problem(place, what, "write exactly: {deviceClassName: …}")
-    elif not isinstance(request[given[0]], dict if given[0] == "exactly" else list):
-        wanted = "a mapping" if given[0] == "exactly" else "a list"
-        yield Problem((*place, given[0]), f'{given[0]} of the request "{name}" is not {wanted}', f"write {wanted}")
-    elif given[0] == "firstAvailable" and len(request["firstAvailable"]) > _MOST_ALTERNATIVES:
-        count = len(request["firstAvailable"])
-        what = f'the request "{name}" has {count} alternatives, and Kubernetes takes {_MOST_ALTERNATIVES} at most'
-        yield Problem((*place, "firstAvailable"), what, "leave the least preferred ones out")
     elif given[0] == "firstAvailable":
-        yield from _alternatives(request["firstAvailable"], (*place, "firstAvailable"))
+        yield from _first_available(request["firstAvailable"], name, (*place, "firstAvailable"))
+    elif not isinstance(request["exactly"], dict):
+        yield Problem((*place, "exactly"), f'exactly of the request "{name}" is not a mapping', "write a mapping")
+
+
+def _first_available(alternatives: Any, name: str, here: Pointer) -> Iterator[Problem]:
+    if not isinstance(alternatives, list):
+        yield Problem(here, f'firstAvailable of the request "{name}" is not a list', "write a list")
+    elif len(alternatives) > _MOST_ALTERNATIVES:
+        count = len(alternatives)
+        what = f'the request "{name}" has {count} alternatives, and Kubernetes takes {_MOST_ALTERNATIVES} at most'
+        yield Problem(here, what, "leave the least preferred ones out")
+    else:
+        yield from _alternatives(alternatives, here)
 
 
 def _wrapped(rule: str, request: Mapping[str, Any], place: Pointer, bare: list[str]) -> tuple[Operation, ...]:

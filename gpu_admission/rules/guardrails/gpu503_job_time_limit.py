@@ -45,13 +45,6 @@ def _missing(
     workload: Workload, policy: Policy, fields: JobFields, place: Pointer, around: Mapping[str, Any] | None
 ) -> Problem:
     wanted, seconds = policy.guardrails.time_limit, policy.guardrails.deadline_seconds
-    where = ".".join(map(str, fields.path))
-    inside = f"{where}.activeDeadlineSeconds" if fields.deadline else "activeDeadlineSeconds of each job or pod spec"
-    advice = {
-        "deadline": (f"set {inside}", " to the longest time that it may run"),
-        "ttl": (f"set {where}.{fields.ttl}", ""),
-        "any": (f"set {inside}", f" to the longest time that it may run, or {where}.{fields.ttl}"),
-    }[wanted]
     lacks = {"deadline": "no deadline", "ttl": "no time to live after its end", "any": "no time limit"}[wanted]
     repairable = around is not None and fields.deadline and wanted != "ttl" and seconds is not None
     path = (*place, time_limits.DEADLINE)
@@ -61,11 +54,21 @@ def _missing(
             f"this {workload.kind} requests GPUs and has {lacks}",
             ": a hung one keeps its GPUs forever" if wanted != "ttl" else ": it is kept forever when it has ended",
         ),
-        advice,
+        _advice(fields, wanted),
         fix=(patch.add(ID, workload.document, path, seconds),) if repairable else (),
         safety="unsafe",
         evidence=(),
     )
+
+
+def _advice(fields: JobFields, wanted: str) -> tuple[str, str]:
+    where = ".".join(map(str, fields.path))
+    inside = f"{where}.activeDeadlineSeconds" if fields.deadline else "activeDeadlineSeconds of each job or pod spec"
+    return {
+        "deadline": (f"set {inside}", " to the longest time that it may run"),
+        "ttl": (f"set {where}.{fields.ttl}", ""),
+        "any": (f"set {inside}", f" to the longest time that it may run, or {where}.{fields.ttl}"),
+    }[wanted]
 
 
 def _too_long(workload: Workload, policy: Policy, found: list[tuple[Pointer, Any]]) -> Iterator[Problem]:

@@ -10,9 +10,10 @@ from gpu_admission.rules import common, node_selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gpu_admission.core.patch import Operation
+    from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Pod, Workload
 
@@ -43,11 +44,6 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
     labels = ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
     advice = labels or "a label of the GPU nodes it needs"
     selector = (*pod.pointer, "nodeSelector")
-    fix: tuple[Operation, ...] = tuple(
-        patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items()
-    )
-    if added and pod.spec.get("nodeSelector") is None:
-        fix = (patch.add(ID, workload.document, selector, dict(added)),)
     return Problem(
         selector if isinstance(pod.spec.get("nodeSelector"), dict) else pod.pointer,
         (
@@ -55,10 +51,16 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
             f" by a label of GPU nodes ({allowed}): it may run on any kind of GPU node",
         ),
         (f"write {advice} under nodeSelector", ", or require such a label by node affinity"),
-        fix=fix,
+        fix=_selected(workload, pod, selector, added),
         safety="safe",
         evidence=(),
     )
+
+
+def _selected(workload: Workload, pod: Pod, selector: Pointer, added: Mapping[str, str]) -> tuple[Operation, ...]:
+    if added and pod.spec.get("nodeSelector") is None:
+        return (patch.add(ID, workload.document, selector, dict(added)),)
+    return tuple(patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items())
 
 
 def _added(pod: Pod, policy: Policy) -> dict[str, str]:

@@ -70,7 +70,7 @@ def _unset(
     advice = f"add {visible_devices.NVIDIA} with the value {format_value(value)} to its env"
     if enforced and container.role == "ephemeral":  # ephemeral containers are not patched
         fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
-    if not intent.may_be_nobodys(meant):
+    if not intent.may_be_unread(meant):
         fix, advice = (), f"{advice}, or correct {meant}"
     return Problem(
         place,
