@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import kubeconfig
-from .connection import READ_TIMEOUT, TRIES, Connection, short
+from .connection import READ_TIMEOUT, TRIES, Connection
 from .errors import ConnectError
+from .replies import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -10,25 +10,15 @@ from __future__ import annotations
 import json
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from .errors import (
-    ClusterError,
-    ConnectError,
-    CredentialsError,
-    ExpiredError,
-    ForbiddenError,
-    NotServedError,
-    ServerError,
-    StaleWriteError,
-)
+from .errors import ClusterError, ConnectError, ServerError
+from .replies import Reply, fault_of, json_object, retry_after, short
 from .streams import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
-
-    Headers = Mapping[str, str]
 
 JSON = "application/json"
 CONNECT_TIMEOUT = 5.0  # seconds
@@ -36,16 +26,7 @@ READ_TIMEOUT = 60.0  # seconds between two bytes; the default of --request-timeo
 TRIES = 5  # of a request that fails, with 0.5, 1, 2 and 4 seconds between them
 PATIENCE = 180.0  # seconds in total that we wait by Retry-After for one request
 LONGEST_WAIT = 60.0  # seconds of one Retry-After
-_LONGEST_DETAIL = 200
 _TRANSIENT = frozenset({500, 502, 503, 504})
-
-
-class Reply(NamedTuple):
-    """A response: the status, the headers and the whole body."""
-
-    status: int
-    headers: Headers
-    data: bytes
 
 
 class Connection:
@@ -112,7 +93,7 @@ class Connection:
 
     def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Replace an object by PUT and return it as it was stored. Raises as `get` does, and StaleWriteError."""
-        found = _status_object(self.write("PUT", path, body))
+        found = json_object(self.write("PUT", path, body))
         if not found:
             raise ServerError(f"{path}: the answer is not a Kubernetes object: is {self.name} an API server?")
         return found
@@ -129,7 +110,7 @@ class Connection:
             raise ServerError(f"{path}: {error}") from None
         try:
             if response.status != 200:
-                raise _fault(Reply(response.status, response.headers, response.read()), "GET", path, self.name)
+                raise fault_of(Reply(response.status, response.headers, response.read()), "GET", path, self.name)
             yield from lines(response, path)
         finally:
             response.close()
@@ -148,8 +129,8 @@ class Connection:
             else:
                 if 200 <= reply.status < 300:
                     return reply.data
-                fault = _fault(reply, method, path, self.name)
-                wait = _retry_after(reply.headers)
+                fault = fault_of(reply, method, path, self.name)
+                wait = retry_after(reply.headers)
                 if (reply.status not in _TRANSIENT and reply.status != 429) or self._tries == 1:
                     raise fault
                 if reply.status == 429:
@@ -237,66 +218,6 @@ def _never_connected() -> tuple[type[Exception], ...]:
 
 class _BrokenError(Exception):
     """An established connection that broke: a retry may help."""
-
-
-def _fault(reply: Reply, method: str, path: str, name: str) -> ClusterError:
-    """Return the error for a status that is not a success."""
-    status, detail = reply.status, _detail(reply.data)
-    if status == 410:
-        return ExpiredError(f"{path}: the list has expired: try again", _continue_token(reply.data))
-    if status in _REFUSALS:
-        error, text = _REFUSALS[status]
-        values = {"name": name, "path": path, "verb": _VERBS.get(method, "use")}
-        return error(f"{text.format(**values)}{': ' + detail if detail and status != 401 else ''}")
-    if 300 <= status < 400:
-        return ConnectError(f"{name}: {path} is answered with a redirect ({status}): is this the URL of an API server?")
-    return ServerError(f"{path}: the API server responded {status}{': ' + detail if detail else ''}")
-
-
-_REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
-    401: (
-        CredentialsError,
-        "{name}: the credentials are not accepted (401 Unauthorized): log in again, or choose another --context",
-    ),
-    403: (ForbiddenError, "{path}: RBAC does not allow to {verb} it"),
-    404: (NotServedError, "{path}: does not exist"),
-    409: (StaleWriteError, "{path}: has changed meanwhile"),
-    429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
-}
-_VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-def short(error: object) -> str:
-    """Return an error of a library as one line of reasonable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if text.startswith(("HTTPConnection(", "HTTPSConnection(")):  # urllib3 begins with the host once more
-        text = text.partition("): ")[2] or text
-    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
-
-
-def _status_object(data: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _detail(data: bytes) -> str:
-    message = _status_object(data[: 1 << 20]).get("message")
-    return short(message) if isinstance(message, str) else ""
-
-
-def _continue_token(data: bytes) -> str:
-    metadata = _status_object(data).get("metadata")
-    token = metadata.get("continue") if isinstance(metadata, dict) else None
-    return token if isinstance(token, str) else ""
-
-
-def _retry_after(headers: Headers) -> float:
-    """Return the seconds of Retry-After; 0 without one (API servers do not send dates)."""
-    value = headers.get("Retry-After") or ""
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0.0
 
 
 def _ignore(_: str) -> None:
