@@ -1,1 +1,1 @@
-"""What is in a cluster already, through the rules of admission: what they would deny, repair and warn of, by owner."""
+"""Existing objects of a cluster under the rules of admission: what these would deny, repair and warn of, by owner."""

@@ -62,18 +62,19 @@ def _row(row: Row) -> dict[str, Any]:
         },
         "found": dict(sorted(row.kinds.items())),
         "registered": row.registered,
-        "details": [
-            {
-                "container": finding.container,
-                "kind": finding.object.kind,
-                "pointer": pointers.to_text(finding.pointer),
-                "message": finding.message,
-                "advice": finding.advice,
-                "fix": finding.fix,
-                "repaired": finding.repaired,
-            }
-            for finding in row.findings
-        ],
+        "details": [_detail(finding) for finding in row.findings],
+    }
+
+
+def _detail(finding: Finding) -> dict[str, Any]:
+    return {
+        "container": finding.container,
+        "kind": finding.object.kind,
+        "pointer": pointers.to_text(finding.pointer),
+        "message": finding.message,
+        "advice": finding.advice,
+        "fix": finding.fix,
+        "repaired": finding.repaired,
     }
 
 
@@ -94,7 +95,7 @@ def dump_yaml(objects: list[dict[str, Any]]) -> str:
 
 
 def to_junit(result: AuditResult, *, only_denied: bool = False) -> str:
-    """Return the audit as JUnit: a suite an owner, and one for every namespace without findings."""
+    """Return the audit as JUnit: a suite per owner, and one for every namespace without findings."""
     return junit.render(_report(result, only_denied=only_denied))
 
 

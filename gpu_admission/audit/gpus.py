@@ -1,7 +1,7 @@
-"""How many GPUs each node has and how many are taken, by card: one that two pods share is one, and not two.
+"""How many GPUs each node has and how many are allocated, by card: a card that two pods share counts once.
 
-What `inspect` reads of the sharing backends' own records, as numbers for metrics. A pod whose card nothing tells (bound
-by nodeName, or its record is unreadable) counts as one that has a card of its own, so that ``free`` is never too much.
+The numbers of `inspect`, from the sharing backends' own records, for metrics. A pod on an unknown card (bound by
+nodeName, or with an unreadable record) counts as one with a card of its own, so that ``free`` is never too high.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CARDS, MEMORY, REPLICAS = "gpus", "gpu_memory_bytes", "gpu_shares"
 
 
 class GpuCount(NamedTuple):
-    """The GPUs of a node by one resource's name; ``measure`` is what is counted: cards, bytes, or shares of cards."""
+    """The GPUs of a node by one resource's name; ``measure`` is the unit: cards, bytes, or shares of cards."""
 
     measure: str
     node: str
@@ -31,7 +31,7 @@ class GpuCount(NamedTuple):
 
 
 def counts(inventory: Inventory) -> list[GpuCount]:
-    """Return what each node has, sorted; of pools that give out the same resource, the sum."""
+    """Return the GPUs of each node, sorted; pools of the same resource are added up."""
     found: dict[tuple[str, str, str], GpuCount] = {}
     for node, pool in inventory.pools():
         for measure, *amounts in _measures(pool):
@@ -42,7 +42,7 @@ def counts(inventory: Inventory) -> list[GpuCount]:
 
 
 def _measures(pool: Pool) -> Iterator[tuple[str, int, int, int]]:
-    """Yield what is counted of a pool, each with what there is, what is taken and what is free."""
+    """Yield each measure of a pool with its total and its allocated and free amounts."""
     if pool.measure == "memory":
         yield MEMORY, pool.total, pool.allocated, pool.free
         if pool.cards:

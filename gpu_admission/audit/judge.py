@@ -1,9 +1,9 @@
-"""What admission would make of what is there, object by object; pods that are alike are judged once.
+"""The decisions of admission on existing objects, one by one; equal pods are judged once.
 
-A cluster of 50,000 pods runs a few thousand templates. Two pods get the same findings where nothing differs that a
-rule can read: their specs but for the names that a controller numbers (node, host name, claims of a StatefulSet, the
-volume of the service account's token), their labels, annotations and the kinds of their owners. What names nothing
-that a rule in force reads is not even decoded, as for files (`rules/relevance.py`).
+A cluster of 50,000 pods runs a few thousand templates. Two pods get the same findings where everything is equal that a
+rule can read: their specs without the names that a controller numbers (node, host name, claims of a StatefulSet, the
+volume of the service account's token), their labels, annotations and the kinds of their owners. Objects that contain
+nothing that an enabled rule reads are not decoded, as for files (`rules/relevance.py`).
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from .listed import Listed
 
 DENY, REPAIR, WARN, AUDIT = "deny", "repair", "warn", "audit"
-CONSEQUENCES = (DENY, REPAIR, WARN, AUDIT)  # the gravest first
+CONSEQUENCES = (DENY, REPAIR, WARN, AUDIT)  # the most severe first
 
 _MOST_REMEMBERED = 100_000
-# What controllers number from pod to pod, and no rule reads; the node first, which one reads where an author wrote it.
+# What controllers number from pod to pod, and no rule reads; the node first, which one rule reads from an author.
 _NUMBERED = (b'"nodeName":"', b'"hostname":"', b'"claimName":"')
 _TOKEN_VOLUME = b"kube-api-access-"
 _NUMBERED_LABELS = frozenset(
@@ -46,7 +46,7 @@ _NUMBERED_LABELS = frozenset(
 
 
 class Judged(NamedTuple):
-    """A finding, and what comes of it at admission: deny, repair, warn, or audit (a line in the log)."""
+    """A finding, and its consequence at admission: deny, repair, warn, or audit (a line in the log)."""
 
     finding: Finding
     consequence: str
@@ -55,7 +55,7 @@ class Judged(NamedTuple):
 class Judge:
     """The rules under a policy, on objects as they are listed.
 
-    The policy's mode is left aside: an audit tells what would be refused if it were enforced.
+    The policy's mode is ignored: an audit reports what would be refused in mode enforce.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -101,7 +101,7 @@ class Judge:
 
 
 def _likeness(listed: Listed) -> bytes:
-    """Return a digest that is the same for pods of which no rule could tell one from the other."""
+    """Return a digest that is the same for pods that no rule can distinguish."""
     metadata, spec = listed.metadata, bytes(listed.spec)
     own_node = listed.author_names_the_node()
     for field in _NUMBERED[own_node:]:
@@ -110,9 +110,9 @@ def _likeness(listed: Listed) -> bytes:
     if at >= 0:
         spec = spec.replace(spec[at : at + len(_TOKEN_VOLUME) + 5], _TOKEN_VOLUME)
     digest = blake2b(spec, digest_size=16)
-    own_names = b'"fieldPath":"metadata.' in spec  # in variables, of which paths can be made
+    own_names = b'"fieldPath":"metadata.' in spec  # in variables, from which paths may be composed
     numbered = frozenset() if own_names else _NUMBERED_LABELS
-    # What a scheduler wrote (the card that a pod has) is taken away before anything is judged.
+    # What a scheduler wrote (the card of a pod) is removed before the object is judged.
     written = listed_objects.schedulers_marks(listed, bound=False)
     rest = (
         metadata.namespace,
@@ -132,7 +132,7 @@ def _others(given: dict[str, str] | None, numbered: frozenset[str], written: Seq
 
 
 def _without(spec: bytes, field: bytes) -> bytes:
-    """Return the JSON without the texts of a field; one that needs escapes stays, and makes the pod unlike others."""
+    """Return the JSON without the strings of a field, except those with escapes, which then make the pod distinct."""
     at = spec.find(field)
     while at >= 0:
         start = at + len(field)

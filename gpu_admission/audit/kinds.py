@@ -1,7 +1,7 @@
-"""Which kinds an audit lists: those that hold pods, of which the cluster serves some.
+"""The kinds that an audit lists: those that can hold pods, as far as the cluster serves them.
 
-They are those of the table (`workloads/kinds.py`), those that the policy names, the quotas and the claims that the
-webhook judges too, and custom kinds of which nobody has told us, where their schema can hold a pod.
+They are those of the table (`workloads/kinds.py`) and of the policy, the quotas and claims that the webhook judges too,
+and other custom kinds whose schema can hold a pod.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _CRDS = ServedKind(
     "apiextensions.k8s.io", "v1", "customresourcedefinitions", "CustomResourceDefinition", namespaced=False
 )
-_CRDS_A_PAGE = 20  # a schema takes up to a megabyte
+_CRDS_A_PAGE = 20  # a schema has up to a megabyte
 _WITHOUT_PODS = (
     ("", "ResourceQuota"),
     ("", "LimitRange"),
@@ -58,9 +58,9 @@ _decode = msgspec.json.Decoder().decode
 
 
 class AuditedKind(NamedTuple):
-    """A kind to list; ``registered`` tells whether the webhook is asked about its objects too.
+    """A kind to list; ``registered`` is whether the webhook reviews its objects too.
 
-    ``by_shape`` tells that nothing but its schema says that it may hold pods.
+    ``by_shape`` means that it was found by its schema only.
     """
 
     served: ServedKind
@@ -85,9 +85,9 @@ def planned(discovery: Discovery, policy: Policy, by_shape: set[tuple[str, str]]
 
 
 def found_by_shape(connection: Connection, discovery: Discovery, problems: list[str]) -> set[tuple[str, str]]:
-    """Return the custom kinds that neither table nor policy knows and that can hold pods, by group and kind.
+    """Return the custom kinds that can hold pods and are in neither table nor policy, by group and kind.
 
-    Where CRDs cannot be read, none are, and ``problems`` gets a line that says so.
+    Where CRDs cannot be read, there are none, and ``problems`` gets a line about it.
     """
     found: set[tuple[str, str]] = set()
     try:

@@ -1,9 +1,8 @@
-"""Objects as lists bring them: their metadata read at once, the rest left as bytes until somebody has to look.
+"""Objects of lists: their metadata is decoded at once, the rest stays bytes until it is needed.
 
-A Pod in a cluster is not what its author sent: the scheduler has named its node, and sharing schedulers have written
-which card it got into its annotations. Neither may be held against it. Who wrote what is in ``managedFields``: the
-author's entry is the one that holds the containers. A binding leaves no entry, so that a node's name in the author's
-own entry is the author's.
+A Pod in a cluster is not what its author sent: the scheduler has set its node, and sharing schedulers have written its
+card into its annotations. Neither is reported. The writers are in ``managedFields``: the author's entry is the one with
+the containers. A binding has no entry, so that a node's name in the author's entry is the author's.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from gpu_admission.cluster.discovery import ServedKind
 
 _TERMINAL = frozenset({"Succeeded", "Failed"})
-# Conditions of what has run to its end, and the kinds that do (by the ends of their names).
+# Conditions of finished objects, and the kinds that can finish (by the ends of their names).
 _ENDED = frozenset({"Complete", "Completed", "Succeeded", "Failed"})
 _ENDING_KINDS = ("Job", "JobSet")
 
@@ -35,7 +34,7 @@ class OwnerReference(msgspec.Struct, rename="camel"):
 
 
 class Metadata(msgspec.Struct, rename="camel"):
-    """What is read of an object's metadata; the API server has checked the types."""
+    """The metadata fields that are used; the API server has checked the types."""
 
     name: str = ""
     namespace: str | None = None
@@ -72,7 +71,7 @@ class Listed(msgspec.Struct):
         return next((owner for owner in owners if owner.controller), next(iter(owners), None))
 
     def has_ended(self, kind: str) -> bool:
-        """Tell whether it has run to its end, so that no pod will come of it any more."""
+        """Return whether it has finished, so that it creates no more pods."""
         if kind != "Pod" and not kind.endswith(_ENDING_KINDS):
             return False
         try:
@@ -88,9 +87,9 @@ class Listed(msgspec.Struct):
         )
 
     def judged(self, item: bytes) -> bytes:
-        """Return the object's JSON without its status and without notes on who wrote what: what rules read.
+        """Return the object's JSON without status and managedFields, which no rule reads.
 
-        Half of a pod's bytes are these. A part that cannot be told from another stays, for it does no harm.
+        They are half of a pod's bytes. A part that occurs twice stays, which is harmless.
         """
         for part in (bytes(self.metadata.managed_fields), bytes(self.status)):
             if len(part) > _WORTH_IT and item.count(part) == 1:
@@ -98,18 +97,18 @@ class Listed(msgspec.Struct):
         return item
 
     def author_names_the_node(self) -> bool:
-        """Tell whether the author may have named the node: the scheduler's binding leaves no entry."""
+        """Return whether the author may have named the node: the scheduler's binding leaves no entry."""
         return b'"f:nodeName"' in bytes(self.metadata.managed_fields)
 
 
-_WORTH_IT = 64  # bytes; shorter ones are soon like one another
+_WORTH_IT = 64  # bytes; shorter parts may occur twice
 _decode_listed = msgspec.json.Decoder(Listed).decode
 _decode_status = msgspec.json.Decoder(_Status).decode
 _decode = msgspec.json.Decoder().decode
 
 
 def read(item: bytes) -> Listed | None:
-    """Return what is read of an object at once; None where it is not one."""
+    """Return an object with its metadata decoded; None where it is not an object."""
     try:
         return _decode_listed(item)
     except (ValueError, RecursionError):
@@ -117,7 +116,7 @@ def read(item: bytes) -> Listed | None:
 
 
 def document(listed: Listed, item: bytes, kind: ServedKind) -> dict[str, Any] | None:
-    """Return the object as its author sent it, of its JSON or what `Listed.judged` leaves; None if it is not one."""
+    """Return the object as its author sent it, from its JSON or `Listed.judged`; None if it is not an object."""
     try:
         found = _decode(item)
     except (ValueError, RecursionError):
@@ -141,7 +140,7 @@ def author_entries(listed: Listed) -> list[dict[str, Any]]:
 
 
 def _unbind(pod: dict[str, Any], listed: Listed) -> None:
-    """Take from a Pod what the scheduler wrote."""
+    """Remove what the scheduler wrote from a Pod."""
     spec = pod.get("spec")
     bound = bool(as_dict(spec).get("nodeName"))
     own_node = listed.author_names_the_node() and any(
@@ -158,7 +157,7 @@ def _unbind(pod: dict[str, Any], listed: Listed) -> None:
 def schedulers_marks(listed: Listed, *, bound: bool) -> dict[str, list[str]]:
     """Return the annotations and labels that a scheduler wrote, and not the author.
 
-    Where nothing tells who wrote them, they are a scheduler's on a pod that has a node.
+    Where the writer is unknown, they are a scheduler's on a pod that has a node.
     """
     found = {}
     for field, owners in (("annotations", gpu_markers.TRUSTED_ANNOTATIONS), ("labels", gpu_markers.TRUSTED_LABELS)):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 JOB = "gpu-admission-audit"
 _GPUS = {
-    CARDS: "GPUs of each node by resource: a card is allocated if anybody holds any of it.",
+    CARDS: "GPUs of each node by resource: a card is allocated if any of it is held.",
     MEMORY: "Memory of GPUs that are shared by memory, in bytes.",
     REPLICAS: "Shares of GPUs that are shared by time-slicing or MPS.",
 }

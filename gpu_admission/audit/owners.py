@@ -1,4 +1,4 @@
-"""Whose an object is: the chain of ``ownerReferences`` up to what somebody wrote."""
+"""The owner of an object: the top of the chain of ``ownerReferences``."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
     Lookup = Callable[["Owner"], "OwnerReference | None"]
 
-_LONGEST = 10  # owners above one another; the garbage collector forbids no cycle
+_LONGEST = 10  # length of a chain; the garbage collector does not forbid cycles
 
 
 class Owner(NamedTuple):
-    """An object that somebody wrote, or the last one above an object that can be found."""
+    """The object at the top of a chain of owners, or the last one that can be found."""
 
     api_version: str
     kind: str
@@ -33,14 +33,14 @@ class Owner(NamedTuple):
 
 
 class Owners:
-    """The owners of what was listed; ``look_up`` finds the owner of an object that was not (None: it has none)."""
+    """The owners of listed objects; ``look_up`` finds the owner of any other (None: it has none)."""
 
     def __init__(self, look_up: Lookup) -> None:
         self._above: dict[str, OwnerReference | None] = {}
         self._look_up = look_up
 
     def note(self, listed: Listed) -> None:
-        """Remember an object's owner, or that it has none."""
+        """Store an object's owner, or that it has none."""
         if listed.metadata.uid:
             self._above[listed.metadata.uid] = listed.controller
 

@@ -1,8 +1,8 @@
 """The audit as reports in the cluster, where the viewers of other policy engines show them.
 
 Two API groups carry the same fields (openreports/reports-api: apis/openreports.io/v1alpha1/report_types.go;
-kubernetes-sigs/wg-policy-prototypes: policy-report/crd, v1alpha2): the older one knows neither ``critical`` nor
-``info`` as severities, so that neither is used. There is a report a namespace, and one for what belongs to none.
+kubernetes-sigs/wg-policy-prototypes: policy-report/crd, v1alpha2): the older one has neither ``critical`` nor ``info``
+as severities, so that neither is used. There is a report per namespace, and one for objects without a namespace.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
     from gpu_admission.cluster.discovery import ServedKind
 
+    from .owners import Owner
     from .result import AuditResult, Row
 
 NAME = "gpu-admission-audit"
 SOURCE = "gpu-admission"
 MANAGED_BY = "app.kubernetes.io/managed-by"
 LABELS = {MANAGED_BY: SOURCE, "app.kubernetes.io/name": SOURCE, "app.kubernetes.io/component": "audit"}
-_MOST_BYTES = 700_000  # of the results of one report: an object in etcd has room for 1.5 MB
+_MOST_BYTES = 700_000  # of the results of one report: an object in etcd has at most 1.5 MB
 _LONGEST_MESSAGE = 1024
 _SEVERITY = {"error": "high", "warning": "medium", "info": "low"}
 
@@ -59,24 +60,23 @@ def reports(result: AuditResult, api: ReportApi, seconds: int, *, only_denied: b
         parts = _parts([_result(row, result.policy, seconds) for row in rows])
         for number, results in enumerate(parts, 1):
             name = NAME if number == 1 else f"{NAME}-{number}"
-            metadata = {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(LABELS)}
-            kind = api.namespaced if namespace else api.cluster
-            source = {"source": SOURCE} if api is OPEN_REPORTS else {}
-            found.append(
-                {
-                    "apiVersion": api.api_version,
-                    "kind": kind,
-                    "metadata": metadata,
-                    **source,
-                    "summary": _summary(results),
-                    "results": results,
-                }
-            )
+            found.append(_report(api, namespace, name, results))
     return found
 
 
+def _report(api: ReportApi, namespace: str, name: str, results: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
+        "apiVersion": api.api_version,
+        "kind": api.namespaced if namespace else api.cluster,
+        "metadata": {"name": name, **({"namespace": namespace} if namespace else {}), "labels": dict(LABELS)},
+        **({"source": SOURCE} if api is OPEN_REPORTS else {}),
+        "summary": _summary(results),
+        "results": results,
+    }
+
+
 def _parts(results: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield the results in as many parts as fit into objects."""
+    """Yield the results in parts that fit into an object each."""
     part: list[dict[str, Any]] = []
     size = 0
     for result in results:
@@ -91,15 +91,8 @@ def _parts(results: list[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _result(row: Row, policy: str, seconds: int) -> dict[str, Any]:
-    owner, finding = row.owner, row.findings[0]
+    finding = row.findings[0]
     message = escape(sentences(finding))
-    resource = {
-        "apiVersion": owner.api_version,
-        "kind": owner.kind,
-        "namespace": owner.namespace,
-        "name": owner.name,
-        "uid": owner.uid,
-    }
     return {
         "source": SOURCE,
         "policy": policy,
@@ -109,7 +102,7 @@ def _result(row: Row, policy: str, seconds: int) -> dict[str, Any]:
         "result": "fail" if row.consequence == DENY else "pass" if row.consequence == AUDIT else "warn",
         "scored": row.consequence == DENY,
         "message": message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…",
-        "resources": [{key: text for key, text in resource.items() if text}],
+        "resources": [_resource(row.owner)],
         "timestamp": {"seconds": seconds, "nanos": 0},
         "properties": {
             "name": finding.name,
@@ -118,6 +111,17 @@ def _result(row: Row, policy: str, seconds: int) -> dict[str, Any]:
             **({"container": finding.container} if finding.container else {}),
         },
     }
+
+
+def _resource(owner: Owner) -> dict[str, str]:
+    reference = {
+        "apiVersion": owner.api_version,
+        "kind": owner.kind,
+        "namespace": owner.namespace,
+        "name": owner.name,
+        "uid": owner.uid,
+    }
+    return {key: text for key, text in reference.items() if text}
 
 
 def _summary(results: list[dict[str, Any]]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""Reports put into the cluster by server-side apply, and those of findings that are gone taken out of it."""
+"""Write reports into the cluster by server-side apply, and delete outdated ones."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def publish(
 ) -> int:
     """Apply the reports, and delete ours of earlier audits that have none now; return how many were applied.
 
-    What cannot be written becomes an error of the result, and the others are still written. Nothing is deleted where
-    the audit is incomplete: a report may belong to what could not be looked at.
+    A report that cannot be written becomes an error of the result, and the others are still written. Nothing is deleted
+    after an incomplete audit: a report may belong to what could not be read.
     """
     group = api.api_version.partition("/")[0]
     complete = not result.errors
@@ -44,15 +44,7 @@ def publish(
         metadata = report["metadata"]
         served = kinds[group, report["kind"]]
         path = f"{served.path(metadata.get('namespace'))}/{quote(metadata['name'], safe='')}"
-        try:
-            connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
-        except ForbiddenError as error:
-            # A namespace on its way out takes nothing new, and what was found there goes with it.
-            where = result.notices if _TERMINATING in str(error) else result.errors
-            where.append(AuditProblem(str(served), str(error)))
-        except ClusterError as error:
-            result.errors.append(AuditProblem(str(served), str(error)))
-        else:
+        if _apply(connection, served, path, report, result):
             written.add(path)
     if complete:
         names = (api.namespaced,) if result.namespace is not None else (api.namespaced, api.cluster)
@@ -61,8 +53,23 @@ def publish(
     return len(written)
 
 
+def _apply(connection: Connection, served: ServedKind, path: str, report: dict[str, Any], result: AuditResult) -> bool:
+    """Apply one report; return whether that succeeded."""
+    try:
+        connection.write("PATCH", path, report, query=_OWNERSHIP, content=_APPLY)
+    except ForbiddenError as error:
+        # A terminating namespace accepts no new objects, and its findings end with it.
+        where = result.notices if _TERMINATING in str(error) else result.errors
+        where.append(AuditProblem(str(served), str(error)))
+        return False
+    except ClusterError as error:
+        result.errors.append(AuditProblem(str(served), str(error)))
+        return False
+    return True
+
+
 def _delete_others(connection: Connection, served: ServedKind, written: set[str], result: AuditResult) -> None:
-    """Delete the reports of ours that were not written now."""
+    """Delete our reports of earlier audits that were not written by this one."""
     ours = {"labelSelector": f"{MANAGED_BY}={SOURCE}"}
     try:
         found = [each["metadata"] for each in lists.objects(connection, served, result.namespace, ours)]

@@ -1,4 +1,4 @@
-"""What an audit found: a row for every owner and rule, and what could not be looked at."""
+"""The result of an audit: a row for every owner and rule, and what could not be read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .judge import Judged
     from .owners import Owner
 
-MOST_EXAMPLES = 10  # findings that are kept of a row: of an owner's pods, most are alike
+MOST_EXAMPLES = 10  # findings kept per row: most of an owner's pods have the same
 
 FORBIDDEN = "forbidden"
 
@@ -28,9 +28,9 @@ _SEVERITY_RANK: dict[str, int] = {severity: rank for rank, severity in enumerate
 
 
 class AuditProblem(NamedTuple):
-    """What could not be looked at: ``subject`` is a kind or a part of the API, ``message`` one line.
+    """What could not be read: ``subject`` is a kind or a part of the API, ``message`` one line.
 
-    ``reason`` is ``forbidden`` where RBAC is what keeps us from it, else ``failed``.
+    ``reason`` is ``forbidden`` where RBAC forbids it, else ``failed``.
     """
 
     subject: str
@@ -39,12 +39,12 @@ class AuditProblem(NamedTuple):
 
 
 def place(namespace: str | None) -> str:
-    """Return how messages call a namespace, or all of them."""
+    """Return a namespace, or all of them, for a message."""
     return "all namespaces" if namespace is None else f"namespace {escape(namespace)}"
 
 
 class Row:
-    """What a rule has to say of an owner and its pods.
+    """The findings of a rule on an owner and its pods.
 
     ``objects`` counts the objects in which it was found, ``kinds`` by kind; ``findings`` are those that differ, the
     first `MOST_EXAMPLES` of them.
@@ -62,7 +62,7 @@ class Row:
         self.registered = False
 
     def add(self, judged: Judged) -> None:
-        """Take in a finding on the owner or on one of its objects."""
+        """Add a finding on the owner or on one of its objects."""
         self.consequence = min(self.consequence, judged.consequence, key=_RANK.__getitem__)
         self.severity = min(self.severity, judged.finding.severity, key=_SEVERITY_RANK.__getitem__)
         if len(self.findings) < MOST_EXAMPLES:
@@ -82,16 +82,16 @@ class Row:
 
     @property
     def is_repaired(self) -> bool:
-        """Whether admission mends it, and nothing is left to do."""
+        """Whether admission repairs it, so that nothing remains to do."""
         return self.consequence == REPAIR
 
     def sort_key(self) -> tuple[str, int, str, str, str]:
-        """Order by namespace, then the gravest first."""
+        """Order by namespace, then the most severe first."""
         return (self.owner.namespace, _RANK[self.consequence], self.owner.kind, self.owner.name, self.rule)
 
 
 class AuditResult:
-    """Everything that an audit has to say."""
+    """The result of an audit."""
 
     def __init__(self, *, cluster: str, policy: str, mode: str, namespace: str | None) -> None:
         self.cluster = cluster
@@ -110,7 +110,7 @@ class AuditResult:
         self.served: Mapping[tuple[str, str], ServedKind] = {}
 
     def add(self, owner: Owner, kind: str, judged: Iterable[Judged], *, registered: bool) -> None:
-        """Take in what was found in one object of an owner."""
+        """Add the findings on one object of an owner."""
         counted = set()
         for each in judged:
             rule = each.finding.rule
@@ -126,7 +126,7 @@ class AuditResult:
 
     @property
     def count(self) -> int:
-        """How many rows there are."""
+        """The number of rows."""
         return len(self._rows)
 
     def rows(self, *, only_denied: bool = False) -> list[Row]:
@@ -139,7 +139,7 @@ class AuditResult:
         return list(islice((row for row in self._rows.values() if row.consequence == consequence), most))
 
     def owners(self, consequence: str) -> int:
-        """Return how many owners this is the gravest consequence for."""
+        """Return the number of owners for which this is the most severe consequence."""
         gravest: dict[Owner, str] = {}
         for row in self._rows.values():
             known = gravest.get(row.owner, CONSEQUENCES[-1])
@@ -147,7 +147,7 @@ class AuditResult:
         return sum(1 for each in gravest.values() if each == consequence)
 
     def messages(self) -> list[str]:
-        """Return a line for everything that could not be looked at; what RBAC refuses is one line together."""
+        """Return a line for everything that could not be read; all that RBAC forbids is one line."""
         refused = [problem.subject for problem in self.errors if problem.reason == FORBIDDEN]
         lines = [problem.message for problem in self.errors if problem.reason != FORBIDDEN or len(refused) == 1]
         if len(refused) > 1:
@@ -156,7 +156,7 @@ class AuditResult:
         return [problem.message for problem in self.notices] + lines
 
     def fails(self, threshold: str) -> bool:
-        """Tell whether a finding is at or above a severity that admission would not repair (``never``: none is)."""
+        """Return whether a finding is at or above a severity that admission would not repair (``never``: none is)."""
         if threshold == "never":
             return False
         worst = _SEVERITY_RANK[threshold]

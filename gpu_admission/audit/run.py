@@ -1,4 +1,4 @@
-"""The audit itself: list, judge, and put down to owners, page by page."""
+"""The audit itself: list, judge, and attribute to owners, page by page."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .owners import Owner, Owners
 from .result import FORBIDDEN, AuditProblem, AuditResult, place
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from gpu_admission.cluster.connection import Connection
     from gpu_admission.cluster.gpu_inventory import GpuCollection
@@ -59,16 +59,15 @@ def audit(
 ) -> AuditResult:
     """Judge everything in a namespace, or in all, under a policy.
 
-    ``since`` leaves out what was created before that time (``2026-11-26T00:00:00Z``); ``gpus`` gets what an
-    inventory needs on the way. Raises ConnectError,
-    CredentialsError, ForbiddenError and ServerError where the cluster cannot be looked at at all; what fails later is
-    among the result's errors, and the rest is still judged.
+    ``since`` excludes what was created before that time (``2026-11-26T00:00:00Z``); ``gpus`` collects the objects of an
+    inventory. Raises ConnectError, CredentialsError, ForbiddenError and ServerError where the cluster cannot be read at
+    all; what fails later is among the result's errors, and the rest is still judged.
     """
     return Audit(connection, policy, namespace, since, progress or _ignore, gpus).run()
 
 
 class Audit:
-    """One audit on its way."""
+    """One running audit."""
 
     def __init__(
         self,
@@ -88,7 +87,7 @@ class Audit:
         self._judge = Judge(policy)
         self._owners = Owners(self._look_up)
         self._planned: set[tuple[str, str]] = set()
-        self._unreadable: set[str] = set()  # kinds of owners that we may not look at
+        self._unreadable: set[str] = set()  # kinds of owners that we may not read
         self.result = AuditResult(cluster=connection.name, policy=policy.name, mode=policy.mode, namespace=namespace)
 
     def run(self) -> AuditResult:
@@ -104,10 +103,17 @@ class Audit:
             plan = [kind for kind in plan if kind.served.namespaced]
         self._planned = {(kind.served.group, kind.served.kind) for kind in plan}
         for kind in plan:
-            if kind is plan[-1]:  # pods, which come last here and there
+            if kind is plan[-1]:  # pods, which are last in both
                 self._begin_gpus()
             if not self._list(kind):
                 break
+        self._require_any_listed(plan)
+        for line in [] if self._gpus is None else self._gpus.incomplete:
+            self._add_uncounted(line)
+        return self.result
+
+    def _require_any_listed(self, plan: Sequence[AuditedKind]) -> None:
+        """Raise ForbiddenError where RBAC allows to list none of the kinds."""
         refused = [problem for problem in self.result.errors if problem.reason == FORBIDDEN]
         if len(refused) == len([kind for kind in plan if not kind.by_shape]):
             where = place(self._namespace)
@@ -115,17 +121,14 @@ class Audit:
                 f"RBAC does not allow to list any kind that holds pods in {where}: choose a namespace with -n, or be"
                 " granted get and list (deploy/audit has a ClusterRole)"
             )
-        for line in [] if self._gpus is None else self._gpus.incomplete:
-            self._tell_what_is_lost(line)
-        return self.result
 
-    def _tell_what_is_lost(self, line: str) -> None:
-        """Add what could not be counted; it says why, and a kind that is judged as well has said so already."""
+    def _add_uncounted(self, line: str) -> None:
+        """Add what could not be counted, except kinds that are also judged, whose errors are there already."""
         self.result.errors = [each for each in self.result.errors if not line.startswith(f"{each.message} (")]
         self.result.errors.append(AuditProblem("GPUs", line))
 
     def _begin_gpus(self) -> None:
-        """List nodes and what else has to be known of GPUs before the first pod."""
+        """List nodes and the other objects that are needed before the first pod."""
         if self._gpus is None:
             return
         try:
@@ -135,7 +138,7 @@ class Audit:
             self.result.errors.append(AuditProblem("nodes", f"{error}; GPUs are not counted"))
 
     def _list(self, kind: AuditedKind) -> bool:
-        """Judge every object of a kind; tell whether there is use in going on."""
+        """Judge every object of a kind; return whether to go on."""
         served = kind.served
         try:
             for page in lists.pages(self._connection, served.path(self._namespace)):
@@ -148,7 +151,7 @@ class Audit:
         except (ForbiddenError, ServerError) as error:
             self._planned.discard((served.group, served.kind))
             if isinstance(error, ForbiddenError) and kind.by_shape:
-                # Of kinds that were found by shape admission is not asked: their pods are looked at all the same.
+                # Admission does not review kinds that were found by shape, but their pods.
                 self.result.notices.append(AuditProblem(str(served), str(error)))
                 return True
             reason = FORBIDDEN if isinstance(error, ForbiddenError) else "failed"
@@ -183,9 +186,9 @@ class Audit:
             self._judged(listed, item, kind)
 
     def _is_wanted(self, listed: Listed, *, is_pod: bool) -> bool:
-        """Tell whether an object is judged: a template that a controller copied from one that is judged itself is not.
+        """Return whether an object is judged, which copies by a controller of a judged template are not.
 
-        ReplicaSets of earlier revisions would be held against the Deployment that was mended since.
+        ReplicaSets of earlier revisions would be reported for a Deployment that was repaired since.
         """
         if self._since and (listed.metadata.creation_timestamp or "") < self._since:
             return False
@@ -206,7 +209,7 @@ class Audit:
         """Read the owner of an object that was not listed; None where it has none, or cannot be read."""
         served = self.result.served.get((owner.group, owner.kind))
         if served is None or (served.group, served.kind) in self._planned or str(served) in self._unreadable:
-            return None  # of a listed kind, and gone since
+            return None  # of a listed kind, and deleted since
         path = f"{served.path(owner.namespace)}/{quote(owner.name, safe='')}"
         try:
             found = _decode_owned(self._connection.get(path, accept=METADATA_ONLY))
@@ -219,4 +222,4 @@ class Audit:
 
 
 def _ignore(_: str, __: AuditResult, ___: int) -> None:
-    """Show nobody."""
+    """Show no progress."""

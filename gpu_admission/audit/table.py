@@ -1,4 +1,4 @@
-"""The audit as people read it: a line for every owner and rule, then what to do about each rule."""
+"""The audit as a table: a line for every owner and rule, then what to do about each rule."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def _table(rows: Sequence[Row], style: Style) -> list[str]:
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """Return what stands below `HEAD`; nothing in it is obeyed by a terminal."""
+    """Return the lines below `HEAD`, with control characters escaped."""
     finding = row.findings[0]
     more = len(row.findings) - 1
     text = f"{finding.message}{f' (and {more} more)' if more else ''}"
@@ -63,14 +63,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def advice(rows: Sequence[Row], style: Style) -> list[str]:
-    """Return what to write instead, rule by rule, as the first finding of each has it."""
+    """Return what to write instead, rule by rule, from the first finding of each."""
     first = {row.rule: row.findings[0] for row in reversed(rows)}
     lines = [f"  {style.bold(rule)}  {escape(first[rule].advice)}" for rule in sorted(first)[:_ADVICE_RULES]]
-    return [style.bold("What to write instead (gpu-lint --explain RULE tells more):"), *lines, ""] if lines else []
+    return [style.bold("What to write instead (details: gpu-lint --explain RULE):"), *lines, ""] if lines else []
 
 
 def summary(result: AuditResult, style: Style = _PLAIN) -> list[str]:
-    """Return the totals, and what limits them."""
+    """Return the totals, and their limitations."""
     parts = [
         style.severity(_SEVERITY[consequence], f"{verb} {amount(count, 'owner')}")
         for consequence, verb in ((DENY, "deny"), (REPAIR, "repair"), (WARN, "warn of"), (AUDIT, "log"))
@@ -79,16 +79,10 @@ def summary(result: AuditResult, style: Style = _PLAIN) -> list[str]:
     found = f"Policy {result.policy} would {', '.join(parts)}" if parts else style.good("No findings")
     looked = f"{amount(result.objects, 'object')} ({amount(result.pods, 'Pod')}) of {amount(len(result.kinds), 'kind')}"
     lines = [f"{found} in {place(result.namespace)}: {looked} looked at."]
-    left_out = [
-        text
-        for count, text in (
-            (result.exempt, f"{result.exempt:,} in namespaces that the policy does not judge"),
-            (result.ended, f"{result.ended:,} that have ended"),
-        )
-        if count
-    ]
-    if left_out:
-        lines.append(f"Not judged: {', '.join(left_out)}.")
+    exempt = [f"{result.exempt:,} in namespaces that the policy does not judge"] if result.exempt else []
+    ended = [f"{result.ended:,} that have ended"] if result.ended else []
+    if exempt or ended:
+        lines.append(f"Not judged: {', '.join(exempt + ended)}.")
     if result.mode != "enforce":
         lines.append(f"The policy's mode is {result.mode}: nothing is denied before it is enforce.")
     if result.errors:

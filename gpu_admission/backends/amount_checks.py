@@ -1,4 +1,4 @@
-"""Checks of the amounts in a native request: zeros, units in doubt, percentages out of range, more than a card."""
+"""Checks of the amounts in a native request: zeros, suspicious units, percentages out of range, more than a card."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def no_memory(native_request: NativeRequest, name: str, example: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a resource that counts memory says zero: that is a share of nothing."""
+    """Yield a rejection where a resource that counts memory is zero."""
     amount = _amount_of(native_request, name)
     if amount is not None and amount.is_zero:
         yield RejectedRequestError(
@@ -32,7 +32,7 @@ def no_memory(native_request: NativeRequest, name: str, example: str) -> Iterato
 
 
 def zero_is_all(native_request: NativeRequest, name: str, title: str) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where a zero of memory is given a whole card, as HAMi and its kin do.
+    """Yield a warning where zero memory means a whole card, as in HAMi and Volcano.
 
     Source: Project-HAMi/HAMi pkg/device/nvidia/device.go, volcano-sh/volcano pkg/scheduler/api/devices/util.go.
     """
@@ -47,7 +47,7 @@ def zero_is_all(native_request: NativeRequest, name: str, title: str) -> Iterato
 
 
 def no_cards(native_request: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where memory or compute is requested on zero cards."""
+    """Yield a rejection where memory or compute is requested on zero cards."""
     amount = _amount_of(native_request, name)
     if amount is not None and amount.is_zero and native_request.wants_gpu:
         yield RejectedRequestError(
@@ -61,12 +61,11 @@ def no_cards(native_request: NativeRequest, name: str) -> Iterator[RejectedReque
 def suspicious(
     native_request: NativeRequest, name: str, unit: int, facts: ClusterFacts, *, slices: tuple[int, ...] = ()
 ) -> Iterator[RejectedRequestError]:
-    """Yield a doubt where an amount of a memory resource looks 1024 times too large or too small.
+    """Yield a warning where an amount of a memory resource looks 1024 times too large or too small.
 
-    ``unit`` is how many bytes the resource counts, ``slices`` the amounts that there are, where not all. The message
-    does the arithmetic. It is an error where even 1024 times less would be more than any GPU has: then it is no matter
-    of GiB and MiB in the policy. What is more than the largest card of the policy has is left to GPU105, which knows
-    that for certain.
+    ``unit`` is the bytes per unit of the resource, ``slices`` the permitted amounts (empty: all). It is an error where
+    even 1024 times less is more than any GPU has, since no unit in the policy explains it. Amounts above the policy's
+    largest card are reported by GPU105.
     """
     amount = _amount_of(native_request, name)
     if amount is None or amount.is_zero:
@@ -87,7 +86,7 @@ def suspicious(
 
 
 def suspicious_bytes(native_request: NativeRequest, name: str) -> Iterator[RejectedRequestError]:
-    """Yield an error for an amount of bytes that was hardly meant in bytes: it forgot its suffix."""
+    """Yield an error for an amount of bytes that probably lacks its suffix."""
     amount = _amount_of(native_request, name)
     if amount is not None:
         yield from too_few_bytes(name, amount.ceil())
@@ -121,7 +120,7 @@ def _other_bytes(name: str, amount_text: str, meant: str) -> RejectedRequestErro
 
 
 def percents(native_request: NativeRequest, *names: str, most: int = 100) -> Iterator[RejectedRequestError]:
-    """Yield a refusal for each percentage that is not from 1 to ``most``."""
+    """Yield a rejection for each percentage that is not from 1 to ``most``."""
     for name in names:
         amount = _amount_of(native_request, name)
         if amount is None:
@@ -137,7 +136,7 @@ def percents(native_request: NativeRequest, *names: str, most: int = 100) -> Ite
 
 
 def _amount_of(native_request: NativeRequest, name: str) -> Quantity | None:
-    """Return the amount that stands under a name, or None where there is none that can be judged."""
+    """Return the amount of a resource, None where it is absent or unreadable."""
     gpu = native_request.gpus.get(name)
     amount = None if gpu is None else gpu.quantity()
     return None if amount is None or amount.is_negative else amount
@@ -159,13 +158,13 @@ def _meant(value: int, unit: int, facts: ClusterFacts) -> int | None:
 
 
 def exceeds(request: GpuShare, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a request for a GPU exceeds the memory that the largest card has."""
+    """Yield a rejection where a request for a GPU exceeds the memory of the largest card."""
     if request.memory is not None and facts.largest is not None and request.memory > facts.largest:
         yield too_much(request.memory, facts)
 
 
 def too_much(memory: int, facts: ClusterFacts) -> RejectedRequestError:
-    """Return the refusal of more memory on one GPU than any card of the policy has."""
+    """Return the rejection of more memory on one GPU than any card of the policy has."""
     largest = facts.largest or 0
     model = max(facts.cards, key=lambda card: card.memory).model
     guesses = [ceil_div(memory, 1024**slip) for slip in range(1, 4)]  # one unit off, or a suffix on a number of units

@@ -1,4 +1,4 @@
-"""No certain backend: requests in the portable names, under a policy that does not say what the cluster runs."""
+"""No fixed backend: requests in the portable names, under a policy that does not name the cluster's backend."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class AnyBackend(Backend):
     vendors = tuple(OF_VENDOR)
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read a portable request, which nobody here translates."""
+        """Read a portable request, which is not translated."""
         return portable_names.BACKEND.read(native_request, facts)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
@@ -40,10 +40,10 @@ class AnyBackend(Backend):
 BACKEND = AnyBackend()
 BACKEND.docs = BackendDocs(
     summary="""\
-For those who do not know the cluster: each pod is judged by the backend whose names it uses, with that backend's
-default parameters. Nothing is translated, and portable names are left for the cluster.""",
+For an unknown cluster: each pod is judged by the backend whose names it uses, with that backend's default parameters.
+Nothing is translated, and portable names are left for the cluster.""",
     refuses=(),
-    install="Nothing: it is the linter's default. A webhook is better given the policy of what the cluster runs.",
+    install="Nothing: it is the linter's default. For a webhook choose the policy of the cluster's backend.",
     traps=(),
     sources=(),
 )

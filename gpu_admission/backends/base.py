@@ -1,4 +1,4 @@
-"""The one interface of every sharing backend, and what the policy tells it."""
+"""The interface of every sharing backend, and the facts that a policy gives it."""
 
 from __future__ import annotations
 
@@ -28,13 +28,12 @@ if TYPE_CHECKING:
 
 
 class ClusterFacts:
-    """What a policy says: the parameters of the backend at hand, and the cluster's cards.
+    """The facts of a policy: the parameters of a backend, and the cluster's cards.
 
-    For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have
-    their defaults. ``per_pod`` tells that a pod chose it: nothing is translated then.
-    ``sources`` names the only backends whose names are translated; empty means all (the command
-    ``translate --from`` sets it: no policy file can). ``claims`` tells that claims whose templates are seen are read,
-    too (the same command: elsewhere a claim is what the cluster's own driver serves).
+    For a backend that is not the policy's own (the source of a request, or one that a pod chose), parameters have their
+    defaults. ``per_pod`` means that a pod chose it: nothing is translated then. ``sources`` are the backends whose
+    names are translated; empty means all (set by ``translate --from`` only). ``claims`` means that claims with a known
+    template are read too (set by ``translate`` only: elsewhere the cluster's own driver serves claims).
     """
 
     __slots__ = ("cards", "claims", "parameters", "per_pod", "sources")
@@ -53,20 +52,20 @@ class ClusterFacts:
 
     @classmethod
     def of(cls, policy: Policy) -> ClusterFacts:
-        """Return what a policy says of its own backend."""
+        """Return the facts for a policy's own backend."""
         facts = cls(policy.backend.parameters, policy.cards, policy.spec.get("translateFrom") or ())
         facts.claims = "translateFrom" in policy.spec
         return facts
 
     @classmethod
     def chosen_by_pod(cls, policy: Policy) -> ClusterFacts:
-        """Return what is known of a backend that a pod chose: the policy's cards, and no parameter."""
+        """Return the facts for a backend that a pod chose: the policy's cards, default parameters."""
         facts = cls({}, policy.cards)
         facts.per_pod = True
         return facts
 
     def elsewhere(self, parameters: Mapping[str, Any] | None = None) -> ClusterFacts:
-        """Return the same cluster as another backend sees it, which has default parameters."""
+        """Return the facts of the same cluster for another backend, with default parameters."""
         facts = ClusterFacts(parameters)
         facts.cards = self.cards
         return facts
@@ -88,10 +87,10 @@ class ClusterFacts:
 
 
 class ContainerRequest:
-    """One container's request, read: in whose names it is written, what it means, and what becomes of it.
+    """One container's request: as it is written, as it is read, and its translation.
 
-    ``native`` tells that the policy's own backend reads it as it stands; ``backend_patch`` is the translation of
-    one that it does not, or a native request with what it lacks.
+    ``native`` means that the policy's own backend reads it unchanged; ``backend_patch`` is the translation of any other
+    request, or what a native one lacks.
     """
 
     __slots__ = ("backend_patch", "native", "native_request", "request", "source")
@@ -105,15 +104,15 @@ class ContainerRequest:
 
     @property
     def container(self) -> Container:
-        """The container that asks."""
+        """The requesting container."""
         return self.native_request.container
 
 
 @record
 class BackendDocs:
-    """What an administrator reads about a backend (``docs/backends.md`` is written from it).
+    """The documentation of a backend (``docs/backends.md`` is generated from it).
 
-    ``refuses`` are pairs of what is refused and why; ``install`` says how to run it beside this webhook.
+    ``refuses`` are pairs of what is refused and why; ``install`` is how to run it beside this webhook.
     """
 
     summary: str
@@ -125,10 +124,10 @@ class BackendDocs:
 
 @record
 class Marks:
-    """What a system writes on pods and believes whoever wrote it, in keys in which one ``*`` stands for any text.
+    """What a system writes on pods and trusts whoever wrote it: keys in which one ``*`` matches any text.
 
-    ``owner`` is how messages call the system; ``opt_out`` are labels, key and value, by which a pod evades its webhook,
-    ``opt_out_annotations`` likewise annotations.
+    ``owner`` is the system's name in messages; ``opt_out`` are labels, key and value, by which a pod evades its
+    webhook, ``opt_out_annotations`` likewise annotations.
     """
 
     owner: str = ""
@@ -141,29 +140,29 @@ class Marks:
 class Backend:
     """A sharing backend: every fact about one is an attribute of its class.
 
-    What has to be known without loading the class stands in ``known.py``, which ``make docs`` writes from these.
+    Facts needed without loading the class are in ``known.py``, which ``make docs`` generates.
 
-    ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None leaves
-    it), ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose
-    names it reads as its own; ``ignores`` those it does not serve and does not translate either, because something
-    else on the cluster does (``nvidia.com/gpu`` on nodes with NVIDIA's own device plugin). ``excludes`` are systems
-    that no node has beside this backend, and ``allows_mixed_vendors`` tells that a pod may request cards of several
-    vendors, and ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths
-    of the node, as ``rules.gpu_markers`` writes them, that the backend's documentation has the pods mount which it
-    serves. ``preloads`` tells that it limits a share, or can be set up to, by a library that is loaded into the
-    container's programs. ``judged_annotations`` are those of users whose values the backend judges, ``card_choices``
-    those by which users choose cards, which no other backend reads.
+    ``name`` is its name in policies, ``title`` in prose, ``scheduler`` the schedulerName its pods need (None: any),
+    ``sister_schedulers`` those of other products that read the same names. ``reads`` are the systems whose names it
+    reads as its own; ``ignores`` those it neither serves nor translates, because something else on the cluster serves
+    them (``nvidia.com/gpu`` on nodes with NVIDIA's own device plugin). ``excludes`` are systems that no node offers
+    beside this backend, and ``allows_mixed_vendors`` means that a pod may request cards of several vendors, and
+    ``whole_cards`` that a request for any part of a card is given all of one. ``host_paths`` are paths of the node, as
+    in ``rules.gpu_markers``, that the backend's documentation has its pods mount. ``preloads`` means that it limits a
+    share, or can be set up to, by a library that is loaded into the container's programs. ``judged_annotations`` are
+    those of users whose values the backend judges, ``card_choices`` those by which users choose cards, which no other
+    backend reads.
 
-    ``sharing`` is how containers come to share a card: not at all (``whole``), a share each (by ``count``), or by the
-    ``memory`` they request. ``shares_cards`` tells that several containers use a card at the same time, kept apart by
-    software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` tells that one
-    ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that says of how many cards the other
-    amounts are asked. ``plain`` are systems whose names, one in a container, need neither translation nor judgement.
-    ``reads_annotations`` tells that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
+    ``sharing`` is how containers share a card: not at all (``whole``), a share each (by ``count``), or by the
+    ``memory`` they request. ``shares_cards`` means that several containers use a card at the same time, kept apart by
+    software alone; ``uses_mps`` that they meet in NVIDIA's MPS daemon. ``gpu_is_card`` means that one
+    ``nvidia.com/gpu`` is a card of its own. ``card_counter`` is the resource that counts the cards of which the other
+    amounts are requested. ``plain`` are systems whose names, one in a container, need neither translation nor checks.
+    ``reads_annotations`` means that shares are requested by annotations, ``counts_quota_limits`` that its scheduler
     reads ``limits.<name>`` of quotas itself. ``translates`` are the systems whose names it reads for other backends
     (None: those of its own name). ``marks`` are what it writes on pods, ``components`` what it runs on the cluster,
-    ``vendors`` who makes the cards it serves, ``parameters`` what a policy may say of it; ``sample`` and
-    ``sample_cards`` what its shipped policy does say, as far as the examples of the docs need it.
+    ``vendors`` those of the cards it serves, ``parameters`` what a policy may set; ``sample`` and ``sample_cards`` what
+    its shipped policy sets, as far as the examples of the docs need it.
     """
 
     name: str
@@ -202,21 +201,21 @@ class Backend:
         return self.reads
 
     def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the systems that are left alone under these parameters."""
+        """Return the systems that are ignored under these parameters."""
         del facts
         return self.ignores
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Return the portable request of what is written in this backend's names, and which of them it consumed.
+        """Return the portable request of one in this backend's names, and which of them it consumed.
 
-        A name is consumed where its amount made a difference, or says nothing (a zero that means all): what is left
-        is refused, because a translation would drop it. Raises RejectedRequestError where the request means nothing,
-        Unreadable where another rule speaks of the amounts.
+        A name is consumed where its amount made a difference, or means nothing (a zero that means all): the others are
+        refused, because a translation would drop them. Raises RejectedRequestError where the request means nothing,
+        UnreadableRequestError where another rule reports the amounts.
         """
         raise NotImplementedError
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Return the portable request in this backend's names, never less than asked.
+        """Return the portable request in this backend's names, never less than requested.
 
         Raises RejectedRequestError where it cannot be honoured.
         """
@@ -232,9 +231,9 @@ class Backend:
         return str(facts.parameters.get("vendor") or "nvidia")
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
-        """Return a foreign request with its memory in bytes; a whole card is enough for whatever part of one.
+        """Return a foreign request with its memory in bytes; a whole card satisfies any part of one.
 
-        Raises RejectedRequestError where how much was asked cannot be known.
+        Raises RejectedRequestError where the amount cannot be known.
         """
         if request.least is not None:
             return require_card(self, request, facts)
@@ -243,7 +242,7 @@ class Backend:
         return require_known_size(request, facts)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield what is wrong with amounts in this backend's names: units in doubt, percentages out of range."""
+        """Yield what is wrong with amounts in this backend's names: suspicious units, percentages out of range."""
         del native_request, facts
         yield from ()
 
@@ -252,10 +251,7 @@ class Backend:
         yield from exceeds(asked.request, facts)
 
     def amend(self, asked: ContainerRequest, facts: ClusterFacts) -> BackendPatch | None:
-        """Return the resources of a native request with what it lacks beyond doubt; None where nothing is missing.
-
-        Every resource of the request is among them.
-        """
+        """Return all resources of a native request with what it certainly lacks; None where nothing is missing."""
         del asked, facts
         return None
 
@@ -267,27 +263,27 @@ class Backend:
         yield from ()
 
     def bind_container(self, backend_patch: BackendPatch, pod: Pod, container: Container) -> None:
-        """Say in a translation for which container it is, where its words stand outside of the container."""
+        """Name the container in a translation that is written outside of the container."""
         del backend_patch, pod, container
 
     def complete_pod(self, pod: Pod, labels: Mapping[str, Any], facts: ClusterFacts) -> BackendPatch:
-        """Return what a pod of this backend lacks besides its resources; its owner's labels go before its own.
+        """Return what a pod of this backend lacks besides its resources; its owner's labels come before its own.
 
-        Raises RejectedRequestError where it lacks what nobody here can know.
+        Raises RejectedRequestError where it lacks something that cannot be derived.
         """
         del pod, labels, facts
         return BackendPatch()
 
     def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
-        """Tell whether an entry of ``env`` is exactly one that this backend's own components write.
+        """Return whether an entry of ``env`` is exactly one that this backend's own components write.
 
-        It is called for a container whose request the backend has read and found nothing wrong with, and only where
-        the policy names the backend; such an entry is not held against the pod.
+        Called for a container whose request the backend read without a rejection, and only where the policy names the
+        backend; such an entry is not reported.
         """
         del entry, asked, pod
         return False
 
     def writes_source(self, source: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
-        """Tell whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
+        """Return whether an entry of ``envFrom`` is exactly one that this backend's own components write, as above."""
         del source, asked, pod
         return False

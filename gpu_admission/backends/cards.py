@@ -1,9 +1,8 @@
 """Cards and their MIG profiles: data that a policy's ``cluster.cards`` overrides.
 
-Usable memory is what a MIG device really offers (the number in a profile's name is a rounded share of the card).
-It drifts by 1-7 percent with the driver; the table is rounded down already and is compared as it stands. Read from
-NVIDIA/k8s-device-plugin ``internal/rm/rm.go``, NVIDIA/gpu-operator ``assets/state-mig-manager`` and
-NVIDIA/mig-parted in August 2026.
+Usable memory is what a MIG device offers (the number in a profile's name is a rounded share of the card). It varies by
+1-7 percent with the driver; the table is rounded down already. Read from NVIDIA/k8s-device-plugin
+``internal/rm/rm.go``, NVIDIA/gpu-operator ``assets/state-mig-manager`` and NVIDIA/mig-parted in August 2026.
 """
 
 from __future__ import annotations
@@ -132,7 +131,7 @@ class MigProfile:
 
     @property
     def resource(self) -> str:
-        """The extended resource under which the device plugin offers it: ``+`` becomes ``.`` there."""
+        """The extended resource under which the device plugin offers it, with ``.`` for ``+``."""
         return f"nvidia.com/mig-{self.name.replace('+', '.')}"
 
     def __repr__(self) -> str:
@@ -143,7 +142,7 @@ class GpuModel:
     """A model of card: memory in bytes, slices, and MIG profiles.
 
     ``mig`` is ``mixed``, ``single``, ``none`` or None (the policy's strategy); ``profile`` the one profile of
-    strategy single. ``product`` is what its nodes' label ``nvidia.com/gpu.product`` says without MIG's suffix.
+    strategy single. ``product`` is the value of its nodes' label ``nvidia.com/gpu.product`` without MIG's suffix.
     """
 
     __slots__ = ("memory", "mig", "model", "product", "profile", "profiles", "slices")
@@ -189,7 +188,7 @@ def gpu_model(value: Mapping[str, Any]) -> GpuModel:
 
 
 def _profiles(rows: Iterable[tuple[int, int, int, int]]) -> tuple[MigProfile, ...]:
-    """Return the profiles of a table's row, and the one with media engines that every card has besides."""
+    """Return the profiles of a table's row, and the one with media engines that every card also has."""
     found = [MigProfile(f"{g}g.{gb}gb", usable * GIB // 100, count) for g, gb, usable, count in rows]
     first = found[0]
     return (*found, MigProfile(f"{first.name}+me", first.memory, 1))
@@ -206,7 +205,7 @@ def names() -> tuple[str, ...]:
 
 
 def known(model: str) -> bool:
-    """Tell whether a model, or another name of it, is in the table."""
+    """Return whether a model, or another name of it, is in the table."""
     return _ALIASES.get(model, model) in _TABLE
 
 

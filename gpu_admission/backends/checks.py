@@ -22,7 +22,7 @@ _CARD_MEMORY = "nvidia.com/gpu.memory"  # the node label of GPU feature discover
 
 
 def require_plausible(request: GpuShare) -> None:
-    """Raise RejectedRequestError for amounts that no backend on any cluster can give: they are never translated."""
+    """Raise RejectedRequestError for amounts that no backend on any cluster can give."""
     if request.count < 1 or request.memory == 0 or request.cores == 0:
         what = "no GPU" if request.count < 1 else "no memory" if request.memory == 0 else "no compute"
         raise RejectedRequestError(
@@ -38,19 +38,24 @@ def require_plausible(request: GpuShare) -> None:
             f"{request.percent} percent of the compute of one GPU",
             "write a percentage from 1 to 100 per GPU",
         )
-    if request.memory is not None and request.memory > MOST_MEMORY:
-        less = ceil_div(request.memory, 1024)
+    if request.memory is not None:
+        _require_plausible_memory(request.memory)
+
+
+def _require_plausible_memory(memory: int) -> None:
+    if memory > MOST_MEMORY:
+        less = ceil_div(memory, 1024)
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            (f"{format_memory(request.memory)} on one GPU", ", which no GPU has, so it is not translated"),
+            (f"{format_memory(memory)} on one GPU", ", which no GPU has, so it is not translated"),
             f"check the unit: {format_memory(less)} would be 1024 times less"
             if less <= MOST_MEMORY
             else "write the memory that the process needs, such as 8Gi",
         )
-    if request.memory is not None and request.memory < LEAST_MEMORY:
+    if memory < LEAST_MEMORY:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
-            (f"{format_memory(request.memory)}, too little for any process on a GPU", ", so it is not translated"),
+            (f"{format_memory(memory)}, too little for any process on a GPU", ", so it is not translated"),
             "check the unit: write the memory that the process needs, such as 8Gi",
         )
 
@@ -58,22 +63,17 @@ def require_plausible(request: GpuShare) -> None:
 def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
     """Return the request with its memory in bytes, where it was given as a part of a card.
 
-    Raises RejectedRequestError where that takes a card that the policy does not name, for a share of unknown size, and
-    for what only its own backend can do.
+    Raises RejectedRequestError where that needs a card that the policy does not name, for a share of unknown size, and
+    for what only the original backend can do.
     """
     if request.lost is not None:
         raise RejectedRequestError(UNTRANSLATABLE, *request.lost)
-    if request.thousandths is not None:
-        if facts.largest is None:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                ("a part of a card", ", and how much that is depends on the card"),
-                (
-                    "write the memory itself",
-                    " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards",
-                ),
-            )
+    if request.thousandths is not None and facts.largest is not None:
         return request.with_memory(ceil_div(facts.largest * request.thousandths, 1000))
+    if request.thousandths is not None:
+        reason = "a part of a card", ", and how much that is depends on the card"
+        how = " (gpu-admission.io/gpu-mem: 8Gi), or name the cards in the policy's cluster.cards"
+        raise RejectedRequestError.amount(UNTRANSLATABLE, reason, ("write the memory itself", how))
     if request.share:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
@@ -84,7 +84,7 @@ def require_known_size(request: GpuShare, facts: ClusterFacts) -> GpuShare:
 
 
 def require_card(backend: Backend, request: GpuShare, facts: ClusterFacts) -> GpuShare:
-    """Return a request for whole cards that have to have some memory as one that the backend can write.
+    """Return a request for whole cards of a minimum memory as one that the backend can write.
 
     Raises RejectedRequestError where it chooses no card by its memory, and not every card of the policy has it.
     """
@@ -104,7 +104,7 @@ def require_card(backend: Backend, request: GpuShare, facts: ClusterFacts) -> Gp
 
 
 def whole_cards_fit(request: GpuShare, facts: ClusterFacts) -> bool:
-    """Tell whether every card of the policy has the memory that is requested (False where it names none)."""
+    """Return whether every card of the policy has the memory that is requested (False where it names none)."""
     return request.memory is None or (facts.smallest is not None and facts.smallest >= request.memory)
 
 
@@ -118,14 +118,14 @@ def card_affinity(request: GpuShare, facts: ClusterFacts) -> tuple[dict[str, Any
 
 
 def in_units(memory: int, unit: int) -> tuple[int, tuple[str, ...]]:
-    """Return memory in a backend's units, rounded up, and a note where that gives more than was requested."""
+    """Return memory in a backend's units, rounded up, and a note where that is more than requested."""
     units = ceil_div(memory, unit)
     over = units * unit - memory
     return units, (f"rounded up by {format_memory(over)} to whole {unit_name(unit)}",) if over >= MIB else ()
 
 
 def unit_name(unit: int) -> str:
-    """Return what a backend counts memory in: ``GiB``, ``MiB``, ``units of 10Mi``."""
+    """Return the name of a unit of memory: ``GiB``, ``MiB``, ``units of 10Mi``."""
     return {GIB: "GiB", MIB: "MiB"}.get(unit, f"units of {format_memory(unit)}")
 
 
@@ -139,7 +139,7 @@ def only_count(native_request: NativeRequest, *names: str) -> int:
 
 
 def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a backend serves a container from one card only."""
+    """Yield a rejection of several cards, where a backend serves a container from one card only."""
     if request.count > 1:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
@@ -152,7 +152,7 @@ def several_gpus(backend: Backend, request: GpuShare) -> Iterator[RejectedReques
 
 
 def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where compute is requested of a backend that shares memory only, be it all of it."""
+    """Yield a rejection of compute, even all of it, where a backend shares memory only."""
     if request.cores is not None and not request.whole:
         yield RejectedRequestError.amount(
             UNTRANSLATABLE,
@@ -162,7 +162,7 @@ def no_cores(backend: Backend, request: GpuShare) -> Iterator[RejectedRequestErr
 
 
 def memory_needed(backend: Backend, request: GpuShare) -> None:
-    """Raise RejectedRequestError for a percentage without memory, where both are shared together."""
+    """Raise RejectedRequestError for a percentage without memory, where a backend shares both together."""
     if request.memory is None and request.limits_cores:
         raise RejectedRequestError.amount(
             UNTRANSLATABLE,
@@ -177,7 +177,7 @@ def memory_needed(backend: Backend, request: GpuShare) -> None:
 def in_init_containers(
     backend: Backend, asked: list[ContainerRequest], *, severity: Severity | None = None
 ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-    """Yield each init or sidecar container that asks of a backend which does not count those."""
+    """Yield each init or sidecar container with a request, where the backend does not count those."""
     for one in asked:
         if one.container.role in {"init", "sidecar"}:
             yield (
@@ -197,7 +197,7 @@ def in_init_containers(
 def one_container(
     backend: Backend, asked: list[ContainerRequest]
 ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-    """Yield every GPU container after the first, for a backend that serves one a pod."""
+    """Yield every GPU container after the first, for a backend that serves one per pod."""
     for one in asked[1:]:
         total = sum(other.request.memory or 0 for other in asked)
         sums = f" (together they request {format_memory(total)})" if total else ""

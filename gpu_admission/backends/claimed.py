@@ -1,4 +1,4 @@
-"""What the containers of a pod are given by claims: a native request in no resource's words."""
+"""The devices that containers of a pod get by claims, as native requests without resource names."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.pod_claims import ClaimReference
 
-    # By claim, request (ANY: whatever they use of it) and role: two are enough to find another one.
+    # By claim, request (ANY: all requests of it) and role: two containers are enough to find another one.
     Users = dict[tuple[str, str, Role], list[Container]]
 
-_ANY = "*"  # no name of a request
+_ANY = "*"  # not a valid request name
 _EVERYBODY: tuple[Role, ...] = ("app", "sidecar", "ephemeral", "init")
-_BESIDE: dict[Role, tuple[Role, ...]] = {  # init containers end before the next one and the app's start
+_BESIDE: dict[Role, tuple[Role, ...]] = {  # init containers end before the next one and the app containers start
     "init": ("sidecar",),
     "app": ("app", "sidecar", "ephemeral"),
     "sidecar": _EVERYBODY,
@@ -26,7 +26,7 @@ _BESIDE: dict[Role, tuple[Role, ...]] = {  # init containers end before the next
 
 
 def of_pod(pod: Pod) -> Iterator[NativeRequest]:
-    """Yield what each container is given by claims that are known to be a GPU's."""
+    """Yield what each container gets by claims that are known to be for GPUs."""
     users: Users = {}
     for container in pod.containers:
         for reference in pod.claims.of(container):
@@ -43,7 +43,7 @@ def of_pod(pod: Pod) -> Iterator[NativeRequest]:
 
 
 def _sharer(container: Container, reference: ClaimReference, users: Users) -> Container | None:
-    """Return another container that uses a device of the claim while this one runs, None where it has them alone."""
+    """Return another container that uses a device of the claim while this one runs, None where there is none."""
     requests = (reference.request, "") if reference.request else (_ANY,)
     for role in _BESIDE[container.role]:
         for request in requests:

@@ -1,8 +1,8 @@
-"""What the systems around GPUs run on a cluster: where, under which accounts, from which images.
+"""The components that GPU systems run on a cluster: namespaces, service accounts and images.
 
 Device plugins, drivers and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES as part of their work, and
-schedulers write what GPU307 refuses to users. The shipped policies exempt them; each only those of its own backend and
-of the vendors that the backend serves, because **a namespace that does not exist is exempt for whoever creates it**.
+schedulers write what GPU307 refuses to users. Each shipped policy exempts only those of its own backend and of the
+vendors that the backend serves, because **a namespace that does not exist is exempt for whoever creates it**.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ class Component:
     write on pods of users, or create its pods themselves, and never one that creates pods of users. ``images`` are
     repositories, ``/*`` for all below one; ``elsewhere`` namespaces in which people run it beside other things, and
     which therefore are not exempt. ``operands`` are the service accounts of the DaemonSets that its operator makes, by
-    which their templates are known: the operator fills in namespace and images. ``source`` is where all that was read.
+    which their templates are recognised: the operator fills in namespace and images. ``source`` is where these facts
+    were read.
     """
 
     name: str
@@ -41,7 +42,7 @@ class Component:
 
     @property
     def users(self) -> tuple[str, ...]:
-        """Its accounts as the API server names those who ask."""
+        """Its accounts as user names in admission requests."""
         return tuple(_ACCOUNT + account for account in self.accounts)
 
 
@@ -150,12 +151,12 @@ OF_VENDOR: dict[str, tuple[Component, ...]] = {
 
 
 def served_by(backend: Backend) -> tuple[Component, ...]:
-    """Return what runs on a cluster with this backend: its own parts, and those of the vendors that it serves."""
+    """Return the components of a cluster with this backend: its own, and those of the vendors that it serves."""
     return (*backend.components, *(part for vendor in backend.vendors for part in OF_VENDOR[vendor]))
 
 
 def exemptions(backend: Backend) -> tuple[dict[str, str], dict[str, str]]:
-    """Return the namespaces and the users that a policy of this backend exempts: name -> what it is."""
+    """Return the namespaces and users that a policy of this backend exempts: name -> description."""
     namespaces: dict[str, str] = dict(ALWAYS)
     users: dict[str, str] = {}
     for part in served_by(backend):
@@ -169,8 +170,8 @@ def exemptions(backend: Backend) -> tuple[dict[str, str], dict[str, str]]:
 def recognised(images: Iterable[str], namespace: str | None, parts: Iterable[Component]) -> Component | None:
     """Return the component all of whose images these are, None where they are anything else.
 
-    ``namespace`` is what a manifest says: one that says none may be for the component's own, one that says another
-    is not. For files alone: at admission anybody can write any image's name into a pod.
+    ``namespace`` is the manifest's: without one it may be applied to the component's, with another it is not. For files
+    only: at admission a pod may name any image.
     """
     repositories = {repository(image) for image in images}
     for part in parts:

@@ -1,4 +1,4 @@
-"""Dynamic resource allocation: a claim made from a template that exists, or from one that says what it gives."""
+"""Dynamic resource allocation: claims of the policy's template, or of templates named by what they give."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
 
 
-_MOST_OF_POD = 128  # all of them have to be met on one node
+_MOST_OF_POD = 128  # all of them are allocated on one node
 _LONGEST_CLAIM = 50  # a claim's name in a pod is a label of 63 characters, and a number may follow it
-_LONGEST_NAME = 253  # of the claim that Kubernetes makes: the pod's name, a dash, the claim's name in the pod
+_LONGEST_NAME = 253  # of the generated claim's name: POD-CLAIM, with the claim's name in the pod
 _PLUGIN = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # systems of NVIDIA's device plugin
 
 
 class Dra(Backend):
-    """Claims of the policy's template, one a GPU; or one claim a container, of a template for what it asks."""
+    """Claims of the policy's template, one per GPU; or one claim per container, of a template for its request."""
 
     name = "dra"
     whole_cards = True
@@ -45,16 +45,16 @@ class Dra(Backend):
     ignores = _PLUGIN
 
     def vendor(self, facts: ClusterFacts) -> str:
-        """Return whose cards the policy's device class has."""
+        """Return the vendor of the cards of the policy's device class."""
         return dra_drivers.chosen(facts.parameters).vendor
 
     def adopts(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the system of the whole cards that the policy's class has, where they are not NVIDIA's."""
+        """Return the system of the whole cards of the policy's class, where they are not NVIDIA's."""
         return frozenset({self.vendor(facts)}) - {NVIDIA} if DraSettings(facts.parameters).per_request else frozenset()
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read claims whose templates are seen, for another backend."""
-        from . import dra_reader  # noqa: PLC0415 - only the command translate gets here
+        """Read claims whose templates are known, for another backend."""
+        from . import dra_reader  # noqa: PLC0415 - needed only by the command translate
 
         return dra_reader.read(native_request, facts)
 
@@ -66,32 +66,20 @@ class Dra(Backend):
         if request.profile and settings.driver is dra_drivers.NVIDIA:
             return request
         if request.thousandths is not None and facts.largest is None:
-            return GpuShare(None, request.count, request.cores)  # all of a card is enough for whatever part of one
+            return GpuShare(None, request.count, request.cores)  # a whole card satisfies any part of one
         if request.share and request.memory is None and request.lost is None:
             return request
         known = require_known_size(request, facts)
-        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is no MIG device
+        return GpuShare(known.memory, known.count, known.cores)  # a card of another driver is not a MIG device
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
         """Yield what the policy's template, or its device class, is not known to give."""
         settings = DraSettings(facts.parameters)
         system = asked.native_request.system
         if system in _PLUGIN and settings.driver.vendor != "nvidia":
-            yield RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                ("a device of NVIDIA's device plugin", f", and {settings.device_class} is of {settings.driver.title}"),
-                ("write what the process needs in the portable names", " (gpu-admission.io/gpu-mem: 8Gi)"),
-            )
+            yield _of_other_vendor(settings)
         elif system in {NVIDIA_SHARED, "mig"} and not settings.per_request:
-            what = "a MIG device" if system == "mig" else "a share of a card"
-            yield RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{what} of NVIDIA's device plugin", ", and the policy's template does not declare one"),
-                (
-                    "refer to a claim of your own whose template selects it",
-                    ", or leave the request to the device plugin",
-                ),
-            )
+            yield _undeclared(system)
         elif any(name.endswith(".shared") and "/mig-" in name for name in asked.native_request.gpus):
             yield RejectedRequestError.amount(
                 UNTRANSLATABLE,
@@ -103,9 +91,9 @@ class Dra(Backend):
         yield from super().check_container(asked, facts)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Refer to a template: the policy's, once a GPU, or one that is named by what it gives.
+        """Refer to a template: the policy's, once per GPU, or one that is named by what it gives.
 
-        What the policy's template gives is the administrator's promise.
+        What the policy's template gives is the administrator's responsibility.
         """
         settings = DraSettings(facts.parameters)
         if not settings.template:
@@ -116,27 +104,12 @@ class Dra(Backend):
             )
         if settings.per_request:
             return _claim_per_request(settings.template, request, settings)
-        if request.limits_cores:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{request.percent} percent of a GPU's compute", ", and what a claim gives is set by its template"),
-                "leave the percentage of compute out",
-            )
-        if request.count > dra_devices.MOST_CLAIMS:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (f"{request.count} GPUs", ", which would be as many claims"),
-                (f"request {dra_devices.MOST_CLAIMS} at most", ", or refer to a claim of your own that gives several"),
-            )
-        base = _claim_name(settings.template)
-        names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
-        note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
-        return BackendPatch(claims=dict.fromkeys(names, settings.template), notes=(note,) if note else ())
+        return _claim_per_gpu(settings.template, request)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what no node can meet, because all claims of a pod are met on one, and names that are too long."""
+        """Yield more claims than a node has GPUs (a pod's claims are all of one node), and names that are too long."""
         settings = DraSettings(facts.parameters)
         if settings.shared:
             yield from dra_shared.check_pod(pod, asked, facts, settings)
@@ -148,22 +121,52 @@ class Dra(Backend):
         name = as_str(pod.metadata.get("name"))
         if len(names) > _MOST_OF_POD:
             reason = f"which makes {len(names)} claims for the pod, and no node has as many GPUs"
-            yield (
-                last,
-                RejectedRequestError(UNTRANSLATABLE, reason, f"request {_MOST_OF_POD} GPUs at most in the whole pod"),
-            )
+            advice = f"request {_MOST_OF_POD} GPUs at most in the whole pod"
+            yield last, RejectedRequestError(UNTRANSLATABLE, reason, advice)
         elif len(name) + max(map(len, names)) + len("-") + len("-999") > _LONGEST_NAME:
             reason = f"in a pod whose name and the claim's together would have more than {_LONGEST_NAME} characters"
-            yield (
-                last,
-                RejectedRequestError(
-                    UNTRANSLATABLE, reason, ("give the pod a shorter name", ": Kubernetes names claims after it")
-                ),
-            )
+            shorter = "give the pod a shorter name", ": Kubernetes names claims after it"
+            yield last, RejectedRequestError(UNTRANSLATABLE, reason, shorter)
+
+
+def _claim_per_gpu(template: str, request: GpuShare) -> BackendPatch:
+    if request.limits_cores:
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            (f"{request.percent} percent of a GPU's compute", ", and what a claim gives is set by its template"),
+            "leave the percentage of compute out",
+        )
+    if request.count > dra_devices.MOST_CLAIMS:
+        raise RejectedRequestError.amount(
+            UNTRANSLATABLE,
+            (f"{request.count} GPUs", ", which would be as many claims"),
+            (f"request {dra_devices.MOST_CLAIMS} at most", ", or refer to a claim of your own that gives several"),
+        )
+    base = _claim_name(template)
+    names = [base] if request.count == 1 else [f"{base}-{n + 1}" for n in range(request.count)]
+    note = "" if request.memory is None else f"the template has to give at least {exact_bytes(request.memory)}"
+    return BackendPatch(claims=dict.fromkeys(names, template), notes=(note,) if note else ())
+
+
+def _of_other_vendor(settings: DraSettings) -> RejectedRequestError:
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        ("a device of NVIDIA's device plugin", f", and {settings.device_class} is of {settings.driver.title}"),
+        ("write what the process needs in the portable names", " (gpu-admission.io/gpu-mem: 8Gi)"),
+    )
+
+
+def _undeclared(system: str) -> RejectedRequestError:
+    what = "a MIG device" if system == "mig" else "a share of a card"
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        (f"{what} of NVIDIA's device plugin", ", and the policy's template does not declare one"),
+        ("refer to a claim of your own whose template selects it", ", or leave the request to the device plugin"),
+    )
 
 
 def _unknown_share(settings: DraSettings) -> Iterator[RejectedRequestError]:
-    """Yield a refusal of a share of no size where the policy does not say that the driver has a word for one."""
+    """Yield a rejection of a share of unknown size where the policy does not enable one in the driver."""
     if settings.sharing == "none":
         nvidia = settings.driver is dra_drivers.NVIDIA
         policy = "; a policy with backend.sharing: time-slicing (or mps) has a claim for it" if nvidia else ""
@@ -194,7 +197,7 @@ def template(name: str, request: GpuShare, facts: ClusterFacts) -> dict[str, Any
 
 
 def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts: ClusterFacts) -> dict[str, Any]:
-    """Return a ResourceClaim that gives each of its users what a request asks.
+    """Return a ResourceClaim that gives each of its users the request.
 
     Raises RejectedRequestError as `devices` does.
     """
@@ -204,7 +207,7 @@ def claim(name: str, namespace: str | None, request: GpuShare, users: int, facts
 
 
 def comments(request: GpuShare, facts: ClusterFacts) -> list[str]:
-    """Return what the claim for a request gives and what it needs of the cluster, a line each."""
+    """Return what the claim for a request gives and requires of the cluster, one line each."""
     return list(dra_devices.comments(request, DraSettings(facts.parameters)))
 
 

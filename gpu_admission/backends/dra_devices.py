@@ -1,11 +1,11 @@
-"""What stands under ``devices`` of a claim that gives what a request asks, and what a template of it is called.
+"""The ``devices`` of a claim for a portable request, and the name of its template.
 
 Shares of a card are requested by consumable capacity (KEP-5075, on by default since Kubernetes 1.36): a device that
-several claims may share then reserves the amount, and one that is given whole has to have it. API servers before that
-drop the amount without a word, so a selector says it too. Nothing but an attribute that differs keeps two requests of a
-claim off one shared device. A count is of several devices with the scheduler of Kubernetes 1.36
-(k8s.io/dynamic-resource-allocation structured/internal/incubating/allocator_incubating.go), which the API does not
-promise, and the constraint compares requests, not the devices of one: so each share is a request.
+several claims may share then reserves the amount, and one that is allocated whole must have it. API servers before that
+drop the amount silently, so a selector requires it too. Only a constraint on a distinct attribute keeps two requests of
+a claim off one shared device. A count is allocated from several devices by the scheduler of Kubernetes 1.36
+(k8s.io/dynamic-resource-allocation structured/internal/incubating/allocator_incubating.go), but the API does not
+promise it, and the constraint compares requests, not the devices of one: so each share is a request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from .dra_settings import DraSettings
     from .portable import GpuShare
 
-# Kubernetes sets no limit to the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); this is ours.
+# Kubernetes does not limit the claims of a pod (pkg/apis/core/validation: validatePodResourceClaims); we do.
 MOST_CLAIMS = 64  # of one container: each is an entry of the pod, and no node has as many GPUs
 MOST_DEVICES = 32  # of one claim; kubernetes/api resource/v1: AllocationResultsMaxSize
 _NAME = "gpu"  # of a request in a claim
@@ -33,7 +33,7 @@ _LONGEST_NAME = 253
 
 
 def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[str, Any]:
-    """Return the ``devices`` of a claim for one request, or for that of each of several ``users`` of it.
+    """Return the ``devices`` of a claim for one request, or for the requests of several ``users``.
 
     Raises RejectedRequestError where no claim can give it.
     """
@@ -44,25 +44,32 @@ def devices(request: GpuShare, settings: DraSettings, users: int = 1) -> dict[st
             (f"{request.count} GPUs", f", and Kubernetes allocates at most {MOST_DEVICES} devices to a claim"),
             f"request {MOST_DEVICES} at most",
         )
-    exactly = _exactly(request, settings, users)
-    made: dict[str, Any] = {"requests": [{"name": _NAME, "exactly": exactly}]}
-    if request.count > 1 and settings.driver.unique and not is_exclusive(request, settings):
-        names = [f"{_NAME}-{number + 1}" for number in range(request.count)]
-        made["requests"] = [
-            {"name": name, "exactly": {**_exactly(request, settings, users), "count": 1}} for name in names
-        ]
-        attribute = f"{settings.driver.domain}/{settings.driver.unique}"
-        made["constraints"] = [{"requests": names, "distinctAttribute": attribute}]
+    several = request.count > 1 and settings.driver.unique and not is_exclusive(request, settings)
+    made: dict[str, Any] = (
+        _distinct(request, settings, users)
+        if several
+        else {"requests": [{"name": _NAME, "exactly": _exactly(request, settings, users)}]}
+    )
     sharing = _sharing(request, settings)
     if sharing:
         made["config"] = [{"opaque": {"driver": settings.driver.domain, "parameters": sharing}}]
     return made
 
 
+def _distinct(request: GpuShare, settings: DraSettings, users: int) -> dict[str, Any]:
+    """Return a request for each of several shares, and the constraint that no two are of one device."""
+    names = [f"{_NAME}-{number + 1}" for number in range(request.count)]
+    attribute = f"{settings.driver.domain}/{settings.driver.unique}"
+    return {
+        "requests": [{"name": name, "exactly": {**_exactly(request, settings, users), "count": 1}} for name in names],
+        "constraints": [{"requests": names, "distinctAttribute": attribute}],
+    }
+
+
 def template_name(base: str, request: GpuShare) -> str:
     """Return the name of the template for a request: ``gpu``, ``gpu-2x-8gi``, ``gpu-8gi-30pct``, ``gpu-mig-1g.12gb``.
 
-    ``gpu-share`` is one of a size that only time-slicing or MPS gives.
+    ``gpu-share`` is a share whose size time-slicing or MPS defines.
     """
     parts = [f"{request.count}x"] if request.count > 1 else []
     if request.profile:
@@ -76,14 +83,14 @@ def template_name(base: str, request: GpuShare) -> str:
 
 
 def notes(request: GpuShare, settings: DraSettings) -> tuple[str, ...]:
-    """Return what the reader of a translation should know: where a share is of a device that nobody else gets."""
+    """Return a note for the reader of a translation where a time-sliced or MPS share occupies a whole device."""
     if not request.share or settings.shared or settings.shares in {"unlimited", "count"}:
         return ()
     return ("a claim of its own has a whole device; pods share one by sharing a claim (translate --claims)",)
 
 
 def comments(request: GpuShare, settings: DraSettings) -> Iterator[str]:
-    """Yield what a claim gives and what it needs of the cluster, a line each."""
+    """Yield what a claim gives and requires of the cluster, one line each."""
     if _is_partition(request, settings):
         what = f"{request.count} MIG device{'s' * (request.count > 1)} {_profile(request)}"
     elif request.share:
@@ -126,7 +133,7 @@ def _is_partition(request: GpuShare, settings: DraSettings) -> bool:
 
 
 def is_exclusive(request: GpuShare, settings: DraSettings) -> bool:
-    """Tell whether a device is requested that no other claim may share: a card, a partition, all of the compute."""
+    """Return whether the request needs a device that no other claim shares: a card, a partition, all of the compute."""
     if _is_partition(request, settings):
         return True
     if settings.driver.cores:
@@ -139,7 +146,7 @@ def _is_profile(request: GpuShare, settings: DraSettings) -> str:
 
 
 def _selectors(request: GpuShare, settings: DraSettings, users: int) -> list[str]:
-    """Return the CEL expressions of the cards that will do."""
+    """Return the CEL expressions that select suitable cards."""
     driver = settings.driver
     if request.cores is not None:
         _require_cores(request, settings)
@@ -160,7 +167,7 @@ def _amounts(request: GpuShare, settings: DraSettings, users: int) -> dict[str, 
 
 
 def _require_cores(request: GpuShare, settings: DraSettings) -> None:
-    """Raise RejectedRequestError for a percentage of compute that neither a capacity nor MPS limits."""
+    """Raise RejectedRequestError for a percentage of compute that neither a capacity nor MPS enforces."""
     if settings.driver.cores or settings.sharing == "mps" or not request.limits_cores:
         return
     advice = "leave the percentage of compute out"
@@ -174,7 +181,7 @@ def _require_cores(request: GpuShare, settings: DraSettings) -> None:
 
 
 def _all_of_it(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
-    """Return the capacity that keeps other claims off a device. Raises RejectedRequestError where none can."""
+    """Return the capacity that keeps other claims off a device. Raises RejectedRequestError where there is none."""
     if settings.shares == "unlimited":
         what = "a MIG device" if request.profile else "a whole GPU"
         raise RejectedRequestError.amount(
@@ -195,7 +202,7 @@ def _all_of_it(request: GpuShare, settings: DraSettings) -> dict[str, Any]:
 
 
 def _sharing(request: GpuShare, settings: DraSettings) -> dict[str, Any] | None:
-    """Return the driver's configuration of how the users of a device share it; None where it has one to itself."""
+    """Return the driver's configuration of how users share a device; None where the device is exclusive."""
     if settings.sharing == "none" or request.profile or request.whole or request.cores == WHOLE:
         return None
     if settings.sharing == "mps":

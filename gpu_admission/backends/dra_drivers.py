@@ -1,9 +1,9 @@
-"""The DRA drivers of GPUs: what a claim has to say for each to be given what is asked.
+"""The DRA drivers of GPUs: the attributes and capacities by which claims request devices of each.
 
 Read in November 2026 from kubernetes-sigs/dra-driver-nvidia-gpu (``cmd/gpu-kubelet-plugin``: deviceinfo.go,
 consumable_shares.go; ``deployments/helm``: deviceclass-*.yaml), ROCm/k8s-gpu-dra-driver (docs/driver-attributes.md),
 intel/intel-resource-drivers-for-kubernetes (cmd/kubelet-gpu-plugin/node_state.go) and Project-HAMi/k8s-dra-driver
-(cmd/hami-kubelet-plugin/hami_core.go). Which classes they ship is in ``workloads.device_classes``.
+(cmd/hami-kubelet-plugin/hami_core.go). The classes they ship are in ``workloads.device_classes``.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ class DraDriver:
 
     ``domain`` is that of its attributes and capacities; ``memory`` is published by all of them. ``whole`` is the value
     of the attribute ``type`` that only whole cards of the class have (None where the class has nothing else).
-    ``unique`` is an attribute that differs between the cards of a node, where the driver can have several claims share
-    one. ``cores`` is the capacity that counts percents of compute (None: compute cannot be requested).
+    ``unique`` is an attribute that differs between the cards of a node, where the driver lets several claims share one.
+    ``cores`` is the capacity that counts percents of compute (None: compute cannot be requested).
     """
 
     __slots__ = ("cores", "device_class", "domain", "name", "title", "unique", "vendor", "whole")
@@ -72,7 +72,7 @@ DRIVERS: dict[str, DraDriver] = {
 
 
 def of_class(device_class: str) -> DraDriver | None:
-    """Return the driver that ships a device class, None where no driver here ships one of that name."""
+    """Return the driver that ships a device class, None for an unknown class."""
     known = device_classes.known(device_class)
     return None if known is None or known.driver is None else of_domain(known.driver.name)
 
@@ -83,7 +83,7 @@ def of_domain(domain: str) -> DraDriver | None:
 
 
 def chosen(parameters: Mapping[str, Any]) -> DraDriver:
-    """Return the driver that a policy's parameters choose: by its name, by its class, else NVIDIA's."""
+    """Return the driver of a policy's parameters: by its name, by its class, else NVIDIA's."""
     named, device_class = parameters.get("driver"), parameters.get("deviceClass")
     shipped_by = of_class(device_class) if device_class else None
     return DRIVERS[named] if named else shipped_by or NVIDIA

@@ -1,7 +1,7 @@
-"""What a container requests by claims whose template is seen: the portable request, or why nothing else can say it.
+"""What a container requests by claims whose template is known: the portable request, or why there is none.
 
-A claim says more than other backends have words for (constraints, alternatives, selectors of any kind): whatever is not
-understood to the last word is refused, because a translation would drop it.
+A claim can express more than other backends can (constraints, alternatives, selectors of any kind): whatever is not
+fully understood is refused, because a translation would drop it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ MOST_ALTERNATIVES = 8  # kubernetes/api: resource/v1/types.go, FirstAvailableDev
 def read(native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
     """Return what a container requests by claims, or in the names of device classes.
 
-    Raises RejectedRequestError where nothing else can say it.
+    Raises RejectedRequestError where no other backend can express it.
     """
     if not native_request.claims:
         return _of_classes(native_request)
@@ -50,7 +50,7 @@ def read(native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
 
 
 def _of_classes(native_request: NativeRequest) -> GpuShare:
-    """Return a number of whole devices, each of some class: Kubernetes makes a claim for them."""
+    """Return a number of whole devices of a class, for which Kubernetes makes a claim."""
     if any(gpu.resource.sharing == "partition" for gpu in native_request.gpus.values()):
         raise refused(
             "a MIG device of any profile, and other backends have to know how large it is",
@@ -62,7 +62,7 @@ def _of_classes(native_request: NativeRequest) -> GpuShare:
 
 
 def _used(reference: ClaimReference) -> Iterator[DeviceRequest]:
-    """Yield the requests of a claim that a container uses: the one that it names, or all."""
+    """Yield the requests of a claim that a container uses: the named one, or all."""
     spec = _claim(reference).spec
     for request in spec.requests if spec is not None else ():
         if not reference.request or reference.request.partition("/")[0] == request.name:
@@ -70,14 +70,14 @@ def _used(reference: ClaimReference) -> Iterator[DeviceRequest]:
 
 
 def _claim(reference: ClaimReference) -> PodClaim:
-    assert reference.claim is not None  # noqa: S101 - for mypy: a reference to nothing is no GPU's
+    assert reference.claim is not None  # noqa: S101 - for mypy: a reference without a claim is not to a GPU
     return reference.claim
 
 
 def _of_reference(reference: ClaimReference, native_request: NativeRequest, facts: ClusterFacts) -> list[GpuShare]:
     claim = _claim(reference)
     _require_seen(claim)
-    assert claim.spec is not None  # noqa: S101 - for mypy: it is seen
+    assert claim.spec is not None  # noqa: S101 - for mypy: its spec is known
     if len(claim.spec.requests) > MOST_DEVICES:
         raise refused(
             f"a claim with {len(claim.spec.requests)} requests, and Kubernetes takes at most {MOST_DEVICES}",
@@ -90,21 +90,18 @@ def _of_reference(reference: ClaimReference, native_request: NativeRequest, fact
         )
     devices = as_dict(claim.spec.raw.get("devices"))
     _require_no_ties(devices, claim.spec.requests, used)
-    shares = []
-    for request in used:
-        share, is_shared = _met(request, devices, claim.classes, facts)
-        if native_request.sharer is not None and not is_shared:
-            other = native_request.sharer.label
-            raise refused(
-                f"a claim that {other} uses too, and no other backend gives two containers one share",
-                "give each container a claim of its own",
-            )
-        shares.append(share)
-    return shares
+    met = [_met(request, devices, claim.classes, facts) for request in used]
+    if native_request.sharer is not None and not all(is_shared for _, is_shared in met):
+        other = native_request.sharer.label
+        raise refused(
+            f"a claim that {other} uses too, and no other backend gives two containers one share",
+            "give each container a claim of its own",
+        )
+    return [share for share, _ in met]
 
 
 def _require_seen(claim: PodClaim) -> None:
-    """Raise RejectedRequestError for a claim that is not seen, and for one that several pods share."""
+    """Raise RejectedRequestError for a claim that is not among the inputs, and for one that several pods share."""
     name = escape(claim.source_name[:63])
     if claim.spec is None:
         what, it = (
@@ -123,23 +120,21 @@ def _require_seen(claim: PodClaim) -> None:
 def _met(
     request: DeviceRequest, devices: Mapping[str, Any], classes: Sequence[ClassFacts], facts: ClusterFacts
 ) -> tuple[GpuShare, bool]:
-    """Return what meets a request, and whether its driver has several users share it.
+    """Return what satisfies a request, and whether its driver lets several users share it.
 
-    Of alternatives any may be chosen: they have to mean the same.
+    Any of the alternatives may be allocated: they must mean the same.
     """
-    name = format_value(request.name)
-    if len(request.alternatives) > MOST_ALTERNATIVES:
+    name, count = format_value(request.name), len(request.alternatives)
+    if count > MOST_ALTERNATIVES:
         raise refused(
-            f"the request {name} with {len(request.alternatives)} alternatives, and Kubernetes takes at most "
-            f"{MOST_ALTERNATIVES}",
+            f"the request {name} with {count} alternatives, and Kubernetes takes at most {MOST_ALTERNATIVES}",
             "leave the others out",
         )
     met = []
     for each in request.each():
         names = {request.name, f"{request.name}/{each.name}"} if request.alternatives else {request.name}
         sharing = _sharing(devices, names)
-        share, vendor = share_of(each, classes, facts, sharing)
-        met.append((share, share.count, vendor, sharing is not None))
+        met.append((*share_of(each, classes, facts, sharing), sharing is not None))
     first = met[0]
     if any(each != first for each in met):
         raise refused(
@@ -147,15 +142,15 @@ def _met(
             "has a second choice",
             "keep the one alternative that this cluster has",
         )
-    return first[0], first[3]
+    return first[0], first[2]
 
 
 def _require_no_ties(
     devices: Mapping[str, Any], requests: Sequence[DeviceRequest], used: Sequence[DeviceRequest]
 ) -> None:
-    """Raise RejectedRequestError for constraints between devices; that they differ every other backend sees to.
+    """Raise RejectedRequestError for constraints between devices, except that they differ: all backends ensure that.
 
-    A constraint ties what a container uses to what others use of the same claim, too.
+    A constraint also ties a container's devices to those of others that use the same claim.
     """
     for _, constraint in iter_dicts(devices.get("constraints")):
         meant = constraint.get("requests")
@@ -172,7 +167,7 @@ def _require_no_ties(
 
 
 def _sharing(devices: Mapping[str, Any], names: set[str]) -> Mapping[str, Any] | None:
-    """Return how NVIDIA's driver is told to share what meets requests of some names; None where it is not."""
+    """Return how NVIDIA's driver is configured to share the devices of some requests; None where it is not."""
     found: Mapping[str, Any] | None = None
     for _, config in iter_dicts(devices.get("config")):
         meant = config.get("requests")

@@ -1,4 +1,4 @@
-"""What one request of a claim asks a DRA driver to allocate, as a portable request, or why nothing else can say it."""
+"""One request of a claim as a portable request, or why no other backend can express it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ _MEMORY = re.compile(
     rf"""device\.capacity{_DOMAIN}\.memory\.compareTo\(\s*quantity\(\s*["']([^"']{{1,40}})["']\s*\)\s*\)\s*>=\s*0"""
 )
 _EQUALS = re.compile(rf"""device\.attributes{_DOMAIN}\.(type|profile)\s*==\s*["']([\w.+-]{{1,40}})["']""", re.ASCII)
-_LONGEST = 2048  # characters of a selector that is looked at: those that can be carried are short
+_LONGEST = 2048  # characters of a selector that is parsed: those that can be translated are short
 _TYPES = frozenset({"gpu", "mig", "amdgpu", "hami-gpu"})
 _KNOWN_KEYS = frozenset({"deviceClassName", "allocationMode", "count", "selectors", "capacity", "adminAccess"})
 _OWN_SELECTOR = "a template that another backend can follow selects by memory or by MIG profile only"
 
 
 class _Selected:
-    """What the selectors of a request say: the least memory of the card, and a MIG profile."""
+    """What the selectors of a request require: the least memory of the card, and a MIG profile."""
 
     __slots__ = ("memory", "profile")
 
@@ -46,22 +46,16 @@ class _Selected:
 
 
 def refused(reason: str, advice: str) -> RejectedRequestError:
-    """Return the error for a claim of which something would be lost."""
+    """Return the error for a claim of which a translation would lose something."""
     return RejectedRequestError.amount(UNTRANSLATABLE, reason, advice)
 
 
 def share_of(
     request: DeviceRequest, classes: Sequence[ClassFacts], facts: ClusterFacts, sharing: Mapping[str, Any] | None
 ) -> tuple[GpuShare, str]:
-    """Return what one request of a claim asks the driver to allocate, and the vendor of its devices."""
+    """Return one request of a claim as a portable request, and the vendor of its devices."""
     _require_plain(request)
-    found = next((each for each in classes if each.name == request.class_name), None)
-    driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None
-    if found is None or driver is None or found.name.startswith("vfio"):
-        raise refused(
-            f"a device of the class {format_value(request.class_name)}, which no other backend allocates",
-            "keep the claim; translate classes of NVIDIA's, AMD's, Intel's or HAMi's DRA driver",
-        )
+    found, driver = _class_of(request, classes)
     selected = _select(request, driver)
     memory, cores = _amounts(request, driver)
     count = request.count or 1
@@ -77,8 +71,19 @@ def share_of(
     return GpuShare(memory, count, cores, least=selected.memory if memory is None else None), found.vendor
 
 
+def _class_of(request: DeviceRequest, classes: Sequence[ClassFacts]) -> tuple[ClassFacts, DraDriver]:
+    found = next((each for each in classes if each.name == request.class_name), None)
+    driver = of_domain(found.driver.name) if found is not None and found.driver is not None else None
+    if found is None or driver is None or found.name.startswith("vfio"):
+        raise refused(
+            f"a device of the class {format_value(request.class_name)}, which no other backend allocates",
+            "keep the claim; translate classes of NVIDIA's, AMD's, Intel's or HAMi's DRA driver",
+        )
+    return found, driver
+
+
 def _require_plain(request: DeviceRequest) -> None:
-    """Raise RejectedRequestError for what only a claim can say of devices."""
+    """Raise RejectedRequestError for what only a claim can express."""
     name = format_value(request.name)
     if request.mode == ALL_DEVICES:
         raise refused(
@@ -99,7 +104,7 @@ def _require_plain(request: DeviceRequest) -> None:
 
 
 def _select(request: DeviceRequest, driver: DraDriver) -> _Selected:
-    """Return what the selectors say. Raises RejectedRequestError for what is not understood to the last word."""
+    """Return what the selectors require. Raises RejectedRequestError for what is not fully understood."""
     selected = _Selected()
     for _, expression in request.selectors():
         for part in expression.split("&&") if len(expression) <= _LONGEST else [expression]:
@@ -112,7 +117,7 @@ def _select(request: DeviceRequest, driver: DraDriver) -> _Selected:
 
 
 def _understood(part: str, driver: DraDriver, selected: _Selected) -> bool:
-    """Take one condition of a selector in; tell whether it was understood."""
+    """Add one condition of a selector; return whether it was understood."""
     memory = _MEMORY.fullmatch(part) if len(part) <= _LONGEST else None
     if memory and memory[1] == driver.domain:
         wanted = _bytes(memory[2])
@@ -129,7 +134,7 @@ def _understood(part: str, driver: DraDriver, selected: _Selected) -> bool:
 
 
 def _amounts(request: DeviceRequest, driver: DraDriver) -> tuple[int | None, int | None]:
-    """Return the memory in bytes and the compute in sevenths of a percent that are asked of each device."""
+    """Return the memory in bytes and the compute in sevenths of a percent that are requested of each device."""
     memory = cores = None
     for name, raw in request.capacity.items():
         if name in {"memory", f"{driver.domain}/memory"}:
@@ -151,7 +156,7 @@ def _amounts(request: DeviceRequest, driver: DraDriver) -> tuple[int | None, int
 
 
 def _bytes(raw: object) -> int | None:
-    """Return an amount of more than zero as a whole number, None for anything else."""
+    """Return an amount above zero as a whole number, None for anything else."""
     try:
         amount = quantity.parse(raw).ceil()
     except quantity.QuantityError:
@@ -169,11 +174,11 @@ def _partition(selected: _Selected, count: int, facts: ClusterFacts) -> GpuShare
 
 
 def _shared(sharing: Mapping[str, Any], count: int) -> GpuShare:
-    """Return what each user of a device is given that a claim has the driver share."""
+    """Return the request of each user of a device that the driver shares by the claim's configuration."""
     limits = as_dict(sharing.get("mpsConfig"))
     if "defaultPerDevicePinnedMemoryLimit" in limits:
         raise refused(
-            "a device with limits of memory by device, and no other backend tells devices apart", _OWN_SELECTOR
+            "a device with limits of memory by device, and no other backend distinguishes devices", _OWN_SELECTOR
         )
     memory = _bytes(limits.get("defaultPinnedDeviceMemoryLimit")) if limits else None
     percent = limits.get("defaultActiveThreadPercentage")

@@ -1,4 +1,4 @@
-"""What a policy says of the claims of its cluster: the driver's class, and how its devices are shared."""
+"""The parameters of a policy for claims: the driver's class, and how its devices are shared."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PARAMETERS = (
     Parameter(
         "driver",
         "text",
-        "whose DRA driver serves deviceClass; default: the one that ships a class of that name, else nvidia",
+        "the DRA driver that serves deviceClass; default: the one that ships a class of that name, else nvidia",
         choices=tuple(DRIVERS),
     ),
     Parameter("migDeviceClass", "object", "the DeviceClass of MIG devices", default=MIG_CLASS),
@@ -40,7 +40,7 @@ PARAMETERS = (
     Parameter(
         "sharing",
         "text",
-        "how NVIDIA's driver has the users of a device share it, whose gate TimeSlicingSettings or MPSSupport is on",
+        "how users share a device of NVIDIA's driver, whose gate TimeSlicingSettings or MPSSupport is on",
         default="none",
         choices=("none", "time-slicing", "mps"),
     ),
@@ -57,8 +57,8 @@ PARAMETERS = (
 class DraSettings:
     """The parameters of a policy, with their defaults.
 
-    ``per_request`` tells that each kind of request has a template of its own, ``shared`` that it is a claim which the
-    pods of a workload share (the command ``translate`` sets that: no policy file can).
+    ``per_request`` means that each kind of request has a template of its own, ``shared`` that it is a claim which the
+    pods of a workload share (set by the command ``translate`` only).
     """
 
     __slots__ = (
@@ -73,14 +73,14 @@ class DraSettings:
         self.driver: DraDriver = chosen(parameters)
         self.device_class: str = parameters.get("deviceClass") or self.driver.device_class
         self.mig_class: str = parameters.get("migDeviceClass") or MIG_CLASS
-        own = self.driver is NVIDIA  # these three are the words of NVIDIA's driver
+        own = self.driver is NVIDIA  # only NVIDIA's driver has these three
         self.shares: str = (parameters.get("consumableShares") if own else None) or "disabled"
         self.shares_per_device: int = int(parameters.get("sharesPerDevice") or 0)
         self.sharing: str = (parameters.get("sharing") if own else None) or "none"
         self.time_slice: str = parameters.get("timeSlice") or "Default"
 
     def require_consistent(self) -> None:
-        """Raise RejectedRequestError where the policy says of its driver what that refuses."""
+        """Raise RejectedRequestError where the driver does not accept the policy's settings."""
         if self.sharing == "mps" and self.shares != "disabled":
             raise RejectedRequestError(
                 UNTRANSLATABLE,
@@ -93,6 +93,6 @@ class DraSettings:
         if self.shares == "count" and not self.shares_per_device:
             raise RejectedRequestError(
                 UNTRANSLATABLE,
-                "and the policy does not tell how many shares a device has",
+                "and the policy does not define how many shares a device has",
                 "write backend.sharesPerDevice into the policy, the number of --consumable-shares",
             )

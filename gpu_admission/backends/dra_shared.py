@@ -1,7 +1,7 @@
-"""One ResourceClaim for the pods of a workload, which share the devices that it is given.
+"""One ResourceClaim for the pods of a workload, which share its devices.
 
-What everybody requests has to be in it: memory is reserved for all of them, and nothing that each wants for itself can
-be shared. Kubernetes lets 256 pods use a claim (kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
+It reserves the memory of all of them; exclusive devices cannot be shared. Kubernetes lets 256 pods use a claim
+(kubernetes/api resource/v1: ResourceClaimReservedForMaxSize).
 """
 
 from __future__ import annotations
@@ -25,13 +25,14 @@ if TYPE_CHECKING:
 
 _MOST_PODS = 256
 _LONGEST_NAME = 253
-_PODS = "pods that share claims"  # in the cache of a pod: how many there are of it
+_WITHOUT_CLAIMS = "translate it without --claims: each pod then has a claim of its own"
+_PODS = "pods that share claims"  # key in the cache of a pod: how many replicas it has
 
 
 def note(workload: Workload, pod: Pod) -> None:
-    """Remember of a pod how many of it run at once; the backend sees pods, not what makes them.
+    """Store in a pod how many replicas of it run at once: the backend does not see the owner.
 
-    Of an object without a name (``generateName``) there may be any number, and its claim would have no name either.
+    An object without a name (``generateName``) may exist any number of times, and its claim would have no name.
     """
     pod.cache[_PODS] = most_pods(workload) if workload.ref.name else None
 
@@ -44,7 +45,7 @@ def claim_name(workload: Workload, template: str) -> str:
 
 
 def pods_of(pod: Pod) -> int | None:
-    """Return how many of a pod run at once, None where nobody knows."""
+    """Return how many replicas of a pod run at once, None where that is unknown."""
     pods: int | None = pod.cache.get(_PODS)
     return pods
 
@@ -72,24 +73,26 @@ def _refused(
 ) -> RejectedRequestError | None:
     """Return why so many users cannot share one claim; None where they can."""
     if pods is None or pods > _MOST_PODS:
-        reason = (
-            f"in {pods} pods"
-            if pods
-            else "in an object without a name, of pods on several nodes, or of no known number"
-        )
-        return RejectedRequestError(
-            UNTRANSLATABLE,
-            (reason, f", and a claim is for at most {_MOST_PODS} pods on one node"),
-            "translate it without --claims: each pod then has a claim of its own",
-        )
+        return _not_countable(pods)
     if users <= 1:
         return None
     if dra_devices.is_exclusive(request, settings):
         return RejectedRequestError.amount(
             UNTRANSLATABLE,
             ("a device of its own", f", and {users} containers would share one by one claim"),
-            "translate it without --claims: each pod then has a claim of its own",
+            _WITHOUT_CLAIMS,
         )
+    return _beyond_card(request, users, facts)
+
+
+def _not_countable(pods: int | None) -> RejectedRequestError:
+    many = f"in {pods} pods" if pods else "in an object without a name, of pods on several nodes, or of no known number"
+    reason = many, f", and a claim is for at most {_MOST_PODS} pods on one node"
+    return RejectedRequestError(UNTRANSLATABLE, reason, _WITHOUT_CLAIMS)
+
+
+def _beyond_card(request: GpuShare, users: int, facts: ClusterFacts) -> RejectedRequestError | None:
+    """Return why one card cannot serve all users; None where it can."""
     if request.percent is not None and request.percent * users > 100:
         return RejectedRequestError.amount(
             UNTRANSLATABLE,
@@ -97,11 +100,11 @@ def _refused(
             (f"request {100 // users} percent", ", or translate it without --claims"),
         )
     memory = (request.memory or 0) * users
-    if facts.largest is not None and memory > facts.largest:
-        return RejectedRequestError.amount(
-            EXCEEDS,
-            f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
-            f"this cluster has {format_memory(facts.largest)}",
-            ("translate it without --claims", ", or run fewer pods"),
-        )
-    return None
+    if facts.largest is None or memory <= facts.largest:
+        return None
+    return RejectedRequestError.amount(
+        EXCEEDS,
+        f"{format_memory(memory)} on one GPU for {users} containers that share a claim, and the largest card of "
+        f"this cluster has {format_memory(facts.largest)}",
+        ("translate it without --claims", ", or run fewer pods"),
+    )

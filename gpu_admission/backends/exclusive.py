@@ -40,7 +40,7 @@ class Exclusive(Backend):
     )
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read a number of whole cards (AMD's partitions count as what they are: devices of their own)."""
+        """Read a number of whole cards (AMD's partitions count as devices of their own)."""
         del facts
         return GpuShare(
             None,
@@ -61,27 +61,20 @@ class Exclusive(Backend):
         if vendor == "nvidia":
             return BackendPatch({resource: request.count}, affinity=card_affinity(request, facts))
         if not whole_cards_fit(request, facts):
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory or 0)} of memory",
-                    ", and no node label shows how much memory a card of this cluster has",
-                ),
-                (
-                    "request whole GPUs",
-                    f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards",
-                ),
-            )
+            what = f"{format_memory(request.memory or 0)} of memory"
+            why = ", and no node label shows how much memory a card of this cluster has"
+            how = f" ({resource}: {request.count}); or name the cards in the policy's cluster.cards"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (what, why), ("request whole GPUs", how))
         return BackendPatch({resource: request.count})
 
 
 BACKEND = Exclusive()
 BACKEND.docs = BackendDocs(
     summary="""\
-Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where
-the policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU
-feature discovery) sees to it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource`
-another name of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
+Every request gets whole cards. A portable request for memory becomes a whole card that has at least as much; where the
+policy names no cards, or one with less, a node affinity on the label `nvidia.com/gpu.memory` (written by GPU feature
+discovery) ensures it. The parameter `vendor` chooses `nvidia` (the default), `amd` or `intel`, `resource` another name
+of that vendor (`gpu.intel.com/xe`, `amd.com/cpx_nps4`).""",
     refuses=(
         ("less than 100 percent of a GPU's compute", "a whole card cannot be limited"),
         ("memory on AMD or Intel, unless `cluster.cards` has it", "their nodes carry no label to compare it with"),

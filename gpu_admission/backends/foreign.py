@@ -1,4 +1,4 @@
-"""Requests in words that are not the backend's own: who reads them, and what would be lost of them."""
+"""Requests in names that are not the backend's own: which backend reads them, and what a translation would lose."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def reader(plan: PodPlan, native_request: NativeRequest) -> Backend | None:
-    """Return the backend that reads a request in another backend's names, or None where it is left alone."""
+    """Return the backend that reads a request in another backend's names, or None where it is ignored."""
     if plan.facts.per_pod or _is_of_class(plan, native_request):
         return None
     found = registry.named(DRA) if native_request.system == CLASS_SYSTEM else registry.reader(native_request.system)
@@ -44,7 +44,7 @@ def reader(plan: PodPlan, native_request: NativeRequest) -> Backend | None:
 
 
 def is_translated(resource: Resource, policy: Policy) -> bool:
-    """Tell whether the policy's backend would have a resource replaced by its own, whatever else a pod says."""
+    """Return whether the policy's backend would replace a resource by its own, whatever the rest of the pod."""
     if per_pod.is_per_pod(policy):
         return False
     backend, facts = registry.named(policy.backend.name), ClusterFacts.of(policy)
@@ -59,7 +59,7 @@ def is_translated(resource: Resource, policy: Policy) -> bool:
 
 
 def _is_of_class(plan: PodPlan, native_request: NativeRequest) -> bool:
-    """Tell whether a device class serves the names: such a request is a claim, which only a translation takes away."""
+    """Return whether a device class serves the names: such a request is a claim, which only `translate` replaces."""
     if native_request.system == CLASS_SYSTEM:
         return plan.backend.name == DRA or not plan.facts.claims
     if plan.backend.name != DRA or not native_request.gpus:
@@ -68,7 +68,7 @@ def _is_of_class(plan: PodPlan, native_request: NativeRequest) -> bool:
 
 
 def _is_adopted(plan: PodPlan, native_request: NativeRequest) -> bool:
-    """Tell whether whole cards are asked for of the vendor whose cards the backend gives (partitions are none)."""
+    """Return whether whole cards (not partitions) of the backend's vendor are requested."""
     whole = all(
         gpu.resource.unit == "device" and gpu.resource.sharing == "exclusive" for gpu in native_request.gpus.values()
     )
@@ -94,20 +94,12 @@ def require_vendor(plan: PodPlan, native_request: NativeRequest) -> None:
 
 
 def dropped(native_request: NativeRequest, request: GpuShare) -> Iterator[RejectedRequestError]:
-    """Yield a refusal where a translation would drop or leave behind what the container says of GPUs.
+    """Yield a rejection where a translation would drop or leave behind GPU settings of the container.
 
-    That is what the reader of its words did not consume, and what else stands there in names of the same domain.
+    That is what the reader of its names did not consume, and other names of the same domain.
     """
-    remaining = [
-        f"{name}: {format_value(gpu.value)}"
-        for name, gpu in native_request.gpus.items()
-        if name not in request.consumed
-    ]
-    remaining += [
-        f"{key}: {format_value(value)}"
-        for key, value in native_request.annotations.items()
-        if key not in request.consumed
-    ]
+    values = {name: gpu.value for name, gpu in native_request.gpus.items()} | dict(native_request.annotations)
+    remaining = [f"{name}: {format_value(value)}" for name, value in values.items() if name not in request.consumed]
     domains = {_domain(name) for name in native_request.gpus}
     remaining += [
         f"{gpu.name}: {format_value(gpu.value)}"

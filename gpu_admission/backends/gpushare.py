@@ -66,7 +66,7 @@ class Gpushare(Backend):
         )
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Request memory of one card; a whole card never fits as an amount where its memory is no whole GiB."""
+        """Request memory of one card; a whole card never fits as an amount where its memory is not in whole GiB."""
         for refused in (*several_gpus(self, request), *no_cores(self, request)):
             raise refused
         if request.memory is None:
@@ -78,18 +78,14 @@ class Gpushare(Backend):
         units, notes = in_units(request.memory, unit(facts))
         most = None if facts.largest is None else capacity(facts)
         if most is not None and units > most:
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up",
-                    f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}",
-                ),
-                f"request at most {format_memory(most * unit(facts))}",
-            )
+            what = f"{format_memory(request.memory)}, {units} {_name(facts)} when rounded up"
+            why = f", and gpushare counts {most} on a card of {format_memory(facts.largest or 0)}"
+            advice = f"request at most {format_memory(most * unit(facts))}"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (what, why), advice)
         return BackendPatch({_MEMORY: units}, notes=notes)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield doubtful units, no memory at all, and impossible percentages."""
+        """Yield suspicious units, no memory at all, and impossible percentages."""
         yield from no_memory(native_request, _MEMORY, "8" if unit(facts) == GIB else "8192")
         yield from suspicious(native_request, _MEMORY, unit(facts), facts)
         yield from percents(native_request, _CORES)
@@ -97,7 +93,7 @@ class Gpushare(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what the extender would miscount: a second GPU container, init containers, sums beyond a card."""
+        """Yield what the extender miscounts: a second GPU container, init containers, sums beyond a card."""
         del pod
         yield from in_init_containers(self, asked)
         yield from one_container(self, asked)
@@ -107,12 +103,12 @@ class Gpushare(Backend):
 def pod_sum(
     title: str, asked: list[ContainerRequest], size: int, facts: ClusterFacts
 ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-    """Yield a refusal where all of a pod's requests together do not fit one card, rounded down to units."""
+    """Yield a rejection where a pod's requests together do not fit one card, rounded down to units."""
     if facts.largest is None or not asked:
         return
     most = facts.largest // size
     total = sum(ceil_div(one.request.memory or 0, size) for one in asked)
-    alone = len(asked) == 1 and not asked[0].native  # then the translation itself is refused
+    alone = len(asked) == 1 and not asked[0].native  # then the translation itself is rejected
     if total > most and not alone and all((one.request.memory or 0) <= facts.largest for one in asked):
         yield (
             asked[-1],
@@ -155,7 +151,7 @@ schedulerName stays as it is.""",
         ("a pod whose sum exceeds the card's memory, rounded down to whole units", "it would stay Pending forever"),
     ),
     install="""\
-Install gpushare-scheduler-extender and gpushare-device-plugin as its documentation says. Exempt their namespace
+Install gpushare-scheduler-extender and gpushare-device-plugin as in its documentation. Exempt their namespace
 (kube-system) as the shipped policy does. gpushare has no webhook of its own.""",
     traps=(
         (

@@ -28,7 +28,7 @@ _NUMBER = "nvidia.com/gpu"
 _MEMORY = "nvidia.com/gpumem"
 _PERCENTAGE = "nvidia.com/gpumem-percentage"
 _CORES = "nvidia.com/gpucores"
-_PRIORITY = "nvidia.com/priority"  # 0 is the highest, and what is meant without it
+_PRIORITY = "nvidia.com/priority"  # 0 is the highest, and the default
 _ONLY_HERE = ("and only HAMi knows priorities among the containers of a card", f"leave {_PRIORITY} out")
 
 
@@ -90,22 +90,13 @@ class Hami(Backend):
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
         """Read cards, memory per card (none means all of it) and cores; of other vendors' cards only their number."""
         if native_request.system == hami_vendors.NEURON:
-            return GpuShare(
-                None,
-                sum(native_request.amount(name) or 0 for name in native_request.gpus) or 1,
-                share=True,
-                consumed=native_request.gpus,
-            )
+            count = sum(native_request.amount(name) or 0 for name in native_request.gpus) or 1
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
         vendor = hami_vendors.of(native_request.system)
         if vendor is not None:
-            return GpuShare(
-                None, hami_vendors.count(native_request, vendor) or 1, share=True, consumed=native_request.gpus
-            )
-        memory, cores, percentage = (
-            native_request.amount(_MEMORY),
-            native_request.amount(_CORES),
-            native_request.amount(_PERCENTAGE),
-        )
+            count = hami_vendors.count(native_request, vendor) or 1
+            return GpuShare(None, count, share=True, consumed=native_request.gpus)
+        memory, cores, percentage = map(native_request.amount, (_MEMORY, _CORES, _PERCENTAGE))
         return GpuShare(
             memory * facts.factor * MIB if memory else None,
             only_count(native_request, _NUMBER),
@@ -116,7 +107,7 @@ class Hami(Backend):
         )
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield doubtful units, zeroes and impossible percentages."""
+        """Yield suspicious units, zeroes and impossible percentages."""
         if native_request.system == hami_vendors.NEURON:
             yield from hami_vendors.check_neuron(native_request)
             return
@@ -140,7 +131,7 @@ class Hami(Backend):
         return BackendPatch(resources, notes=notes)
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield what HAMi drops in silence: memory said twice, containers that it ignores."""
+        """Yield what HAMi drops silently: memory in two forms, containers that it ignores."""
         names = asked.native_request.gpus
         if asked.native and _MEMORY in names and _PERCENTAGE in names:
             yield RejectedRequestError.amount(
@@ -159,7 +150,7 @@ class Hami(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield sidecars, which HAMi counts as if they ended (a warning), and a node chosen by name."""
+        """Yield sidecars, which HAMi counts as init containers (a warning), and a node chosen by name."""
         del facts
         yield from hami_annotations.refused(pod, asked)
         sidecars = [one for one in asked if one.container.role == "sidecar"]
@@ -184,11 +175,11 @@ BACKEND.docs = BackendDocs(
     summary="""\
 HAMi's scheduler allocates shares of cards, and a library inside of the container keeps the process to its memory and
 compute. Memory is counted per card in MiB (times `memoryFactor`). Pods need `schedulerName: hami-scheduler`, which
-HAMi's own webhook sets, and so do we (GPU202).""",
+HAMi's own webhook and this one set (GPU202).""",
     refuses=(
         ("privileged containers", "HAMi ignores them, and they see every card"),
         ("`nodeName`", "it bypasses HAMi's scheduler"),
-        ("memory beyond int32 after the factor (`nvidia.com/gpumem: 16Gi`)", "HAMi drops the request in silence"),
+        ("memory beyond int32 after the factor (`nvidia.com/gpumem: 16Gi`)", "HAMi drops the request silently"),
         ("more than 100 percent of a card's compute", "HAMi cuts it to 100, which is less than was requested"),
         ("memory as an amount and as a percentage", "HAMi uses only one of them"),
         (
@@ -198,20 +189,20 @@ HAMi's own webhook sets, and so do we (GPU202).""",
         (
             (
                 "of other vendors' cards: amounts without a number of cards, units in doubt, more than all of a card's "
-                "compute, slices that there are not (Moore Threads) or of several cards (Ascend), an odd number of "
-                "Ascend 910C, an odd number of AWS Neuron cores above 1"
+                "compute, slice sizes that do not exist (Moore Threads) or slices of several cards (Ascend), an "
+                "odd number of Ascend 910C, an odd number of AWS Neuron cores above 1"
             ),
             "HAMi's webhook refuses the pod, or its scheduler ignores it and the container has no device",
         ),
         (
-            "values of HAMi's, MetaX's and Ascend's annotations that HAMi does not know",
-            "the pod waits or is refused; a mere policy of placement is replaced by the default (a warning)",
+            "values of HAMi's, MetaX's and Ascend's annotations that HAMi does not recognise",
+            "the pod waits or is refused; an unknown placement policy is replaced by the default (a warning)",
         ),
         ("sidecars (a warning)", "HAMi counts them like init containers, as if they ended"),
     ),
     install="""\
 HAMi's own mutating webhook sets schedulerName on pods that request its resources. Webhooks run in the order of their
-configurations' names; either order works, since ours writes what HAMi's would and sets `reinvocationPolicy: IfNeeded`.
+configurations' names; either order works, since ours writes the same as HAMi's and sets `reinvocationPolicy: IfNeeded`.
 The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler and device plugin there and in
 `kube-system`: keep those of the one in which yours runs.""",
     traps=(
@@ -219,7 +210,7 @@ The shipped policy exempts `hami-system`, and the accounts of HAMi's scheduler a
         "A request above the card's memory stays Pending forever.",
         "The pod label `hami.io/webhook: ignore` opts out of HAMi (GPU307).",
         "`CUDA_DISABLE_CONTROL=true` removes the limits (GPU308).",
-        "More than 100 `nvidia.com/gpucores` are cut to 100 by HAMi's scheduler: nobody gets more than a card.",
+        "More than 100 `nvidia.com/gpucores` are cut to 100 by HAMi's scheduler: a request gets at most a card.",
         (
             "Each vendor's amounts have units of their own: MiB for Ascend, DCU, Kunlunxin and AMD, 256 MiB for MLU "
             "and Iluvatar, 512 MiB for Moore Threads (2, 4, 8, 16, 32, 64 or 96 of them), GiB for MetaX unless there "

@@ -1,4 +1,4 @@
-"""Values of the annotations by which pods tell HAMi how to place them.
+"""Values of the annotations that control how HAMi places pods.
 
 Sources: Project-HAMi/HAMi pkg/util/types.go (policies of its scheduler), pkg/device/nvidia/device.go (AllocateMode),
 pkg/device/ascend/device.go (VNPUModeAnnotation), pkg/device/metax/protocol.go and sdevice.go.
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .base import ContainerRequest
 
 _IGNORED = "HAMi takes its default instead"
-# annotation -> its values, whether several may stand there with commas between them, what HAMi does with another
+# annotation -> its values, whether several separated by commas are allowed, what HAMi does with any other
 VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
     "hami.io/node-scheduler-policy": (("binpack", "spread"), False, _IGNORED, "warning"),
     "hami.io/gpu-scheduler-policy": (
@@ -44,7 +44,7 @@ VALUES: dict[str, tuple[tuple[str, ...], bool, str, Severity]] = {
 
 
 def refused(pod: Pod, asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-    """Yield each annotation whose value HAMi does not know."""
+    """Yield each annotation whose value HAMi does not recognise."""
     annotations = as_dict(pod.metadata.get("annotations"))
     for key, (values, several, then, severity) in VALUES.items():
         value = annotations.get(key)

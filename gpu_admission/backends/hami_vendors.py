@@ -1,9 +1,9 @@
-"""The cards of other vendors under HAMi: by which names they are requested, in what units, and what HAMi refuses.
+"""The cards of other vendors under HAMi: their resource names and units, and what HAMi refuses.
 
 Sources: Project-HAMi/HAMi pkg/device/{ascend,hygon,cambricon,iluvatar,metax,mthreads,enflame,kunlun,amd}/device.go (and
 metax/sdevice.go) and charts/hami/templates/scheduler/device-configmap.yaml, September 2026. Names and units can be
-configured there; these are the defaults. AWS Neuron's names are those of AWS' own device plugin and say nothing about
-HAMi, so they are HAMi's only under its own policy (``NEURON``, ``check_neuron``; pkg/device/awsneuron/device.go).
+configured there; these are the defaults. AWS Neuron's names are those of AWS' own device plugin, so they are HAMi's
+only under its own policy (``NEURON``, ``check_neuron``; pkg/device/awsneuron/device.go).
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ PREFIX = "hami-"  # of the systems whose names these are
 
 
 class Vendor:
-    """One vendor's names, as expressions for what stands behind the domain.
+    """One vendor's names, as expressions for the part behind the domain.
 
-    ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` what a card has of ``cores``. ``needs_count``
-    tells that HAMi ignores amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of
-    all cards together where there are several. ``slices`` are the amounts of memory that there are, where not all.
+    ``unit`` is how many bytes ``memory`` counts (0: not known), ``most`` the ``cores`` of a card. ``needs_count`` means
+    that HAMi ignores amounts without a number of cards; ``multiplies`` that its webhook writes the amounts of all cards
+    together where there are several. ``slices`` are the permitted amounts of memory (empty: all).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Vendor:
         self.needs_count, self.multiplies, self.slices = needs_count, multiplies, slices
 
     def is_hamis(self, name: str) -> bool:
-        """Tell whether a name is one that nobody but HAMi reads."""
+        """Return whether only HAMi reads a name."""
         rest = name.partition("/")[2]
         return any(pattern.fullmatch(rest) for pattern in (self.memory, self.cores, self.only))
 
@@ -110,10 +110,10 @@ VENDORS: dict[str, Vendor] = {
 }
 NEURON = "neuron"  # the system of AWS' names
 _NEURON_DEVICES, _NEURON_CORES = "aws.amazon.com/neuron", "aws.amazon.com/neuroncore"
-_CORES_PER_DEVICE = 2  # of a Neuron device, that HAMi can give away one by one
+_CORES_PER_DEVICE = 2  # of a Neuron device, which HAMi can allocate one by one
 SYSTEMS = frozenset(PREFIX + name for name in VENDORS)
 _BY_DOMAIN = {vendor.domain: PREFIX + name for name, vendor in VENDORS.items()}
-# Of each Ascend chip the MiB of its largest template, and of all of it; what lies between them is all of it.
+# Of each Ascend chip the MiB of its largest template, and of all of it; anything between them takes all of it.
 _CHIPS = {
     "Ascend910A": (17476, 32768),
     "Ascend910B2": (32768, 65536),
@@ -126,7 +126,7 @@ _CHIPS = {
 
 
 def of(system: str) -> Vendor | None:
-    """Return the vendor whose cards a system's names request, None where they are no other vendor's."""
+    """Return the vendor whose cards a system's names request, None where it is not in this module."""
     return VENDORS[system.removeprefix(PREFIX)] if system in SYSTEMS else None
 
 
@@ -163,13 +163,9 @@ def check_amounts(native_request: NativeRequest, vendor: Vendor) -> Iterator[Rej
         if amount is None or amount.is_negative or not amount.is_integer:
             continue
         if vendor.cores.fullmatch(rest) and not vendor.least <= amount.ceil() <= most:
-            yield RejectedRequestError(
-                PERCENT,
-                f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute"
-                + (f", and {most} that of {cards} cards" if most != vendor.most else ""),
-                f"write {name} as a number from 1 to {most}",
-                about=name,
-            )
+            several = f", and {most} that of {cards} cards" if most != vendor.most else ""
+            reason = f"and {name} is {amount.ceil()}: {vendor.most} is all of a card's compute{several}"
+            yield RejectedRequestError(PERCENT, reason, f"write {name} as a number from 1 to {most}", about=name)
         elif vendor.memory.fullmatch(rest) and not amount.is_zero:
             yield from _memory(native_request, vendor, name, cards or 1)
     yield from _pairs(native_request, vendor)
@@ -193,6 +189,11 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
             f"write {name} as {listed([str(each) for each in vendor.slices])}".replace(" and ", " or "),
             about=name,
         )
+    yield from _chip_memory(name, value, cards)
+
+
+def _chip_memory(name: str, value: int, cards: int) -> Iterator[RejectedRequestError]:
+    """Yield amounts of an Ascend chip's memory that HAMi's webhook refuses."""
     largest, capacity = _CHIPS.get(name.partition("/")[2].removesuffix("-memory"), (0, 0))
     if capacity and value > capacity:
         yield RejectedRequestError(
@@ -214,7 +215,7 @@ def _memory(native_request: NativeRequest, vendor: Vendor, name: str, cards: int
 
 
 def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError]:
-    """Yield what HAMi's webhook refuses of AWS Neuron's names, or leaves unread."""
+    """Yield what HAMi's webhook refuses of AWS Neuron's names, or ignores."""
     devices, cores = native_request.amount(_NEURON_DEVICES), native_request.amount(_NEURON_CORES)
     if devices and cores:
         yield RejectedRequestError.amount(
@@ -238,7 +239,7 @@ def check_neuron(native_request: NativeRequest) -> Iterator[RejectedRequestError
 
 
 def _pairs(native_request: NativeRequest, vendor: Vendor) -> Iterator[RejectedRequestError]:
-    """Yield numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
+    """Yield odd numbers of Ascend 910C: two of them are one module, and one is rounded up to it."""
     name = "huawei.com/Ascend910C"
     amount = native_request.amount(name) if vendor.domain == "huawei.com" else None
     if amount is not None and amount > 1 and amount % 2:

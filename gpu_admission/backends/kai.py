@@ -6,7 +6,7 @@ from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_dict, as_str
 from gpu_admission.workloads.share_annotations import SHARE_CONFIG_MAP
 
-from . import kai_amounts, kai_annotations, kai_queues
+from . import kai_amounts, kai_annotations, kai_queues, kai_reader
 from .amount_checks import too_few_bytes, too_many_bytes
 from .base import Backend, BackendDocs, Marks
 from .checks import card_affinity, no_cores, whole_cards_fit
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
 
 _ROUNDING = 100 * MIB  # KAI rounds a card's memory down to this
-# What KAI's webhooks take from the ConfigMap that its binder fills in, each from the key of the same name.
+# The variables that KAI's webhooks take from its binder's ConfigMap, each from the key of the same name.
 # kai-scheduler/KAI-Scheduler: pkg/admission/webhook/v1alpha2/gpusharing/pod_mutation.go, hamicore/hamicore.go
 _FROM_CONFIG_MAP = frozenset({"NVIDIA_VISIBLE_DEVICES", "CUDA_DEVICE_MEMORY_LIMIT"})
 
@@ -48,7 +48,7 @@ class Kai(Backend):
         Parameter(
             "queue",
             "text",
-            "the queue of pods that name none, where it is not to be KAI's default-queue",
+            "the queue of pods that name none (default: KAI's default-queue)",
             least=1,
             most=63,
         ),
@@ -91,7 +91,7 @@ class Kai(Backend):
     judged_annotations = frozenset({kai_annotations.MPS})
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read MiB per card or a fraction of it, and the number of cards; whole cards and MIG by count."""
+        """Read MiB or a fraction per card, and the number of cards; whole cards and MIG by count."""
         del facts
         if native_request.system != KAI:
             return GpuShare(
@@ -100,10 +100,10 @@ class Kai(Backend):
                 share=native_request.system != NVIDIA,
                 consumed=native_request.gpus,
             )
-        return kai_annotations.read(native_request.container.name, native_request.annotations)
+        return kai_reader.read(native_request.container.name, native_request.annotations)
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield memory that is no plausible number of MiB, or of bytes."""
+        """Yield memory that is not a plausible number of MiB, or of bytes."""
         del facts
         in_mib = kai_amounts.number(native_request.annotations.get(kai_annotations.MEMORY))
         if in_mib and not LEAST_MEMORY <= in_mib * MIB <= MOST_MEMORY:
@@ -114,26 +114,19 @@ class Kai(Backend):
                 (f'write {kai_annotations.MEMORY}: "{meant}"', ", or whatever the process needs in MiB"),
                 about=kai_annotations.MEMORY,
             )
-        for name, amount in kai_annotations.in_bytes(native_request.annotations).items():
+        for name, amount in kai_reader.in_bytes(native_request.annotations).items():
             yield from too_few_bytes(name, amount)
             yield from too_many_bytes(name, amount)
 
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
-        """Annotate the pod; all of a card, which as an amount would exceed what KAI counts, is requested whole."""
+        """Annotate the pod; all of a card, which as an amount would exceed KAI's rounded memory, is requested whole."""
         for refused in no_cores(self, request):
             raise refused
         if request.memory is None:
             return BackendPatch({"nvidia.com/gpu": request.count})
         if facts.largest is not None and request.memory > facts.largest // _ROUNDING * _ROUNDING:
             if not whole_cards_fit(request, facts):
-                raise RejectedRequestError.amount(
-                    UNTRANSLATABLE,
-                    (
-                        f"{format_memory(request.memory)}",
-                        f", and KAI counts {format_memory(facts.largest // _ROUNDING * _ROUNDING)} on the largest card",
-                    ),
-                    ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
-                )
+                raise _more_than_rounded(request.memory, facts.largest // _ROUNDING * _ROUNDING)
             note = "all of the card: KAI rounds a card's memory down to 100 MiB, so the amount would exceed it"
             return BackendPatch(
                 {"nvidia.com/gpu": request.count}, affinity=card_affinity(request, facts), notes=(note,)
@@ -146,44 +139,19 @@ class Kai(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what annotations cannot say: shares for two containers, or a share beside a whole card."""
+        """Yield what annotations cannot express: shares for two containers, or a share beside a whole card."""
         del facts
         shares = [one for one in asked if _is_share(one)]
         if not shares and as_str(as_dict(pod.metadata.get("annotations")).get(kai_annotations.MPS)) == "true":
-            reason = (
-                f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses '
-                f"it beside whole ones"
-            )
-            advice = (
-                f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or "
-                f"{kai_annotations.FRACTION} for a share"
-            )
-            yield asked[0], RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
+            yield asked[0], _mps_without_share()
         for one in shares[1:]:
-            yield (
-                one,
-                RejectedRequestError(
-                    CONTAINERS,
-                    (
-                        f"but {shares[0].container.label} already requests a share",
-                        ", and KAI gives a share to one container of a pod",
-                    ),
-                    "move the second GPU container to a pod of its own",
-                ),
-            )
+            yield one, _second_share(shares[0])
         for one in asked:
             if shares and not _is_share(one):
-                yield (
-                    one,
-                    RejectedRequestError(
-                        MIXED,
-                        ("beside a share of a GPU in the same pod", ", and KAI serves a pod with either"),
-                        "move one of the two to a pod of its own",
-                    ),
-                )
+                yield one, _beside_share()
 
     def bind_container(self, backend_patch: BackendPatch, pod: Pod, container: Container) -> None:
-        """Name the container, unless it is the first, which KAI takes by itself."""
+        """Name the container, unless it is the first, which is KAI's default."""
         first = next((one for one in pod.containers if one.role == "app"), None)
         if kai_annotations.MEMORY in backend_patch.annotations and (first is None or first.name != container.name):
             backend_patch.annotations[kai_annotations.CONTAINER] = container.name
@@ -193,7 +161,7 @@ class Kai(Backend):
         return kai_queues.completion(pod, labels, facts.parameters.get("queue"))
 
     def writes_variable(self, entry: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
-        """Tell whether an entry takes the cards, or the limit, from the ConfigMap that KAI's binder fills in."""
+        """Return whether an entry takes the cards, or the limit, from the ConfigMap of KAI's binder."""
         name, taken_from = as_str(entry.get("name")), as_dict(entry.get("valueFrom"))
         reference = as_dict(taken_from.get("configMapKeyRef"))
         if name not in _FROM_CONFIG_MAP or entry.get("value") or list(taken_from) != ["configMapKeyRef"]:
@@ -201,7 +169,7 @@ class Kai(Backend):
         return reference.get("key") == name and as_str(reference.get("name")) in _config_maps(asked, pod)
 
     def writes_source(self, source: Mapping[str, Any], asked: ContainerRequest, pod: Pod) -> bool:
-        """Tell whether an ``envFrom`` is the other ConfigMap that the binder fills in, where env has not the first."""
+        """Return whether an ``envFrom`` is the other ConfigMap of KAI's binder, where env does not use the first."""
         if source.get("prefix") or "secretRef" in source:
             return False
         wanted = {f"{name}-evar" for name in _config_maps(asked, pod)}
@@ -209,7 +177,7 @@ class Kai(Backend):
 
 
 def _config_maps(asked: ContainerRequest, pod: Pod) -> tuple[str, ...]:
-    """Return how KAI may call the ConfigMap of a container that is given a share; Run:ai left the number out.
+    """Return the names of the ConfigMap of a container with a share; Run:ai's has no number.
 
     Source: kai-scheduler/KAI-Scheduler pkg/binder/common/gpusharingconfigmap/config_map.go.
     """
@@ -218,6 +186,37 @@ def _config_maps(asked: ContainerRequest, pod: Pod) -> tuple[str, ...]:
         return ()
     init = "i" if asked.container.role in {"init", "sidecar"} else ""
     return prefix, f"{prefix}-{init}{asked.container.pointer[-1]}"
+
+
+def _more_than_rounded(memory: int, most: int) -> RejectedRequestError:
+    return RejectedRequestError.amount(
+        UNTRANSLATABLE,
+        (format_memory(memory), f", and KAI counts {format_memory(most)} on the largest card"),
+        ("request less", ", or a whole GPU (nvidia.com/gpu: 1)"),
+    )
+
+
+def _mps_without_share() -> RejectedRequestError:
+    reason = (
+        f'and the annotation {kai_annotations.MPS}: "true" is for shares of a GPU: KAI refuses it beside whole ones'
+    )
+    advice = (
+        f"leave {kai_annotations.MPS} out, or write {kai_annotations.MEMORY} or {kai_annotations.FRACTION} for a share"
+    )
+    return RejectedRequestError(UNTRANSLATABLE, reason, advice, about=kai_annotations.MPS)
+
+
+def _second_share(first: ContainerRequest) -> RejectedRequestError:
+    reason = (
+        f"but {first.container.label} already requests a share",
+        ", and KAI gives a share to one container of a pod",
+    )
+    return RejectedRequestError(CONTAINERS, reason, "move the second GPU container to a pod of its own")
+
+
+def _beside_share() -> RejectedRequestError:
+    reason = "beside a share of a GPU in the same pod", ", and KAI serves a pod with either"
+    return RejectedRequestError(MIXED, reason, "move one of the two to a pod of its own")
 
 
 def _is_share(one: ContainerRequest) -> bool:
@@ -235,7 +234,7 @@ with their suffix (what a webhook writes is the older one, which every release r
 `nvidia.com/gpu`, partitions as `nvidia.com/mig-...`. Pods need `schedulerName: kai-scheduler` (GPU202). KAI takes the
 queue from the label `kai.scheduler/queue` of the pod's top owner, else from the pod's own, else from a label `project`,
 and else takes `default-queue`; the policy's `queue` is written on pods that name none of these. Run:ai's older label
-`runai/queue`, which KAI reads no more since release 0.6, is carried over.""",
+`runai/queue`, which KAI does not read since release 0.6, is copied to KAI's.""",
     refuses=(
         ("a percentage of compute", "KAI shares memory"),
         ("a second GPU container", "the annotations apply to one"),
@@ -252,37 +251,37 @@ and else takes `default-queue`; the policy's `queue` is written on pods that nam
     ),
     install="""\
 KAI's own webhooks and binder run in the namespace `kai-scheduler`; exempt it as the shipped policy does. Start KAI with
-GPU sharing enabled (`global.gpuSharing=true`; from release 0.18 on `global.gpuSharingMode`). Ours may run before or
-after its webhooks: neither writes what the other reads first.""",
+GPU sharing enabled (`global.gpuSharing=true`; from release 0.18 on `global.gpuSharingMode`). The order of its webhooks
+and ours does not matter: neither depends on what the other writes.""",
     traps=(
         (
             "Memory becomes a fraction of the node's label `nvidia.com/gpu.memory` with two decimals, of a card "
             "rounded down to 100 MiB: all of a card never fits as an amount."
         ),
         (
-            "There is no isolation unless KAI's hamicore plugin (release 0.16 on) is on; a pod leaves it with the "
+            "There is no isolation unless KAI's hamicore plugin (release 0.16 on) is on; a pod opts out with the "
             'label `kai-resource-isolator.io/inject: "false"`.'
         ),
         "A runtime class is written by KAI only for shares, since release 0.16.",
         (
-            "KAI's way to MPS has pods mount `/tmp/nvidia-mps` of the node: a pod that KAI serves may (GPU304), and "
-            "shares the daemon with everybody on the card."
+            "With KAI's MPS, pods mount `/tmp/nvidia-mps` of the node: a pod that KAI serves may (GPU304), and "
+            "shares the daemon with all pods on the card."
         ),
         (
             "KAI's webhooks take `NVIDIA_VISIBLE_DEVICES` (hamicore `CUDA_DEVICE_MEMORY_LIMIT`) from a ConfigMap in "
             "the pod's namespace. Under this policy exactly that is admitted, for a request that KAI can read; "
-            "whoever may edit ConfigMaps there can still change what they say (docs/security.md tells what to do)."
+            "users who may edit ConfigMaps there can still change them (docs/security.md describes what to do)."
         ),
         (
-            "For a pod that requests a share by KAI's annotations, another backend does not learn how far its memory "
-            "may grow (`gpu-memory.limit` above the request, `gpu-fraction.limit`), nor that it computes side by side "
+            "For a pod that requests a share by KAI's annotations, another backend cannot express how far its memory "
+            "may grow (`gpu-memory.limit` above the request, `gpu-fraction.limit`), or that it computes concurrently "
             "with others (`gpu-compute.mode: sm-sharing`): it is refused there with what to write instead."
         ),
         (
             "`nvidia.com/container.<name>.gpus.devices` and `.gpu-compute.portion` are KAI's binder's own: from a user "
             "they are GPU307."
         ),
-        "A pod that asks by annotation has no GPU among its resources: quotas do not see it.",
+        "A pod that requests by annotation has no GPU among its resources: quotas do not count it.",
     ),
     sources=(
         "kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md",

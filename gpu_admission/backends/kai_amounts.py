@@ -1,4 +1,4 @@
-"""How KAI reads the amounts in its annotations, and what is said of those that it cannot read."""
+"""How KAI reads the amounts in its annotations, and the rejections of those that it cannot read."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def number(value: object) -> int | None:
 
 
 def in_bytes(name: str, value: object) -> int:
-    """Return an amount of memory; raises RejectedRequestError where it is none above zero."""
+    """Return an amount of memory; raises RejectedRequestError where it is not above zero."""
     amount = parsed(value)
     if not amount:
         raise unreadable(name, value, "an amount of memory above zero, such as 8Gi")
@@ -34,7 +34,7 @@ def in_bytes(name: str, value: object) -> int:
 
 
 def in_mib(value: object) -> int:
-    """Return the number of MiB that somebody meant, who wrote ``8Gi`` perhaps, or 8192 without its quotes."""
+    """Return the number of MiB that was probably meant by ``8Gi``, or by 8192 without quotes."""
     plain = value if isinstance(value, int) else number(value)
     if plain is not None and LEAST_MEMORY <= plain * MIB <= MOST_MEMORY:
         return plain
@@ -43,13 +43,13 @@ def in_mib(value: object) -> int:
 
 
 def parsed(value: object) -> int | None:
-    """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is none above zero."""
+    """Return an amount of bytes as Go's ParseQuantity reads it from an annotation; None where it is not above zero."""
     amount = quantity.decode(value) if isinstance(value, str) else None
     return None if amount is None or amount.is_negative else amount.ceil()
 
 
 def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = False, besides: str = "") -> int:
-    """Return a part of one in units of which there are ``of``, rounded up.
+    """Return a fraction in units of 1/``of``, rounded up.
 
     Raises RejectedRequestError where it is not a decimal number above 0 and below 1 (or up to it), with an exponent or
     without: KAI takes what both Go's ParseFloat and Kubernetes' ParseQuantity read (``5e-1``).
@@ -66,7 +66,7 @@ def part_of(name: str, value: object, of: int, what: str, *, up_to_all: bool = F
 
 
 def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = False) -> RejectedRequestError:
-    """Return the refusal of a limit below what is requested; ``equal`` tells that it has to be above."""
+    """Return the rejection of a limit below the request; ``equal`` means that it must be above it."""
     allows = f"({limit}) allows no more" if equal else f"allows less ({limit})"
     return RejectedRequestError(
         UNTRANSLATABLE,
@@ -79,7 +79,7 @@ def too_low(name: str, limit: str, other: str, request: str, *, equal: bool = Fa
 def unreadable(
     name: str, value: object, example: str, kind: Kind = UNTRANSLATABLE, besides: str = ""
 ) -> RejectedRequestError:
-    """Return the refusal of an amount that KAI cannot read, with an example of one that it can."""
+    """Return the rejection of an amount that KAI cannot read, with an example of one that it can."""
     return RejectedRequestError(
         kind, f"and {name}: {format_value(value)} is not {example}", f"write {name} as {example}{besides}", about=name
     )

@@ -95,14 +95,14 @@ class Koordinator(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what koord-scheduler refuses of the sum of the containers' requests, or shares out unevenly."""
+        """Yield what koord-scheduler refuses of the sum of the containers' requests, or divides unevenly."""
         del pod, facts
         if any(one.native_request.system != NVIDIA or one.backend_patch is not None for one in asked):
             yield from koordinator_amounts.refused(asked)
 
 
 def _too_many_bytes(native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-    """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 says so."""
+    """Yield an error for a total of memory that no cards have; where the policy names its cards, GPU105 reports it."""
     gpu = native_request.gpus.get(MEMORY)
     amount = (
         None if gpu is None or facts.largest is not None or not _readable(native_request, MEMORY) else gpu.quantity()
@@ -131,19 +131,19 @@ BACKEND = Koordinator()
 BACKEND.docs = BackendDocs(
     summary="""\
 Koordinator counts memory in bytes and compute in percent, both as totals over the `koordinator.sh/gpu.shared` cards of
-the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need
-`schedulerName: koord-scheduler` (GPU202).""",
+the request. Whole cards are requested as `nvidia.com/gpu`, which Koordinator reads itself. Pods need `schedulerName:
+koord-scheduler` (GPU202).""",
     refuses=(
         (
             (
-                "combinations that koord-scheduler does not take: compute alone, `gpu.shared` alone, `gpu-memory` "
+                "combinations that koord-scheduler does not accept: compute alone, `gpu.shared` alone, `gpu-memory` "
                 "beside `gpu-memory-ratio` or `koordinator.sh/gpu`"
             ),
-            "it answers `invalid resource device requests`, and the pod stays Pending forever",
+            "it reports `invalid resource device requests`, and the pod stays Pending forever",
         ),
         (
             "a percentage that `gpu.shared` does not divide (`gpu.shared: 3` with `gpu-core: 100`), or over 100 a card",
-            "koord-scheduler answers the same",
+            "koord-scheduler reports the same",
         ),
         (
             "containers of one pod with different amounts per card",

@@ -1,4 +1,4 @@
-"""Which GPU requests koord-scheduler takes: it judges the sum of a pod's containers and divides it evenly over cards.
+"""Which GPU requests koord-scheduler accepts: it sums a pod's containers and divides the sum evenly over cards.
 
 Sources: koordinator-sh/koordinator pkg/scheduler/plugins/deviceshare/utils.go (ValidDeviceResourceCombinations,
 GetPodDeviceRequests) and pkg/webhook/pod/mutating/device_resource_spec.go, by which koord-manager rewrites each
@@ -45,7 +45,7 @@ _COMBINATIONS = frozenset(
 
 
 def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]:
-    """Yield percentages of one container that are no share of a card and no whole cards."""
+    """Yield percentages of one container that are neither a share of a card nor whole cards."""
     amounts = _readable(native_request)
     cards = amounts.get(SHARED)
     most = 100 * max(cards or 1, 1)
@@ -66,7 +66,7 @@ def percentages(native_request: NativeRequest) -> Iterator[RejectedRequestError]
 
 
 def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-    """Yield what koord-scheduler makes of a pod's containers together that they cannot have meant."""
+    """Yield combinations of a pod's containers that koord-scheduler cannot serve or serves differently."""
     total = _of_pod(asked)
     names = frozenset(name for name, value in total.items() if value)
     if not names or any(one.native and _is_reported(one.native_request) for one in asked):
@@ -88,7 +88,7 @@ def refused(asked: list[ContainerRequest]) -> Iterator[tuple[ContainerRequest, R
 
 
 def _is_reported(native_request: NativeRequest) -> bool:
-    """Tell whether a container by itself is refused already: for a percentage, or for nothing at all of something."""
+    """Return whether a container by itself is rejected already: for a percentage, or for a zero."""
     return 0 in _readable(native_request).values() or any(percentages(native_request))
 
 
@@ -178,7 +178,7 @@ def _translated(one: ContainerRequest) -> Mapping[str, int]:
 
 
 def _readable(native_request: NativeRequest) -> dict[str, int]:
-    """Return the amounts that are whole numbers of at least zero; other rules speak of the rest."""
+    """Return the amounts that are whole numbers of at least zero; other rules report the rest."""
     found = {}
     for name in (*_NAMES, _WHOLE):
         gpu = native_request.gpus.get(name)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Mig(Backend):
-    """Partitions: memory and compute are a profile's, not the request's."""
+    """Partitions: the profile defines memory and compute, not the request."""
 
     name = "mig"
     title = "MIG"
@@ -71,7 +71,7 @@ class Mig(Backend):
         return self._single(request, facts) if _single(facts) else self._mixed(request, facts)
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield refusals of several partitions, and of profiles that no card of the policy offers."""
+        """Yield rejections of several partitions, and of profiles that no card of the policy offers."""
         if not asked.native:
             yield from super().check_container(asked, facts)
             return
@@ -139,12 +139,12 @@ def profile_name(resource: str) -> str:
 
 
 def offered(resource: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
-    """Return the profile of a resource's name, on the card that has least memory for it; None where none has it."""
+    """Return the profile of a resource's name, on the card with the least memory for it; None where no card has it."""
     return mig_shares.profile_on(profile_name(resource), cards)
 
 
 def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:
-    """Tell whether a partition has the usable memory, the share of compute and the engines that are requested."""
+    """Return whether a partition has the usable memory, the share of compute and the engines that are requested."""
     memory = request.memory is None or profile.memory >= request.memory
     cores = request.cores is None or profile.slices * 100 * SEVENTHS >= request.cores * slices
     return memory and cores and profile.modifier == request.modifier
@@ -153,7 +153,7 @@ def fits(profile: MigProfile, request: GpuShare, slices: int) -> bool:
 def smallest(request: GpuShare, cards: tuple[GpuModel, ...]) -> MigProfile | None:
     """Return the smallest profile that fits: by usable memory, then by slices.
 
-    A name that several cards offer counts as the least of them, because any of them may serve it.
+    A name that several cards offer counts as the smallest, because any of them may serve it.
     """
     names = dict.fromkeys(profile.name for card in cards for profile in card.profiles)
     found = []
@@ -219,8 +219,8 @@ BACKEND = Mig()
 BACKEND.docs = BackendDocs(
     summary="""\
 A card is cut into hardware partitions, each with its own memory and compute. Under strategy `mixed` a request becomes
-the smallest profile whose *usable* memory (not the number in its name) and slices are enough; under `single` every GPU
-of a node is cut into one profile, and the request becomes `nvidia.com/gpu` with a node selector for the product. The
+the smallest profile whose *usable* memory (not the number in its name) and slices suffice; under `single` every GPU of
+a node is cut into one profile, and the request becomes `nvidia.com/gpu` with a node selector for the product. The
 cards, and so the profiles, come from the policy's `cluster.cards`.""",
     refuses=(
         ("more memory than the largest profile has usable", "no partition has it"),

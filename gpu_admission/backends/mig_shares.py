@@ -1,4 +1,4 @@
-"""What a MIG profile gives of a card, usable memory and slices: of the policy's cards, or by the tables."""
+"""The share of a card that a MIG profile is (usable memory and slices), by the policy's cards or the tables."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def share_of(name: str, count: int, facts: ClusterFacts, consumed: Iterable[str] = ()) -> GpuShare:
-    """Return what partitions of a profile have: usable memory and slices; of an unknown one, a share of no size."""
+    """Return partitions of a profile as a request of usable memory and slices (unknown: a share of unknown size)."""
     profile = profile_on(name, facts.cards) or tables.lowest(name)
     if profile is None:
         return GpuShare(None, count, share=True, profile=name, consumed=consumed)
@@ -24,6 +24,6 @@ def share_of(name: str, count: int, facts: ClusterFacts, consumed: Iterable[str]
 
 
 def profile_on(name: str, cards: tuple[GpuModel, ...]) -> MigProfile | None:
-    """Return the profile of this name that has least memory on any of these cards, None where none has it."""
+    """Return the profile of this name with the least memory on any of these cards, None where no card has it."""
     found = [profile for card in cards if (profile := card.profile_named(name)) is not None]
     return min(found, key=lambda profile: profile.memory, default=None)

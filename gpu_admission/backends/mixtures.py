@@ -1,4 +1,4 @@
-"""Containers that request GPUs in the names of several systems: which of those go together."""
+"""Containers that request GPUs in the names of several systems: which combinations are valid."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
 
 _VENDORS = frozenset({"nvidia", "amd", "intel"})
-_MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, one container takes one
+_MIXABLE = frozenset({NVIDIA, NVIDIA_SHARED, "mig"})  # one device plugin offers all three, a container may use one
 
 
 def rejections(found: list[NativeRequest]) -> dict[Pointer, Rejection]:
-    """Return the container -> its rejection where it requests GPUs twice, in names that do not go together."""
+    """Return container -> rejection where it requests GPUs twice, in names that cannot be combined."""
     groups: dict[Pointer, list[NativeRequest]] = {}
     for native_request in found:
         groups.setdefault(native_request.container.pointer, []).append(native_request)
@@ -59,18 +59,18 @@ def _mixture(group: list[NativeRequest]) -> Rejection:
 
 
 def several(names: list[str]) -> str:
-    """Return vendors as a message lists them."""
+    """Return the vendors for a message."""
     return f"{'two' if len(names) == 2 else len(names)} vendors ({listed(names)})"
 
 
 def _units(native_request: NativeRequest) -> set[str]:
-    """Return what a native request counts: KAI's annotations count memory, a number of cards by itself all of each."""
+    """Return what a native request counts: KAI's annotations count memory, a number of cards alone whole cards."""
     units = {str(gpu.resource.unit) for gpu in native_request.gpus.values()} or {"memory"}
     return units | {"memory"} if units == {"device"} else units
 
 
 def vendors(found: Iterable[NativeRequest]) -> set[str]:
-    """Return the vendors, among those of whose cards no node has two kinds, of which more than nothing is requested."""
+    """Return the vendors with a request above zero, among those whose cards are never on one node."""
     return {
         gpu.resource.vendor for native_request in found for gpu in native_request.gpus.values() if not is_zero(gpu)
     } & _VENDORS

@@ -9,7 +9,7 @@ BACKEND = Mps()
 BACKEND.docs = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`) and limits each process to one share of memory and
-threads by the MPS daemon. A share is the card's memory divided by `replicas`; the policy tells both, and a request
+threads by the MPS daemon. A share is the card's memory divided by `replicas`; both are in the policy, and a request
 that fits becomes one share.""",
     refuses=(
         (
@@ -23,15 +23,15 @@ that fits becomes one share.""",
     install="""\
 Give the device plugin a `sharing.mps` configuration; it runs the MPS control daemon itself. Set `replicas`,
 `renameByDefault` and `failRequestsGreaterThanOne` in the policy to the same values, and name the cards under
-`cluster.cards`: without them the size of a share is unknown, and every amount is refused (unless
-`memory: advisory`).""",
+`cluster.cards`: without them the size of a share is unknown, and every amount is refused (unless `memory:
+advisory`).""",
     traps=(
         (
-            "Pods with hostPID or hostIPC reach the MPS daemon of everybody (GPU309). Where the cluster's own MPS "
-            "needs hostIPC (GKE's, nos's), set `hostIPC: allow` beside the backend's name."
+            "Pods with hostPID or hostIPC reach the MPS daemon that all pods share (GPU309). Where the cluster's own "
+            "MPS needs hostIPC (GKE's, nos's), set `hostIPC: allow` beside the backend's name."
         ),
         "`CUDA_MPS_*` variables in a pod change the limits (GPU308).",
-        "A crash of one client can take the others on the card down with it.",
+        "A crash of one client can crash the others on the card.",
     ),
     sources=(
         "NVIDIA/k8s-device-plugin: README.md#with-cuda-mps",

@@ -1,4 +1,4 @@
-"""What a container or a pod says about GPUs, sorted by the system in whose names it says it."""
+"""The GPU requests of a container, by the system whose names they use."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.resources import Resource
 
 PORTABLE = "portable"
-NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, the policy says
-NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share whatever the policy
+NVIDIA = "nvidia"  # nvidia.com/gpu: whole or a share, by the policy
+NVIDIA_SHARED = "nvidia-shared"  # nvidia.com/gpu.shared: a share under any policy
 KAI = "kai"
-DRA = "dra"  # claims, whose templates are seen
+DRA = "dra"  # claims whose templates are known
 _USUAL = frozenset(
     {PORTABLE, NVIDIA, NVIDIA_SHARED, "mig", "hami", "gpushare", "volcano", "volcano-vgpu", "koordinator"}
 )
@@ -33,14 +33,14 @@ _HAMI = frozenset({"nvidia.com/gpumem", "nvidia.com/gpumem-percentage", "nvidia.
 
 
 class UnreadableRequestError(Exception):
-    """An amount that Kubernetes itself refuses (GPU002 to GPU004 say why), or a placeholder."""
+    """An amount that Kubernetes itself refuses (reported by GPU002 to GPU004), or a placeholder."""
 
 
 class NativeRequest:
     """One container's request in the names of one system.
 
-    ``gpus`` are its resources by name, ``annotations`` what the pod's metadata says for it, ``claims`` the GPUs that
-    it is given by claims, and ``sharer`` another container of the pod that uses one of those devices meanwhile.
+    ``gpus`` are its resources by name, ``annotations`` those of the pod that are for it, ``claims`` the GPUs that it
+    gets by claims, and ``sharer`` another container of the pod that uses one of those devices at the same time.
     """
 
     __slots__ = ("annotations", "annotations_at", "claims", "container", "gpus", "sharer", "system")
@@ -64,7 +64,7 @@ class NativeRequest:
 
     @property
     def pointer(self) -> Pointer:
-        """Where it stands: the key of its first resource, or of its first annotation."""
+        """The pointer to the key of its first resource, or of its first annotation."""
         for gpu in self.gpus.values():
             return gpu.pointer()
         for reference in self.claims:
@@ -72,7 +72,7 @@ class NativeRequest:
         return (*self.annotations_at, *list(self.annotations)[:1])
 
     def place_of(self, name: str | None) -> Pointer | None:
-        """Where one of its resources or annotations stands; None for another name."""
+        """The pointer to one of its resources or annotations; None for another name."""
         if name is None:
             return None
         if name in self.gpus:
@@ -81,7 +81,7 @@ class NativeRequest:
 
     @property
     def description(self) -> str:
-        """The request as it stands: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
+        """The request as it is written: ``nvidia.com/gpu: 1 and nvidia.com/gpumem: 3000``."""
         parts = [f"{name}: {format_value(gpu.value)}" for name, gpu in self.gpus.items()]
         parts += [f"{name}: {format_value(value)} (annotation)" for name, value in self.annotations.items()]
         parts += [f"the GPU of claim {format_value(reference.name)}" for reference in self.claims]
@@ -89,14 +89,14 @@ class NativeRequest:
 
     @property
     def evidence(self) -> Evidence:
-        """The request as it stands, raw: each resource with its sides, each annotation with its value."""
+        """The raw request: each resource with its sides, each annotation with its value."""
         amounts = [(name, *gpu.sides()) for name, gpu in self.gpus.items()]
         claimed = [(reference.name, reference.request) for reference in self.claims]
         return (*amounts, dict(self.annotations), *claimed)
 
     @property
     def wants_gpu(self) -> bool:
-        """Whether anything more than zero is requested; in the portable names a zero is a mistake, not nothing."""
+        """Whether more than zero is requested; a zero in the portable names counts, because it is a mistake."""
         if self.annotations or any(not is_zero(gpu) for gpu in self.gpus.values()):
             return True
         return self.system == PORTABLE and not all(map(_deletes, self.gpus.values()))
@@ -107,9 +107,9 @@ class NativeRequest:
         return all(is_zero(gpu) and gpu.resource.unit != "device" and not _deletes(gpu) for gpu in self.gpus.values())
 
     def amount(self, name: str) -> int | None:
-        """Return what is asked of a resource in whole units, or None where it is not named.
+        """Return the amount of a resource in whole units, or None where it is not requested.
 
-        Raises UnreadableRequestError where Kubernetes would not take the amount, or limit and request differ.
+        Raises UnreadableRequestError where Kubernetes would not accept the amount, or limit and request differ.
         """
         gpu = self.gpus.get(name)
         return None if gpu is None else whole_amount(gpu)
@@ -120,12 +120,12 @@ class NativeRequest:
 
 
 def _deletes(gpu: GpuRequest) -> bool:
-    """Tell whether a null deletes a key of the container that a part of one is merged over (it has no image)."""
+    """Return whether a null deletes a key of the container that a patch (without an image) is merged over."""
     return gpu.value is None and not gpu.container.spec.get("image")
 
 
 def require_countable(native_request: NativeRequest) -> None:
-    """Raise RejectedRequestError where more devices are requested than any node has, else what ``amount`` raises."""
+    """Raise RejectedRequestError where more devices are requested than any node has; raises what ``amount`` raises."""
     for gpu in native_request.gpus.values():
         if beyond_any_node(gpu.resource, whole_amount(gpu)):
             raise RejectedRequestError.amount(
@@ -136,17 +136,17 @@ def require_countable(native_request: NativeRequest) -> None:
 
 
 def is_zero(gpu: GpuRequest) -> bool:
-    """Tell whether exactly nothing is asked of a resource."""
+    """Return whether zero is requested of a resource."""
     amount = gpu.quantity()
     return amount is not None and amount.is_zero
 
 
 def whole_amount(gpu: GpuRequest) -> int:
-    """Return the amount asked of a resource.
+    """Return the requested amount of a resource.
 
     Raises UnreadableRequestError where it is not a whole number of at least zero, or the two sides differ.
     """
-    if gpu.is_valid and (amount := gpu.quantity()) is not None:  # as nearly all are
+    if gpu.is_valid and (amount := gpu.quantity()) is not None:  # the usual case
         return amount.ceil()
     amounts = [gpu.quantity(side) for side, _ in gpu.sides()]
     first = amounts[0]
@@ -158,14 +158,14 @@ def whole_amount(gpu: GpuRequest) -> int:
 def native_requests(
     pod: Pod, metadata: Mapping[str, Any], metadata_at: Pointer, *, kai: bool, claims: bool = False
 ) -> Iterator[NativeRequest]:
-    """Yield what each container says, one native request a system.
+    """Yield the requests of each container, one native request per system.
 
-    ``kai`` tells that KAI's words need no other mark, ``claims`` that what claims give is looked at.
+    ``kai`` means that KAI's annotations alone are a request, ``claims`` that claims are read.
     """
     for container in pod.containers:
         yield from _of_container(container)
     if claims and pod.claims.gpu:
-        from . import claimed  # noqa: PLC0415 - few pods have claims, and start-up is rationed
+        from . import claimed  # noqa: PLC0415 - start-up time: few pods have claims
 
         yield from claimed.of_pod(pod)
     if pod.annotated:
@@ -192,8 +192,8 @@ def _of_container(container: Container) -> Iterator[NativeRequest]:
 
 
 def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container) -> None:
-    """Make a system of its own of what is said in HAMi's names about other vendors' cards."""
-    from . import hami_vendors  # noqa: PLC0415 - most containers request nothing of the kind
+    """Move requests in HAMi's names for other vendors' cards to a system of their own."""
+    from . import hami_vendors  # noqa: PLC0415 - start-up time: few containers request these
 
     for system, its in hami_vendors.gathered({gpu.name: gpu for gpu in container.gpus}).items():
         for gpus in groups.values():
@@ -205,9 +205,9 @@ def _gather_hamis(groups: dict[str, dict[str, GpuRequest]], container: Container
 
 
 def system_of(resource: Resource) -> str:
-    """Return whose name a resource has, where nothing beside it says otherwise."""
+    """Return the system of a resource's name, where nothing beside it decides otherwise."""
     if resource.system == "nvidia":
         return {"nvidia.com/gpu": NVIDIA, "nvidia.com/gpu.shared": NVIDIA_SHARED}.get(resource.name, "kubevirt")
     if resource.system == "hami" and resource.name not in _HAMI:
-        return f"not {resource.system}"  # other vendors' cards, and vgpu-manager, which nobody here translates
+        return f"not {resource.system}"  # other vendors' cards, and vgpu-manager, which is never translated
     return resource.system

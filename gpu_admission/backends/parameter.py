@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Parameter:
     """One parameter.
 
-    ``kind`` is what is written: ``text``, a ``whole`` number, ``yes-no``, the name of an extended ``resource`` or of
+    ``kind`` is the type: ``text``, a ``whole`` number, ``yes-no``, the name of an extended ``resource`` or of
     an ``object`` of Kubernetes. ``choices`` are the only texts allowed, ``least`` and ``most`` bound a number, or the
     length of a text. ``default`` None means that it may be left out.
     """
@@ -30,7 +30,7 @@ class Parameter:
 
 
 def memory_factor(resource: str, configured: str) -> Parameter:
-    """Return the parameter of how much one unit of a resource is, which several device plugins have."""
+    """Return the parameter for the size of one unit of a resource, which several device plugins have."""
     return Parameter(
         "memoryFactor", "whole", f"MiB per unit of {resource} ({configured})", default=1, least=1, most=1048576
     )

@@ -1,6 +1,6 @@
-"""The choice of a backend for one pod, under the policy that leaves it to the words of the request.
+"""The choice of a backend for one pod, under the policy that derives it from the request.
 
-A policy whose backend is ``any`` is for those who do not know the cluster: the linter's default. Each pod is judged by
+A policy whose backend is ``any`` is for an unknown cluster: the linter's default. Each pod is judged by
 the backend whose resource names or annotations it uses, with that backend's default parameters.
 """
 
@@ -18,21 +18,21 @@ if TYPE_CHECKING:
 PER_POD = "any"
 _WHOLE = "exclusive"
 _PORTABLE = "portable"
-# Schedulers that say whose whole cards a pod requests: Volcano's and Koordinator's place pods of any system.
+# Schedulers that identify the system of whole cards: Volcano's and Koordinator's place pods of any system.
 BY_SCHEDULER = {"hami-scheduler": "hami", "kai-scheduler": "kai"}
 
 
 def is_per_pod(policy: Policy) -> bool:
-    """Tell whether the policy leaves the backend to each pod."""
+    """Return whether the policy derives the backend from each pod."""
     return policy.backend.name == PER_POD
 
 
 def backend_name(pod: Pod, policy: Policy) -> str:
     """Return the name of the backend that a pod is judged by: the policy's, or that of the names that it uses.
 
-    Of several systems in one pod the first counts; the others are refused as a mixture, or left alone. Whole GPUs and
-    MIG devices belong to no sharing system unless the pod names the scheduler of one that requests whole cards so, and
-    what is only requested in the portable names to none that is known.
+    Of several systems in one pod the first counts; the others are rejected as a mixture, or ignored. Whole GPUs and MIG
+    devices do not belong to a sharing system unless the pod names the scheduler of one that uses these names, and
+    requests in only the portable names to none that is known.
     """
     if not is_per_pod(policy):
         return policy.backend.name
@@ -48,7 +48,7 @@ def _resolved(pod: Pod) -> str:
         if system in known.SHARES_CARDS:
             return system
     if pod.annotated:
-        from . import kai_annotations  # noqa: PLC0415 - few pods have such annotations, and start-up is rationed
+        from . import kai_annotations  # noqa: PLC0415 - start-up time: few pods have such annotations
 
         if kai_annotations.asked(pod, pod.metadata, certain=False):
             return kai_annotations.SYSTEM

@@ -1,6 +1,6 @@
-"""What becomes of a pod's GPU requests under a policy: left as they are, translated, or refused.
+"""The decision on a pod's GPU requests under a policy: unchanged, translated, or rejected.
 
-A pod is never half translated: where anything in it must be refused, or cannot be read, nothing is written.
+A pod is never partly translated: where any request is rejected or cannot be read, nothing is written.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
     from .rejection import Kind
 
-_MOST_TRANSLATED = 512  # containers; no node runs as many beside its GPUs, and a review has to end in time
+_MOST_TRANSLATED = 512  # containers; no node runs as many with GPUs, and a review must end in time
 
 
 class PodPlan:
-    """What becomes of one pod.
+    """The decision on one pod.
 
-    ``metadata`` are the pod's, and stand at ``metadata_at`` (None: nowhere to be seen). ``asked`` are the requests
-    that the backend serves or will serve; ``rejections`` what is wrong with them; ``unreadable`` tells that an amount
-    is no amount (other rules say so); ``completion`` is what the pod lacks besides its resources. ``claim_index`` has
-    the device classes that are seen.
+    ``metadata`` are the pod's, at the pointer ``metadata_at`` (None: not in the object). ``asked`` are the requests
+    that the backend serves or will serve; ``rejections`` what is wrong with them; ``unreadable`` means that an amount
+    is not valid (other rules report it); ``completion`` is what the pod lacks besides its resources. ``claim_index``
+    has the known device classes.
     """
 
     __slots__ = (
@@ -80,26 +80,26 @@ class PodPlan:
 
     @property
     def served(self) -> bool:
-        """Whether the backend serves anything of the pod, now or by what is about to be written."""
+        """Whether the backend serves anything of the pod, as it is or once it is translated."""
         return any(one.native for one in self.asked) or (self.translatable and bool(self.asked))
 
     @property
     def translatable(self) -> bool:
-        """Whether nothing stands in the way of writing what is to be written."""
+        """Whether nothing prevents writing the translations."""
         return not self.unreadable and all(rejection.severity == "warning" for rejection in self.rejections)
 
     @property
     def is_sound(self) -> bool:
-        """Whether the backend finds nothing wrong with what is asked; which queue it waits in is another matter."""
+        """Whether the backend rejects none of the requests; a missing queue does not count."""
         return not self.unreadable and all(each.severity == "warning" or each.kind == QUEUE for each in self.rejections)
 
     @property
     def translations(self) -> list[ContainerRequest]:
-        """The requests that are to be written anew."""
+        """The requests that are to be rewritten."""
         return [one for one in self.asked if one.backend_patch is not None]
 
     def refuse(self, native_request: NativeRequest, refused: RejectedRequestError) -> None:
-        """Note a refusal of one container's request."""
+        """Record a rejection of one container's request."""
         self.rejections.append(
             Rejection(
                 self._place(native_request, refused),
@@ -111,7 +111,7 @@ class PodPlan:
         )
 
     def _place(self, native_request: NativeRequest, refused: RejectedRequestError) -> Pointer:
-        """Return where the resource or annotation stands that is at fault, else where the request does."""
+        """Return the pointer to the resource or annotation that is at fault, else to the request."""
         about = refused.about or _of_memory(native_request, refused.kind)
         place = native_request.place_of(about)
         if place is None and about is not None and self.metadata_at is not None:
@@ -121,14 +121,14 @@ class PodPlan:
 
 
 def _of_memory(native_request: NativeRequest, kind: Kind) -> str | None:
-    """Return which of several resources counts memory, where an amount of memory is refused."""
+    """Return which of several resources counts memory, where an amount of memory is rejected."""
     counted = [name for name, gpu in native_request.gpus.items() if gpu.resource.unit == "memory"]
     return counted[0] if counted and kind in {EXCEEDS, UNIT} else None
 
 
 @lru_cache(maxsize=64)
 def chosen(policy: Policy, name: str) -> tuple[Backend, ClusterFacts, RequestCache]:
-    """Return a backend of a policy, what the policy tells it, and what requests have been read under it."""
+    """Return a backend of a policy, its facts, and the cache of requests read under it."""
     facts = ClusterFacts.chosen_by_pod(policy) if is_per_pod(policy) else ClusterFacts.of(policy)
     return registry.named(name), facts, RequestCache()
 
@@ -141,10 +141,10 @@ def work_out(
     owner_labels: Mapping[str, Any] | None = None,
     claim_index: ClaimIndex = NO_CLAIMS,
 ) -> PodPlan:
-    """Return what becomes of a pod.
+    """Return the decision on a pod.
 
-    ``metadata_at`` is None where its pods' metadata is not to be seen; ``owner_labels`` are the labels of the object
-    that makes the pods, where there is one; ``claim_index`` has the device classes that are seen.
+    ``metadata_at`` is None where the pods' metadata is not in the object; ``owner_labels`` are the labels of the object
+    that makes the pods, where there is one; ``claim_index`` has the known device classes.
     """
     backend, facts, request_cache = chosen(policy, backend_name(pod, policy))
     plan = PodPlan(backend, facts, request_cache, claim_index)
@@ -154,21 +154,24 @@ def work_out(
     found = list(native_requests(pod, metadata, metadata_at or (), kai=KAI in own, claims=claims))
     if not found:
         return plan
+    _take_all(plan, found, own)
+    if plan.asked:
+        _judge_together(plan, pod, found)
+        owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
+        _complete(plan, pod, {**as_dict(metadata.get("labels")), **owned}, metadata_at)
+    return plan
+
+
+def _take_all(plan: PodPlan, found: list[NativeRequest], own: frozenset[str]) -> None:
     others = [native_request for native_request in found if native_request.system not in own]
-    if len(others) > _MOST_TRANSLATED and not facts.per_pod:
+    if len(others) > _MOST_TRANSLATED and not plan.facts.per_pod:
         plan.refuse(others[0], _too_many(len(others)))
-        return plan
+        return
     mixed = mixtures.rejections(found) if len(found) > 1 else {}
     plan.rejections.extend(mixed.values())
     for native_request in found:
         if native_request.container.pointer not in mixed:
             _take(plan, native_request, native=native_request.system in own)
-    if plan.asked:
-        _judge_together(plan, pod, found)
-        owned = {key: label for key, label in (owner_labels or {}).items() if label is not None}
-        labels = {**as_dict(metadata.get("labels")), **owned}
-        _complete(plan, pod, labels, metadata_at)
-    return plan
 
 
 def _too_many(count: int) -> RejectedRequestError:
@@ -188,57 +191,58 @@ def _take(plan: PodPlan, native_request: NativeRequest, *, native: bool) -> None
             require_countable(native_request)
             return
         request, doubts = _read(plan, native_request, source, native=native)
-        asked = ContainerRequest(native_request, source, request, native=native)
         for doubt in doubts:
             doubt.severity = doubt.severity or ("warning" if native and doubt.kind == UNIT else "error")
             plan.refuse(native_request, doubt)
-        if not native:
-            if doubts:
-                return
-            foreign.require_vendor(plan, native_request)
-            asked.request = plan.backend.sized(asked.request, plan.facts)
-        refused = list(plan.backend.check_container(asked, plan.facts))
-        for one in refused:
-            plan.refuse(native_request, one)
+        asked = ContainerRequest(native_request, source, request, native=native)
         if native:
-            asked.backend_patch = None if refused or doubts else plan.backend.amend(asked, plan.facts)
+            accepted = _is_accepted(plan, asked)
+            asked.backend_patch = plan.backend.amend(asked, plan.facts) if accepted and not doubts else None
             plan.asked.append(asked)
-        elif not refused:
-            require_plausible(asked.request)
-            asked.backend_patch = plan.backend.write(asked.request, plan.facts)
-            plan.asked.append(asked)
+        elif not doubts:
+            _translate(plan, asked)
     except UnreadableRequestError:
         plan.unreadable = True
     except RejectedRequestError as refused_outright:
         plan.refuse(native_request, refused_outright)
 
 
+def _translate(plan: PodPlan, asked: ContainerRequest) -> None:
+    """Write a request in the backend's names. Raises RejectedRequestError where that is not possible."""
+    foreign.require_vendor(plan, asked.native_request)
+    asked.request = plan.backend.sized(asked.request, plan.facts)
+    if _is_accepted(plan, asked):
+        require_plausible(asked.request)
+        asked.backend_patch = plan.backend.write(asked.request, plan.facts)
+        plan.asked.append(asked)
+
+
+def _is_accepted(plan: PodPlan, asked: ContainerRequest) -> bool:
+    """Return whether the backend rejects nothing of one container's request; rejections go to the plan."""
+    refused = list(plan.backend.check_container(asked, plan.facts))
+    for one in refused:
+        plan.refuse(asked.native_request, one)
+    return not refused
+
+
 def _read(
     plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
 ) -> tuple[GpuShare, list[RejectedRequestError]]:
-    """Return what a request means to a backend, and what is doubtful about it or would be dropped by a translation."""
-    request, doubts = _meaning(plan, native_request, source, native=native)
+    """Return the request as a backend reads it, with what is suspicious or would be dropped by a translation."""
+    key = plan.request_cache.key(native_request, source, native=native)
+    request, doubts = plan.request_cache.get(key), []
+    if request is None:
+        facts = plan.facts if native else plan.facts.elsewhere()
+        require_countable(native_request)
+        request = source.read(native_request, facts)
+        doubts = list(source.check_amounts(native_request, facts))
+        if not doubts:
+            plan.request_cache.keep(key, request)
     return request, doubts if native else [*doubts, *foreign.dropped(native_request, request)]
 
 
-def _meaning(
-    plan: PodPlan, native_request: NativeRequest, source: Backend, *, native: bool
-) -> tuple[GpuShare, list[RejectedRequestError]]:
-    key = plan.request_cache.key(native_request, source, native=native)
-    known = plan.request_cache.get(key)
-    if known is not None:
-        return known, []
-    facts = plan.facts if native else plan.facts.elsewhere()
-    require_countable(native_request)
-    request = source.read(native_request, facts)
-    doubts = list(source.check_amounts(native_request, facts))
-    if not doubts:
-        plan.request_cache.keep(key, request)
-    return request, doubts
-
-
 def _vendors_to_be(plan: PodPlan) -> set[str]:
-    """Return the vendor of the cards that translations will request: the portable names leave that to the policy."""
+    """Return the vendor of the cards that translations will request, which the portable names leave to the policy."""
     return {plan.backend.vendor(plan.facts)} if plan.translations else set()
 
 
@@ -246,7 +250,7 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
     for one, refused in plan.backend.check_pod(pod, plan.asked, plan.facts):
         plan.refuse(one.native_request, refused)
     if len(found) == 1 and len(found[0].gpus) < 2:
-        return  # nothing to mix
+        return  # nothing to combine
     for native_request in found:
         other = plan.asked[0].container
         if native_request.system in plan.backend.excludes and native_request.container is not other:
@@ -261,7 +265,7 @@ def _judge_together(plan: PodPlan, pod: Pod, found: list[NativeRequest]) -> None
 
 
 def _agree_on_nodes(plan: PodPlan) -> None:
-    """Let every container request the most demanding one's node: the pod runs on one, and one condition is enough."""
+    """Give every container the node affinity of the most demanding one: the pod runs on one node."""
     asking = [
         one.backend_patch for one in plan.translations if one.backend_patch is not None and one.backend_patch.affinity
     ]
@@ -272,7 +276,7 @@ def _agree_on_nodes(plan: PodPlan) -> None:
 
 
 def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: Pointer | None) -> None:
-    """Work out what belongs to the translations besides resources; ``labels`` are the pod's and, first, its owner's."""
+    """Add what the translations need besides resources; ``labels`` are the pod's and, first, its owner's."""
     _agree_on_nodes(plan)
     selected = dict(as_dict(pod.spec.get("nodeSelector")))
     for one in plan.translations:
@@ -281,9 +285,8 @@ def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: P
         for key, value in backend_patch.node_selector.items():
             if selected.setdefault(key, value) != value:
                 reason = f"which needs a node with {key}: {value}, and the pod chooses {format_value(selected[key])}"
-                plan.refuse(
-                    one.native_request, RejectedRequestError(UNTRANSLATABLE, reason, f"leave {key} out of nodeSelector")
-                )
+                advice = f"leave {key} out of nodeSelector"
+                plan.refuse(one.native_request, RejectedRequestError(UNTRANSLATABLE, reason, advice))
     if metadata_at is None:
         return
     try:
@@ -292,5 +295,5 @@ def _complete(plan: PodPlan, pod: Pod, labels: Mapping[str, Any], metadata_at: P
             (one.backend_patch or BackendPatch()).labels.update(plan.completion.labels)
     except RejectedRequestError as refused:
         if plan.facts.per_pod:
-            refused.severity = "warning"  # which queues a cluster has, and for whom, nobody here knows
+            refused.severity = "warning"  # the queues of the cluster are not known
         plan.refuse(plan.asked[0].native_request, refused)

@@ -1,7 +1,7 @@
-"""The portable request: what a container wants of GPUs, in no backend's names.
+"""The portable request: the GPUs that a container requests, independent of a backend.
 
 Memory is counted in bytes per GPU, GPUs in devices, compute in sevenths of a percent: a MIG slice is a seventh
-of a card (BACKENDS of the design), and no rounding may creep in on the way from one backend to another.
+of a card, and no rounding may accumulate on the way from one backend to another.
 """
 
 from __future__ import annotations
@@ -19,20 +19,19 @@ WHOLE = 100 * SEVENTHS
 
 MOST_MEMORY = 1024 * GIB  # no GPU has a quarter of it
 LEAST_MEMORY = 100 * MIB  # no process starts on a GPU with so little: its CUDA context takes more
-_MOST_LISTED = 8  # a message names no more at once
+_MOST_LISTED = 8  # names in one message
 
 
 class GpuShare:
     """What a container requests: ``count`` GPUs, each with ``memory`` bytes and ``cores`` of its compute.
 
-    ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only
-    its own cluster knows. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a
-    percent per GPU, None where nothing is said. ``modifier`` is MIG's ``me`` or ``gfx``, if requested, ``profile`` the
-    name of the MIG profile by which it is requested. ``lost`` is what no other backend has a word for: the reason why,
-    and what to do about it. ``least`` is the memory that a whole card has to have. ``consumed`` are the names, of
-    resources and annotations, that this was read from: a
-    translation would drop whatever else the container says, so it is refused. Two requests are equal whatever they were
-    read from, words or profile.
+    ``memory`` None is all of a card where ``share`` is False; where it is True it is a share whose size only its own
+    cluster defines. ``thousandths`` is memory given as a part of a card. ``cores`` is in sevenths of a percent per GPU,
+    None where nothing is requested. ``modifier`` is MIG's ``me`` or ``gfx``, if requested, ``profile`` the name of the
+    MIG profile by which it is requested. ``lost`` is what no other backend can express: the reason, and what to do
+    about it. ``least`` is the minimum memory of a whole card. ``consumed`` are the names, of resources and annotations,
+    that this was read from: a translation would drop others, so they are rejected. Equality ignores ``consumed`` and
+    ``profile``.
     """
 
     __slots__ = ("consumed", "cores", "count", "least", "lost", "memory", "modifier", "profile", "share", "thousandths")
@@ -64,7 +63,7 @@ class GpuShare:
 
     @property
     def percent(self) -> int | None:
-        """The compute per GPU in whole percents, rounded up; None where nothing is said."""
+        """The compute per GPU in whole percents, rounded up; None where nothing is requested."""
         return None if self.cores is None else ceil_div(self.cores, SEVENTHS)
 
     @property
@@ -82,7 +81,7 @@ class GpuShare:
         return GpuShare(memory, self.count, self.cores, modifier=self.modifier, profile=self.profile)
 
     def covers(self, other: GpuShare) -> bool:
-        """Tell whether this is at least as much as another request (None of memory is a whole card)."""
+        """Return whether this is at least as much as another request (memory None is a whole card)."""
         memory = self.memory is None or (other.memory is not None and self.memory >= other.memory)
         cores = self.cores is None or (other.cores or 0) <= self.cores
         return memory and cores and self.count >= other.count
@@ -108,13 +107,12 @@ class GpuShare:
 
 
 class BackendPatch:
-    """A portable request in a backend's names: what to write, besides deleting what spelled it before.
+    """A portable request in a backend's names: what to write, besides deleting the original.
 
     ``resources`` goes to limits (and requests on a Pod); ``annotations`` and ``labels`` to the pod's metadata;
     ``node_selector`` and ``affinity`` (matchExpressions that every term must hold) to the pod spec; ``claims``
     maps the names of resource claims of the container to the ResourceClaimTemplate of each, or, where they are
-    ``shared``, to what a ResourceClaim of the workload gives. ``notes`` say what the reader should know about the
-    amounts.
+    ``shared``, to what a ResourceClaim of the workload gives. ``notes`` are remarks on the amounts.
     """
 
     __slots__ = ("affinity", "annotations", "claims", "labels", "node_selector", "notes", "resources", "shared")
@@ -146,7 +144,7 @@ class BackendPatch:
         return bool(self.annotations or self.labels or self.node_selector or self.affinity or self.claims)
 
     def description(self) -> str:
-        """Return what is written, on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
+        """Return the patch on one line: ``volcano.sh/vgpu-number: 1 and volcano.sh/vgpu-memory: 8192``."""
         parts = [f"{name}: {value}" for name, value in self.resources.items()]
         parts += [f'annotation {name}: "{value}"' for name, value in self.annotations.items()]
         parts += [f"label {name}: {value}" for name, value in self.labels.items()]
@@ -157,7 +155,7 @@ class BackendPatch:
 
 
 def format_memory(count: int) -> str:
-    """Return a number of bytes for people: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
+    """Return a number of bytes in readable form: ``8Gi``, ``78.5Gi``, ``about 9.31Gi``, ``8 bytes``."""
     if count < KIB:
         return f"{count} bytes"
     if count < GIB or count % GIB == 0:

@@ -1,6 +1,6 @@
-"""Every backend, one line each; the module of a name has its dashes as underscores.
+"""Every backend, one line each; a module is named after its backend, with underscores for dashes.
 
-A policy chooses one of them, and the linter's start-up pays for every module it loads: so they are loaded by name.
+Modules are loaded by name, because a policy needs one of them and each costs start-up time of the linter.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ NAMES: tuple[str, ...] = (
     "koordinator",
     "dra",
 )
-PER_POD_MODULE = "any_backend"  # not among the names: it is no system that a cluster runs
-SOURCES = ("portable_names",)  # modules that read words which no cluster serves
+PER_POD_MODULE = "any_backend"  # not among the names: no cluster runs it
+SOURCES = ("portable_names",)  # modules that read names which no cluster serves
 
 
 @cache
@@ -41,7 +41,7 @@ def _loaded(module: str) -> Backend:
 
 
 def modules() -> list[tuple[str, Backend]]:
-    """Return every module that reads words, with its backend; the sources first."""
+    """Return every module that reads names, with its backend; the sources first."""
     return [(module, _loaded(module)) for module in (*SOURCES, *(name.replace("-", "_") for name in NAMES))]
 
 
@@ -55,13 +55,13 @@ def named(name: str) -> Backend:
 
 
 def reader(system: str) -> Backend | None:
-    """Return who reads a system's names where the policy's own backend does not, or None where nobody does."""
+    """Return the backend that reads a system's names where the policy's own does not, None where there is none."""
     module = READERS.get(system)
     return None if module is None else _loaded(module)
 
 
 def __getattr__(name: str) -> object:
-    """Give ``ALL``, which loads every backend (PEP 562)."""
+    """Return ``ALL``, which loads every backend (PEP 562)."""
     if name == "ALL":
         return tuple(named(each) for each in NAMES)
     raise AttributeError(name)

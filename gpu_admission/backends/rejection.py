@@ -1,4 +1,4 @@
-"""Why a request is refused: the kinds of reasons, each the name of the rule that speaks of it."""
+"""Rejections of requests; each kind of reason is the name of the rule that reports it."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ class RejectedRequestError(Exception):
     """A request that cannot be honoured.
 
     ``kind`` is the name of the rule that reports it. ``reason`` is a clause that completes "container x requests y, …";
-    where ``is_amount`` is set (by ``amount``) it begins with what the request comes to: "8Gi on one GPU, and …".
-    ``advice`` is what would work. Either may be in two parts, of which the first stands by itself (``core.finding``).
-    ``about`` is the resource or annotation that is at fault, where one of several is.
+    where ``is_amount`` is set (by ``amount``) it begins with the resulting amount: "8Gi on one GPU, and …". ``advice``
+    is what would work. Either may be in two parts, of which the first is complete by itself (``core.finding``).
+    ``about`` is the resource or annotation at fault, where it is one of several.
     """
 
     is_amount = False
@@ -69,7 +69,7 @@ class RejectedRequestError(Exception):
         severity: Severity | None = None,
         about: str | None = None,
     ) -> RejectedRequestError:
-        """Return a rejection whose reason begins with what the request comes to."""
+        """Return a rejection whose reason begins with the resulting amount."""
         rejected = cls(kind, reason, advice, severity=severity, about=about)
         rejected.is_amount = True
         return rejected

@@ -1,4 +1,4 @@
-"""What time-slicing and MPS have in common: NVIDIA's device plugin offers each card several times."""
+"""Common to time-slicing and MPS: NVIDIA's device plugin offers each card several times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _fails(*, default: bool) -> Parameter:
 
 
 class Replicated(Backend):
-    """Shares of a card, all alike; ``fails`` is what the device plugin does with several if nobody configured it."""
+    """Equal shares of a card; ``fails`` is the device plugin's default for a request of several."""
 
     fails = False
 
@@ -47,18 +47,18 @@ class Replicated(Backend):
     )
 
     def own(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the name that the plugin offers, and the one that is a share wherever it is offered.
+        """Return the name that the plugin offers, and the one that always means a share.
 
-        Shares of MIG devices have names of their own, of which no more is known than how many are too many.
+        Of shares of MIG devices, which have names of their own, only the number can be checked.
         """
         return frozenset({_system(facts), NVIDIA_SHARED, *((_MIG,) if self._refuses_several(facts) else ())})
 
     def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return the other names of NVIDIA's device plugin, which runs beside it or on other nodes."""
+        """Return the other names of NVIDIA's device plugin, which are served beside it or on other nodes."""
         return frozenset({NVIDIA, NVIDIA_SHARED, _MIG}) - self.own(facts)
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
-        """Read a number of shares: their size is known where the policy tells cards and replicas."""
+        """Read a number of shares: their size is known where the policy has cards and replicas."""
         if native_request.system == _MIG:
             count = max(
                 (native_request.amount(name) or 0 for name in native_request.gpus if name.endswith(".shared")),
@@ -78,7 +78,7 @@ class Replicated(Backend):
     def write(self, request: GpuShare, facts: ClusterFacts) -> BackendPatch:
         """Request one share.
 
-        Raises RejectedRequestError for more than one, and for what a share does not promise.
+        Raises RejectedRequestError for more than one, and for what a share does not guarantee.
         """
         if request.count > 1:
             raise self._not_several_cards(request.count)
@@ -94,7 +94,7 @@ class Replicated(Backend):
         return BackendPatch({resource(facts): 1})
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield a refusal of several shares besides what holds for every backend."""
+        """Yield a rejection of several shares besides the checks of every backend."""
         if asked.native and asked.request.count > 1 and self._refuses_several(facts):
             yield self._several(asked.request.count)
         if not asked.native:
@@ -111,7 +111,7 @@ class Replicated(Backend):
                 (
                     ", and the device plugin of this cluster gives a container one "
                     f"({_FAILS}): the kubelet would refuse the pod with UnexpectedAdmissionError, and it would stay "
-                    "until somebody deletes it"
+                    "until it is deleted"
                 ),
             ),
             ("request 1", ": several shares of a card are no faster than one"),
@@ -137,7 +137,7 @@ class Replicated(Backend):
         raise NotImplementedError
 
     def _share(self, facts: ClusterFacts) -> int | None:
-        """Return the memory of one share in bytes, if it is enforced and the policy tells how much it is."""
+        """Return the memory of one share in bytes, if it is enforced and the policy defines it."""
         raise NotImplementedError
 
 
@@ -151,7 +151,7 @@ def _system(facts: ClusterFacts) -> str:
 
 
 def advisory(facts: ClusterFacts) -> bool:
-    """Tell whether the policy takes an amount of memory that nothing enforces."""
+    """Return whether the policy accepts an amount of memory that nothing enforces."""
     return facts.parameters.get("memory") == "advisory"
 
 
@@ -165,7 +165,7 @@ class TimeSlicing(Replicated):
     sample: Mapping[str, Any] = {"replicas": 4, "memory": "advisory"}
 
     def sized(self, request: GpuShare, facts: ClusterFacts) -> GpuShare:
-        """Take a share of unknown size as it is: one of time is as good as another."""
+        """Accept a share of unknown size: shares of time are equivalent."""
         if request.share and request.memory is None and request.lost is None:
             return request
         return super().sized(request, facts)
@@ -174,7 +174,7 @@ class TimeSlicing(Replicated):
         if request.memory is not None and not advisory(facts):
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                (format_memory(request.memory), ", and time-slicing limits nobody's memory"),
+                (format_memory(request.memory), ", and time-slicing does not limit memory"),
                 ("request a share as it is", f" ({resource(facts)}: 1)"),
             )
 
@@ -218,25 +218,18 @@ class Mps(Replicated):
         if request.memory is None or (share is not None and request.memory <= share):
             return
         if share is not None:
+            shares = f"{format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares"
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}",
-                    (
-                        f", and a share of a card is {format_memory(share)} here "
-                        f"({format_memory(facts.smallest or 0)} in {facts.parameters['replicas']} shares)"
-                    ),
-                ),
+                (format_memory(request.memory), f", and a share of a card is {format_memory(share)} here ({shares})"),
                 (f"request at most {format_memory(share)}", ", or a GPU of another kind"),
             )
         if not advisory(facts):
+            how = f" ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards"
             raise RejectedRequestError.amount(
                 UNTRANSLATABLE,
                 (format_memory(request.memory), ", and the policy does not define how large a share is"),
-                (
-                    "request a share as it is",
-                    f" ({resource(facts)}: 1); the policy needs backend.replicas and cluster.cards",
-                ),
+                ("request a share as it is", how),
             )
 
     def _require_cores(self, request: GpuShare, facts: ClusterFacts) -> None:

@@ -1,4 +1,4 @@
-"""What requests were found to mean: the same few amounts are requested all day."""
+"""A cache of requests as they were read: a cluster's pods request the same few amounts."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ if TYPE_CHECKING:
     from .native_request import NativeRequest
     from .portable import GpuShare
 
-_SHORT = 24  # letters of an amount that is worth remembering
-_MOST_KNOWN = 1024  # amounts; a cluster has a few dozen
+_SHORT = 24  # length of an amount that is cached
+_MOST_KNOWN = 1024  # entries; a cluster has a few dozen amounts
 
 
 class RequestCache:
-    """Requests that were read before without a doubt: most pods of a cluster request the same few amounts.
+    """Requests that were read before without a warning.
 
-    What a native request means depends on nothing but its names, its amounts and the policy. Only valid amounts of a
-    few characters are remembered, and no more of them than a cluster has.
+    The meaning of a native request depends only on its names, its amounts and the policy. Only a limited number of
+    valid, short amounts is cached.
     """
 
     __slots__ = ("_known",)
@@ -25,7 +25,7 @@ class RequestCache:
         self._known: dict[tuple[object, ...], GpuShare] = {}
 
     def key(self, value: NativeRequest, source: Backend, *, native: bool) -> tuple[object, ...] | None:
-        """Return what a reading depends on, None where it is not to be remembered."""
+        """Return the cache key of a request, None where it is not cached."""
         if value.annotations or value.claims:
             return None
         parts: list[object] = [native, source.name, value.system]
@@ -37,10 +37,10 @@ class RequestCache:
         return tuple(parts)
 
     def get(self, key: tuple[object, ...] | None) -> GpuShare | None:
-        """Return a reading of before."""
+        """Return a cached reading."""
         return None if key is None else self._known.get(key)
 
     def keep(self, key: tuple[object, ...] | None, request: GpuShare) -> None:
-        """Remember a reading."""
+        """Store a reading."""
         if key is not None and len(self._known) < _MOST_KNOWN:
             self._known[key] = request

@@ -9,8 +9,8 @@ BACKEND = TimeSlicing()
 BACKEND.docs = BackendDocs(
     summary="""\
 NVIDIA's device plugin offers each card several times (`replicas`), and processes take turns on it. Nothing limits
-memory or compute: an amount of memory is refused, unless the policy calls it `advisory` and trusts the pod's
-request. A share is requested as `nvidia.com/gpu: 1`, or `nvidia.com/gpu.shared: 1` with `renameByDefault`.""",
+memory or compute: an amount of memory is refused, unless the policy has `memory: advisory`. A share is requested as
+`nvidia.com/gpu: 1`, or `nvidia.com/gpu.shared: 1` with `renameByDefault`.""",
     refuses=(
         (
             "more than one share, where the policy sets `failRequestsGreaterThanOne: true`",
@@ -32,7 +32,7 @@ Set `replicas`, `renameByDefault` and `failRequestsGreaterThanOne` in the policy
             "A request for several shares is served by default, perhaps all from one card, and gives no more time "
             "than one does. With `failRequestsGreaterThanOne: true` it fails in the kubelet "
             "(`UnexpectedAdmissionError`), and the pod must be deleted by hand: GPU104 refuses it where the policy "
-            "says so."
+            "sets it."
         ),
         "MIG devices are time-sliced under names of their own (`nvidia.com/mig-1g.5gb.shared`).",
         (

@@ -66,7 +66,7 @@ class Volcano(Backend):
     )
 
     def ignored_systems(self, facts: ClusterFacts) -> frozenset[str]:
-        """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin offers whole cards."""
+        """Return NVIDIA's name, which means whole cards of other nodes, unless this plugin is in mode number."""
         return frozenset() if _number(facts) else frozenset({NVIDIA})
 
     def read(self, native_request: NativeRequest, facts: ClusterFacts) -> GpuShare:
@@ -83,7 +83,7 @@ class Volcano(Backend):
         return GpuShare((memory or 0) * facts.factor * MIB, consumed=(_MEMORY, _NUMBER))
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield doubtful units, and no memory at all (beside whole cards, a zero of it means nothing)."""
+        """Yield suspicious units, and no memory at all (beside whole cards, a zero of it has no effect)."""
         if _NUMBER not in native_request.gpus:
             yield from no_memory(native_request, _MEMORY, str(8192 // facts.factor))
         yield from suspicious(native_request, _MEMORY, facts.factor * MIB, facts)
@@ -105,20 +105,15 @@ class Volcano(Backend):
             )
         units, notes = in_units(request.memory, facts.factor * MIB)
         if facts.largest is not None and units > facts.largest // (facts.factor * MIB):
-            raise RejectedRequestError.amount(
-                UNTRANSLATABLE,
-                (
-                    f"{format_memory(request.memory)}",
-                    f", which rounded up to units of {facts.factor} MiB exceeds the largest card",
-                ),
-                f"request less than {format_memory(facts.largest)}",
-            )
+            why = f", which rounded up to units of {facts.factor} MiB exceeds the largest card"
+            advice = f"request less than {format_memory(facts.largest)}"
+            raise RejectedRequestError.amount(UNTRANSLATABLE, (format_memory(request.memory), why), advice)
         return BackendPatch({_MEMORY: units}, notes=notes)
 
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield what the scheduler plugin would miscount."""
+        """Yield what the scheduler plugin miscounts."""
         del pod
         yield from in_init_containers(self, asked)
         if not _number(facts):

@@ -80,7 +80,7 @@ class VolcanoVgpu(Backend):
         )
 
     def check_amounts(self, native_request: NativeRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield doubtful units, zeroes and impossible percentages."""
+        """Yield suspicious units, zeroes and impossible percentages."""
         yield from no_cards(native_request, NUMBER)
         yield from zero_is_all(native_request, MEMORY, self.title)
         yield from suspicious(native_request, MEMORY, facts.factor * MIB, facts)
@@ -97,23 +97,18 @@ class VolcanoVgpu(Backend):
             elif whole_cards_fit(request, facts):
                 notes = ("all of the card: the amount, rounded up, would exceed it",)
             else:
-                raise RejectedRequestError.amount(
-                    UNTRANSLATABLE,
-                    (
-                        f"{format_memory(request.memory)}",
-                        ", which is all of the largest card when rounded up, and other cards are smaller",
-                    ),
-                    f"request less than {format_memory(facts.largest)}",
-                )
+                why = ", which is all of the largest card when rounded up, and other cards are smaller"
+                advice = f"request less than {format_memory(facts.largest)}"
+                raise RejectedRequestError.amount(UNTRANSLATABLE, (format_memory(request.memory), why), advice)
         if request.percent is not None:
             resources[CORES] = request.percent
         return BackendPatch(resources, notes=notes)
 
     def check_container(self, asked: ContainerRequest, facts: ClusterFacts) -> Iterator[RejectedRequestError]:
-        """Yield a refusal of memory as a percentage besides what holds for every backend."""
+        """Yield a rejection of memory as a percentage besides the checks of every backend."""
         if asked.native:
             yield from _not_counted(asked)
-        if asked.native and 1 <= (asked.native_request.amount(PERCENTAGE) or 0) <= 100:  # others are GPU108's
+        if asked.native and 1 <= (asked.native_request.amount(PERCENTAGE) or 0) <= 100:  # GPU108 reports the others
             yield RejectedRequestError(
                 UNTRANSLATABLE,
                 f"and {PERCENTAGE} does not work in any release of Volcano",
@@ -137,7 +132,7 @@ class VolcanoVgpu(Backend):
     def check_pod(
         self, pod: Pod, asked: list[ContainerRequest], facts: ClusterFacts
     ) -> Iterator[tuple[ContainerRequest, RejectedRequestError]]:
-        """Yield init containers, which the scheduler does not count, and a mode of sharing that no node has."""
+        """Yield init containers, which the scheduler does not count, and an unknown mode of sharing."""
         del facts
         yield from in_init_containers(self, asked)
         mode = as_dict(pod.metadata.get("annotations")).get(MODE)
@@ -181,9 +176,9 @@ Without memory a request means whole cards, and `nvidia.com/gpu: N` is written s
         ("an annotation `volcano.sh/vgpu-mode` other than `hami-core`, `mig` or `mps`", "no node has such a mode"),
     ),
     install="""\
-Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's
-own webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes
-run NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra`, and it is left as it is.""",
+Enable `deviceshare.VGPUEnable: true` in the scheduler's configuration and run volcano-vgpu-device-plugin. Volcano's own
+webhooks hold no GPU rule, so the order of webhooks does not matter; exempt `volcano-system`. Where some nodes run
+NVIDIA's own device plugin, name `nvidia.com/gpu` under the policy's `resources.extra` to leave it unchanged.""",
     traps=(
         (
             "`volcano.sh/vgpu-memory` without `vgpu-number` is counted by the scheduler as one card, and the device "

@@ -1,1 +1,1 @@
-"""Whatever talks to a Kubernetes cluster."""
+"""Everything that communicates with a Kubernetes cluster."""

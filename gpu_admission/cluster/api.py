@@ -39,20 +39,21 @@ PATHS = {
 }
 
 
-# What is requested where only the version counts: a few hundred bytes, which the API server takes from its cache.
+# Requested where only the version is needed: a few hundred bytes, which the API server takes from its cache.
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 
 
 class KubernetesApi:
     """Reads and replaces objects of the kinds in `PATHS`.
 
-    It uses the official client's connection (its TLS, tokens, proxies and timeouts). Raises ConflictError when what is
-    replaced has another resourceVersion by now, NotFoundError when it does not exist, and StoreError for anything else.
+    It uses the official client's connection (its TLS, tokens, proxies and timeouts). Raises ConflictError when the
+    replaced object has another resourceVersion by now, NotFoundError when it does not exist, and StoreError for
+    anything else.
     """
 
     def __init__(self, api_client: Any) -> None:
         self._api_client = api_client
-        self._heard: tuple[datetime, float] | None = None  # the time that the last answer told, and when (monotonic)
+        self._heard: tuple[datetime, float] | None = None  # the time in the last answer, and when it came (monotonic)
 
     def get(self, kind: str, name: str, namespace: str | None = None) -> Object:
         """Read an object as the API server sends it."""
@@ -68,7 +69,7 @@ class KubernetesApi:
         return self._call("PUT", kind, body["metadata"]["name"], body["metadata"].get("namespace"), body)
 
     def time(self) -> datetime | None:
-        """Tell the API server's time, to the second: what its last answer told, and what has passed since."""
+        """Return the API server's time, to the second: the one in its last answer, and the time since then."""
         if self._heard is None:
             return None
         server_time, heard = self._heard
@@ -78,12 +79,12 @@ class KubernetesApi:
         try:
             self._heard = parsedate_to_datetime(date or "").astimezone(UTC), time.monotonic()
         except (ValueError, OverflowError):
-            return  # something in between answered
+            return  # a proxy answered
 
     def try_create(self, path: str, body: Object) -> tuple[int, Object, list[str]]:
-        """Have an object created as a dry run; return the HTTP status, the answer (object or Status) and the warnings.
+        """Create an object as a dry run; return the HTTP status, the answer (object or Status) and the warnings.
 
-        Raises StoreError where nothing answers, or something that is not the API server.
+        Raises StoreError without an answer of the API server.
         """
         status, _, headers, data = self._send("POST", f"{path}?dryRun=All", body, "application/json", path)
         try:
@@ -99,29 +100,32 @@ class KubernetesApi:
     ) -> tuple[int, str, Mapping[str, str], bytes | str]:
         """Return status, reason, headers and body of an answer, whatever its status. Raises StoreError without one."""
         configuration = self._api_client.configuration
-        headers = {"Accept": accept, "Content-Type": "application/json"}
-        token = configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
-        if token is not None:
-            headers[token["key"]] = token["value"]
         refused = import_module("kubernetes.client.exceptions").ApiException
         unreachable = import_module("urllib3.exceptions").HTTPError
         try:
-            # The generated methods have models in them, and what those do to unknown fields and how
-            # they are called changes from release to release. The connection below them does not.
+            # The generated methods use models, whose names and treatment of unknown fields change from release to
+            # release. The connection below them does not.
             response = self._api_client.rest_client.request(
                 method=method,
                 url=configuration.host + path,
-                headers=headers,
+                headers=self._headers(accept),
                 body=body,
                 _request_timeout=TIMEOUT,
             )
             data = response.read() if response.data is None else response.data
             self._note_time(response.getheader("Date"))
-        except refused as error:  # some releases raise, some leave it to their models
+        except refused as error:  # some releases raise, others return the response
             return error.status or 0, error.reason or "", error.headers or {}, error.body or ""
         except (unreachable, OSError) as error:
             raise StoreError(f"{what}: the API server cannot be reached: {type(error).__name__}") from None
         return response.status, response.reason or "", response.getheaders(), data
+
+    def _headers(self, accept: str) -> dict[str, str]:
+        headers = {"Accept": accept, "Content-Type": "application/json"}
+        token = self._api_client.configuration.auth_settings().get("BearerToken")  # read anew: tokens of pods expire
+        if token is not None:
+            headers[token["key"]] = token["value"]
+        return headers
 
     def _call(
         self,
@@ -173,7 +177,7 @@ def _translated(status: int | None, reason: str | None, method: str, what: str) 
 
 
 def connect(context: str | None = None) -> KubernetesApi:
-    """Connect as the pod's service account, or outside of a cluster as kubeconfig says.
+    """Connect as the pod's service account, or outside of a cluster by kubeconfig.
 
     Raises StoreError: no such context, no configuration, or the client is not installed.
     """
@@ -189,7 +193,7 @@ def connect(context: str | None = None) -> KubernetesApi:
             config.load_incluster_config(client_configuration=settings)
         else:
             config.load_kube_config(context=context, client_configuration=settings)
-    except Exception as error:  # noqa: BLE001 - whatever YAML, paths and contexts in it lead to
+    except Exception as error:  # noqa: BLE001 - any error of YAML, paths and contexts in it
         text = " ".join(str(error).split())
         raise StoreError(f"no cluster to talk to: {text[:200]}") from None
     return KubernetesApi(client.ApiClient(settings))

@@ -1,4 +1,4 @@
-"""The CA bundle in webhook configurations: what the API server verifies our certificate against."""
+"""The CA bundle in webhook configurations, with which the API server verifies our certificate."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WebhookCaBundle:
             return ""
 
     def read(self) -> BundleState:
-        """Read the bundle of each webhook; no bundle at all where the object does not exist."""
+        """Read the bundle of each webhook; empty where the object does not exist."""
         try:
             found = self._api.get(self._kind, self._name)
         except NotFoundError:
@@ -69,7 +69,7 @@ class WebhookCaBundle:
 
 
 def ca_bundle_targets(api: KubernetesApi, name: str) -> tuple[WebhookCaBundle, ...]:
-    """Name both configurations of a name; one that does not exist publishes nothing."""
+    """Return the targets for both configurations of a name; one that does not exist is skipped."""
     return tuple(WebhookCaBundle(api, kind, name) for kind in KINDS)
 
 

@@ -8,8 +8,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import kubeconfig
-from .connection import READ_TIMEOUT, TRIES, Connection, short
+from .connection import READ_TIMEOUT, TRIES, Connection
 from .errors import ConnectError
+from .replies import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +19,7 @@ _ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
 
 class ConnectOptions(NamedTuple):
-    """What kubectl's flags of the same names say; ``request_timeout`` in seconds, None for the default.
+    """The values of kubectl's flags of the same names; ``request_timeout`` in seconds, None for the default.
 
     ``tries`` is how often a request is sent that fails.
     """
@@ -60,7 +61,7 @@ def _from_files(files: tuple[str, ...], options: ConnectOptions) -> Connection:
     with complaints:
         try:
             config.load_kube_config(os.pathsep.join(files), context.name, client_configuration=settings)
-        except Exception as error:  # noqa: BLE001 - whatever paths, PEM and plugins in it lead to
+        except Exception as error:  # noqa: BLE001 - any error of paths, PEM and plugins in it
             raise ConnectError(f"context {context.name}: the kubeconfig cannot be used: {short(error)}") from None
     if complaints.lines and not settings.api_key and not settings.cert_file:
         raise ConnectError(
@@ -76,7 +77,7 @@ def _from_service_account(options: ConnectOptions) -> Connection:
     config, settings = import_module("kubernetes.config"), _settings()
     try:
         config.load_incluster_config(client_configuration=settings)
-    except Exception as error:  # noqa: BLE001 - a token that is not mounted, and whatever else
+    except Exception as error:  # noqa: BLE001 - a token that is not mounted, and others
         raise ConnectError(
             f"inside of a cluster, but its service account cannot be used: {short(error)}: set"
             " automountServiceAccountToken, or give --kubeconfig"
@@ -88,11 +89,11 @@ def _connection(
     settings: Any, options: ConnectOptions, name: str, namespace: str, impersonated: tuple[str, tuple[str, ...]]
 ) -> Connection:
     client = import_module("kubernetes.client")
-    if not settings.verify_ssl:  # their own choice, and kubectl says nothing of it either
+    if not settings.verify_ssl:  # the user's choice, which kubectl accepts without a warning too
         import_module("urllib3").disable_warnings(import_module("urllib3.exceptions").InsecureRequestWarning)
     try:
         api_client = client.ApiClient(settings)
-    except Exception as error:  # noqa: BLE001 - certificates that are none, proxies that are none
+    except Exception as error:  # noqa: BLE001 - invalid certificates and proxies
         raise ConnectError(f"{name}: the connection cannot be set up: {short(error)}: check the kubeconfig") from None
     timeout = options.request_timeout or READ_TIMEOUT
     return Connection(
@@ -106,7 +107,7 @@ def _connection(
 
 
 def _impersonation(user: str, groups: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Yield the headers of impersonation: one a group, because the API server does not split at commas."""
+    """Yield the headers of impersonation: one per group, because the API server does not split at commas."""
     if user:
         yield "Impersonate-User", user
     for group in groups:
@@ -140,9 +141,9 @@ class _Complaints(logging.Handler):
         self.lines.append(record.getMessage())
 
     def __enter__(self) -> None:
-        """Listen to the root logger, which the client uses."""
+        """Add this handler to the root logger, which the client uses."""
         logging.getLogger().addHandler(self)
 
     def __exit__(self, *_: object) -> None:
-        """Listen no more."""
+        """Remove the handler."""
         logging.getLogger().removeHandler(self)

@@ -1,4 +1,4 @@
-"""Requests to an API server that survive what API servers do: throttling, restarts, connections that break.
+"""Requests to an API server that survive throttling, restarts and broken connections.
 
 The official client makes the connection: its TLS, tokens, exec plugins and proxies. Requests go through its pool
 directly and answers stay bytes, because its models cost ten times what reading JSON costs, and its releases differ in
@@ -10,50 +10,31 @@ from __future__ import annotations
 import json
 import time
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from .errors import (
-    ClusterError,
-    ConnectError,
-    CredentialsError,
-    ExpiredError,
-    ForbiddenError,
-    NotServedError,
-    ServerError,
-    StaleWriteError,
-)
+from .errors import ClusterError, ConnectError, ServerError
+from .replies import Reply, fault_of, json_object, retry_after, short
 from .streams import lines
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    Headers = Mapping[str, str]
-
 JSON = "application/json"
 CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 60.0  # seconds between two bytes, where no --request-timeout says otherwise
+READ_TIMEOUT = 60.0  # seconds between two bytes; the default of --request-timeout
 TRIES = 5  # of a request that fails, with 0.5, 1, 2 and 4 seconds between them
-PATIENCE = 180.0  # seconds that a server may have us wait, by Retry-After, for one request
+PATIENCE = 180.0  # seconds in total that we wait by Retry-After for one request
 LONGEST_WAIT = 60.0  # seconds of one Retry-After
-_LONGEST_DETAIL = 200
 _TRANSIENT = frozenset({500, 502, 503, 504})
-
-
-class Reply(NamedTuple):
-    """What came back: the status, the headers and the whole body."""
-
-    status: int
-    headers: Headers
-    data: bytes
 
 
 class Connection:
     """One API server, as one user.
 
-    ``namespace`` is that of the context, ``name`` how messages call the cluster. ``headers`` go with every request
-    (impersonation). ``on_wait`` is told, in a line, whenever a request is about to be tried again after a second or
-    more; ``sleep`` waits. ``tries`` is how often a request is sent that fails.
+    ``namespace`` is that of the context, ``name`` the cluster's name in messages. ``headers`` are sent with every
+    request (impersonation). ``on_wait`` is called with a line before a request is retried after a second or more;
+    ``sleep`` waits. ``tries`` is how often a failing request is sent.
     """
 
     def __init__(
@@ -82,7 +63,7 @@ class Connection:
         self._api_client.rest_client.pool_manager.clear()
 
     def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = JSON) -> bytes:
-        """Return the body of a resource, requested until it is there or hopeless.
+        """Return the body of a resource; retries while that may help.
 
         Raises ConnectError, CredentialsError, ForbiddenError, NotServedError, ExpiredError, ServerError.
         """
@@ -101,24 +82,24 @@ class Connection:
     def write(
         self, method: str, path: str, body: Any, *, query: Mapping[str, str] | None = None, content: str = JSON
     ) -> bytes:
-        """Send an object by PUT, POST or PATCH, or DELETE what is at the path; return the answer's body.
+        """Send an object by PUT, POST or PATCH, or DELETE the path; return the response's body.
 
         Raises as `get` does.
 
-        What is sent must be safe to send twice: it is tried again like reading.
+        The request must be idempotent: it is retried like reading.
         """
         headers = {"Accept": JSON, "Content-Type": content}
         return self._until_answered(method, path, query, headers, None if body is None else json.dumps(body).encode())
 
     def replace(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         """Replace an object by PUT and return it as it was stored. Raises as `get` does, and StaleWriteError."""
-        found = _status_object(self.write("PUT", path, body))
+        found = json_object(self.write("PUT", path, body))
         if not found:
             raise ServerError(f"{path}: the answer is not a Kubernetes object: is {self.name} an API server?")
         return found
 
     def stream(self, path: str, query: Mapping[str, str] | None = None, *, silence: float) -> Iterator[bytes]:
-        """Yield the lines of an answer that has no end of its own, such as a watch's, as they come. It is sent once.
+        """Yield the lines of a response without an end, such as a watch's, as they arrive. It is sent once.
 
         Raises as `get` does; ServerError also where nothing comes for ``silence`` seconds, the connection breaks, or a
         line is longer than `streams.LONGEST_LINE`.
@@ -129,7 +110,7 @@ class Connection:
             raise ServerError(f"{path}: {error}") from None
         try:
             if response.status != 200:
-                raise _fault(Reply(response.status, response.headers, response.read()), "GET", path, self.name)
+                raise fault_of(Reply(response.status, response.headers, response.read()), "GET", path, self.name)
             yield from lines(response, path)
         finally:
             response.close()
@@ -148,12 +129,12 @@ class Connection:
             else:
                 if 200 <= reply.status < 300:
                     return reply.data
-                fault = _fault(reply, method, path, self.name)
-                wait = _retry_after(reply.headers)
+                fault = fault_of(reply, method, path, self.name)
+                wait = retry_after(reply.headers)
                 if (reply.status not in _TRANSIENT and reply.status != 429) or self._tries == 1:
                     raise fault
                 if reply.status == 429:
-                    wait, failures = wait or 1.0, failures - 1  # being asked to wait is no failure
+                    wait, failures = wait or 1.0, failures - 1  # a request to wait is not a failure
             failures += 1
             wait = min(wait, LONGEST_WAIT) or 0.5 * 2.0 ** (failures - 1)
             if failures >= self._tries or waited + wait > PATIENCE:
@@ -169,7 +150,7 @@ class Connection:
     def _request(
         self, method: str, path: str, query: Mapping[str, str] | None, headers: dict[str, str], body: bytes | None
     ) -> Reply:
-        """Send one request. Raises ConnectError where there is no use in another, _BrokenError where there is."""
+        """Send one request. Raises ConnectError where a retry cannot help, _BrokenError where it may."""
         response = self._open(method, path, query, headers, body)
         return Reply(response.status, response.headers, response.data)
 
@@ -182,22 +163,15 @@ class Connection:
         body: bytes | None,
         silence: float | None = None,
     ) -> Any:
-        """Send one request and return urllib3's response: read, or yet to be read where ``silence`` bounds its pauses.
+        """Send one request and return urllib3's response: complete, or a stream where ``silence`` bounds its pauses.
 
         Raises as `_request` does.
         """
         import urllib3  # noqa: PLC0415 - comes with the Kubernetes client
 
-        configuration = self._api_client.configuration
-        url = f"{configuration.host}{path}{'?' + urlencode(query) if query else ''}"
-        sent = urllib3.HTTPHeaderDict(
-            {**headers, "Accept-Encoding": "gzip" if silence is None else "identity", "User-Agent": "gpu-admission"}
-        )
-        for name, value in self._headers:  # one of them may come several times
-            sent.add(name, value)
-        for setting in configuration.auth_settings().values():  # read anew: tokens expire
-            if setting.get("in") == "header" and setting.get("value"):
-                sent[setting["key"]] = setting["value"]
+        host = self._api_client.configuration.host
+        url = f"{host}{path}{'?' + urlencode(query) if query else ''}"
+        sent = self._all_headers({**headers, "Accept-Encoding": "gzip" if silence is None else "identity"})
         timeout = urllib3.Timeout(connect=min(CONNECT_TIMEOUT, self._timeout), read=silence or self._timeout)
         try:
             response = self._api_client.rest_client.pool_manager.request(
@@ -205,9 +179,19 @@ class Connection:
                 preload_content=silence is None,
             )  # fmt: skip
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            raise self._failure(error, configuration.host) from None
+            raise self._failure(error, host) from None
         self._was_reached = True
         return response
+
+    def _all_headers(self, headers: dict[str, str]) -> Any:
+        """Return a request's headers with those of the connection and of its user."""
+        sent = import_module("urllib3").HTTPHeaderDict({**headers, "User-Agent": "gpu-admission"})
+        for name, value in self._headers:  # a header may be repeated
+            sent.add(name, value)
+        for setting in self._api_client.configuration.auth_settings().values():  # read anew: tokens expire
+            if setting.get("in") == "header" and setting.get("value"):
+                sent[setting["key"]] = setting["value"]
+        return sent
 
     def _failure(self, error: Exception, host: str) -> Exception:
         detail = short(error)
@@ -233,68 +217,8 @@ def _never_connected() -> tuple[type[Exception], ...]:
 
 
 class _BrokenError(Exception):
-    """A connection that was there and broke: worth another try."""
-
-
-def _fault(reply: Reply, method: str, path: str, name: str) -> ClusterError:
-    """Return the error for a status that is not a success."""
-    status, detail = reply.status, _detail(reply.data)
-    if status == 410:
-        return ExpiredError(f"{path}: the list has expired: try again", _continue_token(reply.data))
-    if status in _REFUSALS:
-        error, text = _REFUSALS[status]
-        values = {"name": name, "path": path, "verb": _VERBS.get(method, "use")}
-        return error(f"{text.format(**values)}{': ' + detail if detail and status != 401 else ''}")
-    if 300 <= status < 400:
-        return ConnectError(f"{name}: {path} is answered with a redirect ({status}): is this the URL of an API server?")
-    return ServerError(f"{path}: the API server responded {status}{': ' + detail if detail else ''}")
-
-
-_REFUSALS: dict[int, tuple[type[ClusterError], str]] = {
-    401: (
-        CredentialsError,
-        "{name}: the credentials are not accepted (401 Unauthorized): log in again, or choose another --context",
-    ),
-    403: (ForbiddenError, "{path}: RBAC does not allow to {verb} it"),
-    404: (NotServedError, "{path}: does not exist"),
-    409: (StaleWriteError, "{path}: has changed meanwhile"),
-    429: (ServerError, "{path}: the API server keeps throttling requests (429): try again later"),
-}
-_VERBS = {"GET": "read", "POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
-
-
-def short(error: object) -> str:
-    """Return an error of a library as one line of reasonable length."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    if text.startswith(("HTTPConnection(", "HTTPSConnection(")):  # urllib3 begins with the host once more
-        text = text.partition("): ")[2] or text
-    return text if len(text) <= _LONGEST_DETAIL else f"{text[: _LONGEST_DETAIL - 1]}…"
-
-
-def _status_object(data: bytes) -> dict[str, Any]:
-    try:
-        found = json.loads(data)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _detail(data: bytes) -> str:
-    message = _status_object(data[: 1 << 20]).get("message")
-    return short(message) if isinstance(message, str) else ""
-
-
-def _continue_token(data: bytes) -> str:
-    metadata = _status_object(data).get("metadata")
-    token = metadata.get("continue") if isinstance(metadata, dict) else None
-    return token if isinstance(token, str) else ""
-
-
-def _retry_after(headers: Headers) -> float:
-    """Return the seconds that the server has us wait; 0 where it does not say (dates are not sent by API servers)."""
-    value = headers.get("Retry-After") or ""
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 9 else 0.0
+    """An established connection that broke: a retry may help."""
 
 
 def _ignore(_: str) -> None:
-    """Tell nobody."""
+    """Do not report the wait."""

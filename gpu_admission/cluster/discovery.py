@@ -1,7 +1,7 @@
-"""What a cluster serves: the kinds that can be listed, by the API server's own discovery.
+"""The kinds of a cluster that can be listed, by the API server's discovery.
 
-Aggregated discovery (Kubernetes 1.26, stable since 1.30) takes two requests; older servers are asked group by group.
-A group whose own server is away is named and the rest still found.
+Aggregated discovery (Kubernetes 1.26, stable since 1.30) takes two requests; older servers are queried group by group.
+A group whose aggregated server is unavailable becomes a problem, and the rest is found.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class ServedKind(NamedTuple):
         return f"{self.group}/{self.version}" if self.group else self.version
 
     def path(self, namespace: str | None = None) -> str:
-        """Return the path of its list, of one namespace or of all; a cluster's own kind has one list only."""
+        """Return the path of its list, of one namespace or of all; a cluster-scoped kind has one list only."""
         root = f"/apis/{self.group}/{self.version}" if self.group else f"/api/{self.version}"
         if not namespace or not self.namespaced:
             return f"{root}/{self.plural}"
@@ -47,14 +47,14 @@ class ServedKind(NamedTuple):
 
 
 class Discovery(NamedTuple):
-    """The kinds served, by group and kind, and what could not be found out: one line each."""
+    """The kinds served, by group and kind, and a line for each problem."""
 
     kinds: Mapping[tuple[str, str], ServedKind]
     problems: tuple[str, ...]
 
 
 def discover(connection: Connection) -> Discovery:
-    """Ask what the cluster serves. Raises ConnectError, CredentialsError, ForbiddenError, ServerError."""
+    """Return what the cluster serves. Raises ConnectError, CredentialsError, ForbiddenError, ServerError."""
     kinds: dict[tuple[str, str], ServedKind] = {}
     problems: list[str] = []
     for root in ("/api", "/apis"):
@@ -100,7 +100,7 @@ def _one_by_one(connection: Connection, root: str, answer: dict[str, Any], probl
 
 
 def _versions(answer: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    for version in answer.get("versions") or ():  # of /api: plain texts
+    for version in answer.get("versions") or ():  # of /api: plain strings
         if isinstance(version, str):
             yield "", version
     for _, group in iter_dicts(answer.get("groups")):

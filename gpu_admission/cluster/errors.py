@@ -1,34 +1,34 @@
-"""What goes wrong between us and an API server. Each message is one line that ends in what to do about it."""
+"""Errors between us and an API server. Each message is one line that ends with what to do about it."""
 
 from __future__ import annotations
 
 
 class ClusterError(Exception):
-    """Anything that keeps us from reading or writing a cluster."""
+    """The base of all errors of reading or writing a cluster."""
 
 
 class ConnectError(ClusterError):
-    """No API server can be talked to: no kubeconfig, no such context, no route, no trust in its certificate."""
+    """No connection to an API server: no kubeconfig, no such context, no route, an untrusted certificate."""
 
 
 class CredentialsError(ClusterError):
-    """The API server does not accept who we are (401)."""
+    """The API server does not accept our credentials (401)."""
 
 
 class ForbiddenError(ClusterError):
-    """We may not do this one thing (403)."""
+    """RBAC does not allow this request (403)."""
 
 
 class NotServedError(ClusterError):
-    """There is nothing at this path (404): a CRD or an object that is gone, or never was."""
+    """The path does not exist (404): a CRD or an object was deleted, or was never created."""
 
 
 class ServerError(ClusterError):
-    """The API server failed, or kept refusing, for as long as it was asked."""
+    """The API server failed or refused, after all retries."""
 
 
 class StaleWriteError(ServerError):
-    """What was to be written has changed since it was read (409)."""
+    """The object has changed since it was read (409)."""
 
 
 class ExpiredError(ClusterError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from .connection import Connection
 
-    Progress = Callable[[str, int, int], None]  # what is listed, how many came, how many are to come
+    Progress = Callable[[str, int, int], None]  # what is listed, how many were read, how many remain
     Add = Callable[[dict[str, Any]], None]
 
 _NODES = ServedKind("", "v1", "nodes", "Node", namespaced=False)
@@ -31,7 +31,7 @@ _DRA = "resource.k8s.io"
 
 
 class _Step(NamedTuple):
-    """A kind to list, and who takes its objects; ``lost`` is what is not known where it cannot be listed."""
+    """A kind to list, and the receiver of its objects; ``lost`` is what is unknown where it cannot be listed."""
 
     group: str
     kind: str
@@ -47,7 +47,7 @@ def collect(
 ) -> Inventory:
     """Return the inventory of a cluster, or of the nodes of these names (and then no waiting pods).
 
-    What may not be listed, or fails for good, is among the inventory's ``incomplete``, and the rest is there. Raises
+    Kinds that may not be listed, or fail after all retries, are among the inventory's ``incomplete``. Raises
     ConnectError, CredentialsError, ForbiddenError and ServerError where nodes cannot be listed at all.
     """
     collection = GpuCollection(connection, policy, names, progress)
@@ -59,7 +59,7 @@ def collect(
 
 
 class GpuCollection:
-    """An inventory on its way: `list_before_pods`, then the pods by `list_pods` or one by one, then `finish`."""
+    """An inventory in progress: `list_before_pods`, then the pods by `list_pods` or one by one, then `finish`."""
 
     def __init__(
         self,
@@ -76,7 +76,7 @@ class GpuCollection:
         self.add_pod = self._collector.add_pod
 
     def list_before_pods(self, kinds: Mapping[tuple[str, str], ServedKind]) -> None:
-        """List what has to be known before the first pod. Raises as `collect` does."""
+        """List the kinds that are needed before the first pod. Raises as `collect` does."""
         collector = self._collector
         before = [
             _Step(_DRA, "DeviceClass", collector.add_class, "which classes give GPUs"),
@@ -85,7 +85,7 @@ class GpuCollection:
         ]
         listed = self._list_all(before, kinds)
         self._list_nodes()
-        if listed:  # without the devices nothing can be said of who holds them
+        if listed:  # without the devices, their holders are of no use
             self._list_all([_Step(_DRA, "ResourceClaim", collector.add_claim, "who holds devices by claims")], kinds)
 
     def finish(self) -> Inventory:
@@ -98,12 +98,12 @@ class GpuCollection:
         return inventory
 
     def _list_all(self, steps: list[_Step], kinds: Mapping[tuple[str, str], ServedKind]) -> bool:
-        """List what of the kinds is served; tell whether all of that could be listed."""
+        """List the kinds that are served; return whether all of those could be listed."""
         served = [(kinds[step.group, step.kind], step) for step in steps if (step.group, step.kind) in kinds]
         return all([self._attempt(kind, step.add, step.lost) for kind, step in served])
 
     def _list_nodes(self) -> None:
-        """List the nodes, or read those that are named: without them there is nothing to show."""
+        """List the nodes, or read the named ones; nothing works without them."""
         if not self._names:
             self._list(_NODES, self._collector.add_node)
         for name in self._names:
@@ -113,13 +113,13 @@ class GpuCollection:
                 self.incomplete.append(f"node {name}: there is no node of that name")
 
     def list_pods(self) -> None:
-        """List the pods: those of the nodes that are named, or all."""
+        """List the pods of the named nodes, or all."""
         queries: list[dict[str, str] | None] = [{"fieldSelector": f"spec.nodeName={name}"} for name in self._names]
         for query in queries or [None]:
             self._attempt(_PODS, self._collector.add_pod, "who holds the GPUs", query)
 
     def _attempt(self, kind: ServedKind, add: Add, lost: str, query: Mapping[str, str] | None = None) -> bool:
-        """List a kind that the rest can do without; tell whether that went well."""
+        """List a kind that is not required; return whether that succeeded."""
         try:
             self._list(kind, add, query)
         except NotServedError:
@@ -144,4 +144,4 @@ class GpuCollection:
 
 
 def _ignore(_: str, __: int, ___: int) -> None:
-    """Show nobody."""
+    """Show no progress."""

@@ -1,4 +1,4 @@
-"""What kubeconfig files say beyond what the official client takes from them: contexts, namespace, impersonation.
+"""Fields of kubeconfig files that the official client does not expose: contexts, namespace, impersonation.
 
 https://kubernetes.io/docs/concepts/configuration/organize-cluster-access-kubeconfig/: files named by KUBECONFIG are
 merged, and the first to name a context, user or cluster wins.
@@ -25,7 +25,7 @@ _MOST_NAMES = 5
 
 
 class Context(NamedTuple):
-    """One context: its name, its namespace, and whom its user acts as."""
+    """One context: its name, its namespace, and its user's impersonation."""
 
     name: str
     namespace: str

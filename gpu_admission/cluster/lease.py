@@ -1,9 +1,9 @@
-"""Which of several replicas does what only one should: the holder of a Lease (coordination.k8s.io/v1).
+"""Leader election among replicas by a Lease (coordination.k8s.io/v1).
 
-As client-go's leaderelection: a Lease belongs to its holder until nobody has seen it renewed for as long as it says.
-That is measured by our own monotonic clock from when we saw it change, never by the times that stand in it, so clocks
-that differ do no harm. An update holds the resourceVersion that was read, so of two who try one succeeds. A holder
-that cannot renew stops before anybody else may begin.
+As client-go's leaderelection: a Lease belongs to its holder until it was not renewed for its duration. That is measured
+by our own monotonic clock from when we saw it change, never by the times in it, so that clock skew does no harm. An
+update has the resourceVersion that was read, so that one of two concurrent ones succeeds. A holder that cannot renew
+stops before another may begin.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
 DURATION = 15  # seconds that a Lease lasts without being renewed
 DEADLINE = 10.0  # seconds after its last renewal at which a holder stops
-INTERVAL = 4.0  # seconds between two renewals, or two looks at somebody else's Lease
-LONGEST = 120  # seconds of a Lease that we wait for, whatever stands in it
+INTERVAL = 4.0  # seconds between two renewals, or two reads of another holder's Lease
+LONGEST = 120  # longest duration of another's Lease that we respect, in seconds
 PATH = "/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases"
 
 
 class Elector:
-    """Tries to hold a Lease; ``tick`` is to be called often, and says whether we do."""
+    """Tries to hold a Lease; ``tick`` must be called often and returns whether we hold it."""
 
     def __init__(
         self,
@@ -68,14 +68,14 @@ class Elector:
             try:
                 self._try(now)
                 self._problem("")
-            except StaleWriteError:  # somebody was faster
+            except StaleWriteError:  # another replica was faster
                 self._renewed = None
             except ClusterError as error:
                 self._problem(self._advice(error))
         return self.is_leader
 
     def release(self) -> None:
-        """Give it up, so that another need not wait. Never raises a ClusterError."""
+        """Release it, so that another need not wait. Never raises a ClusterError."""
         if not self.is_leader:
             return
         self._renewed = None
@@ -84,7 +84,7 @@ class Elector:
             if as_dict(lease.get("spec")).get("holderIdentity") == self.identity:
                 self._write(lease, holder="", duration=1)
         except ClusterError:
-            return  # it runs out by itself
+            return  # it expires by itself
 
     def _try(self, now: float) -> None:
         lease = self._read()

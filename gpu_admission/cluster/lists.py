@@ -1,12 +1,12 @@
-"""Lists of objects, page by page: what is there is seen once, whatever happens to the list on the way.
+"""Lists of objects, page by page: every object is seen once, even if the list expires.
 
-Pages come as bytes and are taken apart into the bytes of their objects, so that who needs few of them decodes few. A
-page has at most `LIMIT` objects and, going by the sizes of those before it, some `PAGE_BYTES`: 50,000 pods, or 500
-objects of a megabyte, pass through the same memory.
+Pages are split into the bytes of their objects, so that callers decode only those that they need. A page has at most
+`LIMIT` objects and, estimated from the sizes of earlier ones, some `PAGE_BYTES`: 50,000 pods, or 500 objects of a
+megabyte, need the same memory.
 
-A list whose continue token expires (410) goes on from the token that the API server sends with that answer. Where it
-sends none, the list begins anew, and what has been seen is passed over: the API server lists in the order of
-namespace and name (the order of its keys in etcd), so that the last one seen is all there is to remember.
+A list whose continue token expires (410) continues from the token in that answer. Without one, the list is restarted
+and objects that have been seen are skipped: the API server lists in the order of namespace and name (the order of its
+keys in etcd), so that remembering the last one is enough.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .discovery import ServedKind
 
 LIMIT = 500
-PAGE_BYTES = 4 << 20  # of the JSON of a page, aimed at
+PAGE_BYTES = 4 << 20  # target size of a page's JSON
 _FEWEST = 5
 _RESTARTS = 5
 _BAD_PAGES = 3
@@ -58,7 +58,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class Page(NamedTuple):
-    """The JSON of some objects, and how many are still to come as far as the API server tells."""
+    """The JSON of some objects, and how many remain, if the API server reports that."""
 
     items: Sequence[bytes]
     remaining: int
@@ -77,8 +77,8 @@ def pages(
 def snapshot(connection: Connection, path: str) -> tuple[list[bytes], str]:
     """Return the JSON of every object of the list at a path, and the resourceVersion from which to watch it.
 
-    Raises as `pages` does. Where the list expired on the way, its pages are of several versions: to watch from that of
-    the first is to see again what came in between.
+    Raises as `pages` does. Where the list expired, its pages are of several versions: a watch from that of the first
+    repeats the changes in between.
     """
     listing = _Listing(connection, path, {}, LIMIT)
     return [item for page in listing.pages() for item in page.items], listing.version
@@ -110,7 +110,7 @@ def decode(item: bytes, kind: ServedKind) -> dict[str, Any]:
 
 
 class _Listing:
-    """A list on its way."""
+    """A list in progress."""
 
     def __init__(self, connection: Connection, path: str, query: dict[str, str], limit: int) -> None:
         self._connection = connection
@@ -118,13 +118,13 @@ class _Listing:
         self._query = query
         self._most = limit
         self._limit = limit
-        self._last: _Key | None = None  # the last object that was passed on
+        self._last: _Key | None = None  # the last object that was yielded
         self._restarts = 0
         self.version = ""  # of the first page
 
     def pages(self) -> Iterator[Page]:
         token = ""
-        passed_over = False  # whether the objects up to the last one seen are to come once more
+        passed_over = False  # whether the objects up to the last one seen are listed again
         while True:
             try:
                 found = self._page(token)
@@ -152,7 +152,7 @@ class _Listing:
             data = self._connection.get(self._path, query)
             try:
                 return _decode_list(data)
-            except (ValueError, RecursionError):  # cut short by something in between: ask again
+            except (ValueError, RecursionError):  # truncated by a proxy: retry
                 continue
         raise ServerError(f"{self._path}: the answer is not a list of objects: is a proxy in between?")
 
@@ -162,13 +162,13 @@ class _Listing:
             raise ServerError(f"{self._path}: the list expires before it is read: try again when the cluster is calmer")
 
     def _adapt(self, items: list[bytes]) -> None:
-        """Have the next page hold what `PAGE_BYTES` allow, going by this one."""
+        """Set the size of the next page from `PAGE_BYTES` and the size of this one."""
         if items:
             fitting = PAGE_BYTES * len(items) // max(sum(map(len, items)), 1)
             self._limit = max(_FEWEST, min(self._most, fitting))
 
     def _after_last(self, items: list[bytes]) -> list[bytes]:
-        """Return the objects behind the last one seen. Raises ServerError where they are in no order."""
+        """Return the objects after the last one seen. Raises ServerError where they are in no order."""
         keys = [self._key(item) for item in items]
         if keys != sorted(keys):
             raise ServerError(f"{self._path}: the list expired and cannot be resumed, as it is in no order: try again")

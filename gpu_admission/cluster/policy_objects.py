@@ -1,4 +1,4 @@
-"""GPUPolicy objects as they were last seen: checked, put into a directory for the server, and told their status."""
+"""GPUPolicy objects as they were last seen: checked, written into a directory for the server, and given a status."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ _MERGE_PATCH = "application/merge-patch+json"
 class State(NamedTuple):
     """What is known of one object.
 
-    ``outline`` has of it what its status follows from, ``content`` what decides reviews (None where it is not kept),
-    ``mistakes`` why that cannot be used, and ``notes`` what its author should know.
+    ``outline`` has the fields that its status depends on, ``content`` those that reviews depend on (None where it is
+    not kept), ``mistakes`` why that cannot be used, and ``notes`` hints for its author.
     """
 
     seen: Seen
@@ -40,7 +40,7 @@ class State(NamedTuple):
 
 
 class PolicyObjects:
-    """Takes what a `watch.Reflector` has seen, and keeps a directory like it."""
+    """Keeps a directory in sync with the objects of a `watch.Reflector`."""
 
     def __init__(self, writer: object_files.ObjectWriter) -> None:
         self._writer = writer
@@ -52,7 +52,7 @@ class PolicyObjects:
         return self._states.values()
 
     def take(self, objects: Mapping[str, Seen], problem: str) -> None:
-        """Take over what was seen. Raises OSError where the directory cannot be written."""
+        """Apply the latest objects. Raises OSError where the directory cannot be written."""
         states: dict[str, State] = {}
         total = 0
         for name in sorted(objects):
@@ -95,7 +95,7 @@ def _decoded(data: bytes) -> dict[str, Any] | None:
 
 
 class StatusWriter:
-    """Writes the status of objects where it is not what it should be, while we hold the Lease."""
+    """Writes the status of objects where it is outdated, while we hold the Lease."""
 
     def __init__(
         self,
@@ -113,11 +113,11 @@ class StatusWriter:
         self._written = written
         self._clock = clock
         self._now = now
-        self._done: dict[str, Seen] = {}  # versions whose status was written: the watch is to bring the next ones
+        self._done: dict[str, Seen] = {}  # versions whose status was written, until the watch brings newer ones
         self._not_before = 0.0
 
     def write(self, states: Iterable[State]) -> None:
-        """Write what is due; the Lease is renewed in between. Never raises a ClusterError."""
+        """Write what is due and renew the Lease in between. Never raises a ClusterError."""
         shadow = ""
         names = set()
         for state in states:
@@ -140,7 +140,7 @@ class StatusWriter:
         path = f"{crd.PATH}/{state.seen.name}/status"
         try:
             self._connection.write("PATCH", path, body, content=_MERGE_PATCH)
-        except (StaleWriteError, NotServedError):  # changed or deleted meanwhile: the watch brings what is to be done
+        except (StaleWriteError, NotServedError):  # changed or deleted meanwhile: the watch brings the next version
             self._done[state.seen.name] = state.seen
         except ClusterError as error:
             self._not_before = self._clock() + RETRY

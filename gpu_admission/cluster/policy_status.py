@@ -1,4 +1,4 @@
-"""What the status of a GPUPolicy says: whether its latest version is in force, and if not, why."""
+"""The status of a GPUPolicy: whether its latest version is in force, and if not, why."""
 
 from __future__ import annotations
 
@@ -15,21 +15,21 @@ IN_FORCE, SHADOWED, INVALID = "InForce", "Shadowed", "Invalid"
 
 
 def active_generation(obj: dict[str, Any]) -> int:
-    """Return the last generation of an object that could be used, by its status; 0 where none is known."""
+    """Return the last usable generation of an object, by its status; 0 where none is known."""
     found = as_dict(obj.get("status")).get("activeGeneration")
     return found if isinstance(found, int) and not isinstance(found, bool) and found > 0 else 0
 
 
 def is_for_all(obj: dict[str, Any]) -> bool:
-    """Tell whether a policy is for every namespace, so that none after it ever judges."""
+    """Return whether a policy is for every namespace, so that none after it applies."""
     return not as_dict(as_dict(obj.get("spec")).get("match")).get("namespaces")
 
 
 def desired(obj: dict[str, Any], mistakes: Sequence[str], *, shadow: str, notes: Sequence[str], now: str) -> Any:
     """Return the status that an object should have, or None where it has it.
 
-    ``mistakes`` are what keeps its version from being used, ``shadow`` is a policy before it that is for every
-    namespace, ``notes`` what its author should know; ``now`` is the time as Kubernetes writes it.
+    ``mistakes`` are the reasons why its version cannot be used, ``shadow`` is a policy before it that is for every
+    namespace, ``notes`` are hints for its author; ``now`` is the time in Kubernetes' format.
     """
     generation = as_dict(obj.get("metadata")).get("generation")
     generation = generation if isinstance(generation, int) else 0
@@ -43,8 +43,9 @@ def desired(obj: dict[str, Any], mistakes: Sequence[str], *, shadow: str, notes:
         "observedGeneration": generation,
     }
     status = as_dict(obj.get("status"))
-    others = [each for _, each in iter_dicts(status.get("conditions")) if each.get("type") != READY]
-    before = next((each for _, each in iter_dicts(status.get("conditions")) if each.get("type") == READY), {})
+    conditions = [each for _, each in iter_dicts(status.get("conditions"))]
+    others = [each for each in conditions if each.get("type") != READY]
+    before = next((each for each in conditions if each.get("type") == READY), {})
     if {**before, **condition} == before and (status.get("activeGeneration") or 0) == active:
         return None
     since = before.get("lastTransitionTime") if before.get("status") == condition["status"] else None

@@ -1,4 +1,4 @@
-"""Two pods that show whether the webhook does its work: the API server judges them as a dry run, nothing is created.
+"""Two pods that show whether the webhook works: they are sent as a dry run, nothing is created.
 
 The bad one shows every card of its node to a container that requests none (GPU301): the API server itself, Pod
 Security's "restricted" included, admits it, and every shipped policy denies it. The good one requests one whole GPU.
@@ -19,7 +19,7 @@ _FAILED = "failed calling webhook"
 
 
 class ProbeResult:
-    """What came of one pod: ``ok`` where it is as it should be, and a sentence for a person."""
+    """The result for one pod: ``ok`` where it is as expected, and a sentence."""
 
     __slots__ = ("ok", "text")
 
@@ -29,7 +29,7 @@ class ProbeResult:
 
 
 def probe(api: KubernetesApi, namespace: str, stage: str) -> list[ProbeResult]:
-    """Have the good and the bad pod judged in a namespace. Raises StoreError where the API server cannot be asked."""
+    """Send the good and the bad pod to a namespace. Raises StoreError where the API server cannot be reached."""
     path = f"/api/v1/namespaces/{namespace}/pods"
     return [
         _good(*api.try_create(path, pod("good", {"resources": {"limits": {"nvidia.com/gpu": "1"}}}))),

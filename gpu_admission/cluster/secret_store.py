@@ -1,7 +1,6 @@
-"""A certificate set in a Secret that all replicas share: it decides which of two writers was first.
+"""A certificate set in a Secret that all replicas share, with a compare-and-swap between writers.
 
-The Secret is created empty by whoever installs us, so that RBAC has to grant nothing but get and
-update on this one name.
+The Secret is created empty by the installation, so that RBAC must grant only get and update on this one name.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ class SecretStore:
         return f"Secret {self._namespace}/{self._name}"
 
     def files(self) -> dict[str, bytes]:
-        """Read the data as it is, whoever made it. Raises StoreError, CertificateSetError."""
+        """Read the data of any origin unchanged. Raises StoreError, CertificateSetError."""
         return _decoded(self._get())
 
     def version(self) -> str:
@@ -41,7 +40,7 @@ class SecretStore:
         return self._api.version("Secret", self._name, self._namespace)
 
     def read(self) -> StoredSet:
-        """Read what is there. Raises StoreError (also for a missing Secret), CertificateSetError, ForeignError."""
+        """Read the set. Raises StoreError (also for a missing Secret), CertificateSetError, ForeignError."""
         found = self._get()
         try:
             return StoredSet(from_files(_decoded(found)), str(found["metadata"]["resourceVersion"]))

@@ -1,4 +1,4 @@
-"""Answers that have no end of their own: the lines of a watch, as they come."""
+"""Responses without an end: the lines of a watch, as they arrive."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from .errors import ServerError
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST_LINE = 8 << 20  # bytes: an event holds an object, of which etcd takes 1.5 MiB
+LONGEST_LINE = 8 << 20  # bytes: an event has one object, at most 1.5 MiB in etcd
 _CHUNK = 1 << 16
 
 
 def lines(response: Any, path: str) -> Iterator[bytes]:
-    """Yield the lines of urllib3's response, empty ones left out.
+    """Yield the lines of urllib3's response, except empty ones.
 
-    Raises ServerError where the connection breaks or is silent for longer than it was opened for, where a line is
-    longer than `LONGEST_LINE`, and where the stream ends inside of one.
+    Raises ServerError where the connection breaks or exceeds its read timeout, where a line is longer than
+    `LONGEST_LINE`, and where the stream ends inside of one.
     """
     errors = import_module("urllib3.exceptions")
     rest = bytearray()

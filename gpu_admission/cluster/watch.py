@@ -1,10 +1,9 @@
-"""What a list of the API server holds, kept up to date: listed once, then watched.
+"""An up-to-date copy of a list of the API server: listed once, then watched.
 
-As client-go's reflector does: events of a watch are applied to what was listed; a watch that ends goes on from the
-last version seen (bookmarks bring that forward where nothing changes); one whose version is too old (410, as a status
-or inside of the stream) begins with a list again, and so does everything that cannot be understood. Failures are
-answered by waiting, twice as long each time and with jitter, so that the replicas of a fleet do not come all at once.
-What was seen stays: an API server that is away takes nothing from us.
+As in client-go's reflector: events of a watch are applied to the list; a watch that ends is continued from the last
+version (which bookmarks advance where nothing changes); one whose version is too old (410, as a status or inside of the
+stream) is restarted with a list, and so is everything that cannot be parsed. Retries back off exponentially with
+jitter, so that replicas do not retry at the same time. The copy is kept while the API server is unavailable.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 WATCH = 300.0  # seconds of one watch, up to twice as long: client-go's
 SILENCE = 150.0  # seconds without an event or a bookmark (one a minute) after which a watch counts as broken
-RESYNC = 600.0  # seconds after which what is there is listed again, whatever was watched
+RESYNC = 600.0  # seconds after which everything is listed again, even if the watch works
 FIRST_PAUSE, LONGEST_PAUSE = 0.8, 30.0  # seconds between two tries
 QUICK = 5.0  # a watch that ends sooner, without an event, counts as a failure: client-go calls it very short
 
@@ -76,9 +75,9 @@ class Seen(NamedTuple):
 class Reflector:
     """Keeps ``objects`` (by name) like the list at a path, for kinds of the cluster.
 
-    ``problem`` is told, in a line, why that does not succeed at present, and the empty text when it does again;
-    ``changed`` that something changed. Both are called in the thread that runs `run`. ``objects`` is replaced as a
-    whole, so that any thread may read it; it is None until the list was read for the first time.
+    ``problem`` is called with a line when that fails, and with an empty string when it succeeds again; ``changed`` is
+    called after changes. Both are called in the thread of `run`. ``objects`` is replaced as a whole, so that any thread
+    may read it; it is None until the list was read for the first time.
     """
 
     def __init__(
@@ -102,10 +101,10 @@ class Reflector:
         self._listed = 0.0
         self._failures = 0
         self._watch_failed = False
-        connection.on_wait = problem  # what is tried again inside of one request
+        connection.on_wait = problem  # retries inside of one request
 
     def run(self, stopped: Callable[[], bool]) -> None:
-        """List and watch until stopped, which is looked at between two requests. Never raises a ClusterError."""
+        """List and watch until stopped, which is checked between two requests. Never raises a ClusterError."""
         while not stopped():
             try:
                 self.step()
@@ -132,7 +131,7 @@ class Reflector:
             raise ServerError(f"{self._path}: the list has no resourceVersion: is a proxy in between?")
         found = {seen.name: seen for seen in map(self._seen, items)}
         self._version, self._listed = version, self._clock()
-        if not self._watch_failed:  # else it works again when a watch does
+        if not self._watch_failed:  # else it works again once a watch does
             self._problem("")
         if found != self.objects:
             self.objects = found
@@ -140,7 +139,7 @@ class Reflector:
 
     def _watch(self) -> None:
         begun, events = self._clock(), 0
-        seconds = WATCH * (1 + random.random())  # noqa: S311 - only so that replicas do not come at once
+        seconds = WATCH * (1 + random.random())  # noqa: S311 - only to spread the replicas' requests
         query = {
             "watch": "true",
             "allowWatchBookmarks": "true",
@@ -159,13 +158,13 @@ class Reflector:
             self._pause()
 
     def _works(self, *, anew: bool = True) -> None:
-        """Note that a watch succeeded; pauses begin ``anew`` where it was not a very short one."""
+        """Record that a watch succeeded; ``anew`` resets the pauses (not after a very short watch)."""
         self._failures = 0 if anew else self._failures
         self._watch_failed = False
         self._problem("")
 
     def _take(self, line: bytes) -> None:
-        """Apply an event. Raises ServerError where it cannot be understood, ExpiredError where it says 410."""
+        """Apply an event. Raises ServerError where it is not valid, ExpiredError where it is a status 410."""
         try:
             event = _event(line)
             if event.type == "BOOKMARK":

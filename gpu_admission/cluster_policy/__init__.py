@@ -1,1 +1,1 @@
-"""A policy from what a cluster shows, and what a policy says that the cluster no longer shows."""
+"""A policy derived from a cluster, and the differences between a policy and a cluster."""

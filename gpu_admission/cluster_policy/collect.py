@@ -1,4 +1,4 @@
-"""Looking at a cluster for what a policy is made of, page by page; what may not be read is left out and named."""
+"""Read the facts of a cluster for a policy, page by page; what may not be read becomes a problem."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ QUEUES = {"kai": ("scheduling.run.ai", "Queue"), "volcano": ("scheduling.volcano
 
 
 def observe(connection: Connection) -> Observation:
-    """Return what the cluster shows.
+    """Return the facts of a cluster.
 
-    Raises ConnectError, CredentialsError, ForbiddenError and ServerError where it cannot be looked at at all: nodes are
-    what everything else depends on.
+    Raises ConnectError, CredentialsError, ForbiddenError and ServerError where nodes cannot be read, on which
+    everything else depends.
     """
     look = _Look(connection, discover(connection))
     nodes = map(gpu_node, lists.objects(connection, look.discovery.kinds[_NODE]))
@@ -47,7 +47,7 @@ def observe(connection: Connection) -> Observation:
 
 
 class _Look:
-    """A look at one kind after the other."""
+    """Reads one kind after the other."""
 
     def __init__(self, connection: Connection, discovery: Discovery) -> None:
         self._connection = connection
@@ -72,7 +72,7 @@ def _name(obj: Mapping[str, Any]) -> str:
 
 
 def _leaves(queues: list[dict[str, Any]]) -> list[str]:
-    """Return the queues that pods may be put into: those that are nobody's parent."""
+    """Return the queues that pods may use: those that are not a parent of another."""
     parents = {as_str(as_dict(queue.get("spec")).get("parentQueue")) for queue in queues}
     parents |= {as_str(as_dict(queue.get("spec")).get("parent")) for queue in queues}
     return sorted(name for name in map(_name, queues) if name not in parents)

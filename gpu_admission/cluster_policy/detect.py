@@ -1,4 +1,4 @@
-"""Which sharing backend a cluster runs, and by what evidence; which cards it has."""
+"""The sharing backends of a cluster, with the evidence, and its cards."""
 
 from __future__ import annotations
 
@@ -15,37 +15,37 @@ if TYPE_CHECKING:
 
     from .observation import GpuNode, Observation
 
-# Where a cluster shows several, the first is what its pods are written for: a sharing scheduler before the device
-# plugin below it, and whole cards last.
+# Of several backends in a cluster, the first is the one that its pods are written for: a sharing scheduler before the
+# device plugin below it, and whole cards last.
 ORDER = (
     "hami", "volcano-vgpu", "volcano", "gpushare", "koordinator", "kai", "mps", "time-slicing", "mig", "dra",
     "exclusive",
 )  # fmt: skip
 _FIRST_PLUGIN = "mps"
-# They hand out nvidia.com/gpu like the device plugin, so that nothing but their own programs gives them away.
+# They serve nvidia.com/gpu like the device plugin, so that only their own programs identify them.
 _BY_PROGRAM = frozenset({"hami", "kai", "koordinator"})
 _SHARED = "-SHARED"
 _MIG = "-MIG-"
-_CLOSE = 0.06  # of a card's memory, by which drivers differ
-_MIB_FROM = 1024  # units of gpu-mem on a card from which they can only be MiB
+_CLOSE = 0.06  # of a card's memory, tolerance for differences between drivers
+_MIB_FROM = 1024  # units of gpu-mem per card above which they must be MiB
 
 
 class Candidate(NamedTuple):
-    """A backend that the cluster shows, and where: the first places, and how many more."""
+    """A backend found in the cluster, and where: the first places, and how many more."""
 
     name: str
     evidence: tuple[str, ...]
 
 
 class FoundCard(NamedTuple):
-    """A card as a policy's ``cluster.cards`` has it, and the nodes with it."""
+    """A card as an entry of a policy's ``cluster.cards``, and the nodes with it."""
 
     fields: dict[str, Any]
     nodes: int
 
 
 def candidates(observed: Observation) -> list[Candidate]:
-    """Return the backends that the cluster shows, the likeliest first."""
+    """Return the backends found in the cluster, the likeliest first."""
     found: dict[str, list[str]] = {}
     for node in observed.nodes:
         for backend, why in _of_node(node):
@@ -65,7 +65,7 @@ def candidates(observed: Observation) -> list[Candidate]:
 
 
 def _rank(backend: str) -> int:
-    """Return where a backend stands; one that nobody has ranked comes before the device plugins."""
+    """Return a backend's rank; one without a rank comes before the device plugins."""
     return ORDER.index(backend) if backend in ORDER else ORDER.index(_FIRST_PLUGIN)
 
 
@@ -111,7 +111,7 @@ def found_cards(observed: Observation) -> list[FoundCard]:
 
 
 def _card(node: GpuNode) -> dict[str, Any]:
-    """Return a node's card; nothing where its labels do not tell the model."""
+    """Return a node's card; None where its labels do not identify the model."""
     product, mig, profile = node.product.removesuffix(_SHARED).partition(_MIG)
     if not product:
         return {}
@@ -133,7 +133,7 @@ def _card(node: GpuNode) -> dict[str, Any]:
 
 
 def model_of(product: str, mebibytes: int) -> str | None:
-    """Return the model of the table that a product's name means; its memory decides where the name does not."""
+    """Return the table's model for a product's name; its memory decides where the name is ambiguous."""
     words = product.upper().replace("_", "-").split("-")
     named = [card for card in cards.table() if card.model.partition("-")[0] in words]
     if mebibytes:
@@ -146,7 +146,7 @@ def model_of(product: str, mebibytes: int) -> str | None:
 
 
 def parameters(backend: str, observed: Observation) -> dict[str, Any]:
-    """Return the backend's parameters as far as the cluster shows them."""
+    """Return the backend's parameters as far as they can be derived from the cluster."""
     if backend in {"time-slicing", "mps"}:
         nodes = [node for node in observed.nodes if node.sharing == backend or node.replicas > 1]
         replicas = max((node.replicas for node in nodes), default=1)
@@ -169,7 +169,7 @@ def parameters(backend: str, observed: Observation) -> dict[str, Any]:
 
 
 def installed(observed: Observation, parts: Iterable[Component]) -> list[tuple[str, Component, str]]:
-    """Return which components run: the namespace, the component and where it was seen, each pair once."""
+    """Return the running components: namespace, component and where it was seen, each pair once."""
     known = tuple(parts)
     found: dict[tuple[str, str], tuple[str, Component, str]] = {}
     for program in observed.programs:

@@ -1,4 +1,4 @@
-"""What a policy says that the cluster does not show, and what the cluster shows that the policy does not know."""
+"""The differences between a policy and a cluster, in both directions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def drift(policy: Policy, observed: Observation) -> list[str]:
-    """Return a line for everything that has drifted: what is so, and what to write."""
+    """Return a line for each difference: the fact, and what to write."""
     lines = [*_backend(policy, observed), *_parameters(policy, observed), *_cards(policy, observed)]
     lines += [*_taints(policy, observed), *_resources(policy, observed)]
     lines += [*_classes(policy, observed), *_exempt(policy, observed)]
@@ -123,7 +123,7 @@ def _resources(policy: Policy, observed: Observation) -> Iterator[str]:
 
 
 def _classes(policy: Policy, observed: Observation) -> Iterator[str]:
-    """Yield device classes that the policy takes for GPUs by their whole name, and that do not exist."""
+    """Yield device classes that the policy names in full as GPUs, and that do not exist."""
     wanted = as_dict(as_dict(policy.spec.get("cluster")).get("claims")).get("classes") or ()
     absent = [name for name in wanted if not set("*?[") & set(name) and name not in observed.device_classes]
     if absent and observed.device_classes:

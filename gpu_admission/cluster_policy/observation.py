@@ -1,4 +1,4 @@
-"""What a cluster shows of its GPUs, reduced to what a policy can say: pure, from objects as the API lists them.
+"""A cluster's GPU facts as far as a policy needs them: pure, from objects as the API lists them.
 
 Labels of nodes are those of GPU Feature Discovery (NVIDIA/gpu-feature-discovery, now NVIDIA/k8s-device-plugin:
 internal/lm): ``nvidia.com/gpu.product``, ``.memory`` (MiB of a card), ``.count`` (cards), ``.replicas``,
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _OWN_TAINTS = ("node.kubernetes.io/", "node.cloudprovider.kubernetes.io/", "ToBeDeletedByClusterAutoscaler")
 _LARGEST = 10**12
-# Nodes carry what a scheduler's device plugin registers; that it is there tells which one runs.
+# Annotations in which a scheduler's device plugin registers cards identify that scheduler.
 # Project-HAMi/HAMi: pkg/device/nvidia/device.go; volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go
 REGISTERS = {"hami.io/node-nvidia-register": "hami", "volcano.sh/node-vgpu-register": "volcano-vgpu"}
 
@@ -44,7 +44,7 @@ class GpuNode(NamedTuple):
     sharing: str
     mig: str
     taints: tuple[Taint, ...]
-    registers: frozenset[str]  # backends whose register stands on the node
+    registers: frozenset[str]  # backends whose register is on the node
 
 
 class Program(NamedTuple):
@@ -56,7 +56,7 @@ class Program(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """Everything that a policy is made of; ``problems`` are what could not be looked at, a line each."""
+    """All facts that a policy is derived from; ``problems`` has a line for everything that could not be read."""
 
     nodes: tuple[GpuNode, ...]
     namespaces: frozenset[str]
@@ -68,7 +68,7 @@ class Observation(NamedTuple):
 
 
 def gpu_node(node: Mapping[str, Any]) -> GpuNode | None:
-    """Return what a Node shows of its GPUs; None where it has none."""
+    """Return the GPU facts of a Node; None where it has no GPUs."""
     metadata = as_dict(node.get("metadata"))
     labels, annotations = as_dict(metadata.get("labels")), as_dict(metadata.get("annotations"))
     amounts = _amounts(as_dict(as_dict(node.get("status")).get("allocatable")))
@@ -92,7 +92,7 @@ def gpu_node(node: Mapping[str, Any]) -> GpuNode | None:
 
 
 def programs(obj: Mapping[str, Any]) -> Iterator[Program]:
-    """Yield what a workload of Kubernetes runs."""
+    """Yield the programs of a workload."""
     metadata = as_dict(obj.get("metadata"))
     namespace, name = as_str(metadata.get("namespace")), as_str(metadata.get("name"))
     spec = as_dict(as_dict(as_dict(obj.get("spec")).get("template")).get("spec"))

@@ -1,4 +1,4 @@
-"""A commented policy of what a cluster shows: every line says where it comes from, and what could not be found out."""
+"""A commented policy derived from a cluster: comments give the source of each line, and what is unknown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _YAML_WORDS = frozenset({"true", "false", "yes", "no", "on", "off", "null", "y",
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _MOST_CARDS = 20
 UNKNOWN = {
-    "volcano": "memoryFactor is the device plugin's gpu-memory-factor: it stands in no object, so check its flags",
+    "volcano": "memoryFactor is the device plugin's gpu-memory-factor: it is not in the API, so check its flags",
     "volcano-vgpu": "memoryFactor is gpuMemoryFactor of the device plugin's configuration: check its ConfigMap",
     "hami": "memoryFactor is nvidia.memoryFactor of HAMi's device configuration: check its ConfigMap",
     "mig": "allowSeveral: true admits several MIG devices a container, of which a CUDA process sees one",
@@ -31,24 +31,24 @@ UNKNOWN = {
 
 
 def policy_text(observed: Observation, *, name: str = "cluster", cluster: str = "the cluster") -> str:
-    """Return the policy file; it is valid whatever the cluster holds."""
+    """Return the policy file, valid for any content of the cluster."""
     found = detect.candidates(observed)
     backend = found[0].name if found else "exclusive"
     lines = [
-        f"# A policy for {_comment(cluster)}, of what it shows today. Read it; whether it has drifted tells",
-        "# gpu-admission policy check FILE --cluster; what it would say of what runs: gpu-admission audit -p FILE.",
+        f"# A policy for {_comment(cluster)}, derived from its objects. Review it; to find later differences run",
+        "# gpu-admission policy check FILE --cluster; to judge existing objects: gpu-admission audit -p FILE.",
         "apiVersion: gpu-admission.io/v1alpha1",
         "kind: GPUPolicy",
         "metadata:",
         f"  name: {_scalar(name if _LABEL.fullmatch(name) else 'cluster')}",
         "spec:",
-        "  # enforce | warn | audit: a ceiling on every action. Begin with audit, and look at what it finds.",
+        "  # enforce | warn | audit: a ceiling on every action. Begin with audit, and review its findings.",
         "  mode: audit",
         *_backend(backend, found, observed),
         *_scheduler(backend),
         *_cards(observed),
         *_tolerations(observed),
-        '  # Containers without a GPU in a pod that requests one see no card, even if their image says "all" (GPU302).',
+        '  # Containers without a GPU in a pod that requests one see no card, even if their image has "all" (GPU302).',
         "  visibleDevices: {gpuLess: void, served: leave}",
         *_exempt(backend, observed),
         *_problems(observed),
@@ -59,7 +59,7 @@ def policy_text(observed: Observation, *, name: str = "cluster", cluster: str = 
 def _backend(backend: str, found: list[Candidate], observed: Observation) -> list[str]:
     lines = []
     if not found:
-        lines.append("  # No node offers a GPU, and nothing of a sharing backend runs: whole GPUs are assumed.")
+        lines.append("  # No node offers a GPU, and no sharing backend was found: whole GPUs are assumed.")
     for number, candidate in enumerate(found):
         head = "Found" if number == 0 else f"Also found, {candidate.name}"
         lines.append(f"  # {head}: {_comment('; '.join(candidate.evidence))}.")
@@ -68,7 +68,7 @@ def _backend(backend: str, found: list[Candidate], observed: Observation) -> lis
     given = {**{key: value for key, value in registry.named(backend).sample.items() if key not in given}, **given}
     lines += [f"    {key}: {_scalar(value)}" for key, value in given.items()]
     if backend in UNKNOWN:
-        lines.append(f"    # Not found out: {UNKNOWN[backend]}.")
+        lines.append(f"    # Unknown: {UNKNOWN[backend]}.")
     queues = observed.queues.get("kai" if backend == "kai" else "volcano", ())
     if queues and backend in {"kai", "volcano", "volcano-vgpu"}:
         lines.append(f"    # Queues of the cluster: {_comment(', '.join(queues[:20]))}")
@@ -121,13 +121,13 @@ def _tolerations(observed: Observation) -> list[str]:
 
 
 def _exempt(backend: str, observed: Observation) -> list[str]:
-    """Return the exemptions: of what the backend and its vendors are known to bring, as far as it is there."""
+    """Return the exemptions: the known components of the backend and its vendors, as far as the cluster has them."""
     known, users = components.exemptions(registry.named(backend))
     always = dict(components.ALWAYS)
     there = {name: what for name, what in known.items() if name in always or name in observed.namespaces}
     running = detect.installed(observed, components.served_by(registry.named(backend)))
     lines = [
-        "  # Device plugins, operators and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES by trade.",
+        "  # Device plugins, operators and schedulers mount devices and set NVIDIA_VISIBLE_DEVICES.",
         "  exempt:",
         "    namespaces:",
         *(f"      - {_scalar(name)}  # {_comment(what)}" for name, what in there.items()),
@@ -144,7 +144,7 @@ def _exempt(backend: str, observed: Observation) -> list[str]:
 
 
 def _problems(observed: Observation) -> list[str]:
-    lines = [f"  # Not found out: {_comment(problem)}" for problem in observed.problems]
+    lines = [f"  # Unknown: {_comment(problem)}" for problem in observed.problems]
     if observed.device_classes:
         lines.append(f"  # DeviceClasses of the cluster: {_comment(joined(observed.device_classes, 20))}")
     if observed.webhooks:
@@ -157,7 +157,7 @@ def _nodes(count: int) -> str:
 
 
 def _comment(text: str) -> str:
-    """Return a text as a comment may hold it: on one line, without control characters."""
+    """Return a text for a comment: on one line, without control characters."""
     return escape(text.replace("\n", " "))
 
 
@@ -170,7 +170,7 @@ def _value(value: Any) -> str:
 
 
 def _scalar(value: Any) -> str:
-    """Return a value as YAML of any version reads it."""
+    """Return a value as a YAML scalar that every YAML version reads alike."""
     if isinstance(value, str) and not (_PLAIN.fullmatch(value) and value.lower() not in _YAML_WORDS):
         return json.dumps(value, ensure_ascii=True)
     return json.dumps(value) if not isinstance(value, str) else value

@@ -35,7 +35,7 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "inspect",
         help="GPUs by node and card, and who holds them",
         description="Show the GPUs of each node, by card where the sharing backend records it: capacity, what is "
-        "allocated and to whom, what is free, which pods wait and why, and who holds GPUs that nobody counts.",
+        "allocated and to whom, what is free, which pods wait and why, and who holds GPUs that are not counted.",
         epilog="Exit code: 0, or 2 where something could not be read (the rest is shown).",
     )
     completes(parser.add_argument("nodes", nargs="*", metavar="NODE", help="only these nodes (and no waiting pods)"))

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule, Trigger
 
 _HEADER = '''\
-"""The headers of the rules: what has to be known of them without loading their modules. Start-up is rationed.
+"""The headers of the rules, which are needed without loading their modules (start-up time).
 
 Written by ``make docs`` from the modules of the rules: do not edit.
 """

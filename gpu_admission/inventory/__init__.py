@@ -1,1 +1,1 @@
-"""Who holds which GPU: pure data in (nodes, pods, claims, slices, devices as JSON), an inventory out."""
+"""The holders of GPUs: from nodes, pods, claims, slices and devices as JSON to an inventory (pure)."""

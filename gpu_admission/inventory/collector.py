@@ -1,7 +1,7 @@
-"""Collects an inventory from objects as pages of them come: of each is kept what the inventory needs.
+"""Collects an inventory from pages of objects and keeps of each only what the inventory needs.
 
-The order is: device classes, slices, Device objects, nodes, claims, pods. What is kept grows with the GPUs and with the
-pods that hold or want some, not with the pods of the cluster.
+The order is: device classes, slices, Device objects, nodes, claims, pods. Memory grows with the GPUs and with the pods
+that hold or request some, not with the pods of the cluster.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ if TYPE_CHECKING:
     from .readers.dra import Device, Place
     from .requests import Need
 
-_MOST_REASONS = 200  # different ones; each takes a look at every pool
+_MOST_REASONS = 200  # different ones; each is compared with every pool
 _TOO_MANY = f"not worked out: more than {_MOST_REASONS} different requests wait"
-_LONGEST = 400  # letters of a scheduler's message that are shown
+_LONGEST = 400  # characters of a scheduler's message that are shown
 
 
 @record
 class _Waiting:
-    """A pod without a node, reduced to what the arithmetic needs."""
+    """A pod without a node, reduced to the fields of the arithmetic."""
 
     namespace: str
     name: str
@@ -52,9 +52,9 @@ class _Waiting:
 
 
 class Collector:
-    """Takes raw objects, one method a kind, in the order above; `finish` returns the inventory.
+    """Takes raw objects, one method per kind, in the order above; `finish` returns the inventory.
 
-    ``policy`` tells of further resources that are GPUs and the parameters of its backend (the units of its amounts).
+    ``policy`` has further GPU resources and the parameters of its backend (the units of its amounts).
     """
 
     def __init__(self, policy: Policy | None = None) -> None:
@@ -88,7 +88,7 @@ class Collector:
             self._devices[name] = devices
 
     def add_node(self, raw: Mapping[str, Any]) -> None:
-        """Take a Node; one without GPUs is forgotten."""
+        """Take a Node; one without GPUs is not kept."""
         claims = self._ready()
         node = node_of(raw)
         if not node.name:
@@ -112,7 +112,7 @@ class Collector:
         self._ready().add(raw)
 
     def add_pod(self, raw: Mapping[str, Any]) -> None:
-        """Take a Pod; one that has ended, or has to do with no GPU, is forgotten."""
+        """Take a Pod; one that has ended, or has nothing to do with GPUs, is not kept."""
         pod = PodView(raw)
         if pod.ended or not pod.name:
             return
@@ -128,7 +128,7 @@ class Collector:
     def finish(self) -> Inventory:
         """Return what was collected."""
         self._ready()
-        for name, pools in self._dra_pools.items():  # of devices that several nodes reach, or whose node is gone
+        for name, pools in self._dra_pools.items():  # devices shared by nodes, or of a deleted node
             self._nodes[name] = Node(name)
             self._nodes[name].pools = pools
         nodes = sorted(self._nodes.values(), key=lambda node: node.name)
@@ -140,7 +140,7 @@ class Collector:
         return Inventory(nodes, waiting, self._uncounted, problems)
 
     def _ready(self) -> Claims:
-        """Make the pools of all slices, once every slice and class was seen."""
+        """Make the pools of all slices, after the last slice and class."""
         if self._claims is None:
             self._dra_pools, places = self._slices.pools()
             self._claims = Claims(places)
@@ -171,13 +171,13 @@ class Collector:
         self._uncounted += self._look.of(pod, node)
 
     def _beside(self, pod: PodView) -> list[str]:
-        """Return the GPU resources that a pod requests on a node without any; a claim may stand for them (KEP-5004)."""
+        """Return the GPU resources that a pod requests on a node without any; a claim may replace them (KEP-5004)."""
         if as_dict(pod.raw.get("status")).get("extendedResourceClaimStatus"):
             return []
         return [name for name, count in pod.requests.items() if count and self._policy.classify(name)]
 
     def _wait(self, pod: PodView) -> None:
-        """Keep a pod that has no node yet and wants a GPU."""
+        """Keep a pod that has no node yet and requests a GPU."""
         asks = any([self._policy.classify(name) for name, count in pod.requests.items() if count])
         claimed = bool(pod.spec.get("resourceClaims"))
         if not asks and not claimed and not may_request_share(pod.annotations):
@@ -204,7 +204,7 @@ class Collector:
 
 
 class _Reasons:
-    """Works out why pods wait; pods that need the same are told the same."""
+    """Explains why pods wait, once for all pods with the same needs."""
 
     def __init__(self, nodes: list[Node]) -> None:
         self._offers: dict[str, list[shortfall.Offer]] = {}
@@ -238,7 +238,7 @@ class _Reasons:
 
 
 def _takes(node: Node, pod: _Waiting) -> bool:
-    """Tell whether a node takes a pod: ready, not cordoned, of the nodeSelector's labels, its taints tolerated."""
+    """Return whether a node accepts a pod: ready, not cordoned, nodeSelector matches, taints tolerated."""
     if node.cordoned or not node.ready or any([node.labels.get(key) != value for key, value in pod.selector]):
         return False
     return all(
@@ -274,7 +274,7 @@ def _toleration(raw: Mapping[str, Any]) -> tuple[str, str, str, str]:
 
 
 def _message(raw: Mapping[str, Any]) -> str:
-    """Return why the scheduler says that the pod waits."""
+    """Return the scheduler's message about why the pod waits."""
     for _, condition in iter_dicts(as_dict(raw.get("status")).get("conditions")):
         if condition.get("type") == "PodScheduled" and condition.get("status") == "False":
             return escape(as_str(condition.get("message"))[:_LONGEST])

@@ -1,7 +1,6 @@
-"""Values that other programs wrote: read as they write them, or refused with what is wrong.
+"""Values that other programs wrote: decoded, or refused with the reason.
 
-Anybody may write an annotation: a megabyte, a negative number, JSON of any shape. Nothing here takes longer than the
-value is long.
+An annotation may hold anything: a megabyte, a negative number, JSON of any shape. Everything here takes linear time.
 """
 
 from __future__ import annotations
@@ -18,16 +17,16 @@ if TYPE_CHECKING:
 
 LONGEST = 256 * 1024  # k8s.io/apimachinery pkg/api/validation: TotalAnnotationSizeLimitB, of all annotations together
 INT32 = 2**31 - 1
-MOST_MEMORY = 2**50  # bytes: no card has a thousandth of it
+MOST_MEMORY = 2**50  # bytes, more than a thousand times any card's
 _MOST_DIGITS = 10
 
 
 class UnreadableError(ValueError):
-    """A value is not what the backend's own components write; the message says why."""
+    """A value is not in the format of the backend's own components; the message is the reason."""
 
 
 def text(values: Mapping[str, Any], key: str) -> str | None:
-    """Return an annotation, None where it is not set. Raises UnreadableError where it is longer than any can be."""
+    """Return an annotation, None where it is not set. Raises UnreadableError above Kubernetes' limit of length."""
     value = values.get(key)
     if value is None:
         return None
@@ -53,7 +52,7 @@ def whole(value: object, what: str, most: int = INT32) -> int:
 
 
 def named(value: object, what: str) -> str:
-    """Return a text that names something: 1 to 253 printable characters. Raises UnreadableError."""
+    """Return a name: 1 to 253 printable characters. Raises UnreadableError."""
     if isinstance(value, str) and 0 < len(value) <= 253 and value.isprintable():
         return value
     raise UnreadableError(f"{what} is {format_value(value)}, not a name")
@@ -79,7 +78,7 @@ def amount(value: object, what: str, most: int = MOST_MEMORY) -> int:
 
 
 def amount_or_zero(value: object) -> int:
-    """Return a quantity of a container or a node; zero for what Kubernetes itself would not take."""
+    """Return a quantity of a container or a node; zero for one that Kubernetes would not accept."""
     try:
         return amount(value, "")
     except UnreadableError:

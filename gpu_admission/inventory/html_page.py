@@ -1,7 +1,7 @@
-"""An inventory as one self-contained page: a bar a card, a colour a namespace, no script, nothing fetched.
+"""An inventory as one self-contained page: a bar per card, a colour per namespace, no script, nothing fetched.
 
-Every text that comes from the cluster is escaped, and colours are computed from names, never taken from them. The page
-forbids itself to load anything (Content-Security-Policy), so that it may be mailed and archived.
+Text from the cluster is escaped, and colours are computed from names. Its Content-Security-Policy forbids loading
+anything, so that the page may be mailed and archived.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from .model import Card, Holding, Inventory, Node, Pool
+    from .card import Card, Holding
+    from .model import Inventory, Node, Pool
     from .sections import Section
     from .tables import Table
 
@@ -27,7 +28,7 @@ _MOST_SEGMENTS = 64  # holders of a card, or devices of a node, that have a segm
 
 
 def page(inventory: Inventory, title: str) -> Iterator[str]:
-    """Yield the page in pieces; ``title`` says what it shows (the cluster and the time)."""
+    """Yield the page in pieces; ``title`` names the cluster and the time."""
     colours = _Colours(inventory)
     yield (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">\n'
@@ -49,7 +50,7 @@ def page(inventory: Inventory, title: str) -> Iterator[str]:
 
 
 class _Colours:
-    """A hue for each namespace: by its place among all of them, so that two never look the same by chance."""
+    """A hue for each namespace, by its index, so that no two are the same by chance."""
 
     def __init__(self, inventory: Inventory) -> None:
         held = {each.namespace for _, pool in inventory.pools() for _, each in pool.holdings()}
@@ -60,7 +61,7 @@ class _Colours:
         return self._classes.get(namespace, "n0")
 
     def rules(self) -> str:
-        """Return the style of the classes; how light they are is the scheme's."""
+        """Return the style of the classes; their lightness depends on the colour scheme."""
         return "".join([
             f".{name}{{--hue:{index * _GOLDEN % 360:.0f}}}" for index, name in enumerate(self._classes.values())
         ])  # fmt: skip
@@ -124,7 +125,7 @@ def _bar(card: Card, colours: _Colours) -> str:
 
 
 def _devices(pool: Pool, colours: _Colours) -> str:
-    """Return the bar of devices whose cards nothing tells: a segment a holder, as wide as its count."""
+    """Return the bar of devices whose cards are unknown: a segment per holder, as wide as its count."""
     known = sum([card.taken for card in pool.cards])
     size = max(pool.total - known, pool.pending, 1)
     parts = [
@@ -135,7 +136,7 @@ def _devices(pool: Pool, colours: _Colours) -> str:
 
 
 def _loose(pool: Pool, section: Section, colours: _Colours) -> str:
-    """Return the bar of what is allocated on a card that nothing tells."""
+    """Return the bar of what is allocated on an unknown card."""
     size = max(pool.pending, 1)
     parts = [
         _segment(held, (held.memory or 0) * _PER_MILLE // size, colours, compact(held.memory or 0))

@@ -1,4 +1,4 @@
-"""An inventory: nodes, the pools of cards on each, the cards of a pool, and who holds what of them.
+"""An inventory: nodes, and the pools of cards on each.
 
 Memory is counted in bytes, compute in percent of a card, devices and shares by number.
 """
@@ -13,12 +13,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Literal
 
+    from .card import Card, Holding
+
     Measure = Literal["memory", "count"]
 
 
 @record
 class Unit:
-    """In what amounts of a pool are shown: its name, and how many bytes (or devices) one is."""
+    """The unit in which amounts of a pool are shown: its name, and its size in bytes (or devices)."""
 
     name: str
     size: int
@@ -30,132 +32,15 @@ DEVICES = Unit("devices", 1)
 SHARES = Unit("shares", 1)
 
 
-@record
-class Holding:
-    """What pods hold of one card, or of one pool where nothing tells the card.
-
-    ``memory`` None is all of the card's; ``count`` 0 is access to it that reserves nothing. ``pods`` are several only
-    where they share a resource claim, and none where a claim is allocated that no pod uses. ``note`` is what is wrong
-    with the record that it was read from.
-    """
-
-    namespace: str
-    pods: tuple[str, ...]
-    count: int = 1
-    memory: int | None = None
-    cores: int = 0
-    claim: str = ""
-    terminating: bool = False
-    note: str = ""
-
-    @property
-    def label(self) -> str:
-        """The holder as tables name it: ``team-a/train-0``."""
-        names = ",".join(self.pods) or f"claim {self.claim}"
-        return f"{self.namespace}/{names}"
-
-
-class Card:
-    """One card: what it has, and who holds it.
-
-    ``key`` is how the backend's records name it. ``memory`` None is not known, ``slots`` how many containers may share
-    it (None: any number). ``shareable`` tells that it is given in parts; one that is not is taken whole by any holder.
-    ``problem`` is why its record cannot be read: it counts for nothing then. ``reserved`` tells that something keeps it
-    from whoever wants all of it, though nobody may hold a part yet. ``uuid`` is the vendor's name for it, where that is
-    known and not the key.
-    """
-
-    __slots__ = (
-        "cores", "healthy", "holdings", "index", "key", "memory", "model", "problem", "reserved", "shareable", "slots",
-        "uuid",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        key: str,
-        index: int | None = None,
-        *,
-        memory: int | None = None,
-        cores: int | None = None,
-        slots: int | None = None,
-        model: str = "",
-        healthy: bool = True,
-        shareable: bool = True,
-        problem: str = "",
-    ) -> None:
-        self.key = key
-        self.index = index
-        self.memory = memory
-        self.cores = cores
-        self.slots = slots
-        self.model = model
-        self.healthy = healthy
-        self.shareable = shareable
-        self.problem = problem
-        self.reserved = False
-        self.uuid = ""
-        self.holdings: list[Holding] = []
-
-    @property
-    def label(self) -> str:
-        """How people call it: ``GPU0``, else by the key of its records."""
-        return self.key if self.index is None else f"GPU{self.index}"
-
-    @property
-    def usable(self) -> bool:
-        """Whether anything can be placed on it at all."""
-        return self.healthy and not self.problem
-
-    @property
-    def taken(self) -> bool:
-        """Whether somebody holds any of it; who has admin access (a holding of none) does not."""
-        return self.reserved or any([each.count for each in self.holdings])
-
-    @property
-    def used_memory(self) -> int:
-        """Bytes that its holders were given."""
-        if not self.shareable:
-            return (self.memory or 0) if self.taken else 0
-        return sum([(self.memory or 0) if each.memory is None else each.memory for each in self.holdings])
-
-    @property
-    def used_cores(self) -> int:
-        """Percents of its compute that its holders were given."""
-        return sum([each.cores for each in self.holdings])
-
-    @property
-    def used_slots(self) -> int:
-        """How many share it."""
-        return sum([each.count for each in self.holdings])
-
-    @property
-    def free_memory(self) -> int:
-        """Bytes that can still be given: none where the card has no slot left or cannot be used."""
-        full = self.slots is not None and self.used_slots >= self.slots
-        if not self.usable or full or (self.taken and not self.shareable):
-            return 0
-        return max((self.memory or 0) - self.used_memory, 0)
-
-    @property
-    def is_free(self) -> bool:
-        """Whether nobody holds any of it."""
-        return self.usable and not self.taken
-
-    @property
-    def overcommitted(self) -> bool:
-        """Whether more was given than it has."""
-        return self.memory is not None and self.used_memory > self.memory
-
-
 class Pool:
-    """The cards of one node that one backend gives out.
+    """The cards of one node that one backend allocates.
 
     ``measure`` is what it counts, ``names`` the extended resources by which pods request it, ``total`` the devices or
-    bytes that it has. ``cards`` are those that are known one by one: all of them where memory is counted; where
-    devices are counted, those that several pods share, or none. ``loose`` are holdings whose card nothing tells.
-    ``per_card`` is how many shares of a card there are, where they are all alike, and ``physical`` how many cards
-    that is. ``size`` is the bytes of one unit of the resource, and ``word`` what the backend calls the cards' vendor,
-    where its reader needs them. ``unavailable`` are devices that the node has and does not offer (unhealthy ones).
+    bytes that it has. ``cards`` are those that are known one by one: all of them where memory is counted; where devices
+    are counted, those that several pods share, or none. ``loose`` are holdings whose card is unknown. ``per_card`` is
+    how many equal shares a card has, and ``physical`` how many cards that is. ``size`` is the bytes of one unit of the
+    resource, and ``word`` the backend's name for the cards' vendor, where its reader needs them. ``unavailable`` are
+    devices that the node has and does not offer (unhealthy ones).
     """
 
     __slots__ = (
@@ -211,7 +96,7 @@ class Pool:
 
     @property
     def pending(self) -> int:
-        """How much is allocated on a card that nothing tells (bytes or devices)."""
+        """How much is allocated on an unknown card (bytes or devices)."""
         if self.measure == "count":
             return sum([each.count for each in self.loose])
         whole = self.total // len(self.cards) if self.cards else 0
@@ -219,21 +104,21 @@ class Pool:
 
     @property
     def allocated(self) -> int:
-        """How much is allocated in all."""
+        """How much is allocated in total."""
         if self.measure == "count":
             return self.pending + sum([card.taken for card in self.cards])
         return self.pending + sum([card.used_memory for card in self.cards])
 
     @property
     def free(self) -> int:
-        """How much can still be given, in all: what is pending takes some, wherever it is."""
+        """How much is free in total; holdings without a card count as allocated."""
         if self.measure == "count":
             return max(self.total - self.pending - sum([card.taken for card in self.cards if card.usable]), 0)
         return max(sum([card.free_memory for card in self.cards]) - self.pending, 0)
 
     @property
     def largest_piece(self) -> int:
-        """The most that one card can still give; for devices, how many are free on the node."""
+        """The most that is free on one card; for devices, how many are free on the node."""
         if self.measure == "count":
             return self.free
         return max([card.free_memory for card in self.cards], default=0)
@@ -255,7 +140,7 @@ class Pool:
 
 
 class Node:
-    """A node with GPUs: ``cordoned`` tells that it takes no new pods."""
+    """A node with GPUs: ``cordoned`` means that it takes no new pods."""
 
     __slots__ = ("address", "cordoned", "labels", "name", "pools", "ready", "taints")
 
@@ -271,7 +156,7 @@ class Node:
 
 @record
 class WaitingPod:
-    """A pod that wants a GPU and has no node: what it needs, the arithmetic why, and what its scheduler says."""
+    """A pod that requests a GPU and has no node: its needs, the computed reason, and its scheduler's message."""
 
     namespace: str
     name: str
@@ -282,10 +167,10 @@ class WaitingPod:
 
 @record
 class UncountedPod:
-    """A pod that holds, or can reach, GPUs that nobody counts for it.
+    """A pod that holds, or can reach, GPUs without a request for them.
 
-    ``certain`` is False where it merely can reach them (it is privileged); ``system`` names the component that does so
-    by trade.
+    ``certain`` is False where it only can reach them (it is privileged); ``system`` names the component whose purpose
+    that is.
     """
 
     namespace: str
@@ -298,7 +183,7 @@ class UncountedPod:
 
 
 class Inventory:
-    """What was found. ``incomplete`` is what could not be read, a line each."""
+    """The nodes and pods found. ``incomplete`` has a line for everything that could not be read."""
 
     __slots__ = ("incomplete", "nodes", "uncounted", "waiting")
 

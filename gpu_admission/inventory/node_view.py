@@ -1,4 +1,4 @@
-"""A node as the readers see it: what of its JSON says anything about GPUs, and no more."""
+"""A node as the readers see it: the parts of its JSON that concern GPUs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class NodeView:
     """A node's name, labels, annotations and extended resources; ``devices`` are those of its Device object.
 
-    ``capacity`` and ``allocatable`` hold the extended resources alone.
+    ``capacity`` and ``allocatable`` hold only the extended resources.
     """
 
     __slots__ = ("allocatable", "annotations", "capacity", "devices", "labels", "name")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
 
+from .card import Holding
 from .decoding import amount_or_zero
-from .model import Holding
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ _ENDED = frozenset({"Succeeded", "Failed"})
 
 
 class PodView:
-    """A pod: ``requests`` are what its extended resources come to, as the scheduler and the kubelet count them."""
+    """A pod: ``requests`` are its extended resources, as the scheduler and the kubelet count them."""
 
     __slots__ = ("annotations", "ended", "labels", "name", "namespace", "node", "raw", "requests", "spec")
 
@@ -34,12 +34,12 @@ class PodView:
 
     @property
     def terminating(self) -> bool:
-        """Whether it is being deleted; it holds what it has until it is gone."""
+        """Whether it is being deleted; it keeps its devices until it no longer exists."""
         return bool(as_dict(self.raw.get("metadata")).get("deletionTimestamp"))
 
     @property
     def initialized(self) -> bool:
-        """Whether its init containers are through."""
+        """Whether its init containers have ended."""
         conditions = as_dict(self.raw.get("status")).get("conditions")
         return any(
             [each.get("type") == "Initialized" and each.get("status") == "True" for _, each in iter_dicts(conditions)]
@@ -55,11 +55,11 @@ class PodView:
             yield container
 
     def app_limits(self, name: str) -> int:
-        """Return the limits of a resource over its app containers, as schedulers that know no others count it."""
+        """Return the limits of a resource over its app containers, for schedulers that count no others."""
         return sum([_limits(container).get(name, 0) for container in self.containers()])
 
     def limits(self, name: str) -> int:
-        """Return what its app containers, or the largest of its init containers, come to."""
+        """Return the sum of its app containers, or the largest of its init containers."""
         first = max([_limits(container).get(name, 0) for container in self.containers("initContainers")], default=0)
         return max(first, self.app_limits(name))
 
@@ -101,7 +101,7 @@ def _limits(container: Mapping[str, Any]) -> dict[str, int]:
 
 
 def _amounts(container: Mapping[str, Any]) -> dict[str, int]:
-    """Return a container's extended resources: requests are limits, and a pod as it is stored has both."""
+    """Return a container's extended resources: requests equal limits, and a stored pod has both."""
     resources = as_dict(container.get("resources"))
     return {**_extended(resources.get("limits")), **_extended(resources.get("requests"))}
 

@@ -8,7 +8,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from .model import Card, Holding, Inventory, Node, Pool, UncountedPod, WaitingPod
+    from .card import Card, Holding
+    from .model import Inventory, Node, Pool, UncountedPod, WaitingPod
     from .sections import Section
 
 VERSION = 1

@@ -1,6 +1,6 @@
-"""What a pod asks of GPUs, read by the backends themselves: cards, memory and compute of each container.
+"""The GPU requests of a pod, read by the backends themselves: cards, memory and compute of each container.
 
-The same readers as for translation: an amount means here what it means to the rules.
+The same code as for translation, so that an amount means the same as in the rules.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 class Need:
     """What one container needs: ``count`` cards or devices of a resource, and of each ``memory`` and ``cores``.
 
-    ``names`` are the resources by which it asks; ``memory`` None is a whole card, a device or a share of any size.
+    ``names`` are the requested resources; ``memory`` None is a whole card, a device or a share of any size.
     ``thousandths`` is memory as a part of a card. ``description`` is the request as written.
     """
 
@@ -43,23 +43,23 @@ class Need:
 
     @property
     def key(self) -> tuple[object, ...]:
-        """What the need comes to, however it is written."""
+        """The amounts of the need, independent of how it is written."""
         return self.names, self.count, self.memory, self.thousandths, self.cores
 
     @property
     def sizeless(self) -> bool:
-        """Whether it takes all of what it gets."""
+        """Whether it takes whole cards or devices."""
         return self.memory is None and self.thousandths is None
 
     def of_card(self, card: int) -> int:
-        """Return the bytes that it takes of a card of so many."""
+        """Return the bytes that it takes of a card with ``total`` bytes."""
         if self.memory is not None:
             return self.memory
         return card if self.thousandths is None else -(-card * self.thousandths // 1000)
 
     @property
     def amount(self) -> str:
-        """What it takes of one card, for people."""
+        """Its part of one card, in readable form."""
         if self.memory is not None:
             return format_memory(self.memory)
         return "a whole card" if self.thousandths is None else f"{self.thousandths / 10:g} % of a card"
@@ -76,7 +76,7 @@ class Requests:
         self._facts: dict[str, ClusterFacts] = {}
 
     def of_pod(self, raw: Mapping[str, Any], *, kai: bool) -> list[Need]:
-        """Return what a pod's containers need; ``kai`` tells that the cluster runs KAI."""
+        """Return the needs of a pod's containers; ``kai`` means that the cluster runs KAI."""
         pods = [pod for view in workloads.read(_typed(raw), self._policy, "admission") for pod in view.pods]
         metadata = as_dict(raw.get("metadata"))
         found = [each for pod in pods for each in native_request.native_requests(pod, metadata, ("metadata",), kai=kai)]
@@ -99,7 +99,7 @@ class Requests:
         )
 
     def _read(self, written: NativeRequest) -> GpuShare | None:
-        """Return what a request means, None where no backend of ours reads it or it means nothing."""
+        """Return a request's meaning, None where no backend reads it or it means nothing."""
         backend = registry.reader(written.system)
         if backend is None or written.system == native_request.PORTABLE:
             return None
@@ -122,7 +122,7 @@ def _plain() -> Requests:
 
 
 def kai_share(raw: Mapping[str, Any]) -> Need | None:
-    """Return what a pod asks KAI for of each of its cards, None where its annotations do not say."""
+    """Return the share that a pod requests from KAI on each of its cards, None where its annotations have none."""
     for need in _plain().of_pod(raw, kai=True):
         if need.names == {KAI} and (need.memory is not None or need.thousandths is not None):
             return need
@@ -130,7 +130,7 @@ def kai_share(raw: Mapping[str, Any]) -> Need | None:
 
 
 def described(needs: Iterable[Need]) -> str:
-    """Return what a pod requests as it is written, each request once."""
+    """Return a pod's requests as they are written, each once."""
     return "; ".join(dict.fromkeys([each.description or format_value("nothing") for each in needs]))
 
 

@@ -1,4 +1,4 @@
-"""Pools of one kind over all nodes, with their totals and how broken up what is free is."""
+"""Pools of one kind over all nodes, with their totals and the fragmentation of what is free."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from .model import DEVICES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from .model import Card, Inventory, Measure, Node, Pool, Unit
+    from .card import Card
+    from .model import Inventory, Measure, Node, Pool, Unit
 
 
 _TITLES = {
@@ -38,27 +39,27 @@ class Section:
 
     @property
     def title(self) -> str:
-        """How people call the way of sharing."""
+        """The name of the way of sharing."""
         return _TITLES.get(self.backend, self.backend)
 
     @property
     def total(self) -> int:
-        """What all pools have."""
+        """The total of all pools."""
         return sum([pool.total for _, pool in self.places])
 
     @property
     def allocated(self) -> int:
-        """What is allocated of it."""
+        """How much of it is allocated."""
         return sum([pool.allocated for _, pool in self.places])
 
     @property
     def pending(self) -> int:
-        """What is allocated on cards that nothing tells."""
+        """How much is allocated on unknown cards."""
         return sum([pool.pending for _, pool in self.places])
 
     @property
     def free(self) -> int:
-        """What can still be given."""
+        """How much is free."""
         return sum([pool.free for _, pool in self.places])
 
     @property
@@ -69,12 +70,12 @@ class Section:
 
     @property
     def cards(self) -> list[Card]:
-        """The cards that are known one by one and can be used."""
+        """The individually known, usable cards."""
         return [card for _, pool in self.places for card in pool.cards if card.usable]
 
     @property
     def fragmentation(self) -> float:
-        """How much of what is free cannot be given to one pod: 0 where all of it can, near 1 where it is in crumbs."""
+        """Which part of what is free one pod cannot use: 0 where it is in one piece, near 1 where it is fragmented."""
         free = self.free
         return round(1 - min(self.largest[0], free) / free, 3) if free else 0.0
 

@@ -1,6 +1,6 @@
-"""Why a pod waits for a GPU, as arithmetic: what it needs, and what there is of it.
+"""Why a pod waits for a GPU, in numbers: its needs, and what the cluster has.
 
-What is free is worked out once a pool (`Offer`), so that a need costs a look at each pool and not at each card.
+What is free is computed once per pool (`Offer`), so that a need is compared with each pool and not with each card.
 """
 
 from __future__ import annotations
@@ -13,16 +13,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from .model import Card, Node, Pool
+    from .card import Card
+    from .model import Node, Pool
     from .requests import Need
 
 _KAI = frozenset({KAI})
-_ALL = 1 << 60  # bytes: what a need without a size is sorted by
+_ALL = 1 << 60  # bytes, to sort needs without a size
 
 
 @record
 class FreeCard:
-    """What one usable card can still give."""
+    """What is free on one usable card."""
 
     card: Card
     memory: int
@@ -30,9 +31,9 @@ class FreeCard:
 
 
 class Offer:
-    """What a node's pool can still give: of memory ``largest`` is the largest piece, ``free`` all of it together.
+    """What is free in a node's pool: of memory ``largest`` is the largest piece, ``free`` the total.
 
-    ``counts`` tells that devices are counted: then ``free`` is their number.
+    ``counts`` means that devices are counted: then ``free`` is their number.
     """
 
     __slots__ = ("cards", "counts", "free", "largest", "largest_card", "node", "pending", "pool")
@@ -53,9 +54,9 @@ def _free_cores(card: Card) -> int:
 
 
 def reason(needs: Sequence[Need], offers: Sequence[Offer], excluded: int) -> str:
-    """Return why needs cannot be met by these offers, or where they can.
+    """Return why these offers cannot satisfy the needs, or which one can.
 
-    ``excluded`` is how many nodes with such pools do not take the pod at all (nodeSelector, taints, cordoned).
+    ``excluded`` is how many nodes with such pools do not accept the pod (nodeSelector, taints, cordoned).
     """
     beside = f" ({excluded} more {'node does' if excluded == 1 else 'nodes do'} not take the pod)" if excluded else ""
     for need in needs:
@@ -69,12 +70,12 @@ def reason(needs: Sequence[Need], offers: Sequence[Offer], excluded: int) -> str
 
 
 def _is_of(offer: Offer, need: Need) -> bool:
-    """Tell whether a pool gives out what is needed, by all of its names: ``nvidia.com/gpu`` alone may be anybody's."""
+    """Return whether a pool offers all names of a need: ``nvidia.com/gpu`` alone may belong to several backends."""
     return need.names <= offer.pool.names
 
 
 def fits(needs: Sequence[Need], offer: Offer) -> bool:
-    """Tell whether all needs can be met by one node's pool, the largest first."""
+    """Return whether one node's pool can satisfy all needs, the largest first."""
     if offer.counts:
         return _count_fits(needs, offer)
     if any([(need.memory or 0) > offer.largest for need in needs]):
@@ -181,7 +182,7 @@ def _of_memory(need: Need, offers: Sequence[Offer], *, several: bool) -> str:
 
 
 def _beside_memory(need: Need, fitting: list[tuple[FreeCard, Node]], several: bool) -> str:
-    """Say what is missing where single cards have the memory."""
+    """Return what is missing where single cards have the memory."""
     if need.count > 1:
         by_node: dict[str, int] = {}
         for _, node in fitting:

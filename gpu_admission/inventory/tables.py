@@ -1,4 +1,4 @@
-"""An inventory as tables: of cards by node as gpushare's own ``kubectl inspect gpushare`` prints them, and of pods.
+"""An inventory as tables: cards by node, like those of gpushare's ``kubectl inspect gpushare``, and pods.
 
 Source of the first table: AliyunContainerService/gpushare-device-plugin cmd/inspect/display.go.
 """
@@ -14,16 +14,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .model import Card, Holding, Inventory, Node, Pool
+    from .card import Card, Holding
+    from .model import Inventory, Node, Pool
     from .sections import Section
 
 _MOST_COLUMNS = 64  # cards of a node that have a column of their own
 
 
 class Table:
-    """A table: its title, the heads of its columns, rows of texts, and lines that follow it.
+    """A table: its title, column heads, rows of texts, and lines that follow it.
 
-    Whatever a terminal would obey is escaped. ``ruled`` tells that a line of dashes goes between rows and footer.
+    Control characters are escaped. ``ruled`` means that a line of dashes goes between rows and footer.
     """
 
     __slots__ = ("columns", "footer", "rows", "ruled", "title")
@@ -54,7 +55,7 @@ def tables(inventory: Inventory, *, wide: bool = False) -> Iterator[Table]:
 
 
 def _memory(section: Section) -> Table:
-    """Return the table of a section that counts memory: a column for each card, as gpushare's own has them."""
+    """Return the table of a section that counts memory: a column for each card, as in gpushare's own."""
     most = min(max([len(pool.cards) for _, pool in section.places]), _MOST_COLUMNS)
     pending = any([pool.loose for _, pool in section.places])
     columns = ["NAME", "IPADDRESS", *[f"GPU{index}(Allocated/Total)" for index in range(most)]]
@@ -112,7 +113,7 @@ def _shared(card: Card) -> str:
 
 
 def _fragmentation(section: Section) -> list[str]:
-    """Say how broken up what is free is, where it is broken up."""
+    """Return the line on what is free and how fragmented it is."""
     if not section.free:
         return ["Nothing is free."]
     piece, node = section.largest
@@ -185,7 +186,7 @@ def _waiting(inventory: Inventory) -> Iterator[Table]:
 
 
 def _uncounted(inventory: Inventory, *, wide: bool) -> Iterator[Table]:
-    """Yield the pods that hold GPUs without being counted; those of the systems themselves only in wide tables."""
+    """Yield the pods that hold GPUs without a request; those of the systems themselves only in wide tables."""
     shown = [pod for pod in inventory.uncounted if wide or not pod.system]
     hidden = len(inventory.uncounted) - len(shown)
     rows = [
@@ -202,4 +203,4 @@ def _uncounted(inventory: Inventory, *, wide: bool) -> Iterator[Table]:
     columns = ["NAMESPACE", "NAME", "NODE", "GPUS", "RULE", "WHY"]
     if rows:
         footer = [f"{hidden} more by components of the GPU systems themselves (-f wide shows them)"] if hidden else []
-        yield Table("GPUs that nobody counts", columns, rows, footer)
+        yield Table("GPUs that are not counted", columns, rows, footer)

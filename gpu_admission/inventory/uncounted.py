@@ -1,4 +1,4 @@
-"""Pods that hold, or can reach, GPUs that nobody counts for them: the rules that find them, on what runs."""
+"""Running pods that hold, or can reach, GPUs without a request: found by the rules."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     from .model import Node
     from .pod_view import PodView
 
-# What gives a container cards beside the device plugin, and what merely lets it reach them.
+# What gives a container cards beside the device plugin, and what only lets it reach them.
 HOLDS = frozenset({"GPU301", "GPU304", "GPU305", "GPU306"})
 REACHES = frozenset({"GPU303", "GPU507"})
 _ITSELF = {"kube-system": "Kubernetes itself", "kai-resource-reservation": "KAI"}
 
 
 class UncountedPods:
-    """Looks at pods on nodes with GPUs; what a backend's own components write is not held against its pods."""
+    """Checks pods on nodes with GPUs; what a backend's own components write is not reported."""
 
     __slots__ = ("_engines", "_system")
 
@@ -46,13 +46,13 @@ class UncountedPods:
                 yield self.pod(pod, finding.rule, finding.message)
 
     def pod(self, pod: PodView, rule: str, reason: str) -> UncountedPod:
-        """Return what is said of one pod."""
+        """Return the finding on one pod."""
         system = self._system.get(pod.namespace, "")
         return UncountedPod(pod.namespace, pod.name, pod.node, rule, reason, rule not in REACHES, system)
 
     @staticmethod
     def _counts(finding: Finding) -> bool:
-        """Tell whether a finding is more than ordinary life (a mere parent of a device's path)."""
+        """Return whether a finding is not common practice (as the parent of a device's path is)."""
         return finding.severity != "info" or finding.rule in REACHES
 
     def _engine(self, backend: str) -> Engine:

@@ -1,8 +1,8 @@
 """The rules, one module each, in the order of their IDs, in which they are judged and their fixes applied.
 
-``ALL`` holds their headers, which ``make docs`` writes into ``catalogue.py`` from the modules. A rule's module is
-imported when the rule first has something to judge, or when a text of it is read: on most objects most rules have
-nothing to judge, and loading them all takes longer than anything else that the linter does with a small file.
+``ALL`` holds their headers, which ``make docs`` generates into ``catalogue.py``. A rule's module is imported when the
+rule first has something to judge, or when a text of it is read: most rules do not apply to most objects, and importing
+all of them dominates the linter's time on a small file.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ FOLDERS = ("request", "sharing", "placement", "isolation", "claims", "guardrails
 
 
 def module_of(rule_id: str, name: str) -> str:
-    """Return where a rule stands below this package: ``request.gpu001_request_without_limit``."""
+    """Return a rule's module below this package: ``request.gpu001_request_without_limit``."""
     return f"{FOLDERS[int(rule_id[3])]}.{rule_id.lower()}_{name.replace('-', '_')}"
 
 
 TRIGGERS: dict[str | None, Trigger] = {
     name: value for name, value in vars(triggers).items() if isinstance(value, Trigger)
 }
-# A trigger that the catalogue has and the module of triggers has not: the rule's module is asked, and refuses it.
+# A trigger of the catalogue that no longer exists: importing the rule's module raises the error.
 ALL: tuple[Rule, ...] = tuple(
     [
         header(f"{__name__}.{module_of(rule_id, name)}", rule_id, name, *others, TRIGGERS.get(when), may_resolve)
@@ -38,7 +38,7 @@ BY_ID: dict[str, Rule] = {rule.id: rule for rule in ALL}
 
 
 def load_all() -> None:
-    """Import the modules of all rules, which is what answers reviews does before the first of them.
+    """Import the modules of all rules, before the first review.
 
     Raises RuleError where the catalogue is stale.
     """

@@ -1,4 +1,4 @@
-"""What the rules on sharing have in common: the plan of each pod, worked out once."""
+"""Common to the rules on sharing: the plan of each pod, computed once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _QUEUED_AS_PODS = frozenset({"Pod", "Deployment"})
 
 
 def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, PodPlan]]:
-    """Yield each pod whose GPU requests concern the policy's backend, and what becomes of it."""
+    """Yield each pod whose GPU requests concern the policy's backend, and its plan."""
     for pod in workload.pods:
         plan = plan_of(workload, pod, policy)
         if plan is not None:
@@ -36,7 +36,7 @@ def of_pods(workload: Workload, policy: Policy) -> Iterator[tuple[Pod, PodPlan]]
 
 
 def plan_of(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
-    """Return what becomes of a pod, worked out once; None where its GPU requests do not concern the backend."""
+    """Return the plan of a pod, computed once; None where its GPU requests do not concern the backend."""
     if "sharing" not in pod.cache:
         pod.cache["sharing"] = _work_out(workload, pod, policy)
     plan: PodPlan | None = pod.cache["sharing"]
@@ -44,20 +44,20 @@ def plan_of(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
 
 
 def _work_out(workload: Workload, pod: Pod, policy: Policy) -> PodPlan | None:
-    """Return what becomes of a pod; None where there is nothing to say, which for most pods is soon found out."""
+    """Return the plan of a pod; None where its GPU requests do not concern the backend."""
     if pod.scope != "request":
         return None
     place = metadata_place(pod)
     if not (place and pod.annotated) and _is_plain(pod, policy):
         return None
-    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - a run without GPUs never pays for it
+    from gpu_admission.backends import plan as plans  # noqa: PLC0415 - start-up time: not needed without GPUs
 
     if pod.annotated:
         value = asked_by_annotation(pod, policy)
         if any(common.unfilled(workload, each) for each in (*value, *value.values())):
-            return None  # amounts of resources are passed over by the rules that know them
+            return None  # placeholders among amounts are skipped by the rules on amounts
     if policy.backend.parameters.get("sharedClaims"):
-        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - start-up time: needed only for translate --claims
 
         dra_shared.note(workload, pod)
     labels = _labels_of_owner(workload)
@@ -81,7 +81,7 @@ def asked_by_annotation(pod: Pod, policy: Policy) -> Mapping[str, Any]:
 
 
 def _is_plain(pod: Pod, policy: Policy) -> bool:
-    """Tell whether containers request no GPU, or whole ones where the policy shares none: no backend need look."""
+    """Return whether containers request no GPU, or whole ones where the policy shares none: no backend is concerned."""
     plain = known.PLAIN.get(per_pod.backend_name(pod, policy), ())
     if policy.scheduler_name or "translateFrom" in policy.spec:
         plain = ()
@@ -100,14 +100,14 @@ def _is_plain_request(gpu: GpuRequest, plain: Collection[str]) -> bool:
 
 
 def metadata_place(pod: Pod) -> Pointer | None:
-    """Return where the metadata of the pods stands, or would stand; None where the kind has no place for it."""
+    """Return the pointer to the pods' metadata, even if it is missing; None where the kind has no place for it."""
     if pod.holder is not None:
         return (*pod.holder, "metadata")
     return (*pod.pointer, "metadata") if isinstance(pod.spec.get("metadata"), dict) else None
 
 
 def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem]:
-    """Yield what a backend refuses for one kind of reason."""
+    """Yield a backend's rejections of one kind."""
     for _, plan in of_pods(workload, policy):
         for rejection in plan.rejections:
             if rejection.kind == kind:
@@ -119,7 +119,7 @@ def refusals(workload: Workload, policy: Policy, kind: Kind) -> Iterator[Problem
 
 
 def _other_policy(policy: Policy, rejection: Rejection) -> str:
-    """Say of words that belong to another backend which one that is: the manifest may be for another cluster."""
+    """Name the other backend to which a request's names belong: the manifest may be for another cluster."""
     system = rejection.system
     if system is None or system == policy.backend.name or per_pod.is_per_pod(policy):
         return ""
@@ -133,7 +133,7 @@ def _other_policy(policy: Policy, rejection: Rejection) -> str:
 def quota(workload: Workload, pod: Pod, asked: ContainerRequest) -> str:
     """Return a clause on where Kueue would count the old name: it reads the template before there are pods.
 
-    Of a Pod, and of a Deployment, whose Pods it queues one by one, it counts what admission has left. Sources:
+    For a Pod, and for a Deployment, whose Pods it queues one by one, it counts the names after admission. Sources:
     kubernetes-sigs/kueue pkg/workload/workload.go (totalRequestsFromPodSets), pkg/controller/jobs, and
     site/content/en/docs/tasks/manage/administer_cluster_quotas.md.
     """

@@ -1,4 +1,4 @@
-"""What several rules share: which requests can be judged, and what they want to know about a pod and its object."""
+"""Shared by several rules: which requests can be judged, and facts about a pod and its object."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.resources import Resource
     from gpu_admission.workloads.workload import Workload
 
-_RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new words
+_RAW_MODES = frozenset({"RawDeployment", "Standard", "ModelMesh"})  # KServe without Knative, old and new names
 VENDORS = {"nvidia.com": "nvidia", "amd.com": "amd", "gpu.intel.com": "intel"}  # of resources that a policy adds
 _VOLCANO_JOB = ("batch.volcano.sh", "Job")
 _CLOUD_RUN = ("run.googleapis.com/", "cloud.googleapis.com/")
 
 
 def all_metadata(workload: Workload) -> Iterable[tuple[Pointer, Mapping[str, Any]]]:
-    """Return the metadata of all pods of an object with their places, each place once."""
+    """Return the metadata of all pods of an object with their pointers, each once."""
     return {pod.metadata_pointer: pod.metadata for pod in workload.pods}.items()
 
 
@@ -48,7 +48,7 @@ def _vendors(pod: Pod, policy: Policy) -> frozenset[str]:
 
 
 def vendor_of(resource: Resource, policy: Policy) -> str:
-    """Return the vendor of the cards that a resource stands for, in the terms of ``spec.tolerations[].vendors``."""
+    """Return the vendor of a resource's cards, as in ``spec.tolerations[].vendors``."""
     return _resolved(resource.vendor, policy)
 
 
@@ -61,14 +61,14 @@ def backend_vendor(policy: Policy) -> str:
     """Return the vendor of the cards that the policy's backend shares."""
     parameters = policy.backend.parameters
     if not parameters.keys().isdisjoint(("driver", "deviceClass")):
-        from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up is rationed
+        from gpu_admission.backends import dra_drivers  # noqa: PLC0415 - start-up time
 
         return dra_drivers.chosen(parameters).vendor
     return as_str(parameters.get("vendor")) or "nvidia"
 
 
 def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
-    """Return where a pod's scheduler is named, and which it is.
+    """Return the pointer to a pod's schedulerName, and its value.
 
     A Job of Volcano's gives its own to the pods that name none: volcano-sh/volcano
     pkg/controllers/job/job_controller_util.go, createJobPod.
@@ -84,8 +84,8 @@ def scheduler(workload: Workload, pod: Pod) -> tuple[Pointer, str]:
 def serverless(workload: Workload) -> str | None:
     """Return the platform that passes the pod spec through checks like Knative's, or None.
 
-    ``Cloud Run`` takes Knative's kind and has rules of its own. ``KServe`` goes through Knative unless the
-    object says RawDeployment (newer: Standard) or spreads over several nodes.
+    ``Cloud Run`` uses Knative's kind and has rules of its own. ``KServe`` uses Knative unless the object has
+    RawDeployment (newer: Standard) or spans several nodes.
     """
     if workload.group == "serving.knative.dev":
         return "Cloud Run" if any(_of_cloud_run(workload, pod) for pod in workload.pods) else "Knative"
@@ -106,12 +106,12 @@ def _of_cloud_run(workload: Workload, pod: Pod) -> bool:
 
 
 def dumped(workload: Workload) -> bool:
-    """Tell whether a file shows an object as a cluster had it: what the scheduler wrote then is not the author's."""
+    """Return whether a file was exported from a cluster, so that fields of the scheduler are not the author's."""
     return workload.origin == "file" and bool(as_dict(workload.object.get("metadata")).get("uid"))
 
 
 def gpus(workload: Workload) -> list[GpuRequest]:
-    """Return every GPU resource of every container, without those whose value has yet to be filled in."""
+    """Return every GPU resource of every container, except those whose value is a placeholder."""
     found = workload.gpus()
     if workload.origin == "file":
         found = [gpu for gpu in found if not (is_placeholder(gpu.limit) or is_placeholder(gpu.request))]
@@ -119,40 +119,39 @@ def gpus(workload: Workload) -> list[GpuRequest]:
 
 
 def unfilled(workload: Workload, raw: Any) -> bool:
-    """Tell whether a value is a placeholder in a file; at admission nobody will fill it in any more."""
+    """Return whether a value is a placeholder in a file; at admission there are none."""
     return workload.origin == "file" and is_placeholder(raw)
 
 
 def is_patch(workload: Workload, container: Container) -> bool:
-    """Tell whether a container of a file is only a part of one, as kustomize merges it over another: no image.
+    """Return whether a container of a file is only a patch that kustomize merges over another: it has no image.
 
-    What is missing there may stand in the base, so nothing can be said about what is missing.
+    What is missing may be in the base, so missing fields are not judged.
     """
     return workload.origin == "file" and container.whole and not container.spec.get("image")
 
 
 def limits_may_follow(workload: Workload, container: Container) -> bool:
-    """Tell whether limits that a container lacks may stand in what it is merged over."""
+    """Return whether limits that a container lacks may be in its base."""
     imageless = (workload.group, workload.kind) in kind_traits.IMAGELESS
     return not imageless and is_patch(workload, container)
 
 
 def has_room(container: Container, side: Literal["limits", "requests"]) -> bool:
-    """Tell whether a key can be added on a side: what stands there now is a mapping or nothing."""
+    """Return whether a key can be added on a side, which must be a mapping or missing."""
     around = container.spec.get(container.key)
     return around is None or (isinstance(around, dict) and isinstance(around.get(side), dict | None))
 
 
 def is_typed(workload: Workload) -> bool:
-    """Tell whether the table knows the kind: its ``resources`` then are Kubernetes' own, not something alike."""
+    """Return whether the kind is in the table, so that its ``resources`` are Kubernetes' own."""
     return kinds.places(workload.api_version, workload.kind) is not None
 
 
 def is_of_class(gpu: GpuRequest) -> bool:
-    """Tell whether a resource is a device class's by name, whose amounts the API server takes whatever they are.
+    """Return whether a resource is a device class's by name, of which the API server accepts any amount.
 
-    Names under ``kubernetes.io`` are none that it checks as extended resources; what no device can meet stays Pending
-    forever.
+    It does not check names under ``kubernetes.io`` as extended resources; an impossible amount stays Pending forever.
     """
     return gpu.name.startswith(resources.CLASS_PREFIX)
 

@@ -1,4 +1,4 @@
-"""What the rules in force under a policy read of pods that name no GPU: what has to bring such pods to the webhook."""
+"""What the enabled rules of a policy read of pods without a GPU, so that the webhook must review such pods."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def by_rules(policy: Policy, sight: str) -> list[Reads]:
 
 
 def at_mutation(policy: Policy, rules: Iterable[Rule] = ALL) -> list[Reads]:
-    """Return the markers, of these rules, of those Pods that have to be seen before they are validated."""
+    """Return the markers, of these rules, of those Pods that have to be mutated before they are validated."""
     return reads.union([rule.reads_at_mutation for rule in rules if _matters(rule, policy, POD)])
 
 
@@ -32,10 +32,10 @@ def of_rule(rule: Rule, policy: Policy) -> Reads:
 
 
 def _matters(rule: Rule, policy: Policy, sight: str) -> bool:
-    """Tell whether a rule denies, warns of or repairs what it finds, or is one that the policy itself requires.
+    """Return whether a rule denies, warns of or repairs what it finds, or is one that the policy itself requires.
 
-    What would only be noted (``audit``) because nobody said otherwise is no reason to be asked about every pod. The
-    policy's mode is no matter: an administrator who tries a policy out wants to see what it would do.
+    A rule in ``audit`` by default is no reason to review every pod. The policy's mode does not count: a policy on trial
+    has to show what it would do.
     """
     if sight not in rule.admission_kinds or not policy.is_enabled(rule):
         return False

@@ -1,4 +1,4 @@
-"""How many devices containers, pods and nodes come to (for GPU009)."""
+"""The number of devices of containers, pods and nodes (for GPU009)."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 def count(gpu: GpuRequest) -> int:
-    """Return the whole number that is requested; 0 where it is none (other rules find that)."""
+    """Return the requested whole number; 0 where it is not one (other rules find that)."""
     amount = gpu.quantity()
     return amount.ceil() if amount is not None and amount.is_integer else 0
 
 
 def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
-    """Return what the scheduler looks for: app and sidecar containers together, or an init container if it needs more.
+    """Return the scheduler's count: app and sidecar containers together, or an init container if it needs more.
 
     While an init container runs, so do the sidecars before it.
     [kubernetes/component-helpers resource/helpers.go, AggregateContainerRequests]
@@ -41,28 +41,28 @@ def needed(pod: Pod, counts: Callable[[GpuRequest], bool]) -> int:
 
 
 def vendor(gpu: GpuRequest, policy: Policy) -> str:
-    """Return whose cards a request is served with."""
+    """Return the vendor of the cards that serve a request."""
     vendor = gpu.resource.vendor
     return common.backend_vendor(policy) if vendor == "any" else vendor
 
 
 def largest_node(policy: Policy, of: str = "nvidia") -> int:
-    """Return how many cards of a vendor the largest node has; 0 where the policy does not say it of every card.
+    """Return how many cards of a vendor the largest node has; 0 where a card of the policy has no ``perNode``.
 
-    The models of the table are all NVIDIA's; of others only the administrator knows whose they are.
+    The models of the table are all NVIDIA's; the vendor of others is unknown.
     """
     sizes = [card.get("perNode") or 0 for card in policy.cards if of == "nvidia" or not _is_nvidia(card)]
     return max(sizes) if sizes and all(sizes) else 0
 
 
 def _is_nvidia(card: Mapping[str, Any]) -> bool:
-    from gpu_admission.backends import cards  # noqa: PLC0415 - only where another vendor's cards are counted
+    from gpu_admission.backends import cards  # noqa: PLC0415 - start-up time: needed only for other vendors' cards
 
     return cards.known(as_str(card.get("model")))
 
 
 def takes_cards(gpu: GpuRequest, policy: Policy) -> bool:
-    """Tell whether each device requested takes a card of its own, under the policy's way of sharing."""
+    """Return whether each device requested takes a card of its own, under the policy's way of sharing."""
     if gpu.resource.sharing != "exclusive":
         return False
     if per_pod.is_per_pod(policy):

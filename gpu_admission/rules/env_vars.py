@@ -1,4 +1,4 @@
-"""What a container's variables will be when it starts, as far as its manifest tells."""
+"""A container's variables when it starts, as far as the manifest defines them."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ _SOURCES = {"configMapKeyRef": "a ConfigMap", "secretKeyRef": "a Secret", "field
 
 
 class Variable:
-    """A variable of a container: the last entry of its name, which is the one that counts.
+    """A variable of a container: the last entry of its name, which is the effective one.
 
-    ``value`` is None where the manifest does not tell it; ``source`` then says where it comes from.
+    ``value`` is None where it is not in the manifest; ``source`` then describes where it comes from.
     ``indices`` are those of all entries of the name.
     """
 
@@ -41,7 +41,7 @@ class Variable:
 
     @property
     def pointer(self) -> Pointer:
-        """Where the value stands."""
+        """The pointer to the value."""
         key = "value" if "value" in self.entry and not as_dict(self.entry.get("valueFrom")) else "valueFrom"
         place = (*self.container.pointer, "env", self.indices[-1])
         return (*place, key) if key in self.entry else place
@@ -61,7 +61,7 @@ def variables(container: Container, names: Iterable[str] = (), prefixes: tuple[s
     entries = [(index, as_str(entry.get("name")), entry) for index, entry in iter_dicts(container.spec.get("env"))]
     asked = [each for each in entries if each[1] in wanted or (prefixes and each[1].startswith(prefixes))]
     if any(["$" in as_str(entry.get("value")) for _, _, entry in asked]):
-        asked = entries  # what they refer to stands before them
+        asked = entries  # references are to earlier entries
     open_ended = bool(container.spec.get("envFrom"))
     found: dict[str, Variable] = {}
     known: dict[str, str | None] = {}
@@ -99,8 +99,8 @@ def _scalar(raw: Any) -> str:
 def expand(value: str, known: Mapping[str, str | None], *, open_ended: bool = False) -> str | None:
     """Return a value with its ``$(NAME)`` references replaced as the kubelet does it, None where one is unknown.
 
-    ``$$`` stands for one ``$``; a reference to a name that was not defined before stays as it is, unless
-    ``open_ended`` says that an envFrom may have defined it. Anything beyond 4,096 characters is unknown.
+    ``$$`` is one ``$``; a reference to a name that was not defined before is kept, unless ``open_ended`` means that an
+    envFrom may have defined it. Anything beyond 4,096 characters is unknown.
 
     Source: kubernetes/kubernetes third_party/forked/golang/expansion.
     """
@@ -122,7 +122,7 @@ def expand(value: str, known: Mapping[str, str | None], *, open_ended: bool = Fa
 
 
 def _step(value: str, place: int, known: Mapping[str, str | None], *, open_ended: bool) -> tuple[str | None, int]:
-    """Return the next piece of an expanded value and where to go on."""
+    """Return the next piece of an expanded value and the index after it."""
     if value[place] != "$":
         end = value.find("$", place)
         end = len(value) if end < 0 else end
@@ -143,8 +143,8 @@ def _step(value: str, place: int, known: Mapping[str, str | None], *, open_ended
 class OpenSource:
     """An ``envFrom`` that may set variables which the manifest does not show.
 
-    ``pointer`` is its prefix where it has one, else the entry; ``names`` are those of the wanted variables that it
-    can set, the beginning of one that stands for many included. ``source`` is the raw entry.
+    ``pointer`` is its prefix where it has one, else the entry; ``names`` are those of the wanted variables that it can
+    set, including prefixes of families. ``source`` is the raw entry.
     """
 
     pointer: Pointer
@@ -154,20 +154,20 @@ class OpenSource:
 
     @property
     def label(self) -> str:
-        """How messages name what the variables are taken from: ``the ConfigMap "settings"``."""
+        """The source of the variables, for messages: ``the ConfigMap "settings"``."""
         kind = "Secret" if "secretRef" in self.source else "ConfigMap"
         name = as_dict(self.source.get("secretRef") or self.source.get("configMapRef")).get("name")
         return f"the {kind} {format_value(name)}"
 
     @property
     def listed(self) -> str:
-        """How messages name the variables: the first two, and how many there are besides."""
+        """The variables, for messages: the first two, and the number of others."""
         first, more = self.names[:_MOST_NAMED], len(self.names) - _MOST_NAMED
         return " and ".join(first) if more <= 0 else f"{', '.join(first)} and {more} more"
 
 
 def has_prefix(container: Container) -> bool:
-    """Tell whether a container takes variables under other names than they have in a ConfigMap or Secret."""
+    """Return whether a container takes variables under other names than they have in a ConfigMap or Secret."""
     return any([bool(as_str(entry.get("prefix"))) for _, entry in iter_dicts(container.spec.get("envFrom"))])
 
 
@@ -176,8 +176,8 @@ def open_sources(
 ) -> Iterator[OpenSource]:
     """Yield each ``envFrom`` that could set one of the variables, with a prefix or without one.
 
-    ``families`` are beginnings of names that stand for all variables that begin so. A name that ``env`` sets itself
-    is out of an envFrom's reach, because env comes later and wins; a family never is.
+    ``families`` are prefixes of names that stand for all variables with them. A name that ``env`` sets itself cannot be
+    set by an envFrom, because env wins; a family always can.
     """
     entries = iter_dicts(container.spec.get("envFrom"))
     sources = [each for each in entries if bool(as_str(each[1].get("prefix"))) is prefixed]
@@ -194,9 +194,9 @@ def open_sources(
 
 
 def _completes(prefix: str, name: str, families: tuple[str, ...]) -> bool:
-    """Tell whether a key of at least one letter can follow a prefix so that the name, or one of the family, comes out.
+    """Return whether a prefix and a key of at least one letter can form the name, or one of its family.
 
-    Without a prefix any name does.
+    Without a prefix every name can be formed.
     """
     if name in families and prefix.startswith(name):
         return True
@@ -206,7 +206,7 @@ def _completes(prefix: str, name: str, families: tuple[str, ...]) -> bool:
 def appended(
     rule: str, workload: Workload, container: Container, values: Mapping[str, str]
 ) -> tuple[tuple[Operation, ...], Pointer]:
-    """Return the operations that add variables to a container, and where they go; none where env does not decode."""
+    """Return the operations that add variables to a container, and their pointers; none where env does not decode."""
     env, place = container.spec.get("env"), (*container.pointer, "env")
     entries = [{"name": name, "value": value} for name, value in values.items()]
     if isinstance(env, list):
@@ -219,9 +219,9 @@ def appended(
 
 
 def removed(rule: str, variable: Variable) -> tuple[Operation, ...]:
-    """Return the operations that remove every entry of a variable: an earlier one would count then.
+    """Return the operations that remove every entry of a variable, so that no earlier one takes effect.
 
-    The last ones go first, for the indices; a list that would be left empty goes with them.
+    The last ones are removed first, for the indices; a list that becomes empty is removed too.
     """
     place = (*variable.container.pointer, "env")
     if len(variable.indices) == len(variable.container.spec["env"]):

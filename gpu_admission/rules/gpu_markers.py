@@ -1,4 +1,4 @@
-"""Names and paths that mark a pod as a matter of GPUs: the facts behind the isolation rules, as data.
+"""Names and paths by which a pod concerns GPUs: the facts of the isolation rules, as data.
 
 A rule that judges a pod without a GPU request declares what it reads from these tables (``Rule.reads``), and from
 that the matchConditions of the webhook's configuration are made.
@@ -11,11 +11,16 @@ from gpu_admission.workloads import share_annotations
 
 from .runtime_variables import DEVICE_LISTS, ISOLATION_PREFIXES, ISOLATION_SWITCHES, SWITCHES
 
-__all__ = ["DEVICE_LISTS", "ISOLATION_PREFIXES", "ISOLATION_SWITCHES", "SWITCHES"]  # read here by what renders them
+__all__ = [
+    "DEVICE_LISTS",
+    "ISOLATION_PREFIXES",
+    "ISOLATION_SWITCHES",
+    "SWITCHES",
+]  # re-exported for the modules that render them
 
 
 class MarkerOwners(dict[str, str]):
-    """Whose a key is, by patterns in which one ``*`` stands for any text (but not for none)."""
+    """The owner of a key, by patterns in which one ``*`` matches any non-empty text."""
 
     __slots__ = ("_patterns", "_starts")
 
@@ -26,7 +31,7 @@ class MarkerOwners(dict[str, str]):
         self._starts = tuple([start for start, _, _ in self._patterns])
 
     def of(self, key: str) -> str | None:
-        """Return whose a key is, None where nobody's pattern matches it."""
+        """Return the owner of a key, None where no pattern matches it."""
         found = self.get(key)
         if found is None and key.startswith(self._starts):
             for start, end, owner in self._patterns:
@@ -36,9 +41,9 @@ class MarkerOwners(dict[str, str]):
 
 
 class Places(dict[str, str]):
-    """What stands at paths of a node: normal paths, of which a trailing ``*`` matches the rest of the name.
+    """The meaning of paths of a node: normal paths, of which a trailing ``*`` matches the rest of the name.
 
-    ``starts`` is how a path begins, with a slash after it, that is one of the places or below it.
+    ``starts`` are the beginnings, with a slash after them, of paths that are one of the places or below it.
     """
 
     __slots__ = ("starts",)
@@ -64,11 +69,11 @@ NRI_DEVICE_DOMAINS = ("devices.noderesource.dev", "devices.nri.io", "devices.gke
 # and by which CRI-O itself does, as far as its allowed_devices let it: cri-o/cri-o: pkg/annotations
 CRIO_DEVICES = ("io.kubernetes.cri-o.Devices", "devices.crio.io")
 
-# What a scheduler writes on a pod and a device plugin believes: key, in which one * stands for any text; whose it is.
-# What the backends write is a fact of each (backends/base.py, Marks); here stand those of systems that are none.
-# Not here: what users set to request something (volcano.sh/queue-name, volcano.sh/vgpu-mode,
-# nvidia.com/use-gputype, nvidia.com/use-gpuuuid, hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue,
-# huawei.com/vnpu-mode, scheduling.koordinator.sh/device-allocate-hint …).
+# What a scheduler writes on a pod and a device plugin trusts: key, in which one * matches any text; its owner. What the
+# backends write is a fact of each (backends/base.py, Marks); these are those of other systems. Not here: what users set
+# to request something (volcano.sh/queue-name, volcano.sh/vgpu-mode, nvidia.com/use-gputype, nvidia.com/use-gpuuuid,
+# hami.io/gpu-scheduler-policy, gpu-memory, kai.scheduler/queue, huawei.com/vnpu-mode,
+# scheduling.koordinator.sh/device-allocate-hint …).
 TRUSTED_ANNOTATIONS = MarkerOwners(
     {
         **known.TRUSTED_ANNOTATIONS,
@@ -76,7 +81,7 @@ TRUSTED_ANNOTATIONS = MarkerOwners(
         "tencent.com/gpu-assigned": "GPU Manager",
         "elasticgpu.io/assumed": "Elastic GPU",  # elastic-ai/elastic-gpu-scheduler: pkg/utils
         "elasticgpu.io/container-*": "Elastic GPU",
-        "huawei.com/Ascend*": "Ascend",  # Ascend for Volcano: the cards that the plugin hands out
+        "huawei.com/Ascend*": "Ascend",  # Ascend for Volcano: the cards that the plugin allocates
         "huawei.com/npu-core": "Ascend",
         "huawei.com/kltDev": "Ascend",
         "gas-container-cards": "Intel GPU-aware scheduling",  # intel device plugins: cmd/gpu_plugin/rm
@@ -93,7 +98,7 @@ TRUSTED_ANNOTATIONS = MarkerOwners(
     }
 )
 TRUSTED_LABELS = MarkerOwners({**known.TRUSTED_LABELS, "elasticgpu.io/assumed": "Elastic GPU"})
-# Labels by which a pod evades a backend's own webhook: key, value, whose it is.
+# Labels by which a pod evades a backend's own webhook: key, value, owner.
 OPT_OUT_LABELS = known.OPT_OUT_LABELS
 OPT_OUT_ANNOTATIONS = known.OPT_OUT_ANNOTATIONS
 
@@ -122,10 +127,10 @@ DEVICE_PATHS = Places(
         "/dev/rbln*": "Rebellions devices",
         "/dev/tenstorrent*": "Tenstorrent devices",
         # Links by number to every character device. NVIDIA's cards have 195, render devices 226, accelerators 261, and
-        # nvidia-uvm, nvidia-caps, kfd and most others what is free: Documentation/admin-guide/devices.txt.
+        # nvidia-uvm, nvidia-caps, kfd and most others a free number: Documentation/admin-guide/devices.txt.
         "/dev/char": "links to every device of the node",
         "/proc/self/fd": "open files of the node's processes, devices among them",  # of any process: see hostpaths
-        "/dev/fd": "open files of the node's processes, devices among them",  # a link to those of whoever looks
+        "/dev/fd": "open files of the node's processes, devices among them",  # a link to those of the reading process
         "/proc/driver/nvidia*": "the NVIDIA driver's controls",
         "/etc/cdi": "CDI device definitions",
         "/run/cdi": "CDI device definitions",
@@ -143,7 +148,7 @@ SOCKET_PATHS = Places(
                 ("pod-resources", "the kubelet's pod resources socket"),
             )
         },
-        "/run/nri": "the container runtime's plugin socket",  # containerd/nri: pkg/api; what it adds nobody checks
+        "/run/nri": "the container runtime's plugin socket",  # containerd/nri: pkg/api; what it adds is not checked
         "/run/containerd/containerd.sock": "the container runtime's socket",
         "/run/k3s/containerd/containerd.sock": "the container runtime's socket",
         "/run/k0s/containerd.sock": "the container runtime's socket",
@@ -154,7 +159,7 @@ SOCKET_PATHS = Places(
         "/run/podman/podman.sock": "the container runtime's socket",
     }
 )
-# Where a driver that does not belong to the node's own system has its files, and some have devices below ``dev``.
+# Roots of drivers that are not installed in the node's own system; some have devices below ``dev``.
 DRIVER_ROOTS: tuple[str, ...] = (
     "/run/nvidia/driver",  # NVIDIA/gpu-operator: hostPaths.driverInstallDir
     "/run/nvidia/vgpu-manager",  # the same, assets/state-vgpu-manager
@@ -163,9 +168,9 @@ DRIVER_ROOTS: tuple[str, ...] = (
     "/usr/local/nvidia",
     "/var/lib/nvidia",  # Container-Optimized OS
 )
-# Those that are a whole root file system with all devices in it; the others are libraries, which GPU pods mount.
+# Those that are a complete root file system with all devices; the others are libraries, which GPU pods mount.
 DRIVER_PARENTS = frozenset({"/run/nvidia/driver", "/run/nvidia/vgpu-manager"})
 
-# NVIDIA/nvidia-container-toolkit internal/config/image/cuda_image.go: each mount of /dev/null at a path that begins so
-# names a card (device list strategy volume-mounts); compared without a slash, and as /var/run.
+# NVIDIA/nvidia-container-toolkit internal/config/image/cuda_image.go: each mount of /dev/null at a path with this
+# prefix names a card (device list strategy volume-mounts); compared without a slash, and as /var/run.
 DEVICE_LIST_MOUNT = "/run/nvidia-container-devices"

@@ -1,7 +1,7 @@
 """Host paths and mount paths, compared as the node will resolve them.
 
-``normal`` sees through these spellings, and through nothing else; the expressions that ``pattern`` and
-``ROOT_LINKS`` give (RE2) match the same ones, so that a condition calls for whatever the rules would find:
+``normal`` resolves these forms, and no others; the expressions of ``pattern`` and ``ROOT_LINKS`` (RE2) match the same
+ones, so that a condition selects everything that the rules would find:
 
 - a relative path (the kubelet and the container runtimes take it from the root), doubled slashes, ``.`` and a trailing
   slash;
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 _OPEN_FILES = frozenset({"fd", "map_files"})
 _ROOTS = frozenset({"root", "cwd"})
 _DRIVER_ROOTS = frozenset([tuple(root.strip("/").split("/")) for root in gpu_markers.DRIVER_ROOTS])
-_LEADING = frozenset({"run", "dev", "proc"}) | _ROOTS | _OPEN_FILES  # names at which a known link may end
+_LEADING = frozenset({"run", "dev", "proc"}) | _ROOTS | _OPEN_FILES  # last names of the known links
 _DEEPEST = 6  # parts of the longest known link
 
 _OF_DRIVER = ("dev", "proc")
 _END = "(/|$)"
-_SLASHES = r"/+(\./+)*"  # how many ways there are to write one
+_SLASHES = r"/+(\./+)*"  # the number of ways to write one
 _PROCESS = rf"proc{_SLASHES}([0-9]+|self|thread-self)({_SLASHES}task{_SLASHES}[0-9]+)?"
 _RUN = rf"(var{_SLASHES})?run"
 _DRIVERS = "|".join(
@@ -47,7 +47,7 @@ _DRIVERS = "|".join(
 _IN_DRIVER = f"(({_DRIVERS}){_SLASHES})?"
 _ROOT = f"{_IN_DRIVER}{_PROCESS}{_SLASHES}(root|cwd)"
 ROOT_LINKS = rf"/*(\./+)*({_ROOT}{_SLASHES})*"
-"""Matches (RE2) what may stand before the first name of a path: slashes, dots and links to the root."""
+"""Matches (RE2) what may precede the first name of a path: slashes, dots and links to the root."""
 
 
 def normal(path: str) -> str:
@@ -90,7 +90,7 @@ def _follow(parts: list[str]) -> None:
 
 
 def _name_any_process(parts: list[str]) -> None:
-    """Write the folder of a process or of its threads as that of ``self``: the tables know no other."""
+    """Write the folder of a process or of its threads as that of ``self``, the only one in the tables."""
     if _is_process(parts):
         parts[1:] = ["self"]
     elif len(parts) == 3 and parts[2] == "task" and _is_process(parts[:2]):
@@ -98,7 +98,7 @@ def _name_any_process(parts: list[str]) -> None:
 
 
 def _is_process(parts: list[str]) -> bool:
-    """Tell whether parts name a process or a thread in /proc."""
+    """Return whether parts name a process or a thread in /proc."""
     if len(parts) not in {2, 4} or parts[0] != "proc":
         return False
     if len(parts) == 4 and not (parts[2] == "task" and _is_number(parts[3])):
@@ -111,15 +111,15 @@ def _is_number(name: str) -> bool:
 
 
 def inside(path: str, folder: str) -> bool:
-    """Tell whether a normal path is a folder or below it; a trailing ``*`` takes any rest of the name."""
+    """Return whether a normal path is a folder or below it; a trailing ``*`` takes any rest of the name."""
     if folder.endswith("*"):
         return path.startswith(folder[:-1])
     return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def within(path: str, table: Places) -> str | None:
-    """Return what a normal path leads to by a table of paths, or None."""
-    if not f"{path}/".startswith(table.starts):  # one look for most paths
+    """Return the entry for a normal path in a table of paths, or None."""
+    if not f"{path}/".startswith(table.starts):  # one comparison for most paths
         return None
     return next((what for place, what in table.items() if inside(path, place)), None)
 
@@ -135,9 +135,9 @@ def _above(places: Iterable[str]) -> frozenset[str]:
     return frozenset({*found, "/"})
 
 
-_THREADS = "/proc/self/task"  # whose open files are the process's: the tables do not have them twice
+_THREADS = "/proc/self/task"  # whose open files are the process's: not repeated in the tables
 PARENTS = _above([*gpu_markers.DEVICE_PATHS, *gpu_markers.SOCKET_PATHS]) | gpu_markers.DRIVER_PARENTS | {_THREADS}
-"""Folders with devices, or with sockets that hand them out, below them: normal paths."""
+"""Folders with devices, or with sockets that give access to them, below: normal paths."""
 SUB_PATH_PARENTS = (
     _above([*gpu_markers.DEVICE_PATHS, *gpu_markers.DRIVER_ROOTS])
     | {*gpu_markers.DRIVER_ROOTS, _THREADS, "/var"}  # of /var/run
@@ -146,7 +146,7 @@ SUB_PATH_PARENTS = (
 
 
 def parent_of(path: str) -> str | None:
-    """Return what of the tables lies below a normal path, or None."""
+    """Return the entry of the tables below a normal path, or None."""
     if path not in PARENTS:
         return None
     if path in gpu_markers.DRIVER_PARENTS:
@@ -160,7 +160,7 @@ def parent_of(path: str) -> str | None:
 
 
 def completes(beginning: str) -> str | None:
-    """Return what of the devices a path can lead to of which only the beginning is known, normal but for its end."""
+    """Return the devices to which a path can lead of which only the beginning is known, normal except for its end."""
     for place, what in gpu_markers.DEVICE_PATHS.items():
         if place.rstrip("*").startswith(beginning) or inside(beginning, place):
             return what
@@ -168,7 +168,7 @@ def completes(beginning: str) -> str | None:
 
 
 def pattern(place: str) -> str:
-    """Return an expression (RE2) for the ways to write a place of the tables or a path below it, but for ``..``.
+    """Return an expression (RE2) for the ways to write a place of the tables or a path below it, except ``..``.
 
     It is to be anchored at the start, behind ``ROOT_LINKS``; ``place`` is written as in the tables.
     """
@@ -176,7 +176,7 @@ def pattern(place: str) -> str:
 
 
 def pattern_of_any(places: Collection[str]) -> str:
-    """Return the expression of ``pattern`` for any of several places: what they have in common stands there once."""
+    """Return the expression of ``pattern`` for any of several places, with their common prefix factored out."""
     by_first: dict[str, list[str]] = {}
     for place in sorted(places):
         first, rest = _written(place)
@@ -207,5 +207,5 @@ def folders(paths: Collection[str]) -> str:
 
 
 def above() -> str:
-    """Return an expression (RE2) for the paths that ``parent_of`` knows, the root of the node among them."""
+    """Return an expression (RE2) for the paths that ``parent_of`` finds, including the root of the node."""
     return folders(PARENTS)

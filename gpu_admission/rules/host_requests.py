@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 class HostRequest:
     """The limit and the request of one resource, raw, MISSING where they are absent (or null).
 
-    ``pointer`` is where the mapping with ``limits`` and ``requests`` stands or would stand, ``existing_pointer`` the
-    same or its owner where there is no such mapping, ``label`` how messages name the owner. ``is_decided`` is False
-    where nothing can be said: an amount is not valid, or has yet to be filled in. ``has_room`` tells whether a limit
-    could be added.
+    ``pointer`` is that of the mapping with ``limits`` and ``requests``, which may be missing, ``existing_pointer`` the
+    same or its owner where there is no such mapping, ``label`` the owner's description in messages. ``is_decided`` is
+    False where an amount is not valid, or is a placeholder. ``has_room`` is whether a limit could be added.
     """
 
     __slots__ = (
@@ -64,17 +63,17 @@ class HostRequest:
 
     @property
     def side_pointer(self) -> Pointer:
-        """Where the request stands, or the limit where there is no request."""
+        """The pointer to the request, or to the limit where there is no request."""
         return (*self.pointer, "limits" if self.request is MISSING else "requests", self.name)
 
 
 def of_container(workload: Workload, container: Container, name: str) -> HostRequest:
-    """Return what a container says of a resource."""
+    """Return a container's limit and request of a resource."""
     return HostRequest(workload, container.label, container.resources_pointer, container.spec.get(container.key), name)
 
 
 def of_pod(workload: Workload, pod: Pod, name: str) -> HostRequest:
-    """Return what a pod says of a resource for all its containers together."""
+    """Return a pod's own limit and request of a resource."""
     return HostRequest(workload, "the pod", (*pod.pointer, "resources"), pod.spec.get("resources"), name)
 
 

@@ -1,4 +1,4 @@
-"""Containers that mean to have a GPU and do not say it in a way that gives them one: not to be blinded."""
+"""Containers that are meant to have a GPU but request it wrongly: cards are not hidden from them."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 CLAIM = "the claim"
 ANNOTATION = "the annotation that requests a share of a GPU"
-_MAY_BE_NOBODYS = frozenset({"", CLAIM, ANNOTATION})
-WORDS = ("gpu", "nvidia", "cuda")  # in a name that nobody knows
+_MAY_BE_UNREAD = frozenset({"", CLAIM, ANNOTATION})
+WORDS = ("gpu", "nvidia", "cuda")  # in an unknown name
 # Network cards under a GPU vendor's domain: NVIDIA/network-operator (hostdev, SR-IOV and shared RDMA devices)
 OF_NETWORKS = ("hostdev", "rdma", "roce", "sriov", "mlnx", "nic")
 
 
 def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Policy) -> str:
-    """Return what of a container means a GPU that it is not given, as a message names it; empty where nothing does.
+    """Return a container's mistaken request for a GPU, for a message; empty where there is none.
 
-    That is a claim (unless it is known to be no GPU's), be it misplaced, a name that is misspelt or looks like a GPU's
-    or has yet to be filled in, a resource where Kubernetes does not look for it or below a misspelt key, or an
-    annotation that no backend reads or can make sense of.
+    That is a claim, even a misplaced one (unless it is known not to be for GPUs), a name that is misspelt or looks like
+    a GPU's or is a placeholder, a resource where Kubernetes does not read it or below a misspelt key, or an annotation
+    that no backend reads or accepts.
     """
     if (
         pod.claims.idle
@@ -52,7 +52,7 @@ def to_have_a_gpu(workload: Workload, pod: Pod, container: Container, policy: Po
 
 
 def _around(container: Container) -> tuple[Mapping[str, object], ...]:
-    """Return where claims may stand by mistake."""
+    """Return the places where claims may be by mistake."""
     return container.limits, container.requests, container.spec
 
 
@@ -64,7 +64,7 @@ def _may_be_a_gpus(name: str) -> bool:
 
 
 def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, str]:
-    """Return what other rules find, by the container that it is meant for, or by the pod where it may be any."""
+    """Return what other rules find, by the intended container, or by the pod where it may be any."""
     found: dict[Pointer, str] = {}
     for stray in misplaced_resources.find(workload, policy):
         found[pod.pointer if stray.target is None else stray.target.pointer] = (
@@ -82,19 +82,19 @@ def _elsewhere(workload: Workload, pod: Pod, policy: Policy) -> dict[Pointer, st
 def may_be_blinded(
     workload: Workload, pod: Pod, container: Container, policy: Policy, vendor: str | None = None
 ) -> bool:
-    """Tell whether a container can be told to see no card without taking away one that it is given, or means to have.
+    """Return whether hiding all cards from a container does not hide one that it gets, or is meant to have.
 
-    It is asked of one vendor's cards, or of everybody's.
+    ``vendor`` None is any vendor.
 
-    What a claim gives does not come by a list (NVIDIA's driver for claims sets void itself), and an annotation that
-    the policy's backend does not read gives nothing.
+    Devices of claims are not selected by a list (NVIDIA's driver for claims sets void itself), and an annotation that
+    the policy's backend does not read has no effect.
     """
     given = visible_devices.vendors(workload, pod, container, policy) if pod.complete else {visible_devices.ANY_VENDOR}
     if given and (vendor is None or visible_devices.is_given(frozenset(given), vendor)):
         return False
-    return may_be_nobodys(to_have_a_gpu(workload, pod, container, policy))
+    return may_be_unread(to_have_a_gpu(workload, pod, container, policy))
 
 
-def may_be_nobodys(meant: str) -> bool:
-    """Tell whether seeing no card takes nothing away for all that: no backend reads the annotation, or finds sense."""
-    return meant in _MAY_BE_NOBODYS
+def may_be_unread(meant: str) -> bool:
+    """Return whether hiding all cards does no harm: no backend reads the annotation, or it has no meaning."""
+    return meant in _MAY_BE_UNREAD

@@ -1,4 +1,4 @@
-"""Where people put a GPU's resource by mistake, and what moves it home (for GPU008)."""
+"""GPU resources in the wrong place, and the operations that move them to their target (for GPU008)."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _PORTABLE = (resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, resources.PORT
 
 @record(frozen=False)
 class MisplacedResources:
-    """GPU resources in a mapping where Kubernetes does not look for them.
+    """GPU resources in a mapping where Kubernetes does not read them.
 
-    ``place`` is the mapping, ``values`` the GPU resources in it; ``target`` the container whose ``side`` they
-    belong to, None where there are several; ``emptied`` the topmost mapping that would be left empty.
-    A request that strayed belongs to limits as well: Kubernetes copies it to requests by itself.
+    ``place`` is the mapping, ``values`` the GPU resources in it; ``target`` the container whose ``side`` they belong
+    to, None where there are several; ``emptied`` the topmost mapping that would become empty. A misplaced request
+    belongs to limits as well: Kubernetes copies it to requests by itself.
     """
 
     place: Pointer
@@ -47,7 +47,7 @@ class MisplacedResources:
 
 
 def find(workload: Workload, policy: Policy) -> Iterator[MisplacedResources]:
-    """Yield every stray of an object."""
+    """Yield every misplaced resource of an object."""
     typed = common.is_typed(workload)
     for pod in workload.pods:
         if _is_pod_spec(pod, typed=typed):
@@ -65,10 +65,10 @@ def find(workload: Workload, policy: Policy) -> Iterator[MisplacedResources]:
 
 
 def _is_pod_spec(pod: Pod, *, typed: bool) -> bool:
-    """Tell whether this is a PodSpec, which has no place for a GPU but in its containers.
+    """Return whether this is a PodSpec, which has GPUs only in its containers.
 
-    One that was found by its shape is if a template is around it: a custom kind may well have ``containers`` and,
-    beside them, the ``resources`` of its main one.
+    One that was found by its shape is if it is in a template: a custom kind may have ``containers`` and, beside them,
+    the ``resources`` of its main one.
     """
     if any(container.pointer == pod.pointer for container in pod.containers):
         return False  # one mapping is both
@@ -129,9 +129,10 @@ def _in_pod(pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
 
 
 def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[MisplacedResources]:
-    """Yield what stands in ``resources`` around a pod spec: beside it in its template, and farther out.
+    """Yield GPUs in ``resources`` around a pod spec: beside it in its template, and farther out.
 
-    A template has no such field in any kind. Whether the rest of a kind has, is known of Kubernetes' own and of a few.
+    A template has no such field in any kind. Outside of templates, only Kubernetes' own kinds and a few others are
+    known to have none.
     """
     known = workload.group in kinds.BUILT_IN_GROUPS or (workload.group, workload.kind) in kind_traits.NO_RESOURCES
     for depth in range(len(workload.pointer), len(pod.pointer)):
@@ -147,7 +148,7 @@ def _around_pod(workload: Workload, pod: Pod, policy: Policy) -> Iterator[Mispla
 def _in_resources_of(
     place: Pointer, around: Mapping[str, Any], where: str, target: Container | None, policy: Policy
 ) -> Iterator[MisplacedResources]:
-    """Yield the GPUs in a mapping's ``resources`` that is no container's."""
+    """Yield the GPUs in the ``resources`` of a mapping that is not a container."""
     given = as_dict(around.get("resources"))
     inner = (*place, "resources")
     yield from _misplaced(inner, given, where, target, policy)
@@ -159,9 +160,9 @@ def _in_resources_of(
 
 
 def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResources]:
-    """Yield portable names among annotations or labels, where some systems are asked, in a pod that asks nowhere.
+    """Yield portable names among annotations or labels of a pod without a GPU request.
 
-    Other names are left alone there: a label or annotation may well be called like a resource of its vendor.
+    Other names are not reported there: a label or annotation may be named like a resource of its vendor.
     """
     if pod.may_want_gpu:
         return
@@ -177,8 +178,8 @@ def _in_metadata(pod: Pod, target: Container | None) -> Iterator[MisplacedResour
 def _in_node_selector(pod: Pod, target: Container | None, policy: Policy) -> Iterator[MisplacedResources]:
     """Yield a count in the nodeSelector where no container requests such a card: else it is a label of that name.
 
-    Resource claims and annotations (KAI) may request it as well. Such a card, not that very resource: what the
-    request is called may change with the sharing backend (GPU101).
+    Resource claims and annotations (KAI) may request it as well. Any name of such a card counts, because a translation
+    changes the name (GPU101).
     """
     if pod.claims.gpu or pod.claims.unknown:
         return
@@ -202,7 +203,7 @@ def _vendor(name: str, policy: Policy) -> str | None:
 
 
 def _is_count(raw: Any) -> bool:
-    """Tell a number from the values that node labels have: ``"true"``, ``present``, a model's name."""
+    """Return whether a value is a number, unlike values of node labels: ``"true"``, ``present``, a model's name."""
     try:
         return raw is not None and not quantities.parse(raw).is_zero
     except quantities.QuantityError:
@@ -210,9 +211,9 @@ def _is_count(raw: Any) -> bool:
 
 
 def move_to_target(rule: str, workload: Workload, stray: MisplacedResources) -> tuple[Operation, ...]:
-    """Return the operations that move a stray into its container; none where that is not certain.
+    """Return the operations that move misplaced resources into their container; none where that is not certain.
 
-    It is not where no one container is its home, or something else stands at the destination.
+    It is not where there is no single target, or the destination has another value.
     """
     if stray.target is None:
         return ()

@@ -1,4 +1,4 @@
-"""Misspelt keys around a container's GPU, such as ``request`` for ``requests`` (for GPU011, and for who has a GPU)."""
+"""Misspelt keys around a container's GPU, such as ``request`` for ``requests`` (for GPU011 and `intent`)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _FARTHEST = 2
 
 
 def find(workload: Workload, policy: Policy) -> Iterator[tuple[Container, Pointer, str]]:
-    """Yield keys that nearly are ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near.
+    """Yield keys that resemble ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near.
 
     Each with its container, and with the key that was meant.
     """
@@ -42,7 +42,7 @@ def find(workload: Workload, policy: Policy) -> Iterator[tuple[Container, Pointe
 
 
 def has_gpu(side: object, policy: Policy) -> bool:
-    """Tell whether a mapping of resources names a GPU."""
+    """Return whether a mapping of resources names a GPU."""
     return any(policy.classify(name) is not None for name in as_dict(side))
 
 

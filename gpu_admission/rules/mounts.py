@@ -1,4 +1,4 @@
-"""Host paths that a pod mounts and that lead to devices: as volumes, and as sub-paths of volumes above them."""
+"""Host paths of a pod's mounts that lead to devices: volumes, and sub-paths of volumes above devices."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.workload import Workload
 
-_UNKNOWN = "\0"  # stands in a path for what nobody can tell before the container starts
+_UNKNOWN = "\0"  # replaces what is unknown before the container starts
 _LONGEST = 4096  # of a sub-path expression whose variables are looked up
 
 
@@ -25,8 +25,8 @@ _LONGEST = 4096  # of a sub-path expression whose variables are looked up
 class HostMount:
     """A path of the node that a pod mounts, and what it leads to.
 
-    ``given`` is the path as the author wrote it. ``devices`` says which devices, device definitions or controls stand
-    there; ``other`` which socket stands there or what of all this lies below it. One of the two is None.
+    ``given`` is the path as the author wrote it. ``devices`` describes the devices, device definitions or controls at
+    it; ``other`` the socket at it, or any of these below it. One of the two is None.
     """
 
     pointer: Pointer
@@ -38,7 +38,7 @@ class HostMount:
 
 
 def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
-    """Yield what of a pod's host paths leads to devices or to the sockets that hand them out.
+    """Yield the host paths of a pod that lead to devices or to sockets that give access to them.
 
     A sub-path that leads to devices is judged with its volume: ``dev/nvidia0`` of ``/`` is that device.
     """
@@ -54,7 +54,7 @@ def of_pod(workload: Workload, pod: Pod) -> Iterator[HostMount]:
             place = (*pod.pointer, "volumes", index, "hostPath", "path")
             yield HostMount(place, name, given, path, devices, other)
         if not devices and path in host_paths.SUB_PATH_PARENTS:
-            parents[name] = path  # a short one, so that judging each of its sub-paths costs no more than they do
+            parents[name] = path  # a short path, so that judging its sub-paths takes linear time
     if parents:
         for container in pod.containers:
             yield from _sub_paths(workload, pod, container, parents)
@@ -76,7 +76,7 @@ def _sub_paths(workload: Workload, pod: Pod, container: Container, parents: Mapp
 
 
 def _devices(path: str) -> str | None:
-    """Return which devices a path leads to, or can lead to where its end is unknown."""
+    """Return the devices to which a path leads, or can lead where its end is unknown."""
     known, unknown, _ = path.partition(_UNKNOWN)
     if not unknown:
         return host_paths.within(host_paths.normal(path), gpu_markers.DEVICE_PATHS)
@@ -85,7 +85,7 @@ def _devices(path: str) -> str | None:
 
 
 def _expanded(workload: Workload, pod: Pod, container: Container, given: str) -> str:
-    """Return a sub-path with its ``$(NAME)`` replaced as the kubelet does it, as far as the manifest tells.
+    """Return a sub-path with its ``$(NAME)`` replaced as by the kubelet, as far as the manifest defines them.
 
     Source: kubernetes/kubernetes pkg/kubelet/container/helpers.go (ExpandContainerVolumeMounts).
     """
@@ -104,7 +104,7 @@ def _expanded(workload: Workload, pod: Pod, container: Container, given: str) ->
 
 
 def _value(workload: Workload, pod: Pod, variable: env_vars.Variable) -> str:
-    """Return what a variable will hold; a pod's own name and numbers lead to no device."""
+    """Return the value of a variable; a pod's own name and numbers do not lead to a device."""
     if variable.value is not None:
         return variable.value
     field = variable.field_path

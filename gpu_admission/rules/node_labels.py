@@ -1,4 +1,4 @@
-"""Labels of GPU nodes whose values are written by machines, and what a value was meant to be (for GPU209)."""
+"""Labels of GPU nodes whose values are written by programs, and the value that was meant (for GPU209)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _VALUES = {
 # aws/karpenter-provider-aws pkg/providers/instancetype/types.go writes EC2's names in lower case, joined by dashes.
 _KARPENTER = frozenset({"karpenter.k8s.aws/instance-gpu-name", "karpenter.k8s.aws/instance-gpu-manufacturer"})
 _PRODUCT = "nvidia.com/gpu.product"
-# As the driver names cards and gpu-feature-discovery writes them; only case, and GB cut short, is compared with these.
+# Cards as the driver names them and gpu-feature-discovery writes them; only compared for case and a shortened GB.
 _PRODUCTS = (
     "Tesla-T4", "Tesla-V100-SXM2-16GB", "Tesla-V100-SXM2-32GB", "Tesla-P100-PCIE-16GB", "NVIDIA-A100-SXM4-40GB",
     "NVIDIA-A100-SXM4-80GB", "NVIDIA-A100-PCIE-40GB", "NVIDIA-A100-80GB-PCIe", "NVIDIA-A10", "NVIDIA-A10G",
@@ -43,7 +43,7 @@ _PRODUCTS = (
     "NVIDIA-H100-NVL", "NVIDIA-H200", "NVIDIA-B200", "NVIDIA-GeForce-RTX-3090", "NVIDIA-GeForce-RTX-4090",
 )  # fmt: skip
 _BY_PRODUCT = {each.lower(): each for each in _PRODUCTS}
-_SHARED = "-SHARED"  # what gpu-feature-discovery adds where cards are shared, and -MIG-<profile> where they are cut
+_SHARED = "-SHARED"  # suffix of gpu-feature-discovery for shared cards, beside -MIG-<profile>
 _GKE = "cloud.google.com/gke-accelerator"
 # https://cloud.google.com/kubernetes-engine/docs/concepts/gpus
 _ACCELERATORS = (
@@ -55,7 +55,7 @@ _TRUE = frozenset({"true", "yes", "y", "1", "on", "present", "enabled"})
 
 
 def meant(label: object, value: str, policy: Policy) -> str | None:
-    """Return the value that was probably meant; None where it is right, or cannot be told."""
+    """Return the value that was probably meant; None where it is right, or unclear."""
     if label in _BOOLEANS:
         return None if value in {"true", "false"} or value.lower() not in {*_TRUE, "false"} else _boolean(value)
     if label == _PRODUCT:
@@ -71,7 +71,7 @@ def _product(value: str, policy: Policy) -> str | None:
     products = {as_str(card.get("product")) for card in policy.cards} - {""}
     if value in products:
         return None
-    dashed = "-".join(value.split())  # gpu-feature-discovery writes the product's name so
+    dashed = "-".join(value.split())  # as gpu-feature-discovery writes the product's name
     head, shared, _ = dashed.partition(_SHARED)
     head, mig, profile = head.partition("-MIG-")
     word = head.lower()
@@ -94,7 +94,7 @@ def _near(value: str, known: tuple[str, ...]) -> str | None:
 
 
 def _same_digits(word: str, known: dict[str, str]) -> list[str]:
-    """Leave out what is another card: ``nvidia-l40`` is no slip of ``nvidia-l4``."""
+    """Exclude other cards: ``nvidia-l40`` is not a typo of ``nvidia-l4``."""
     return [valid for valid in known if _digits(valid) == _digits(word)]
 
 

@@ -1,4 +1,4 @@
-"""By which labels a pod selects its node (for GPU504)."""
+"""The labels by which a pod selects its node (for GPU504)."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
     from gpu_admission.policy.exemptions import NamePatterns
     from gpu_admission.workloads.pod import Pod
 
-SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only say where a pod does not run
+SELECTING = frozenset({"In", "Exists", "Gt", "Lt"})  # the other operators only exclude nodes
 
 
 def is_selected(pod: Pod, labels: NamePatterns) -> bool:
-    """Tell whether a pod runs only on nodes with one of these labels, or on one that is named."""
+    """Return whether a pod runs only on nodes with one of these labels, or on one that is named."""
     selector = as_dict(pod.spec.get("nodeSelector"))
     return any(labels.match(as_str(key)) for key in selector) or _requires(pod, labels)
 
 
 def _requires(pod: Pod, labels: NamePatterns) -> bool:
-    """Tell whether every term of the required node affinity (any of which will do) selects by a label, or by name."""
+    """Return whether every term (they are alternatives) of the required node affinity selects by a label or by name."""
     affinity = as_dict(as_dict(pod.spec.get("affinity")).get("nodeAffinity"))
     required = as_dict(affinity.get("requiredDuringSchedulingIgnoredDuringExecution"))
     terms = [term for _, term in iter_dicts(required.get("nodeSelectorTerms"))]

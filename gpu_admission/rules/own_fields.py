@@ -1,7 +1,7 @@
 """GPUs that a custom kind requests in a field of its own, not in a container's resources: for GPU001 to 003, 007, 008.
 
 Spark's driver and executor have ``gpu: {name, quantity}`` (kubeflow/spark-operator api/v1beta2, GPUSpec), services of
-NVIDIA Dynamo ``resources.limits.gpu`` (ai-dynamo/dynamo deploy/operator/api, Resources), where no other key is known.
+NVIDIA Dynamo ``resources.limits.gpu`` (ai-dynamo/dynamo deploy/operator/api, Resources), which have no other key.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _WHOLE_GPU = "nvidia.com/gpu"
 _SIDES = ("limits", "requests")
-# group and kind -> where mappings with a name and a quantity stand,
+# group and kind -> the paths of mappings with a name and a quantity,
 _SPARK: dict[tuple[str, str], tuple[Pointer, ...]] = {
     ("sparkoperator.k8s.io", "SparkApplication"): (("spec", "driver", "gpu"), ("spec", "executor", "gpu")),
     ("sparkoperator.k8s.io", "ScheduledSparkApplication"): (
@@ -71,7 +71,7 @@ def find(workload: Workload) -> Iterator[OwnField]:
 
 
 def misspelt(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Yield names that nearly are a GPU's."""
+    """Yield names that resemble a GPU's."""
     from . import resource_rename  # noqa: PLC0415 - few kinds have such fields
 
     for field in find(workload):
@@ -110,7 +110,7 @@ def fractional(workload: Workload) -> Iterator[Problem]:
 
 
 def unlimited(rule: str, workload: Workload) -> Iterator[Problem]:
-    """Yield amounts in requests without a limit: Dynamo's operator copies each side to the container as it stands."""
+    """Yield amounts in requests without a limit: Dynamo's operator copies each side to the container unchanged."""
     for place, label, given in _dynamo(workload):
         limits, requests = as_dict(given.get("limits")), as_dict(given.get("requests"))
         amount = _readable(workload, requests.get(_KEY))
@@ -157,7 +157,7 @@ def _readable(workload: Workload, raw: object) -> Quantity | None:
 
 
 def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Yield resources' names where the kind knows only its own key for GPUs."""
+    """Yield resources' names where the kind has only its own key for GPUs."""
     for place, label, given in _dynamo(workload):
         for side in _SIDES:
             amounts = as_dict(given.get(side))
@@ -171,7 +171,7 @@ def misplaced(rule: str, workload: Workload, policy: Policy) -> Iterator[Problem
                     at,
                     (
                         f"{label} has {name}: {format_value(raw)} under resources.{side}",
-                        f', where {workload.kind} knows only "{_KEY}", and the API server refuses or drops it',
+                        f', where {workload.kind} has only "{_KEY}", and the API server refuses or drops it',
                     ),
                     f'write {_KEY}: "{value}" instead',
                     fix=move if name == _WHOLE_GPU and _KEY not in amounts else (),

@@ -1,4 +1,4 @@
-"""What makes a container the master of its node's devices: privileged mode, and capabilities that come to the same."""
+"""What gives a container all devices of its node: privileged mode, and equivalent capabilities."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.container import Container
 
 CAPABILITIES = frozenset({"SYS_ADMIN", "ALL"})
-_LONGEST = 32  # letters of a capability's name with its prefix
+_LONGEST = 32  # length of a capability's name with its prefix
 
 
 def of_container(container: Container) -> Iterator[tuple[Pointer, str]]:
-    """Yield where a container gets the run of its node, and how a message says it.
+    """Yield what gives a container all devices: the pointer, and the description for a message.
 
     Source: NVIDIA/nvidia-container-toolkit internal/config/image/privileged.go.
     """

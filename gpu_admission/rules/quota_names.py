@@ -1,4 +1,4 @@
-"""Quotas on names that nearly are a GPU's, which limit nothing (for GPU010)."""
+"""Quotas on names that resemble a GPU's, which limit nothing (for GPU010)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
-_MOST = 256  # names of one object that are compared: who has more has not mistyped them
+_MOST = 256  # names of one object that are compared for typos
 
-# Group and kind -> where mappings from names to amounts stand whose names are those of containers' resources,
+# Group and kind -> the paths of mappings from names of containers' resources to amounts,
 _AMOUNTS: dict[tuple[str, str], tuple[Pointer, ...]] = {
     ("scheduling.volcano.sh", "Queue"): (
         ("spec", "capability"),
@@ -29,7 +29,7 @@ _AMOUNTS: dict[tuple[str, str], tuple[Pointer, ...]] = {
     ("nos.nebuly.com", "ElasticQuota"): (("spec", "min"), ("spec", "max")),
     ("karpenter.sh", "NodePool"): (("spec", "limits"),),
 }
-# and where such names stand as values.
+# and the paths of lists of such names.
 _NAMES: dict[tuple[str, str], tuple[Pointer, ...]] = dict.fromkeys(
     (("kueue.x-k8s.io", "ClusterQueue"), ("kueue.x-k8s.io", "Cohort")),
     (
@@ -40,7 +40,7 @@ _NAMES: dict[tuple[str, str], tuple[Pointer, ...]] = dict.fromkeys(
 
 
 def of_queues(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find misspelt names in the objects of schedulers that hand out shares of a cluster."""
+    """Find misspelt names in the objects of schedulers that divide a cluster."""
     kind = (workload.group, workload.kind)
     places = [(*at, name) for at, given in _given(workload, _AMOUNTS.get(kind, ())) for name in as_dict(given)]
     found = [(place, as_str(place[-1])) for place in places]
@@ -55,7 +55,7 @@ def of_queues(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def of_items(place: Pointer, hard: Mapping[str, object], policy: Policy) -> Iterator[Problem]:
-    """Find items of a ResourceQuota's ``hard`` whose names nearly are those of a GPU's quota."""
+    """Find items of a ResourceQuota's ``hard`` whose names resemble those of a GPU's quota."""
     for key in [*hard][:_MOST]:
         bare = resource_typos.without_quota_prefix(key)
         if key.startswith("count/") and "/" not in bare:
@@ -68,7 +68,7 @@ def of_items(place: Pointer, hard: Mapping[str, object], policy: Policy) -> Iter
         value = f"the quota {escape(key[:80])}: {format_value(hard[key])} limits nothing"
         why = "no device plugin is known to offer such a resource" if near else "Kubernetes knows no quota of that name"
         counted = f"{prefix}{near or bare}"
-        there = f"leave it out: {counted} stands there already" if counted in hard else f"write {counted} instead"
+        there = f"leave it out: {counted} is there already" if counted in hard else f"write {counted} instead"
         yield Problem((*place, key), f"{value}: {why}", there)
 
 

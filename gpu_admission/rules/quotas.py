@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
-# Group and kind -> where lists of a ResourceQuota's ``hard`` stand.
+# Group and kind -> the paths of lists of a ResourceQuota's ``hard``.
 PLACES: dict[tuple[str, str], Pointer] = {
     ("", "ResourceQuota"): ("spec", "hard"),
     ("quota.openshift.io", "ClusterResourceQuota"): ("spec", "quota", "hard"),
@@ -35,7 +35,7 @@ _PORTABLE = frozenset({resources.PORTABLE_MEMORY, resources.PORTABLE_COUNT, reso
 def listed(
     workload: Workload, places: Mapping[tuple[str, str], Pointer] = PLACES
 ) -> Iterator[tuple[Pointer, Mapping[str, Any]]]:
-    """Yield the mappings that stand where a table has a place for the kind of an object, with their pointers."""
+    """Yield the mappings at a table's paths for the kind of an object, with their pointers."""
     pattern = places.get((workload.group, workload.kind))
     if pattern is not None:
         for path, found in pointers.expand(workload.object, pattern):
@@ -56,7 +56,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
         if not (reads_limits and key != resource.name and resource.vendor == "nvidia"):
             counted, amount = f"requests.{resource.name}", format_value(hard[key])
             message = (f"the quota {key}: {amount} limits nothing", f": Kubernetes counts a GPU only as {counted}")
-            there = f"leave {key} out: {counted} stands there already"
+            there = f"leave {key} out: {counted} is there already"
             advice = there if counted in hard else f"write {counted}: {amount} instead"
             read_elsewhere = unknown and key != resource.name and resource.vendor == "nvidia"  # by HAMi's scheduler
             yield Problem((*place, key), message, advice, severity="warning" if read_elsewhere else None)
@@ -66,7 +66,7 @@ def problems(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterato
 
 
 def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find quotas of half a card: the API server takes them, and no Pod can request less than a whole one."""
+    """Find quotas of fractions of a card: the API server accepts them, but no Pod can request less than a whole one."""
     for key, raw in hard.items():
         resource = policy.classify(key.removeprefix("requests.")) if key.startswith("requests.") else None
         if resource is None or resource.unit != "device":
@@ -82,7 +82,7 @@ def _fractions(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Itera
 
 
 def _portable(place: Pointer, hard: Mapping[str, Any], policy: Policy) -> Iterator[Problem]:
-    """Find items on the portable names: a quota counts Pods, which arrive in the names of the policy's backend."""
+    """Find items on the portable names: a quota counts Pods, which have the names of the policy's backend."""
     sharer = "the cluster's sharing system" if per_pod.is_per_pod(policy) else policy.backend.name
     for key in hard:
         if key.removeprefix("requests.").removeprefix("limits.") in _PORTABLE:

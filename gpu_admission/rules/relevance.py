@@ -1,15 +1,15 @@
-r"""Whether a file can matter to the rules in force, told from its bytes: most files need not be parsed at all.
+r"""Whether a file can matter to the enabled rules, by its bytes: most files need not be parsed.
 
 What the rules read is derived from the names of resources and from what each rule declares (``Rule.reads``). It is
 looked for in three ways: as a part of the text, as a word of it (letters and digits between anything else), and as
 words that only matter together. All of them are compared in lower case.
 
-A text that could hide letters from this is one that may matter: escapes of double-quoted scalars and of JSON strings
+Texts that could hide letters always may matter: escapes of double-quoted scalars and of JSON strings
 (``\x67pu``, ``\u0067pu``, a quoted line that ends in a backslash), NUL bytes (UTF-16), and the two letters beyond
 ASCII whose lower case is an ASCII letter. Nothing else in YAML or JSON can: folded lines are joined by a space, a
-doubled quote stays one, tags do not change the text, and aliases repeat what stands in it.
+doubled quote stays one, tags do not change the text, and aliases repeat it.
 
-Not found are misspelt names that no part of a known one is left of: ``n-v-i-d-i-a.com/g-p-u``.
+Misspelt names without any part of a known one are not found: ``n-v-i-d-i-a.com/g-p-u``.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from gpu_admission.engine.rule import Rule
     from gpu_admission.policy.model import Policy
 
-# Second-level domains that ordinary manifests are full of: with them the whole domain is looked for.
+# Second-level domains that are common in manifests: the whole domain is searched for.
 _COMMON_DOMAINS = frozenset({"google", "amazon", "amazonaws", "kubernetes"})
-# Words of resource names that say nothing of accelerators.
+# Words of resource names that are not specific to accelerators.
 _GENERIC = frozenset(
     {
         *("core", "cores", "count", "cpu", "device", "devices", "max", "mem", "memory", "number", "percentage"),
@@ -42,7 +42,7 @@ _GENERIC = frozenset(
 )
 _PARTITION = resources.MIG_WORD  # names like mig-1g.5gb
 _PARTITIONS = frozenset([_PARTITION, *(f"{_PARTITION}{slices}g" for slices in range(1, 10))])
-# Fields of which rules read values that need not name a GPU, by what a rule declares.
+# Fields whose values need not name a GPU, by what a rule declares.
 _HOST_PATH = frozenset({"hostpath"})
 _ENV_FROM = frozenset({"envfrom"})
 _PREFIXED = frozenset({"envfrom", "prefix"})
@@ -51,12 +51,12 @@ _CAPABILITIES = frozenset({"capabilities"})
 # Rules that judge pods without a GPU and declare no markers: the words that they read besides names of resources.
 UNDECLARED: dict[str, tuple[frozenset[str], ...]] = {
     "GPU011": (),  # keys around names of resources
-    "GPU110": (),  # no slip of KAI's annotations is judged that has no "gpu" in it (STEMS)
+    "GPU110": (),  # typos of KAI's annotations are judged only with "gpu" in them (STEMS)
     "GPU205": tuple(frozenset({scheduler.partition("-")[0]}) for scheduler in sorted(known.SCHEDULERS)),
     "GPU302": (),  # with everyPod it reads every pod: see below
     "GPU507": (_PRIVILEGED, _CAPABILITIES, _HOST_PATH),
 }
-# A claim names a class of devices, and a pod the claim, neither of which need hold a word of the others.
+# A claim names a class of devices, and a pod the claim; neither name need contain one of the other words.
 _CLAIMS = frozenset({"claims", "resourceclaims", "resourceclaim", "resourceclaimtemplate", "deviceclass"})
 
 _WORD_BREAKS = bytes(byte if chr(byte).isalnum() and byte < 128 else 32 for byte in range(256))
@@ -67,10 +67,10 @@ _SLICE, _LONGEST_WORD = 1 << 18, 512
 
 
 class Relevance:
-    """What the rules in force under a policy read of files.
+    """What the enabled rules of a policy read of files.
 
-    ``parts`` are texts anywhere in a file, ``words`` whole words of it, ``groups`` words that all have to be there.
-    ``everything`` tells that some rule reads every pod.
+    ``parts`` are texts anywhere in a file, ``words`` whole words of it, ``groups`` words that must all occur.
+    ``everything`` means that some rule reads every pod.
     """
 
     __slots__ = ("_encoded_parts", "_encoded_words", "everything", "groups", "parts", "words")
@@ -95,7 +95,7 @@ class Relevance:
         self._encoded_words = frozenset([word.encode() for word in self.words])
 
     def may_matter(self, data: bytes) -> bool:
-        """Tell whether any rule in force could have a finding in a file. It takes time in proportion to its length."""
+        """Return whether any enabled rule could have a finding in a file, in time linear in its length."""
         if self.everything or _may_hide(data):
             return True
         lower = data.lower()
@@ -104,7 +104,7 @@ class Relevance:
         if len(lower) <= _SLICE:
             return self._has_words(set(lower.translate(_WORD_BREAKS).split()))
         found: set[bytes] = set()
-        for start in range(0, len(lower), _SLICE):  # by slices: the words of a large file take ten times its size
+        for start in range(0, len(lower), _SLICE):  # in slices: the words of a large file take ten times its memory
             words = set(lower[start : start + _SLICE + _LONGEST_WORD].translate(_WORD_BREAKS).split())
             found |= {word for group in self.groups for name in group if (word := name.encode()) in words}
             if not self._encoded_words.isdisjoint(words):
@@ -117,7 +117,7 @@ class Relevance:
         return any([all([word.encode() in words for word in group]) for group in self.groups])
 
     def _add_name(self, name: str) -> None:
-        """Add a resource's name: a misspelt one has its domain or the rest right, or both but for case and dots."""
+        """Add a resource's name: a misspelt one has the right domain or rest, or both except for case and dots."""
         domain, _, rest = name.rpartition("/")
         labels = domain.split(".")
         owner = labels[-2] if len(labels) > 1 else domain
@@ -162,7 +162,7 @@ class Relevance:
             self.groups.add(group)
 
     def _add_text(self, pattern: str) -> None:
-        """Add a text in which ``*`` stands for any other: its longest part, unless what is there already covers it."""
+        """Add a text in which ``*`` matches any other: its longest part, unless an existing one covers it."""
         part = max(pattern.split("*"), key=len)
         if _is_covered(part) or any(known_part in part for known_part in self.parts):
             return
@@ -187,7 +187,7 @@ def _split(text: str) -> list[str]:
 
 
 def _may_hide(data: bytes) -> bool:
-    """Tell whether a file may hold letters in another way than as themselves."""
+    """Return whether a file may contain escaped letters."""
     if b"\\" in data and re.search(_ESCAPE, data):
         return True
     return b"\0" in data or data.startswith(_UTF16) or (not data.isascii() and (_KELVIN in data or _DOTTED_I in data))

@@ -1,4 +1,4 @@
-"""Resource names that nearly are a GPU's, in containers, and their correction (for GPU007)."""
+"""Resource names in containers that resemble a GPU's, and their correction (for GPU007)."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _SIDES = ("limits", "requests")
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _MIG = "nvidia.com/mig-"
 _SUFFIXES = ("i", "M", "G", "T")  # of memory
-_MOST = 256  # unknown names of one object that are compared: who sends more has not mistyped them
+_MOST = 256  # unknown names of one object that are compared for typos
 
 
 def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, str, str]]:
-    """Yield each container with a name that nearly names a GPU resource, and the name that was probably meant.
+    """Yield each container with a name that resembles a GPU resource, and the name that was probably meant.
 
     A name without a domain counts only in containers of Kubernetes' own shape: a custom kind may define ``gpu``.
     """
@@ -40,9 +40,9 @@ def misspelt(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
 
 
 def unknown_requests(workload: Workload, policy: Policy) -> Iterator[GpuRequest]:
-    """Yield what is requested without a limit under an unknown name with ``gpu`` in it that is not misspelt (GPU007).
+    """Yield requests without a limit under an unknown, not misspelt name with ``gpu`` in it (GPU007).
 
-    Kubernetes refuses any extended resource that has no limit, so it does not matter whose it is.
+    Kubernetes refuses any extended resource without a limit, so the vendor does not matter.
     """
     for container, name in islice(_unknown(workload, policy), _MOST):
         if name in container.limits or "gpu" not in name.lower() or not resources.is_extended(name):
@@ -53,7 +53,7 @@ def unknown_requests(workload: Workload, policy: Policy) -> Iterator[GpuRequest]
 
 
 def meant(name: str, policy: Policy) -> str | None:
-    """Return the GPU resource that a name outside of containers nearly is; None where it is right, or far from any."""
+    """Return the GPU resource that a name outside of containers resembles; None where it is right or unlike any."""
     from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - as above
 
     known = policy.classify(name) is not None
@@ -72,13 +72,13 @@ def _unknown(workload: Workload, policy: Policy) -> Iterator[tuple[Container, st
                 continue
             known = policy.classify(name)
             if known is None and any([gpu.name == name for gpu in container.gpus]):
-                continue  # a device class of the same input stands for it
+                continue  # a device class of the same input serves it
             if known is None or not _is_offered(name, policy):
                 yield container, name
 
 
 def _meant(name: str, raw: object, policy: Policy) -> str | None:
-    from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - only unknown names pay for its index
+    from gpu_admission.workloads import resource_typos  # noqa: PLC0415 - start-up time: needed only for unknown names
 
     near = resource_typos.meant(name, policy.own_resources, policy.backend.name)
     if near is None or "/" in name or not as_str(raw).endswith(_SUFFIXES):
@@ -96,9 +96,9 @@ def _is_offered(name: str, policy: Policy) -> bool:
 
 
 def rename(rule: str, workload: Workload, container: Container, name: str, near: str) -> Iterator[Operation]:
-    """Rename the key wherever it stands, unless the right one stands beside it already.
+    """Rename the key in every place, unless the right one is beside it already.
 
-    ``gpu-mem: 8`` is left to its author: what is a number of GiB elsewhere would become one of bytes.
+    ``gpu-mem: 8`` is not renamed: a number of GiB would become one of bytes.
     """
     given = [
         (side, values) for side, values in container.resources.items() if name in as_dict(values) and side in _SIDES

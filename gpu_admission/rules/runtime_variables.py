@@ -1,7 +1,7 @@
-"""The environment variables that container runtimes and sharing libraries obey: what each does, as data.
+"""The environment variables that container runtimes and sharing libraries read, with their effects, as data.
 
-A runtime reads them when it creates the container, from the image, the device plugin, ``envFrom`` and ``env``
-alike; the last of these wins. What is written here of a runtime was read in its source, which is named beside it.
+A runtime reads them when it creates the container, from the image, the device plugin, ``envFrom`` and ``env``; the last
+of these wins. The source of each fact is named beside it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from gpu_admission.core.finding import Severity
 
 _NO_DEVICE = ("", "none", "void")
-# What Go's strings.TrimSpace takes from the ends of a word, of ASCII. Python's own strip takes more, such as U+001C:
+# The ASCII characters that Go's strings.TrimSpace removes. Python's strip removes more, such as U+001C:
 # to a runtime, "void" with one of those is the name of an unknown card, and the rest of the list counts.
 SPACES = " \t\n\v\f\r"
 
 
 @record
 class DeviceList:
-    """A variable in which a container runtime reads the list of devices to hand to the container.
+    """A variable in which a container runtime reads the list of devices for the container.
 
-    ``vendor`` is whose devices they are. ``blind`` is the value that shows none. ``no_device`` are the only values
-    that are known to show none; ``void_wins`` tells that the runtime reads the list as NVIDIA's toolkit does: spaces
-    do not count, and ``void`` anywhere in it shows none. ``family`` tells that the runtime obeys every variable
-    whose name begins so. ``by_plugin`` tells that the device plugin hands out devices by this variable, so that a
-    value of the pod takes them away.
+    ``vendor`` is the vendor of the devices. ``blind`` is the value that shows none. ``no_device`` are the only values
+    that are known to show none; ``void_wins`` means that the runtime reads the list as NVIDIA's toolkit does: spaces do
+    not count, and ``void`` anywhere in it shows none. ``family`` means that the runtime reads every variable with this
+    prefix. ``by_plugin`` means that the device plugin allocates devices by this variable, so that a value of the pod
+    hides them.
     """
 
     name: str
@@ -38,7 +38,7 @@ class DeviceList:
     by_plugin: bool = False
 
     def shows_none(self, value: str) -> bool:
-        """Tell whether the runtime certainly hands out no device for a value."""
+        """Return whether the runtime certainly adds no device for a value."""
         if not self.void_wins:
             return value in self.no_device
         words = tokens_of(value)
@@ -57,12 +57,12 @@ _ALL = (
     # NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go, devices.go
     DeviceList("NVIDIA_VISIBLE_DEVICES", "nvidia", blind="void", void_wins=True, by_plugin=True),
     DeviceList("ALIYUN_COM_GPU_VISIBLE_DEVICES", "nvidia"),  # Alibaba Cloud cGPU documentation
-    # ROCm/container-toolkit: internal/oci/oci.go (getAMDEnv). It skips words that it does not know, void among them,
-    # and obeys Docker Swarm's DOCKER_RESOURCE_* as well: the last one that it meets counts.
+    # ROCm/container-toolkit: internal/oci/oci.go (getAMDEnv). It skips unknown words, including void, and reads Docker
+    # Swarm's DOCKER_RESOURCE_* as well: the last one counts.
     DeviceList("AMD_VISIBLE_DEVICES", "amd"),
     DeviceList("DOCKER_RESOURCE_", "amd", family=True),
-    # HabanaAI/habana-container-runtime: specs.go (filterDevicesByENV) obeys any name that begins so and skips words
-    # that it does not know; container_config.go of its hook takes void and the empty value for all.
+    # HabanaAI/habana-container-runtime: specs.go (filterDevicesByENV) reads any name with this prefix and skips unknown
+    # words; container_config.go of its hook treats void and the empty value as all.
     DeviceList("HABANA_VISIBLE_DEVICES", "habana", no_device=("none",), family=True, by_plugin=True),
     # Ascend/ascend-docker-runtime: hook/main.go: nothing to do for the empty value; other words stop the container
     DeviceList("ASCEND_VISIBLE_DEVICES", "huawei", blind="", by_plugin=True),
@@ -92,7 +92,7 @@ DEVICE_LIST_FAMILIES: tuple[str, ...] = tuple([each.name for each in _ALL if eac
 
 
 def device_list(name: str) -> DeviceList | None:
-    """Return the list that a variable is, by its name or by how the name begins; None where it is no list."""
+    """Return the device list of a variable, by its name or the name's prefix; None where it is not a list."""
     known = DEVICE_LISTS.get(name)
     if known is None and name.startswith(DEVICE_LIST_FAMILIES):
         return next(DEVICE_LISTS[family] for family in DEVICE_LIST_FAMILIES if name.startswith(family))
@@ -101,10 +101,10 @@ def device_list(name: str) -> DeviceList | None:
 
 @record
 class Legacy:
-    """A variable by which an image is taken for one made before there were lists: unset, its list then means all.
+    """A variable that marks an image as one from before device lists, for which an unset list means all.
 
-    ``lists`` are the variables of which one that is set prevents it, ``unless`` those of which one that is not empty
-    does; ``severity`` is how bad it is where the runtime at hand is not known.
+    Any of ``lists`` that is set prevents it, and any of ``unless`` that is not empty; ``severity`` applies where the
+    runtime is unknown.
     """
 
     name: str
@@ -128,9 +128,9 @@ LEGACY_VARIABLES = frozenset({*LEGACY, *(name for each in LEGACY.values() for na
 
 @record
 class Switch:
-    """A variable by which NVIDIA's toolkit opens something beside the cards.
+    """A variable by which NVIDIA's toolkit gives access to something beside the cards.
 
-    ``opens`` says what, ``severity`` how bad that is, ``off`` is the value that opens nothing.
+    ``opens`` describes it, ``severity`` how bad that is, ``off`` is the value without effect.
     """
 
     opens: str
@@ -153,7 +153,7 @@ FEATURES = frozenset({"NVIDIA_NVSWITCH", "NVIDIA_GDS", "NVIDIA_MOFED", "NVIDIA_G
 
 # Variables that switch a sharing backend's limits off, or that it sets itself to enforce them. Not here:
 # GPU_CORE_UTILIZATION_POLICY and CUDA_TASK_PRIORITY, which HAMi's own webhook writes into pods.
-PRELOAD = "LD_PRELOAD"  # takes the place of the library that counts the memory
+PRELOAD = "LD_PRELOAD"  # replaces the library that counts the memory
 ISOLATION_SWITCHES: tuple[str, ...] = (
     "CUDA_DISABLE_CONTROL",  # Project-HAMi/HAMi and volcano-vgpu-device-plugin: no libvgpu.so preload
     "CUDA_DEVICE_SM_LIMIT",  # Project-HAMi/HAMi-core: the share of compute
@@ -164,11 +164,11 @@ ISOLATION_SWITCHES: tuple[str, ...] = (
 )
 MPS_PREFIX = "CUDA_MPS_"
 ISOLATION_PREFIXES: tuple[str, ...] = (
-    "CUDA_DEVICE_MEMORY_LIMIT",  # Project-HAMi/HAMi-core: the memory limit, one variable a card
+    "CUDA_DEVICE_MEMORY_LIMIT",  # Project-HAMi/HAMi-core: the memory limit, one variable per card
     MPS_PREFIX,  # NVIDIA Multi-Process Service: the pipe of another daemon, one's own limits
 )
 
-# variable -> whose cards it selects among those in the container, by numbers from 0 on. The vendors' programming
+# variable -> vendor of the cards that it selects in the container, by numbers from 0 on. The vendors' programming
 # guides: CUDA (environment variables), ROCm (GPU isolation), CANN, MUSA and CNRT.
 CARD_SELECTORS: dict[str, str] = {
     "CUDA_VISIBLE_DEVICES": "nvidia",
@@ -180,6 +180,6 @@ CARD_SELECTORS: dict[str, str] = {
 }
 
 NAMES = frozenset({*DEVICE_LISTS, *SWITCHES, *ISOLATION_SWITCHES, *LEGACY_VARIABLES})
-"""Every variable that a rule reads, but for the families."""
+"""Every variable that a rule reads, except the families."""
 PREFIXES: tuple[str, ...] = (*DEVICE_LIST_FAMILIES, *ISOLATION_PREFIXES)
-"""How the names of all others begin that a rule reads."""
+"""The prefixes of all other variables that a rule reads."""

@@ -1,4 +1,4 @@
-"""What stands at /dev/shm of a container, and how a memory-backed volume gets there (for GPU502)."""
+"""The volume at /dev/shm of a container, and how to mount a memory-backed one (for GPU502)."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 _PATH = "/dev/shm"  # noqa: S108 - where programs look for shared memory
 _NAME = "dshm"
 _MEMORY = "Memory"
-# Jobs of Kubeflow's training operator (v1) end so; its trainer (v2) has a group of its own.
+# Kinds of Kubeflow's training operator (v1) end with this; its trainer (v2) has a group of its own.
 _TRAINING_GROUP, _TRAINING_KIND = "kubeflow.org", "Job"
 _TRAINER_GROUP = "trainer.kubeflow.org"
 _OTHERS = ("persistentVolumeClaim", "ephemeral", "csi", "nfs", "configMap", "secret", "projected", "downwardAPI")
@@ -31,8 +31,8 @@ _OTHERS = ("persistentVolumeClaim", "ephemeral", "csi", "nfs", "configMap", "sec
 class Mounted:
     """A volume that is mounted at /dev/shm.
 
-    ``pointer`` is where the path of the mount stands, ``on_disk`` says what the volume is if it is not in memory,
-    empty if it is or if nobody can tell.
+    ``pointer`` is that of the mount's path, ``on_disk`` describes the volume if it is not in memory,
+    empty if it is or if that is unknown.
     """
 
     __slots__ = ("_has_room", "_is_empty_dir", "_place", "on_disk", "pointer", "volume")
@@ -52,14 +52,14 @@ class Mounted:
             self.on_disk = "an emptyDir volume on disk"
 
     def repair(self, rule: str, document: object) -> tuple[Operation, ...]:
-        """Return what makes an emptyDir on disk one in memory; nothing for other volumes."""
+        """Return the operations that make an emptyDir on disk one in memory; none for other volumes."""
         if not self._is_empty_dir or not self._has_room or not self.on_disk:
             return ()
         return (patch.add(rule, document, (*self._place, "emptyDir", "medium"), _MEMORY),)
 
 
 def is_training(workload: Workload, pod: Pod) -> bool:
-    """Tell whether a pod is one of a training job, by its own kind or its owner's."""
+    """Return whether a pod is one of a training job, by its own kind or its owner's."""
     if workload.is_pod:
         owners = [each for _, each in iter_dicts(pod.metadata.get("ownerReferences"))]
         return any(
@@ -73,10 +73,10 @@ def _is_training_kind(group: str, kind: str) -> bool:
 
 
 def find(pod: Pod, container: Container) -> Mounted | None:
-    """Return what a container mounts at /dev/shm, or None for nothing.
+    """Return the volume that a container mounts at /dev/shm, or None.
 
     A volume that the pod spec does not name (a StatefulSet's claim template, a mount that an operator completes) is
-    taken for a right one.
+    assumed to be in memory.
     """
     for index, mount in iter_dicts(container.spec.get("volumeMounts")):
         path = as_str(mount.get("mountPath"))
@@ -97,7 +97,7 @@ def _volume(pod: Pod, name: str) -> tuple[Pointer, Mapping[str, Any]]:
 def added(rule: str, workload: Workload, pod: Pod, container: Container, policy: Policy) -> tuple[Operation, ...]:
     """Return the operations that mount a memory-backed volume at /dev/shm of a container.
 
-    A volume of ours that an earlier repair added is used again. Nothing where the lists are not lists, or another
+    A volume that an earlier repair added is used again. Empty where the lists are not lists, or another
     volume has the name.
     """
     volumes, mounts = pod.spec.get("volumes"), container.spec.get("volumeMounts")

@@ -1,13 +1,13 @@
-"""What nearly every file that names a GPU holds: looked for first, before anything else of the rules is worked out."""
+"""Parts that nearly every file with a GPU contains: searched for before anything else is computed."""
 
 from __future__ import annotations
 
-# Parts that most of what is read has in common: they are looked for first, and cover what holds them.
+# Parts that most markers have in common: a match covers every marker that contains one.
 STEMS = ("gpu", "nvidia", "cuda", "_visible_devices")
 _ENCODED_STEMS = tuple([stem.encode() for stem in STEMS])
 
 
 def holds_stem(data: bytes) -> bool:
-    """Tell whether a file holds what most rules read, without working out the rest."""
+    """Return whether a file contains what most rules read, without computing the rest."""
     lower = data.lower()
     return any([stem in lower for stem in _ENCODED_STEMS])

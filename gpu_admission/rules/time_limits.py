@@ -1,4 +1,4 @@
-"""Where kinds of jobs say for how long they may run and when they are deleted (for GPU503).
+"""The fields in which kinds of jobs limit their time and their life after the end (for GPU503).
 
 Sources: k8s.io/api batch/v1 (JobSpec); kubeflow/training-operator pkg/apis/kubeflow.org/v1 (RunPolicy); jobset
 api/jobset/v1alpha2 (JobSetSpec); ray-project/kuberay apis/ray/v1 (RayJobSpec); volcano apis batch/v1alpha1 (JobSpec);
@@ -26,11 +26,11 @@ OF_JOBS = (DEADLINE, TTL)  # in the spec of Kubernetes' own Jobs
 
 
 class JobFields:
-    """Where a kind of job has its time limits.
+    """The place of a kind's time limits.
 
-    ``path`` is the mapping that holds them, from the object on; ``deadline`` tells whether it takes
-    activeDeadlineSeconds, ``ttl`` is the key of the time to live after the end. ``has_jobs`` tells that pod templates
-    stand in specs of Kubernetes' own Jobs, which have deadlines of their own.
+    ``path`` is the path of their mapping from the object; ``deadline`` is whether it has activeDeadlineSeconds, ``ttl``
+    is the key of the time to live after the end. ``has_jobs`` means that pod templates are in specs of Kubernetes' own
+    Jobs, which have deadlines of their own.
     """
 
     __slots__ = ("deadline", "has_jobs", "path", "ttl")
@@ -63,19 +63,19 @@ _KINDS: dict[str, dict[str, JobFields]] = {
 
 
 def fields_of(workload: Workload) -> JobFields | None:
-    """Return where the object has its time limits, None where it is not a job."""
+    """Return the place of the object's time limits, None where it is not a job."""
     return _KINDS.get(workload.group, {}).get(workload.kind)
 
 
 def is_limited(wanted: TimeLimit, has_deadline: bool, has_ttl: bool) -> bool:
-    """Tell whether a job has the limit that a policy wants."""
+    """Return whether a job has the limit that a policy requires."""
     return {"any": has_deadline or has_ttl, "deadline": has_deadline, "ttl": has_ttl}[wanted]
 
 
 def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str, Any] | None]:
-    """Return where the time limits stand (or would), and the mapping there: an empty one where there is nothing yet.
+    """Return the pointer to the time limits (even if missing), and their mapping, which may be empty.
 
-    It is None where something else stands there.
+    It is None where the value there is not a mapping.
     """
     here: Any = workload.object
     for token in fields.path:
@@ -84,7 +84,7 @@ def holder(workload: Workload, fields: JobFields) -> tuple[Pointer, Mapping[str,
 
 
 def deadlines(workload: Workload, fields: JobFields, pod: Pod) -> Iterator[tuple[Pointer, Any]]:
-    """Yield every deadline that ends a pod of the job, raw, with where it stands."""
+    """Yield every deadline that ends a pod of the job, raw, with its pointer."""
     around: list[tuple[Pointer, object]] = [(pod.pointer, pod.spec)]
     if fields.deadline:
         around.append(holder(workload, fields))

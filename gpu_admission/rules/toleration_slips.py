@@ -1,4 +1,4 @@
-"""Tolerations that Kubernetes refuses for another field than the key, or for what the key holds (for GPU208)."""
+"""Tolerations that Kubernetes refuses for another field than the key, or for the key's format (for GPU208)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # k8s.io/kubernetes pkg/apis/core/validation, validateTolerations; Lt and Gt since 1.35
 OPERATORS = ("Exists", "Equal", "Lt", "Gt")
 EFFECTS = ("NoSchedule", "PreferNoSchedule", "NoExecute")
-_OPERATORS_TAKEN = (None, "", *OPERATORS)  # tuples: a raw value may be such that no set can look for it
+_OPERATORS_TAKEN = (None, "", *OPERATORS)  # tuples: a raw value may be unhashable
 _EFFECTS_TAKEN = (None, "", *EFFECTS)
 _NO_KEY = (None, "")
 _LONGEST = 32
@@ -22,9 +22,9 @@ _FARTHEST = 2
 
 @record
 class Slip:
-    """What is wrong with a toleration: at which ``field``, what is to be said, and the ``changes`` that mend it.
+    """A fault of a toleration: its ``field``, the messages, and the ``changes`` that repair it.
 
-    ``changes`` are fields and their new values, None for a field to be removed; empty where nothing is certain.
+    ``changes`` are fields and their new values, None for a field to be removed; empty where the repair is unclear.
     """
 
     field: str
@@ -34,7 +34,7 @@ class Slip:
 
 
 def is_sound(toleration: Mapping[str, Any]) -> bool:
-    """Tell whether operator, value and effect are such as Kubernetes takes together."""
+    """Return whether Kubernetes accepts the combination of operator, value and effect."""
     operator = toleration.get("operator")
     if operator not in _OPERATORS_TAKEN or toleration.get("effect") not in _EFFECTS_TAKEN:
         return False
@@ -49,7 +49,7 @@ def taint_in_key(key: str) -> tuple[str, str, str]:
 
 
 def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Iterator[Slip]:
-    """Yield what is wrong with a toleration of one of these taints; of any taint where they are None."""
+    """Yield the faults of a toleration of one of these taints; of any taint where they are None."""
     key = as_str(toleration.get("key"))
     bare, held, its_effect = taint_in_key(key)
     if taints is not None and (not bare or bare not in taints):
@@ -57,6 +57,13 @@ def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Itera
     if bare and bare != key:
         yield _of_key(toleration, bare, held, its_effect)
         return
+    yield from _of_operator(toleration, bare)
+    effect = toleration.get("effect")
+    if isinstance(effect, str) and effect and effect not in EFFECTS:
+        yield _of_word("effect", effect, EFFECTS)
+
+
+def _of_operator(toleration: Mapping[str, Any], bare: str) -> Iterator[Slip]:
     operator = toleration.get("operator")
     if isinstance(operator, str) and operator and operator not in OPERATORS:
         yield _of_word("operator", operator, OPERATORS)
@@ -76,13 +83,10 @@ def find(toleration: Mapping[str, Any], taints: Collection[str] | None) -> Itera
             "write the key of the taint, or operator: Exists alone to tolerate every taint",
             {},
         )
-    effect = toleration.get("effect")
-    if isinstance(effect, str) and effect and effect not in EFFECTS:
-        yield _of_word("effect", effect, EFFECTS)
 
 
 def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[str, Any]:
-    """Return a toleration as it was meant, where its key holds a whole taint; any other as it is."""
+    """Return the intended toleration, where the key holds a whole taint; any other unchanged."""
     key = as_str(toleration.get("key"))
     if ":" not in key and "=" not in key:
         return toleration
@@ -93,11 +97,11 @@ def mended(toleration: Mapping[str, Any], taints: Collection[str]) -> Mapping[st
 
 
 def _of_word(field: str, word: str, known: tuple[str, ...]) -> Slip:
-    from gpu_admission.core.typos import nearest  # noqa: PLC0415 - only for a mistake
+    from gpu_admission.core.typos import nearest  # noqa: PLC0415 - start-up time: needed only for a mistake
 
     folded = {valid.lower(): valid for valid in known}
     slip = word.lower().strip()
-    long = [valid for valid in folded if len(valid) > _FARTHEST]  # of two letters nothing is far
+    long = [valid for valid in folded if len(valid) > _FARTHEST]  # two letters are too few to compare
     near = slip if slip in folded else nearest(slip, long, _FARTHEST) if len(word) <= _LONGEST else None
     advice = f"write {field}: {folded[near]}" if near else f"write one of {', '.join(known)}"
     message = f"the toleration's {field} {format_value(word)} is not a valid one, and Kubernetes refuses a pod with it"

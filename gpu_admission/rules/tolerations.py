@@ -33,7 +33,7 @@ _NODE_KEYS = tuple(
         "network-unavailable",
     )
 )  # fmt: skip
-LONGEST = 64  # keys of taints are shorter; nothing longer is worth comparing
+LONGEST = 64  # keys of taints are shorter; longer ones are not compared
 EFFECTS = ("NoSchedule", "NoExecute")  # PreferNoSchedule keeps nothing away
 
 
@@ -46,20 +46,20 @@ def taints(policy: Policy) -> tuple[str, ...]:
 
 @lru_cache(maxsize=32)
 def ordinary(policy: Policy) -> frozenset[str]:
-    """Return keys that a toleration may have without being a slip: nearly all that there are."""
+    """Return keys that a toleration may have without being a typo: nearly all in use."""
     known = taints(policy)
     return frozenset([key for key in (*_NODE_KEYS, *known, "") if meant(key, known) is None])
 
 
 @lru_cache(maxsize=32)
 def wanted(policy: Policy, vendors: frozenset[str]) -> tuple[dict[str, Any], ...]:
-    """Return what a policy wants tolerated by pods that request cards of these vendors; never to be written to."""
+    """Return the policy's tolerations for pods that request cards of these vendors; not to be modified."""
     entries = [(entry, entry.get("vendors")) for entry in policy.tolerations]
     return tuple([_normal(entry) for entry, named in entries if not named or vendors.intersection(named)])
 
 
 def _normal(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a policy's entry as it stands in a pod; without a value it tolerates any."""
+    """Return a policy's entry as a toleration of a pod; without a value it tolerates any."""
     value = entry.get("value")
     operator = entry.get("operator") or ("Equal" if value else "Exists")
     candidate: dict[str, Any] = {"key": entry["key"]} if entry.get("key") else {}
@@ -76,10 +76,10 @@ def of(pod: Pod) -> list[tuple[int, Mapping[str, Any]]]:
 
 
 def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> bool:
-    """Tell whether a pod already tolerates what a policy's toleration stands for, effect by effect.
+    """Return whether a pod already tolerates what a policy's toleration does, effect by effect.
 
-    ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may pick
-    one pool of several.
+    ``present`` are the pod's tolerations. Where the policy takes any value, an author's value counts: it may select one
+    pool of several.
     """
     wanted_key = wish.get("key")
     near = [each for each in present if as_str(each.get("key")) in ("", wanted_key)]
@@ -90,7 +90,7 @@ def tolerated(wish: Mapping[str, Any], present: Sequence[Mapping[str, Any]]) -> 
 
 
 def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str) -> bool:
-    """Tell whether a toleration of the wish's key, or of none, covers one effect of it."""
+    """Return whether a toleration of the wanted key, or of none, covers one effect of it."""
     if as_str(toleration.get("effect")) not in {"", effect}:
         return False
     operator = as_str(toleration.get("operator")) or "Equal"
@@ -101,11 +101,11 @@ def _covers(toleration: Mapping[str, Any], wish: Mapping[str, Any], effect: str)
     return as_str(toleration.get("value")) == as_str(wish.get("value"))
 
 
-@lru_cache(maxsize=1024)  # the same few keys stand in every pod
+@lru_cache(maxsize=1024)  # pods share the same few keys
 def meant(key: str, taints: tuple[str, ...]) -> str | None:
-    """Return the taint that a key nearly names, or None where it is one or resembles none.
+    """Return the taint that a key resembles, or None where it is one or resembles none.
 
-    A key without a domain (``nvidia-gpu``, ``gpu``) may well be the cluster's own.
+    A key without a domain (``nvidia-gpu``, ``gpu``) may be the cluster's own.
     """
     if key in taints or not ("/" in key or "." in key):
         return None
@@ -123,13 +123,13 @@ def _near(key: str, taint: str) -> bool:
 
 
 def bare(key: str) -> str:
-    """Return a key without what people get wrong about it: case, punctuation, ``.com``, a plural."""
+    """Return a key without the usual mistakes: case, punctuation, ``.com``, a plural."""
     letters = "".join(char for char in key.lower().replace(".com", "") if char.isalnum())
     return letters.removesuffix("s")
 
 
 def _one_slip(candidate: str, meant: str) -> bool:
-    """Tell whether two texts differ by one letter too many or too few, by two swapped, or in long ones by one wrong."""
+    """Return whether two strings differ by one extra or missing letter, two swapped ones, or (if long) a wrong one."""
     start = 0
     while start < min(len(candidate), len(meant)) and candidate[start] == meant[start]:
         start += 1

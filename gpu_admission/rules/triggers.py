@@ -1,9 +1,9 @@
-"""Triggers: what an object must have for certain rules to find anything in it, looked up once for all of them.
+"""Triggers: necessary conditions for rules to have findings, evaluated once per object for all rules.
 
-Most pods give most rules nothing to say, and asking each of them costs more than anything else in a review. So one
-survey of a pod notes what is out of the ordinary in it, and the rules name what they need of that. A trigger is
-cheap and necessary: where it does not hold, no rule that names it has a finding (a test compares both ways on
-random objects); where it holds, the rules themselves look.
+Most rules have no finding in most pods, and calling each of them would dominate the cost of a review. So one scan of a
+pod records what is unusual in it, and each rule names the trigger that it needs. A trigger is cheap and necessary:
+where it does not hold, no rule that names it has a finding (a test compares both on random objects); where it holds,
+the rule is called.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     _SELECTOR, _NODE_SELECTOR, _CLAIM, _BOTH_SIDES, _KEY, _RUNTIME_CLASS, _SCHEDULER, _SEVERAL,
 ) = (1 << place for place in range(18))  # fmt: skip
 _PLAN, _REFUSAL, _WRITING = 1, 2, 4
-_QUEUE = "kai.scheduler/queue"  # a label that nobody but KAI reads
+_QUEUE = "kai.scheduler/queue"  # a label that only KAI reads
 _STANDARD = frozenset({"cpu", "memory", "ephemeral-storage"})
 _RESOURCES_FIELDS = frozenset({"claims", "limits", "requests"})
 _CONTAINER_FIELDS = frozenset(  # kubernetes/api: core/v1/types.go, Container and EphemeralContainer
@@ -41,8 +41,8 @@ _CONTAINER_FIELDS = frozenset(  # kubernetes/api: core/v1/types.go, Container an
 _VARIABLES = runtime_variables.NAMES
 _PREFIXES = runtime_variables.PREFIXES
 _SELECTORS = frozenset(runtime_variables.CARD_SELECTORS)
-_FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
-_LETTERS = 4  # that tell most keys from those that matter; every pattern has more before its star
+_FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # every spelling of the path contains it
+_LETTERS = 4  # that distinguish most keys from relevant ones; every pattern has more before its star
 _BEGINNINGS = frozenset(
     [
         key[:_LETTERS]
@@ -70,7 +70,7 @@ _CLAIM_FIELDS = frozenset({"claims", "resourceClaims"})
 
 
 def _survey(workload: Workload, policy: Policy) -> int:
-    """Return all that is out of the ordinary in an object's pods."""
+    """Return everything unusual in an object's pods."""
     found = _AMOUNT | _NAME if (workload.group, workload.kind) in kind_traits.OWN_GPU_FIELDS else 0
     values = policy.visible_devices
     if values.get("everyPod") or values.get("served", "leave") != "leave":
@@ -113,7 +113,7 @@ def _of_spec(spec: Mapping[str, Any], policy: Policy) -> int:
 
 def _of_metadata(metadata: Mapping[str, Any]) -> int:
     found = _SCHEDULER if _QUEUE in as_dict(metadata.get("labels")) else 0
-    # A file may have other keys than texts.
+    # In a file, keys need not be strings.
     keys = list(map(as_str, (*as_dict(metadata.get("annotations")), *as_dict(metadata.get("labels")))))
     if not _BEGINNINGS.isdisjoint([key[:_LETTERS] for key in keys]) or gpu_markers.CDI_DOMAIN in " ".join(keys):
         found |= _MARK
@@ -161,20 +161,20 @@ def _of_container(container: Container) -> int:
 
 
 def names_gpu_variable(names: Collection[str]) -> bool:
-    """Tell whether any of a container's variables may have to do with GPUs."""
+    """Return whether any of a container's variables may concern GPUs."""
     if not names:
         return False
     if not _VARIABLES.isdisjoint(names):
         return True
-    joined = " ".join(names)  # one search through all names: nothing is missed, and few pods have a false alarm
-    for prefix in _PREFIXES:  # noqa: SIM110 - every container of every pod comes by here
+    joined = " ".join(names)  # one search through all names: no false negatives, few false positives
+    for prefix in _PREFIXES:  # noqa: SIM110 - called for every container of every pod
         if prefix in joined:
             return True
     return False
 
 
 def mounts_device_list(container: Mapping[str, Any]) -> bool:
-    """Tell whether a raw container may mount something below the folder whose entries are read as cards."""
+    """Return whether a raw container may mount something below the folder whose entries are read as cards."""
     mounts = container.get("volumeMounts")
     if not isinstance(mounts, list):
         return False
@@ -202,11 +202,11 @@ def _kind(workload: Workload, policy: Policy) -> int:
 amount_in_doubt = Trigger(_survey, _AMOUNT)
 """A GPU is requested in another way than by a limit of a whole number above zero."""
 unknown_name = Trigger(_survey, _NAME)
-"""Something is requested that is neither of Kubernetes' own resources nor a GPU that any cluster may offer."""
+"""A requested resource is neither Kubernetes' own nor a GPU that any cluster may offer."""
 amount_or_name_in_doubt = Trigger(_survey, _AMOUNT | _NAME)
 """Either of these."""
 gpu_variable = Trigger(_survey, _VARIABLE)
-"""A container sets a variable that has to do with GPUs, or takes some that nobody can tell."""
+"""A container sets a variable that concerns GPUs, or takes unknown ones."""
 card_selector = Trigger(_survey, _SELECTOR)
 """A container sets a variable by which a program selects among the cards that it has."""
 privilege = Trigger(_survey, _PRIVILEGE)
@@ -226,13 +226,13 @@ node_selector = Trigger(_survey, _NODE_SELECTOR)
 odd_toleration = Trigger(_survey, _TAINT)
 """A pod tolerates a taint that is neither Kubernetes' own nor one of GPU nodes, or in a way that is refused."""
 scheduler_mark = Trigger(_survey, _MARK)
-"""A pod's annotations or labels are of those that schedulers and container runtimes believe."""
+"""A pod has annotations or labels that schedulers and container runtimes trust."""
 backend_concerned = Trigger(_backend, _PLAN)
-"""The policy's backend has anything to say: most pods request whole cards where none is shared."""
+"""The policy's backend is concerned: most pods request whole cards where none is shared."""
 backend_refuses = Trigger(_backend, _REFUSAL)
-"""The policy's backend finds something wrong with a request."""
+"""The policy's backend rejects something of a request."""
 backend_writes = Trigger(_backend, _WRITING)
-"""The policy's backend would have something written differently, or besides."""
+"""The policy's backend needs a translation or an addition."""
 serverless = Trigger(_kind, _SERVERLESS)
 """The kind is one that Knative may run."""
 claim_object = Trigger(_kind, _CLAIM_OBJECT)
@@ -240,16 +240,16 @@ claim_object = Trigger(_kind, _CLAIM_OBJECT)
 no_workload = Trigger(_kind, _NO_POD)
 """The object is neither a Pod nor of the groups of Kubernetes' own workloads: a quota, an autoscaler, a queue, …"""
 limits = Trigger(_kind, _LIMITS)
-"""The policy limits how many GPUs may be requested, or tells how many a node has."""
+"""The policy limits how many GPUs may be requested, or defines how many a node has."""
 request_beside_limit = Trigger(_survey, _BOTH_SIDES)
 """A container has a GPU among its requests."""
 unknown_key = Trigger(_survey, _KEY)
-"""A container, or its resources, has a field that Kubernetes does not know there."""
+"""A container, or its resources, has a field that Kubernetes does not have there."""
 runtime_class = Trigger(_survey, _RUNTIME_CLASS)
-"""A pod names its runtime class, or the policy wants one."""
+"""A pod names its runtime class, or the policy has one."""
 named_scheduler = Trigger(_survey, _SCHEDULER)
 """A pod names its scheduler, or KAI's queue, or the policy's backend reads annotations."""
 value_for_runtime = Trigger(_survey, _SEVERAL | _VARIABLE | _AMOUNT | _NAME | _CLAIM)
-"""Anything but pods of one container with nvidia.com/gpu and no variable, where the policy wants no value on those."""
+"""Anything but pods of one container with nvidia.com/gpu and no variable, for which the policy has no value."""
 pod_claim = Trigger(_survey, _CLAIM)
-"""A pod has resource claims, or uses some, or writes them where Kubernetes does not look for them."""
+"""A pod has resource claims, or uses some, or has misplaced ones."""

@@ -1,4 +1,4 @@
-"""Whose cards a container is given, and whether its variables show it others."""
+"""The cards that a container gets, and whether its variables show it others."""
 
 from __future__ import annotations
 
@@ -25,20 +25,19 @@ if TYPE_CHECKING:
     from .runtime_variables import DeviceList
 
 NVIDIA = "NVIDIA_VISIBLE_DEVICES"
-ANY_VENDOR = "any"  # of a resource that only the policy knows, or in portable names that nothing translates
-_ON = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # what Go's strconv.ParseBool takes for true
+ANY_VENDOR = "any"  # of a resource in the policy only, or in portable names that are not translated
+_ON = frozenset({"1", "t", "T", "TRUE", "true", "True"})  # true for Go's strconv.ParseBool
 _NOBODY: frozenset[str] = frozenset()
-# Whose runtime may be given cards by an annotation that the scheduler writes, in a manifest's names: owner of the
-# annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> vendor. The device plugins of NVIDIA and of its sharing systems
+# Vendors whose runtime gets cards by an annotation of the scheduler, to which a manifest's variable refers: owner of
+# the annotation (gpu_markers.TRUSTED_ANNOTATIONS) -> vendor. The device plugins of NVIDIA and of its sharing systems
 # set their variable themselves. Source: Ascend for Volcano's examples, which take ASCEND_VISIBLE_DEVICES so.
 SET_BY_ANNOTATION = {"Ascend": "huawei", "Cambricon": "cambricon"}
 
 
 def vendors(workload: Workload, pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
-    """Return whose cards a container will be given: by its resources, or by annotation where the backend reads it.
+    """Return the vendors of a container's cards: by its resources, or by annotation where the backend reads it.
 
-    An annotation counts only where the policy's backend reads it and finds nothing wrong with it: anybody can write
-    ``gpu-memory: x``.
+    An annotation counts only where the policy's backend accepts it: it may be ``gpu-memory: x``.
     """
     found = _by_resources(container, policy) if container.gpus else _NOBODY
     if container is pod.shared_container and sound_share(workload, pod, container, policy) is not None:
@@ -47,7 +46,7 @@ def vendors(workload: Workload, pod: Pod, container: Container, policy: Policy) 
 
 
 def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
-    """Return whose cards a container's resources request, worked out once: many rules want to know."""
+    """Return the vendors of the cards that a container's resources request, cached for many rules."""
     found: frozenset[str] | None = container.cache.get("vendors")
     if found is None:
         found = container.cache["vendors"] = frozenset([vendor(gpu, policy) for gpu in container.gpus if gpu.wants_gpu])
@@ -55,12 +54,12 @@ def _by_resources(container: Container, policy: Policy) -> frozenset[str]:
 
 
 def vendor(gpu: GpuRequest, policy: Policy) -> str:
-    """Return who makes the card that a request stands for."""
+    """Return the vendor of a request's cards."""
     return vendor_of(gpu.resource, policy)
 
 
 def vendor_of(resource: Resource, policy: Policy) -> str:
-    """Return who makes the card that a resource stands for; Intel's Gaudi has a runtime of its own."""
+    """Return the vendor of a resource's cards; Intel's Gaudi has a runtime of its own."""
     if resource.system == "extra":
         return common.VENDORS.get(resource.vendor, ANY_VENDOR)
     if resource.system == "habana":
@@ -69,16 +68,16 @@ def vendor_of(resource: Resource, policy: Policy) -> str:
 
 
 def is_given(asked: frozenset[str], who: str) -> bool:
-    """Tell whether cards of a vendor are among those that a container is given."""
+    """Return whether a container gets cards of a vendor."""
     return who in asked or ANY_VENDOR in asked
 
 
 def sound_share(
     workload: Workload, pod: Pod, container: Container, policy: Policy
 ) -> tuple[PodPlan, ContainerRequest] | None:
-    """Return a container's request as the policy's own backend has read it; None where it finds anything wrong.
+    """Return a container's request as the policy's own backend has read it; None where that rejects it.
 
-    A missing queue is no fault of the request: who misses it says so.
+    A missing queue is not a fault of the request.
     """
     if pod.scope != "request":
         return None
@@ -95,9 +94,9 @@ def sound_share(
 def _licence(
     workload: Workload, pod: Pod, container: Container, policy: Policy
 ) -> tuple[PodPlan, ContainerRequest] | None:
-    """Return a request for which the backend's components write; they never do for a pod of another scheduler's.
+    """Return a request for which the backend's components write, which they never do under another scheduler.
 
-    One that names none is given the backend's (GPU202).
+    A pod without a scheduler gets the backend's (GPU202).
     """
     read = sound_share(workload, pod, container, policy)
     own = None if read is None else policy.scheduler_name or read[0].backend.scheduler
@@ -106,7 +105,7 @@ def _licence(
 
 
 def is_licensed(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
-    """Tell whether a variable is exactly what the components of the policy's own backend write into such a pod."""
+    """Return whether a variable is exactly what the components of the policy's own backend write into such a pod."""
     read = _licence(workload, pod, variable.container, policy) if variable.value is None else None
     if read is None or len(variable.indices) > 1:
         return False
@@ -117,15 +116,15 @@ def is_licensed(workload: Workload, pod: Pod, variable: Variable, policy: Policy
 def is_licensed_source(
     workload: Workload, pod: Pod, container: Container, source: Mapping[str, Any], policy: Policy
 ) -> bool:
-    """Tell whether an ``envFrom`` is exactly what the components of the policy's own backend write."""
+    """Return whether an ``envFrom`` is exactly what the components of the policy's own backend write."""
     read = _licence(workload, pod, container, policy)
     return read is not None and read[0].backend.writes_source(source, read[1], pod)
 
 
 def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -> bool:
-    """Tell whether a device list can show cards: by its value, or because nobody can tell its value.
+    """Return whether a device list can show cards: by its value, or because its value is unknown.
 
-    What the policy itself wants there (``visibleDevices``) is the administrator's affair.
+    The policy's own value (``visibleDevices``) is the administrator's choice.
     """
     known = device_list(variable.name)
     if known is None:
@@ -142,12 +141,12 @@ def may_show(workload: Workload, pod: Pod, variable: Variable, policy: Policy) -
 
 
 def is_unfilled(workload: Workload, value: str | None) -> bool:
-    """Tell whether a variable's value has yet to be filled in, by others than Kubernetes, which reads ``$(A)``."""
+    """Return whether a variable's value is a placeholder, other than Kubernetes' own ``$(A)``."""
     return value is not None and "$(" not in value and common.unfilled(workload, value)
 
 
 def wanted(policy: Policy, *, served: bool) -> str | None:
-    """Return the value that the policy wants on a container that is given NVIDIA's cards, or on one that is not."""
+    """Return the policy's value for a container with NVIDIA's cards, or for one without."""
     value = as_str(policy.visible_devices.get("served" if served else "gpuLess"))
     if not value and not served and every_pod(policy):
         return "void"
@@ -155,30 +154,30 @@ def wanted(policy: Policy, *, served: bool) -> str | None:
 
 
 def every_pod(policy: Policy) -> bool:
-    """Tell whether the policy wants the containers of all pods blinded that are given no card."""
+    """Return whether the policy hides all cards from the containers of all pods that get none."""
     return policy.visible_devices.get("everyPod") is True
 
 
 def blinding(known: DeviceList, policy: Policy | None = None) -> str:
-    """Return the value that shows no card: the policy's own where that is one."""
+    """Return the value that shows no card: the policy's own if it is one."""
     value = wanted(policy, served=False) if policy is not None and known.name == NVIDIA else None
     return value if value is not None and known.shows_none(value) else known.blind
 
 
 def off(name: str, policy: Policy | None = None) -> str:
-    """Return the value by which a list shows nothing, or a switch opens nothing."""
+    """Return the value with which a list shows no card, or a switch has no effect."""
     known = DEVICE_LISTS.get(name)
     return SWITCHES[name].off if known is None else blinding(known, policy)
 
 
 def blinded(container: Container) -> bool:
-    """Tell whether a container says itself that NVIDIA's runtime shall show it no card."""
+    """Return whether a container itself hides all cards from NVIDIA's runtime."""
     found = env_vars.variables(container, (NVIDIA,))
     return bool(found) and found[0].value is not None and DEVICE_LISTS[NVIDIA].shows_none(found[0].value)
 
 
 def _is_schedulers(workload: Workload, pod: Pod, variable: Variable, known: DeviceList, policy: Policy) -> bool:
-    """Tell whether the value is an annotation that the vendor's own scheduler writes (users may not: GPU307)."""
+    """Return whether the value is an annotation that the vendor's own scheduler writes (users may not: GPU307)."""
     start, _, rest = variable.field_path.partition("['")
     key, _, _ = rest.partition("']")
     owner = gpu_markers.TRUSTED_ANNOTATIONS.of(key) if start == "metadata.annotations" else None
@@ -188,7 +187,7 @@ def _is_schedulers(workload: Workload, pod: Pod, variable: Variable, known: Devi
 
 
 def is_on(variable: Variable) -> bool:
-    """Tell whether one of the toolkit's switches is on, as the toolkit reads its value."""
+    """Return whether one of the toolkit's switches is on, as the toolkit reads its value."""
     value = variable.value
     if value is None:
         return True

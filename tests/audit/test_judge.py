@@ -1,4 +1,4 @@
-"""Pods that are alike are judged once, and what cannot matter is not decoded: neither may change what is found."""
+"""Equal pods are judged once, and irrelevant objects are not decoded: neither may change the findings."""
 
 import copy
 import json
@@ -30,7 +30,7 @@ def found(judge, obj):
 
 
 def directly(judge, obj):
-    """What the engine finds in the whole object, decoded, with nothing remembered."""
+    """What the engine finds in the whole object, decoded, without a cache."""
     item = wire(obj)
     whole = listed_objects.document(listed_objects.read(item), item, POD)
     return sorted(
@@ -136,7 +136,7 @@ def test_what_no_rule_reads_is_cut_off_and_nothing_else():
     cut = listed_objects.read(item).judged(item)
     assert json.loads(cut) == {**one, "metadata": {**one["metadata"], "managedFields": None}}
     twice = pod("p", spec(), managedFields=long, labels={"a": "b"})
-    twice["spec"]["odd"] = long  # the very same bytes: which of them are the notes cannot be told
+    twice["spec"]["odd"] = long  # the same bytes twice: which of them are managedFields is unclear
     item = wire(twice)
     assert listed_objects.read(item).judged(item) == item
     short = wire(pod("p", spec(), managedFields=[]))

@@ -49,7 +49,7 @@ def on(card, amount=6):
         ([on(0), on(0, 4)], 1),
         ([on(0), on(1)], 2),
         ([on(0, 30), on(0, 30)], 1),  # more than it has is still one card
-        ([on(-1)], 1),  # a card that nothing tells is one
+        ([on(-1)], 1),  # an unknown card counts as one
         ([on(9)], 1),
         ([on("x")], 1),
         ([on(0), on(-1), on(-1), on(-1), on(-1)], 4),
@@ -81,7 +81,7 @@ def test_how_many_cards_have_shares_is_not_guessed():
 
 @pytest.mark.parametrize("name", sorted(ALL))
 def test_every_backend(name):
-    """A card is counted once whoever shares it: no more are taken than there are, and none is lost."""
+    """A card is counted once however many pods share it: no more are allocated than exist, and none is lost."""
     inventory = collected(ALL[name])
     found = counted(ALL[name])
     assert found

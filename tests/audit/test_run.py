@@ -1,4 +1,4 @@
-"""An audit through the stand-in: by owner, once, whatever the API does meanwhile."""
+"""An audit against the API stand-in: by owner, once, whatever the API does meanwhile."""
 
 import copy
 from typing import ClassVar

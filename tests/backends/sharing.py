@@ -15,7 +15,7 @@ CORE = "gpu-admission.io/gpu-core"
 
 SHARING = [rule for rule in rules.ALL if rule.id.startswith("GPU1") or rule.id == "GPU202"]
 
-# What each backend needs to say yes to most requests: what its shipped policy says of it.
+# What each backend needs to accept most requests: the parameters of its shipped policy.
 POLICIES = {
     backend.name: {
         "backend": {"name": backend.name, **backend.sample},
@@ -25,7 +25,7 @@ POLICIES = {
 }
 
 HAMI_CLASS = "hami-core-gpu.project-hami.io"
-# What a policy may say of its DRA driver.
+# Parameters of a policy for its DRA driver.
 DRA_PARAMETERS = {
     "nvidia": {},
     "memory": {"consumableShares": "memory"},
@@ -42,7 +42,7 @@ DRA_PARAMETERS = {
 
 
 def policy(name, cards=(), **parameters):
-    """A policy of a backend, with parameters and cards besides what it needs."""
+    """A policy of a backend, with further parameters and cards."""
     said = copy.deepcopy(POLICIES[name])
     said["backend"].update(parameters)
     if cards:
@@ -51,7 +51,7 @@ def policy(name, cards=(), **parameters):
 
 
 def container(limits=None, name="main", **fields):
-    """A container as a Pod in admission has it: limits copied to requests."""
+    """A container of a Pod at admission: limits are copied to requests."""
     made = {"name": name, "image": "example.com/image:1", **fields}
     if limits:
         made["resources"] = {"limits": dict(limits), "requests": dict(limits)}
@@ -75,7 +75,7 @@ def pod(limits=None, *, containers=None, annotations=None, labels=None, **spec):
 
 
 def admitted(policy, document, origin="admission"):
-    """The document as the rules on sharing leave it, and the findings then left."""
+    """The document after the rules on sharing, and the remaining findings."""
     review = Engine(SHARING, policy).review(document, origin)
     return review.mutation.object, [finding for finding in review.findings if not finding.repaired]
 
@@ -87,7 +87,7 @@ def found(policy, document, origin="admission"):
 
 
 def messages(policy, document, rule, origin="admission"):
-    """What one rule says of a document."""
+    """The findings of one rule on a document."""
     return [f.message for f in Engine(SHARING, policy).validate(document, origin) if f.rule == rule]
 
 

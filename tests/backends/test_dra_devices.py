@@ -1,4 +1,4 @@
-"""What claims say for each kind of request, driver and way of sharing: never less than is asked, or a refusal."""
+"""The claims for each kind of request, driver and way of sharing: never less than is requested, or a rejection."""
 
 import fast_yaml
 import pytest
@@ -46,7 +46,7 @@ def only(made):
 
 
 def spec_of(made):
-    """The same as the reader of claims sees it."""
+    """The same for the reader of claims."""
     return claims.read_spec({"kind": "ResourceClaim", "metadata": {"name": "c"}, "spec": {"devices": made}})
 
 
@@ -315,7 +315,7 @@ class TestPods:
 
 
 def returned(asked, parameters):
-    """What another backend is given of a claim that was made for a request; None where the claim is refused."""
+    """What another backend gets of a claim that was made for a request; None where the claim is rejected."""
     facts = ClusterFacts(parameters)
     try:
         made = dra.template("gpu", asked, facts)

@@ -1,4 +1,4 @@
-"""The examples work as written, each under the policy it was written for, and the shipped policies do what they say."""
+"""The examples work as written, each under its policy, and the shipped policies do what their comments state."""
 
 import copy
 import json
@@ -203,7 +203,7 @@ def test_schedulers_mark_pods_that_run_and_nobody_else_may(name):
 
 
 def updated(policy, old, new, account):
-    """Whether an update of a pod by a service account is let through."""
+    """Whether an update of a pod by a service account is allowed."""
     request = {
         "uid": "1",
         "kind": {"group": "", "version": "v1", "kind": "Pod"},

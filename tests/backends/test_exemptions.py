@@ -1,4 +1,4 @@
-"""Whom the shipped policies exempt: what their own backend and vendors run, and nobody else."""
+"""The exemptions of the shipped policies: only the components of their own backend and vendors."""
 
 import json
 from pathlib import Path
@@ -40,7 +40,7 @@ BY_CONTROLLER = "system:serviceaccount:kube-system:daemon-set-controller"
 
 
 def plugin(name="plugin", image="example.com/driver:1"):
-    """A pod as device plugins and DRA drivers have it: refused to everybody who is not exempt."""
+    """A pod of device plugins and DRA drivers, which only exempt users may create."""
     container = {
         "name": name, "image": image, "securityContext": {"privileged": True},
         "env": [{"name": "NVIDIA_VISIBLE_DEVICES", "value": "all"}, {"name": "NVIDIA_MIG_CONFIG_DEVICES", "value": "all"}],

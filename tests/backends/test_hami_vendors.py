@@ -1,4 +1,4 @@
-"""HAMi's words for the cards of other vendors, and the values of its annotations."""
+"""HAMi's names for the cards of other vendors, and the values of its annotations."""
 
 import pytest
 from backends.sharing import admitted, container, found, messages, pod, policy, resources
@@ -65,7 +65,7 @@ def test_what_hami_serves(limits):
 )
 def test_what_it_drops_or_refuses(limits, rules):
     assert found(HAMI, pod(limits)) == rules
-    assert "GPU102" not in found(policy("volcano-vgpu"), pod(limits))  # where HAMi does not run nothing is known of it
+    assert "GPU102" not in found(policy("volcano-vgpu"), pod(limits))  # unknown where HAMi does not run
 
 
 def test_its_scheduler_is_set_for_its_own_words_only():

@@ -165,7 +165,7 @@ def test_an_init_container_is_served_under_kai():
     assert found(policy("gpushare"), before) == ["GPU107"]
 
 
-# annotations -> the one rule that speaks under KAI's policy, and what it says
+# annotations -> the one rule with a finding under KAI's policy, and its message
 WRONG = [
     ({REQUEST: "0"}, "GPU102", "above zero"),
     ({REQUEST: "-4Gi"}, "GPU102", "above zero"),

@@ -38,7 +38,7 @@ def portable(request):
 
 
 def given_by(name, target, document):
-    """What a pod is given under a policy, as a portable request; None where nothing is asked in its own words."""
+    """What a pod gets under a policy, as a portable request; None without a request in the backend's names."""
     if name == "dra":
         claims = document["spec"].get("resourceClaims", ())
         return GpuShare(None, len(claims)) if claims else None
@@ -62,7 +62,7 @@ def with_affinity(request, document):
 
 
 def enough(name, given, asked):
-    """Tell whether what is given covers what was asked (nothing enforces memory under time-slicing)."""
+    """Return whether the given request covers the original (nothing enforces memory under time-slicing)."""
     if name in {"time-slicing", "mps"} and given.memory is None:
         return given.count >= asked.count
     return given.covers(asked)
@@ -108,12 +108,12 @@ def test_what_was_written_for_one_backend_is_given_in_full_by_another_or_refused
     denied = [finding for finding in findings if finding.action == "deny"]
     if given is not None:
         if set(resources(there) or ()) == {"nvidia.com/gpu"} and target in {"time-slicing", "mps"}:
-            return  # the same words, nvidia.com/gpu, are a share there: the policy says which
+            return  # nvidia.com/gpu is a share there: the policy decides
         meant = portable_meaning(source, there, written)
         assert enough(target, given, meant) or denied
         if source not in {"time-slicing", "mps", "exclusive", "mig"} and not denied:
             assert enough(target, given, asked)
-    else:  # refused, or words that something else on the cluster serves: untouched either way
+    else:  # rejected, or names that something else on the cluster serves: unchanged either way
         assert here["spec"]["containers"] == there["spec"]["containers"]
         assert here["metadata"] == there["metadata"]
 
@@ -144,7 +144,7 @@ def test_what_kais_annotations_ask_is_given_in_full_by_another_or_refused(target
 
 
 def portable_meaning(source, document, written):
-    """What a pod says once its node choice is forgotten: that part of exclusive's words no other reads."""
+    """A pod without its node selection, the part of exclusive's requests that no other backend reads."""
     if source in {"exclusive", "dra", "time-slicing", "mps"} and document["spec"].get("affinity"):
         return GpuShare(None, written.count)
     if source in {"time-slicing", "mps"}:

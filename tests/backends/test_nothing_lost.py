@@ -1,4 +1,4 @@
-"""A translation says all that the source says: whatever makes no difference to it is refused, not dropped."""
+"""A translation loses nothing: an amount that makes no difference to it is rejected, not dropped."""
 
 import itertools
 
@@ -66,7 +66,7 @@ def translated(made, policy):
 
 
 def is_default(name, value, others):
-    """Whether an amount says what would hold without it: one card; as many as the percents of all cards make."""
+    """Whether an amount is redundant: one card; as many as the percents of all cards make."""
     if name == "koordinator.sh/gpu.shared" and others.get("koordinator.sh/gpu") == 100 * value:
         return True
     return value in {1, "1", "1.0"} and (name == kai_annotations.DEVICES or resources.classify(name).unit == "device")
@@ -99,7 +99,7 @@ SAID = {
     f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.LIMIT}": "8Gi",
     f"{share_annotations.CONTAINER_PREFIX}c.{kai_annotations.COMPUTE}": "0.3",
 }
-# They agree where both stand, and say how far memory may grow: nowhere, here.
+# Both agree where both are given, and the limit of memory equals its request.
 SAME_TWICE = {
     kai_annotations.CONTAINER,
     kai_annotations.MEMORY,
@@ -148,7 +148,7 @@ def test_a_fraction_beside_memory_is_one_or_the_other():
 
 
 def test_a_reader_that_reports_nothing_translates_nothing(monkeypatch):
-    """Who writes a backend and forgets to report what it consumed is told at once."""
+    """A backend that does not report what it consumed fails at once."""
     reader = registry.reader("portable")
     read = reader.read
 

@@ -1,4 +1,4 @@
-"""A pod of very many containers is refused in one sentence, not translated for half a minute."""
+"""A pod of very many containers is rejected in one sentence, not translated for half a minute."""
 
 import pytest
 

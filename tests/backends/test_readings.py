@@ -1,4 +1,4 @@
-"""What is remembered of requests is what reading them again would find."""
+"""Cached requests equal what reading them again returns."""
 
 import pytest
 
@@ -21,9 +21,7 @@ def pod(name, amount):
 def test_a_second_reading_finds_what_the_first_found(backend, name):
     warm = Engine(rules.ALL, Policy("warm", {"backend": {"name": backend}}))
     for amount in AMOUNTS * 2:
-        cold = Engine(
-            rules.ALL, Policy("cold", {"backend": {"name": backend}})
-        )  # a policy of its own remembers nothing
+        cold = Engine(rules.ALL, Policy("cold", {"backend": {"name": backend}}))  # a new policy has an empty cache
         assert warm.validate(pod(name, amount)) == cold.validate(pod(name, amount))
         assert warm.mutate(pod(name, amount), "admission").patch == cold.mutate(pod(name, amount), "admission").patch
 

@@ -1,4 +1,4 @@
-"""What each backend makes of a request: exact pods, written from the facts about each system."""
+"""How each backend translates a request: exact pods, written from the facts about each system."""
 
 import pytest
 from backends.sharing import CORE, COUNT, MEM, admitted, pod, policy, resources
@@ -102,7 +102,7 @@ WRITTEN = [
         {"koordinator.sh/gpu.shared": 2, "koordinator.sh/gpu-memory": "16Gi", "koordinator.sh/gpu-core": 60},
     ),
     (policy("koordinator"), {COUNT: "2"}, {GPU: 2}),
-    # every native spelling as a source
+    # every native form as a source
     (
         policy("hami"),
         {"volcano.sh/vgpu-number": "2", "volcano.sh/vgpu-memory": "4096", "volcano.sh/vgpu-cores": "50"},
@@ -149,7 +149,7 @@ def test_what_is_written_arrives_in_the_words_of_the_backend(target, written, ar
     assert again == after
 
 
-# what a backend's own words look like: left exactly as they are
+# requests in a backend's own names: unchanged
 NATIVE = [
     (policy("exclusive"), {GPU: "2"}),
     (policy("exclusive"), {"amd.com/gpu": "1"}),
@@ -199,7 +199,7 @@ def test_own_words_with_the_backends_scheduler_are_left_too(target, scheduler, w
     assert after == before
 
 
-# policy, limits -> the one rule that speaks, and a part of what it says
+# policy, limits -> the one rule with a finding, and a part of its message
 REFUSED = [
     (policy("exclusive"), {MEM: "8Gi", CORE: "30"}, "GPU102", "30 percent of a GPU's compute"),
     (policy("exclusive", vendor="amd"), {MEM: "8Gi"}, "GPU102", "no node label shows"),
@@ -208,7 +208,7 @@ REFUSED = [
     (policy("time-slicing", failRequestsGreaterThanOne=True), {GPU: "2"}, "GPU104", "2 shares"),
     (policy("time-slicing", failRequestsGreaterThanOne=True), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
     (policy("mps"), {"nvidia.com/gpu.shared": "2"}, "GPU104", "2 shares"),
-    (policy("time-slicing", memory="refuse"), {MEM: "8Gi"}, "GPU102", "limits nobody's memory"),
+    (policy("time-slicing", memory="refuse"), {MEM: "8Gi"}, "GPU102", "does not limit memory"),
     (policy("time-slicing"), {MEM: "8Gi", CORE: "30"}, "GPU102", "promises nobody"),
     (policy("time-slicing"), {COUNT: "1"}, "GPU102", "a whole GPU"),
     (policy("mps"), {MEM: "21Gi"}, "GPU102", "a share of a card is 20Gi here (80Gi in 4 shares)"),

@@ -1,4 +1,4 @@
-"""Volcano's vGPU: what a request has to say for the scheduler and the device plugin to count it."""
+"""Volcano's vGPU: what a request must contain for the scheduler and the device plugin to count it."""
 
 import pytest
 from backends.sharing import admitted, container, found, messages, pod, policy, resources

@@ -1,4 +1,4 @@
-"""From kubectl's flags to a connection, and the one line that is said where there is none."""
+"""From kubectl's flags to a connection, and the one-line error where there is none."""
 
 import json
 import ssl

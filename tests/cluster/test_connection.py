@@ -1,4 +1,4 @@
-"""How requests survive what API servers do, and what is said where they do not."""
+"""How requests survive what API servers do, and the errors where they do not."""
 
 import pytest
 from api_standin import CUT, ApiStandin, Reply, kubeconfig, standin, status

@@ -1,4 +1,4 @@
-"""Lists and discovery: every object once, whatever happens to the list on the way."""
+"""Lists and discovery: every object once, even if the list expires."""
 
 import pytest
 from api_standin import CUT, ApiStandin, Reply, kubeconfig, standin, status, token_after

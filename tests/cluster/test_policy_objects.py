@@ -1,4 +1,4 @@
-"""What becomes of GPUPolicy objects: files for the server, and a status."""
+"""GPUPolicy objects become files for the server, and get a status."""
 
 import datetime as dt
 import json

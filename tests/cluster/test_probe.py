@@ -1,4 +1,4 @@
-"""What ``gpu-admission probe`` makes of the API server's answers; tests/e2e/test_chart.py asks a real one."""
+"""How ``gpu-admission probe`` reads the API server's answers; tests/e2e/test_chart.py uses a real one."""
 
 import json
 
@@ -114,7 +114,7 @@ def test_warnings_are_read_from_their_headers(header, texts):
 
 
 def test_what_is_not_an_api_server_is_one_line(capsys, monkeypatch, tmp_path):
-    """A proxy that answers in HTML, and a port on which nobody listens."""
+    """A proxy that answers in HTML, and a closed port."""
     pytest.importorskip("kubernetes")
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     config = tmp_path / "config"

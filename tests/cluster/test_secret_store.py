@@ -118,7 +118,7 @@ def test_an_api_server_that_is_away_is_an_error_and_what_is_served_stays(fake, t
     client = pytest.importorskip("kubernetes.client")
     from gpu_admission.cluster.api import KubernetesApi
 
-    configuration = client.Configuration(host="http://127.0.0.1:9")  # discard: nobody listens
+    configuration = client.Configuration(host="http://127.0.0.1:9")  # discard: a closed port
     configuration.retries = False
     with client.ApiClient(configuration) as connection:
         store = SecretStore(KubernetesApi(connection), "ns", "certs")

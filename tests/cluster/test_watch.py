@@ -1,4 +1,4 @@
-"""List and watch: what is seen stays like what the API server holds, however watches end and whatever is in them."""
+"""List and watch: the copy stays equal to the API server's objects, however watches end and whatever they contain."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ def policy(name, version, **spec):
 
 
 class Run:
-    """A reflector, and what it told: ``problems``, ``changes`` and the ``pauses`` that it made."""
+    """A reflector, and its reports: ``problems``, ``changes`` and the ``pauses`` that it made."""
 
     def __init__(self, connection, api):
         self.problems, self.pauses, self.changes, self.now = [], [], 0, 0.0

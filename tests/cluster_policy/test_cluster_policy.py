@@ -143,7 +143,7 @@ def test_cards_tolerations_and_exemptions(tmp_path):
     assert policy.tolerations == ({"key": GPU, "operator": "Exists", "effect": "NoSchedule", "vendors": ["nvidia"]},)
     assert policy.spec["exempt"]["namespaces"] == ["kube-system", "gpu-admission", "gpu-operator"]
     assert "1 of 5 nodes with GPUs have no label nvidia.com/gpu.product" in text
-    assert "# Not found out: /x: RBAC does not allow to read it" in text
+    assert "# Unknown: /x: RBAC does not allow to read it" in text
     assert "on 3 nodes" in text
 
 
@@ -278,7 +278,7 @@ class TestCommand:
         api.always = [lambda path, _: status(403, "no") if path != "/api/v1/nodes" and path.count("/") > 2 else None]
         assert main(["policy", "init", "--kubeconfig", config]) == 0
         said = capsys.readouterr()
-        assert "# Not found out: /api/v1/namespaces: RBAC does not allow to read it" in said.out
+        assert "# Unknown: /api/v1/namespaces: RBAC does not allow to read it" in said.out
         assert "/api/v1/namespaces: RBAC does not allow" in said.err
         (tmp_path / "p.yaml").write_text(said.out)
         assert loader.load(str(tmp_path / "p.yaml")).name == "cluster"

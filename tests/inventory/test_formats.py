@@ -87,7 +87,7 @@ def test_the_page_is_whole_and_fetches_nothing(name):
 def test_the_samples_of_the_docs_are_what_is_printed(name, first):
     samples = re.findall(r"```\n((?:NAME|kai).*?)```", DOCS, re.DOTALL)
     printed = text(name)
-    sample = samples[first].partition("\n\nGPUs that nobody")[0].rstrip("\n")
+    sample = samples[first].partition("\n\nGPUs that are not")[0].rstrip("\n")
     assert sample in printed
 
 

@@ -50,7 +50,7 @@ OFFERS = {
 
 
 def shown(inventory):
-    """Every format of an inventory; none of them may hold what a terminal or a browser would obey."""
+    """Every format of an inventory; none of them may hold control characters or active HTML."""
     data = json.dumps(report.as_data(inventory))
     text = plain_text.written(tables.tables(inventory, wide=True))
     page = "".join(html_page.page(inventory, "t"))
@@ -61,7 +61,7 @@ def shown(inventory):
 
 
 def every_backend(annotations, on_pod):
-    """A node that every backend has written on, and a pod that every backend has."""
+    """A node and a pod with the records of every backend."""
     one = node("n", OFFERS, annotations=annotations, labels={"nvidia.com/gpu.memory": "40960"})
     there = pod("p", "n", LIMITS, annotations=on_pod, labels=LABELS)
     waiting = pod("w", None, LIMITS, annotations=on_pod, labels=LABELS)
@@ -191,7 +191,7 @@ def test_what_one_record_does_not_say_leaves_all_others(name, kind, number, key)
     ],
 )
 def test_a_record_that_names_no_card_takes_nothing_from_what_is_requested(name, key, value):
-    """Whoever empties the annotation has the GPU all the same."""
+    """A pod with an emptied annotation still has the GPU."""
     cluster = json.loads(json.dumps(ALL[name]))
     changed = next(each for each in cluster["pods"] if key in each["metadata"]["annotations"])
     changed["metadata"]["annotations"][key] = value

@@ -1,4 +1,4 @@
-"""An inventory is work in proportion to what is in the cluster, and to how long records are: counted, never timed."""
+"""The work for an inventory is linear in the cluster and in the length of records: counted, never timed."""
 
 import functools
 import importlib
@@ -85,7 +85,7 @@ def test_long_records(load, key, unit):
 
 
 def test_pods_without_gpus_leave_nothing_behind(load):
-    """What is kept grows with the pods that hold or want a GPU, not with the pods of the cluster."""
+    """Memory grows with the pods that hold or request a GPU, not with the pods of the cluster."""
     del load
 
     def kept(count):

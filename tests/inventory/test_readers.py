@@ -1,4 +1,4 @@
-"""Each backend's records, as its own components write them: the numbers that come of them are known."""
+"""Each backend's records, as its own components write them, and the resulting numbers."""
 
 import pytest
 from inventory.clusters import ALL, GIB, MIB, collected, node, pod, pool_of
@@ -18,7 +18,7 @@ def test_every_backend_has_one_reader():
 
 @pytest.mark.parametrize("reader", registry.ALL, ids=lambda each: type(each).__name__)
 def test_what_a_reader_believes_users_may_not_write(reader):
-    """A record on a pod is believed: each of its keys is among those that GPU307 refuses users."""
+    """Records on pods are trusted: each of their keys is among those that GPU307 refuses to users."""
     marks = [mark for name in reader.backends for mark in backends.named(name).marks.annotations]
     for key in reader.pod_annotations:
         if key != "run.ai/reserve_for_gpu_index":  # only on KAI's own pods, and there a name to show
@@ -205,7 +205,7 @@ def test_init_containers_and_sidecars_are_counted_as_kubernetes_counts_them():
 
 
 def test_a_claim_stands_for_an_extended_resource():
-    """Without the right to list slices, too, such a pod is not taken for one that nobody counts."""
+    """Without the right to list slices, too, such a pod is not reported as uncounted."""
     one = pod("p", "n", {"nvidia.com/gpu": "1"})
     one["status"]["extendedResourceClaimStatus"] = {"resourceClaimName": "p-extended", "requestMappings": []}
     assert collected({"nodes": [node("n")], "pods": [one]}).uncounted == []

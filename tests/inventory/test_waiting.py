@@ -42,7 +42,7 @@ def test_nobody_offers_it():
 
 
 def test_one_name_in_common_is_not_enough():
-    """HAMi's amounts are no request for the whole GPUs of another node, nor KAI's shares for HAMi's."""
+    """HAMi's amounts do not request whole GPUs of another node, nor KAI's shares those of HAMi."""
     register = '[{"id":"GPU-1","count":10,"devmem":10000,"devcore":100,"health":true}]'
     hami = node("h", {GPU: "10"}, annotations={"hami.io/node-nvidia-register": register})
     amount = {GPU: "1", "nvidia.com/gpumem": "20000"}

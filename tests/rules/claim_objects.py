@@ -88,7 +88,7 @@ def engine(*documents, policy=None, only=None):
 
 
 def found(*documents, policy=None, prefix="GPU4"):
-    """What is found in documents that stand in one input: rule, place, severity."""
+    """The findings in documents of one input: rule, place, severity."""
     judged = engine(*documents, policy=policy)
     return [
         (each.rule, pointer.to_text(each.pointer), each.severity)

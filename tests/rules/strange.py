@@ -36,7 +36,7 @@ def variants(obj, turns):
 
 
 def verify(engine, made, origin, **fixes):
-    """Rules judge it and do not fail; fixes are operations that do what they say, leave it alone, and are final."""
+    """Rules do not fail on it; fixes are valid operations, do not modify it, and leave nothing to fix."""
     before = copy.deepcopy(made)
     mutation = engine.mutate(made, origin, **fixes)
     assert made == before

@@ -1,4 +1,4 @@
-"""Rows of a rule's table of cases, and what has to hold for each of them."""
+"""Rows of a rule's table of cases, and the checks of each."""
 
 import copy
 from collections.abc import Mapping, Sequence

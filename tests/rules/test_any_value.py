@@ -1,6 +1,6 @@
-"""Anybody writes anything anywhere: no rule fails over a value that it did not expect, whoever asks it.
+"""Any value in any place: no rule fails over a value that it does not expect.
 
-Rules are asked directly, without the survey that spares them most objects: what it lets through may change.
+Rules are called directly, without the triggers that exclude most objects, because triggers may change.
 """
 
 import fast_yaml

@@ -1,4 +1,4 @@
-"""What a backend is stands in its class: no rule names one, and what is derived is what the classes say."""
+"""Facts about a backend are in its class: no rule names one, and derived facts equal those of the classes."""
 
 import ast
 from pathlib import Path
@@ -14,7 +14,7 @@ FOLDER = Path(rules.__file__).parent
 
 
 def names_in(source):
-    """Names of backends among the texts of a module, without its docstrings and what a Rule says of itself."""
+    """Names of backends among the strings of a module, without docstrings and the texts of its Rule."""
     tree = ast.parse(source)
     others = [node for node in ast.walk(tree) if isinstance(node, ast.Expr) or _is_other(node)]
     told = {id(inner) for other in others for inner in ast.walk(other)}
@@ -23,7 +23,7 @@ def names_in(source):
 
 
 def _is_other(node):
-    """A rule's own words, values of labels, and what a resource is (``exclusive``: of one that is a whole card)."""
+    """A rule's own texts, values of labels, and kinds of resources (``exclusive``: a whole card)."""
     if isinstance(node, ast.Call):
         return getattr(node.func, "id", "") == "Rule"
     if isinstance(node, ast.Dict):

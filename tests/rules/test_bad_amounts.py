@@ -1,4 +1,4 @@
-"""An amount that makes no sense is one error, whatever the name and the backend, and nothing of the pod is translated."""
+"""An invalid amount is one error, for any name and backend, and nothing of the pod is translated."""
 
 import pytest
 from backends.sharing import CORE, COUNT, MEM, POLICIES, container, pod, policy
@@ -11,10 +11,10 @@ pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
 NEVER = ("0.5Gi", "8Gi", "1e30", "1e19", 1e30, 2**63 - 1)  # as a number of devices, percents, or units of memory
 UNREADABLE = (-1, 1.5, "abc", "", True, [], {})
 ZERO = (0, "0", 0.0)
-BESIDES = ("GPU005", "GPU201", "GPU202")  # speak of a good request too
+BESIDES = ("GPU005", "GPU201", "GPU202")  # report valid requests too
 
 
-# What counts what: the words that stand besides it in a request, by the backend whose name it is.
+# The names beside it in a request, by the backend whose name it is.
 DEVICES = {
     "nvidia.com/gpu": ({}, ("exclusive", "time-slicing", "mps", "hami", "kai", "koordinator")),
     "amd.com/gpu": ({}, ("exclusive",)),
@@ -64,7 +64,7 @@ def cases(table, values):
 
 
 def verdict(backend, limits, **said):
-    """The findings on what a request says, and the operations that would translate it."""
+    """The findings on a request, and the operations that would translate it."""
     review = Engine(rules.ALL, policy(backend)).review(pod(limits, **said), "admission")
     found = [each for each in review.findings if not each.repaired and each.rule not in BESIDES]
     return found, [each for each in review.mutation.patch if each.rule == "GPU101"]

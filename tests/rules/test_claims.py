@@ -129,7 +129,7 @@ def test_custom_kinds_are_judged_as_well():
         "spec": {"pytorchReplicaSpecs": {"Worker": {"template": {"spec": spec}}}},
     }
     assert {rule for rule, _, _ in found(made)} == {"GPU402", "GPU403"}
-    assert found({**made, "apiVersion": "example.com/v1"}) == []  # by its shape alone: the rest may stand elsewhere
+    assert found({**made, "apiVersion": "example.com/v1"}) == []  # by its shape alone: the rest may be elsewhere
 
 
 class TestPlaces:
@@ -169,7 +169,7 @@ class TestPlaces:
 def test_an_unknown_request():
     made = pod([entry()], container({"name": "gpu", "request": "gpus"}))
     assert found(template(exactly()), made) == [("GPU404", f"{RESOURCES}/claims/0/request", "error")]
-    assert found(made) == []  # nobody knows the template
+    assert found(made) == []  # the template is unknown
     wanted = pod([entry()], container({"name": "gpu", "request": "gpu"}))
     assert fixed(made, template(exactly())) == wanted
 
@@ -201,7 +201,7 @@ class TestTogether:
     def test_a_gpu_and_a_claim(self):
         made = pod([entry()], container("gpu", **GPU))
         assert found(template(exactly()), made) == [("GPU412", f"{RESOURCES}/claims/0", "warning")]
-        assert found(made) == [("GPU412", f"{RESOURCES}/claims/0", "info")]  # it is called so
+        assert found(made) == [("GPU412", f"{RESOURCES}/claims/0", "info")]  # by its name
 
     def test_in_different_containers(self):
         assert found(pod([entry()], container("gpu"), container(name="b", **GPU))) == []

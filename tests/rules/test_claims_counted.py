@@ -1,4 +1,4 @@
-"""A claim that is known to be a GPU's is a GPU request to every rule; one that is not, or of which nobody knows, is not."""
+"""A claim that is known to be a GPU's is a GPU request to every rule; any other, or an unknown one, is not."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What every rule holds against an update: no more and no less than what the update made of the object."""
+"""What every rule reports on an update: exactly the problems that the update introduced."""
 
 import copy
 import functools
@@ -35,7 +35,7 @@ OBJECTS = list(objects())
 
 
 def is_value(place):
-    """An entry of ``env`` or ``envFrom`` is a value of its own, and so is whatever stands for an amount."""
+    """An entry of ``env`` or ``envFrom`` is a value of its own, and so is any amount."""
     return not {"env", "envFrom", "limits", "requests"}.isdisjoint(place)
 
 
@@ -48,7 +48,7 @@ def judged(policy):
 @pytest.mark.parametrize("policy", POLICIES)
 class TestEveryRule:
     def test_where_it_points_to_a_mapping_it_names_its_evidence(self, policy):
-        """Otherwise whatever else stands in the mapping would make an old problem new."""
+        """Otherwise anything else in the mapping would make an old problem new."""
         for obj, findings in judged(policy):
             for found in findings:
                 there = pointer.resolve(obj, found.pointer) if exists(obj, found.pointer) else None

@@ -1,6 +1,6 @@
-"""Manifests from the field, and what is right for each: ``fixtures/cases`` holds both.
+"""Real manifests, and the right findings for each: ``fixtures/cases`` holds both.
 
-``found`` are findings that must be there (rule and pointer), ``silent`` beginnings of rules that must say nothing,
+``found`` are findings that must be there (rule and pointer), ``silent`` prefixes of rules that must report nothing,
 ``absent`` beginnings of findings (rule and pointer) that must not be there, ``says`` what a message or advice must
 hold, ``policy`` a shipped policy, ``fixed`` what stands at a pointer once all fixes are applied (null: nothing).
 """

@@ -5,7 +5,7 @@ from rules.table import LIMITS, REQUESTS, Found, Row, one, requesting, verify
 GPU = "nvidia.com/gpu"
 LIMIT, REQUEST = LIMITS + "nvidia.com~1gpu", REQUESTS + "nvidia.com~1gpu"
 
-# What people write -> what they mean, and whether the API server refuses the name.
+# Names as written -> the names that were meant, and whether the API server refuses them.
 MISSPELT = [
     ("nvidia.com/GPU", GPU, "warning"),
     ("nvidia.com/Gpu", GPU, "warning"),

@@ -32,7 +32,7 @@ CASES = [
     Row(
         "limits beside requests",
         quota({"requests.nvidia.com/gpu": 8, "limits.nvidia.com/gpu": 8}),
-        (Found("/spec/hard/limits.nvidia.com~1gpu", "error", "stands there already"),),
+        (Found("/spec/hard/limits.nvidia.com~1gpu", "error", "is there already"),),
     ),
     Row("a slice", quota({"limits.nvidia.com/mig-1g.5gb": 8}), (Found("/spec/hard/limits.nvidia.com~1mig-1g.5gb"),)),
     Row("HAMi reads limits", quota({"limits.nvidia.com/gpu": 8}), policy={"backend": {"name": "hami"}}),

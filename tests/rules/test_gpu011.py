@@ -13,7 +13,7 @@ CASES = [
         Row(
             f"{key} means {side}",
             one({key: {GPU: 1}}),
-            (Found(HERE + f"resources/{key}", "warning", [f'has "{key}"', f'knows "{side}"'], fix="unsafe"),),
+            (Found(HERE + f"resources/{key}", "warning", [f'has "{key}"', f'expects "{side}"'], fix="unsafe"),),
             fixed=one({side: {GPU: 1}}),
         )
         for key, side in [
@@ -38,14 +38,14 @@ CASES = [
     Row(
         "the right key is there as well",
         one({"limits": {GPU: 1}, "limit": {"cpu": 1}}),
-        (Found(HERE + "resources/limit", "warning", 'move what stands under it to "limits"'),),
+        (Found(HERE + "resources/limit", "warning", 'move its content to "limits"'),),
     ),
     Row("no gpu in sight", one({"limit": {"cpu": 1}})),
     Row("another word", one({"limits": {GPU: 1}, "notes": {"a": 1}})),
     Row(
         "misspelt resources",
         pod({"name": "train", "image": "example.com/train:1", "resource": {"limits": {GPU: 1}}}),
-        (Found(HERE + "resource", "warning", 'knows "resources"', fix="unsafe"),),
+        (Found(HERE + "resource", "warning", 'expects "resources"', fix="unsafe"),),
         fixed=one({"limits": {GPU: 1}}),
         storable=False,
     ),

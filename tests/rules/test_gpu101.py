@@ -1,4 +1,4 @@
-"""GPU101: requests in other words than the backend's."""
+"""GPU101: requests in other names than the backend's."""
 
 import copy
 

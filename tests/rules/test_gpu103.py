@@ -1,4 +1,4 @@
-"""GPU103: requests that do not go together."""
+"""GPU103: requests that cannot be combined."""
 
 import pytest
 

@@ -55,7 +55,7 @@ ROWS = [
             Found(
                 "/spec/template/spec/resourceClaims",
                 "warning",
-                ("resourceClaims is allowed by no feature flag", "remove resourceClaims"),
+                ("resourceClaims is not allowed by any feature flag", "remove resourceClaims"),
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""GPU206: squatters on GPU nodes."""
+"""GPU206: pods without a GPU that tolerate the taint of GPU nodes."""
 
 import pytest
 

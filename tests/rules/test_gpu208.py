@@ -1,4 +1,4 @@
-"""GPU208: keys that nearly name a GPU taint, and keys that only look so."""
+"""GPU208: keys that resemble a GPU taint, and keys that only seem to."""
 
 import pytest
 

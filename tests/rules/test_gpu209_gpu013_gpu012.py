@@ -1,4 +1,4 @@
-"""GPU012, GPU013 and GPU209 on inputs that are right, or that nobody can judge."""
+"""GPU012, GPU013 and GPU209 on inputs that are right, or undecidable."""
 
 import pytest
 

@@ -161,7 +161,7 @@ def switch(name, value, severity=None, gpu=None):
 
 
 def listed(name, value):
-    """A list of another vendor's on a container without a card: blinded, or removed where no value blinds."""
+    """A list of another vendor's on a container without a card: set to show none, or removed where no value does."""
     known = gpu_markers.DEVICE_LISTS[name]
     fixed = pod(container(env=env(A="1", **({} if known.family else {name: known.blind}))))
     return Row(

@@ -102,7 +102,7 @@ OFF = {name: each.off for name, each in gpu_markers.SWITCHES.items()}
 
 
 def reaches(prefix):
-    """Return what a prefix can complete to, and the value that shows or opens nothing."""
+    """Return what a prefix can complete to, and the value without effect."""
     return {name: value for name, value in {**LISTS, **OFF}.items() if name.startswith(prefix)}
 
 

@@ -1,4 +1,4 @@
-"""GPU302: who gets which value of NVIDIA_VISIBLE_DEVICES."""
+"""GPU302: which containers get which value of NVIDIA_VISIBLE_DEVICES."""
 
 import pytest
 
@@ -240,7 +240,7 @@ HIDDEN = [
 
 
 def enforced(name, made, *, fix="safe", index=0, fields=None, policy=EVERY):
-    """Under everyPod a Pod's container is blinded, or refused where it seems to mean a GPU."""
+    """Under everyPod all cards are hidden from a Pod's container, or it is refused where it seems to mean a GPU."""
     containers = [dict(each) for each in made["spec"]["containers"]]
     if fix:
         containers[index]["env"] = [*(containers[index].get("env") or []), *VOID]

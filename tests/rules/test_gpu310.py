@@ -13,10 +13,10 @@ SECRET = {"secretRef": {"name": "keys"}}
 
 
 def unknown(index, *words, fix="safe"):
-    return Found(f"/spec/containers/0/envFrom/{index}", "info", ("cannot be told", *words), fix)
+    return Found(f"/spec/containers/0/envFrom/{index}", "info", ("is not visible here", *words), fix)
 
 
-# What a container must say itself so that no envFrom can say it: each variable, and what shows or opens nothing.
+# What a container must set itself so that no envFrom can: each variable, and its value without effect.
 CLOSED = {
     **{name: each.blind for name, each in gpu_markers.DEVICE_LISTS.items() if name != "DOCKER_RESOURCE_"},
     **{name: each.off for name, each in gpu_markers.SWITCHES.items() if each.severity == "error"},
@@ -29,7 +29,7 @@ def closed(*sources, first=(), **fields):
 
 
 def without(name):
-    """All is said but this: the finding names it, and the repair adds it."""
+    """All variables are set except this one: the finding names it, and the repair adds it."""
     rest = {each: value for each, value in CLOSED.items() if each != name}
     before = pod(container(envFrom=[MAP], env=env(**rest)))
     after = pod(container(envFrom=[MAP], env=env(**rest, **{name: CLOSED[name]})))

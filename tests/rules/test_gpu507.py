@@ -1,4 +1,4 @@
-"""GPU507: pods without a GPU that hold their node in hand; off until a policy switches it on, and then enforced."""
+"""GPU507: pods without a GPU that control their node; off until a policy switches it on, and then enforced."""
 
 import re
 

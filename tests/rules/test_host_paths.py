@@ -1,4 +1,4 @@
-"""Paths of the node in every spelling: the tables, what sees through spellings, and the expressions for conditions."""
+"""Paths of the node in every form: the tables, their normalisation, and the expressions for conditions."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Shapes that nobody should write and anybody can send: no rule on amounts fails over them."""
+"""Invalid shapes that a client can send: no rule on amounts fails over them."""
 
 import copy
 import itertools

@@ -79,5 +79,5 @@ def test_strange_parts_are_passed_over(obj, origin):
 
 def test_the_object_trips_every_rule_that_it_can():
     found = {finding.rule for obj in OBJECTS for finding in Engine(rules.ALL, POLICY).validate(obj)}
-    # They want a backend with a scheduler of its own, a pod without a GPU, a nodeSelector, or an envFrom bare.
+    # They need a backend with a scheduler of its own, a pod without a GPU, a nodeSelector, or an envFrom bare.
     assert RULES - found == {"GPU202", "GPU204", "GPU206", "GPU209", "GPU310", "GPU507"}

@@ -1,4 +1,4 @@
-"""What rules declare that they read of pods without a GPU: enough, and no more than they do read."""
+"""What rules declare that they read of pods without a GPU: exactly what they do read."""
 
 import random
 
@@ -65,7 +65,7 @@ class TestUnion:
 
 
 def test_the_random_pods_try_every_rule():
-    """What compares rules and conditions is worth as much as its pods: every declaration is met by some."""
+    """The comparison of rules and conditions depends on its pods: every declaration is met by some."""
     rng = random.Random(7)
     judge = touching.Judge(touching.EVERY_RULE)
     found = set()

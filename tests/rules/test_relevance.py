@@ -1,4 +1,4 @@
-"""What need not be parsed: nothing that a rule could have a finding in, however its letters are written."""
+"""What need not be parsed: nothing in which a rule could have a finding, however its letters are escaped."""
 
 import json
 import os
@@ -143,7 +143,7 @@ def test_what_a_policy_adds(spec, text):
 
 
 def escaped(letters, how):
-    """A text as YAML or JSON may write it in double quotes, each letter in one of their ways."""
+    """A text in double quotes of YAML or JSON, each letter written or escaped in one of their ways."""
     ways = [
         lambda c: c,
         lambda c: f"\\x{ord(c):02x}",

@@ -1,8 +1,8 @@
 """A rule that reads a marker which it does not declare is silent at admission: here it fails, without an API server.
 
-Every text that stands anywhere in the rules, the backends and what they share is put, one at a time, wherever a pod
-without a GPU can have a marker. Where a rule then says what the webhook has to be requested, its own declaration
-(``Rule.reads``) must name the text.
+Every string of the rules, the backends and what they share is put, one at a time, wherever a pod without a GPU can have
+a marker. Where a rule then has a finding that the webhook must report, its own declaration (``Rule.reads``) must name
+the string.
 """
 
 import ast
@@ -27,7 +27,7 @@ POLICY = touching.EVERY_RULE
 
 
 def texts():
-    """Every short text without spaces in the sources, with * and without."""
+    """Every short string without spaces in the sources, with * and without."""
     found = set()
     for path in SOURCES:
         for node in ast.walk(ast.parse(path.read_text())):
@@ -92,7 +92,7 @@ def _is_below(text, places):
 
 
 def undeclared(all_rules, words):
-    """What rules say of texts that they do not declare: (rule, field, text)."""
+    """Findings of rules on strings that they do not declare: (rule, field, text)."""
     found = set()
     for text in words:
         for field, obj in placed(text):

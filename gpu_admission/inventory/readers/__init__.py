@@ -1,5 +1,5 @@
-"""One reader for each way in which backends write down who has which card.
+"""One reader for each format in which backends record the holders of cards.
 
-A reader makes a node's pools from what the backend's own components write on nodes, and puts onto them what they write
-on pods. Where a fact about a backend is needed (its names, its units), it comes from the backend.
+A reader makes a node's pools from the records of the backend's components on nodes, and adds the holdings recorded on
+pods. Facts about a backend (its names, its units) come from the backend.
 """

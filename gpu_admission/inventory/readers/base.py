@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError
-from gpu_admission.inventory.model import Card
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class Reader:
     """Reads one backend's records.
 
     ``backends`` are the names of those whose records it reads. ``pod_annotations`` are the keys that the backend's
-    components write on pods and believe, ``node_annotations`` those on nodes; in both one ``*`` stands for any text.
+    components write on pods and trust, ``node_annotations`` those on nodes; in both one ``*`` matches any text.
     """
 
     backends: tuple[str, ...] = ()
@@ -27,35 +27,35 @@ class Reader:
     pod_annotations: tuple[str, ...] = ()
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
-        """Return what of a node this backend gives out; ``parameters`` are the policy's, where it is about it."""
+        """Return a node's pools of this backend; ``parameters`` are the policy's, if it is for this backend."""
         raise NotImplementedError
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """Tell whether a pod on the pool's node may hold any of it."""
+        """Return whether a pod on the pool's node may hold any of it."""
         return not pool.names.isdisjoint(pod.requests)
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put what a pod on the pool's node holds onto its cards.
+        """Add the holdings of a pod on the pool's node to its cards.
 
-        Raises UnreadableError where the record on the pod cannot be read: who calls asks `unrecorded` then.
+        Raises UnreadableError where the record on the pod cannot be read: the caller uses `unrecorded` then.
         """
         raise NotImplementedError
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Put what a pod was given that has no readable record onto the pool, by what it requests."""
+        """Add a pod without a readable record to the pool, by its requests."""
         pool.loose.append(pod.holding(count=max(pod.requests.get(pool.resource, 1), 1), note=note))
 
     def empty(self, pool: Pool, pod: PodView, annotation: str) -> None:
-        """Count what the pod requests, where its record is there and names no card: it has some all the same."""
+        """Count the pod's requests, where its record names no card: it has some all the same."""
         if any([pod.requests.get(name) for name in pool.names]):
             self.unrecorded(pool, pod, f"its record ({annotation}) names no card")
 
     def finish(self, pool: Pool) -> None:
-        """Do what is left to do once every pod was seen."""
+        """Finish, after the last pod."""
 
 
 def cards_of(entries: Iterable[Any], read: Callable[[Any, int], Card]) -> list[Card]:
-    """Read one card of each entry; one that cannot be read, or is there already, says so and the others count."""
+    """Read one card of each entry; one that is unreadable or a duplicate becomes a problem, the others count."""
     found: list[Card] = []
     seen: set[str] = set()
     for index, entry in enumerate(entries):

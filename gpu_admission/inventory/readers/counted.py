@@ -1,7 +1,7 @@
-"""Devices that are counted and no more: whole GPUs of any vendor, time-sliced and MPS replicas, MIG devices.
+"""Devices that are only counted: whole GPUs of any vendor, time-sliced and MPS replicas, MIG devices.
 
 Sources: NVIDIA/k8s-device-plugin internal/lm/resource.go (labels), api/config/v1 (sharing). The kubelet's device
-manager keeps to itself which container has which device, so nothing in the API tells the card.
+manager does not publish which container has which device, so the API does not show the card.
 
 On nodes, in ``status``, the extended resource; the labels ``nvidia.com/gpu.product`` (with ``-SHARED``,
 ``-MIG-1g.5gb``), ``.count``, ``.replicas``, ``.sharing-strategy`` (none, time-slicing, mps), ``.memory`` (MiB), and the
@@ -69,7 +69,7 @@ def _pool(node: NodeView, name: str) -> Pool:
 
 
 def _backend(node: NodeView, name: str, base: str) -> str:
-    """Return how the devices of a resource are shared, as the labels of its name say."""
+    """Return how the devices of a resource are shared, by the labels of its name."""
     strategy = _STRATEGIES.get(node.label(f"{base}.sharing-strategy"))
     if strategy is None and name.endswith(_SHARED):
         strategy = "time-slicing"

@@ -1,4 +1,4 @@
-"""Dynamic resource allocation: slices have the devices, and the status of claims says who has which.
+"""Dynamic resource allocation: devices are in slices, their holders in the status of claims.
 
 Sources: kubernetes/api resource/v1 (ResourceSlice, ResourceClaim; KEP-5075 consumable capacity, KEP-4815 partitionable
 devices); kubernetes-sigs/dra-driver-nvidia-gpu cmd/gpu-kubelet-plugin (what is published), Project-HAMi/HAMi-DRA.
@@ -13,8 +13,9 @@ of one; devices that ``consumesCounters`` of one counter set are partitions of o
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, amount, named
-from gpu_admission.inventory.model import DEVICES, IN_GIB, Card, Pool
+from gpu_admission.inventory.model import DEVICES, IN_GIB, Pool
 from gpu_admission.workloads import device_classes
 
 from .base import Reader
@@ -35,7 +36,7 @@ _KEEPS_AWAY = frozenset({"NoSchedule", "NoExecute"})
 
 
 class DraReader(Reader):
-    """Devices of slices; what pods hold is told by claims, not by the pods."""
+    """Devices of slices; the holdings of pods are in claims, not in the pods."""
 
     backends = ("dra",)
 
@@ -45,13 +46,13 @@ class DraReader(Reader):
         return []
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """A pod's requests say nothing; its claims do."""
+        """Return False: claims name the pods."""
         del pool, pod
         return False
 
 
 class Device:
-    """A device of a slice: the card that it is, or is a part of, and the bytes that it takes of that."""
+    """A device of a slice: its card, and how many bytes of that it takes."""
 
     __slots__ = ("card", "memory", "part")
 
@@ -62,7 +63,7 @@ class Device:
 
 
 class Slices:
-    """All slices of GPU drivers, a page after the other; only the newest generation of a pool counts."""
+    """All slices of GPU drivers, page by page; only the newest generation of a pool counts."""
 
     __slots__ = ("_devices", "_generations", "_sets", "_skipped", "problems")
 
@@ -95,7 +96,7 @@ class Slices:
                 self._sets[(*key, as_str(shared.get("name")))] = memory
 
     def pools(self) -> tuple[dict[str, list[Pool]], dict[Place, Device]]:
-        """Return the pools of each node, and where every device of a claim's status is to be found."""
+        """Return the pools of each node, and the location of every device of a claim's status."""
         by_node: dict[tuple[str, str], Pool] = {}
         places: dict[Place, Device] = {}
         for (driver, pool_name), devices in sorted(self._devices.items()):
@@ -139,13 +140,13 @@ class Slices:
 
 
 def is_gpu_driver(name: str) -> bool:
-    """Tell whether a driver's devices are GPUs: a known one's, or one that is called so (``gpu.example.com``)."""
+    """Return whether a driver's devices are GPUs: a known driver, or one with such a name (``gpu.example.com``)."""
     known = device_classes.driver(name)
     return known.is_gpu if known is not None else name.startswith("gpu.") or "-gpu." in name
 
 
 def capacity(values: Any, word: str) -> int | None:
-    """Return one of a device's capacities, or of what a claim consumes, under whatever domain.
+    """Return one of a device's capacities, or of those that a claim consumes, under any domain.
 
     Raises UnreadableError.
     """
@@ -164,7 +165,7 @@ def _counter(values: Any) -> int | None:
 
 
 def _reduced(device: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return what is read of a device, wherever its version of the API has it."""
+    """Return a device's fields, of any version of the API."""
     body = as_dict(device.get("basic")) or device
     attributes = {key.rpartition("/")[2]: value for key, value in as_dict(body.get("attributes")).items()}
     wanted = ("productName", "model", "uuid", "index", "cardIndex", "minor", "type", "profile")
@@ -192,7 +193,7 @@ def _card(key: str, device: Mapping[str, Any], memory: int | None) -> Card:
 
 
 def _measure(pool: Pool) -> None:
-    """Count memory where cards are given in parts and all of them say how much they have; else devices."""
+    """Count memory where cards are allocated in parts and all of them publish their memory; else devices."""
     usable = [card for card in pool.cards if card.usable]
     pool.model = next((card.model for card in usable if card.model), "")
     pool.unavailable = len(pool.cards) - len(usable)
@@ -204,7 +205,7 @@ def _measure(pool: Pool) -> None:
 
 
 def results(claim: Mapping[str, Any]) -> Iterator[tuple[Place, Mapping[str, Any]]]:
-    """Yield what a claim was allocated."""
+    """Yield the devices allocated to a claim."""
     allocation = as_dict(as_dict(claim.get("status")).get("allocation"))
     for _, result in iter_dicts(as_dict(allocation.get("devices")).get("results")):
         yield (as_str(result.get("driver")), as_str(result.get("pool")), as_str(result.get("device"))), result

@@ -1,10 +1,10 @@
-"""What resource claims hold of devices, and what those that are not allocated yet need."""
+"""The devices that resource claims hold, and the needs of claims that are not allocated yet."""
 
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, iter_dicts
+from gpu_admission.inventory.card import Holding
 from gpu_admission.inventory.decoding import UnreadableError, amount
-from gpu_admission.inventory.model import Holding
 from gpu_admission.inventory.requests import Need
 from gpu_admission.workloads import claims, device_classes
 
@@ -26,7 +26,7 @@ _MOST_CONSUMERS = 64  # pods of a shared claim that are named
 
 
 class Claims:
-    """The claims of a cluster, put onto devices as they come."""
+    """The claims of a cluster, added to their devices one by one."""
 
     __slots__ = ("_allocated", "_classes", "_devices", "_waiting", "problems")
 
@@ -60,7 +60,7 @@ class Claims:
             self._waiting[key] = tuple(self._needs(claims.read_spec(raw)))
 
     def needs_of(self, pod: Mapping[str, Any]) -> tuple[list[Need], list[str]]:
-        """Return what the unallocated claims of a pod need, and those claims that do not exist (yet)."""
+        """Return the needs of a pod's unallocated claims, and the names of those that do not exist (yet)."""
         spec, status = as_dict(pod.get("spec")), as_dict(pod.get("status"))
         namespace = as_str(as_dict(pod.get("metadata")).get("namespace"))
         made = {
@@ -101,7 +101,7 @@ class Claims:
     def _needs(self, spec: ClaimSpec) -> Iterator[Need]:
         for request in spec.requests:
             options = [need for each in request.each() if (need := self._need(each)) is not None]
-            yield from options[:1]  # the arithmetic is of the alternative that is preferred
+            yield from options[:1]  # computed for the preferred alternative
 
     def _need(self, request: DeviceRequest) -> Need | None:
         facts = self._classes.get(request.class_name) or device_classes.known(request.class_name)
@@ -125,7 +125,7 @@ def _amount(value: object) -> int | None:
 
 
 def _consumed(device: Device, result: Mapping[str, Any]) -> tuple[int | None, int, str]:
-    """Return the bytes and the percents that a claim has of a card, and what is noteworthy about it."""
+    """Return the bytes and the percents that a claim has of a card, and a note about it."""
     consumed = result.get("consumedCapacity")
     try:
         memory, cores = dra.capacity(consumed, "memory"), dra.capacity(consumed, "cores") or 0

@@ -1,4 +1,4 @@
-"""Aliyun's gpushare: the node has so much memory and so many cards, all alike, and the pod says on which it is.
+"""Aliyun's gpushare: the node has an amount of memory and a number of equal cards, and the pod names its card.
 
 Sources: AliyunContainerService/gpushare-scheduler-extender pkg/utils (const.go, node.go, pod.go), pkg/cache;
 AliyunContainerService/gpushare-device-plugin cmd/inspect (nodeinfo.go: the card, the unit, what is pending).
@@ -12,8 +12,9 @@ containers count.
 from __future__ import annotations
 
 from gpu_admission.core.raw import format_value
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, decoded, number, text, whole
-from gpu_admission.inventory.model import IN_GIB, IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_GIB, IN_MIB, Pool
 
 from .base import Reader
 
@@ -29,7 +30,7 @@ MEMORY = "aliyun.com/gpu-mem"
 COUNT = "aliyun.com/gpu-count"
 _INDEX = "ALIYUN_COM_GPU_MEM_IDX"
 _ALLOCATION = "scheduler.framework.gpushare.allocation"
-_NO_CARD_HAS_MORE = 100  # GiB: a card of more units than that counts MiB
+_NO_CARD_HAS_MORE = 100  # GiB: a card with more units than that counts in MiB
 _MOST_CARDS = 1024
 
 
@@ -40,7 +41,7 @@ class GpushareReader(Reader):
     pod_annotations = (_INDEX, _ALLOCATION)
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
-        """Return the node's shared memory; without a number of cards (the plugin just started) it has none yet."""
+        """Return the node's shared memory; without a number of cards (the plugin just started) there is none yet."""
         total, count = node.allocatable.get(MEMORY, 0), node.allocatable.get(COUNT, 0)
         if not total:
             return []
@@ -56,12 +57,12 @@ class GpushareReader(Reader):
         return [pool]
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """Only pods with a limit count, as for the scheduler."""
+        """Only pods with a limit count, as in the scheduler."""
         del pool
         return pod.app_limits(MEMORY) > 0
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put the pod onto its card; on none it is pending."""
+        """Add the pod to its card; without one it is pending."""
         shares = _shares(pod)
         if not shares:
             index = text(pod.annotations, _INDEX)
@@ -75,19 +76,19 @@ class GpushareReader(Reader):
             (card.holdings if card else pool.loose).append(pod.holding(memory=units * pool.unit.size, note=note))
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """What has no card is pending."""
+        """A pod without a card is pending."""
         pool.loose.append(pod.holding(memory=pod.app_limits(MEMORY) * pool.unit.size, note=note))
 
 
 def _unit(units: int, configured: object) -> Any:
-    """Return the unit that the plugin counts in: the policy's, else by the size of a card, as its own tool guesses."""
+    """Return the plugin's unit: the policy's, else a guess by the size of a card, as its own tool makes."""
     if configured in {"GiB", "MiB"}:
         return IN_GIB if configured == "GiB" else IN_MIB
     return IN_MIB if units > _NO_CARD_HAS_MORE else IN_GIB
 
 
 def _shares(pod: PodView) -> dict[int, int]:
-    """Return the units on each card by the newer record; nothing where there is none."""
+    """Return the units on each card by the newer record, empty where there is none."""
     value = text(pod.annotations, _ALLOCATION)
     found: dict[int, int] = {}
     if value is None:

@@ -16,8 +16,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_str, format_value
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import INT32, UnreadableError, decoded, named, number, text, whole
-from gpu_admission.inventory.model import IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_MIB, Pool
 
 from . import registers
 from .base import Reader, cards_of
@@ -36,8 +37,8 @@ _SHARES = "-devices-allocated"
 _POD = "hami.io/"
 _NUMBER, _MEMORY = "nvidia.com/gpu", "nvidia.com/gpumem"
 _NVIDIA = frozenset({_NUMBER, _MEMORY, "nvidia.com/gpumem-percentage", "nvidia.com/gpucores"})
-# how the register's word for a vendor begins -> the domain of the names by which its cards are requested, and the word
-# on pods, where it is another. Chips of Ascend and Iluvatar are registered one by one, under their own names.
+# prefix of the register's word for a vendor -> the domain of its resource names, and the word on pods, where it
+# differs. Chips of Ascend and Iluvatar are registered one by one, under their own names.
 _VENDORS = {
     "nvidia": ("nvidia.com/", "vgpu"),
     "amd": ("amd.com/", ""),
@@ -54,7 +55,7 @@ _TEXT_FIELDS = {7, 9}
 
 
 class HamiReader(Reader):
-    """Cards by UUID, with memory, compute and slots, one pool a vendor."""
+    """Cards by UUID, with memory, compute and slots, one pool per vendor."""
 
     backends = ("hami",)
     node_annotations = ("hami.io/node-*-register", "hami.io/node-register-*")
@@ -66,11 +67,11 @@ class HamiReader(Reader):
         return [_pool(node, key, word) for key in sorted(map(as_str, node.annotations)) if (word := _word(key))]
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """The scheduler believes the annotation, whatever the pod requests."""
+        """The scheduler trusts the annotation and ignores the pod's requests."""
         return _key(pool, pod) is not None or super().concerns(pool, pod)
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put the pod's shares onto their cards."""
+        """Add the pod's shares to their cards."""
         key = _key(pool, pod)
         value = None if key is None else text(pod.annotations, key)
         if key is None or not value:
@@ -81,7 +82,7 @@ class HamiReader(Reader):
             self.empty(pool, pod, key)
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Count what the pod requests, on cards that nothing tells."""
+        """Count the pod's requests on unknown cards."""
         memory = pod.requests.get(_MEMORY, 0) * MIB if pool.resource == _MEMORY else 0
         counted = max([pod.requests.get(name, 0) for name in pool.names if name != _MEMORY], default=1)
         count = pod.requests.get(_NUMBER, 1) if pool.resource == _MEMORY else counted
@@ -89,7 +90,7 @@ class HamiReader(Reader):
 
 
 def _word(key: str) -> str:
-    """Return which vendor's cards a node's annotation registers; empty for other annotations."""
+    """Return the vendor whose cards a node's annotation registers; empty for other annotations."""
     if not key.startswith(_NODE) or len(key) > 128:
         return ""
     rest = key[len(_NODE) :]
@@ -105,7 +106,7 @@ def _vendor(word: str) -> tuple[str, str]:
 
 
 def _key(pool: Pool, pod: PodView) -> str | None:
-    """Return the annotation of a pod that says what it has of a pool's vendor."""
+    """Return the annotation of a pod for its shares of a pool's vendor."""
     _, wanted = _vendor(pool.word)
     for key in pod.annotations:
         if key.startswith(_POD) and key.endswith(_SHARES) and key[len(_POD) : -len(_SHARES)].lower() == wanted:

@@ -1,4 +1,4 @@
-"""KAI: a reservation pod keeps a card from the device plugin's others, and pods that share it carry its group's label.
+"""KAI: a reservation pod takes a card from the device plugin, and pods that share it have its group's label.
 
 Sources: kai-scheduler/KAI-Scheduler pkg/binder/binding/resourcereservation/resource_reservation.go (the reservation
 pods, the labels), pkg/common/constants/constants.go, pkg/common/resources/gpu_sharing.go,
@@ -14,8 +14,8 @@ from __future__ import annotations
 from gpu_admission.backends.native_request import KAI
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import as_str
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, text
-from gpu_admission.inventory.model import Card
 from gpu_admission.inventory.requests import kai_share
 
 from .counted import GPU, CountedReader
@@ -38,28 +38,28 @@ _MOST_GROUPS = 64
 class KaiReader(CountedReader):
     """Whole GPUs, some of which pods share in groups.
 
-    A node's ``nvidia.com/gpu`` becomes KAI's with the first pod of a group; until then nothing tells them apart.
+    A node's ``nvidia.com/gpu`` becomes KAI's with the first pod of a group; before, there is no difference.
     """
 
     backends = ("kai",)
     pod_annotations = (_UUID,)
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
-        """Return the node's whole NVIDIA GPUs, with the memory that KAI counts of each."""
+        """Return the node's whole NVIDIA GPUs, with the memory of each as KAI counts it."""
         if not node.capacity.get(GPU):
             return []
         found = [pool for pool in super().pools(node, parameters) if pool.resource == GPU]
         for pool in found:
-            pool.names |= {KAI}  # by which pods that ask by annotation find it
+            pool.names |= {KAI}  # pods that request by annotation find it by these
             pool.size = None if pool.size is None else pool.size - pool.size % (100 * MIB)
         return [pool for pool in found if pool.backend == "exclusive"]
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """A pod with a share requests no resource."""
+        """Return whether the pod may hold any of it: one with a share requests no resource."""
         return super().concerns(pool, pod) or any(_groups(pod))
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Count a whole GPU; put a share onto the card of its group, and name that by its reservation."""
+        """Count a whole GPU; add a share to the card of its group, which its reservation names."""
         groups = list(dict.fromkeys(_groups(pod)))[:_MOST_GROUPS]
         if not groups:
             super().hold(pool, pod)
@@ -77,7 +77,7 @@ class KaiReader(CountedReader):
             card.holdings.append(pod.holding(memory=share.of_card(pool.size or 0), note=note))
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Of an amount that cannot be read nothing is known but the card."""
+        """Where the amount is unreadable, only the card is known."""
         for group in dict.fromkeys(_groups(pod)):
             _of_group(pool, group).holdings.append(pod.holding(memory=0, note=note))
 

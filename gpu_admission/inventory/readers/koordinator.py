@@ -12,8 +12,9 @@ A ``Device`` (scheduling.koordinator.sh/v1alpha1, named as the node) lists ``{ty
 from __future__ import annotations
 
 from gpu_admission.core.raw import as_dict, as_str, format_value, is_one_of
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import INT32, UnreadableError, amount, decoded, named, text, whole
-from gpu_admission.inventory.model import IN_GIB, Card, Pool
+from gpu_admission.inventory.model import IN_GIB, Pool
 
 from .base import Reader, cards_of
 
@@ -56,11 +57,11 @@ class KoordinatorReader(Reader):
         return [pool]
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """The scheduler believes the annotation, whatever the pod requests."""
+        """The scheduler trusts the annotation and ignores the pod's requests."""
         return _ALLOCATED in pod.annotations or super().concerns(pool, pod)
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put the pod's shares onto their cards."""
+        """Add the pod's shares to their cards."""
         value = text(pod.annotations, _ALLOCATED)
         if value is None:
             self.unrecorded(pool, pod, f"no card is recorded on it ({_ALLOCATED}): was it bound by nodeName?")
@@ -78,14 +79,14 @@ class KoordinatorReader(Reader):
             (card.holdings if card else pool.loose).append(pod.holding(memory=memory, cores=cores, note=note))
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Count what the pod requests, on cards that nothing tells."""
+        """Count the pod's requests on unknown cards."""
         memory = pod.requests.get(_MEMORY, 0)
         count = 1 if memory else max([pod.requests.get(name, 0) for name in _WHOLE] + [1])
         pool.loose.append(pod.holding(memory=memory or None, count=count, note=note))
 
 
 def reduced(device: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """Return of a Device object the node's name and the devices, without what no reader reads."""
+    """Return the node's name and the devices of a Device object, reduced to the fields that readers use."""
     devices = as_dict(device.get("spec")).get("devices")
     kept = [
         {key: each[key] for key in ("type", "id", "minor", "health", "resources") if key in each}

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from gpu_admission.inventory.model import Card, Pool
+    from gpu_admission.inventory.card import Card
+    from gpu_admission.inventory.model import Pool
     from gpu_admission.inventory.pod_view import PodView
 
 _MOST_SHARES = 4096  # of a pod: 64 containers with 64 cards each
@@ -34,7 +35,7 @@ class Share:
 def container_shares(value: str, what: str) -> list[list[Share]]:
     """Read a pod's record: the shares of each container, in order.
 
-    An entry is ``UUID,type,memory,cores``; ``:`` ends entries, ``;`` ends containers or stands between them. Raises
+    An entry is ``UUID,type,memory,cores``; ``:`` ends entries, ``;`` ends or separates containers. Raises
     UnreadableError.
     """
     if value.count(",") > _MOST_SHARES * 3:
@@ -57,10 +58,10 @@ def _share(entry: str, what: str) -> Share:
 
 
 def effective(containers: list[list[Share]], pod: PodView) -> list[tuple[Share, int]]:
-    """Return what a pod holds of each card, and in how many slots: its app containers' together, or an init's.
+    """Return the amounts and slots that a pod holds of each card: of its app containers, or of an init container.
 
-    A record that has no entries for init containers (older releases) is for the app containers alone. Once the init
-    containers are through, only the app containers count.
+    A record without entries for init containers (older releases) is for the app containers alone. Once the init
+    containers have ended, only the app containers count.
     """
     first = len(list(pod.containers("initContainers")))
     if len(containers) <= len(list(pod.containers())):
@@ -83,9 +84,9 @@ def _summed(containers: Iterable[list[Share]]) -> dict[str, tuple[Share, int]]:
 
 
 def hold(pool: Pool, pod: PodView, containers: list[list[Share]], unit: int = MIB) -> bool:
-    """Put what a pod's record says onto the cards; what names a card that the node has not is pending.
+    """Add a pod's record to the cards; an entry for a card that the node does not have is pending.
 
-    Tells whether it says anything.
+    Returns whether the record has any entry.
     """
     for share, slots in effective(containers, pod):
         card = find(pool, share.key)
@@ -96,5 +97,5 @@ def hold(pool: Pool, pod: PodView, containers: list[list[Share]], unit: int = MI
 
 
 def find(pool: Pool, key: str) -> Card | None:
-    """Return the card that a record names; shares of a MIG card have ``[group-position]`` behind its UUID."""
+    """Return the card that a record names; shares of a MIG card have ``[group-position]`` after its UUID."""
     return pool.card(key) or pool.card(key.partition("[")[0])

@@ -1,4 +1,4 @@
-"""The readers in the order in which they look at a node: what one of them takes, later ones leave."""
+"""The readers in the order in which they read a node: later ones skip what an earlier one took."""
 
 from __future__ import annotations
 

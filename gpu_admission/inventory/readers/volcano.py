@@ -1,4 +1,4 @@
-"""Volcano's older GPU sharing: equal cards, and the pod says on which it is.
+"""Volcano's older GPU sharing: equal cards, and the pod names its card.
 
 Source: volcano-sh/volcano pkg/scheduler/api/devices/nvidia/gpushare (device_info.go, share.go, type.go).
 
@@ -10,8 +10,9 @@ On nodes, in ``status``: ``volcano.sh/gpu-memory`` (MiB of all cards, times the 
 from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, number, text
-from gpu_admission.inventory.model import IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_MIB, Pool
 
 from .base import Reader
 
@@ -38,7 +39,7 @@ class VolcanoReader(Reader):
     pod_annotations = (_INDEX,)
 
     def pools(self, node: NodeView, parameters: Mapping[str, Any]) -> list[Pool]:
-        """Return the node's cards; the scheduler needs both numbers, and so do we."""
+        """Return the node's cards; like the scheduler, only where both numbers are there."""
         memory, count = node.capacity.get(MEMORY, 0), node.capacity.get(NUMBER, 0)
         if not memory or not 0 < count <= _MOST_CARDS:
             return []
@@ -52,7 +53,7 @@ class VolcanoReader(Reader):
         return [pool]
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put the pod onto its cards."""
+        """Add the pod to its cards."""
         value = text(pod.annotations, _INDEX)
         if value is None:
             self.unrecorded(pool, pod, f"no card is recorded on it ({_INDEX}): was it bound by nodeName?")
@@ -65,7 +66,7 @@ class VolcanoReader(Reader):
             (card.holdings if card else pool.loose).append(pod.holding(memory=memory, note=note))
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Count what the pod requests, on a card that nothing tells."""
+        """Count the pod's requests on an unknown card."""
         count = max(pod.limits(NUMBER), 1)
         pool.loose.append(pod.holding(memory=self._memory(pool, pod), count=count, note=note))
 

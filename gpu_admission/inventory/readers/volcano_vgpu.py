@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from gpu_admission.core.quantity import MIB
 from gpu_admission.core.raw import format_value
+from gpu_admission.inventory.card import Card
 from gpu_admission.inventory.decoding import UnreadableError, named, number, text
-from gpu_admission.inventory.model import IN_MIB, Card, Pool
+from gpu_admission.inventory.model import IN_MIB, Pool
 
 from . import registers
 from .base import Reader, cards_of
@@ -62,11 +63,11 @@ class VolcanoVgpuReader(Reader):
         return [pool]
 
     def concerns(self, pool: Pool, pod: PodView) -> bool:
-        """The scheduler believes the annotation, whatever the pod requests."""
+        """The scheduler trusts the annotation and ignores the pod's requests."""
         return _SHARES in pod.annotations or super().concerns(pool, pod)
 
     def hold(self, pool: Pool, pod: PodView) -> None:
-        """Put the pod's shares onto their cards."""
+        """Add the pod's shares to their cards."""
         value = text(pod.annotations, _SHARES)
         if value is None:
             self.unrecorded(pool, pod, f"no card is recorded on it ({_SHARES}): was it bound by nodeName?")
@@ -75,7 +76,7 @@ class VolcanoVgpuReader(Reader):
             self.empty(pool, pod, _SHARES)
 
     def unrecorded(self, pool: Pool, pod: PodView, note: str) -> None:
-        """Count what the pod requests, on cards that nothing tells."""
+        """Count the pod's requests on unknown cards."""
         memory = pod.requests.get(_MEMORY, 0) * (pool.size or MIB)
         pool.loose.append(pod.holding(memory=memory or None, count=max(pod.requests.get(_NUMBER, 1), 1), note=note))
 

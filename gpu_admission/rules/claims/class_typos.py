@@ -1,4 +1,4 @@
-"""Which device class was meant by a name that no known driver ships: one search for all places that name classes."""
+"""Which device class was meant by an unknown name: one search for all places that name classes."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _LONGEST = 64
 _MIG = "nvidia.com/mig-"
-# Resources of device plugins -> the class that gives the same, where the class does not say so itself.
+# Resources of device plugins -> the equivalent class, where the class itself does not declare it.
 _BY_RESOURCE = {
     "amd.com/gpu": "gpu.amd.com",
     "gpu.intel.com/i915": "gpu.intel.com",
@@ -25,14 +25,14 @@ _BY_RESOURCE = {
 
 
 def is_known(name: str, workload: Workload, policy: Policy) -> bool:
-    """Tell whether a class is one of a known driver's, the policy's, or seen in the same input."""
+    """Return whether a class is one of a known driver's, the policy's, or seen in the same input."""
     if claims.class_facts(name, policy, workload.claim_index) is not None:
         return True
     return workload.claim_index.find(DEVICE_CLASS, name) is not None
 
 
 def of_resource(name: str) -> str | None:
-    """Return the class that gives what a resource of a device plugin does, None where it is no such resource's name."""
+    """Return the class that is equivalent to a resource of a device plugin, None for other names."""
     if name.startswith(_MIG):
         return "mig.nvidia.com"
     shipped = (device_classes.known(each) for each in device_classes.gpu_names())
@@ -40,7 +40,7 @@ def of_resource(name: str) -> str | None:
 
 
 def meant(name: str, policy: Policy) -> str | None:
-    """Return the class of a GPU that a name nearly is; None where it is one, or resembles none."""
+    """Return the GPU class that a name resembles; None where it is one, or resembles none."""
     if not name or len(name) > _LONGEST or device_classes.known(name) is not None:
         return None
     known = (*device_classes.gpu_names(), *policy.claims.classes.patterns)

@@ -2,8 +2,8 @@
 
 Read from kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1 (validate.go, sharing.go and the
 kinds), which HAMi's driver uses too (Project-HAMi/k8s-dra-driver: cmd/hami-kubelet-plugin/device_state.go), and
-ROCm/k8s-gpu-dra-driver: api/amd.com/resource/gpu/v1alpha1. All of them decode strictly: a field that they do not know
-is an error. intel/intel-resource-drivers-for-kubernetes reads no parameters at all.
+ROCm/k8s-gpu-dra-driver: api/amd.com/resource/gpu/v1alpha1. All of them decode strictly: an unknown field is an error.
+intel/intel-resource-drivers-for-kubernetes reads no parameters at all.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _MOST = 32  # unknown fields of a mapping that are reported
 
 
 class ParameterFault:
-    """One thing that the driver refuses, at a path below the parameters; ``value`` is what stands there."""
+    """One thing that the driver refuses, at a path below the parameters, and the ``value`` there."""
 
     __slots__ = ("advice", "message", "path", "severity", "value")
 
@@ -71,7 +71,7 @@ class ParameterFault:
 
 
 def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterator[ParameterFault]:
-    """Yield what the driver refuses; ``admin`` tells that the claim has access to devices of others."""
+    """Yield what the driver refuses; ``admin`` means that the claim has access to devices of others."""
     kind, version = parameters.get("kind"), parameters.get("apiVersion")
     wanted, own = _READ[driver]
     if version != wanted:
@@ -90,16 +90,14 @@ def faults(parameters: Mapping[str, Any], driver: str, *, admin: bool) -> Iterat
     if "iommu" in own[kind]:
         yield from _iommu(parameters.get("iommu"))
     if "domainID" in own[kind] and not parameters.get("domainID"):
-        what = f"{kind} has no domainID, and the driver refuses it"
-        yield ParameterFault(
-            (), what, "use the template that the ComputeDomain makes (spec.channel.resourceClaimTemplate)"
-        )
+        advice = "use the template that the ComputeDomain makes (spec.channel.resourceClaimTemplate)"
+        yield ParameterFault((), f"{kind} has no domainID, and the driver refuses it", advice)
 
 
 def _unknown(given: Mapping[str, Any], known: frozenset[str], path: Pointer, where: str) -> Iterator[ParameterFault]:
     for field in [field for field in given if field not in known][:_MOST]:
         near = typos.did_you_mean(str(field)[:64], sorted(known - _TYPE)).removeprefix("; ")
-        what = f"{where} has no field {escape(str(field)[:60])}, and the driver refuses what it does not know"
+        what = f"{where} has no field {escape(str(field)[:60])}, and the driver refuses unknown fields"
         yield ParameterFault((*path, field), what, near or "leave it out")
 
 
@@ -114,20 +112,17 @@ def _sharing(sharing: Any, kind: str, *, admin: bool) -> Iterator[ParameterFault
     if not isinstance(strategy, str) or strategy not in _STRATEGIES:
         near = typos.nearest(strategy[:32], _STRATEGIES, 3) if isinstance(strategy, str) else None
         path = (*here, "strategy") if "strategy" in sharing else here
-        what = f"strategy: {format_value(strategy)} is not one that the driver knows"
+        what = f"strategy: {format_value(strategy)} is not one of the driver's"
         yield ParameterFault(path, what, f"write {near}" if near else "write TimeSlicing or MPS", strategy)
         return
     yield from _strategy(sharing, strategy, kind)
     gate = _STRATEGIES[strategy]
-    what = (
-        f"{strategy} needs the driver's feature gate {gate}, which is off by default: without it the pod does not start"
-    )
-    yield ParameterFault(
-        (*here, "strategy"), what, f"set featureGates.{gate}=true in the driver's chart", severity="info"
-    )
+    what = f"{strategy} needs the driver's feature gate {gate} (off by default): without it the pod does not start"
+    advice = f"set featureGates.{gate}=true in the driver's chart"
+    yield ParameterFault((*here, "strategy"), what, advice, severity="info")
     if admin:
         what = "the claim has adminAccess and sharing settings, which change the device under its owner"
-        yield ParameterFault(here, what, "leave sharing out of a claim that only looks on", severity="warning")
+        yield ParameterFault(here, what, "leave sharing out of a claim that only monitors", severity="warning")
 
 
 def _strategy(sharing: Mapping[str, Any], strategy: str, kind: str) -> Iterator[ParameterFault]:
@@ -140,8 +135,11 @@ def _strategy(sharing: Mapping[str, Any], strategy: str, kind: str) -> Iterator[
         what = f"{other} beside strategy: {strategy}, and the driver refuses one strategy's settings with another"
         yield ParameterFault(("sharing", other), what, f"write {own}, or leave {other} out")
     settings = sharing.get(own)
-    if settings is None or own not in known:
-        return
+    if settings is not None and own in known:
+        yield from _settings(settings, own)
+
+
+def _settings(settings: Any, own: str) -> Iterator[ParameterFault]:
     path: Pointer = ("sharing", own)
     if not isinstance(settings, dict):
         yield ParameterFault(path, f"{own} is not a mapping", "write a mapping", settings)
@@ -151,12 +149,11 @@ def _strategy(sharing: Mapping[str, Any], strategy: str, kind: str) -> Iterator[
         yield from _unknown(settings, frozenset({"interval"}), path, own)
         interval = settings.get("interval")
         if interval not in _INTERVALS:
-            what = f"interval: {format_value(interval)} is not one that the driver knows"
+            what = f"interval: {format_value(interval)} is not one of the driver's"
             there = (*path, "interval") if "interval" in settings else path
             near = typos.meant(interval[:32], _INTERVALS) if isinstance(interval, str) and interval else None
-            yield ParameterFault(
-                there, what, f"write {near}" if near else f"choose from {', '.join(_INTERVALS)}", interval
-            )
+            advice = f"write {near}" if near else f"choose from {', '.join(_INTERVALS)}"
+            yield ParameterFault(there, what, advice, interval)
 
 
 def _mps(settings: Mapping[str, Any], path: Pointer) -> Iterator[ParameterFault]:
@@ -191,5 +188,5 @@ def _iommu(iommu: Any) -> Iterator[ParameterFault]:
     yield from _unknown(iommu, frozenset({"backendPolicy", "enableAPIDevice"}), ("iommu",), "iommu")
     backend = iommu.get("backendPolicy")
     if backend is not None and backend not in _BACKENDS:
-        what = f"backendPolicy: {format_value(backend)} is not one that the driver knows"
+        what = f"backendPolicy: {format_value(backend)} is not one of the driver's"
         yield ParameterFault(("iommu", "backendPolicy"), what, f"write {' or '.join(_BACKENDS)}", backend)

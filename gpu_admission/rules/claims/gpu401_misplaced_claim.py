@@ -26,7 +26,7 @@ _BESIDE = ("write claims: [{name: …}] under the container's resources", ", bes
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find claims under limits and requests, beside resources, in the pod's own resources, and what is no list."""
+    """Find claims under limits, requests or the pod's resources, or beside resources, and values that are not lists."""
     for pod in workload.pods:
         yield from _of_pod(pod)
         for container in pod.containers:
@@ -52,24 +52,16 @@ def _of_container(workload: Workload, container: Container) -> Iterator[Problem]
     claims = container.resources.get("claims")
     for side, given in (("limits", container.limits), ("requests", container.requests)):
         if isinstance(given.get("claims"), list | dict):
-            yield Problem(
-                (*container.resources_pointer, side, "claims"),
-                (
-                    f"{container.label} has claims under {side}",
-                    ", where only amounts of resources may stand: Kubernetes refuses the pod",
-                ),
-                _BESIDE,
-                fix=_moved(workload, container, side) if claims is None else (),
-                safety="safe",
-            )
+            what = f"{container.label} has claims under {side}"
+            message = what, ", which takes only amounts of resources: Kubernetes refuses the pod"
+            fix = _moved(workload, container, side) if claims is None else ()
+            yield Problem((*container.resources_pointer, side, "claims"), message, _BESIDE, fix=fix, safety="safe")
     for key in ("claims", "resourceClaims"):
         if isinstance(container.spec.get(key), list) and container.key == "resources":
-            what = (
-                f"{container.label} has {key} beside its resources, where Kubernetes does not look for it and drops it"
-            )
+            what = f"{container.label} has {key} beside its resources, where Kubernetes drops it"
             yield Problem((*container.pointer, key), what, _BESIDE)
     if "resourceClaims" in container.resources:
-        what = f"{container.label} has resourceClaims under its resources, which Kubernetes does not know"
+        what = f"{container.label} has resourceClaims under its resources, where Kubernetes has no such field"
         yield Problem((*container.resources_pointer, "resourceClaims"), what, _BESIDE)
     yield from _unreadable(workload, container, claims)
 

@@ -1,4 +1,4 @@
-"""GPU402: an entry of a pod's resourceClaims that does not say what it is made from."""
+"""GPU402: an entry of a pod's resourceClaims without a valid source."""
 
 from __future__ import annotations
 
@@ -24,10 +24,14 @@ if TYPE_CHECKING:
 ID = "GPU402"
 _TEMPLATE, _CLAIM = _SOURCES = ("resourceClaimTemplateName", "resourceClaimName")
 _FAR = {"template": _TEMPLATE, "templateName": _TEMPLATE, "claimTemplateName": _TEMPLATE, "claim": _CLAIM}
+_VALID_NAME = (
+    "write the object's name: lower-case letters, digits, dashes and dots, without its namespace",
+    " (it is looked up in the pod's)",
+)
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find entries with no source, two, that of before Kubernetes 1.31, and names that Kubernetes refuses."""
+    """Find entries with no source, two, or the field of before Kubernetes 1.31, and names that Kubernetes refuses."""
     for pod in workload.pods:
         seen: set[str] = set()
         for claim in pod.claims.claims:
@@ -47,20 +51,14 @@ def _sources(workload: Workload, claim: PodClaim) -> Iterator[Problem]:
         yield Problem(
             (*claim.pointer, _CLAIM),
             (f"{who} names both a ResourceClaim and a ResourceClaimTemplate", ", and Kubernetes takes one of them"),
-            f"keep {_TEMPLATE} for a device of each pod's own, {_CLAIM} for one that pods share",
+            f"keep {_TEMPLATE} for a device per pod, {_CLAIM} for one that pods share",
             evidence=(claim.raw.get(_CLAIM), claim.raw.get(_TEMPLATE)),
         )
     elif not given:
         yield _none(claim, who)
     elif not common.unfilled(workload, claim.raw[given[0]]) and not subjects.is_subdomain(as_str(claim.raw[given[0]])):
-        yield Problem(
-            (*claim.pointer, given[0]),
-            (f"{who} is made from {format_value(claim.raw[given[0]])}", ", which is not a valid name of an object"),
-            (
-                "write the object's name: lower-case letters, digits, dashes and dots, without its namespace",
-                " (it is looked up in the pod's)",
-            ),
-        )
+        message = f"{who} is made from {format_value(claim.raw[given[0]])}", ", which is not a valid name of an object"
+        yield Problem((*claim.pointer, given[0]), message, _VALID_NAME)
 
 
 def _old(claim: PodClaim, who: str, old: Mapping[str, Any], *, free: bool) -> Problem:
@@ -87,7 +85,7 @@ def _none(claim: PodClaim, who: str) -> Problem:
     slip = next(((key, near) for key in others if (near := _FAR.get(key) or typos.meant(key, _SOURCES))), None)
     place: Pointer = claim.pointer
     fix: tuple[patch.Operation, ...] = ()
-    advice = f"add {_TEMPLATE} (a device of each pod's own) or {_CLAIM} (one that pods share)"
+    advice = f"add {_TEMPLATE} (a device per pod) or {_CLAIM} (one that pods share)"
     if slip is not None:
         key, near = slip
         place = (*claim.pointer, key)
@@ -133,10 +131,10 @@ RULE = Rule(
     since="0.2.0",
     summary="an entry of resourceClaims with no source, with two, or in the form of before Kubernetes 1.31",
     rationale="""\
-An entry of a pod's `spec.resourceClaims` says what the claim is: `resourceClaimTemplateName`, from which Kubernetes
-makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; just one of the two. Until
-Kubernetes 1.30 they stood under `source:`, a field that newer API servers do not know: what stands there is dropped,
-and the pod refused for naming nothing. Custom kinds take all of it.""",
+An entry of a pod's `spec.resourceClaims` names the source of a claim: `resourceClaimTemplateName`, from which
+Kubernetes makes a claim for each pod, or `resourceClaimName`, an existing one that pods may share; exactly one of the
+two. Until Kubernetes 1.30 they were under `source:`, a field that newer API servers do not have: they drop it, and
+refuse the pod because it names no source. Custom kinds accept all of this.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validatePodResourceClaim",

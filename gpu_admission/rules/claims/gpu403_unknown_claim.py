@@ -22,14 +22,14 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU403"
-_MOST = 16  # names that are compared: who has more has not mistyped one
+_MOST = 16  # names that are compared for typos
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find names under ``resources.claims`` that ``spec.resourceClaims`` of the pod lacks, and names used twice."""
     for pod in workload.pods:
         if not pod.complete or not isinstance(pod.spec.get("resourceClaims"), list | None):
-            continue  # the claims may stand in what it is merged over; no list is GPU401's
+            continue  # a patch's claims may be in its base; GPU401 reports values that are not lists
         names = list(dict.fromkeys(claim.name for claim in pod.claims.claims if claim.name))
         for container in pod.containers:
             yield from _of_container(workload, pod, container, names)
@@ -97,7 +97,7 @@ RULE = Rule(
     rationale="""\
 A container gets the devices of a claim by its name in the pod, the `name` of an entry of `spec.resourceClaims`; not by
 the name of the ResourceClaim or of the template. The API server refuses a Pod or a built-in template that uses another
-name, or one name twice. Custom kinds take it, and their pods are refused one by one.""",
+name, or one name twice. Custom kinds accept it, and their pods are refused one by one.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validateResourceClaimNames",

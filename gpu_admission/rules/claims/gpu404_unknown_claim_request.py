@@ -26,7 +26,7 @@ _MOST = 32  # requests that a claim may have
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find names of requests that the claim or template lacks, where that is seen in the same input."""
+    """Find names of requests that the claim or template lacks, where that is in the same input."""
     for pod in workload.pods:
         for container, reference in subjects.references(pod):
             spec = None if reference.claim is None else reference.claim.spec
@@ -103,12 +103,12 @@ RULE = Rule(
     name="unknown-claim-request",
     severity="error",
     since="0.2.0",
-    summary="a container uses a request that the claim, seen in the same input, does not have",
+    summary="a container uses a request that the claim, which is in the same input, does not have",
     rationale="""\
 `request` under a container's `resources.claims` picks one of a claim's requests; without it the container sees the
 devices of all of them. The API server cannot check it, because the claim is another object: the pod is created and
 scheduled, and then its containers do not start. Claims, templates and classes of all inputs of a run are read together;
-what is not among them is not judged.""",
+other claims are not judged.""",
     references=("https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/#resources",),
     bad=_TEXT.format(request="trainings"),
     good=_TEXT.format(request="training"),

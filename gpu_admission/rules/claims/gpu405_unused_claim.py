@@ -22,14 +22,14 @@ ID = "GPU405"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find claims that no container of a whole pod names; one that is misspelt there, or misplaced, may be meant."""
+    """Find claims that no container of a complete pod names, unless a misspelt or misplaced one may be meant."""
     for pod in workload.pods:
         if not pod.complete or not pod.claims.claims:
             continue
         used = {reference.name for each in pod.claims.references.values() for reference in each}
         names = {claim.name for claim in pod.claims.claims}
         if used - names or _is_misplaced(pod):
-            continue  # GPU401 or GPU403: correcting that is what makes the claim used
+            continue  # GPU401 or GPU403: correcting that makes the claim used
         for claim in pod.claims.claims:
             if claim.name and claim.name not in used and claim.gpu is not False:
                 yield _problem(workload, pod, claim)
@@ -47,14 +47,6 @@ def _is_misplaced(pod: Pod) -> bool:
 
 def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
     what = "a GPU" if claim.gpu else "a device"
-    apps = [container for container in pod.containers if container.role == "app"]
-    fix: tuple[patch.Operation, ...] = ()
-    if len(apps) == len(pod.containers) == 1 and isinstance(apps[0].resources.get("claims", []), list):
-        place = (*apps[0].resources_pointer, "claims")
-        there = "claims" in apps[0].resources
-        entry = {"name": claim.name}
-        added = patch.Operation(ID, "add", (*place, patch.APPEND), entry)
-        fix = (added if there else patch.add(ID, workload.document, place, [entry]),)
     return Problem(
         claim.pointer,
         (
@@ -65,10 +57,21 @@ def _problem(workload: Workload, pod: Pod, claim: PodClaim) -> Problem:
             "add it to the container that needs it",
             f" (resources: {{claims: [{{name: {escape(claim.name[:63])}}}]}}), or remove it from spec.resourceClaims",
         ),
-        fix=fix,
+        fix=_used(workload, pod, claim),
         safety="unsafe",
         evidence=(claim.name,),
     )
+
+
+def _used(workload: Workload, pod: Pod, claim: PodClaim) -> tuple[patch.Operation, ...]:
+    """Return the operation that lets the only container use the claim; none where there are several."""
+    apps = [container for container in pod.containers if container.role == "app"]
+    if len(apps) != 1 or len(pod.containers) != 1 or not isinstance(apps[0].resources.get("claims", []), list):
+        return ()
+    place, entry = (*apps[0].resources_pointer, "claims"), {"name": claim.name}
+    if "claims" in apps[0].resources:
+        return (patch.Operation(ID, "add", (*place, patch.APPEND), entry),)
+    return (patch.add(ID, workload.document, place, [entry]),)
 
 
 _POD = """\
@@ -92,9 +95,9 @@ RULE = Rule(
     since="0.2.0",
     summary="a claim of the pod that no container uses, whose device stays reserved",
     rationale="""\
-A pod's claims are allocated before it starts, whether a container uses them or not; a container sees the devices of
-those claims only that its own `resources.claims` name. A claim that none names takes a GPU from everybody else, and
-the program starts without one. Nothing refuses it.""",
+A pod's claims are allocated before it starts, whether a container uses them or not; a container sees only the devices
+of the claims in its own `resources.claims`. A claim that none names takes a GPU from all other pods, and the program
+starts without one. Kubernetes accepts it.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
     bad=_POD,
     good=f"{_POD}      resources:\n        claims:\n          - name: gpu\n",

@@ -24,7 +24,7 @@ _SHAPED_AS_V1 = frozenset({"resource.k8s.io/v1", "resource.k8s.io/v1beta2"})
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find a missing or doubled level of ``spec``, requests without ``exactly``, and what else v1 does not take."""
+    """Find a missing or doubled level of ``spec``, requests without ``exactly``, and other shapes that v1 refuses."""
     spec = subjects.spec_of(workload, policy)
     if spec is None or workload.api_version not in _SHAPED_AS_V1:
         return
@@ -52,22 +52,15 @@ def _level(workload: Workload) -> Iterator[Problem]:
     inner = spec.get("spec")
     if workload.kind == TEMPLATE_KIND:
         if as_dict(spec.get("devices")) and "spec" not in spec:
-            yield Problem(
-                (*here, "devices"),
-                (
-                    "devices stands under spec, and a ResourceClaimTemplate has it under spec.spec",
-                    ": as it is, its claims request nothing",
-                ),
-                "move devices to spec.spec.devices",
-                fix=_wrapped(workload),
-                safety="safe",
-            )
+            what = "devices is under spec, but a ResourceClaimTemplate has it under spec.spec"
+            message, advice = (what, ": as it is, its claims request nothing"), "move devices to spec.spec.devices"
+            yield Problem((*here, "devices"), message, advice, fix=_wrapped(workload), safety="safe")
         elif not as_dict(as_dict(inner).get("devices")):
             what = "the ResourceClaimTemplate has no spec.spec.devices, so its claims request nothing"
             yield Problem(_there(workload), what, _wanted(workload), severity="warning", evidence=(inner,))
     elif isinstance(inner, dict) and "devices" in inner:
         fix = _unwrapped(workload) if len(spec) == 1 else ()
-        what = "devices stands under spec.spec, and a ResourceClaim has it under spec: as it is, it requests nothing"
+        what = "devices is under spec.spec, but a ResourceClaim has it under spec: as it is, it requests nothing"
         yield Problem((*here, "spec"), what, "move devices to spec.devices", fix=fix, safety="safe")
     elif not as_dict(spec.get("devices")):
         what = "the ResourceClaim has no spec.devices, so it requests nothing"
@@ -107,11 +100,11 @@ RULE = Rule(
     summary="a claim or template in a shape that resource.k8s.io/v1 refuses or ignores",
     rationale="""\
 In `resource.k8s.io/v1` a request has its device class, count and selectors under `exactly`, or a list of alternatives
-under `firstAvailable`: one of the two. v1beta1 had the fields bare, and manifests for it are refused. A
-ResourceClaimTemplate has `spec.spec`, a ResourceClaim only `spec`: kubectl refuses the other form, and clients that do
-not check fields create claims that request nothing, whose pods start without a GPU. Names of requests are labels, each
-used once; a claim has at most 32 requests, and a request 8 alternatives; constraints and configurations name requests
-that there are.""",
+under `firstAvailable`: one of the two. v1beta1 had these fields directly in the request, and manifests for it are
+refused. A ResourceClaimTemplate has `spec.spec`, a ResourceClaim only `spec`: kubectl refuses the other form, and
+clients that do not check fields create claims that request nothing, whose pods start without a GPU. Names of requests
+are labels, each used once; a claim has at most 32 requests, and a request 8 alternatives; constraints and
+configurations name existing requests.""",
     references=(
         "kubernetes/api: resource/v1/types.go",
         "kubernetes/kubernetes: pkg/apis/resource/validation/validation.go",

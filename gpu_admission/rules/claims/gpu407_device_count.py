@@ -27,7 +27,7 @@ _MODES = (EXACT_COUNT, ALL_DEVICES)
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find counts of a claim's requests that are no positive whole numbers, beside All, or too many together."""
+    """Find counts of a claim's requests that are not positive whole numbers, are beside All, or too many together."""
     spec = subjects.spec_of(workload, policy)
     if spec is None:
         return
@@ -43,31 +43,32 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 def _of_request(workload: Workload, raw: Mapping[str, Any], place: Pointer) -> Iterator[Problem]:
     mode, count = raw.get("allocationMode"), raw.get("count")
     if mode is not None and not common.unfilled(workload, mode) and mode not in _MODES:
-        near = typos.meant(mode, _MODES) if isinstance(mode, str) else None
-        fix = (patch.replace(ID, (*place, "allocationMode"), near),) if near else ()
-        what = f"allocationMode: {format_value(mode)} is not valid, and Kubernetes refuses the claim"
-        advice = f"write {near}" if near else f"write {EXACT_COUNT}, with count, or {ALL_DEVICES}"
-        yield Problem((*place, "allocationMode"), what, advice, fix=fix, safety="unsafe")
-    if count is None or common.unfilled(workload, count):
-        return
-    here = (*place, "count")
+        yield _invalid_mode(mode, (*place, "allocationMode"))
+    if count is not None and not common.unfilled(workload, count):
+        yield from _of_count(count, mode, (*place, "count"))
+
+
+def _invalid_mode(mode: object, place: Pointer) -> Problem:
+    near = typos.meant(mode, _MODES) if isinstance(mode, str) else None
+    fix = (patch.replace(ID, place, near),) if near else ()
+    what = f"allocationMode: {format_value(mode)} is not valid, and Kubernetes refuses the claim"
+    advice = f"write {near}" if near else f"write {EXACT_COUNT}, with count, or {ALL_DEVICES}"
+    return Problem(place, what, advice, fix=fix, safety="unsafe")
+
+
+def _of_count(count: Any, mode: object, here: Pointer) -> Iterator[Problem]:
     if mode == ALL_DEVICES:
         what, why = f"count: {format_value(count)} with allocationMode: All", ", which requests every matching device"
         message = (what, f"{why}: Kubernetes refuses the claim")
-        yield Problem(
-            here, message, ("leave count out", ", or write allocationMode: ExactCount"), evidence=(mode, count)
-        )
+        advice = "leave count out", ", or write allocationMode: ExactCount"
+        yield Problem(here, message, advice, evidence=(mode, count))
     elif isinstance(count, bool) or not isinstance(count, int):
         what = f"count: {format_value(count)} is not a whole number, and Kubernetes refuses the claim"
-        yield Problem(
-            here,
-            what,
-            ("write a whole number without quotes, say 1", " (a share of a device is requested by capacity)"),
-        )
+        advice = "write a whole number without quotes, say 1", " (a share of a device is requested by capacity)"
+        yield Problem(here, what, advice)
     elif count < 0:
-        yield Problem(
-            here, (f"count: {count} is negative", ", and Kubernetes refuses the claim"), "write how many devices, say 1"
-        )
+        message = f"count: {count} is negative", ", and Kubernetes refuses the claim"
+        yield Problem(here, message, "write how many devices, say 1")
     elif count == 0:
         what = "count: 0 is read as 1: the claim takes a device"
         yield Problem(here, what, ("write 1", ", or leave the request out"), severity="warning")
@@ -115,8 +116,8 @@ RULE = Rule(
     summary="a count or allocation mode of a claim that is refused, or can never be met",
     rationale="""\
 `allocationMode` is `ExactCount`, with a `count` (1 where it is left out), or `All`, without one: all devices of a node
-that match. Anything else is refused. What is not refused and never met: more than 32 devices in a claim, the most that
-the result of an allocation can hold. A `count` of 0 is taken for one that is missing, and reserves a device.""",
+that match. Anything else is refused. More than 32 devices in a claim are accepted but can never be allocated, because
+the result of an allocation holds at most 32. A `count` of 0 is treated as missing, and reserves a device.""",
     references=(
         "kubernetes/api: resource/v1/types.go, ExactDeviceRequest and AllocationResultsMaxSize",
         "kubernetes/kubernetes: pkg/apis/resource/v1/defaults.go",

@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 ID = "GPU408"
 _SERVED = "resource.k8s.io/v1"
-_UNSERVED = ("v1beta1", "v1beta2")  # served only where --runtime-config says so
+_UNSERVED = ("v1beta1", "v1beta2")  # served only with --runtime-config
 _BARE = ("deviceClassName", "selectors", "allocationMode", "count", "adminAccess", "tolerations")
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find versions other than v1; those that only need other fields around the same content are converted."""
     if workload.origin == "admission":
-        return  # an API server serves what it has sent for review
+        return  # an API server serves the version that it sent for review
     version = workload.api_version.partition("/")[2]
     if version == "v1" or not (_is_class(workload) or subjects.spec_of(workload, policy) is not None):
         return
@@ -46,14 +46,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             severity="warning",
         )
     else:
-        what = (
-            f"{name}, a version that no supported API server has"
-            if version.startswith("v1alpha")
-            else f"{name}, which is not a version"
-        )
-        yield Problem(
-            place, what, (f"write {_SERVED} and its fields", " (devices: {requests: [{name: gpu, exactly: …}]})")
-        )
+        alpha = version.startswith("v1alpha")
+        what = f"{name}, {'a version that no supported API server has' if alpha else 'which is not a version'}"
+        advice = f"write {_SERVED} and its fields", " (devices: {requests: [{name: gpu, exactly: …}]})"
+        yield Problem(place, what, advice)
 
 
 def _is_class(workload: Workload) -> bool:
@@ -96,10 +92,10 @@ RULE = Rule(
     since="0.2.0",
     summary="a claim, template or class in a version of resource.k8s.io that is not served",
     rationale="""\
-`resource.k8s.io/v1` is stable since Kubernetes 1.34, and since then the beta versions are served only where
-`--runtime-config` of the API server says so: `kubectl apply` answers that there is no such kind. v1beta2 has the same
-fields as v1; v1beta1 has those of a request bare, without `exactly`. The alpha versions are gone, and had other
-fields.""",
+`resource.k8s.io/v1` is stable since Kubernetes 1.34, and since then the beta versions are served only with
+`--runtime-config` of the API server: otherwise `kubectl apply` reports that there is no such kind. v1beta2 has the same
+fields as v1; v1beta1 has those of a request without `exactly`. The alpha versions had other fields and were
+removed.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/kubernetes: pkg/controlplane/apiserver/aggregator.go, pkg/controlplane/instance.go",

@@ -22,7 +22,7 @@ ID = "GPU409"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find class names that Kubernetes refuses, that are missing, or that nearly are those of a known driver."""
+    """Find class names that Kubernetes refuses, that are missing, or that resemble those of a known driver."""
     for _, request, place in subjects.requests(workload, policy):
         if "deviceClassName" not in request.raw:
             if place[-1] == "exactly" or place[-2] == "firstAvailable":
@@ -45,25 +45,27 @@ def _of_name(workload: Workload, raw: object, place: Pointer, policy: Policy) ->
     near = class_typos.meant(name, policy)
     fix = (patch.replace(ID, place, near),) if near else ()
     if not subjects.is_subdomain(name):
-        resource = class_typos.of_resource(name)
-        what = (f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim")
-        if resource is not None:
-            why = ", not a device class: Kubernetes refuses the claim"
-            what = (f"{format_value(raw)} is a resource", why)
+        what = f"{format_value(raw)} is not a valid name of a device class", ", and Kubernetes refuses the claim"
+        if class_typos.of_resource(name) is not None:
+            what = f"{format_value(raw)} is a resource", ", not a device class: Kubernetes refuses the claim"
         advice = f"write {near}" if near else "write the DeviceClass's name, say gpu.nvidia.com"
         yield Problem(place, what, advice, fix=fix, safety="unsafe")
     elif near is not None:
-        yield Problem(
-            place,
-            (
-                f"the device class {format_value(raw)} is not known",
-                ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
-            ),
-            (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
-            fix=fix,
-            safety="unsafe",
-            severity="warning",
-        )
+        yield _unknown(raw, place, near)
+
+
+def _unknown(raw: object, place: Pointer, near: str) -> Problem:
+    return Problem(
+        place,
+        (
+            f"the device class {format_value(raw)} is not known",
+            ", and resembles one that a driver installs: without such a class the pod stays Pending forever",
+        ),
+        (f"write {near}", " (a class of your own goes into the policy, under cluster.claims.classes)"),
+        fix=(patch.replace(ID, place, near),),
+        safety="unsafe",
+        severity="warning",
+    )
 
 
 _TEXT = """\
@@ -88,8 +90,8 @@ RULE = Rule(
     rationale="""\
 A request of a claim names a DeviceClass, an object that the driver's chart installs (`gpu.nvidia.com`,
 `mig.nvidia.com`, `gpu.amd.com`, `gpu.intel.com`). The API server checks only that it could be an object's name, so
-`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is taken: its pods stay Pending forever. A class
-that is seen in the same input, or that the policy names, is known.""",
+`nvidia.com/gpu`, which is a resource, is refused, and `nvidia.gpu.com` is accepted: its pods stay Pending forever. A
+class that is in the same input, or that the policy names, is known.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: deployments/helm/dra-driver-nvidia-gpu/templates",
         "ROCm/k8s-gpu-dra-driver: helm-charts-k8s/templates/deviceclass.yaml",

@@ -1,4 +1,4 @@
-"""GPU410: a selector that does not compile, or looks at what the driver's devices do not have."""
+"""GPU410: a selector that does not compile, or uses attributes that the driver's devices do not have."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _expressions(workload: Workload, policy: Policy) -> Iterator[Expression]:
-    """Yield each expression with its place, and the driver whose devices it is about, None where that is not known."""
+    """Yield each expression with its pointer, and the driver of the devices, None where that is unknown."""
     if subjects.classes(workload):
         facts = device_classes.of_object(workload.object)
         if facts is None or facts.is_gpu:
@@ -84,14 +84,13 @@ RULE = Rule(
     name="device-selector",
     severity="error",
     since="0.2.0",
-    summary="a selector that does not compile, or looks at what the driver's devices do not have",
+    summary="a selector that does not compile, or uses attributes that the driver's devices do not have",
     rationale="""\
 A selector is an expression in CEL on one variable, `device`. The API server refuses what does not compile: a quantity
-is compared by `compareTo(quantity('40Gi')) >= 0`, never by `>=`. It cannot know what a driver publishes: a domain that
-is not the driver's, or an attribute that it does not publish, is found missing by the scheduler ("no such key"), which
-then places no pod with the claim at all. `"gpu.nvidia.com" in device.attributes &&` or `.?` before the name guard such
-a look. Attributes and capacities are those of the drivers' sources; about drivers that are not known, and about
-expressions nested more deeply than people write, nothing is said.""",
+is compared by `compareTo(quantity('40Gi')) >= 0`, never by `>=`. It does not know what a driver publishes: at a domain
+that is not the driver's, or an attribute that it does not publish, the scheduler fails ("no such key") and then places
+no pod with the claim. `"gpu.nvidia.com" in device.attributes &&` or `.?` before the name guard against that. Attributes
+and capacities are those of the drivers' sources; unknown drivers and very deeply nested expressions are not judged.""",
     references=(
         "kubernetes/kubernetes: staging/src/k8s.io/dynamic-resource-allocation/cel/compile.go",
         "kubernetes-sigs/dra-driver-nvidia-gpu: cmd/gpu-kubelet-plugin/deviceinfo.go",

@@ -35,27 +35,27 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             yield from _of_opaque(workload, opaque, (*place, "opaque"), admin=admin)
 
 
+def _unknown_driver(name: str, place: Pointer) -> Iterator[Problem]:
+    near = typos.nearest(name[:64], device_classes.driver_names(), 2)
+    if near is not None:
+        what = f"the configuration is for the driver {escape(name[:63])}, which is not known: {near} would not see it"
+        yield Problem((*place, "driver"), what, f"write {near}", severity="warning")
+
+
 def _of_opaque(workload: Workload, opaque: Mapping[str, Any], place: Pointer, *, admin: bool) -> Iterator[Problem]:
     from . import driver_parameters  # noqa: PLC0415 - only where there are configurations
 
     name, parameters = as_str(opaque.get("driver")), opaque.get("parameters")
     if not subjects.is_subdomain(name):
-        what = (
-            f"driver: {format_value(opaque.get('driver'))} is not a valid name of a driver, and Kubernetes refuses it"
-        )
+        given = format_value(opaque.get("driver"))
+        what = f"driver: {given} is not a valid name of a driver, and Kubernetes refuses it"
         here = (*place, "driver") if "driver" in opaque else place
         yield Problem(here, what, "write the driver's name, say gpu.nvidia.com")
         return
     if device_classes.driver(name) is None:
-        near = typos.nearest(name[:64], device_classes.driver_names(), 2)
-        if near is not None:
-            what = (
-                f"the configuration is for the driver {escape(name[:63])}, which is not known: {near} would not see it"
-            )
-            yield Problem((*place, "driver"), what, f"write {near}", severity="warning")
-        return
-    if name in driver_parameters.READING_NONE:
-        what = f"the driver {name} reads no configuration: what stands here changes nothing"
+        yield from _unknown_driver(name, place)
+    elif name in driver_parameters.READING_NONE:
+        what = f"the driver {name} reads no configuration: this one has no effect"
         yield Problem((*place, "driver"), what, "leave the configuration out", severity="warning")
     elif not isinstance(parameters, dict):
         if not common.unfilled(workload, parameters):
@@ -98,13 +98,14 @@ RULE = Rule(
     since="0.2.0",
     summary="an opaque configuration that the driver refuses: kind, version, strategy, interval, percentage",
     rationale="""\
-What stands under `opaque.parameters` of a claim goes to the driver as it is: the API server does not look into it. The
-driver reads it strictly, and one that it refuses is found when the pod is to start: its containers stay in
-ContainerCreating. NVIDIA's driver takes `resource.nvidia.com/v1beta1` with the kinds GpuConfig, MigDeviceConfig,
-VfioDeviceConfig, ComputeDomainChannelConfig and ComputeDomainDaemonConfig, HAMi's the first three of them, AMD's only
+`opaque.parameters` of a claim are passed to the driver unchanged: the API server does not check them. The driver reads
+them strictly, and refuses invalid ones only when the pod starts: its containers stay in ContainerCreating. NVIDIA's
+driver accepts `resource.nvidia.com/v1beta1` with the kinds GpuConfig, MigDeviceConfig, VfioDeviceConfig,
+ComputeDomainChannelConfig and ComputeDomainDaemonConfig, HAMi's the first three of them, AMD's only
 `gpu.resource.amd.com/v1alpha1` with the kind GpuConfig, which has no fields; Intel's reads nothing. Time-slicing and
-MPS need NVIDIA's feature gates TimeSlicingSettings and MPSSupport, which are off by default: that is information,
-because only the cluster knows. Sharing settings in a claim with adminAccess change the devices under their owner.""",
+MPS need NVIDIA's feature gates TimeSlicingSettings and MPSSupport, which are off by default: that is reported as info,
+because it depends on the cluster. Sharing settings in a claim with adminAccess change the devices under their
+owner.""",
     references=(
         "kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1/validate.go, sharing.go",
         "kubernetes-sigs/dra-driver-nvidia-gpu: pkg/featuregates/featuregates.go",

@@ -20,7 +20,7 @@ ID = "GPU412"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find both in one container; a claim of which nobody knows is noted where it is called like a GPU's."""
+    """Find both in one container; an unknown claim is reported as info where its name suggests a GPU."""
     for pod in workload.pods:
         for container in pod.containers:
             gpu = next((each for each in container.gpus if each.wants_gpu and each.resource.unit == "device"), None)
@@ -66,10 +66,10 @@ RULE = Rule(
     since="0.2.0",
     summary="a container with a GPU among its limits and a claim for one: two are reserved",
     rationale="""\
-`nvidia.com/gpu` among the limits and a claim are two requests, met one beside the other: by the device plugin and the
-DRA driver, or both by the driver where its DeviceClass stands for the name (`extendedResourceName`). The container is
-given two GPUs, the pod waits where only one is free, and a node whose device plugin and driver both hand out its cards
-gives one of them to two pods.""",
+`nvidia.com/gpu` among the limits and a claim are two separate requests, served by the device plugin and the DRA driver,
+or both by the driver where its DeviceClass serves the name (`extendedResourceName`). The container is given two GPUs,
+the pod waits where only one is free, and on a node whose device plugin and driver both allocate its cards, two pods may
+get the same one.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",
         "kubernetes/enhancements: keps/sig-scheduling/5004-dra-extended-resource",

@@ -24,7 +24,7 @@ _COUNTS = ("replicas", "parallelism", "minReplicas", "size")
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find entries with ``resourceClaimName`` in templates of which several pods are made at a time."""
+    """Find entries with ``resourceClaimName`` in templates from which several pods run at a time."""
     for pod, claim in subjects.claims(workload):
         if workload.is_pod or claim.source != CLAIM:
             continue
@@ -42,7 +42,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _several(workload: Workload, pod: Pod) -> str:
-    """Return how a message names the pods that are made of a template at a time; empty where that is one."""
+    """Return the pods that run at a time from a template, for a message; empty where that is one."""
     if workload.kind == "DaemonSet":
         return "the pods of all nodes"
     here = workload.object
@@ -90,10 +90,9 @@ RULE = Rule(
     since="0.2.0",
     summary="several replicas that share one ResourceClaim, and so its one device",
     rationale="""\
-A ResourceClaim is allocated once. Pods that name it by `resourceClaimName` all use the devices that it was given, so a
-Deployment of three replicas runs three programs on one GPU, each of which takes it for its own, and all on the node
-that has it. A ResourceClaimTemplate makes a claim for each pod. Where sharing is meant, say so with an ignore
-comment.""",
+A ResourceClaim is allocated once. All pods that name it by `resourceClaimName` use the same devices, so a Deployment of
+three replicas runs three programs on one GPU, each of which assumes that it is its own, and all on one node. A
+ResourceClaimTemplate makes a claim for each pod. Where sharing is meant, say so with an ignore comment.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",),
     bad=_TEXT.format(source="resourceClaimName"),
     good=_TEXT.format(source="resourceClaimTemplateName"),

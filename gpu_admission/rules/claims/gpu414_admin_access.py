@@ -22,9 +22,9 @@ LABEL = "resource.kubernetes.io/admin-access"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find such requests; an error where the namespace is seen without the label, a note where it is not seen."""
+    """Find such requests; an error where the namespace is an input without the label, info where it is not an input."""
     if workload.origin == "admission":
-        return  # the API server has looked at the label itself
+        return  # the API server has checked the label itself
     for _, request, place in subjects.requests(workload, policy):
         if not request.is_admin:
             continue
@@ -74,9 +74,9 @@ RULE = Rule(
     since="0.2.0",
     summary="a claim with adminAccess in a namespace without the label for it",
     rationale="""\
-`adminAccess: true` gives a claim devices that others own, for monitoring. The API server takes such claims and
+`adminAccess: true` gives a claim devices that others own, for monitoring. The API server accepts such claims and
 templates only in namespaces with the label `resource.kubernetes.io/admin-access: "true"`. Where the Namespace is among
-the inputs and lacks the label, that is an error; where it is not among them, a note.""",
+the inputs and lacks the label, that is an error; where it is not among them, info.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/#admin-access",
         "kubernetes/enhancements: keps/sig-auth/5018-dra-adminaccess",

@@ -25,7 +25,7 @@ _MOST = 32  # ComputeDomains whose names are compared
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find templates that are not seen, and whose name nearly is that of a channel's, or is the ComputeDomain's own."""
+    """Find templates outside of the input whose name resembles that of a channel's, or is the ComputeDomain's own."""
     for _, claim in subjects.claims(workload):
         if claim.source != TEMPLATE_KIND or claim.spec is not None:
             continue
@@ -90,8 +90,8 @@ RULE = Rule(
     since="0.2.0",
     summary="a pod names another template than the one that its ComputeDomain makes",
     rationale="""\
-NVIDIA's driver makes a ResourceClaimTemplate for each ComputeDomain, under the name that its
-`spec.channel.resourceClaimTemplate.name` says. Pods join the domain by that template. One that names another (the
+NVIDIA's driver makes a ResourceClaimTemplate for each ComputeDomain, under the name in its
+`spec.channel.resourceClaimTemplate.name`. Pods join the domain by that template. One that names another (the
 ComputeDomain's own name, or a misspelt one) waits for a template that is never created. Judged where the ComputeDomain
 is among the inputs of the run.""",
     references=("kubernetes-sigs/dra-driver-nvidia-gpu: api/nvidia.com/resource/v1beta1/computedomain.go",),

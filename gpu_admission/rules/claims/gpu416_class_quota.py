@@ -21,11 +21,11 @@ ID = "GPU416"
 _MARK = "deviceclass.resource."  # in every key that is about a class
 _DEVICES = ".deviceclass.resource.k8s.io/devices"  # kubernetes/kubernetes: pkg/quota/v1/evaluator/core
 _REQUESTS = f"requests.{EXTENDED_PREFIX}"
-_LONGEST = 512  # characters of a key that is looked at: a class is an object's name
+_LONGEST = 512  # longest key that is judged: a class is an object's name
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find items that nearly are one of the two forms of a quota on a class, or name a class that nearly is known."""
+    """Find items that resemble one of the two forms of a quota on a class, or whose class resembles a known one."""
     for place, hard in quotas.listed(workload):
         for key in hard:
             if _MARK in key and len(key) <= _LONGEST:
@@ -40,7 +40,7 @@ def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Pol
     counted = right.replace(name, near) if near else right
     if counted != key:
         if near and right == key:
-            why = f"the class {format_value(name)} is not known, and nearly is {near}"
+            why = f"the class {format_value(name)} is not known, and resembles {near}"
         else:
             why = "it is not a key by which Kubernetes counts"
         yield Problem(
@@ -56,7 +56,7 @@ def _item(workload: Workload, key: str, raw: object, place: Pointer, policy: Pol
 
 
 def _read(key: str) -> tuple[str, str]:
-    """Return the class that a key is about, and the key that Kubernetes counts by."""
+    """Return the class of a key, and the key by which Kubernetes counts it."""
     before, _, after = key.partition(_MARK)
     _, slash, rest = after.partition("/")
     if before.endswith(".") and before.removesuffix(".") not in {"requests", "limits", "request", "limit"}:
@@ -71,7 +71,7 @@ def _is_whole(raw: object) -> bool:
     try:
         return quantity.parse(raw).is_integer
     except quantity.QuantityError:
-        return True  # Kubernetes refuses it, for what it is
+        return True  # Kubernetes refuses it
 
 
 _TEXT = """\
@@ -92,8 +92,8 @@ RULE = Rule(
     summary="a quota on a device class that counts nothing",
     rationale="""\
 Kubernetes counts the devices of claims by the key `<class>.deviceclass.resource.k8s.io/devices`, and those that are
-requested by a class's resource name by `requests.deviceclass.resource.kubernetes.io/<class>`: one domain for each.
-Any other key (`limits.` before it, the other domain, a misspelt class) is accepted and counts nothing.""",
+requested by a class's resource name by `requests.deviceclass.resource.kubernetes.io/<class>`: one domain for each. Any
+other key (`limits.` before it, the other domain, a misspelt class) is accepted and counts nothing.""",
     references=(
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
         "kubernetes/kubernetes: pkg/quota/v1/evaluator/core/resource_claims.go",

@@ -18,19 +18,19 @@ ID = "GPU417"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find objects after the first of their kind, namespace and name in the same input, with another content."""
+    """Find objects with the kind, namespace and name of an earlier one in the same input, and different content."""
     metadata = as_dict(workload.object.get("metadata"))
     name = as_str(metadata.get("name"))
     first = workload.claim_index.first_here(workload.kind, name, workload.namespace) if name else None
     if first is None or first.object is workload.object or first.object.get("spec") == workload.object.get("spec"):
         return
     if not workload.claim_index.holds_here(workload.object):
-        return  # a repair has made another object of it
+        return  # a repair has changed the object
     where = f' in the namespace "{escape(workload.namespace[:63])}"' if workload.namespace else ""
     yield Problem(
         (*workload.pointer, "metadata", "name"),
         (
-            f'a second {workload.kind} "{escape(name[:63])}"{where} in this input, with another content',
+            f'a second {workload.kind} "{escape(name[:63])}"{where} in this input, with different content',
             ": what claims request cannot be changed, so Kubernetes keeps the first and refuses this one",
         ),
         ("give it another name", ", or leave one of them out"),
@@ -59,9 +59,8 @@ RULE = Rule(
     since="0.2.0",
     summary="two claims, templates or classes of one name in one input, with different contents",
     rationale="""\
-The spec of a ResourceClaim and of a ResourceClaimTemplate cannot be changed once it is there. Where a file has two of
-one name, `kubectl apply` creates the first and is refused the second, and pods that meant the second get what the first
-says.""",
+The spec of a ResourceClaim and of a ResourceClaimTemplate cannot be changed after creation. Where a file has two of one
+name, `kubectl apply` creates the first and fails for the second, and pods that need the second get the first.""",
     references=(
         "kubernetes/kubernetes: pkg/apis/resource/validation/validation.go, ValidateResourceClaimTemplateUpdate",
         "https://kubernetes.io/docs/concepts/scheduling-eviction/dynamic-resource-allocation/",

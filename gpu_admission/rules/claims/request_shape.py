@@ -25,7 +25,7 @@ _UNION = ("exactly", "firstAvailable")
 
 
 def problems(rule: str, workload: Workload, spec: ClaimSpec) -> Iterator[Problem]:
-    """Yield what v1 refuses in ``devices``; the first of too many of a kind stands for all of them."""
+    """Yield what v1 refuses in ``devices``; of several equal faults only the first."""
     devices = spec.raw.get("devices")
     here = subjects.place(workload, spec, "devices")
     requests = as_dict(devices).get("requests")
@@ -81,32 +81,35 @@ def _form(rule: str, request: Mapping[str, Any], place: Pointer) -> Iterator[Pro
     bare = [field for field in request if field in _BARE]
     name = escape(as_str(request.get("name"))[:63])
     if len(given) > 1:
-        what = f'the request "{name}" has both exactly and firstAvailable, and v1 takes one of them'
-        yield Problem(
-            (*place, "firstAvailable"), what, ("keep exactly", ", or put its content first under firstAvailable")
-        )
+        what = f'the request "{name}" has both exactly and firstAvailable, and v1 accepts one of them'
+        advice = "keep exactly", ", or put its content first under firstAvailable"
+        yield Problem((*place, "firstAvailable"), what, advice)
     elif given and bare:
-        what = f'the request "{name}" has {bare[0]} beside {given[0]}, which v1 does not know there'
+        what = f'the request "{name}" has {bare[0]} beside {given[0]}, where v1 has no such field'
         yield Problem((*place, bare[0]), what, (f"move it under {given[0]}", ", or leave it out"))
     elif bare:
-        shape = (
-            f'the request "{name}" has {bare[0]} without exactly: around it',
-            ", as in v1beta1: resource.k8s.io/v1 refuses it",
-        )
+        what = f'the request "{name}" has {bare[0]} without exactly: around it'
+        shape = what, ", as in v1beta1: resource.k8s.io/v1 refuses it"
         first = (*place, bare[0])
         yield Problem(first, shape, "put it under exactly:", fix=_wrapped(rule, request, place, bare), safety="safe")
     elif not given:
         what = f'the request "{name}" has neither exactly nor firstAvailable, and names no device class'
         yield Problem(place, what, "write exactly: {deviceClassName: …}")
-    elif not isinstance(request[given[0]], dict if given[0] == "exactly" else list):
-        wanted = "a mapping" if given[0] == "exactly" else "a list"
-        yield Problem((*place, given[0]), f'{given[0]} of the request "{name}" is not {wanted}', f"write {wanted}")
-    elif given[0] == "firstAvailable" and len(request["firstAvailable"]) > _MOST_ALTERNATIVES:
-        count = len(request["firstAvailable"])
-        what = f'the request "{name}" has {count} alternatives, and Kubernetes takes {_MOST_ALTERNATIVES} at most'
-        yield Problem((*place, "firstAvailable"), what, "leave the least wanted ones out")
     elif given[0] == "firstAvailable":
-        yield from _alternatives(request["firstAvailable"], (*place, "firstAvailable"))
+        yield from _first_available(request["firstAvailable"], name, (*place, "firstAvailable"))
+    elif not isinstance(request["exactly"], dict):
+        yield Problem((*place, "exactly"), f'exactly of the request "{name}" is not a mapping', "write a mapping")
+
+
+def _first_available(alternatives: Any, name: str, here: Pointer) -> Iterator[Problem]:
+    if not isinstance(alternatives, list):
+        yield Problem(here, f'firstAvailable of the request "{name}" is not a list', "write a list")
+    elif len(alternatives) > _MOST_ALTERNATIVES:
+        count = len(alternatives)
+        what = f'the request "{name}" has {count} alternatives, and Kubernetes takes {_MOST_ALTERNATIVES} at most'
+        yield Problem(here, what, "leave the least preferred ones out")
+    else:
+        yield from _alternatives(alternatives, here)
 
 
 def _wrapped(rule: str, request: Mapping[str, Any], place: Pointer, bare: list[str]) -> tuple[Operation, ...]:
@@ -120,7 +123,7 @@ def _alternatives(alternatives: list[Any], place: Pointer) -> Iterator[Problem]:
     for index, each in iter_dicts(alternatives):
         name = as_str(each.get("name"))
         if "exactly" in each:
-            what = "an alternative has its fields under exactly, and under firstAvailable they stand bare"
+            what = "an alternative has its fields under exactly, but firstAvailable has them directly"
             yield Problem((*place, index, "exactly"), what, "write {name: …, deviceClassName: …, count: …}")
         if "adminAccess" in each:
             what = "an alternative has adminAccess, which Kubernetes takes under exactly only"
@@ -155,10 +158,10 @@ def _capacity(workload: Workload, exactly: Mapping[str, Any], place: Pointer) ->
 
 
 def _references(workload: Workload, items: Any, here: Pointer, names: frozenset[str], wanted: str) -> Iterator[Problem]:
-    """Yield constraints and configurations for requests that there are not."""
+    """Yield constraints and configurations for requests that do not exist."""
     if isinstance(items, list) and len(items) > _MOST_OTHERS:
         what = f"the claim has {len(items)} items under {here[-1]}, and Kubernetes takes {_MOST_OTHERS} at most"
-        yield Problem(here, what, "join those that say the same of several requests")
+        yield Problem(here, what, "merge equal ones of several requests")
         return
     for index, item in iter_dicts(items):
         given = item.get("requests")
@@ -173,8 +176,5 @@ def _references(workload: Workload, items: Any, here: Pointer, names: frozenset[
         if here[-1] == "constraints" and isinstance(attribute, str) and "/" not in attribute:
             field = "matchAttribute" if "matchAttribute" in item else "distinctAttribute"
             what = f"{field}: {format_value(attribute)} has no domain, and Kubernetes refuses it"
-            yield Problem(
-                (*here, index, field),
-                what,
-                f"write the driver's domain before it: gpu.nvidia.com/{escape(attribute[:40])}",
-            )
+            advice = f"write the driver's domain before it: gpu.nvidia.com/{escape(attribute[:40])}"
+            yield Problem((*here, index, field), what, advice)

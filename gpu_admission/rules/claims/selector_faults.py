@@ -24,7 +24,7 @@ _STOPS = "the scheduler would stop at it (no such key) and place no pod with thi
 
 
 class Fault:
-    """One thing that is wrong with an expression."""
+    """One fault of an expression."""
 
     __slots__ = ("advice", "message", "severity")
 
@@ -35,9 +35,11 @@ class Fault:
 
 
 def of(raw: object, driver: Driver | None) -> tuple[Fault, ...]:
-    """Return the faults of an expression about the devices of a driver (None: of any)."""
+    """Return the faults of a selector of a driver's devices (None: of any driver's)."""
     if not isinstance(raw, str):
-        return (Fault(f"a selector's expression is {format_value(raw)}, not a text", "write the expression in quotes"),)
+        return (
+            Fault(f"a selector's expression is {format_value(raw)}, not a string", "write the expression in quotes"),
+        )
     if len(raw.encode("utf-8", "surrogatepass")) > _LONGEST:
         return (
             Fault(f"the selector has more than {_LONGEST} bytes, and Kubernetes refuses it", "write a shorter one"),
@@ -45,7 +47,7 @@ def of(raw: object, driver: Driver | None) -> tuple[Fault, ...]:
     return _read(raw, driver)
 
 
-@lru_cache(maxsize=64)  # the same few stand in every template of a repository
+@lru_cache(maxsize=64)  # a repository's templates share a few expressions
 def _read(text: str, driver: Driver | None) -> tuple[Fault, ...]:
     try:
         selector = Selector(cel.parse(text))
@@ -116,5 +118,5 @@ def _versions(selector: Selector) -> Iterator[Fault]:
     for access in selector.compared:
         known = device_classes.driver(access.domain)
         if known is not None and access.map == "attributes" and access.name in known.versions:
-            what = f"{access.name} is a version, which no text equals or comes before: the selector matches no device"
+            what = f"{access.name} is a version, which cannot be compared with a string: the selector matches no device"
             yield Fault(what, "write .compareTo(semver('1.2.3')) >= 0, with three numbers", "warning")

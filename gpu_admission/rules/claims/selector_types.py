@@ -1,4 +1,4 @@
-"""What a CEL selector looks at, and whether it compiles: the types of Kubernetes' environment, as far as they decide.
+"""The attributes that a CEL selector uses, and whether it compiles by the types of Kubernetes' environment.
 
 k8s.io/dynamic-resource-allocation cel/compile.go declares one variable, ``device``, with ``driver``, ``attributes``,
 ``capacity`` and ``allowMultipleAllocations``; the two maps go from a domain to a map from names to values, which are
@@ -36,7 +36,7 @@ _TYPES = frozenset({"int", "uint", "double", "bool", "string", "bytes", "list", 
 
 
 class Access:
-    """A look at ``device.attributes["domain"].name`` or ``capacity``; ``guarded`` where a missing one does no harm."""
+    """An access to ``device.attributes["domain"].name`` or ``capacity``; ``guarded`` against a missing one."""
 
     __slots__ = ("domain", "guarded", "map", "name")
 
@@ -48,10 +48,10 @@ class Access:
 
 
 class Selector:
-    """What was found in one expression: ``faults`` for which it does not compile, and what it looks at.
+    """The analysis of one expression: ``faults`` for which it does not compile, and its accesses.
 
-    ``domains`` are those that the expression tests for with ``in``, ``quantities`` the texts given to ``quantity()``,
-    ``versions`` the attributes that are compared with a text by an operator.
+    ``domains`` are those that the expression tests with ``in``, ``quantities`` the arguments of ``quantity()``,
+    ``versions`` the attributes that are compared with a string by an operator.
     """
 
     __slots__ = ("accesses", "compared", "domains", "faults", "quantities")
@@ -67,7 +67,7 @@ class Selector:
             self.faults.append(_not_a_test(tree, result))
 
     def _type(self, node: CelNode, scope: frozenset[str], *, guarded: bool) -> str:
-        """Return the type of a part, "dyn" where it is any, and note what is found on the way."""
+        """Return the type of a part, "dyn" where it is any, and record its faults and accesses."""
         guarded = guarded or node.optional
         of_kind = getattr(self, f"_{node.kind}", None)
         if of_kind is not None:
@@ -167,7 +167,7 @@ class Selector:
 
 
 def _key(node: CelNode) -> str | None:
-    """Return the domain that is looked up in a map of the device, None where it is not written out."""
+    """Return the domain that is looked up in a map of the device, None where it is not a literal."""
     if node.kind == "select":
         return node.text
     key = node.children[1] if node.kind == "index" else None
@@ -193,7 +193,7 @@ def _not_a_test(node: CelNode, kind: str) -> str:
 
 
 def looked_at(selector: Selector) -> Iterator[Access]:
-    """Yield what an expression looks at where a missing domain or name would stop it."""
+    """Yield the accesses of an expression that fail where the domain or name is missing."""
     for access in selector.accesses:
         if not access.guarded:
             yield access

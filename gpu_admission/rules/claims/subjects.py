@@ -1,4 +1,4 @@
-"""What the rules on claims judge: claim objects and pods' claims, but for those that are known to be no GPU's."""
+"""The subjects of the rules on claims: claim objects and pods' claims, except those known not to be for GPUs."""
 
 from __future__ import annotations
 
@@ -22,26 +22,26 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL, LONGEST_SUBDOMAIN = 63, 253
 _LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_GPU_WORDS = ("gpu", "nvidia", "cuda", "mig-", "accelerator")  # in a name that nobody knows
+_GPU_WORDS = ("gpu", "nvidia", "cuda", "mig-", "accelerator")  # in an unknown name
 _CLAIM_KINDS = frozenset({CLAIM, TEMPLATE})
 
 
 def is_label(name: str) -> bool:
-    """Tell whether Kubernetes takes a name for a DNS label."""
+    """Return whether a name is a DNS label by Kubernetes' rules."""
     import re  # noqa: PLC0415 - only where there are claims
 
     return len(name) <= LONGEST_LABEL and re.fullmatch(_LABEL, name, re.ASCII) is not None
 
 
 def is_subdomain(name: str) -> bool:
-    """Tell whether Kubernetes takes a name for a DNS subdomain, as objects have."""
+    """Return whether a name is a DNS subdomain by Kubernetes' rules, as objects' names are."""
     import re  # noqa: PLC0415 - as above
 
     return len(name) <= LONGEST_SUBDOMAIN and all(re.fullmatch(_LABEL, part, re.ASCII) for part in name.split("."))
 
 
 def spec_of(workload: Workload, policy: Policy) -> ClaimSpec | None:
-    """Return what a ResourceClaim or ResourceClaimTemplate requests; None of other kinds, and of what is no GPU's."""
+    """Return what a ResourceClaim or ResourceClaimTemplate requests; None for other kinds and other devices."""
     if workload.group != GROUP or workload.kind not in _CLAIM_KINDS:
         return None
     if "claim" not in workload.cache:
@@ -59,7 +59,7 @@ def spec_of(workload: Workload, policy: Policy) -> ClaimSpec | None:
 
 
 def place(workload: Workload, spec: ClaimSpec, *below: str | int) -> Pointer:
-    """Return the pointer of what stands below the spec of a claim."""
+    """Return a pointer below the spec of a claim."""
     return (*workload.pointer, *spec.pointer, *below)
 
 
@@ -72,7 +72,7 @@ def requests(workload: Workload, policy: Policy) -> Iterator[tuple[ClaimSpec, De
 
 
 def classes(workload: Workload) -> bool:
-    """Tell whether an object is a DeviceClass."""
+    """Return whether an object is a DeviceClass."""
     return workload.group == GROUP and workload.kind == DEVICE_CLASS
 
 
@@ -90,7 +90,7 @@ def configurations(workload: Workload, policy: Policy) -> Iterator[tuple[Pointer
 
 
 def claims(workload: Workload) -> Iterator[tuple[Pod, PodClaim]]:
-    """Yield the claims of all pods of an object, but for those that are known to be no GPU's."""
+    """Yield the claims of all pods of an object, except those known not to be for GPUs."""
     for pod in workload.pods:
         for claim in pod.claims.claims:
             if claim.gpu is not False:
@@ -98,7 +98,7 @@ def claims(workload: Workload) -> Iterator[tuple[Pod, PodClaim]]:
 
 
 def references(pod: Pod) -> Iterator[tuple[Container, ClaimReference]]:
-    """Yield what the containers of a pod use of its claims, but for what is known to be no GPU's."""
+    """Yield the references of a pod's containers to its claims, except those known not to be for GPUs."""
     for container in pod.containers:
         for reference in pod.claims.of(container):
             if reference.gpu is not False:
@@ -106,7 +106,7 @@ def references(pod: Pod) -> Iterator[tuple[Container, ClaimReference]]:
 
 
 def is_likely_gpu(claim: PodClaim) -> bool:
-    """Tell whether a claim is a GPU's, or one of which nobody knows that is called like one."""
+    """Return whether a claim is for GPUs, or is unknown and has such a name."""
     if claim.gpu is not None:
         return claim.gpu
     names = f"{claim.name} {claim.source_name}".lower()
@@ -114,6 +114,6 @@ def is_likely_gpu(claim: PodClaim) -> bool:
 
 
 def quoted(names: list[str], most: int = 8) -> str:
-    """Return names as a message lists them."""
+    """Return quoted names for a message."""
     shown = ", ".join(f'"{as_str(name)[:63]}"' for name in names[:most])
     return f"{shown}, …" if len(names) > most else shown

@@ -24,7 +24,7 @@ ID = "GPU501"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find memory requests that differ from the limit or are missing, and missing CPU requests, beside a GPU.
 
-    What is missing is only judged where the pod spec is known to be complete.
+    Missing values are only judged where the pod spec is known to be complete.
     """
     for pod in workload.pods:
         if not pod.wants_gpu:
@@ -73,7 +73,7 @@ def _unequal(found: HostRequest, beside: str, side: str, value: object, fix: tup
 
 
 def _cpu(found: HostRequest) -> Problem:
-    consequence = "may get no CPU to feed its GPU with"
+    consequence = "may get no CPU to feed its GPU"
     if not found.is_given:
         return _missing(found, "a CPU request", consequence)
     raw = found.limit if found.request is MISSING else found.request
@@ -119,14 +119,14 @@ RULE = Rule(
     since="0.1.0",
     summary="a container with a GPU whose memory request is not its limit, or that requests no CPU",
     rationale="""\
-What a container uses of memory beyond its request is not reserved for it: when the node runs short, the kernel and the
-kubelet end such containers first, and with them hours of training. A container without a CPU request can be placed
-where no CPU is left to load data with, and its GPU idles. A limit without a request is fine (Kubernetes copies it),
-and so is a pod whose own `resources` (Kubernetes 1.34) say it for all containers. Only containers that get a GPU are
-judged. A LimitRange of the namespace may fill in what is missing: admission judges Pods after that, files before it.
+Memory beyond a container's request is not reserved for it: when the node runs short, the kernel and the kubelet kill
+such containers first, and with them hours of training. A container without a CPU request can be placed where no CPU is
+left to load data, and its GPU idles. A limit without a request is fine (Kubernetes copies it), and so is a pod whose
+own `resources` (Kubernetes 1.34) cover all containers. Only containers that get a GPU are judged. A LimitRange of the
+namespace may fill in what is missing: admission judges Pods after that, files before it.
 
-The fix raises the request to the limit, or sets the limit to the request; what the container needs is only known to
-its author, so it is unsafe.""",
+The fix raises the request to the limit, or sets the limit to the request; what the container needs is only known to its
+author, so it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/workloads/pods/pod-qos/",
         "https://kubernetes.io/docs/concepts/scheduling-eviction/node-pressure-eviction/",

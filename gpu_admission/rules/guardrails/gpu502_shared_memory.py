@@ -20,7 +20,7 @@ ID = "GPU502"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find containers of training jobs, and with several GPUs, whose /dev/shm is not backed by memory of its own."""
+    """Find containers of training jobs, and with several GPUs, without their own memory-backed /dev/shm."""
     for pod in workload.pods:
         if not pod.complete or not pod.wants_gpu or pod.spec.get("hostIPC") is True:
             continue
@@ -34,32 +34,33 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _reason(container: Container, policy: Policy, *, trains: bool) -> str:
-    """Return why the container's processes are taken to share memory, as a message says it; empty if they are not."""
+    """Return why the container's processes probably share memory, for a message; empty if they do not."""
     count = sum(device_count.count(gpu) for gpu in container.gpus if device_count.takes_cards(gpu, policy))
     if count >= policy.guardrails.gpu_threshold:
         return f"requests {count} GPUs" if count > 1 else "requests a GPU"
     return "has a GPU in a training job" if trains else ""
 
 
+def _not_mounted(workload: Workload, pod: Pod, container: Container, policy: Policy, reason: str) -> Problem:
+    fix = () if common.serverless(workload) else shm.added(ID, workload, pod, container, policy)
+    size = policy.guardrails.shared_memory_size
+    return Problem(
+        container.pointer,
+        (
+            f"{container.label} {reason} but mounts nothing at /dev/shm",
+            ", which then holds 64 MiB: NCCL and data loaders that share more fail",
+        ),
+        ("mount an emptyDir volume with medium: Memory", f"{f' and sizeLimit: {size}' if size else ''} at /dev/shm"),
+        fix=fix,
+        safety="safe" if size is not None and len(pod.containers) == 1 else "unsafe",
+        evidence=(reason,),
+    )
+
+
 def _problems(workload: Workload, pod: Pod, container: Container, policy: Policy, reason: str) -> Iterator[Problem]:
     mounted = shm.find(pod, container)
     if mounted is None:
-        fix = () if common.serverless(workload) else shm.added(ID, workload, pod, container, policy)
-        size = policy.guardrails.shared_memory_size
-        yield Problem(
-            container.pointer,
-            (
-                f"{container.label} {reason} but mounts nothing at /dev/shm",
-                ", which then holds 64 MiB: NCCL and data loaders that share more fail",
-            ),
-            (
-                "mount an emptyDir volume with medium: Memory",
-                f"{f' and sizeLimit: {size}' if size else ''} at /dev/shm",
-            ),
-            fix=fix,
-            safety="safe" if size is not None and len(pod.containers) == 1 else "unsafe",
-            evidence=(reason,),
-        )
+        yield _not_mounted(workload, pod, container, policy, reason)
     elif mounted.on_disk:
         yield Problem(
             mounted.pointer,
@@ -96,13 +97,13 @@ RULE = Rule(
     summary="training, or several GPUs in one container, without a memory-backed volume at /dev/shm",
     rationale="""\
 Container runtimes give a pod 64 MiB at `/dev/shm`. NCCL shares buffers between the GPUs of a node there, and the
-workers of data loaders hand over batches there: what needs more ends with a bus error, or falls back to a slower way.
+workers of data loaders pass batches there: programs that need more end with a bus error, or fall back to a slower way.
 An `emptyDir` with `medium: Memory` removes the limit; what is written there counts as memory of the container. Judged
 are containers that request at least so many whole GPUs (`guardrails.sharedMemory.gpus` of the policy, 2 by default),
 and every container with a GPU in training jobs: Kubeflow's jobs and runtimes, and Pods that one of those jobs owns.
 
-The fix adds the volume. It is safe where the policy gives its size (`guardrails.sharedMemory.size`) and the pod has
-one container; several containers share one `/dev/shm` until one of them gets its own, so there it is unsafe.""",
+The fix adds the volume. It is safe where the policy gives its size (`guardrails.sharedMemory.size`) and the pod has one
+container; several containers share one `/dev/shm` until one of them gets its own, so there it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/storage/volumes/#emptydir-memory-configuration-example",
         "NVIDIA/nccl: user guide, troubleshooting, shared memory",

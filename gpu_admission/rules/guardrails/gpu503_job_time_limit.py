@@ -1,4 +1,4 @@
-"""GPU503: a job with GPUs that nothing ends or clears away."""
+"""GPU503: a job with GPUs without a deadline or a time to live."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ID = "GPU503"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find jobs with a GPU without a deadline or a time to live (which of them, the policy says), or with a longer one.
+    """Find jobs with a GPU without a deadline or a time to live (by the policy), or with too long a deadline.
 
-    One finding an object for what is missing, one a deadline for those that are too long.
+    One finding per object for what is missing, one per deadline that is too long.
     """
     fields = time_limits.fields_of(workload)
     if fields is None:
@@ -45,15 +45,6 @@ def _missing(
     workload: Workload, policy: Policy, fields: JobFields, place: Pointer, around: Mapping[str, Any] | None
 ) -> Problem:
     wanted, seconds = policy.guardrails.time_limit, policy.guardrails.deadline_seconds
-    where = ".".join(map(str, fields.path))
-    inside = (
-        "activeDeadlineSeconds of each job or pod spec" if not fields.deadline else f"{where}.activeDeadlineSeconds"
-    )
-    advice = {
-        "deadline": (f"set {inside}", " to the longest time that it may run"),
-        "ttl": (f"set {where}.{fields.ttl}", ""),
-        "any": (f"set {inside}", f" to the longest time that it may run, or {where}.{fields.ttl}"),
-    }[wanted]
     lacks = {"deadline": "no deadline", "ttl": "no time to live after its end", "any": "no time limit"}[wanted]
     repairable = around is not None and fields.deadline and wanted != "ttl" and seconds is not None
     path = (*place, time_limits.DEADLINE)
@@ -63,11 +54,21 @@ def _missing(
             f"this {workload.kind} requests GPUs and has {lacks}",
             ": a hung one keeps its GPUs forever" if wanted != "ttl" else ": it is kept forever when it has ended",
         ),
-        advice,
+        _advice(fields, wanted),
         fix=(patch.add(ID, workload.document, path, seconds),) if repairable else (),
         safety="unsafe",
         evidence=(),
     )
+
+
+def _advice(fields: JobFields, wanted: str) -> tuple[str, str]:
+    where = ".".join(map(str, fields.path))
+    inside = f"{where}.activeDeadlineSeconds" if fields.deadline else "activeDeadlineSeconds of each job or pod spec"
+    return {
+        "deadline": (f"set {inside}", " to the longest time that it may run"),
+        "ttl": (f"set {where}.{fields.ttl}", ""),
+        "any": (f"set {inside}", f" to the longest time that it may run, or {where}.{fields.ttl}"),
+    }[wanted]
 
 
 def _too_long(workload: Workload, policy: Policy, found: list[tuple[Pointer, Any]]) -> Iterator[Problem]:
@@ -114,9 +115,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a job with GPUs without a deadline or a time to live, or with a longer deadline than allowed",
     rationale="""\
-A job that hangs (a rank that waits for another, a download that stalls) keeps its GPUs until somebody looks.
+A job that hangs (a rank that waits for another, a download that stalls) keeps its GPUs until it is deleted by hand.
 `activeDeadlineSeconds` ends it; `ttlSecondsAfterFinished` deletes it some time after its end, with its pods. The policy
-says which of them jobs must have (`guardrails.jobs.require`: any, deadline or ttl) and how long a deadline may be
+defines which of them jobs must have (`guardrails.jobs.require`: any, deadline or ttl) and how long a deadline may be
 (`longestSeconds`). Judged are Jobs and CronJobs, Kubeflow's jobs, JobSets, RayJobs, Volcano's Jobs, Argo's Workflows
 and KEDA's ScaledJobs, each by its own fields; a deadline in the pod spec counts for its pods. A Pod does not show the
 limits of its job, so Pods are not judged.

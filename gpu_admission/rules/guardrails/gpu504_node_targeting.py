@@ -1,4 +1,4 @@
-"""GPU504: a pod with a GPU that leaves it open on which kind of GPU node it runs."""
+"""GPU504: a pod with a GPU that may run on any kind of GPU node."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from gpu_admission.rules import common, node_selection
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from gpu_admission.core.patch import Operation
+    from gpu_admission.core.pointer import Pointer
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.pod import Pod
     from gpu_admission.workloads.workload import Workload
@@ -22,9 +23,9 @@ _MOST_SHOWN = 3
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find pods with a GPU that select their node by no label of GPU nodes.
+    """Find pods with a GPU that do not select their node by a label of GPU nodes.
 
-    Knative refuses selectors and affinities in its templates (GPU205), so there they are left to admission of the Pod.
+    Knative refuses selectors and affinities in its templates (GPU205): its Pods are judged at admission.
     """
     if common.serverless(workload):
         return
@@ -41,16 +42,9 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
     patterns = policy.guardrails.node_labels.patterns
     allowed = ", ".join(map(format_value, patterns[:_MOST_SHOWN])) + (", …" if len(patterns) > _MOST_SHOWN else "")
     added = _added(pod, policy)
-    advice = (
-        ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
-        or "a label of the GPU nodes it needs"
-    )
+    labels = ", ".join(f"{key}: {format_value(value)}" for key, value in added.items())
+    advice = labels or "a label of the GPU nodes it needs"
     selector = (*pod.pointer, "nodeSelector")
-    fix: tuple[Operation, ...] = tuple(
-        patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items()
-    )
-    if added and pod.spec.get("nodeSelector") is None:
-        fix = (patch.add(ID, workload.document, selector, dict(added)),)
     return Problem(
         selector if isinstance(pod.spec.get("nodeSelector"), dict) else pod.pointer,
         (
@@ -58,14 +52,20 @@ def _problem(workload: Workload, pod: Pod, policy: Policy) -> Problem:
             f" by a label of GPU nodes ({allowed}): it may run on any kind of GPU node",
         ),
         (f"write {advice} under nodeSelector", ", or require such a label by node affinity"),
-        fix=fix,
+        fix=_selected(workload, pod, selector, added),
         safety="safe",
         evidence=(),
     )
 
 
+def _selected(workload: Workload, pod: Pod, selector: Pointer, added: Mapping[str, str]) -> tuple[Operation, ...]:
+    if added and pod.spec.get("nodeSelector") is None:
+        return (patch.add(ID, workload.document, selector, dict(added)),)
+    return tuple(patch.Operation(ID, "add", (*selector, key), value) for key, value in added.items())
+
+
 def _added(pod: Pod, policy: Policy) -> dict[str, str]:
-    """Return the labels that the policy has for the vendors of the cards a pod requests, all of which must hold."""
+    """Return the policy's labels for the vendors of the cards that a pod requests, all of which must match."""
     vendors = common.asked_vendors(pod, policy)
     found = policy.guardrails.node_selector
     return {each["key"]: each["value"] for each in found if not each.get("vendors") or vendors & {*each["vendors"]}}
@@ -95,11 +95,11 @@ RULE = Rule(
 Where a cluster has several kinds of GPU node, a pod that only requests `nvidia.com/gpu` is placed on any of them: a
 small job on the largest cards, a large one where it does not fit into memory. A toleration lets a pod run on GPU nodes
 and does not bring it there. A label of GPU nodes in `nodeSelector`, or in every term of the required node affinity,
-says what is meant. Which labels count is the policy's to say (`guardrails.nodes.labels`); by default the well-known
-ones of GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
+selects the kind. The policy defines which labels count (`guardrails.nodes.labels`); by default the well-known ones of
+GPU Feature Discovery, AMD's and Intel's labellers, GKE, EKS, Karpenter and AKS.
 
 The fix adds the labels that the policy names (`guardrails.nodes.add`), for the vendors that it names, to pods that
-select nothing of the kind. It is safe: the administrator chose labels that the nodes of such pods have.""",
+select none. It is safe: the administrator chose labels that the nodes of such pods have.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/",
         "NVIDIA/k8s-device-plugin: docs/gpu-feature-discovery/README.md",

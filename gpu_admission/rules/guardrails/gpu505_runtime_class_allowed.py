@@ -18,7 +18,7 @@ ID = "GPU505"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find runtime classes of pods with a GPU that are not among the policy's; silent where it names none.
+    """Find runtime classes of pods with a GPU that are not among the policy's, if it names any.
 
     A pod without a class runs under the node's default runtime (GPU204 finds it where it needs a class).
     """
@@ -64,10 +64,10 @@ RULE = Rule(
     summary="a pod with a GPU under a runtime class that the policy does not allow",
     rationale="""\
 A runtime class chooses the program that starts the container, and with it whether its GPU is injected, isolated or
-passed through to a virtual machine. A class that was not meant for GPUs starts the container without its driver, or
-goes around the runtime that the administrator relies on for isolation. Which classes pods with a GPU may have is the
-policy's to say (`guardrails.runtimeClasses`, names or shell patterns); its own `runtimeClassName` is always allowed.
-Pods that set none are not judged.""",
+passed through to a virtual machine. A class that is not for GPUs starts the container without the driver, or bypasses
+the runtime that the administrator relies on for isolation. The policy lists the classes of pods with a GPU
+(`guardrails.runtimeClasses`, names or shell patterns); its own `runtimeClassName` is always allowed. Pods that set none
+are not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/containers/runtime-class/",
         "open-policy-agent/gatekeeper-library: pull request 737",

@@ -18,7 +18,7 @@ _MOST_SHOWN = 8
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find GPU requests in namespaces that the policy does not name; silent where it names none.
+    """Find GPU requests in namespaces that are not among the policy's, if it names any.
 
     A file that names no namespace may be applied to any, and is not judged.
     """
@@ -29,15 +29,11 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     for pod in workload.pods:
         first = next((gpu for gpu in pod.gpus if gpu.wants_gpu), None)
         if pod.wants_gpu:
+            who = "the pod" if first is None else first.container.label
+            what = f"{who} requests a GPU in the namespace {format_value(namespace)}"
             yield Problem(
                 pod.metadata_pointer if first is None else first.pointer(),
-                (
-                    (
-                        f"{'the pod' if first is None else first.container.label} requests a GPU in the namespace "
-                        f"{format_value(namespace)}"
-                    ),
-                    ", where this cluster's policy allows none",
-                ),
+                (what, ", where this cluster's policy allows none"),
                 ("create it in a namespace for GPUs", f" ({names}), or ask the administrator to add this one"),
                 evidence=(namespace,),
             )
@@ -67,8 +63,8 @@ RULE = Rule(
     rationale="""\
 Quotas and budgets are given to namespaces: where GPUs may be requested in any of them, every namespace without a quota
 has all the GPUs of the cluster. The policy names the namespaces that may have GPUs (`guardrails.namespaces`, names or
-shell patterns); a pod with a GPU elsewhere is refused. That is not `match`, which says where the policy judges at
-all, nor `exempt`, which says where it does not. A file without a namespace is not judged.""",
+shell patterns); a pod with a GPU elsewhere is refused. In contrast, `match` selects the namespaces in which the policy
+applies, and `exempt` those in which it does not. A file without a namespace is not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/policy/resource-quotas/",
         "open-policy-agent/gatekeeper-library: pull request 737",

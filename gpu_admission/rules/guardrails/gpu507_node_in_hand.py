@@ -1,4 +1,4 @@
-"""GPU507: a pod that requests no GPU and holds its node, GPUs and all, in hand."""
+"""GPU507: a pod that requests no GPU and controls its node with all GPUs."""
 
 from __future__ import annotations
 
@@ -71,12 +71,12 @@ RULE = Rule(
     name="node-in-hand",
     severity="error",
     since="0.1.0",
-    summary="a pod without a GPU request that is privileged, or mounts what leads to devices or to the runtime",
+    summary="a pod without a GPU request that is privileged, or mounts a parent of devices or a socket of the runtime",
     rationale="""\
-A privileged container (or one with CAP_SYS_ADMIN), a mount of `/`, `/dev` or another folder above device nodes, and
-the sockets of the container runtime or the kubelet all lead to every GPU of the node, and no scheduler counts it. On
-most clusters agents of the node live by them, so the rule is off until a policy switches it on, for clusters where
-tenants may create such pods and exempt namespaces are known. Paths of devices themselves are GPU304's, always.""",
+A privileged container (or one with CAP_SYS_ADMIN), a mount of `/`, `/dev` or another folder above device nodes, and the
+sockets of the container runtime or the kubelet all lead to every GPU of the node, and no scheduler counts it. Node
+agents of most clusters need them, so the rule is off by default; switch it on for clusters where tenants may create
+such pods and exempt namespaces are known. Paths of devices themselves are always reported by GPU304.""",
     references=(
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",
         "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",

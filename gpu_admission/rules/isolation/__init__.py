@@ -1,1 +1,1 @@
-"""3xx: GPUs that nobody requested."""
+"""3xx: access to GPUs without a request."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 ID = "GPU301"
 NAMES = (*DEVICE_LISTS, *SWITCHES)
 _WANTED = frozenset(NAMES)
-_NAUGHTS = ("", "none", "void")  # how people write that a container shall see no card
+_NAUGHTS = ("", "none", "void")  # usual values for no card
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -48,7 +48,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _unfilled(variable: Variable) -> Problem:
-    """Warn of a value that somebody else fills in, and leave it to its author: it may show cards, or none."""
+    """Warn of a placeholder and leave it to its author: its value may show cards, or none."""
     return Problem(
         variable.pointer,
         f"{variable.container.label} sets {variable.name} to {format_value(variable.value)}, which has yet to be "
@@ -83,7 +83,7 @@ def _switch(variable: Variable, *, served: bool) -> Problem:
     switch = SWITCHES[variable.name]
     severity = switch.severity
     if served and severity == "warning":
-        severity = "info"  # a faster way to the container's own card
+        severity = "info"  # faster access to the container's own card
     value = f"from {variable.source}" if variable.value is None else format_value(variable.value)
     return Problem(
         variable.pointer,
@@ -94,10 +94,10 @@ def _switch(variable: Variable, *, served: bool) -> Problem:
 
 
 def _source(workload: Workload, pod: Pod, container: Container, source: OpenSource, policy: Policy) -> Problem:
-    """Say what a prefix can complete to; what nobody needs is set in env, where no envFrom reaches it."""
+    """Yield prefixes that can form such variables; the repair sets them in env, which wins over envFrom."""
     severities = ["error" if name in DEVICE_LISTS else SWITCHES[name].severity for name in source.names]
     fix: tuple[Operation, ...] = ()
-    reachable = not any(name in DEVICE_LIST_FAMILIES for name in source.names)  # those, no entry of env keeps out
+    reachable = not any(name in DEVICE_LIST_FAMILIES for name in source.names)  # no entry of env prevents those
     if reachable and intent.may_be_blinded(workload, pod, container, policy):
         values = {name: visible_devices.off(name, policy) for name in source.names}
         fix, _ = env_vars.appended(ID, workload, container, values)
@@ -125,7 +125,7 @@ def _blinded(variable: Variable, value: str) -> tuple[Operation, ...]:
 def _reads(*, repaired: bool) -> Reads:
     """Return the lists and those switches that are more than a note to a pod without a GPU, and old images' variables.
 
-    ``repaired``: only what the safe fix works at.
+    ``repaired``: only those that the safe fix changes.
     """
     switches = {name: ("", switch.off) for name, switch in SWITCHES.items() if switch.severity != "info"}
     images = {name: each for name, each in LEGACY.items() if each.severity != "info"}
@@ -169,12 +169,12 @@ RULE = Rule(
     since="0.1.0",
     summary="a variable shows a container cards that it did not request",
     rationale="""\
-NVIDIA's container toolkit hands a container the cards that `NVIDIA_VISIBLE_DEVICES` names, and by default obeys
-unprivileged containers too. The kubelet applies the device plugin's value first and the pod's own after it: a
-pod that sets the variable to `all`, an index or a UUID works on cards that were given to others, whether it
-requested a GPU or not. Other vendors' runtimes have variables like it. It makes no difference whether the value
-stands there, is put together from other variables, or comes from a ConfigMap that nobody has looked at.
-`CUDA_VISIBLE_DEVICES` is not such a variable: it only narrows what the container has.""",
+NVIDIA's container toolkit gives a container the cards in `NVIDIA_VISIBLE_DEVICES`, by default also if the container is
+unprivileged. The kubelet applies the device plugin's value first and the pod's own after it: a pod that sets the
+variable to `all`, an index or a UUID uses cards that are allocated to others, whether it requested a GPU or not. Other
+vendors' runtimes have similar variables. The value may be literal, composed from other variables, or from a ConfigMap
+whose content is unknown. `CUDA_VISIBLE_DEVICES` is not such a variable: it only selects among the container's own
+cards.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",
         "https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/internal/config/config.go",

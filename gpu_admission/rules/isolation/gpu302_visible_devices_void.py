@@ -19,22 +19,22 @@ if TYPE_CHECKING:
 
 ID = "GPU302"
 BY_PLUGIN = frozenset([name for name, each in DEVICE_LISTS.items() if each.by_plugin])
-PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, by no list
+PASSED_THROUGH = frozenset({"nvidia.com/pgpu", "nvidia.com/pgpu.shared"})  # to a virtual machine, without a list
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find containers without NVIDIA_VISIBLE_DEVICES where the policy wants a value; the repair adds it.
+    """Find containers without NVIDIA_VISIBLE_DEVICES where the policy requires a value; the repair adds it.
 
-    What the author wrote stays (GPU301 judges it), but for a value that hides the very card that is requested. A
-    container that means to have a GPU, and does not say so rightly, is not told to see none: other rules tell its
-    author. Where the policy wants all pods blinded (``everyPod``) nothing spares a Pod, since all of that can be
-    pretended: it is repaired, or refused.
+    An author's value is kept (GPU301 judges it), except one that hides the requested card. Cards are not hidden from a
+    container that is meant to have a GPU but requests it wrongly, which other rules report. Where the policy hides all
+    cards from all pods (``everyPod``) there is no such exception, since it could be exploited: a Pod is repaired, or
+    refused.
     """
     every = visible_devices.every_pod(policy)
     for pod in workload.pods:
         if not pod.complete or not (every or pod.wants_gpu):
             continue
-        enforced = every and workload.is_pod  # what becomes of a template is seen once it is a Pod
+        enforced = every and workload.is_pod  # a template is judged once it is a Pod
         blinds = every or "nvidia" in asked_vendors(pod, policy)
         on_served = visible_devices.wanted(policy, served=True)
         on_others = visible_devices.wanted(policy, served=False) if blinds else None
@@ -68,9 +68,9 @@ def _unset(
         else "an image that sets it to all would see every card of the node"
     )
     advice = f"add {visible_devices.NVIDIA} with the value {format_value(value)} to its env"
-    if enforced and container.role == "ephemeral":  # nobody patches an ephemeral container
+    if enforced and container.role == "ephemeral":  # ephemeral containers are not patched
         fix, advice = (), f"{advice} (kubectl debug --env={visible_devices.NVIDIA}={value})"
-    if not intent.may_be_nobodys(meant):
+    if not intent.may_be_unread(meant):
         fix, advice = (), f"{advice}, or correct {meant}"
     return Problem(
         place,
@@ -84,17 +84,14 @@ def _unset(
 
 
 def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iterator[Problem]:
-    """Find a value that hides from a container the very cards that it requests, where the plugin would name them."""
+    """Find a value that hides from a container the cards that it requests, where the device plugin would set it."""
     if any(gpu.name in PASSED_THROUGH for gpu in container.gpus):
         return
     lists = [name for name in BY_PLUGIN if DEVICE_LISTS[name].vendor in asked]
     for variable in env_vars.variables(container, lists):
         own = visible_devices.wanted(policy, served=True) if variable.name == visible_devices.NVIDIA else None
-        if (
-            variable.value is None
-            or variable.value == own
-            or not DEVICE_LISTS[variable.name].shows_none(variable.value)
-        ):
+        value = variable.value
+        if value is None or value == own or not DEVICE_LISTS[variable.name].shows_none(value):
             continue
         yield Problem(
             variable.pointer,
@@ -103,7 +100,7 @@ def _hidden(container: Container, asked: frozenset[str], policy: Policy) -> Iter
                 ", which hides it from the container",
             ),
             (f"remove {variable.name}", ": the device plugin sets it to the cards that the container gets"),
-            # Without it, what an envFrom holds would count: that is for the author to say.
+            # Without it, the value from an envFrom would count: only the author can decide.
             fix=() if container.spec.get("envFrom") else env_vars.removed(ID, variable),
             safety="safe",
             severity="warning",
@@ -133,12 +130,12 @@ RULE = Rule(
     since="0.1.0",
     summary="a container without a GPU is not kept from seeing GPUs, or one with a GPU is",
     rationale="""\
-CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container built from one, in a pod that
-lands on a GPU node, sees every card there without having requested any. `void` in its env makes NVIDIA's runtime
-leave it alone. What value goes where, and whether into every pod, is the policy's to say (`visibleDevices`). With
-`everyPod: true` it is enforced: a container that is given no card of NVIDIA's is repaired, and refused where it was
-not, whatever its annotations pretend and whoever else's cards it requests. On a container that has a GPU the same value
-takes it away again, since the pod's own value counts after the device plugin's.""",
+CUDA images set `NVIDIA_VISIBLE_DEVICES=all` themselves. A sidecar or init container of such an image, in a pod on a GPU
+node, sees every card there without a request. With `void` in its env, NVIDIA's runtime ignores the container. The
+policy defines the values, and whether every pod gets them (`visibleDevices`). With `everyPod: true` it is enforced: a
+container that gets no NVIDIA card is repaired, and refused where that failed, whatever its annotations and its requests
+for other vendors' cards. On a container with a GPU the same value hides the GPU, since the pod's own value overrides
+the device plugin's.""",
     references=("NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",),
     bad=_HEAD,
     good=f"{_HEAD}      env:\n        - name: NVIDIA_VISIBLE_DEVICES\n          value: void\n",

@@ -19,7 +19,7 @@ ID = "GPU303"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find containers that are privileged, or as good as that to NVIDIA's toolkit, in pods that request a GPU."""
+    """Find containers that are privileged, or treated so by NVIDIA's toolkit, in pods that request a GPU."""
     for pod in workload.pods:
         if not pod.wants_gpu:
             continue
@@ -41,7 +41,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _takes_all(pod: Pod, policy: Policy) -> bool:
-    """Tell whether a pod requests all cards that the largest node of the policy has: nobody else's are left to it."""
+    """Return whether a pod requests all cards of the policy's largest node, so that no other pod has any of them."""
     node = device_count.largest_node(policy)
     return 0 < node <= device_count.needed(pod, lambda gpu: device_count.takes_cards(gpu, policy))
 
@@ -68,11 +68,10 @@ RULE = Rule(
     summary="privileged, or CAP_SYS_ADMIN, in a pod with a GPU",
     rationale="""\
 A privileged container has all devices of the node, so all GPUs, however many it requested; NVIDIA's toolkit treats
-CAP_SYS_ADMIN alike, and MIG can be reconfigured with it. The limits of a sharing backend do not bind it either.
-A GPU needs no privileges: the device plugin hands over the devices that belong to it. It is a warning, because much
-that runs today requests privileges that it does not need (examples of time-slicing, RDMA jobs over whole nodes); the
-policy `strict` refuses it. A pod that requests every card of the largest node (`cluster.cards` with `perNode`) takes
-nobody's: there it is information only.""",
+CAP_SYS_ADMIN alike, and MIG can be reconfigured with it. The limits of a sharing backend do not apply to it either. A
+GPU needs no privileges: the device plugin provides its devices. It is a warning, because many workloads have privileges
+that they do not need (examples of time-slicing, RDMA jobs over whole nodes); the policy `strict` refuses it. For a pod
+that requests every card of the largest node (`cluster.cards` with `perNode`) it is only info.""",
     references=(
         "NVIDIA/nvidia-container-toolkit: cmd/nvidia-container-runtime-hook/container_config.go",
         "https://kubernetes.io/docs/concepts/security/pod-security-standards/",

@@ -1,4 +1,4 @@
-"""GPU304: a hostPath that leads to GPU devices, or to a socket that hands them out."""
+"""GPU304: a hostPath to GPU devices, or to a socket that gives access to them."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _is_licensed(workload: Workload, pod: Pod, path: str, policy: Policy) -> bool:
-    """Tell whether the backend that serves the pod has its pods mount this path, and the request is a valid one."""
+    """Return whether the pod's backend requires this mount, and the pod's request is valid."""
     for served, plan in backend_plan.of_pods(workload, policy):
         if served is pod and plan.served and plan.translatable:
             return any(host_paths.inside(path, place) for place in plan.backend.host_paths)
@@ -70,16 +70,15 @@ RULE = Rule(
     name="device-host-path",
     severity="error",
     since="0.1.0",
-    summary="a hostPath to GPU devices, device definitions or the sockets that hand them out",
+    summary="a hostPath to GPU devices, device definitions or the sockets that give access to them",
     rationale="""\
-Devices come from the device plugin, which knows whose card is whose. A hostPath to `/dev/nvidia0`, `/dev/dri`, the
-CDI definitions, the pipe of the MPS daemon, the kubelet's device sockets or the container runtime's goes around it,
-and so does a folder above them. `..`, doubled slashes, a missing first slash, `/var/run` for `/run`, the links
+Devices come from the device plugin, which allocates cards to containers. A hostPath to `/dev/nvidia0`, `/dev/dri`, the
+CDI definitions, the pipe of the MPS daemon, the kubelet's device sockets or the container runtime's bypasses it, and so
+does a folder above them. `..`, doubled slashes, a missing first slash, `/var/run` for `/run`, the links
 `/proc/<pid>/root` and `/proc/<pid>/cwd`, `/dev/char`, the roots of containerised drivers, and a `subPath` or
-`subPathExpr` that leads from a folder to a device are seen through. Parents and sockets are ordinary life in pods
-without a GPU: there they are information only (GPU507 is for who wants them refused). `/dev/shm`, `/dev/infiniband`,
-`/dev/fuse` and the like are not GPUs. Where a sharing backend has the pods that it serves mount a path (KAI's
-`/tmp/nvidia-mps`), they may.""",
+`subPathExpr` from a folder to a device are resolved. Parents and sockets are common in pods without a GPU: there they
+are only info (GPU507 refuses them). `/dev/shm`, `/dev/infiniband`, `/dev/fuse` and the like are not GPUs. A path that a
+sharing backend requires of its pods (KAI's `/tmp/nvidia-mps`) is allowed.""",
     references=(
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",
         "https://kubernetes.io/docs/concepts/storage/volumes/#hostpath",
@@ -89,6 +88,6 @@ without a GPU: there they are information only (GPU507 is for who wants them ref
     good=_POD,
     check=check,
     when=triggers.host_path,
-    # parents and sockets are ordinary life
+    # parents and sockets are common
     reads=Reads(host_paths=gpu_markers.DEVICE_PATHS, sub_paths=gpu_markers.DEVICE_PATHS),
 )

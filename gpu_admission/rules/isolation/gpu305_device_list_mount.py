@@ -1,4 +1,4 @@
-"""GPU305: a mount that names a card to NVIDIA's toolkit."""
+"""GPU305: a mount by which NVIDIA's toolkit adds a card."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU305"
-_FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # no spelling of the path can do without it
+_FOLDER = gpu_markers.DEVICE_LIST_MOUNT.rpartition("/")[2]  # every spelling of the path contains it
 _BEGINNINGS = (gpu_markers.DEVICE_LIST_MOUNT, f"/var{gpu_markers.DEVICE_LIST_MOUNT}")
-# Volumes whose source is made by the kubelet or its plugins, never /dev/null of the node. A claim is not among them:
-# its volume may be any path that the cluster's administrators chose.
+# Volumes whose source is made by the kubelet or its plugins, never /dev/null of the node. Claims are not among them:
+# the volume of a claim may be any path of the node.
 NEVER_NULL = frozenset({"configMap", "downwardAPI", "emptyDir", "image", "nfs", "projected", "secret"})
 
 
@@ -51,12 +51,12 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _names_card(path: str) -> bool:
-    """Tell whether a mount path is in the toolkit's list, as text or by the links that a node follows."""
+    """Return whether a mount path is in the toolkit's list, as text or by the links that a node follows."""
     return host_paths.lexical(path).startswith(_BEGINNINGS) or host_paths.normal(path).startswith(_BEGINNINGS)
 
 
 def _sources(pod: Pod) -> dict[str, str | None]:
-    """Return what a message calls each volume of a pod; None for those that can never be /dev/null."""
+    """Return the description of each volume of a pod; None for those that can never be /dev/null."""
     return {as_str(volume.get("name")): _source(volume) for _, volume in iter_dicts(pod.spec.get("volumes"))}
 
 
@@ -85,11 +85,10 @@ RULE = Rule(
     summary="a mount of a node path where NVIDIA's toolkit reads a list of cards",
     rationale="""\
 Where NVIDIA's toolkit takes device lists as volume mounts, each mount of `/dev/null` whose path begins with
-`/var/run/nvidia-container-devices` names a card to hand over: `…/all` every card of the node. The text is compared
-without a slash, so `/var/run/nvidia-container-devicesall` does the same. It is meant for the device plugin alone.
-Container runtimes follow links before the toolkit looks, so any path of the node may turn out to be `/dev/null`: a
-hostPath is refused there whatever it names, and so is a claim. An empty volume, a ConfigMap and the like never count
-and are not reported.""",
+`/var/run/nvidia-container-devices` adds a card: `…/all` every card of the node. The prefix is compared without a slash,
+so `/var/run/nvidia-container-devicesall` does the same. It is meant for the device plugin alone. Container runtimes
+resolve links before the toolkit reads the mounts, so any path of the node may be `/dev/null`: every hostPath is refused
+there, and so is a claim. An empty volume, a ConfigMap and the like have no effect and are not reported.""",
     references=(
         "https://github.com/NVIDIA/k8s-device-plugin#configuration-option-details",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -70,13 +70,13 @@ RULE = Rule(
     summary="annotations of a user that make the container runtime inject devices",
     rationale="""\
 Container runtimes inject the devices that annotations in the domain `cdi.k8s.io` name, and NVIDIA's toolkit reads
-`nvidia.cdi.k8s.io` likewise. They are the channel between device plugin and runtime: the kubelet writes them, no
-user needs to. On a pod they hand out any device that the node has a definition of, `nvidia.com/gpu=all` among
-them. Where the device injector of the Node Resource Interface runs (GKE has one), the annotations
-`cdi-devices.noderesource.dev`, `devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same: device
-nodes of cards are found in them, unless the pod requests all cards of a node anyway, and so in CRI-O's
-`io.kubernetes.cri-o.Devices` and `devices.crio.io`. What such a list writes otherwise than plainly (escapes, tags,
-anchors, numbers in other bases) is taken for a card.""",
+`nvidia.cdi.k8s.io` likewise. They are the channel between device plugin and runtime: the kubelet writes them, users
+never need to. On a pod they inject any device that is defined on the node, even `nvidia.com/gpu=all`. Where the device
+injector of the Node Resource Interface runs (GKE has one), the annotations `cdi-devices.noderesource.dev`,
+`devices.noderesource.dev`, `devices.nri.io` and `devices.gke.io` do the same, and so do CRI-O's
+`io.kubernetes.cri-o.Devices` and `devices.crio.io`: device nodes of cards are found in them, unless the pod requests
+all cards of a node anyway. An entry that is not written plainly (escapes, tags, anchors, numbers in other bases) counts
+as a card.""",
     references=(
         "https://github.com/cncf-tags/container-device-interface#how-to-configure-cdi",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -22,7 +22,7 @@ ID = "GPU307"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find what schedulers write and device plugins believe, and labels that opt out of a backend's webhook."""
+    """Find keys that schedulers write and device plugins trust, and labels that opt out of a backend's webhook."""
     if dumped(workload):
         return
     for place, metadata in all_metadata(workload):
@@ -59,14 +59,13 @@ RULE = Rule(
     since="0.1.0",
     summary="an annotation or label that a scheduler or device plugin trusts",
     rationale="""\
-Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much
-of it, that it was paid for. Nobody signs them. A pod that is created with them gets the card it names, whoever
-has it, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make a backend
-overlook the pod altogether, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a pod has
-ended nobody but the backend may change or remove them either: the share that they name would be given to others while
-the pod still uses it. What users set to request something (a queue, a type of card, `gpu-memory` for KAI) is none of
-this; but once the pod is bound to a node, its scheduler counts by the amounts that it requested, and they stay as they
-are.""",
+Sharing backends pass their decisions from scheduler to device plugin in annotations of the pod: which card, how much of
+it, whether it is accounted for. They are not signed. A pod that is created with them gets the card that it names, even
+if it is allocated to others, or is counted with less memory than it uses. Labels such as `hami.io/webhook: ignore` make
+a backend ignore the pod, and so does the annotation `kai-resource-isolator.io/inject: "false"`. Until a pod has ended,
+only the backend may change or remove them: otherwise the share would be allocated again while the pod still uses it.
+Annotations by which users request something (a queue, a type of card, `gpu-memory` for KAI) are allowed; but once the
+pod is bound to a node, its scheduler counts by the requested amounts, which must not change.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/const.go",
         "volcano-sh/volcano: pkg/scheduler/api/devices/nvidia/vgpu/type.go",

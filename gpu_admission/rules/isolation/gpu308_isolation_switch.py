@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU308"
-PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that work by such a library
+PRELOADING = frozenset({"tencent", "tensor-fusion"})  # systems without a backend here that use such a library
 HARMLESS = {  # values that leave the limits in force
     "CGPU_DISABLE": frozenset({"", "false", "0"}),
     PRELOAD: frozenset({""}),
@@ -31,7 +31,7 @@ HARMLESS = {  # values that leave the limits in force
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find such variables on containers that get a share of a card of NVIDIA's."""
+    """Find such variables on containers that get a share of an NVIDIA card."""
     for pod in workload.pods:
         for container in pod.containers:
             systems = _sharing(pod, container, policy)
@@ -43,23 +43,16 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     yield _problem(variable)
             wanted = (*names, *ISOLATION_PREFIXES)
             for source in env_vars.open_sources(container, wanted, ISOLATION_PREFIXES, prefixed=True):
-                yield Problem(
-                    source.pointer,
-                    (
-                        f"{container.label} takes variables from an envFrom",
-                        (
-                            f" with the prefix {format_value(source.prefix)}, which can set {source.listed} and so "
-                            "lift the limits on its share of the GPU"
-                        ),
-                    ),
-                    "list the variables under env instead",
-                )
+                can = f"can set {source.listed} and so lift the limits on its share of the GPU"
+                what = f"{container.label} takes variables from an envFrom"
+                message = what, f" with the prefix {format_value(source.prefix)}, which {can}"
+                yield Problem(source.pointer, message, "list the variables under env instead")
 
 
 def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
-    """Return the systems that give a container a share of a card of NVIDIA's, which these variables are about.
+    """Return the systems that give a container a share of an NVIDIA card, to which these variables apply.
 
-    A share is known by its resource's name, by KAI's annotation, or by the backend that the policy says shares cards.
+    A share is recognised by its resource's name, by KAI's annotation, or by the policy's backend if that shares cards.
     """
     own = [gpu for gpu in container.gpus if gpu.wants_gpu and visible_devices.vendor(gpu, policy) == "nvidia"]
     found = {gpu.resource.system for gpu in own if gpu.resource.sharing == "shared"}
@@ -74,8 +67,8 @@ def _sharing(pod: Pod, container: Container, policy: Policy) -> frozenset[str]:
 
 
 def is_whole(resource: Resource, backend: str, policy: Policy) -> bool:
-    """Tell whether a resource of NVIDIA's is a card or partition of its own under a backend that shares cards."""
-    from gpu_admission.backends import foreign  # noqa: PLC0415 - a run without shared GPUs never pays for it
+    """Return whether an NVIDIA resource is a card or partition of its own under a backend that shares cards."""
+    from gpu_admission.backends import foreign  # noqa: PLC0415 - start-up time: needed only with shared GPUs
 
     if resource.sharing == "partition":
         return True
@@ -94,8 +87,8 @@ def _classes(pod: Pod, container: Container) -> Iterator[ClassFacts]:
 
 
 def _preloads(systems: frozenset[str]) -> bool:
-    """Tell whether any of the systems limits a share by a library that is loaded before the program's own."""
-    from gpu_admission.backends import registry  # noqa: PLC0415 - a run without shared GPUs never pays for it
+    """Return whether any of the systems limits a share by a library that is loaded before the program's own."""
+    from gpu_admission.backends import registry  # noqa: PLC0415 - start-up time: needed only with shared GPUs
 
     return not PRELOADING.isdisjoint(systems) or any(
         registry.named(system).preloads for system in systems if system in registry.NAMES
@@ -140,12 +133,12 @@ RULE = Rule(
     since="0.1.0",
     summary="a variable that switches a sharing backend's limits off",
     rationale="""\
-HAMi, Volcano's vGPU and cGPU keep a container to its share of a card by a library loaded into its programs, and that
-library obeys variables: `CUDA_DISABLE_CONTROL` keeps it out, `CUDA_DEVICE_MEMORY_LIMIT` and `CUDA_DEVICE_SM_LIMIT`
-are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` leads to another MPS daemon. A
-pod that sets them takes memory that the scheduler gave to others, who then fail for want of it. On whole cards
-and on other vendors' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not kept
-by a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: that very
+HAMi, Volcano's vGPU and cGPU limit a container to its share of a card by a library loaded into its programs, and
+variables control that library: `CUDA_DISABLE_CONTROL` disables it, `CUDA_DEVICE_MEMORY_LIMIT` and
+`CUDA_DEVICE_SM_LIMIT` are the limits themselves, `LD_PRELOAD` can put another one in its place, `CUDA_MPS_*` selects
+another MPS daemon. A pod that sets them takes memory that is allocated to others, which then fail. On whole cards and
+on other vendors' the same variables are harmless and not reported, nor is `LD_PRELOAD` where shares are not limited by
+a preloaded library. KAI's plugin hamicore takes `CUDA_DEVICE_MEMORY_LIMIT` from the pod's own ConfigMap: exactly that
 reference is allowed under KAI's policy.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",

@@ -38,14 +38,14 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _is_allowed(field: str, policy: Policy) -> bool:
-    """Tell whether the policy says that the cluster's MPS needs it: GKE's and nos's reach their daemon so."""
+    """Return whether the policy allows it, because the cluster's MPS needs it (GKE's and nos's do)."""
     return field == "hostIPC" and policy.backend.parameters.get("hostIPC") == "allow"
 
 
 def _uses_mps(workload: Workload, pod: Pod, policy: Policy) -> bool:
-    """Tell whether a container reaches NVIDIA's daemon: given such a card under MPS, or told where the daemon is.
+    """Return whether a container reaches NVIDIA's daemon: by a share under MPS, or by the daemon's variables or mounts.
 
-    One that is given other vendors' cards only is no client, whatever its variables; on MIG devices there is no MPS.
+    One with other vendors' cards only is not a client, whatever its variables; there is no MPS on MIG devices.
     """
     for container in pod.containers:
         asked = visible_devices.vendors(workload, pod, container, policy)
@@ -88,10 +88,10 @@ RULE = Rule(
     since="0.1.0",
     summary="hostPID or hostIPC together with MPS",
     rationale="""\
-MPS runs the kernels of several pods in one daemon's context, and trusts what comes over its pipe and shared memory.
-A pod in the node's PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's
-device plugin mounts the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of
-MPS does need hostIPC (GKE's GPU sharing, nos): there the policy says `backend: {name: mps, hostIPC: allow}`.""",
+MPS runs the kernels of several pods in one daemon's context, and trusts its pipe and shared memory. A pod in the node's
+PID or IPC namespace can trace, signal or read the other clients and the daemon itself. NVIDIA's device plugin mounts
+the pipe and a shared memory of its own, so neither is needed. Some platforms' own set-up of MPS does need hostIPC
+(GKE's GPU sharing, nos): there set `backend: {name: mps, hostIPC: allow}`.""",
     references=(
         "https://docs.nvidia.com/deploy/mps/index.html",
         "NVIDIA/k8s-device-plugin: internal/plugin/server.go",

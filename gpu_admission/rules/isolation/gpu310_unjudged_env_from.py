@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU310"
-# Every list, and what opens more than a faster way to one's own card. What a runtime obeys by how its name begins
-# is here by its plain name: the others cannot be kept out by env (docs/security.md).
+# Every list of devices, and every switch that opens more than a container's own card. Families of variables are here by
+# their plain name: env cannot prevent the others (docs/security.md).
 NAMES = (
     *(name for name in DEVICE_LISTS if not name.endswith("_")),
     *(name for name, switch in SWITCHES.items() if switch.severity == "error"),
@@ -31,7 +31,7 @@ NAMES = (
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find envFrom without a prefix where env does not set all of the variables itself (env wins over envFrom).
 
-    A container that is given no card is repaired: each variable is set to what shows and opens nothing.
+    A container that gets no card is repaired: each variable is set to a value without effect.
     """
     for pod, container in workload.containers():
         for source in env_vars.open_sources(container, NAMES, prefixed=False):
@@ -48,7 +48,7 @@ def _problem(workload: Workload, pod: Pod, container: Container, source: OpenSou
         source.pointer,
         (
             f"{container.label} takes all variables of {source.label}",
-            ", and whether any of them shows it cards cannot be told from here",
+            ", and whether any of them shows it cards is not visible here",
         ),
         (
             "list the variables one by one under env",
@@ -81,13 +81,13 @@ RULE = Rule(
     name="unjudged-env-from",
     severity="info",
     since="0.1.0",
-    summary="variables from elsewhere that could show a container cards",
+    summary="variables from a ConfigMap or Secret that could show a container cards",
     rationale="""\
-A ConfigMap can hold `NVIDIA_VISIBLE_DEVICES: all` as well as any other variable, and a pod that takes all of it with
-`envFrom` shows no sign of it (GPU301 finds what can be seen). The same holds for every other vendor's list and for the
+A ConfigMap can contain `NVIDIA_VISIBLE_DEVICES: all` like any other variable, and a pod that takes all of it with
+`envFrom` does not show it (GPU301 finds visible values). The same applies for every other vendor's list and for the
 switches of NVIDIA's toolkit. Nearly every envFrom is harmless, so this rule is off by default; a strict policy that
-wants every container to say which cards it sees switches it on. A container without a GPU is then repaired: `env`
-wins over `envFrom`, so each of these variables is set there to what shows nothing.""",
+requires every container to list its variables enables it. A container without a GPU is then repaired: `env` wins over
+`envFrom`, so each of these variables is set there to a value that shows no card.""",
     references=("https://kubernetes.io/docs/tasks/configure-pod-container/configure-pod-configmap/",),
     bad=f"{_HEAD}{_ENV_FROM}",
     good=f"{_HEAD}{_ENV_FROM}      env:\n{_CLOSED}",

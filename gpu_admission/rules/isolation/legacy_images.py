@@ -1,4 +1,4 @@
-"""Images of before there were lists of cards: what makes a runtime take a container for one, and show it all."""
+"""Legacy images, from before device lists: what makes a runtime treat a container as one and show all cards."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 def problems(
     rule: str, workload: Workload, pod: Pod, container: Container, asked: frozenset[str], policy: Policy
 ) -> Iterator[Problem]:
-    """Yield where a container that is given no card of a vendor makes its runtime show it all of them.
+    """Yield containers without a card of a vendor to which its runtime shows all of them.
 
-    ``asked`` are the vendors whose cards the container is given.
+    ``asked`` are the vendors whose cards the container gets.
     """
     if not pod.complete:
         return
@@ -68,7 +68,7 @@ def _problem(
         pointer,
         (
             f"{container.label} {how} and does not set {name}",
-            ", which the container runtime takes for an old image and shows it all cards of the node",
+            ", so that the container runtime treats it as an old image and shows it all cards of the node",
         ),
         (f"add {name} with the value {format_value(value)} to its env", ", or request GPUs under resources.limits"),
         fix=fix,
@@ -78,7 +78,7 @@ def _problem(
 
 
 def _place(container: Container, kind: Legacy, variable: Variable | None) -> tuple[Pointer, str] | None:
-    """Return what sets the variable, or may set it, and how messages say so; None where nothing does."""
+    """Return what sets the variable, or may set it, and its description; None where nothing does."""
     if variable is not None:
         if variable.value == "":
             return None

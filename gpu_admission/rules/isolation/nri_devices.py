@@ -14,22 +14,21 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.pod import Pod
 
 _NVIDIA = "/dev/nvidia"
-# Majors of card nodes, whatever path they are given, of those that are fixed (Documentation/admin-guide/devices.txt):
+# Fixed majors of card nodes, under any path (Documentation/admin-guide/devices.txt):
 # the NVIDIA driver's, render devices, accelerators.
 MAJORS = frozenset({"195", "226", "261"})
-WHOLE_NODE = 8  # cards of the nodes that these annotations are written for, where the policy does not tell
+WHOLE_NODE = 8  # cards per node, where the policy does not define them
 _PUNCTUATION = str.maketrans(dict.fromkeys("\"'{}[],:", " "))
 KEYS = frozenset({"path", "type", "major", "minor", "file_mode", "fileMode", "uid", "gid"})
-# What plain values are made of. YAML can write a path in many other ways, and a number in some: whoever needs them has
-# something to hide.
+# Characters of plain values. YAML can write a path or a number in many other ways, which only an attack needs.
 _PLAIN = re.compile(r"-|[a-z]{1,3}|0o?[0-7]+|[0-9]+|[\w./-]*/[\w./-]*", re.ASCII)
-NUMBER = "0|[1-9][0-9]*"  # a major as it is written plainly
+NUMBER = "0|[1-9][0-9]*"  # a plain major
 _DISGUISED = "a node of the driver under another name"
 _UNREADABLE = "what cannot be read, and may be any"
 
 
 def brings_cdi(key: str) -> bool:
-    """Tell whether a key hands CDI devices to the container: of CDI itself, or of the NRI plugin for them."""
+    """Return whether a key injects CDI devices into the container: of CDI itself, or of the NRI plugin for them."""
     domain, slash, _ = key.partition("/")
     of_cdi = slash and (domain == gpu_markers.CDI_DOMAIN or domain.endswith(f".{gpu_markers.CDI_DOMAIN}"))
     return bool(of_cdi) or domain in gpu_markers.NRI_CDI_DOMAINS
@@ -38,8 +37,8 @@ def brings_cdi(key: str) -> bool:
 def cards(key: str, value: object) -> list[str]:
     """Return the device nodes of cards that an annotation makes a runtime inject, as far as it can be read.
 
-    For the NRI plugin the value is a YAML list of devices (``path``, ``type``, ``major``, ``minor``), which need no
-    more than a path; for CRI-O it is ``path:path:permissions,...``. What is written less plainly counts as a card.
+    For the NRI plugin the value is a YAML list of devices (``path``, ``type``, ``major``, ``minor``), which need only a
+    path; for CRI-O it is ``path:path:permissions,...``. An entry that is not written plainly counts as a card.
     """
     if key.partition("/")[0] not in {*gpu_markers.NRI_DEVICE_DOMAINS, *gpu_markers.CRIO_DEVICES}:
         return []
@@ -59,14 +58,14 @@ def _is_odd(major: str) -> bool:
 
 
 def takes_all(pod: Pod, shown: list[str], policy: Policy) -> bool:
-    """Tell whether a pod requests every card of a node, and so is shown none that it did not request."""
+    """Return whether a pod requests every card of a node, so that it sees only its own."""
     asked = sum(device_count.count(gpu) for gpu in pod.gpus if gpu.name == "nvidia.com/gpu")
     node = device_count.largest_node(policy) or WHOLE_NODE
     return node <= asked and all(path.startswith(_NVIDIA) for path in shown) and len(shown) <= asked
 
 
 def _is_card(path: str) -> bool:
-    """Tell whether a device node is a card's, and not one that all containers with a GPU have (nvidiactl)."""
+    """Return whether a device node is a card's, and not one that all containers with a GPU have (nvidiactl)."""
     if path.startswith(_NVIDIA):
         return path.removeprefix(_NVIDIA).isdigit()
     if path.startswith("/dev/vfio/"):  # cards that are passed through to virtual machines

@@ -1,4 +1,4 @@
-"""Keys of a pod's metadata that schedulers write and device plugins believe: what writing or changing them means."""
+"""Keys of a pod's metadata that schedulers write and device plugins trust: findings on writes and changes."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ OPT_OUT = (("annotations", gpu_markers.OPT_OUT_ANNOTATIONS), ("labels", gpu_mark
 
 
 def compare(new: Workload, old: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find what an update of a Pod writes, changes or removes of those keys.
+    """Find those keys that an update of a Pod writes, changes or removes.
 
-    Removing what opts out is nobody's loss: the backend's webhook looks at it when a pod is created.
+    Removing an opt-out does no harm: the backend's webhook reads it when a pod is created.
     """
     place: Pointer = (*new.pointer, "metadata")
     held, given = (as_dict(workload.object.get("metadata")) for workload in (old, new))
@@ -66,7 +66,7 @@ def written(place: Pointer, value: object, system: str) -> Problem:
         place,
         (
             f"the {_what(place)}: {format_value(value)} is written by the scheduler of {system}",
-            " to say which card a pod gets, and is believed whoever wrote it",
+            " to record which card a pod gets, and is trusted whoever wrote it",
         ),
         ("remove it", f": {system} sets it by itself when the pod is scheduled"),
     )
@@ -104,11 +104,11 @@ def _asked_anew(place: Pointer) -> Problem:
         (
             f"this update changes the {_what(place)}",
             (
-                ", which says how much of a GPU the pod has, while the pod runs: its scheduler counts by it, and would "
+                ", the pod's share of a GPU, while the pod runs: its scheduler counts by it, and would "
                 "give to others what the pod still uses"
             ),
         ),
-        ("leave it as it is until the pod has ended", ", and request another amount in a new pod"),
+        ("leave it unchanged until the pod has ended", ", and request another amount in a new pod"),
     )
 
 

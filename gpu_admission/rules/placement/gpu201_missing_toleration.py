@@ -1,4 +1,4 @@
-"""GPU201: a GPU is requested, and nothing of the GPU nodes' taints is tolerated."""
+"""GPU201: a GPU is requested, and the GPU nodes' taints are not tolerated."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ ID = "GPU201"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find pods that lack a toleration the policy wants; the repair adds it.
+    """Find pods that lack a toleration of the policy; the repair adds it.
 
-    Knative refuses tolerations in its templates (GPU205), so there they are left to admission of the Pod.
+    Knative refuses tolerations in its templates (GPU205): its Pods are repaired at admission.
     """
     if not policy.tolerations or serverless(workload):
         return
@@ -33,7 +33,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             continue
         given = pod.spec.get("tolerations")
         if given is not None and not isinstance(given, list):
-            continue  # does not decode: no pod will come of it
+            continue  # does not decode, so the API server refuses it
         known = tolerations.taints(policy)
         present = [toleration_slips.mended(each, known) for each in given or () if isinstance(each, dict)]
         missing = [
@@ -92,11 +92,10 @@ RULE = Rule(
     since="0.1.0",
     summary="requests a GPU whose nodes are tainted, and tolerates none of the taints",
     rationale="""\
-Clusters taint their GPU nodes to keep ordinary pods off them. A pod that requests a GPU and does not tolerate
-the taint stays Pending forever. Which taints there are is the policy's to say (`tolerations`); without that
-this rule reports nothing. A toleration is compared by its meaning: one without an effect tolerates every effect, one
-without a key everything, and a value that the author chose is left alone, since it may pick one pool of
-several.""",
+Clusters taint their GPU nodes to keep ordinary pods off them. A pod that requests a GPU and does not tolerate the taint
+stays Pending forever. The policy lists the taints (`tolerations`); without them this rule reports nothing. A toleration
+is compared by its meaning: one without an effect tolerates every effect, one without a key everything, and a value that
+the author chose is kept, since it may select one pool of several.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/",
         "kubernetes/kubernetes: plugin/pkg/admission/extendedresourcetoleration",

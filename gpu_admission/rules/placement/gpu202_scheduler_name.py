@@ -1,4 +1,4 @@
-"""GPU202: a pod that its sharing backend's scheduler does not see."""
+"""GPU202: a pod that its sharing backend's scheduler does not place."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU202"
-_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter where nothing stood
+_UNSET = frozenset({"", "default-scheduler"})  # the API server writes the latter by default
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find pods with no scheduler named, or another than the policy's; one that somebody chose is not overwritten."""
+    """Find pods with no scheduler, or another than the policy's; one that an author chose is not overwritten."""
     for pod, plan in backend_plan.of_pods(workload, policy):
         wanted = policy.scheduler_name or plan.backend.scheduler
         if not plan.served or wanted is None:
@@ -40,7 +40,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _overwrites(policy: Policy, value: str) -> bool:
-    """Tell whether a scheduler that somebody chose may be replaced: any, or only certain ones (``translate``)."""
+    """Return whether a scheduler that an author chose may be replaced: any, or only certain ones (``translate``)."""
     allowed = policy.spec.get("overwriteSchedulerName")
     return allowed is True or (isinstance(allowed, frozenset) and value in allowed)
 
@@ -96,13 +96,13 @@ RULE = Rule(
     name="scheduler-name",
     severity="info",
     since="0.1.0",
-    summary="a pod with a GPU request that the backend's scheduler would not see",
+    summary="a pod with a GPU request that the backend's scheduler would not place",
     rationale="""\
-Volcano, HAMi, KAI and Koordinator keep the account of which part of which card is taken in their own scheduler. A pod
-that another scheduler places is on no account: it is given a card that others were promised, or none. Where no
-scheduler was chosen (Kubernetes writes `default-scheduler` there), the webhook writes the policy's; in a file that
-names `default-scheduler` itself only an unsafe fix replaces it. One that somebody chose is an error and is kept, unless
-the policy says `overwriteSchedulerName: true`.""",
+The schedulers of Volcano, HAMi, KAI and Koordinator track which part of which card is allocated. A pod that another
+scheduler places is not tracked: it gets a card that is allocated to others, or none. Where no scheduler was chosen
+(Kubernetes writes `default-scheduler`), the webhook writes the policy's; in a file that names `default-scheduler`
+itself only an unsafe fix replaces it. Any other scheduler is an error and is kept, unless the policy has
+`overwriteSchedulerName: true`.""",
     references=(
         "https://kubernetes.io/docs/tasks/extend-kubernetes/configure-multiple-schedulers/",
         "Project-HAMi/HAMi: pkg/scheduler/webhook.go",

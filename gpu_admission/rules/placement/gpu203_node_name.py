@@ -1,4 +1,4 @@
-"""GPU203: a pod with a GPU is nailed to a node by name."""
+"""GPU203: a pod with a GPU is bound to a node by name."""
 
 from __future__ import annotations
 
@@ -49,10 +49,10 @@ RULE = Rule(
     since="0.1.0",
     summary="nodeName together with a GPU request",
     rationale="""\
-A pod created with `nodeName` never passes a scheduler. Nobody checks that a GPU is free there: the kubelet
-refuses the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose
-scheduler keeps the accounts (HAMi, Volcano, KAI, gpushare), the pod runs beside them and takes a card that was
-given to somebody else. Files that show a pod as a cluster had it are left alone.""",
+A pod created with `nodeName` bypasses the scheduler, so nothing checks that a GPU is free there: the kubelet refuses
+the pod (`UnexpectedAdmissionError`, and it must be deleted by hand), or, with a sharing backend whose scheduler tracks
+allocations (HAMi, Volcano, KAI, gpushare), the pod takes a card that is allocated to others. Pods exported from a
+cluster are not judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/scheduling-eviction/assign-pod-node/#nodename",
         "https://kubernetes.io/docs/concepts/extend-kubernetes/compute-storage-net/device-plugins/",

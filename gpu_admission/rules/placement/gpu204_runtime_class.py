@@ -1,4 +1,4 @@
-"""GPU204: the runtime class that GPUs need is missing, or one stands where no GPU is requested."""
+"""GPU204: the runtime class that GPUs need is missing, or one is set where no GPU is requested."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _lacks(wanted: str | None, vendors: frozenset[str]) -> bool:
-    """Tell whether a class is configured that serves these cards: NVIDIA's classes serve NVIDIA's cards only."""
+    """Return whether a class is configured that serves these cards: NVIDIA's classes serve NVIDIA's cards only."""
     return bool(wanted) and bool(vendors & {"nvidia"} if wanted in NVIDIA_RUNTIME_CLASSES else vendors)
 
 
 def _excused(pod: Pod) -> bool:
-    """Tell whether a pod may get its GPU by a resource claim, or shows every container that there is none."""
+    """Return whether a pod may get its GPU by a resource claim, or hides all cards from every container."""
     return pod.claims.unknown or all(visible_devices.blinded(container) for container in pod.containers)
 
 
@@ -100,10 +100,10 @@ RULE = Rule(
     since="0.1.0",
     summary="the runtime class for GPUs is missing, or is set without a GPU request",
     rationale="""\
-Where NVIDIA's runtime is not the node's default, a pod reaches its GPU only under the right `runtimeClassName`:
-without it the container starts and finds no driver. Which class that is the policy says (`runtimeClassName`).
-The other way round, a pod under NVIDIA's class that requests no GPU gets whatever `NVIDIA_VISIBLE_DEVICES` of
-its image says, and CUDA images say `all`: it works on cards that were given to others.""",
+Where NVIDIA's runtime is not the node's default, a pod reaches its GPU only under the right `runtimeClassName`: without
+it the container starts and finds no driver. The policy names the class (`runtimeClassName`). Conversely, a pod under
+NVIDIA's class that requests no GPU gets the cards in `NVIDIA_VISIBLE_DEVICES` of its image, which is `all` in CUDA
+images: it uses cards that are allocated to others.""",
     references=(
         "https://kubernetes.io/docs/concepts/containers/runtime-class/",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 ID = "GPU205"
 
-# field -> flag of the ConfigMap config-features, all off by default; None: refused whatever the flags say.
+# field -> flag of the ConfigMap config-features, all off by default; None: refused under any flag.
 # knative/serving: pkg/apis/config/features.go, pkg/apis/serving/fieldmask.go
 FLAGS: dict[str, str | None] = {
     "affinity": "kubernetes.podspec-affinity",
@@ -57,7 +57,7 @@ def _problem(platform: str, pod: Pod, field: str, flag: str | None) -> Problem:
     why = "Knative refuses it" if platform == "Knative" else "KServe deploys this through Knative, which refuses it"
     if flag is None:
         message, advice = (
-            (f"{field_text} is allowed by no feature flag of Knative's", f", and {why}"),
+            (f"{field_text} is not allowed by any feature flag of Knative", f", and {why}"),
             f"remove {field}",
         )
         more = ""
@@ -95,10 +95,10 @@ RULE = Rule(
     since="0.1.0",
     summary="a field that Knative refuses unless a feature flag is on",
     rationale="""\
-Knative checks the pod spec of its templates itself and refuses every field that it does not support, or only
-behind a feature flag: schedulerName, tolerations, nodeSelector, affinity, runtimeClassName and their like. A
-KServe InferenceService in its serverless mode makes such a template: it is accepted, and the refusal shows only
-in its status. The pods themselves are not checked: what an admission webhook adds to them needs no flag.""",
+Knative checks the pod spec of its templates itself and refuses every field that it does not support, or only behind a
+feature flag: schedulerName, tolerations, nodeSelector, affinity, runtimeClassName and their like. A KServe
+InferenceService in its serverless mode makes such a template: it is accepted, and the refusal shows only in its status.
+The pods themselves are not checked: what an admission webhook adds to them needs no flag.""",
     references=(
         "https://knative.dev/docs/serving/configuration/feature-flags/",
         "knative/serving: pkg/apis/config/features.go",

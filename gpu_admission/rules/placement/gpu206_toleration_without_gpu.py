@@ -1,4 +1,4 @@
-"""GPU206: GPU nodes are tolerated by a pod that requests no GPU."""
+"""GPU206: a pod that requests no GPU tolerates the taint of GPU nodes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ID = "GPU206"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find tolerations of a GPU taint by its key on pods that request none; daemons belong on every node."""
+    """Find tolerations of a GPU taint by its key on pods that request none, except daemons."""
     keys = _keys(policy)
     for pod in workload.pods:
         if not pod.complete or pod.wants_gpu or _elsewhere(workload, pod):
@@ -47,7 +47,7 @@ def _reads(policy: Policy) -> Reads:
 
 
 def _elsewhere(workload: Workload, pod: Pod) -> bool:
-    """Tell whether a pod is a daemon's, or may get its GPU by a resource claim."""
+    """Return whether a pod is a daemon's, or may get its GPU by a resource claim."""
     owners = iter_dicts(pod.metadata.get("ownerReferences"))
     daemon = workload.kind == "DaemonSet" or any(owner.get("kind") == "DaemonSet" for _, owner in owners)
     return daemon or pod.claims.unknown
@@ -71,9 +71,9 @@ RULE = Rule(
     since="0.1.0",
     summary="tolerates the GPU nodes' taint and requests no GPU",
     rationale="""\
-The taint on GPU nodes keeps pods away that have no use for a GPU. A pod that tolerates it without requesting one
-can be placed there and uses up the CPU and memory that a GPU pod needs: cards then stand idle. It is off by
-default, because controllers, gateways and data loaders are put beside GPU pods on purpose.""",
+The taint on GPU nodes keeps pods without a GPU away. A pod that tolerates it without requesting one can be placed there
+and uses CPU and memory that a GPU pod needs: cards are then idle. It is off by default, because controllers, gateways
+and data loaders are placed beside GPU pods on purpose.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/#example-use-cases",),
     bad=f"""\
 {_POD}  tolerations:

@@ -1,4 +1,4 @@
-"""GPU207: a Deployment of GPU pods that rolls by starting a further pod first."""
+"""GPU207: a Deployment of GPU pods whose rolling update starts an additional pod first."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _takes_one(pod: Pod) -> bool:
-    """Tell whether each pod takes a GPU of its own: those that name one ResourceClaim share what it gives."""
+    """Return whether each pod takes a GPU of its own, in contrast to pods that share one ResourceClaim."""
     made = any(claim.gpu and claim.source == TEMPLATE for claim in pod.claims.claims)
     return made or pod.has_gpu_request or pod.shared_container is not None
 
@@ -90,9 +90,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a rolling update needs a GPU beyond those in use",
     rationale="""\
-A Deployment rolls by default with `maxSurge: 25%`, rounded up: before an old pod stops, a new one must run, and
-needs a GPU of its own. On a cluster whose GPUs are all in use the new pod stays Pending and the rollout never
-ends. It is off by default, since clusters with spare or autoscaled GPUs want it that way.""",
+A Deployment rolls by default with `maxSurge: 25%`, rounded up: before an old pod stops, a new one must run, and needs a
+GPU of its own. On a cluster whose GPUs are all in use the new pod stays Pending and the rollout never ends. It is off
+by default, since it is intended on clusters with spare or autoscaled GPUs.""",
     references=("https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#max-surge",),
     bad=f"{_HEAD}{_POD}",
     good=f"{_HEAD}  strategy:\n    rollingUpdate: {{maxSurge: 0, maxUnavailable: 1}}\n{_POD}",

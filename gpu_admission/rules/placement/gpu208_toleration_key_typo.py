@@ -1,4 +1,4 @@
-"""GPU208: a toleration that nearly names a GPU taint, or names it and is refused."""
+"""GPU208: a toleration whose key resembles a GPU taint's, or that is refused."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ ID = "GPU208"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair takes the taint's.
+    """Find keys that differ from a GPU taint's in case, punctuation or a letter; the repair writes the taint's.
 
-    In files, and in pods that name a GPU, also what makes Kubernetes refuse a toleration whose key is right; where a
-    GPU is named, whatever taint it is for.
+    In files, and in pods that name a GPU, also other faults for which Kubernetes refuses a toleration with a right key;
+    in pods that name a GPU, for any taint.
     """
     taints = tolerations.taints(policy)
     for pod in workload.pods:
@@ -95,11 +95,10 @@ RULE = Rule(
     summary="a toleration of a GPU taint that tolerates nothing",
     rationale="""\
 A toleration counts only if its key is the taint's, letter by letter. `nvidia/gpu`, `nvidia.com/GPU` and
-`nvidia.com/gpus` tolerate nothing, nothing refuses them, and the pod stays Pending with a message that speaks of an
-untolerated taint which its author believes to tolerate. A key that holds a whole taint (`nvidia.com/gpu:NoSchedule`)
-does not match either, and an operator or effect of other spelling (`exists`), or a value beside `Exists`, is refused:
-by the API server where it stands in a Pod, and where a custom kind holds it only when its pods are made. Whether a key
-without a domain is right is not judged: clusters have taints of their own.""",
+`nvidia.com/gpus` tolerate nothing and are accepted, and the pod stays Pending with a message about an untolerated
+taint. A key that holds a whole taint (`nvidia.com/gpu:NoSchedule`) does not match either, and an operator or effect of
+other spelling (`exists`), or a value beside `Exists`, is refused: by the API server in a Pod, and in a custom kind only
+when its pods are created. Keys without a domain are not judged: clusters have taints of their own.""",
     references=("https://kubernetes.io/docs/concepts/scheduling-eviction/taint-and-toleration/",),
     bad=f"{_POD}    - key: nvidia/gpu\n      operator: Exists\n",
     good=f"{_POD}    - key: nvidia.com/gpu\n      operator: Exists\n",

@@ -24,7 +24,7 @@ _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find values that nearly are those which the labels have: in files, and in pods that request a GPU."""
+    """Find values that resemble those of the labels: in files, and in pods that request a GPU."""
     for pod in workload.pods:
         if not pod.wants_gpu and workload.origin != "file":
             continue
@@ -37,7 +37,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
                     (
                         f"{what} requires {label}: {format_value(value)}",
                         (
-                            ", a value that no node is labelled with: "
+                            ", a value that no node has: "
                             f"{'the pod would stay Pending forever' if what == _SELECTOR else 'it selects nothing'}"
                         ),
                     ),
@@ -90,8 +90,8 @@ RULE = Rule(
     since="0.2.0",
     summary="a nodeSelector or node affinity on a GPU label with a value that no node has",
     rationale="""\
-Label values are compared letter by letter, and nothing refuses one that no node has: the pod stays Pending. The labels
-of GPU nodes are written by machines, in one spelling: `nvidia.com/gpu.present` is `true` and never `True` or `yes`,
+Label values are compared letter by letter, and a value that no node has is accepted: the pod stays Pending. The labels
+of GPU nodes are written by programs, in one spelling: `nvidia.com/gpu.present` is `true` and never `True` or `yes`,
 products have dashes for spaces, GKE has one list of accelerators, and Karpenter writes names in lower case. Values that
 a required node affinity lists (`In`) are compared too.""",
     references=(

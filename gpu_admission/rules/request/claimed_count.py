@@ -1,4 +1,4 @@
-"""How many GPUs the claims of a pod come to, against what the policy allows (for GPU009)."""
+"""The number of GPUs of a pod's claims, compared with the policy's limits (for GPU009)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def problems(pod: Pod, policy: Policy) -> Iterator[Problem]:
-    """Find containers and pods whose claims give too many GPUs, where the claims are seen; each claim counts once."""
+    """Find containers and pods whose claims give too many GPUs, where the claims are known; each claim counts once."""
     found = [each for container in pod.containers for each in _of_container(pod, container, policy)]
     yield from found
     claimed = sum(_count(claim, claim.spec.requests) for claim in pod.claims.claims if claim.gpu and claim.spec)
@@ -63,7 +63,7 @@ def _of_container(pod: Pod, container: Container, policy: Policy) -> Iterator[Pr
 
 
 def _given(reference: ClaimReference) -> int:
-    """Return how many GPUs a container is given; 0 where that is not seen."""
+    """Return how many GPUs a container gets; 0 where that is unknown."""
     claim = reference.claim
     if claim is None or claim.spec is None or not reference.gpu:
         return 0
@@ -72,7 +72,7 @@ def _given(reference: ClaimReference) -> int:
 
 
 def _count(claim: PodClaim, requests: Iterable[DeviceRequest]) -> int:
-    """Return the GPUs of some requests, the fewest of alternatives; what only looks on takes none."""
+    """Return the GPUs of some requests, the fewest of alternatives; admin access takes none."""
     gpus = {facts.name for facts in claim.classes if facts.is_gpu}
     counts = [
         min([each.count or 0 for each in request.each()])

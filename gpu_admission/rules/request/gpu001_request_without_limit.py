@@ -22,10 +22,10 @@ ID = "GPU001"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find GPU resources that stand in requests only; the repair copies the value to limits.
+    """Find GPU resources in requests only; the repair copies the value to limits.
 
-    Kubernetes wants a limit for every extended resource, so that a name with ``gpu`` in it need not be known.
-    A value that cannot be read, or is negative, is GPU004's: there is nothing to copy.
+    Kubernetes requires a limit for every extended resource, so that a name with ``gpu`` in it need not be known. GPU004
+    reports values that are unreadable or negative: they are not copied.
     """
     for gpu in (*common.gpus(workload), *resource_rename.unknown_requests(workload, policy)):
         if gpu.limit is not MISSING or common.limits_may_follow(workload, gpu.container):
@@ -60,13 +60,12 @@ RULE = Rule(
     since="0.1.0",
     summary="a GPU in requests and not in limits",
     rationale="""\
-A GPU cannot be overcommitted, so Kubernetes requires it in `limits`; given there alone, it is copied to
-`requests`. Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable
-resources"). A custom kind (a PyTorchJob, an InferenceService, a RayCluster) is accepted all the same, and its
-pods fail later, in an event that nobody reads. That goes for every extended resource, so a name with `gpu` in it is
-judged even if no device plugin is known to offer it.
+A GPU cannot be overcommitted, so Kubernetes requires it in `limits`; given there alone, it is copied to `requests`.
+Given in `requests` alone, a Pod is refused ("Limit must be set for non overcommitable resources"). A custom kind (a
+PyTorchJob, an InferenceService, a RayCluster) is accepted, and its pods fail later, with only an event. That applies to
+every extended resource, so a name with `gpu` in it is judged even if no device plugin is known to offer it.
 
-Containers without an image in files are taken for patches of kustomize: their limit may stand in the base.""",
+Containers without an image in files count as patches of kustomize: their limit may be in the base.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",

@@ -22,8 +22,7 @@ ID = "GPU002"
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
     """Find GPU resources whose request and limit are unequal by value (``1`` and ``"1000m"`` are equal).
 
-    The limit must be one that Kubernetes takes: a fraction is GPU003's finding and anything else GPU004's,
-    and both have to be mended before a comparison means something.
+    Limits that Kubernetes does not accept are not compared: GPU003 reports fractions and GPU004 the others.
     """
     for gpu in common.gpus(workload):
         limit, request = gpu.quantity("limits"), gpu.quantity("requests")
@@ -55,12 +54,11 @@ RULE = Rule(
     since="0.1.0",
     summary="a GPU's request and limit are not the same amount",
     rationale="""\
-Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes
-refuses a Pod whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a
-custom kind the mistake is accepted, and its pods fail later. Amounts are compared, not spellings: `1`, `"1"`
-and `"1000m"` are the same.
+Memory and CPU may have a request below the limit: they can be overcommitted. A GPU cannot: Kubernetes refuses a Pod
+whose GPU request is not equal to its limit ("must be equal to nvidia.com/gpu limit of 1"). In a custom kind the mistake
+is accepted, and its pods fail later. Amounts are compared by value: `1`, `"1"` and `"1000m"` are the same.
 
-The fix takes the limit for what was meant, which only the author can know: it is unsafe.""",
+The fix assumes that the limit is correct, which only the author knows: it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go",

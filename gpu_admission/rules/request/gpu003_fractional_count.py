@@ -25,7 +25,7 @@ _COUNTABLE = (2**63 - 1) // 1000  # the API server's test multiplies by a thousa
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find amounts that Kubernetes does not take for whole numbers, each mistake once."""
+    """Find amounts that Kubernetes does not accept as whole numbers, each mistake once."""
     for gpu in common.gpus(workload):
         limit, request = gpu.quantity("limits"), gpu.quantity("requests")
         if _fractional(limit):
@@ -40,7 +40,7 @@ def _fractional(amount: Quantity | None) -> bool:
 
 
 def _comparable(limit: Quantity | None) -> bool:
-    """Tell whether GPU002 already finds that a fractional request differs from this limit."""
+    """Return whether GPU002 already finds that a fractional request differs from this limit."""
     return limit is not None and not limit.is_negative and limit.is_integer
 
 
@@ -52,14 +52,14 @@ def _problem(gpu: GpuRequest, side: Literal["limits", "requests"], policy: Polic
 def _reason(gpu: GpuRequest, side: Literal["limits", "requests"]) -> str:
     amount = gpu.quantity(side)
     if amount is not None and amount.ceil() > _COUNTABLE:
-        return "a number too large for Kubernetes to tell that it is a whole one"
+        return "a number too large for Kubernetes' test of whole numbers"
     if gpu.resource.unit == "device":
         return "and Kubernetes only allocates whole GPUs"
     return "and Kubernetes only accepts whole numbers for it"
 
 
 def _advice(gpu: GpuRequest, policy: Policy) -> Sentence:
-    """Say what to write instead: whole units, or the share of a card that this cluster offers."""
+    """Return what to write instead: whole units, or the share of a card that this cluster offers."""
     backend = policy.backend
     if gpu.resource.unit != "device":
         return f"write {gpu.name} as a whole number" + (", say 8Gi" if gpu.name == PORTABLE_MEMORY else "")
@@ -83,11 +83,11 @@ RULE = Rule(
     since="0.1.0",
     summary="an amount of a GPU resource that is not a whole number",
     rationale="""\
-Kubernetes counts GPUs, and everything else that a device plugin offers, in integers: half a GPU (`0.5`,
-`"500m"`) is refused ("must be an integer"). A GPU is shared in other ways: by a slice of its memory, or by a
-resource that is a share already. Which of them this cluster offers is the policy's `backend`, and the advice
-names it. The test is the API server's own, quirks included: `"1Ei"` overflows its arithmetic and is refused as
-well. There is no fix: whether half a GPU wants rounding up or sharing, only the author knows.""",
+Kubernetes counts GPUs, and everything else that a device plugin offers, in integers: half a GPU (`0.5`, `"500m"`) is
+refused ("must be an integer"). A GPU is shared in other ways: by a slice of its memory, or by a resource that is a
+share already. The policy's `backend` defines which of them this cluster offers, and the advice names it. The test is
+the same as the API server's: `"1Ei"` overflows its arithmetic and is refused as well. There is no fix: only the author
+knows whether half a GPU should be rounded up or shared.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, ValidateResourceQuantityValue",

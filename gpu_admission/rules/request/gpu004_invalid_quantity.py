@@ -22,7 +22,7 @@ ID = "GPU004"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find amounts that do not parse or are negative; one that stands on both sides is found once."""
+    """Find amounts that do not parse or are negative; one in both requests and limits is found once."""
     for gpu in common.gpus(workload):
         for side, raw in gpu.sides():
             amount = gpu.quantity(side)
@@ -55,10 +55,10 @@ RULE = Rule(
     since="0.1.0",
     summary="an amount of a GPU resource that is not a Kubernetes quantity, or is negative",
     rationale="""\
-An amount is a number with at most one suffix (`1`, `"2"`, `8Gi`). Text, booleans, lists, thousands separators,
-other digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and what does not decode is refused before any
-other check, often with a message about Go types. YAML adds its own traps: an unquoted `yes` or `on` is a boolean.
-A negative amount decodes and is refused all the same.""",
+An amount is a number with at most one suffix (`1`, `"2"`, `8Gi`). Text, booleans, lists, thousands separators, other
+digits than 0 to 9 or a wrong suffix (`1K`) do not decode, and the API server refuses them before any other check, often
+with a message about Go types. In YAML an unquoted `yes` or `on` is a boolean. A negative amount decodes and is refused
+too.""",
     references=(
         "https://kubernetes.io/docs/reference/kubernetes-api/common-definitions/quantity/",
         "kubernetes/apimachinery: pkg/api/resource/quantity.go",

@@ -19,10 +19,10 @@ ID = "GPU005"
 
 
 def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
-    """Find GPU requests that repeat the limit; the repair drops them, and ``requests`` when nothing is left in it.
+    """Find GPU requests that repeat the limit; the repair removes them, and ``requests`` if it becomes empty.
 
-    In a patch of kustomize, and in what is merged over a runtime or a chart's values, the request may be there to
-    override another: it stays.
+    In a patch of kustomize, and in objects that are merged over a runtime or a chart's values, the request may override
+    another: it is kept.
     """
     repeated: dict[Container, list[GpuRequest]] = {}
     merged = {container.pointer for pod in workload.pods if pod.merged for container in pod.containers}
@@ -54,11 +54,11 @@ RULE = Rule(
     since="0.1.0",
     summary="a GPU's request only repeats its limit",
     rationale="""\
-Kubernetes copies the limit of a GPU to its request when the Pod is created, so a request beside it says nothing
-new. It can only go wrong: whoever changes one of the two must remember the other, or the Pod is refused. "Limits
-only" is the form that the Kubernetes documentation recommends for GPUs, and a `strict` policy requires it.
+Kubernetes copies the limit of a GPU to its request when the Pod is created, so a request beside it is redundant. It is
+a source of errors: after a change of only one of the two, the Pod is refused. "Limits only" is the form that the
+Kubernetes documentation recommends for GPUs, and a `strict` policy requires it.
 
-Pods at admission are not judged: there the copy has already been made.""",
+Pods at admission are not judged: there the API server has already copied it.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "kubernetes/kubernetes: pkg/apis/core/v1/defaults.go, SetDefaults_Pod",

@@ -38,15 +38,15 @@ def check(workload: Workload, _policy: Policy) -> Iterator[Problem]:
 
 
 def _contradicted(gpu: GpuRequest) -> bool:
-    """Tell whether a share is requested on zero cards: a mistake of its own (GPU102), as every portable zero is."""
+    """Return whether a share is requested on zero cards, which GPU102 reports, like every portable zero."""
     system = known.CARD_COUNTERS.get(gpu.name, gpu.resource.system)
     shares = [other for other in gpu.container.gpus if other.resource.system == system and other is not gpu]
-    counted = system in known.CARD_COUNTERS.values()  # so many cards, so much memory of each
+    counted = system in known.CARD_COUNTERS.values()  # a number of cards, and an amount of memory of each
     return system == "portable" or (counted and any(other.wants_gpu for other in shares))
 
 
 def _is_zero(gpu: GpuRequest) -> bool:
-    """Tell whether the limit is zero and no request contradicts it."""
+    """Return whether the limit is zero and no request contradicts it."""
     limit, request = gpu.quantity("limits"), gpu.quantity("requests")
     return limit is not None and limit.is_zero and (gpu.request is MISSING or request == limit)
 
@@ -59,9 +59,9 @@ RULE = Rule(
     summary="an explicit zero of a GPU resource",
     rationale="""\
 `nvidia.com/gpu: 0` is accepted and means the same as leaving the key out: the scheduler reserves nothing, and the
-device plugin is never asked. Whoever wrote it to keep a container away from the GPUs is mistaken: an image that sets
-`NVIDIA_VISIBLE_DEVICES=all` itself (as CUDA images do) then sees every GPU of the node. And a key without a value
-(`nvidia.com/gpu:`) is a forgotten number more often than not: Kubernetes reads it as 0.""",
+device plugin is not called. It does not keep a container away from the GPUs: an image that sets
+`NVIDIA_VISIBLE_DEVICES=all` itself (as CUDA images do) then sees every GPU of the node. A key without a value
+(`nvidia.com/gpu:`) is usually a forgotten number: Kubernetes reads it as 0.""",
     references=(
         "https://github.com/NVIDIA/k8s-device-plugin#running-gpu-jobs",
         "NVIDIA/nvidia-container-toolkit: internal/config/image/cuda_image.go",

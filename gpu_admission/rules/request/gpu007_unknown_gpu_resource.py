@@ -23,7 +23,7 @@ ID = "GPU007"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find names among limits and requests that nearly name a GPU resource, each name once per container."""
+    """Find names in limits and requests that resemble a GPU resource, each name once per container."""
     for container, name, near in resource_rename.misspelt(workload, policy):
         known = policy.classify(name) is not None  # a MIG profile: the other rules judge its amounts
         yield _problem(workload, container, name, near, uncounted=not known and _uncounted(workload, container, name))
@@ -31,7 +31,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _uncounted(workload: Workload, container: Container, name: str) -> bool:
-    """Tell whether Kubernetes would refuse the amounts: what it counts in whole numbers is not only GPUs."""
+    """Return whether Kubernetes would refuse the amounts, as of any extended resource."""
     limit, request = container.limits.get(name, MISSING), container.requests.get(name, MISSING)
     if any(common.unfilled(workload, raw) for raw in (limit, request)):
         return False
@@ -83,14 +83,14 @@ RULE = Rule(
     since="0.1.0",
     summary="a resource name that looks like a GPU's and is not one",
     rationale="""\
-`nvidia.com/GPU` and `nvidia.com/gpus` are other resources than `nvidia.com/gpu`, and no node has them. Kubernetes
-accepts them all the same, because a device plugin might offer them, and the pod stays Pending forever. A name without a
-domain (`gpu`, `gpu-mem`) or with a malformed one is refused, and so is half of one, or one in requests only, as of a
-GPU: there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be
-one that a card offers: there is no `1g.7gb`.
+`nvidia.com/GPU` and `nvidia.com/gpus` are different resources from `nvidia.com/gpu`, and no node has them. Kubernetes
+accepts them, because a device plugin might offer them, and the pod stays Pending forever. A name without a domain
+(`gpu`, `gpu-mem`) or with a malformed one is refused, and so is a fraction, or a request without a limit, as for a GPU:
+there the finding is an error. Kubernetes 1.11 removed `alpha.kubernetes.io/nvidia-gpu`. A MIG profile has to be one
+that a card offers: there is no `1g.7gb`.
 
-Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are left alone; a cluster lists
-names of its own in its policy (`resources.extra`). The fix takes the nearest name for what was meant: it is unsafe.""",
+Other names of a vendor's domain (network cards, RDMA, `nvidia.com/TU104GL_Tesla_T4`) are not judged; a cluster's policy
+lists further names (`resources.extra`). The fix assumes that the nearest name was meant: it is unsafe.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "kubernetes/kubernetes: pkg/apis/core/validation/validation.go, validateContainerResourceName",

@@ -44,7 +44,7 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _who(stray: MisplacedResources) -> str:
-    """Name the container that the stray stands in, or the pod."""
+    """Return the container of the misplaced resource, or the pod, for a message."""
     target = stray.target
     return target.label if target is not None and stray.place[: len(target.pointer)] == target.pointer else "the pod"
 
@@ -63,13 +63,12 @@ RULE = Rule(
     summary="a GPU resource where Kubernetes ignores it or refuses it",
     rationale="""\
 A GPU counts in one place only: under `limits` (and `requests`) of a container's `resources`. A level too high or too
-low it is an unknown field, which the API server drops with a warning and custom kinds drop without one: the pod starts
-on a node without a GPU. So it is in `resources` beside the pod's spec, or anywhere else outside of it. The resources
-of a whole pod (`spec.resources`) take only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name
-is a node's label, and a count there matches no node; that is only reported where no container requests the resource,
-because some clusters do label their nodes so. Among annotations and labels, where KAI is asked, the portable names
-(`gpu-admission.io/gpu-mem`) ask nobody for anything. Where a list stands in place of a mapping, nothing can be
-decoded.""",
+low, or in `resources` beside or outside of the pod's spec, it is an unknown field, which the API server drops with a
+warning and custom kinds drop without one: the pod starts on a node without a GPU. The resources of a whole pod
+(`spec.resources`) accept only CPU, memory and huge pages, and refuse a GPU. In a `nodeSelector` the name is a node's
+label, and a count there matches no node; that is only reported where no container requests the resource, because some
+clusters have such labels. Annotations and labels with the portable names (`gpu-admission.io/gpu-mem`) request nothing,
+unlike KAI's annotations. A list in place of a mapping cannot be decoded.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#pod-level-resource-specification",

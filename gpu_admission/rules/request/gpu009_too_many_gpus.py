@@ -23,7 +23,7 @@ ID = "GPU009"
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find containers and pods that request too many devices; silent where the policy sets no limits.
 
-    A pod is judged only where none of its containers is too big by itself: that would be the same mistake.
+    A pod is judged only where none of its containers is too large by itself, which is the same mistake.
     """
     if not policy.limits and not policy.cards:
         return
@@ -97,11 +97,10 @@ RULE = Rule(
     since="0.1.0",
     summary="more GPUs than the policy or the largest node allows, or a count that it does not",
     rationale="""\
-A pod runs on one node: one that requests more GPUs than the largest node has stays Pending forever, and nothing but an
-event tells. Administrators also set limits of their own: so many per container or pod, or only counts that fill
-their nodes evenly (1, 2, 4, 8). All numbers come from the policy (`limits`, and `perNode` of its cards); without
-them the rule reports nothing. A pod is counted as the scheduler does it: app containers and sidecars add up, init
-containers run one after the other.""",
+A pod runs on one node: one that requests more GPUs than the largest node has stays Pending forever, with only an event.
+Administrators also set limits: a number per container or pod, or only counts that divide their nodes evenly (1, 2, 4,
+8). All numbers come from the policy (`limits`, and `perNode` of its cards); without them the rule reports nothing. A
+pod is counted as by the scheduler: app containers and sidecars add up, init containers run one after the other.""",
     references=(
         "https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers",
         "kubernetes/component-helpers: resource/helpers.go",

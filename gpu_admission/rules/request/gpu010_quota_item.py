@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 ID = "GPU010"
 
-# Group and kind -> where items of a LimitRange's ``limits`` stand.
+# Group and kind -> the paths of items of a LimitRange's ``limits``.
 _RANGES: dict[tuple[str, str], Pointer] = {
     ("", "LimitRange"): ("spec", "limits", "*"),
     ("capsule.clastix.io", "Tenant"): ("spec", "limitRanges", "items", "*", "limits", "*"),
@@ -26,7 +26,7 @@ _RANGES: dict[tuple[str, str], Pointer] = {
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find quota items that count nothing, and LimitRange items that hand out or refuse what nobody meant."""
+    """Find quota items that count nothing, and LimitRange items that give GPUs to other pods, or refuse those."""
     for place, hard in quotas.listed(workload):
         yield from quotas.problems(place, hard, policy)
     yield from quota_names.of_queues(workload, policy)
@@ -42,13 +42,13 @@ RULE = Rule(
     summary="a quota or LimitRange item on a GPU that does not have the effect it seems to have",
     rationale="""\
 A ResourceQuota counts a GPU only as `requests.nvidia.com/gpu`. `limits.nvidia.com/gpu`, or the bare name, is accepted
-and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable
-name (`requests.gpu-admission.io/gpu-mem`): it counts Pods, and those arrive in the names of the policy's backend.
+and counts nothing: the namespace has no limit at all (unless HAMi's scheduler reads it). So does one on a portable name
+(`requests.gpu-admission.io/gpu-mem`): a quota counts Pods, which have the names of the policy's backend.
 
-A LimitRange is worse. Its `default` and `defaultRequest` go to every container of the namespace, so both must be the
-same whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the
-maximum the default: every container that never requested a GPU gets one. With type Pod, or a `min`, every pod
-*without* a GPU is refused.
+In a LimitRange, `default` and `defaultRequest` apply to every container of the namespace, so both must be the same
+whole number, or every Pod is refused. And an item of type Container with a `max` and no `default` makes the maximum the
+default: every container that never requested a GPU gets one. With type Pod, or a `min`, every pod *without* a GPU is
+refused.
 
 A name that no device plugin offers (`requests.nvidia.com/gpus`) counts nothing either, in a ResourceQuota, a Kueue
 ClusterQueue, a Volcano Queue, an ElasticQuota or a Karpenter NodePool.""",

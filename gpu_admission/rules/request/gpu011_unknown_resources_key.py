@@ -21,7 +21,7 @@ ID = "GPU011"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find keys that nearly are ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near."""
+    """Find keys that resemble ``limits`` or ``requests``, or ``resources`` around them, where a GPU is near."""
     for container, place, near in misspelt_keys.find(workload, policy):
         yield _problem(workload, container, place, near)
 
@@ -34,10 +34,10 @@ def _problem(workload: Workload, container: Container, place: Pointer, near: str
     return Problem(
         place,
         (
-            f'{container.label} has "{escape(key)}" where Kubernetes knows "{near}"',
-            ", and ignores what stands under it",
+            f'{container.label} has "{escape(key)}" where Kubernetes expects "{near}"',
+            ", and ignores everything under it",
         ),
-        f'write "{near}" instead' if free else f'move what stands under it to "{near}", which is there as well',
+        f'write "{near}" instead' if free else f'move its content to "{near}", which is there as well',
         fix=fix,
         safety="unsafe",
         evidence=(),
@@ -51,10 +51,10 @@ RULE = Rule(
     since="0.1.0",
     summary="a misspelt key around a GPU: request for requests",
     rationale="""\
-A container's `resources` hold `limits`, `requests` and `claims`. A key that merely looks like one of them (`limit`,
-`request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one,
-and the GPU in it is never requested. The same goes for a misspelt `resources`. Only keys with a GPU in or beside them
-are looked at.""",
+A container's `resources` hold `limits`, `requests` and `claims`. A key that only resembles one of them (`limit`,
+`request`, `Limits`) is dropped: by the API server with a warning that few tools show, by custom kinds without one, and
+the GPU in it is never requested. The same applies to a misspelt `resources`. Only keys with a GPU in or beside them are
+judged.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/",
         "https://kubernetes.io/docs/reference/using-api/api-concepts/#setting-the-field-validation-level",

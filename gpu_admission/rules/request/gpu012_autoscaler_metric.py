@@ -1,4 +1,4 @@
-"""GPU012: an autoscaler that waits for a GPU's resource metric, which nobody measures."""
+"""GPU012: an autoscaler that waits for a GPU's resource metric, which does not exist."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _FIELDS = ("resource", "containerResource")
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find metrics of type Resource or ContainerResource on a GPU, or on what nearly is one's name."""
+    """Find metrics of type Resource or ContainerResource on a GPU, or on a name that resembles one."""
     if (workload.group, workload.kind) != ("autoscaling", "HorizontalPodAutoscaler"):
         return
     for path, metric in pointers.expand(workload.object, ("spec", "metrics", "*")):
@@ -59,8 +59,8 @@ RULE = Rule(
     summary="an autoscaler that waits for a GPU's resource metric",
     rationale="""\
 Metrics of type Resource come from the API metrics.k8s.io, where kubelets report CPU and memory and nothing else.
-Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric forever, and the workload stays at
-its size. What a GPU does is measured by an exporter and reaches an autoscaler as a custom or external metric.""",
+Kubernetes accepts any name: the autoscaler then reports FailedGetResourceMetric forever, and the workload stays at its
+size. GPU metrics come from an exporter and reach an autoscaler as custom or external metrics.""",
     references=(
         "https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#support-for-resource-metrics",
         "kubernetes/metrics: pkg/apis/metrics/v1beta1/types.go",

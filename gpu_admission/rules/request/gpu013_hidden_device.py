@@ -13,11 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gpu_admission.policy.model import Policy
+    from gpu_admission.rules.env_vars import Variable
     from gpu_admission.workloads.container import Container
     from gpu_admission.workloads.workload import Workload
 
 ID = "GPU013"
-_MOST = 256  # characters of a list that is worth reading
+_MOST = 256  # longest list that is read, in characters
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
@@ -31,20 +32,23 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
             value, count = variable.value or "", _cards(container, CARD_SELECTORS[variable.name], policy)
             beyond = [number for number in _numbers(value) if number >= count]
             if count and beyond and not common.unfilled(workload, value):
-                yield Problem(
-                    variable.pointer,
-                    (
-                        f"{container.label} sets {variable.name} to {format_value(value)}",
-                        (
-                            f", but it has {count} of these cards, numbered from 0: number {beyond[0]} is not there, "
-                            "and the program sees no card from there on"
-                        ),
-                    ),
-                    (f"remove {variable.name}", ": a container sees only the cards that it requests"),
-                    fix=env_vars.removed(ID, variable),
-                    safety="unsafe",
-                    evidence=(variable.name, value, count),
-                )
+                yield _problem(container, variable, count, beyond[0])
+
+
+def _problem(container: Container, variable: Variable, count: int, beyond: int) -> Problem:
+    what = f"{container.label} sets {variable.name} to {format_value(variable.value)}"
+    why = (
+        f", but it has {count} of these cards, numbered from 0: number {beyond} does not exist, "
+        "and the program sees no card from there on"
+    )
+    return Problem(
+        variable.pointer,
+        (what, why),
+        (f"remove {variable.name}", ": a container sees only the cards that it requests"),
+        fix=env_vars.removed(ID, variable),
+        safety="unsafe",
+        evidence=(variable.name, variable.value or "", count),
+    )
 
 
 def _cards(container: Container, vendor: str, policy: Policy) -> int:
@@ -81,10 +85,10 @@ RULE = Rule(
     since="0.2.0",
     summary="a variable selects cards that the container does not have",
     rationale="""\
-CUDA_VISIBLE_DEVICES and its kin select among the cards that are in the container, and these are numbered from 0 on,
-whichever cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that is not there: the
-program starts, finds no GPU, and fails or computes on the CPU. It is a habit from machines without Kubernetes, where
-the variable keeps programs apart.""",
+CUDA_VISIBLE_DEVICES and similar variables select among the cards of the container, which are numbered from 0, whichever
+cards of the node they are. With one GPU, `CUDA_VISIBLE_DEVICES: "1"` names a card that does not exist: the program
+starts, finds no GPU, and fails or computes on the CPU. It is common on machines without Kubernetes, where the variable
+assigns cards to programs.""",
     references=(
         "https://docs.nvidia.com/cuda/cuda-programming-guide/05-appendices/environment-variables.html",
         "https://rocm.docs.amd.com/en/latest/conceptual/gpu-isolation.html",

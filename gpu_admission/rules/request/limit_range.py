@@ -1,4 +1,4 @@
-"""What a LimitRange's item on a GPU does to the containers of its namespace (for GPU010)."""
+"""The effects of a LimitRange's item on a GPU on the containers of its namespace (for GPU010)."""
 
 from __future__ import annotations
 
@@ -27,34 +27,39 @@ def problems(workload: Workload, place: Pointer, item: Mapping[str, Any], policy
     checks the admission plugin LimitRanger.
     """
     for name in dict.fromkeys(name for field in _FIELDS for name in as_dict(item.get(field))):
+        given = {field: item[field][name] for field in _FIELDS if name in as_dict(item.get(field))}
         near = resource_rename.meant(name, policy)
         if near is not None:
-            field = next(field for field in _FIELDS if name in as_dict(item.get(field)))
-            value = f"the LimitRange's {field} {escape(name[:80])}: {format_value(item[field][name])}"
-            yield Problem(
-                (*place, field, name),
-                (value, " names a resource that no device plugin is known to offer"),
-                ("leave it out", f" (was {near} meant? A ResourceQuota caps that: requests.{near})"),
-            )
-            continue
-        if policy.classify(name) is None:
-            continue
-        given = {field: item[field][name] for field in _FIELDS if name in as_dict(item.get(field))}
-        if any(common.unfilled(workload, raw) for raw in given.values()):
-            continue
-        found = _of_containers(name, given) if item.get("type") == "Container" else _of_pods(item, given)
-        if found is not None:
-            field, consequence = found
-            message = (f"the LimitRange's {field} {name}: {format_value(given[field])}", f" {consequence}")
-            yield Problem((*place, field, name), message, _instead(name))
-        elif item.get("type") == "Container" and not _is_zero(given.get("default", 0)):
-            default = f"the LimitRange's default {name}: {format_value(given['default'])}"
-            yield Problem(
-                (*place, "default", name),
-                (default, " goes to every container that asks for none, sidecars and init containers as well"),
-                _instead(name),
-                severity="warning",
-            )
+            yield _misspelt(place, name, near, given)
+        elif policy.classify(name) is not None and not any(common.unfilled(workload, raw) for raw in given.values()):
+            yield from _of_gpu(place, item, name, given)
+
+
+def _misspelt(place: Pointer, name: str, near: str, given: Mapping[str, Any]) -> Problem:
+    field, value = next(iter(given.items()))
+    what = f"the LimitRange's {field} {escape(name[:80])}: {format_value(value)}"
+    return Problem(
+        (*place, field, name),
+        (what, " names a resource that no device plugin is known to offer"),
+        ("leave it out", f" (was {near} meant? A ResourceQuota caps that: requests.{near})"),
+    )
+
+
+def _of_gpu(place: Pointer, item: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Iterator[Problem]:
+    of_container = item.get("type") == "Container"
+    found = _of_containers(name, given) if of_container else _of_pods(item, given)
+    if found is not None:
+        field, consequence = found
+        message = (f"the LimitRange's {field} {name}: {format_value(given[field])}", f" {consequence}")
+        yield Problem((*place, field, name), message, _instead(name))
+    elif of_container and not _is_zero(given.get("default", 0)):
+        default = f"the LimitRange's default {name}: {format_value(given['default'])}"
+        yield Problem(
+            (*place, "default", name),
+            (default, " goes to every container that requests none, including sidecars and init containers"),
+            _instead(name),
+            severity="warning",
+        )
 
 
 def _instead(name: str) -> Sentence:
@@ -62,7 +67,7 @@ def _instead(name: str) -> Sentence:
 
 
 def _of_containers(name: str, given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the field that does harm and what it does; Kubernetes fills in the fields that are missing."""
+    """Return the harmful field and its effect; Kubernetes fills in the fields that are missing."""
     limit = next((field for field in ("default", "max") if field in given), None)
     request = next((field for field in ("defaultRequest", limit, "min") if field in given), None)
     if limit is None or request is None:
@@ -87,7 +92,7 @@ def _role(field: str) -> str:
 
 
 def _of_pods(item: Mapping[str, Any], given: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return the field of an item for whole pods that does harm: it sets no defaults, and refuses who does not ask."""
+    """Return the harmful field of an item for whole pods, which sets no defaults and refuses pods without a request."""
     if item.get("type") != "Pod":
         return None
     for field in ("max", "min"):

@@ -34,10 +34,10 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> Iterator[Problem]:
-    """Yield a problem for each container: all of them can be written, or none is."""
+    """Yield a problem for each container: all of them are translated, or none."""
     fixes = [writer.translation(asked) for asked in plan.translations]
     if any(asked.native_request.claims for asked in plan.translations):
-        # Entries of the pod go with the last container that uses them: all of it is one repair.
+        # Entries of the pod are in the repair of the last container that uses them.
         once = writer.together(fixes, plan.translations) if all(fixes) else ()
         yield _problem(workload, pod, plan, plan.translations[0], once)
         return
@@ -46,7 +46,7 @@ def _translated(workload: Workload, pod: Pod, plan: PodPlan, writer: Writer) -> 
 
 
 def _completed(plan: PodPlan, writer: Writer) -> Iterator[Problem]:
-    """Yield a problem for what a pod in the backend's own names lacks besides."""
+    """Yield a problem for what a pod in the backend's own names lacks."""
     wanted = plan.completion.description()
     fix = writer.completion(plan.completion)
     if fix:
@@ -70,18 +70,7 @@ def _problem(
     backend_patch = asked.backend_patch
     wanted = backend_patch.description() if backend_patch else ""
     if asked.native:
-        return Problem(
-            asked.native_request.pointer,
-            (
-                f"{asked.container.label} requests {asked.native_request.description}",
-                f", which {plan.backend.title} serves only where the rest is written too",
-            ),
-            f"write {wanted}",
-            fix=fix,
-            safety="safe",
-            severity="warning",
-            evidence=asked.native_request.evidence,
-        )
+        return _incomplete(plan, asked, wanted, fix)
     notes = f" ({'; '.join(backend_patch.notes)})" if backend_patch and backend_patch.notes else ""
     where = "write" if fix else "leave it here (Pods are translated when they are admitted), or write on the Pods"
     advice = (f"{where} {wanted}", backend_plan.quota(workload, pod, asked))
@@ -98,6 +87,21 @@ def _problem(
     )
 
 
+def _incomplete(plan: PodPlan, asked: ContainerRequest, wanted: str, fix: tuple[Operation, ...]) -> Problem:
+    return Problem(
+        asked.native_request.pointer,
+        (
+            f"{asked.container.label} requests {asked.native_request.description}",
+            f", which {plan.backend.title} serves only together with the other settings",
+        ),
+        f"write {wanted}",
+        fix=fix,
+        safety="safe",
+        severity="warning",
+        evidence=asked.native_request.evidence,
+    )
+
+
 RULE = Rule(
     id=ID,
     name="portable-request",
@@ -105,14 +109,13 @@ RULE = Rule(
     since="0.1.0",
     summary="a portable or foreign request for a part of a GPU that the policy's backend writes differently",
     rationale="""\
-How much GPU memory a container needs can be written once, in portable names (`gpu-admission.io/gpu-mem: 8Gi`,
-`gpu-count`, `gpu-core`) or in those of any sharing system, and the cluster's policy says which names its own system
-requires. The webhook writes Pods anew when they are admitted, limits and requests alike, with the annotations,
-labels and node choice that belong to it; amounts are rounded up, never down. `gpu-lint --fix` and
-`gpu-admission translate` write it into files. What a request in the backend's own names lacks, where there is no doubt
-about it (`volcano.sh/vgpu-number: 1` beside an amount of memory), is a warning, and written too. What must be refused
-is never written halfway: see GPU102 to GPU109. Kueue reads templates and counts the name that stands there; a
-ResourceQuota counts Pods, by the translated names.""",
+A container's GPU memory can be requested in portable names (`gpu-admission.io/gpu-mem: 8Gi`, `gpu-count`, `gpu-core`)
+or in those of any sharing system, and the cluster's policy names its own system. The webhook rewrites Pods when they
+are admitted, both limits and requests, with the annotations, labels and node selection that are needed; amounts are
+rounded up, never down. `gpu-lint --fix` and `gpu-admission translate` write it into files. What a request in the
+backend's own names certainly lacks (`volcano.sh/vgpu-number: 1` beside an amount of memory) is a warning, and written
+too. Rejected requests are never partly translated: see GPU102 to GPU109. Kueue reads templates and counts the names
+there; a ResourceQuota counts Pods, by the translated names.""",
     references=(
         "https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/#extended-resources",
         "https://kueue.sigs.k8s.io/docs/tasks/manage/administer_cluster_quotas/",

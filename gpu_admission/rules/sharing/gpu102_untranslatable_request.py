@@ -29,11 +29,11 @@ RULE = Rule(
     since="0.1.0",
     summary="a request that the policy's backend cannot honour",
     rationale="""\
-Sharing systems differ in what they can promise: some give a container one card only, some cannot limit compute, some
-cannot express a whole card. A request that the policy's backend cannot honour is refused at once, with the reason and
-with what would work; it is never served with less than was requested, and never passed on to stay Pending forever.
-Where one container of a pod is refused, no other is translated either. What nothing could honour is refused as well: no
-memory at all (`aliyun.com/gpu-mem: 0`; leave the key out instead), memory of no GPU, more GPUs than any node has.""",
+Sharing systems have different capabilities: some give a container one card only, some cannot limit compute, some cannot
+express a whole card. A request that the policy's backend cannot honour is refused at once, with the reason and what
+would work; it is never served with less than was requested, and never left to stay Pending forever. Where one container
+of a pod is refused, no other is translated either. Requests that no backend can honour are refused as well: no memory
+at all (`aliyun.com/gpu-mem: 0`; leave the key out instead), memory of no GPU, more GPUs than any node has.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "AliyunContainerService/gpushare-scheduler-extender: docs/userguide.md",

@@ -1,4 +1,4 @@
-"""GPU103: requests that do not go together in one container or pod."""
+"""GPU103: requests that cannot be combined in one container or pod."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ RULE = Rule(
     name="mixed-sharing",
     severity="error",
     since="0.1.0",
-    summary="requests that do not go together in one container or pod",
+    summary="requests that cannot be combined in one container or pod",
     rationale="""\
-One GPU requested in the names of two systems (portable and native, say, after a copy from elsewhere) is either
-requested twice, or requested in two different amounts, and nobody can tell which is meant. A container that requests a
-whole GPU and for a share or a MIG device is given both and sees one. And GPUs of two vendors are next to never in one
-node, so that a container that requests both stays Pending forever.""",
+One GPU requested in the names of two systems (portable and native, say, after a copy from elsewhere) is requested
+twice, or in two different amounts, and it is unclear which is meant. A container that requests a whole GPU and a share
+or a MIG device gets both and sees one. GPUs of two vendors are almost never in one node, so that a container that
+requests both stays Pending forever.""",
     references=(
         "https://kubernetes.io/docs/tasks/manage-gpus/scheduling-gpus/",
         "NVIDIA/k8s-device-plugin: README.md",

@@ -30,9 +30,9 @@ RULE = Rule(
     summary="more than one share of a time-sliced or MPS resource",
     rationale="""\
 A time-sliced or MPS resource counts shares of cards. Two shares may be of one card and give no more than one does, so
-NVIDIA's device plugin can be told to refuse such a request (`failRequestsGreaterThanOne`; it does so for MPS by
-default, and for time-slicing not), but only on the node: the pod is scheduled, fails with UnexpectedAdmissionError, and
-stays until somebody deletes it. The policy's parameter of that name says what this cluster's plugin does.""",
+NVIDIA's device plugin can be configured to refuse such a request (`failRequestsGreaterThanOne`, the default for MPS but
+not for time-slicing), but only on the node: the pod is scheduled, fails with UnexpectedAdmissionError, and must be
+deleted by hand. The policy's parameter of that name must match this cluster's plugin.""",
     references=(
         "NVIDIA/k8s-device-plugin: README.md#shared-access-to-gpus",
         "NVIDIA/k8s-device-plugin: internal/rm/rm.go",

@@ -18,7 +18,7 @@ ID = "GPU105"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find amounts beyond the largest card of the policy; silent where it names none."""
+    """Find amounts beyond the largest card of the policy, if it names any."""
     yield from backend_plan.refusals(workload, policy, EXCEEDS)
 
 

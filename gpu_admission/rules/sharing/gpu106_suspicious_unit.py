@@ -18,7 +18,7 @@ ID = "GPU106"
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find amounts that are far too large or small for the unit that their resource counts."""
+    """Find amounts that are far too large or small for the unit of their resource."""
     yield from backend_plan.refusals(workload, policy, UNIT)
 
 
@@ -29,12 +29,12 @@ RULE = Rule(
     since="0.1.0",
     summary="an amount of GPU memory that is off by about 1024",
     rationale="""\
-`aliyun.com/gpu-mem` counts GiB (or MiB, if its device plugin was told so), `volcano.sh/gpu-memory` and
-`nvidia.com/gpumem` count MiB, `gpu-admission.io/gpu-mem` counts bytes and takes suffixes. Whoever moves a manifest from
-one to another, or writes a suffix where a plain number belongs, is off by a factor of 1024: the pod stays Pending
-forever, is given nothing, or (HAMi, beyond int32) is served as if it had requested no memory at all. It is an error
-where no unit makes sense of the amount (`8` bytes, `8Gi` where GiB are counted), and in names that would have to be
-translated. A zero of `nvidia.com/gpumem` or `volcano.sh/vgpu-memory` is another trap: it means all of the card.""",
+`aliyun.com/gpu-mem` counts GiB (or MiB, if its device plugin is configured so), `volcano.sh/gpu-memory` and
+`nvidia.com/gpumem` count MiB, `gpu-admission.io/gpu-mem` counts bytes and accepts suffixes. A manifest that is moved
+from one to another, or a suffix on a plain number, is off by a factor of 1024: the pod stays Pending forever, gets
+nothing, or (HAMi, beyond int32) is served as if it had requested no memory at all. It is an error where no unit
+explains the amount (`8` bytes, `8Gi` where GiB are counted), and in names that would have to be translated. A zero of
+`nvidia.com/gpumem` or `volcano.sh/vgpu-memory` is another pitfall: it means all of the card.""",
     references=(
         "AliyunContainerService/gpushare-device-plugin: cmd/nvidia/main.go",
         "Project-HAMi/HAMi: docs/config.md",

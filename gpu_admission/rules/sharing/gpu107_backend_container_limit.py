@@ -29,9 +29,9 @@ RULE = Rule(
     since="0.1.0",
     summary="a container that the policy's backend does not count",
     rationale="""\
-Several sharing systems look at `spec.containers` alone, and some at one container of a pod only. What an init container
-or a second container requests is then not counted, or counted twice: it starts without a GPU, or on one that others
-were promised. Kubernetes does not notice.""",
+Several sharing systems read only `spec.containers`, and some only one container of a pod. The request of an init
+container or a second container is then not counted, or counted twice: it starts without a GPU, or on one that is
+allocated to others. Kubernetes does not detect it.""",
     references=(
         "AliyunContainerService/gpushare-scheduler-extender: pkg/utils/pod.go",
         "NVIDIA/KAI-Scheduler: docs/gpu-sharing/README.md",

@@ -30,8 +30,8 @@ RULE = Rule(
     summary="a percentage of a GPU that is not from 1 to 100",
     rationale="""\
 Compute, and memory given as a part of a card, are percentages of one GPU: 150 is not one and a half GPUs, and 0 is not
-"as much as there is". Systems treat such numbers each in its own way: the pod stays Pending forever, or the limit is
-dropped in silence. For more than one GPU, request several, with the percentage of each.""",
+"all of it". Depending on the system, the pod stays Pending forever, or the limit is dropped silently. For more than one
+GPU, request several, with the percentage of each.""",
     references=(
         "Project-HAMi/HAMi: docs/config.md",
         "Project-HAMi/volcano-vgpu-device-plugin: README.md",

@@ -30,10 +30,10 @@ RULE = Rule(
     summary="a pod whose queue the policy's backend does not find",
     rationale="""\
 KAI schedules pods by queue. It takes the label `kai.scheduler/queue` of the object that owns the pod, else the pod's
-own, else the name in a label `project`, and else its `default-queue`: a pod without any is not a mistake. One whose
-label is empty is never scheduled, and only the scheduler's log says why (an error); one that names the queue in an
+own, else the name in a label `project`, and else its `default-queue`: a pod without any is valid. One whose label is
+empty is never scheduled, and only the scheduler's log has the reason (an error); one that names the queue in an
 annotation goes to another queue than its author meant (a warning). A policy may name a queue for pods that have none
-(`backend.queue`); the webhook then writes it (GPU101), as it carries over Run:ai's older label `runai/queue`.""",
+(`backend.queue`); the webhook then writes it (GPU101), and copies Run:ai's older label `runai/queue`.""",
     references=(
         "kai-scheduler/KAI-Scheduler: docs/queues/README.md",
         "kai-scheduler/KAI-Scheduler: pkg/podgrouper/podgrouper/plugins/defaultgrouper/default_grouper.go",

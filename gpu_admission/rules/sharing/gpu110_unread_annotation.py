@@ -1,4 +1,4 @@
-"""GPU110: an annotation that was to ask KAI for a share of a GPU, and that KAI does not read."""
+"""GPU110: an annotation that was to request a share of a GPU from KAI, and that KAI does not read."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ID = "GPU110"
 _SCHEDULER, _QUEUE = "kai-scheduler", "kai.scheduler/queue"
 _WORDS = ("gpu-fraction", "gpu-memory", "gpu-fraction-num-devices", "gpu-fraction-container-name")
 _BY_SQUASHED = {squashed(word): word for word in _WORDS}
-_DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # of others' keys nothing is said
+_DOMAINS = frozenset({"", "kai.scheduler", "runai", "run.ai", "nvidia.com"})  # keys of others are not judged
 _LONGEST = 100
 
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
-    """Find misspelt and misplaced annotations of KAI's: in files, and at admission in templates that it is shown."""
+    """Find misspelt and misplaced annotations of KAI's: in files, and at admission in templates."""
     kai = policy.backend.name in known.READS_ANNOTATIONS
     pods = [pod for pod in workload.pods if kai or _is_for_kai(pod)]
     for pod in {pod.metadata_pointer: pod for pod in pods}.values():
@@ -40,12 +40,12 @@ def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
 
 
 def _is_for_kai(pod: Pod) -> bool:
-    """Tell whether a pod says that it is KAI's: by its scheduler, or by the queue that nobody else reads."""
+    """Return whether a pod is for KAI: by its scheduler, or by the queue that only KAI reads."""
     return pod.spec.get("schedulerName") == _SCHEDULER or _QUEUE in as_dict(pod.metadata.get("labels"))
 
 
 def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
-    """Yield a problem for each key of a metadata that is one of KAI's names, but for a slip or the place."""
+    """Yield a problem for each key of a metadata that is a misspelt or misplaced name of KAI's."""
     right_place = place == pod.metadata_pointer
     for field in ("annotations", "labels"):
         for key, value in as_dict(as_dict(metadata).get(field)).items():
@@ -55,14 +55,14 @@ def _of(metadata: object, place: Pointer, pod: Pod) -> Iterator[Problem]:
 
 
 def _meant(key: object) -> str | None:
-    """Return KAI's word that a key was meant to be; the word itself where it is one."""
+    """Return KAI's key that was meant; the key itself where it is one."""
     key_text = as_str(key)
     domain, slash, rest = key_text.rpartition("/")
     if len(key_text) > _LONGEST or domain not in _DOMAINS or "gpu" not in rest.lower():
         return None
     squashed_name = squashed(rest)
     if (slash or rest not in _WORDS) and "limit" in rest:
-        return None  # gpu-memory.limit and its kin
+        return None  # gpu-memory.limit and similar keys
     return _BY_SQUASHED.get(squashed_name) or _BY_SQUASHED.get(nearest(squashed_name, _BY_SQUASHED, 1) or "")
 
 
@@ -71,7 +71,7 @@ def _problem(place: Pointer, word: str, value: object, pod: Pod) -> Problem:
     there = ".".join(map(str, (*pod.metadata_pointer, "annotations")))
     key_text = escape(as_str(place[-1])[:_LONGEST])
     problem = f"is not {word}" if key_text != word else f"is not among the annotations of the pods ({there})"
-    from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - most files have nothing of KAI
+    from gpu_admission.backends import kai_amounts  # noqa: PLC0415 - start-up time: few files use KAI
 
     amount = f'"{kai_amounts.in_mib(value)}" (MiB)' if word == "gpu-memory" else format_value(value)
     return Problem(
@@ -93,10 +93,10 @@ RULE = Rule(
     summary="an annotation meant for KAI that is misspelt or in a place where KAI does not look",
     rationale="""\
 A share of a GPU is requested from KAI by the annotations `gpu-fraction` or `gpu-memory` of the pod, with
-`gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes takes any annotation, and KAI passes
-over what it does not know: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment
-instead of its template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in
-files, where the policy's backend is KAI or the pod names its scheduler.""",
+`gpu-fraction-num-devices` and `gpu-fraction-container-name` besides. Kubernetes accepts any annotation, and KAI ignores
+unknown ones: `gpu-fractions`, a key with a domain before it, a label, an annotation of the Deployment instead of its
+template. The pod is scheduled as one that needs no GPU, and the program finds none. It is judged in files, where the
+policy's backend is KAI or the pod names its scheduler.""",
     references=(
         "kai-scheduler/KAI-Scheduler: docs/gpu-sharing/README.md",
         "kai-scheduler/KAI-Scheduler: pkg/common/constants/constants.go",

@@ -1,4 +1,4 @@
-"""The operations that write a request in a backend's names, and delete the words that said it before."""
+"""The operations that write a request in a backend's names and delete the original."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Writer:
         }
 
     def translation(self, asked: ContainerRequest) -> tuple[Operation, ...]:
-        """Return the operations for one container; none where a place that they need is not to be seen."""
+        """Return the operations for one container; none where a place that they need is not in the object."""
         backend_patch = asked.backend_patch
         removes = {"annotated": bool(asked.native_request.annotations), "claimed": bool(asked.native_request.claims)}
         if backend_patch is None or not self._reaches(backend_patch, **removes):
@@ -106,7 +106,7 @@ class Writer:
         return all(self._applies(operation) for operation in operations)
 
     def _applies(self, operation: Operation) -> bool:
-        """Tell whether an operation meets what it expects: anybody wrote the object, and a list may be a number."""
+        """Return whether an operation finds values of the expected types: a list may be a number."""
         around = self._at(operation.path[:-1])
         last = operation.path[-1]
         if isinstance(around, list):
@@ -117,7 +117,7 @@ class Writer:
         return operation.op != "add" or there is None or isinstance(there, dict | list) == _is_tree(operation.value)
 
     def _reaches(self, backend_patch: BackendPatch, *, annotated: bool = False, claimed: bool = False) -> bool:
-        """Tell whether every place outside of the container that has to change stands in the object."""
+        """Return whether every place outside of the container that has to change is in the object."""
         on_metadata = backend_patch.annotations or backend_patch.labels or annotated
         on_spec = backend_patch.node_selector or backend_patch.affinity or backend_patch.claims or claimed
         placeable = self._pod.complete and not common.serverless(self._workload)
@@ -139,14 +139,7 @@ class Writer:
         wanted = {
             side: dict(backend_patch.resources) if side == "limits" or self._both_sides else {} for side in _SIDES
         }
-        remaining = set(container.resources)
-        for side in _SIDES:
-            current = as_dict(container.resources.get(side))
-            if current and not wanted[side] and all(name in asked.native_request.gpus for name in current):
-                remaining.discard(side)
-        used = asked.container.resources.get("claims")
-        if asked.native_request.claims and isinstance(used, list) and len(used) == len(asked.native_request.claims):
-            remaining.discard("claims")
+        remaining = _remaining(asked, wanted)
         if not remaining and not claims and not any(wanted.values()) and container.resources:
             yield patch.remove(self._rule, base)
             return
@@ -178,13 +171,13 @@ class Writer:
         if len(old) == len(current) and not backend_patch.annotations:
             around = as_dict(pointers.resolve(self._document, place[:-1]))
             alone = len(around) == 1 and not backend_patch.labels and place[-2:-1] == ("metadata",)
-            yield patch.remove(self._rule, place[:-1] if alone else place)  # no `metadata: {}` is left
+            yield patch.remove(self._rule, place[:-1] if alone else place)  # leave no `metadata: {}`
             return
         for name in old:
             yield patch.remove(self._rule, (*place, name))
 
     def _merge(self, base: Pointer, tree: Mapping[str, Any]) -> Iterator[Operation]:
-        """Yield what puts a tree of mappings into the document; one operation for what is missing whole."""
+        """Yield operations that add a tree of mappings to the document, one for each missing part."""
         if tree:
             yield from self._into(self._at(base), base, tree)
 
@@ -200,10 +193,10 @@ class Writer:
                 yield patch.Operation(self._rule, "add", (*base, key), value)
 
     def _affinity(self, expression: Mapping[str, Any]) -> list[Operation] | None:
-        """Return what makes every term of the node affinity (they are alternatives) hold an expression.
+        """Return operations that add an expression to every term of the node affinity (terms are alternatives).
 
-        None where that cannot be written. It is the same for all containers of the pod, of which there may be
-        thousands, and of terms as well.
+        None where that cannot be written. They are the same for all containers of the pod; there may be thousands of
+        containers, and of terms.
         """
         asked = (expression["key"], expression["operator"], *expression["values"])
         if asked not in self._terms:
@@ -221,7 +214,7 @@ class Writer:
                 yield from self._append((*place, index, "matchExpressions"), [dict(expression)])
 
     def _append(self, place: Pointer, items: list[dict[str, Any]]) -> Iterator[Operation]:
-        """Yield what puts items at the end of a list, which may be missing."""
+        """Yield operations that append items to a list, which may be missing."""
         if isinstance(self._at(place), list):
             for item in items:
                 yield patch.add(self._rule, self._document, (*place, patch.APPEND), item)
@@ -240,7 +233,7 @@ class Writer:
             while name in self._claims:
                 number += 1
                 name = f"{wanted}-{number}"
-            self._last[wanted] = number  # the next search begins here: a pod may have thousands
+            self._last[wanted] = number  # where the next search begins: a pod may have thousands
             self._claims.add(name)
             named[name] = template
             if shared:
@@ -248,7 +241,7 @@ class Writer:
         return named
 
     def _entries(self, backend_patch: BackendPatch, claims: Mapping[str, str]) -> Iterator[dict[str, str]]:
-        """Yield the entries of the pod for claims; a shared one that is there already needs none."""
+        """Yield the entries of the pod for claims, except a shared one that is there already."""
         for name, template in claims.items():
             if not backend_patch.shared:
                 yield {"name": name, "resourceClaimTemplateName": template}
@@ -256,12 +249,12 @@ class Writer:
                 yield {"name": name, "resourceClaimName": self._shared_name(template)}
 
     def _shared_name(self, template: str) -> str:
-        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - only the command translate --claims
+        from gpu_admission.backends import dra_shared  # noqa: PLC0415 - start-up time: needed only for translate --claims
 
         return dra_shared.claim_name(self._workload, template)
 
     def _at(self, place: Pointer) -> object:
-        """Return what stands at a place, None where nothing does."""
+        """Return the value at a pointer, None where there is none."""
         here = self._document
         for token in place:
             if isinstance(here, dict):
@@ -278,9 +271,23 @@ def _is_tree(value: object) -> bool:
 
 
 def _implies(expression: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    """Tell whether an expression on the same key requests as much already."""
+    """Return whether an expression on the same key requests as much already."""
     if expression.get("key") != wanted["key"] or expression.get("operator") != wanted["operator"]:
         return False
     values = expression.get("values")
     first = values[0] if isinstance(values, list) and len(values) == 1 else None
     return isinstance(first, str) and first.isdigit() and len(first) < 19 and int(first) >= int(wanted["values"][0])
+
+
+def _remaining(asked: ContainerRequest, wanted: Mapping[str, Any]) -> set[str]:
+    """Return the keys of a container's resources that the translation does not remove."""
+    request, given = asked.native_request, asked.container.resources
+    remaining = set(given)
+    for side in _SIDES:
+        current = as_dict(given.get(side))
+        if current and not wanted[side] and all(name in request.gpus for name in current):
+            remaining.discard(side)
+    used = given.get("claims")
+    if request.claims and isinstance(used, list) and len(used) == len(request.claims):
+        remaining.discard("claims")
+    return remaining
