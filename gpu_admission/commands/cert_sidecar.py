@@ -1,6 +1,6 @@
-"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: the process that ``serve`` starts for it.
+"""The certificate sidecar, ``python -m gpu_admission.commands.cert_sidecar``: a process that ``serve`` starts.
 
-It alone pays for the Kubernetes client. Workers see what it does as files, and its answer as pki.trust_status.
+It alone loads the Kubernetes client. Workers read the files that it writes, and its result as pki.trust_status.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from gpu_admission.cluster.secret_store import SecretStore
 from gpu_admission.pki.directory_store import DirectoryStore
 from gpu_admission.pki.errors import PkiError
 from gpu_admission.pki.rotation import RotationPlan
-from gpu_admission.pki.rotator import CertificateObserver, Event, Rotator, run
+from gpu_admission.pki.rotator import Rotator, run
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
+from gpu_admission.pki.trust_status import CertificateObserver, Event
 from gpu_admission.webhook import logs
 
 from .parent_watch import until_terminated

@@ -13,7 +13,8 @@ from gpu_admission.pki.bundle import parse_bundle, unexpired, verifies
 from gpu_admission.pki.certificate_set import CA_CRT, TLS_CRT, CertificateSet, from_files
 from gpu_admission.pki.directory_store import DirectoryStore, pair_of
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, bring_up, perform, wanted
+from gpu_admission.pki.rotation import RotationPlan, RotationStep, wanted
+from gpu_admission.pki.rotation_steps import bring_up, perform
 from gpu_admission.pki.subject_alt_names import Name, merged, names_of, parse_name, serving_names
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 from gpu_admission.pki.authority import is_valid
 from gpu_admission.pki.directory_store import DirectoryStore, ensure
 from gpu_admission.pki.rotation import RotationPlan
-from gpu_admission.pki.rotator import Event, Rotator
+from gpu_admission.pki.rotator import Rotator
 from gpu_admission.pki.subject_alt_names import merged, parse_name, serving_names
+from gpu_admission.pki.trust_status import Event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -14,7 +14,8 @@ from gpu_admission.commands import certs
 from gpu_admission.pki.authority import certificate_pem, create_authority
 from gpu_admission.pki.bundle import parse_bundle, verifies
 from gpu_admission.pki.directory_store import DirectoryStore
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotation import RotationPlan, RotationStep
+from gpu_admission.pki.rotation_steps import perform
 from gpu_admission.pki.serving_pair import load_pair
 from gpu_admission.pki.subject_alt_names import names_of, serving_names
 

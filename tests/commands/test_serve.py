@@ -20,8 +20,8 @@ from webhook_server import Clients, pair, review, until
 
 from gpu_admission.commands import cert_sidecar
 from gpu_admission.commands.parent_watch import ParentWatch
-from gpu_admission.pki.rotator import Event
 from gpu_admission.pki.rotator import run as run_maintainer
+from gpu_admission.pki.trust_status import Event
 from gpu_admission.webhook.sidecar import SupervisedProcess
 
 pytestmark = pytest.mark.slow

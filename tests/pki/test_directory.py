@@ -20,7 +20,8 @@ from gpu_admission.pki.bundle import parse_bundle, verifies
 from gpu_admission.pki.certificate_set import FILES, KEYS, from_files, to_files
 from gpu_admission.pki.directory_store import DirectoryStore, ensure, mirror
 from gpu_admission.pki.errors import CertificateSetError, ConflictError, ForeignError, PkiError, StoreError
-from gpu_admission.pki.rotation import RotationPlan, RotationStep, perform
+from gpu_admission.pki.rotation import RotationPlan, RotationStep
+from gpu_admission.pki.rotation_steps import perform
 from gpu_admission.pki.rotator import Rotator, run
 from gpu_admission.pki.serving_pair import load_pair
 from gpu_admission.pki.subject_alt_names import serving_names

@@ -8,16 +8,8 @@ import pytest
 from gpu_admission.pki.authority import create_authority, issue_leaf
 from gpu_admission.pki.bundle import verifies
 from gpu_admission.pki.certificate_set import from_files, to_files
-from gpu_admission.pki.rotation import (
-    PublishedBundle,
-    RotationPlan,
-    RotationStep,
-    bring_up,
-    decide,
-    due,
-    perform,
-    wanted,
-)
+from gpu_admission.pki.rotation import PublishedBundle, RotationPlan, RotationStep, decide, due, wanted
+from gpu_admission.pki.rotation_steps import bring_up, perform
 from gpu_admission.pki.subject_alt_names import names_of, parse_name, serving_names
 
 START = datetime(2030, 1, 1, tzinfo=UTC)
