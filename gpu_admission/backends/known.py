@@ -1,11 +1,11 @@
-"""What has to be known of the backends without loading them: start-up is rationed.
+"""Facts of the backends that are needed without loading them, to save start-up time.
 
-Written by ``make docs`` from the classes of the backends (``base.py`` says what each fact means): do not edit.
+Written by ``make docs`` from the classes of the backends (``base.py`` documents each fact): do not edit.
 """
 
 from __future__ import annotations
 
-# system -> the module that reads its words for other backends
+# system -> the module that reads its names for other backends
 READERS: dict[str, str] = {
     "portable": "portable_names",
     "nvidia": "exclusive",
@@ -91,7 +91,7 @@ SCHEDULERS = frozenset(
         "volcano",
     }
 )
-# the resource that counts cards -> the system whose amounts are asked of each
+# the resource that counts cards -> the system whose amounts are requested of each
 CARD_COUNTERS: dict[str, str] = {
     "volcano.sh/vgpu-number": "volcano-vgpu",
     "nvidia.com/gpu": "hami",
@@ -108,7 +108,7 @@ PLAIN: dict[str, frozenset[str]] = {
         }
     ),
 }
-# what a scheduler writes and a device plugin believes -> whose it is
+# annotations of a scheduler that a device plugin trusts -> their owner
 TRUSTED_ANNOTATIONS: dict[str, str] = {
     "ALIYUN_COM_GPU_*": "gpushare",
     "scheduler.framework.gpushare.allocation": "gpushare",
@@ -139,7 +139,7 @@ TRUSTED_LABELS: dict[str, str] = {
     "runai-gpu-group": "KAI",
     "runai-gpu-group/*": "KAI",
 }
-# labels by which a pod evades a webhook: key, value, whose it is
+# labels by which a pod evades a webhook: key, value, owner
 OPT_OUT_LABELS: tuple[tuple[str, str, str], ...] = (
     ("hami.io/webhook", "ignore", "HAMi"),
     ("4pd.io/webhook", "ignore", "HAMi"),

@@ -1,4 +1,4 @@
-"""``backends/known.py``: the facts that have to be known without loading a backend, written from their classes."""
+"""``backends/known.py``: the facts that are needed without loading a backend, generated from their classes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ if TYPE_CHECKING:
     from gpu_admission.backends.base import Backend
 
 _HEADER = '''\
-"""What has to be known of the backends without loading them: start-up is rationed.
+"""Facts of the backends that are needed without loading them, to save start-up time.
 
-Written by ``make docs`` from the classes of the backends (``base.py`` says what each fact means): do not edit.
+Written by ``make docs`` from the classes of the backends (``base.py`` documents each fact): do not edit.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def page() -> str:
     found = registry.ALL
     return "\n".join((
         _HEADER,
-        _mapping("READERS", "system -> the module that reads its words for other backends", _readers()),
+        _mapping("READERS", "system -> the module that reads its names for other backends", _readers()),
         _names("SHARED_BY_MEMORY", "containers share a card by the memory they request", _sharing("memory")),
         _names("SHARED_BY_COUNT", "and by the number of shares", _sharing("count")),
         _names("SHARES_CARDS", "several containers use a card at the same time", _having(lambda b: b.shares_cards)),
@@ -35,14 +35,14 @@ def page() -> str:
         _names("COUNTS_QUOTA_LIMITS", "the scheduler reads limits.<name> of quotas",
                _having(lambda b: b.counts_quota_limits)),
         _names("SCHEDULERS", "the schedulers of all of them", {b.scheduler for b in found if b.scheduler}),
-        _mapping("CARD_COUNTERS", "the resource that counts cards -> the system whose amounts are asked of each",
+        _mapping("CARD_COUNTERS", "the resource that counts cards -> the system whose amounts are requested of each",
                  {b.card_counter: b.name for b in found if b.card_counter}),
         _plain({b.name: b.plain for b in found if b.plain}),
-        _mapping("TRUSTED_ANNOTATIONS", "what a scheduler writes and a device plugin believes -> whose it is",
+        _mapping("TRUSTED_ANNOTATIONS", "annotations of a scheduler that a device plugin trusts -> their owner",
                  {key: b.marks.owner for b in found for key in b.marks.annotations}),
         _mapping("TRUSTED_LABELS", "the same among labels",
                  {key: b.marks.owner for b in found for key in b.marks.labels}),
-        _triples("OPT_OUT_LABELS", "labels by which a pod evades a webhook: key, value, whose it is",
+        _triples("OPT_OUT_LABELS", "labels by which a pod evades a webhook: key, value, owner",
                  [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out]),
         _triples("OPT_OUT_ANNOTATIONS", "the same among annotations",
                  [(key, value, b.marks.owner) for b in found for key, value in b.marks.opt_out_annotations]),
