@@ -85,11 +85,7 @@ def write_atomically(
     temporary = os.path.join(folder, f".{name}.{os.urandom(8).hex()}.tmp")
     descriptor = _create(temporary, mode)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            _copy_permissions(file.fileno(), before, mode)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        _fill(descriptor, data, before, mode)
         os.replace(temporary, target)
     except BaseException:
         _discard(temporary)
@@ -99,6 +95,14 @@ def write_atomically(
 def _create(path: str, mode: int | None) -> int:
     """Create a file and return its descriptor; without a mode the umask decides, as for every other program."""
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666 if mode is None else mode)
+
+
+def _fill(descriptor: int, data: bytes, before: os.stat_result | None, mode: int | None) -> None:
+    with os.fdopen(descriptor, "wb") as file:
+        _copy_permissions(descriptor, before, mode)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
 
 
 def _status(target: str) -> os.stat_result | None:

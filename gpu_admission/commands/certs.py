@@ -75,10 +75,7 @@ def run(
     connect: Callable[[str | None], KubernetesApi] | None = None,
     pause: Callable[[float], None] = time.sleep,
 ) -> int:
-    """Perform the action. Returns 0; 1 when it failed and 2 for misuse, with one line on standard error.
-
-    Clock, cluster and pause are arguments for tests.
-    """
+    """Perform the action. Returns 0; 1 when it failed and 2 for misuse, with one line on standard error."""
     # Start-up time: cryptography takes 80 ms, which other commands do not need.
     from gpu_admission.pki.errors import PkiError  # noqa: PLC0415
 
