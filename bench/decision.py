@@ -187,14 +187,14 @@ def stages(policy: Policy, rounds: int) -> None:
     looked = cost(lambda: workload.read(pod, policy, "admission"), rounds)
     mutated = cost(lambda: engine.mutate(pod, "admission"), rounds)
     whole = cost(lambda: engine.remaining(engine.mutate(pod, "admission")), rounds)
-    said = admission_review.encode_body(allowed=True)
+    output = admission_review.encode_body(allowed=True)
     rows = {
         "json.loads": unit,
         "envelope": cost(lambda: admission_review.decode(body), rounds) - unit,
         "views of pod and containers": looked,
         "rules that repair": mutated - looked,
         "all other rules": whole - mutated,
-        "answer": cost(lambda: admission_review.encode("705ab4f5-6393-11e8-b7cc-42010a800002", said), rounds),
+        "answer": cost(lambda: admission_review.encode("705ab4f5-6393-11e8-b7cc-42010a800002", output), rounds),
     }
     print(f"\n{'GPU pod, fine: where it goes':34}{'µs':>8}{'x json':>8}")
     for label, seconds in rows.items():

@@ -129,16 +129,17 @@ CONTAINER = """\
 def manifest(number: int, *, gpu: bool, containers: int = 1) -> str:
     """Return one ordinary manifest: a Deployment, a Service or a ConfigMap; with a GPU, a Deployment."""
     chance = random.Random(number)
-    words = {"name": f"app-{number}", "n": chance.randrange(90)}
+    arguments = {"name": f"app-{number}", "n": chance.randrange(90)}
     pick = chance.random()
     if not gpu and pick < 0.4 and containers == 1:
-        return SERVICE.format(**words) if pick < 0.25 else CONFIG_MAP.format(**words)
+        return SERVICE.format(**arguments) if pick < 0.25 else CONFIG_MAP.format(**arguments)
     line = "              nvidia.com/gpu: 1\n"
     sides = {"gpu_request": line if gpu and pick < 0.3 else "", "gpu_limit": line if gpu and pick > 0.1 else ""}
     body = "".join(
-        CONTAINER.format(**{**words, "name": f"{words['name']}-{index}"}, **sides) for index in range(containers)
+        CONTAINER.format(**{**arguments, "name": f"{arguments['name']}-{index}"}, **sides)
+        for index in range(containers)
     )
-    return DEPLOYMENT.format(**words, containers=body)
+    return DEPLOYMENT.format(**arguments, containers=body)
 
 
 def generate(folder: pathlib.Path, count: int) -> None:

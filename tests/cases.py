@@ -76,8 +76,8 @@ def reviewed(case):
     policy = loader.load(case.expected["policy"])
     decide = Decider({None: policy}.get)
     first = _answer(decide, made, "mutate", case)
-    left = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))
-    second = _answer(decide, left, "validate", case)
+    patched = jsonpatch.apply_patch(made, json.loads(base64.b64decode(first.get("patch", "W10="))))
+    second = _answer(decide, patched, "validate", case)
     notes = [
         answer.get("auditAnnotations", {}).get(key, "") for answer in (first, second) for key in ("rules", "applied")
     ]

@@ -134,9 +134,9 @@ def _decorate_container(rng, one, chance):
 def metadata(rng):
     """Metadata with annotations and labels that schedulers and device plugins read."""
     made = {"name": "x"}
-    for field, words in (("annotations", ANNOTATIONS), ("labels", LABELS)):
+    for field, choices in (("annotations", ANNOTATIONS), ("labels", LABELS)):
         if rng.random() < 0.3:
-            made[field] = dict(rng.choice(list(words.items())) for _ in range(rng.randrange(1, 3)))
+            made[field] = dict(rng.choice(list(choices.items())) for _ in range(rng.randrange(1, 3)))
     return made
 
 

@@ -30,7 +30,7 @@ def whole_workloads(draw):
     return made if manifests.filled_in(made) else disorder.pod(rng, clean=1)
 
 
-words = st.sampled_from(
+keywords = st.sampled_from(
     (
         "apiVersion", "kind", "metadata", "spec", "template", "containers", "initContainers", "ephemeralContainers",
         "resources", "limits", "requests", "env", "name", "value", "image", "tolerations", "annotations", "volumes",
@@ -38,7 +38,7 @@ words = st.sampled_from(
         "gpu", "NVIDIA_VISIBLE_DEVICES", "labels", "status", "spec.template", "*", "-", "~1", "nodeSelector", "hard",
     )
 )  # fmt: skip
-texts = st.one_of(words, st.text(max_size=20), st.sampled_from(manifests.KNOWN))
+texts = st.one_of(keywords, st.text(max_size=20), st.sampled_from(manifests.KNOWN))
 scalars = st.one_of(
     st.none(),
     st.booleans(),

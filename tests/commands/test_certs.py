@@ -31,10 +31,10 @@ class Shell:
         self.pauses = []
         self.pause = self.pauses.append
 
-    def __call__(self, *words):
+    def __call__(self, *arguments):
         parser = argparse.ArgumentParser(prog="gpu-admission")
         certs.add_parser(parser.add_subparsers())
-        args = parser.parse_args(["certs", *map(str, words)])
+        args = parser.parse_args(["certs", *map(str, arguments)])
         code = certs.run(args, clock=lambda: self.at, connect=lambda context: self.api, pause=self.pause)
         out, err = self.capsys.readouterr()
         assert "PRIVATE" not in out + err
@@ -278,16 +278,16 @@ def test_force_replaces_what_is_not_ours(shell, tmp_path):
         (["issue", "--dir", "D/file/x"], 1, "not a directory|file exists"),
     ],
 )
-def test_mistakes_are_one_line(shell, tmp_path, words, code, text):
+def test_mistakes_are_one_line(shell, tmp_path, arguments, code, text):
     (tmp_path / "file").write_text("")
-    words = [word.replace("D", str(tmp_path)) if word.startswith("D") else word for word in words]
-    got, out, err = shell(*words)
+    arguments = [word.replace("D", str(tmp_path)) if word.startswith("D") else word for word in arguments]
+    got, out, err = shell(*arguments)
     assert (got, out) == (code, "")
     assert any(part in err for part in text.split("|"))
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         [],
         ["issue"],
@@ -297,9 +297,9 @@ def test_mistakes_are_one_line(shell, tmp_path, words, code, text):
         ["rotate", "--dir", "x", "--days", "y"],
     ],
 )
-def test_what_the_parser_refuses(shell, words):
+def test_what_the_parser_refuses(shell, arguments):
     with pytest.raises(SystemExit) as caught:
-        shell(*words)
+        shell(*arguments)
     assert caught.value.code == 2
 
 

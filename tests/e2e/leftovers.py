@@ -61,8 +61,8 @@ def restore(api, before):
     for path in sorted(spaces):
         _delete(api, path)
         api.request("PUT", f"{path}/finalize", {**api.get(path).object, "spec": {"finalizers": []}})
-    gone = [path for path in extra if path in spaces or path.startswith(DEFINITIONS)]
-    settled(lambda: all(api.get(path).status == 404 for path in gone))
+    removed = [path for path in extra if path in spaces or path.startswith(DEFINITIONS)]
+    settled(lambda: all(api.get(path).status == 404 for path in removed))
 
 
 def _delete(api, path):

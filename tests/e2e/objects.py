@@ -29,8 +29,8 @@ def vacate(api, path):
     All else is for the controllers, in their own time; where none run it stays, and so does the namespace.
     """
     for what in (path, f"{path}/pods"):
-        gone = api.delete(what, gracePeriodSeconds=0)
-        assert gone.status == 200, gone
+        removed = api.delete(what, gracePeriodSeconds=0)
+        assert removed.status == 200, removed
     for held in api.get(f"{path}/pods").object["items"]:
         freed = api.patch(f"{path}/pods/{held['metadata']['name']}", {"metadata": {"finalizers": None}})
         assert freed.status in {200, 404}, freed

@@ -167,8 +167,8 @@ def test_parts_agree(built, overlay):
 
 
 def test_the_policy_that_is_mounted_is_the_default(built):
-    said = yaml.safe_load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
-    assert said == yaml.safe_load(Path(ROOT, "policies", "default.yaml").read_text())
+    output = yaml.safe_load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
+    assert output == yaml.safe_load(Path(ROOT, "policies", "default.yaml").read_text())
     assert (
         os.path.basename(
             next(

@@ -52,8 +52,8 @@ def _differences(obj, old, called, judges, subresource):
         anything, must = judge.says(obj, old, subresource)
         if must and name not in called:
             yield name, "held back from", sorted(must)
-        heard = anything or judge.names_a_gpu(obj) or touching.wider(obj)
-        if name in called and not (heard or (old and _had_a_mark(old, judge))):
+        received = anything or judge.names_a_gpu(obj) or touching.wider(obj)
+        if name in called and not (received or (old and _had_a_mark(old, judge))):
             yield name, "sent for nothing"
 
 

@@ -71,12 +71,12 @@ def disagreement(obj, reply, found):
     if reply.status == 504:  # an exponent that it expands, on a busy machine: no verdict
         return None
     assert reply.status in {201, 400, 422}, reply
-    said = theirs(reply)
-    if said is None:
+    output = theirs(reply)
+    if output is None:
         return None if found else f"it does not decode, and we find nothing: {reply.message}"
-    if said == found:
+    if output == found:
         return None
-    return f"the API server refuses {sorted(said)}, we refuse {sorted(found)}: {reply.message}"
+    return f"the API server refuses {sorted(output)}, we refuse {sorted(found)}: {reply.message}"
 
 
 def judged(api, seed):

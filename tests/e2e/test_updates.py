@@ -187,10 +187,10 @@ class TestWhatAPodHolds:
             )
 
     @pytest.mark.parametrize("way", ["", "/status"])
-    @pytest.mark.parametrize("gone", [None, {}])
-    def test_nor_does_all_of_it_go_at_once(self, api, held, way, gone):
+    @pytest.mark.parametrize("removed", [None, {}])
+    def test_nor_does_all_of_it_go_at_once(self, api, held, way, removed):
         new = api.get(f"{held}/pods/held").object
-        new["metadata"] |= {"annotations": gone, "labels": gone}
+        new["metadata"] |= {"annotations": removed, "labels": removed}
         refused = api.request("PUT", f"{held}/pods/held{way}", new)
         assert refused.status == 403, refused
         assert "GPU307 this update removes" in refused.message

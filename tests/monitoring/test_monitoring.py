@@ -58,11 +58,11 @@ def promtool():
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [("check", "rules", "deploy/monitoring/alerts.yaml"), ("test", "rules", "tests/monitoring/alerts.test.yaml")],
 )
-def test_promtool(promtool, words):
-    done = subprocess.run([promtool, *words], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+def test_promtool(promtool, arguments):
+    done = subprocess.run([promtool, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
