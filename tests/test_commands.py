@@ -91,7 +91,7 @@ class TestParser:
         assert "client-ca" in script
 
     @pytest.mark.parametrize(
-        ("words", "offered"),
+        ("arguments", "offered"),
         [(("tr",), {"translate"}), (("serve", "--log-format", "j"), {"json"}), (("policy", "sh"), {"show"})],
     )
     def test_bash_completes(self, arguments, offered, capsys):
@@ -178,7 +178,7 @@ class TestReview:
         assert capsys.readouterr().err.count("\n") == 1
 
     @pytest.mark.parametrize(
-        ("argv", "said"),
+        ("argv", "output"),
         [
             (["-p", "odd"], "there is no shipped policy 'odd'"),
             (["missing.json"], "missing.json: no such file or directory\n"),

@@ -261,7 +261,7 @@ def test_force_replaces_what_is_not_ours(shell, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "text"),
+    ("arguments", "code", "text"),
     [
         (["issue", "--dir", "D", "--days", "0"], 2, "must be 1 to 365"),
         (["issue", "--dir", "D", "--days", "366"], 2, "must be 1 to 365"),

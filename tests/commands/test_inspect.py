@@ -112,7 +112,7 @@ def denied(*paths):
 
 
 @pytest.mark.parametrize(
-    ("fault", "left", "named"),
+    ("fault", "remaining", "named"),
     [
         (denied("/api/v1/pods"), 3, "who holds the GPUs is not known"),
         (denied("/apis/resource.k8s.io/v1/resourceclaims"), 3, "who holds devices by claims is not known"),

@@ -32,7 +32,7 @@ def test_help_calls_it_as_it_was_called(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         ([], [*sorted(COMMANDS), NO_FILES]),
         (["au"], ["audit", NO_FILES]),
@@ -181,7 +181,7 @@ def script(capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         (("inspect", "gpu"), {"gpu-1", "gpu-2"}),
         (("inspect", "gpu-1", "gpu"), {"gpu-2"}),

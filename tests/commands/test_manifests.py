@@ -64,7 +64,7 @@ def test_the_route_is_the_policys_own_name(manifests, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "output"),
     [
         (["-p", "nosuch"], "there is no shipped policy 'nosuch'"),
         (["-p", "/no/such.yaml"], "/no/such.yaml: there is no such policy file"),
@@ -207,7 +207,7 @@ class TestPoliciesAsObjects:
             assert ("touches-a-gpu" not in names) == sent
 
     @pytest.mark.parametrize(
-        ("words", "sentence"),
+        ("arguments", "sentence"),
         [
             (("--policy-source", "crd", "-p", "mig"), "--policy cannot be combined with --policy-source crd: the webhooks"),
             (("--policy-source", "crd", "--values"), "--values cannot be combined with --policy-source crd: set the chart"),

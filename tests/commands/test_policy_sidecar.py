@@ -119,7 +119,7 @@ def test_started_by_gunicorn(environ, api, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "sentence"),
+    ("arguments", "sentence"),
     [
         (("--policy-source", "crd", "-p", "default"), "policy cannot be combined with policy-source crd"),
         (("--policy-source", "etcd"), "policy-source: 'etcd' is neither files nor crd"),

@@ -123,7 +123,7 @@ class Handshakes(Clients):
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("words", "said"),
+        ("arguments", "output"),
         [
             (["--bind", "nowhere"], "bind: 'nowhere' is not HOST:PORT"),
             (["--bind", "192.0.2.1:8443"], "bind: 192.0.2.1:8443: "),
@@ -192,7 +192,7 @@ class TestRefusals:
 
 
 @pytest.mark.parametrize(
-    ("settings", "said"),
+    ("settings", "output"),
     [
         ({"SECRET": "no-namespace"}, "gpu-admission: secret: 'no-namespace' is not NAMESPACE/NAME"),
         (

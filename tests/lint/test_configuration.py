@@ -66,7 +66,7 @@ class TestDiscovery:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "output"),
     [
         (
             ".gpu-lint.yaml",

@@ -14,7 +14,7 @@ def files(lint, *argv):
 
 class TestGitignore:
     @pytest.mark.parametrize(
-        ("ignored", "left"),
+        ("ignored", "remaining"),
         [
             ("*.yml\n", ["a.yaml", "build/d.yaml", "sub/build/e.yaml", "sub/c.yaml"]),
             ("build/\n", ["a.yaml", "b.yml", "sub/c.yaml"]),
@@ -85,7 +85,7 @@ class TestGitignore:
 
 
 @pytest.mark.parametrize(
-    ("glob", "left"),
+    ("glob", "remaining"),
     [
         ("*.yml", ["a.yaml", "sub/c.yaml", "vendor/d.yaml"]),
         ("vendor", ["a.yaml", "b.yml", "sub/c.yaml"]),

@@ -85,7 +85,7 @@ def test_a_file_that_cannot_be_edited_is_written_anew_and_says_so(file, capsys):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "output"),
     [("a: [\n", "p.yaml:"), ("a: {{ .Values.x }}\n{{ end }}\n", "helm template"), ("a: \x00\n", "p.yaml:")],
 )
 def test_what_cannot_be_read_is_2_and_the_rest_is_still_shown(file, capsys, text, output):

@@ -94,7 +94,7 @@ def test_exit_status(lint, content, argv, code):
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "output"),
     [
         (["--polcy", "x"], "did you mean '--policy'"),
         (["-f", "jsno"], "did you mean 'json'"),
@@ -151,7 +151,7 @@ def test_the_shell_itself_reads_its_completion(lint, shell):
 
 
 @pytest.mark.parametrize(
-    ("words", "offered"),
+    ("arguments", "offered"),
     [
         (("--format", "s"), {"sarif"}),
         (("--policy", "volcano-"), {"volcano-vgpu"}),

@@ -56,7 +56,7 @@ def test_silenced(lint, content):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "output"),
     [
         (
             commented(same="  # gpu-lint: ignore[GPU003] x"),

@@ -63,7 +63,7 @@ class TestFromAResourceClaim:
         assert inner["containers"][0]["resources"]["limits"] == {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}
         assert "resourceClaims" not in inner
 
-    @pytest.mark.parametrize(("others", "says"), [
+    @pytest.mark.parametrize(("others", "reported"), [
         ([naming(name="q")], "2 pods use"),
         ([workload("StatefulSet", replicas=3)], "4 pods use"),
         ([workload("DaemonSet")], "several pods may use"),
@@ -139,7 +139,7 @@ class TestAlternatives:
 
 class TestFromClaims:
     @pytest.mark.parametrize(
-        ("asked", "target", "arrives"),
+        ("requested", "target", "arrives"),
         [
             (request(capacity={"memory": "8Gi"}), "hami", {"nvidia.com/gpu": 1, "nvidia.com/gpumem": 8192}),
             (request(capacity={f"{CLASS}/memory": "8Gi"}), "gpushare", {"aliyun.com/gpu-mem": 8}),
@@ -318,7 +318,7 @@ class TestNamesByClass:
         assert limits(run(given, "--to", "hami")[1]) == {"nvidia.com/gpu": 2}
 
     @pytest.mark.parametrize(
-        ("name", "says"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the vendor amd")]
+        ("name", "reported"), [("mig.nvidia.com", "any profile"), ("gpu.amd.com", "of the vendor amd")]
     )
     def test_what_others_cannot_say_is_refused(self, run, name, reported):
         given = [asking(**{f"{self.PREFIX}{name}": 1})]

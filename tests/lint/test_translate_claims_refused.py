@@ -92,7 +92,7 @@ class TestRefused:
         assert documents[1] == pod("gpu")
         assert "allocationMode: All" in err
 
-    @pytest.mark.parametrize(("made", "says"), REFUSED.values(), ids=REFUSED)
+    @pytest.mark.parametrize(("made", "reported"), REFUSED.values(), ids=REFUSED)
     def test_what_would_be_lost(self, run, made, reported):
         code, documents, err = run([made, pod("gpu")], "--to", "hami")
         assert code == 1
@@ -244,7 +244,7 @@ class TestShared:
         assert claim["spec"]["devices"]["requests"][0]["exactly"]["capacity"]["requests"]["memory"] == f"{pods}Gi"
 
     @pytest.mark.parametrize(
-        ("kind", "limits", "spec", "says"),
+        ("kind", "limits", "spec", "reported"),
         [
             ("DaemonSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {}, "several nodes"),
             ("StatefulSet", {"gpu-admission.io/gpu-mem": "1Gi"}, {"replicas": 257}, "256 pods"),

@@ -75,7 +75,7 @@ class TestValidate:
         assert status["message"].startswith("1 finding of GPU policy default:\n- GPU001 ")
         assert "/spec/containers/0/resources/requests/nvidia.com~1gpu" in status["message"]
 
-    @pytest.mark.parametrize(("said", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
+    @pytest.mark.parametrize(("action", "allowed"), [("deny", False), ("warn", True), ("audit", True)])
     def test_what_the_policy_says_of_a_rule_counts_for_pods_that_should_have_been_repaired(self, action, allowed):
         response, _ = decide(pod(REQUESTED_ONLY), "validate", policy=Policy("p", {"rules": {"GPU001": action}}))
         assert response["allowed"] is allowed

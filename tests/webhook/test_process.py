@@ -301,7 +301,7 @@ def mapped(pid):
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("settings", "arguments"),
     [
         ({"policy": "/nonexistent.json"}, "policy refused"),
         ({"tls_cert": "/nonexistent.crt"}, "certificate refused"),

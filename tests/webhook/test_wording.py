@@ -71,7 +71,7 @@ FITS = [
 ]
 
 
-@pytest.mark.parametrize(("message", "advice", "said"), [each[1:] for each in FITS], ids=[each[0] for each in FITS])
+@pytest.mark.parametrize(("message", "advice", "output"), [each[1:] for each in FITS], ids=[each[0] for each in FITS])
 def test_within_a_line(message, advice, output):
     assert warned(message, advice) == output
     assert len(output) <= messages.LONGEST_WARNING
