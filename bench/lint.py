@@ -1,4 +1,4 @@
-"""What gpu-lint costs on this machine, as ratios measured in one run.
+"""The cost of gpu-lint on this machine, as ratios measured in one run.
 
     python bench/lint.py [FOLDER]
 
@@ -151,7 +151,7 @@ def generate(folder: pathlib.Path, count: int) -> None:
 
 
 class Cost:
-    """What a process cost: CPU and elapsed seconds, and its peak of memory in MB."""
+    """The cost of a process: CPU and elapsed seconds, and its peak memory in MB."""
 
     def __init__(self, cpu: float, elapsed: float, memory: float) -> None:
         self.cpu = cpu
@@ -160,7 +160,7 @@ class Cost:
 
 
 def cost(argv: list[str], runs: int = 5, stdin: bytes = b"") -> Cost:
-    """Return the least that a command costs in several runs."""
+    """Return the lowest cost of a command in several runs."""
     costs = [_once(argv, stdin) for _ in range(runs)]
     return Cost(min(c.cpu for c in costs), min(c.elapsed for c in costs), min(c.memory for c in costs))
 
@@ -178,7 +178,7 @@ def _once(argv: list[str], stdin: bytes) -> Cost:
 
 
 def installed(folder: pathlib.Path) -> None:
-    """Put the package into a folder as an installation would have it: compiled, with its policies."""
+    """Copy the package into a folder as if installed: compiled, with its policies."""
     shutil.copytree(ROOT / "gpu_admission", folder / "gpu_admission", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "policies", folder / "gpu_admission" / "policies")
     compileall.compile_dir(folder, quiet=1)
