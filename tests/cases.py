@@ -39,7 +39,7 @@ class Outcome(NamedTuple):
 
     allowed: bool
     rules: frozenset
-    words: str
+    text: str
 
 
 def peers():
@@ -82,8 +82,8 @@ def reviewed(case):
         answer.get("auditAnnotations", {}).get(key, "") for answer in (first, second) for key in ("rules", "applied")
     ]
     rules = frozenset(rule.strip() for note in notes for rule in note.split(",") if rule)
-    words = json.dumps([first.get("status"), first.get("warnings"), second.get("status"), second.get("warnings")])
-    return Outcome(first["allowed"] and second["allowed"], rules, words)
+    text = json.dumps([first.get("status"), first.get("warnings"), second.get("status"), second.get("warnings")])
+    return Outcome(first["allowed"] and second["allowed"], rules, text)
 
 
 def _of_review(path):
@@ -120,5 +120,5 @@ def check(case, outcome):
         assert set(expected["only"]) == outcome.rules, outcome
     if "must_any" in expected:
         assert set(expected["must_any"]) & outcome.rules, outcome
-    for words in expected.get("says", ()):
-        assert words in outcome.words, outcome.words
+    for text in expected.get("says", ()):
+        assert text in outcome.text, outcome.text

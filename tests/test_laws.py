@@ -94,7 +94,7 @@ class TestRepair:
                 assert [finding for finding in earlier if (rule.id, finding.rule) not in MAY_WAKE] == []
 
 
-def told(finding):
+def summary(finding):
     """What both must say alike: all of it, but that a file names the default scheduler, which every admitted Pod does."""
     message = finding.message if finding.rule != "GPU202" else ""
     return (finding.rule, finding.pointer, finding.severity, finding.action, finding.fix, finding.container, message)
@@ -108,7 +108,7 @@ class TestOneVerdict:
     def test_the_webhook_finds_what_the_linter_finds(self, obj, engine):
         seen = {rule.id for rule in engine.rules if (POD if obj["kind"] == "Pod" else TEMPLATE) in rule.admission_kinds}
         by_linter = [finding for finding in engine.validate(obj, "file") if finding.rule in seen]
-        assert list(map(told, by_linter)) == list(map(told, engine.validate(obj, "admission")))
+        assert list(map(summary, by_linter)) == list(map(summary, engine.validate(obj, "admission")))
         answer = ask(engine.policy, obj, "validate")
         assert set(ids(answer, "rules")) == {finding.rule for finding in by_linter}
 

@@ -39,19 +39,21 @@ _NOT_FOR_INSTALLERS = frozenset("23")  # ranges of rules, placement and isolatio
 class LintOptions:
     """The settings for every input: the policy, what is reported, and what is repaired.
 
-    ``lowest`` is the rank of the lowest severity that is reported; ``asked`` are rules reported at any.
+    ``lowest`` is the rank of the lowest severity that is reported; ``at_any_severity`` are rules reported at any.
     ``mode`` is ``judge``, ``fix``, ``diff`` or ``silence``.
     """
 
     __slots__ = (
-        "as_admitted", "asked", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
+        "as_admitted", "at_any_severity", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
         "mode", "parse_all", "policy", "reason", "unsafe",
     )  # fmt: skip
 
-    def __init__(self, policy: Policy, *, lowest: int = RANK["info"], asked: frozenset[str] = frozenset()) -> None:
+    def __init__(
+        self, policy: Policy, *, lowest: int = RANK["info"], at_any_severity: frozenset[str] = frozenset()
+    ) -> None:
         self.policy = policy
         self.lowest = lowest
-        self.asked = asked
+        self.at_any_severity = at_any_severity
         self.as_admitted = False
         self.baseline: Baseline | None = None
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
@@ -66,11 +68,11 @@ class LintOptions:
 
     def reports(self, finding: Finding) -> bool:
         """Return whether a finding is severe enough to be reported."""
-        return RANK[finding.severity] <= self.lowest or finding.rule in self.asked
+        return RANK[finding.severity] <= self.lowest or finding.rule in self.at_any_severity
 
     def reports_at(self, rule: str, action: Action) -> bool:
         """Return whether a finding with an action under the policy is severe enough to be reported."""
-        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.asked)
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.at_any_severity)
 
 
 class FileResult:

@@ -200,7 +200,7 @@ class Run:
 
         options = self.options
         if "min_severity" not in options.given:  # a rule that is named is reported at any severity
-            settings.asked = rule_selection.named(options.select, rules.ALL)
+            settings.at_any_severity = rule_selection.named(options.select, rules.ALL)
         settings.by_path = [
             (Patterns([glob]), rule_selection.ids(names, rules.ALL, "per-file-ignores"))
             for glob, names in options.per_file_ignores.items()

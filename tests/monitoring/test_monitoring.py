@@ -44,7 +44,7 @@ def expressions():
     yield from TARGETS
 
 
-def asked(expression):
+def as_query(expression):
     """An expression of the dashboard as Grafana sends it."""
     return expression.replace("$__rate_interval", "1m").replace("$policy", ".*")
 
@@ -216,7 +216,7 @@ class TestARealPrometheus:
     @pytest.mark.parametrize(("title", "expression"), TARGETS)
     def test_answers_every_panel(self, prometheus, title, expression):
         def result():
-            return prometheus("query", query=asked(expression))["result"]
+            return prometheus("query", query=as_query(expression))["result"]
 
         if "apiserver_" in expression and "vector" not in expression:
             assert result() == []  # it parses; there is no API server here

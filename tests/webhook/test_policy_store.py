@@ -8,14 +8,14 @@ from gpu_admission.webhook.policy_store import RETRY, FileSources, PolicyStore
 from gpu_admission.webhook.review.types import PolicyError
 
 
-class Told:
+class Recorder:
     def __init__(self):
         self.loaded = []
         self.failed = []
 
 
 def make(*sources, load=webhook_standin.load, clock=lambda: 7.0):
-    events = Told()
+    events = Recorder()
     policies = PolicyStore(
         FileSources([str(source) for source in sources], load),
         loaded=lambda name, when: events.loaded.append((name, when)),
