@@ -13,8 +13,8 @@ import json
 from pathlib import Path
 from typing import NamedTuple
 
+import fast_yaml
 import jsonpatch
-import yaml
 from reviews import review
 
 from gpu_admission.policyfile import loader
@@ -71,7 +71,7 @@ def listed():
 
 def reviewed(case):
     """Return what admission makes of a Pod: mutated, then validated as it is left."""
-    made = yaml.safe_load(case.path.read_text()) if case.path.suffix == ".yaml" else _of_review(case.path)
+    made = fast_yaml.load(case.path.read_text()) if case.path.suffix == ".yaml" else _of_review(case.path)
     made = _defaulted(made)
     policy = loader.load(case.expected["policy"])
     decide = Decider({None: policy}.get)

@@ -8,6 +8,7 @@ doubles what they cost, and hides which lines no test is about.
 """
 
 import os
+import sys
 
 import pytest
 from hypothesis import is_hypothesis_test, settings
@@ -21,3 +22,20 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if is_hypothesis_test(getattr(item, "obj", None)):
             item.add_marker(pytest.mark.no_cover)
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call(item):
+    """Let nothing trace the tests that are not measured.
+
+    pytest-cov stops its own measurement there, but in a worker of xdist it has begun a second one beneath, which then
+    goes on, at several times the cost of the first.
+    """
+    if item.get_closest_marker("no_cover") is None:
+        return (yield)
+    trace = sys.gettrace()
+    sys.settrace(None)
+    try:
+        return (yield)
+    finally:
+        sys.settrace(trace)

@@ -3,8 +3,8 @@
 import json
 
 import cases
+import fast_yaml
 import pytest
-import yaml
 from lint.conftest import Lint
 
 from gpu_admission.core import pointer
@@ -44,7 +44,7 @@ def test_linted(case, lint):
 def test_fixed(case, lint):
     lint.write("case.yaml", case.path.read_bytes())
     lint("case.yaml", "-p", case.expected["policy"], "--min-severity", "info", "--fix")
-    fixed = next(yaml.safe_load_all(lint.read("case.yaml")))
+    fixed = next(fast_yaml.load_all(lint.read("case.yaml")))
     for place, value in case.expected["fixed"].items():
         where = pointer.from_text(place)
         there = pointer.resolve(fixed, where) if pointer.exists(fixed, where) else None

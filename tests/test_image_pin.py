@@ -5,8 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import fast_yaml
 import pytest
-import yaml
 
 FOLDER = Path(__file__).resolve().parent.parent / "deploy" / "image"
 SPEC = importlib.util.spec_from_file_location("pin", FOLDER / "pin.py")
@@ -22,14 +22,14 @@ def test_the_digest_of_the_registry_that_was_asked_for(image):
     listed = f"other.example/gpu-admission@{OTHER}\nregistry.example/team/gpu-admission@{DIGEST}\n"
     written = pin.pinned(TEXT, listed, image)
     wanted = {"name": "gpu-admission", "newName": "registry.example/team/gpu-admission", "digest": DIGEST}
-    assert yaml.safe_load(written)["images"] == [wanted]
+    assert fast_yaml.load(written)["images"] == [wanted]
     assert written.splitlines()[0].startswith("#")
     assert pin.pinned(written, listed, image) == written
 
 
 def test_a_port_is_no_tag():
     written = pin.pinned(TEXT, f"localhost:5000/g@{DIGEST}", "localhost:5000/g")
-    assert yaml.safe_load(written)["images"][0]["newName"] == "localhost:5000/g"
+    assert fast_yaml.load(written)["images"][0]["newName"] == "localhost:5000/g"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import fast_yaml
 import pytest
-import yaml
 from reviews import review
 
 from gpu_admission import rules
@@ -56,7 +56,7 @@ def test_what_kubectl_is_shown_to_print(tmp_path, capsys):
     """The message is wrapped in README.md: spaces and line ends count alike."""
     ((path, shown),) = re.findall(r"\$ kubectl apply -f (\S+)\n[^:]*: [^:]*: (.*?)```", README, re.DOTALL)
     sent = tmp_path / "review.json"
-    sent.write_text(json.dumps(review(yaml.safe_load((ROOT / path).read_text()))))
+    sent.write_text(json.dumps(review(fast_yaml.load((ROOT / path).read_text()))))
     main(["review", str(sent)])
     response = json.loads(capsys.readouterr().out)["response"]
     assert " ".join(shown.split()) == response["status"]["message"]

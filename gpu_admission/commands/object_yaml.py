@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _Dumper(yaml.SafeDumper):
+class _Dumper(getattr(yaml, "CSafeDumper", yaml.SafeDumper)):  # type: ignore[misc]
     """Writes texts of several lines as blocks, so that a CEL expression can be read and reviewed."""
 
 
@@ -18,7 +18,7 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 _Dumper.add_representer(str, _text)
-_Dumper.ignore_aliases = lambda *_: True  # type: ignore[method-assign]
+_Dumper.ignore_aliases = lambda *_: True
 
 
 def to_yaml(objects: list[dict[str, Any]]) -> str:

@@ -14,7 +14,6 @@ from gpu_admission.workloads import structure
 from gpu_admission.workloads.claim_index import EXTENDED_NAME
 
 from . import run_index
-from .suppressions import Suppressions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,31 +28,32 @@ if TYPE_CHECKING:
     from .baseline import Baseline
     from .globs import Patterns
     from .inputs import Input
+    from .suppressions import Suppressions
 
 TEMPLATE = "is a Go template and not YAML until it is rendered: try helm template CHART | gpu-lint -"
 _WIDEST = 2000  # characters that a finding keeps of its line: a manifest may be one line of many megabytes
 _BEFORE = 200
+# A file without either has no suppression: "gpu-lint: ignore" in a comment, "gpu-admission.io/ignore" as annotation.
+_SUPPRESSION_MARKS = (b"lint", b"gpu-admission")
 _NOT_FOR_INSTALLERS = frozenset("23")  # ranges of rules, placement and isolation: see peers
 
 
 class LintOptions:
     """The settings for every input: the policy, what is reported, and what is repaired.
 
-    ``lowest`` is the rank of the lowest severity that is reported; ``at_any_severity`` are rules reported at any.
+    ``lowest`` is the rank of the lowest severity that is reported; ``always`` are rules reported at any.
     ``mode`` is ``judge``, ``fix``, ``diff`` or ``silence``.
     """
 
     __slots__ = (
-        "as_admitted", "at_any_severity", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
+        "always", "as_admitted", "baseline", "by_path", "class_resources", "consent", "folder", "inputs", "lowest",
         "mode", "parse_all", "policy", "reason", "unsafe",
     )  # fmt: skip
 
-    def __init__(
-        self, policy: Policy, *, lowest: int = RANK["info"], at_any_severity: frozenset[str] = frozenset()
-    ) -> None:
+    def __init__(self, policy: Policy, *, lowest: int = RANK["info"], always: frozenset[str] = frozenset()) -> None:
         self.policy = policy
         self.lowest = lowest
-        self.at_any_severity = at_any_severity
+        self.always = always
         self.as_admitted = False
         self.baseline: Baseline | None = None
         self.by_path: list[tuple[Patterns, frozenset[str]]] = []
@@ -68,11 +68,11 @@ class LintOptions:
 
     def reports(self, finding: Finding) -> bool:
         """Return whether a finding is severe enough to be reported."""
-        return RANK[finding.severity] <= self.lowest or finding.rule in self.at_any_severity
+        return RANK[finding.severity] <= self.lowest or finding.rule in self.always
 
     def reports_at(self, rule: str, action: Action) -> bool:
         """Return whether a finding with an action under the policy is severe enough to be reported."""
-        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.at_any_severity)
+        return action != "off" and (RANK[level(action)] <= self.lowest or rule in self.always)
 
 
 class FileResult:
@@ -136,9 +136,9 @@ class FileLinter:
         self.engine.claim_index.enter([document.object for document in reading.documents])
         for document in reading.documents:
             judged.document(document, outcome)
-        suppressions = judged.suppressions
-        for line, column, text in (*suppressions.notices, *suppressions.unused(self.is_enabled - judged.left_out)):
-            outcome.notices.append(Diagnostic(_spot(source, line, column), text))
+        if judged.suppressions is not None:
+            for line, column, text in judged.suppressions.problems(self.is_enabled - judged.left_out):
+                outcome.notices.append(Diagnostic(_spot(source, line, column), text))
         return outcome, judged
 
     def _may_matter(self, data: bytes) -> bool:
@@ -166,7 +166,7 @@ class FileContext:
         self.source = source
         self._policy = settings.policy
         self.reading = reading
-        self.suppressions = Suppressions(reading, settings.policy, rules.ALL)
+        self.suppressions = _suppressions(reading, settings.policy)
         self.left_out = _left_out(settings, source)
         # By document: the findings (rule and pointer) that are ignored or exempt.
         self.kept: dict[int, set[tuple[str, object]]] = {}
@@ -217,13 +217,14 @@ class FileContext:
 
     def _finding(self, document: Document, finding: Finding, outcome: FileResult) -> None:
         settings = self._linter.settings
-        if not self.suppressions.all and settings.baseline is None and not settings.reports(finding):
+        if self.suppressions is None and settings.baseline is None and not settings.reports(finding):
             outcome.hidden += 1  # its position, which is costly to compute, is not needed
             return
         located = LocatedFinding(finding, self._place(document, finding))
         if self.source.path is not None and document.source and document.source != located.place.file:
             located.finding = finding.about_template(escape(document.source))
-        located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
+        if self.suppressions is not None:
+            located.suppressed = self.suppressions.reason(finding, document.index, located.place.line or 0)
         known = settings.baseline is not None and settings.baseline.contains(located, self.source, outcome.matched)
         if located.suppressed is not None or known:
             self.kept.setdefault(document.index, set()).add((finding.rule, finding.pointer))
@@ -245,6 +246,17 @@ class FileContext:
             place.rendered_in, place.file = place.file, rendered_from
             place.path, place.anchored = rendered_from, False
         return place
+
+
+def _suppressions(reading: Reading, policy: Policy) -> Suppressions | None:
+    """Return the suppressions of a file, None where it has none."""
+    lower = b"" if reading.text is None else reading.text.data.lower()
+    if not any([mark in lower for mark in _SUPPRESSION_MARKS]):
+        return None
+    from . import suppressions  # noqa: PLC0415 - start-up time: few files have any
+
+    found = suppressions.Suppressions(reading, policy, rules.ALL)
+    return found if found.all or found.notices else None
 
 
 def _spot(source: Input, line: int | None = None, column: int | None = None) -> Location:

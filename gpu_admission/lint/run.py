@@ -167,7 +167,7 @@ class Run:
             exclude=exclude,
             folder=self.folder if "exclude" in options.configured else os.getcwd(),
             use_gitignore=not options.no_ignore,
-            stdin_name=printed(options.stdin_filename or inputs.STDIN),
+            stdin_name=printed(options.stdin_filename) if options.stdin_filename else inputs.STDIN,
         )
         return walker.find(options.paths)
 
@@ -200,7 +200,7 @@ class Run:
 
         options = self.options
         if "min_severity" not in options.given:  # a rule that is named is reported at any severity
-            settings.at_any_severity = rule_selection.named(options.select, rules.ALL)
+            settings.always = rule_selection.named(options.select, rules.ALL)
         settings.by_path = [
             (Patterns([glob]), rule_selection.ids(names, rules.ALL, "per-file-ignores"))
             for glob, names in options.per_file_ignores.items()

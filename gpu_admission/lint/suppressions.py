@@ -66,8 +66,9 @@ class Suppressions:
                 value = suppression.reason if value is None else value
         return value
 
-    def unused(self, is_enabled: frozenset[str]) -> Iterator[tuple[int, int, str]]:
-        """Yield a notice for each suppression that matches nothing although one of its rules is enabled."""
+    def problems(self, is_enabled: frozenset[str]) -> Iterator[tuple[int, int, str]]:
+        """Yield the notices, and one for each suppression of an enabled rule that matches nothing."""
+        yield from self.notices
         for suppression in self.all:
             if not suppression.used and suppression.ids & is_enabled:
                 yield suppression.line, suppression.column, f"the suppression of {suppression.word} matches nothing"

@@ -1,7 +1,7 @@
 """What claims say for each kind of request, driver and way of sharing: never less than is asked, or a refusal."""
 
+import fast_yaml
 import pytest
-import yaml
 from backends.sharing import CORE, COUNT, DRA_PARAMETERS, HAMI_CLASS, MEM, POLICIES, admitted, container, pod
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -251,7 +251,7 @@ class TestNames:
 class TestPods:
     def test_the_page_shows_the_template_of_a_share(self):
         made = dra.template("gpu-8gi", GpuShare(8 * GIB), ClusterFacts())
-        assert yaml.safe_load(dra_page.SHARE) == {"spec": made["spec"]}
+        assert fast_yaml.load(dra_page.SHARE) == {"spec": made["spec"]}
 
     @pytest.mark.parametrize(
         ("name", "driver", "moves"),

@@ -4,8 +4,8 @@ import copy
 import json
 from pathlib import Path
 
+import fast_yaml
 import pytest
-import yaml
 
 from gpu_admission import rules
 from gpu_admission.backends import registry
@@ -53,7 +53,7 @@ ARRIVES = {
 
 
 def documents(name):
-    return list(yaml.safe_load_all((FOLDER / f"{name}.yaml").read_text()))
+    return list(fast_yaml.load_all((FOLDER / f"{name}.yaml").read_text()))
 
 
 def test_every_example_and_every_policy_is_tried():

@@ -12,6 +12,8 @@ from gpu_admission.policy.model import Policy
 from gpu_admission.rules import backend_plan
 from gpu_admission.workloads import resources, workload
 
+pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+
 CARDS = {"cluster": {"cards": [{"model": "A100-80", "perNode": 8}]}}
 TARGETS = [
     *(each for each in policies.SHIPPED if each.name in {"default", "volcano-vgpu"}),

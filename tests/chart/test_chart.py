@@ -2,6 +2,7 @@
 
 import json
 
+import fast_yaml
 import pytest
 import yaml
 from helm import CHART, KUBERNETES, NAME, ROOT, helm, one, refused, template
@@ -13,7 +14,7 @@ from gpu_admission.registration import chart_values, webhook_configurations
 from gpu_admission.registration.in_tree import policies, versions
 
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
-VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
+VALUES = fast_yaml.load((CHART / "values.yaml").read_text())
 CONFIGURATIONS = ("MutatingWebhookConfiguration", "ValidatingWebhookConfiguration")
 PEM = "-----BEGIN CERTIFICATE-----\nMA==\n-----END CERTIFICATE-----\n"
 DIGEST = f"sha256:{'a' * 64}"
@@ -106,7 +107,7 @@ class TestWhatFollowsFromThePolicy:
         path = tmp_path / "dos.yaml"
         path.write_bytes(b"\xef\xbb\xbf" + loader.source("any").replace("\n", "\r\n").encode())
         objects = template("-f", own(path))
-        assert yaml.safe_load(one(objects, "ConfigMap")["data"]["any.yaml"]) == yaml.safe_load(loader.source("any"))
+        assert fast_yaml.load(one(objects, "ConfigMap")["data"]["any.yaml"]) == fast_yaml.load(loader.source("any"))
 
 
 class TestStages:
@@ -127,9 +128,9 @@ class TestStages:
         assert tuple(each["kind"] for each in found) == tuple(kinds)
         assert {hook["failurePolicy"] for each in found for hook in each["webhooks"]} == failure
         (text,) = one(objects, "ConfigMap")["data"].values()
-        source = yaml.safe_load(research.read_text() if policies == "own" else loader.source("default"))
+        source = fast_yaml.load(research.read_text() if policies == "own" else loader.source("default"))
         source["spec"]["mode"] = mode
-        assert yaml.safe_load(text) == source
+        assert fast_yaml.load(text) == source
         assert loader.parse(text.encode(), "the ConfigMap").mode == mode
 
     @pytest.mark.parametrize("stage", ["warn", "repair"])
@@ -137,7 +138,7 @@ class TestStages:
         path = tmp_path / "quiet.yaml"
         path.write_text(loader.source("default").replace("mode: enforce", "mode: audit"))
         objects = template("--set", f"stage={stage}", "-f", own(path))
-        assert yaml.safe_load(one(objects, "ConfigMap")["data"]["default.yaml"])["spec"]["mode"] == "audit"
+        assert fast_yaml.load(one(objects, "ConfigMap")["data"]["default.yaml"])["spec"]["mode"] == "audit"
 
     @pytest.mark.parametrize("policy", loader.shipped())
     def test_a_lowered_mode_is_all_that_changes(self, policy):
@@ -208,7 +209,7 @@ class TestPoliciesAsObjects:
         arguments = ["--every-pod"] if every_pod else []
         assert main(["manifests", "--policy-source", "crd", "--name", "x-gpu-admission", "--service",
                      "x-gpu-admission", "--namespace", "gpus", "--secret", "x-gpu-admission-tls", *arguments]) == 0  # fmt: skip
-        wanted = list(yaml.safe_load_all(capsys.readouterr().out))
+        wanted = list(fast_yaml.load_all(capsys.readouterr().out))
         value = f"policies.source=crd,policies.everyPod={str(every_pod).lower()}"
         found = template("--set", value, release="x", namespace="gpus")
         key = lambda each: (each["kind"], each["metadata"]["name"])  # noqa: E731
@@ -317,7 +318,7 @@ class TestContradictions:
         assert place in error
 
     def test_policy_files_and_webhooks_belong_together(self, own, research, tmp_path):
-        whole = yaml.safe_load(own(research).read_text())
+        whole = fast_yaml.load(own(research).read_text())
         path = tmp_path / "values.yaml"
 
         def error(change, *args):

@@ -3,8 +3,8 @@
 import json
 from datetime import UTC, datetime
 
+import fast_yaml
 import pytest
-import yaml
 from api_standin import Reply, status
 from audit.conftest import api, config  # noqa: F401 - the stand-in and the kubeconfig that leads to it
 from audit_objects import NAILED, managed, pod, spec
@@ -222,4 +222,4 @@ def test_json_on_standard_output_is_json_alone(run, api):  # noqa: F811
     assert json.loads(out)["findings"] == []
     assert (code, err.count("\n")) == (0, 1)
     assert "trying again in 1 s" in err
-    assert yaml.safe_load(run("-A", "-f", "yaml")[1])["findings"] == []
+    assert fast_yaml.load(run("-A", "-f", "yaml")[1])["findings"] == []

@@ -2,8 +2,8 @@
 
 import json
 
+import fast_yaml
 import pytest
-import yaml
 from api_standin import CUT, ApiStandin, Reply, kubeconfig, standin, status
 from inventory.clusters import DRA, GPUSHARE, KOORDINATOR, pod
 
@@ -59,7 +59,7 @@ def test_gpushares_own_table(inspect):
     assert "12/45 (26%)" in out
 
 
-@pytest.mark.parametrize(("form", "load"), [("json", json.loads), ("yaml", yaml.safe_load)])
+@pytest.mark.parametrize(("form", "load"), [("json", json.loads), ("yaml", fast_yaml.load)])
 def test_data(inspect, form, load):
     code, out, _ = inspect(serving(DRA), "-f", form)
     data = load(out)

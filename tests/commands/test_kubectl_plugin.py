@@ -6,6 +6,7 @@ import sys
 import threading
 import tomllib
 
+import fast_yaml
 import pytest
 import shells
 import yaml
@@ -149,7 +150,7 @@ def test_a_plugin_for_credentials_prints_nothing_into_the_line(cluster, config, 
     plugin = tmp_path / "plugin"
     plugin.write_text("#!/bin/sh\necho please log in >&2\nexit 1\n")
     plugin.chmod(0o755)
-    content = yaml.safe_load(pathlib.Path(config).read_text())
+    content = fast_yaml.load(pathlib.Path(config).read_text())
     exec_ = {"apiVersion": "client.authentication.k8s.io/v1", "command": str(plugin), "interactiveMode": "Never"}
     content["users"][0]["user"] = {"exec": exec_}
     pathlib.Path(config).write_text(yaml.safe_dump(content))

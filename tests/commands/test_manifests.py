@@ -1,7 +1,7 @@
 """``gpu-admission manifests``: what it prints, and the mistakes that would only show in the cluster."""
 
+import fast_yaml
 import pytest
-import yaml
 
 from gpu_admission.commands.main import main
 from gpu_admission.policyfile import loader
@@ -19,7 +19,7 @@ def manifests(capsys):
     def say(*arguments):
         code = main(["manifests", *map(str, arguments)])
         output = capsys.readouterr()
-        return code, list(yaml.safe_load_all(output.out)), output.err
+        return code, list(fast_yaml.load_all(output.out)), output.err
 
     return say
 
@@ -134,7 +134,7 @@ class TestInTree:
         assert main(["manifests", "--in-tree", "--kubernetes-version", "v1.33.4"]) == 0
         written = capsys.readouterr().out
         assert "# Kubernetes 1.33 does not serve MutatingAdmissionPolicy v1 (1.36 does)" in written
-        assert set(kinds(yaml.safe_load_all(written))) == {each for each in IN_TREE if "Validating" in each}
+        assert set(kinds(fast_yaml.load_all(written))) == {each for each in IN_TREE if "Validating" in each}
 
     @pytest.mark.parametrize(
         ("options", "error"),

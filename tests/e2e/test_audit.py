@@ -9,9 +9,9 @@ import sys
 import time
 from pathlib import Path
 
+import fast_yaml
 import hostile_pods
 import pytest
-import yaml
 from e2e import reports_crds
 from e2e.objects import define, space
 from e2e.webhooks import settled
@@ -274,7 +274,7 @@ class TestDeployed:
         assert [each["metadata"]["name"] for each in api.get(path).object["items"]] == ["gpu-admission-audit"]
 
     def test_its_arguments_are_the_commands(self):
-        job = yaml.safe_load((FOLDER / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+        job = fast_yaml.load((FOLDER / "cronjob.yaml").read_text())["spec"]["jobTemplate"]["spec"]["template"]["spec"]
         arguments = job["containers"][0]["args"]
         options = complete_parser().parse_args(arguments)
         assert (options.command, options.all_namespaces, options.apply, options.fail_on) == (
@@ -307,8 +307,8 @@ class TestDeployed:
         assert done.stdout.strip() == allowed
 
     def test_the_namespace_is_the_webhooks(self):
-        (base, *_) = yaml.safe_load_all((FOLDER.parent / "base" / "namespace.yaml").read_text())
-        assert yaml.safe_load((FOLDER / "namespace.yaml").read_text()) == base
+        (base, *_) = fast_yaml.load_all((FOLDER.parent / "base" / "namespace.yaml").read_text())
+        assert fast_yaml.load((FOLDER / "namespace.yaml").read_text()) == base
 
 
 def test_kubectl_completes(cluster, plugin, api):
@@ -358,7 +358,7 @@ def test_a_policy_of_the_cluster_agrees_with_it(cluster, plugin, tmp_path):
         assert (made.returncode, made.stderr) == (0, "")
         path = tmp_path / "policy.yaml"
         path.write_text(made.stdout)
-        spec = yaml.safe_load(made.stdout)["spec"]
+        spec = fast_yaml.load(made.stdout)["spec"]
         assert spec["backend"]["name"] == "gpushare"
         assert spec["backend"]["unit"] == "GiB"
         assert {"model": "A100-80", "product": "NVIDIA-A100-SXM4-80GB", "perNode": 8} in spec["cluster"]["cards"]

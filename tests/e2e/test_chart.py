@@ -2,6 +2,7 @@
 
 import threading
 
+import fast_yaml
 import pytest
 import yaml
 from e2e.creation import Creation
@@ -66,7 +67,7 @@ class TestWithoutReplicas:
         assert release.get("deployment")["spec"]["replicas"] == 2
         assert release.get("secret")["data"] == {"ca.crt": "eA=="}
         assert set(release.bundles()) == {bundle}
-        assert yaml.safe_load(release.get("policy")["data"]["policy.yaml"])["metadata"]["name"] == "default"
+        assert fast_yaml.load(release.get("policy")["data"]["policy.yaml"])["metadata"]["name"] == "default"
 
     def test_a_release_fits_into_its_secret(self, release):
         kept = release.cluster.api.get(f"/api/v1/namespaces/{NAMESPACE}/secrets/sh.helm.release.v1.{RELEASE}.v1")

@@ -4,6 +4,7 @@ import copy
 import os
 from pathlib import Path
 
+import fast_yaml
 import pytest
 import yaml
 from e2e.objects import define
@@ -21,7 +22,7 @@ NAMESPACE = "gpu-admission"
 def built(cluster):
     """Overlay -> its objects, as kubectl builds them."""
     return {
-        name: list(yaml.safe_load_all(cluster.kubectl("kustomize", ROOT / "deploy" / "overlays" / name).stdout))
+        name: list(fast_yaml.load_all(cluster.kubectl("kustomize", ROOT / "deploy" / "overlays" / name).stdout))
         for name in OVERLAYS
     }
 
@@ -118,7 +119,7 @@ def test_the_audit_overlay_refuses_and_changes_nothing(built):
     assert not [obj for obj in objects if obj["kind"] == "MutatingWebhookConfiguration"]
     hooks = one(objects, "ValidatingWebhookConfiguration")["webhooks"]
     assert {hook["failurePolicy"] for hook in hooks} == {"Ignore"}
-    policy = yaml.safe_load(one(objects, "ConfigMap")["data"]["policy.yaml"])
+    policy = fast_yaml.load(one(objects, "ConfigMap")["data"]["policy.yaml"])
     assert policy["spec"]["mode"] == "audit"
 
 
@@ -167,8 +168,8 @@ def test_parts_agree(built, overlay):
 
 
 def test_the_policy_that_is_mounted_is_the_default(built):
-    output = yaml.safe_load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
-    assert output == yaml.safe_load(Path(ROOT, "policies", "default.yaml").read_text())
+    output = fast_yaml.load(one(built["self-signed"], "ConfigMap")["data"]["policy.yaml"])
+    assert output == fast_yaml.load(Path(ROOT, "policies", "default.yaml").read_text())
     assert (
         os.path.basename(
             next(

@@ -6,6 +6,7 @@ import json
 import re
 import time
 
+import fast_yaml
 import pytest
 import yaml
 from backends.sharing import DRA_PARAMETERS
@@ -117,7 +118,7 @@ def translate(folder, documents, arguments):
     path.write_text(yaml.safe_dump_all(documents))
     with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), write_through=True)) as out:
         assert main(["translate", *arguments, str(path)]) == 0
-    return list(yaml.safe_load_all(out.buffer.getvalue()))
+    return list(fast_yaml.load_all(out.buffer.getvalue()))
 
 
 def settle(cluster, namespace, name, *, fits, seconds=60):

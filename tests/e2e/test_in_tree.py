@@ -8,11 +8,11 @@ import copy
 import os
 import random
 
+import fast_yaml
 import gpu_pods
 import hostile_pods
 import pytest
 import touching
-import yaml
 from e2e import folder_pods
 from e2e.in_tree import (
     GPU,
@@ -46,7 +46,7 @@ EXAMPLES = [
     (rule.id, made)
     for rule in rules.ALL
     for example in (rule.bad, rule.good)
-    for made in yaml.safe_load_all(example)
+    for made in fast_yaml.load_all(example)
     if made["kind"] == "Pod"
 ]
 

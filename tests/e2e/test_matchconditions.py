@@ -6,9 +6,9 @@ import json
 import random
 
 import disorder
+import fast_yaml
 import large_pods
 import pytest
-import yaml
 from e2e.objects import define
 from e2e.webhooks import PATHS, PROBE, Recorder, options, pod, registered, settled
 from webhook_server import free_port
@@ -237,7 +237,7 @@ class TestWhileTheWebhookIsUp:
         for rule in rules.ALL:
             if not policy.is_enabled(rule):
                 continue
-            for obj in yaml.safe_load_all(rule.bad):
+            for obj in fast_yaml.load_all(rule.bad):
                 if obj["kind"] == "Pod" and findings(obj, policy) - ORDINARY_LIFE:
                     answer, called = ask(obj)
                     missed += [(rule.id, obj, answer)] * (not called and answer.status in {201, 422})

@@ -10,6 +10,7 @@ import os
 import signal
 import time
 
+import fast_yaml
 import pytest
 import yaml
 from e2e.balancer import Balancer
@@ -56,7 +57,7 @@ class TestDefinition:
 
     @pytest.mark.parametrize("name", loader.shipped())
     def test_shipped_policies_are_taken_and_kept_as_they_are(self, defined, name):
-        source = yaml.safe_load(loader.source(name))
+        source = fast_yaml.load(loader.source(name))
         answer = create(defined.api, source, dryRun="All", fieldValidation="Strict")
         assert (answer.status, answer.warnings) == (201, []), answer
         assert answer.object["spec"] == source["spec"]
@@ -182,7 +183,7 @@ def agree(replicas, denied, **request):
 
 
 def apply(api_server, name, source="default", /, **spec):
-    obj = yaml.safe_load(loader.source(source))
+    obj = fast_yaml.load(loader.source(source))
     obj = {**obj, "metadata": {"name": name}, "spec": {**obj["spec"], **spec}}
     return api_server.kubectl("apply", "-f", "-", stdin=json.dumps(obj))
 

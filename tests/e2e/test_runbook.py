@@ -4,8 +4,8 @@ import os
 import re
 import subprocess
 
+import fast_yaml
 import pytest
-import yaml
 from e2e.webhooks import PATHS, PROBE, pod, settled
 from webhook_server import ROOT
 
@@ -64,7 +64,7 @@ def test_1_a_namespace_is_taken_out(installed, shell, namespace):
 def test_2_the_policy_only_warns(installed, shell):
     shell(commands("**2. A rule refuses"))
     found = installed.api.get("/api/v1/namespaces/gpu-admission/configmaps/gpu-admission-policy").object
-    assert yaml.safe_load(found["data"]["policy.yaml"])["spec"]["mode"] == "warn"
+    assert fast_yaml.load(found["data"]["policy.yaml"])["spec"]["mode"] == "warn"
 
 
 def test_3_calls_that_fail_are_passed_over_and_an_apply_brings_it_back(installed, shell):
@@ -90,7 +90,7 @@ def test_the_probe(installed, shell):
 
 def test_what_is_collected(installed, shell, tmp_path):
     shell(commands("## Collect diagnostics"), check=False)  # there are no pods here, and no kubelet to request logs
-    hooks = yaml.safe_load((tmp_path / "hooks.yaml").read_text())
+    hooks = fast_yaml.load((tmp_path / "hooks.yaml").read_text())
     assert {item["kind"] for item in hooks["items"]} == set(PATHS)
     seen = (tmp_path / "apiserver.txt").read_text()
     assert (

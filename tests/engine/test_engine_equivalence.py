@@ -3,9 +3,9 @@
 import copy
 import itertools
 
+import fast_yaml
 import pytest
 import strategies
-import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -57,7 +57,7 @@ def test_on_broken_and_arbitrary_objects(document, policy, origin):
 def examples():
     for rule in rules.ALL:
         for text in (rule.bad, rule.good):
-            for document in yaml.safe_load_all(text):
+            for document in fast_yaml.load_all(text):
                 yield pytest.param(document, rule.policy, id=f"{rule.id} {'bad' if text == rule.bad else 'good'}")
 
 
@@ -119,8 +119,11 @@ def test_on_variables_of_every_role(role, name):
     }
     completed = copy.deepcopy(pod)
     completed["spec"][key][0].update(env=[], envFrom=[{"prefix": name[:5], "configMapRef": {"name": "c"}}])
+    turn = list(SELECTING).index(role)  # each variable is judged under every policy, in one of the roles
     for document, origin in itertools.product((pod, completed), ORIGINS):
-        for policy in (*policies.ALL, policies.ALL_ON):
+        for policy in {
+            policy.name: policy for policy in (*policies.ALL[turn :: len(SELECTING)], policies.ALL_ON)
+        }.values():
             same(policy, document, origin)
 
 

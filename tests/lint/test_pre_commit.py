@@ -6,13 +6,14 @@ import shutil
 import subprocess
 import sys
 
+import fast_yaml
 import pytest
 import yaml
 
 from .conftest import CLEAN, POD
 
 ROOT = pathlib.Path(__file__).parents[2]
-HOOKS = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+HOOKS = fast_yaml.load((ROOT / ".pre-commit-hooks.yaml").read_text())
 PRE_COMMIT = pathlib.Path(sys.executable).with_name("pre-commit")
 
 

@@ -4,8 +4,8 @@ import io
 import json
 import sys
 
+import fast_yaml
 import pytest
-import yaml
 
 from gpu_admission.commands.main import main
 
@@ -68,7 +68,7 @@ def test_standard_input_is_read(monkeypatch, capsys):
     monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(PORTABLE.encode())))
     code, out, _ = translated(capsys, "--to", "koordinator", "-")
     assert code == 0
-    limits = yaml.safe_load(out)["spec"]["containers"][0]["resources"]["limits"]
+    limits = fast_yaml.load(out)["spec"]["containers"][0]["resources"]["limits"]
     assert limits == {"koordinator.sh/gpu.shared": 1, "koordinator.sh/gpu-memory": "10Gi"}
 
 
@@ -91,14 +91,14 @@ def test_amounts_that_nobody_can_read_are_told(file, capsys):
 @pytest.mark.parametrize(("target", "arrives"), [("gpushare", None), ("dra", None), ("kai", None)])
 def test_whole_gpus_are_left_alone_unless_they_are_named(file, capsys, target, arrives):
     _, out, _ = translated(capsys, "--to", target, file(WHOLE))
-    limits = yaml.safe_load(out)["spec"]["containers"][0]["resources"]["limits"]
+    limits = fast_yaml.load(out)["spec"]["containers"][0]["resources"]["limits"]
     assert limits == {"nvidia.com/gpu": 2}
 
 
 def test_whole_gpus_are_translated_on_request(file, capsys):
     code, out, _ = translated(capsys, "--to", "dra", "--from", "exclusive", file(WHOLE))
     assert code == 0
-    pod, template = yaml.safe_load_all(out)
+    pod, template = fast_yaml.load_all(out)
     assert pod["spec"]["resourceClaims"] == [{"name": "gpu", "resourceClaimTemplateName": "gpu-2x"}]
     assert template["metadata"]["name"] == "gpu-2x"
     assert template["spec"]["spec"]["devices"]["requests"][0]["exactly"] == {
@@ -179,7 +179,7 @@ def test_nothing_is_told_of_it_where_nothing_is_translated(file, capsys):
 def test_claims_come_with_their_templates(file, capsys):
     code, out, _ = translated(capsys, "--to", "dra", file(PORTABLE), file(TWICE, "t.yaml"))
     assert code == 0
-    documents = list(yaml.safe_load_all(out))
+    documents = list(fast_yaml.load_all(out))
     names = {one["metadata"]["name"] for one in documents if one["kind"] == "ResourceClaimTemplate"}
     assert names == {"gpu-10gi", "gpu-2x-10gi"}
     used = [one["spec"]["resourceClaims"][0]["resourceClaimTemplateName"] for one in documents if one["kind"] == "Pod"]
@@ -187,7 +187,7 @@ def test_claims_come_with_their_templates(file, capsys):
 
 
 def test_json_stays_json_and_the_templates_are_shown_apart(file, capsys):
-    pod = json.dumps(yaml.safe_load(PORTABLE))
+    pod = json.dumps(fast_yaml.load(PORTABLE))
     _, out, err = translated(capsys, "--to", "dra", file(pod, "p.json"))
     assert json.loads(out)["spec"]["resourceClaims"]
     assert "kind: ResourceClaimTemplate" in err

@@ -10,6 +10,7 @@ import urllib.parse
 import urllib.request
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import fast_yaml
 import pytest
 import yaml
 from serve_process import Served
@@ -25,7 +26,7 @@ from gpu_admission.engine.engine import Engine
 from gpu_admission.policyfile import loader
 
 FOLDER = ROOT / "deploy" / "monitoring"
-ALERTS = yaml.safe_load((FOLDER / "alerts.yaml").read_text())["groups"][0]["rules"]
+ALERTS = fast_yaml.load((FOLDER / "alerts.yaml").read_text())["groups"][0]["rules"]
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text())
 TARGETS = [(panel["title"], target["expr"]) for panel in DASHBOARD["panels"] for target in panel["targets"]]
 OURS = re.compile(r"\bgpu_admission_[a-z_]+")

@@ -3,13 +3,13 @@
 import re
 from pathlib import Path
 
+import fast_yaml
 import pytest
-import yaml
 
 FOLDER = Path(__file__).parents[2] / "certs"
 OBJECTS = {
     (one["kind"], one["metadata"]["name"]): one
-    for one in yaml.safe_load_all((FOLDER / "cert-manager.yaml").read_text(encoding="utf-8"))
+    for one in fast_yaml.load_all((FOLDER / "cert-manager.yaml").read_text(encoding="utf-8"))
 }
 
 

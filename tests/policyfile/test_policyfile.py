@@ -3,9 +3,9 @@
 import json
 import os
 
+import fast_yaml
 import jsonschema
 import pytest
-import yaml
 
 from gpu_admission import rules
 from gpu_admission.policyfile import loader, schema
@@ -210,5 +210,5 @@ class TestSchema:
 
     @pytest.mark.parametrize("name", loader.shipped())
     def test_the_shipped_policies_are_valid(self, name):
-        said = yaml.safe_load(loader.content(loader.path_of(name)))
+        said = fast_yaml.load(loader.content(loader.path_of(name)))
         jsonschema.Draft202012Validator(schema.schema()).validate(said)

@@ -1,11 +1,12 @@
 """What every rule holds against an update: no more and no less than what the update made of the object."""
 
 import copy
+import functools
 import random
 
 import disorder
+import fast_yaml
 import pytest
-import yaml
 
 import policies
 from gpu_admission import rules
@@ -22,7 +23,7 @@ SEEDS = (1, 2, 3)
 def objects():
     for rule in rules.ALL:
         for text in (rule.bad, rule.good):
-            yield from (each for each in yaml.safe_load_all(text) if isinstance(each, dict))
+            yield from (each for each in fast_yaml.load_all(text) if isinstance(each, dict))
     rng = random.Random(7)
     for _ in range(30):
         yield disorder.pod(rng, 0.4)
@@ -38,13 +39,18 @@ def is_value(place):
     return not {"env", "envFrom", "limits", "requests"}.isdisjoint(place)
 
 
+@functools.cache
+def judged(policy):
+    engine = Engine(rules.ALL, POLICIES[policy])
+    return [(obj, engine.validate(obj, "admission")) for obj in OBJECTS]
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 class TestEveryRule:
     def test_where_it_points_to_a_mapping_it_names_its_evidence(self, policy):
         """Otherwise whatever else stands in the mapping would make an old problem new."""
-        engine = Engine(rules.ALL, POLICIES[policy])
-        for obj in OBJECTS:
-            for found in engine.validate(obj, "admission"):
+        for obj, findings in judged(policy):
+            for found in findings:
                 there = pointer.resolve(obj, found.pointer) if exists(obj, found.pointer) else None
                 if isinstance(there, dict | list) and not is_value(found.pointer):
                     assert found.evidence is not None, found
@@ -57,9 +63,8 @@ class TestEveryRule:
 
     def test_two_values_that_read_alike_are_two(self, policy):
         """Wherever a finding is about a text, another tail of it is another finding."""
-        engine = Engine(rules.ALL, POLICIES[policy])
-        for obj in OBJECTS:
-            for found in engine.validate(obj, "admission"):
+        for obj, findings in judged(policy):
+            for found in findings:
                 if found.evidence is None and exists(obj, found.pointer):
                     there = pointer.resolve(obj, found.pointer)
                     if isinstance(there, str):

@@ -1,7 +1,7 @@
 """Every rule's own examples, run: ``bad`` is found, ``good`` is clean, and the fix turns one into the other."""
 
+import fast_yaml
 import pytest
-import yaml
 
 from gpu_admission import rules
 from gpu_admission.engine.engine import Engine
@@ -14,7 +14,7 @@ def policy_for(rule):
 
 
 def documents(text):
-    return [document for document in yaml.safe_load_all(text) if document is not None]
+    return [document for document in fast_yaml.load_all(text) if document is not None]
 
 
 def engine_for(rule, text):

@@ -21,6 +21,8 @@ from gpu_admission.policyfile import loader
 from gpu_admission.webhook.review import json_codec, messages
 from gpu_admission.webhook.review.handler import Decider
 
+pytestmark = pytest.mark.no_cover  # the same lines for thousands of objects
+
 REVIEWS = int(os.environ.get("FUZZ_REVIEWS", "2000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))
 POLICIES = ("default", "strict", "hami", "kai", "mig", "volcano-vgpu", "dra", "time-slicing")
@@ -303,7 +305,7 @@ def lines(obj, endpoint, name):
 def test_the_cost_grows_no_faster_than_the_object(name, shape):
     for endpoint in mutator.ENDPOINTS:
         ask(MANY[shape](3), endpoint, name)  # what is imported and compiled only once
-        few, more = (lines(MANY[shape](count), endpoint, name) for count in (80, 320))
+        few, more = (lines(MANY[shape](count), endpoint, name) for count in (50, 200))
         assert more < 4.6 * few, (endpoint, few, more)
 
 

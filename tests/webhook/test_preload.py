@@ -15,7 +15,7 @@ from gpu_admission.webhook.server import preload
 
 policies = {name: loader.load(name) for name in loader.shipped()}
 decider = Decider(policies.get)
-examples = [each for rule in rules.ALL for text in (rule.bad, rule.good) for each in yaml.safe_load_all(text)]
+examples = [each for rule in rules.ALL for text in (rule.bad, rule.good) for each in fast_yaml.load_all(text)]
 preload.load_all()
 before = set(sys.modules)
 for made in examples:

@@ -6,7 +6,8 @@ from gpu_admission.core.finding import Problem
 from gpu_admission.core.raw import format_value
 from gpu_admission.engine.reads import Reads
 from gpu_admission.engine.rule import TEMPLATE, Rule
-from gpu_admission.rules import common, misplaced_resources, own_fields
+from gpu_admission.rules import common, misplaced_resources
+from gpu_admission.workloads import kinds
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,7 +22,10 @@ ID = "GPU008"
 
 def check(workload: Workload, policy: Policy) -> Iterator[Problem]:
     """Find GPU resources outside of a container's limits and requests; the repair moves them there."""
-    yield from own_fields.misplaced(ID, workload, policy)
+    if (workload.group, workload.kind) in kinds.OWN_GPU_FIELDS:
+        from gpu_admission.rules import own_fields  # noqa: PLC0415 - start-up time: few kinds have such fields
+
+        yield from own_fields.misplaced(ID, workload, policy)
     for stray in misplaced_resources.find(workload, policy):
         fix = misplaced_resources.move_to_target(ID, workload, stray)
         for name, value in stray.values.items():
