@@ -58,7 +58,7 @@ USES_MPS = frozenset(
         "mps",
     }
 )
-# one nvidia.com/gpu is a card of its own
+# one nvidia.com/gpu is a whole card
 GPU_IS_CARD = frozenset(
     {
         "dra",

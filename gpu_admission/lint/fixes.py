@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gpu_admission.policy.model import Policy
     from gpu_admission.workloads.workload import Workload
 
+    from .add_ignore import Silence
     from .file_linter import FileContext, FileLinter, FileResult
     from .inputs import Input
 
@@ -34,12 +35,7 @@ _MOST_SINGLE = 200  # repairs tried one by one in a document where they cannot b
 def handle(judge: FileLinter, source: Input, data: bytes) -> FileResult:
     """Repair an input, or ignore its findings, and return the result."""
     outcome, judged = judge.judge(source, data)
-    if judge.settings.mode == "silence":
-        from . import add_ignore  # noqa: PLC0415 - start-up time: needed only for --add-ignore
-
-        work: Repair | add_ignore.Silence = add_ignore.Silence(judge, judged, outcome, data)
-    else:
-        work = Repair(judge, judged, data)
+    work = _work(judge, judged, outcome, data)
     new = work.done()
     if judge.settings.mode == "diff":
         outcome.diff = _relative(unified_diff(data, new, source.relative)).decode("utf-8", "surrogateescape")
@@ -58,6 +54,14 @@ def handle(judge: FileLinter, source: Input, data: bytes) -> FileResult:
         for line, value in work.refused
     ]
     return outcome
+
+
+def _work(judge: FileLinter, judged: FileContext, outcome: FileResult, data: bytes) -> Repair | Silence:
+    if judge.settings.mode == "silence":
+        from . import add_ignore  # noqa: PLC0415 - start-up time: needed only for --add-ignore
+
+        return add_ignore.Silence(judge, judged, outcome, data)
+    return Repair(judge, judged, data)
 
 
 def _write(source: Input, new: bytes, data: bytes) -> Diagnostic | None:

@@ -50,12 +50,7 @@ def create_authority(at: datetime, life: timedelta = CA_LIFE, predecessor: x509.
     """
     key = ec.generate_private_key(ec.SECP256R1())
     serial = x509.random_serial_number()
-    subject = x509.Name(
-        [
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, ORGANIZATION),
-            x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission CA {serial & 0xFFFFFFFF:08x} {_stamp(at)}"),
-        ]
-    )
+    subject = _name(f"gpu-admission CA {serial & 0xFFFFFFFF:08x} {_stamp(at)}", ORGANIZATION)
     start, end = _period(at, life)
     if predecessor is not None:
         start = min(start, predecessor.not_valid_before_utc)
@@ -86,7 +81,7 @@ def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: ti
     builder = (
         x509.CertificateBuilder(issuer_name=issuer.subject, serial_number=x509.random_serial_number())
         # A service's DNS name may be longer than the 64 characters of a common name: SANs have it.
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"gpu-admission webhook {_stamp(at)}")]))
+        .subject_name(_name(f"gpu-admission webhook {_stamp(at)}"))
         .not_valid_before(issuer.not_valid_before_utc)
         .not_valid_after(min(end, issuer.not_valid_after_utc))
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
@@ -95,6 +90,11 @@ def issue_leaf(authority: KeyPair, names: Iterable[Name], at: datetime, life: ti
         .add_extension(x509.SubjectAlternativeName(subject_names), critical=False)
     )
     return _sign(builder, ec.generate_private_key(ec.SECP256R1()), authority.key)
+
+
+def _name(common_name: str, *organization: str) -> x509.Name:
+    attributes = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, each) for each in organization]
+    return x509.Name([*attributes, x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
 def _sign(

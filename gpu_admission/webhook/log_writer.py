@@ -34,7 +34,7 @@ BATCH = select.PIPE_BUF
 
 
 class LogWriter:
-    """A queue of lines for ``fd``. Thread-safe; after a fork the child starts with an empty queue of its own.
+    """A queue of lines for ``fd``. Thread-safe; after a fork the child starts with an empty queue.
 
     ``notice(count)`` returns the line that reports dropped ones; ``dropped(count)`` is called at once for each.
     """

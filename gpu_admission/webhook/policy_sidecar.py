@@ -25,7 +25,7 @@ FIRST_POLICIES = 15.0  # seconds to wait for them, so that workers inherit them;
 
 
 def is_wanted(settings: ServerSettings) -> bool:
-    """Tell whether these settings need a sidecar."""
+    """Return whether these settings need a sidecar."""
     return settings.policy_source == "crd"
 
 
