@@ -43,7 +43,7 @@ class Outcome(NamedTuple):
 
 
 def peers():
-    """Return the files whose first line says what is expected."""
+    """Return the files whose first line has the expectation."""
     found = []
     for path in sorted((FOLDER / "peers").glob("*.yaml")):
         first = path.read_text().partition("\n")[0]
@@ -53,7 +53,7 @@ def peers():
 
 
 def listed():
-    """Return the files of which ``expected.json`` of their folder tells what is right.
+    """Return the files whose expectations are in ``expected.json`` of their folder.
 
     None may be left out: ``names.json`` has the rest (``tests/rules/test_field_cases.py``), but for the review of a
     mirror Pod (``tests/webhook/test_mirror_pods.py``).

@@ -94,7 +94,7 @@ CLASSES = (*sorted(gpu_markers.NVIDIA_RUNTIME_CLASSES), "gvisor")
 
 
 def slip(rng, word, most=2):
-    """A word with a letter or two gone wrong."""
+    """A word with one or two wrong letters."""
     letters = list(word)
     for _ in range(rng.randrange(1, most + 1)):
         place, deed = rng.randrange(len(letters)), rng.randrange(5)
@@ -112,7 +112,7 @@ def slip(rng, word, most=2):
 
 
 def filled(rng, pattern):
-    """A key that a pattern of the tables stands for."""
+    """A key that matches a pattern of the tables."""
     return pattern.replace("*", rng.choice(("x", "vgpu", "a.b")))
 
 

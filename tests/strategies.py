@@ -16,7 +16,7 @@ def pods(draw, clean=0.7):
 
 @st.composite
 def workloads(draw):
-    """Objects of every kind that the table knows, one in three with a broken shape."""
+    """Objects of every kind of the table, one in three with a broken structure."""
     rng = draw(rngs)
     made = disorder.workload(rng)
     return disorder.broken(rng, made) if rng.random() < 0.35 else made

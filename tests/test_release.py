@@ -34,7 +34,7 @@ build = load()
 
 @pytest.fixture
 def copied(tmp_path):
-    """The chart as somebody else has it: other times, other modes, an editor's leavings."""
+    """The chart in another checkout: other times, other modes, an editor's temporary files."""
     copy = tmp_path / "copy"
     shutil.copytree(CHART, copy)
     for path in copy.rglob("*"):

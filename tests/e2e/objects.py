@@ -14,7 +14,7 @@ from gpu_admission.registration.webhook_configurations import plural
 
 @contextlib.contextmanager
 def space(api, name):
-    """A namespace, and its end: nothing can be made in it any more, and its pods are gone."""
+    """A namespace that is deleted at the end, with its pods."""
     made = api.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}, None)
     assert made.status == 201, made
     try:
@@ -24,7 +24,7 @@ def space(api, name):
 
 
 def vacate(api, path):
-    """Delete a namespace, for nobody may make its pods anew, and then them.
+    """Delete a namespace, so that its pods are not created again, and then the pods.
 
     All else is for the controllers, in their own time; where none run it stays, and so does the namespace.
     """

@@ -69,7 +69,7 @@ class Release:
         return self.helm("uninstall", RELEASE, *arguments)
 
     def forget_test(self):
-        """Delete what ``helm test`` made: Helm keeps a test that failed for whoever looks into it, whatever comes."""
+        """Delete what ``helm test`` made: Helm keeps a failed test for inspection."""
         for namespace in (NAMESPACE, "default"):
             arguments = ("delete", "pods,serviceaccounts,roles,rolebindings", "-n", namespace, "--ignore-not-found")
             self.cluster.kubectl(*arguments, "--field-selector", f"metadata.name={NAME}-test")
@@ -131,7 +131,7 @@ class Node:
             self.start()
             self.replicas.remove(old)
             self.balance()
-            time.sleep(1)  # as preStop: the endpoints are told before the process
+            time.sleep(1)  # as preStop: the endpoints are updated before the process ends
             assert old.stop(seconds=40) == 0
 
     def stop(self):

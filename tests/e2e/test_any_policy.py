@@ -49,7 +49,7 @@ def test_known_pods(api, conditions, case):
     if held is None:
         return
     assert not held or any_policy.NAME in held
-    assert ("known" in held) == ("default" in held)  # and so no pod of ordinary life waits while nobody answers
+    assert ("known" in held) == ("default" in held)  # so no ordinary pod is blocked while no replica answers
     if case in NEVER:
         assert any_policy.NAME not in held
 

@@ -1,4 +1,4 @@
-"""gpu-admission audit on a real API server: what it says is what the webhook then does."""
+"""gpu-admission audit on a real API server: its report agrees with the webhook's decisions."""
 
 import json
 import os

@@ -161,7 +161,7 @@ def test_upgrade_and_rollback_under_load_lose_no_pod(running, api, namespace):
 
 
 def test_uninstalling_blocks_nobody(running, api, namespace):
-    """The replicas are gone as soon as the Deployment is, which is before Helm deletes unknown kinds."""
+    """The replicas end with the Deployment, which is before Helm deletes unknown kinds."""
     release, made = running
     removed = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Conditions and rules on a real API server, both ways: whoever a rule speaks of is shown to it, and nobody else.
+"""Conditions and rules on a real API server, both ways: exactly the pods with findings are sent.
 
 ``CONDITIONS_PODS`` and ``CONDITIONS_SEEDS`` request more pods, and others; ``CONDITIONS_FOLDER`` names a folder of
 manifests whose pods are compared too.
@@ -63,7 +63,7 @@ def _had_a_mark(old, judge):
 
 
 def compared(api, conditions, judges, pods):
-    """Where conditions and rules differ on new pods, how many were judged, and for how many somebody was called."""
+    """Where conditions and rules differ on new pods, how many were judged, and for how many a webhook was called."""
     found, judged, called_for = [], 0, 0
     with concurrent.futures.ThreadPoolExecutor(PARALLEL) as pool:
         answers = pool.map(lambda obj: api.create(obj, dryRun="All"), pods)

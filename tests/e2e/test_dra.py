@@ -1,4 +1,4 @@
-"""Translated pods on a real scheduler: devices are allocated as was asked, and what does not fit waits."""
+"""Translated pods on a real scheduler: devices are allocated as requested, and pods that do not fit wait."""
 
 import contextlib
 import io
@@ -67,7 +67,7 @@ def node(scheduling, namespace):
 
 @pytest.fixture
 def given(scheduling, namespace, tmp_path):
-    """What translates pods, creates them one after the other and tells which devices each is given.
+    """Translates pods, creates them one after the other and returns the devices of each.
 
     ``fits`` tells of each whether it is expected to be placed: the next one comes when that is settled.
     """
@@ -266,7 +266,7 @@ AMD_POLICY, INTEL_POLICY = {"deviceClass": AMD}, {"driver": "intel"}
     ([intel_card(0, 24 * GI), intel_card(1, 128 * GI)], INTEL, INTEL_POLICY),
 ], ids=["AMD", "Intel"])  # fmt: skip
 def test_cards_that_are_not_shared_are_given_whole_if_they_have_the_memory(node, given, cards, driver, policy):
-    """The scheduler compares what the driver publishes, in its own unit, with what is asked."""
+    """The scheduler compares what the driver publishes, in its own unit, with the request."""
     node(cards, driver=driver)
     taken = given({MEM: "100Gi"}, {MEM: "100Gi"}, {MEM: "8Gi"}, fits=(True, False, True), policy=policy)
     assert taken == [[(cards[1]["name"], None)], [], [(cards[0]["name"], None)]]

@@ -140,7 +140,7 @@ def test_what_is_refused_for_its_place_is_found(api, name):
     assert reply.refused
     found = [finding for finding in ENGINE.validate(pod) if finding.rule.startswith("GPU0")]
     assert found, reply
-    # A key that Kubernetes only ignores where nobody asks it to be strict (GPU011) is a warning.
+    # A key that Kubernetes ignores without strict validation (GPU011) is a warning.
     assert {finding.severity for finding in found} & {"error", "warning"}
 
 

@@ -32,7 +32,7 @@ SPELLINGS = (
 
 @pytest.fixture(scope="module", autouse=True)
 def node(scheduling):
-    """A ready node with a taint and 64 GPUs; nobody runs anything there."""
+    """A ready node with a taint and 64 GPUs, without a kubelet."""
     api = scheduling.api
     # A controller may have made a pod just as its namespace went: that is deleted in a moment.
     deadline = time.monotonic() + 30

@@ -1,4 +1,4 @@
-"""Pods that were there before the webhook: nobody is locked in with them, and nobody rewrites what they hold."""
+"""Pods created before the webhook: they can be updated and deleted, but not their allocations."""
 
 import copy
 
@@ -38,7 +38,7 @@ BAD = {
 
 @pytest.fixture(scope="class")
 def old(api, server):
-    """Where a bad pod stands that was created before the webhooks were registered."""
+    """A namespace with an invalid pod that was created before the webhooks were registered."""
     with space(api, "before-us") as name:
         made = api.create(BAD, name)
         assert made.status == 201, made

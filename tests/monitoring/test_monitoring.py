@@ -140,7 +140,7 @@ def test_every_alert_has_its_section_in_the_runbook():
 
 @pytest.fixture(scope="module")
 def exporter(audited):
-    """What stands in for the Pushgateway or node-exporter that hands out the audit's metrics; its address."""
+    """The address of a stand-in for the Pushgateway or node-exporter that serves the audit's metrics."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):

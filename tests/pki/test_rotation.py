@@ -104,7 +104,7 @@ def test_a_ca_is_followed_by_the_next_at_two_thirds_of_its_life_and_signs_on_mea
         ([("both", -6), ("both", -1)], RotationStep.WAIT),
         ([("both", -6), ("both", -6)], RotationStep.PROMOTE),
         ([("unread", None)], RotationStep.WAIT),
-        ([], RotationStep.WAIT),  # nobody tells what is published: later
+        ([], RotationStep.WAIT),  # what is published is not known: later
     ],
 )
 def test_the_next_ca_signs_only_when_it_was_read_back_everywhere(published, step):

@@ -202,7 +202,7 @@ def peak(server, body, clients):
         for thread in threads:
             thread.join()
         load.wait(1)
-    # Python parses without letting anybody in between: who waited for a second is told to come back.
+    # Parsing blocks other threads: requests that waited for a second get a 503.
     assert not any(b"overloaded" not in lost for lost in load.lost)
     assert len(statuses) == clients
     assert set(statuses) <= {200, 400, 413, 503}, statuses

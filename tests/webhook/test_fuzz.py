@@ -59,7 +59,7 @@ def check(decide, endpoint, body):
             check_error(answer)
             return answer.status
         repaired = check_review(endpoint, body, answer)
-        for each in mutator.ENDPOINTS if repaired else ():  # law 2, and what ``/validate`` says of the result
+        for each in mutator.ENDPOINTS if repaired else ():  # invariant 2, and ``/validate`` of the result
             again = json.loads(decide(repaired, each).body)["response"]
             assert again["allowed"] is True
             assert "patch" not in again

@@ -56,7 +56,7 @@ def values(made, role, index=0):
 
 
 def moved(obj, role):
-    """Put the one container of an attack in a role, beside a container that says that it sees nothing."""
+    """Put the one container of an attack in a role, beside a container without visible cards."""
     made = copy.deepcopy(obj)
     (bad,) = made["spec"]["containers"]
     if role == "containers":
