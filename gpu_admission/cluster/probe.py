@@ -77,8 +77,9 @@ def _bad(status: int, answer: Mapping[str, Any], warnings: list[str], stage: str
         return ProbeResult(f"bad pod: admitted at stage {stage}{_listed(warnings)}", ok=True)
     wanted = "denied" if stage == "enforce" else "warned of"
     return ProbeResult(
-        f"bad pod: expected it to be {wanted} by {RULE}, but it was admitted{_listed(warnings)}. Either the namespace "
-        f"is exempt, the policy turns {RULE} off, or the webhook was not called (log and metrics of the replicas tell)",
+        f"bad pod: expected it to be {wanted} by {RULE}, but it was admitted{_listed(warnings)}. Either no "
+        "policy applies to the namespace (it is exempt, or no GPUPolicy object matches it), the policy turns "
+        f"{RULE} off, or the webhook was not called (see log and metrics of the replicas)",
         ok=False,
     )
 

@@ -60,7 +60,7 @@ def test_the_good_pod(answer, ok, text):
             "enforce",
             MADE,
             False,
-            "expected it to be denied by GPU301, but it was admitted. Either the namespace is exempt",
+            "expected it to be denied by GPU301, but it was admitted. Either no policy applies to the namespace (it is exempt, or no GPUPolicy object matches it)",
         ),
         ("enforce", WARNED, False, "but it was admitted, with the warning: GPU301"),
         (

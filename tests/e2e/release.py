@@ -102,10 +102,13 @@ class Node:
         self._count = 0
 
     def mount(self):
-        """Write the policy's files as they are in the ConfigMap now."""
+        """Write the policy's files as they are in the ConfigMap now; there is none where policies are objects."""
+        policy = self.release.get("policy")
+        if policy is None:
+            return
         mounted = self._folder / "policy"
         mounted.mkdir(exist_ok=True)
-        for name, text in self.release.get("policy")["data"].items():
+        for name, text in policy["data"].items():
             (mounted / f"{name}.new").write_text(text)
             (mounted / f"{name}.new").replace(mounted / name)
 

@@ -128,11 +128,11 @@ class TestWithoutReplicas:
 
 
 @pytest.fixture
-def running(cluster, folder, tmp_path):
-    """A release whose replicas run; yields (release, node)."""
+def running(request, cluster, folder, tmp_path):
+    """A release whose replicas run, installed with the fixture's values; yields (release, node)."""
     port = free_port()
     release = Release(cluster, folder, f"https://127.0.0.1:{port}")
-    release.upgrade()
+    release.upgrade(*getattr(request, "param", ()))
     try:
         with node(release, tmp_path, port) as made:
             settled(lambda: cluster.api.create(pod("probe", PROBE), dryRun="All").status == 201, 60)
@@ -206,6 +206,29 @@ def test_helm_test(running, cluster, tmp_path, stage):
     }
     assert wanted[stage] in bad
     assert cluster.api.get(f"/apis/rbac.authorization.k8s.io/v1/namespaces/default/roles/{NAME}-test").status == 404
+
+
+@pytest.mark.parametrize("running", [("--set", "policies.source=crd,policies.crd.keep=false")], indirect=True)
+def test_helm_test_where_policies_are_objects(running, cluster, tmp_path):
+    release, _ = running
+    settled(lambda: cluster.api.get(crd.PATH).status == 200)
+    kubelet = Kubelet(cluster, tmp_path, f"/api/v1/namespaces/{NAMESPACE}/pods/{NAME}-test")
+    kubelet.start()
+    assert release.helm("test", RELEASE, "--timeout", "60s", check=False).returncode != 0
+    kubelet.join(30)
+    assert "no GPUPolicy object matches it" in kubelet.output
+    release.forget_test()
+    cluster.kubectl("create", "-f", "-", stdin=loader.source("default"))
+    status = until(lambda: cluster.api.get(f"{crd.PATH}/default").object.get("status"), 60)
+    assert [(each["type"], each["status"]) for each in status["conditions"]] == [("Ready", "True")]
+    kubelet = Kubelet(cluster, tmp_path, f"/api/v1/namespaces/{NAMESPACE}/pods/{NAME}-test")
+    kubelet.start()
+    done = release.helm("test", RELEASE, "--timeout", "60s")
+    kubelet.join(30)
+    assert "Phase:          Succeeded" in done.stdout, done.stdout
+    good, bad = kubelet.output.splitlines()
+    assert good.startswith("ok   good pod: admitted, with the tolerations")
+    assert "bad pod: denied, as it should be: admission webhook" in bad
 
 
 def test_helm_test_fails_where_the_webhook_does_not_answer(running, cluster, tmp_path):
@@ -288,10 +311,12 @@ def strict(cluster):
     vacate(cluster.api, f"/api/v1/namespaces/{STRICT}")
 
 
-@pytest.mark.parametrize("source", ["self-signed", "cert-manager"])
+@pytest.mark.parametrize(
+    "source", ["self-signed", "cert-manager", "cert-manager,policies.source=crd,audit.enabled=false"]
+)
 def test_the_api_server_knows_every_field(strict, source):
     """Helm sends what it has without asking: a misspelt field would vanish in silence."""
-    values = f"certificates.source={source},{EVERYTHING_ON}"
+    values = f"{EVERYTHING_ON},certificates.source={source}"
     text = helm("template", RELEASE, CHART, "--namespace", STRICT, *KUBERNETES, "--set", values).stdout
     done = strict.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
     assert "Warning" not in done.stderr, done.stderr
